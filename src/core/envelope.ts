@@ -1,0 +1,86 @@
+import type { Event } from './event.ts'
+
+/** What the edge saw of the request that brought an event. */
+export interface Facts {
+  readonly ip?: string
+  readonly userAgent?: string
+  readonly country?: string
+  readonly region?: string
+  readonly city?: string
+  readonly bot?: string
+}
+
+/** What the stream and the lanes know of an event without looking into it. */
+export interface Header {
+  /** The messageId: dedup and idempotency key. */
+  readonly id: string
+  /** Ordering key: the anonymousId, else the userId. */
+  readonly key: string
+  /** Name of the source in the config. */
+  readonly source: string
+  /** RFC 3339 with milliseconds, UTC. */
+  readonly receivedAt: string
+  /** Names of the destinations and warehouses that routing chose. */
+  readonly to: readonly string[]
+  readonly facts: Facts
+}
+
+/**
+ * An event with what the edge learned about it, as the lanes see it.
+ *
+ * `text` is the event's JSON as it crossed the stream; `event` parses it at the first look, so that a lane which only
+ * forwards never pays for parsing.
+ */
+export class Envelope {
+  readonly header: Header
+  readonly text: string
+  #event: Event | undefined
+
+  constructor(header: Header, text: string) {
+    this.header = header
+    this.text = text
+  }
+
+  get id(): string {
+    return this.header.id
+  }
+
+  get key(): string {
+    return this.header.key
+  }
+
+  get event(): Event {
+    return (this.#event ??= JSON.parse(this.text) as Event)
+  }
+
+  /** Makes the same envelope with another event. */
+  with(event: Event): Envelope {
+    return new Envelope(this.header, JSON.stringify(event))
+  }
+}
+
+/** An envelope ready for a stream: `text` is its two lines (header, event), each ended by a newline. */
+export interface Packed {
+  readonly id: string
+  readonly key: string
+  readonly source: string
+  readonly text: string
+}
+
+/** Writes an envelope as two lines of JSON (JSON text never holds a raw newline). */
+export const pack = (header: Header, event: Event | string): Packed => ({
+  id: header.id,
+  key: header.key,
+  source: header.source,
+  text: `${JSON.stringify(header)}\n${typeof event === 'string' ? event : JSON.stringify(event)}\n`,
+})
+
+/** Reads what `pack` wrote, for any number of envelopes one after the other. */
+export function unpack(text: string): Envelope[] {
+  const lines = text.split('\n')
+  const envelopes: Envelope[] = []
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    envelopes.push(new Envelope(JSON.parse(lines[i] as string) as Header, lines[i + 1] as string))
+  }
+  return envelopes
+}
