@@ -1,0 +1,93 @@
+import type { Destination } from './destination.ts'
+import type { Event } from './event.ts'
+import type { Stream } from './stream.ts'
+import type { Transform } from './transform.ts'
+import type { Warehouse } from './warehouse.ts'
+
+/** Values that a deployment gives: `vars` and secrets. A missing one is undefined and shows up as a config problem. */
+export type Vars = Readonly<Record<string, string | undefined>>
+
+/** A place that events come from. */
+export interface SourceConfig<Target extends string = string> {
+  /** The key that SDKs send; secrets belong in `env`. */
+  readonly writeKey: string | undefined
+  /** False: its events are answered with 404 `source is disabled`. */
+  readonly enabled?: boolean
+  /** Run at the edge before the append, in this order. */
+  readonly transforms?: readonly Transform[]
+  /** Names of destinations and warehouses; all of them when left out. */
+  readonly to?: readonly Target[]
+}
+
+/** A destination with what the user wants done on the way to it. */
+export interface Route {
+  readonly use: Destination
+  /** Run in the lane, before `encode`. */
+  readonly transforms?: readonly Transform[]
+  /** False for an event that this destination shall not get; counted as filtered. */
+  readonly filter?: (event: Event) => boolean
+  /** Name that `integrations` of an event switches on and off (default: the destination's own name). */
+  readonly displayName?: string
+  /** False gives up order per key for speed. */
+  readonly ordered?: boolean
+  /** How long an event is retried before it is a dead letter; default 14. */
+  readonly retryDays?: number
+}
+
+export interface WarehouseRoute {
+  readonly use: Warehouse
+  readonly displayName?: string
+  /** Minutes between loads; default 1. */
+  readonly everyMinutes?: number
+  /** Seconds that events may wait for a staging file to fill; default 10. */
+  readonly stageSeconds?: number
+  /** Options of the table mapping (see warehouses/mapping.ts). */
+  readonly mapping?: {
+    readonly storeFullEvent?: boolean
+    readonly jsonPaths?: readonly string[]
+    readonly skipTracksTable?: boolean
+    readonly skipUsersTable?: boolean
+    readonly underscoreDivideNumbers?: boolean
+    readonly allowUsersContextTraits?: boolean
+  }
+}
+
+/** What `defineConfig` takes. */
+export interface Config<D extends string = string, W extends string = string> {
+  readonly stream: Stream
+  readonly sources: Readonly<Record<string, SourceConfig<NoInfer<D | W>>>>
+  readonly destinations?: Readonly<Record<D, Route>>
+  readonly warehouses?: Readonly<Record<W, WarehouseRoute>>
+  readonly admin?: {
+    /** Bearer token of `/admin`; without it the admin API answers 404. */
+    readonly token: string | undefined
+  }
+  /** True serves `/demo` with its own webhook sink. */
+  readonly demo?: boolean
+  readonly limits?: {
+    /** Bytes of a request body after inflating; default 4,096,000. */
+    readonly bodyBytes?: number
+    /** Bytes of one event's JSON; default 32,768. */
+    readonly eventBytes?: number
+    /** Events in one request; default 5,000. */
+    readonly batchEvents?: number
+    /** Days that dead letters are kept; default 30. */
+    readonly deadLetterDays?: number
+  }
+}
+
+export type ConfigOf = (env: Vars) => Config
+
+/**
+ * Declares what a deployment does: the one default export of `src/config.ts`.
+ *
+ * Evaluated once per isolate with the deployment's `env`; every mistake in it is listed in one `config_invalid` error by
+ * `resolveConfig`.
+ *
+ * @param make gives the config for an `env`; secrets come from there
+ * @returns the same function, with destination names checked by the compiler
+ */
+export const defineConfig =
+  <const D extends string, const W extends string>(make: (env: Vars) => Config<D, W>): ConfigOf =>
+  (env) =>
+    make(env) as unknown as Config
