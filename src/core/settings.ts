@@ -100,7 +100,8 @@ function problemOf(field: Field, value: unknown): string | undefined {
       if (typeof value !== 'string') return 'must be text'
       if (field.type === 'url') {
         const url = URL.canParse(value) ? new URL(value) : undefined
-        if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) return 'must be an http(s) URL'
+        if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+          return 'must be an http(s) URL'
         if (url.username !== '' || url.password !== '') return 'must not hold a user or password'
       }
   }

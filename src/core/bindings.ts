@@ -1,0 +1,134 @@
+import type { Attempt, Burial, DeadLetter } from './dead-letter.ts'
+import type { Ack, Chunk, Inbox, LaneRef } from './stream.ts'
+
+/** Calls that the `Log` object answers; see streams/log-object.ts. */
+export interface LogRpc {
+  /** Resolves once durable. `text` as written by `pack`; `prints` holds two 32-bit halves per event (see fingerprint). */
+  readonly append: (text: string, prints: Uint32Array) => Promise<{ accepted: number; duplicates: number }>
+  /** Chunks from `from` on, at most about `bytes` (at least one if there is any), and the head. */
+  readonly read: (from: number, bytes: number, lane?: LaneRef) => Promise<{ chunks: Chunk[]; head: number }>
+  /** The newest chunks, at most `events`, oldest first; for live views. */
+  readonly tail: (events: number) => Promise<{ chunks: Chunk[]; head: number }>
+  /** The chunks in which an event with this fingerprint was appended. */
+  readonly find: (print: Uint32Array) => Promise<Chunk[]>
+  /** Enforces retention and offers what lanes have not got; called by the sweep. */
+  readonly sweep: () => Promise<LogStatus>
+  readonly status: () => Promise<LogStatus>
+}
+
+export interface LogStatus {
+  readonly partition: number
+  readonly first: number
+  readonly head: number
+  readonly segments: number
+  /** Bytes of the object's database. */
+  readonly bytes: number
+  readonly duplicates: number
+}
+
+/** How a lane is doing. */
+export interface LaneStatus {
+  readonly target: string
+  readonly partition: number
+  readonly kind: 'destination' | 'warehouse' | 'edge'
+  /** `open`: the destination is down as a whole and is probed. `paused`: it refuses everything; someone must look. */
+  readonly state: 'idle' | 'running' | 'open' | 'paused'
+  readonly reason?: string
+  /** Events not yet at their final verdict. */
+  readonly depth: number
+  /** Of these, events with a row of their own (retrying, or waiting behind one of the same key). */
+  readonly waiting: number
+  /** Seconds since the oldest of them became durable. */
+  readonly oldestSeconds: number
+  readonly deadLetters: number
+  readonly counters: Readonly<Record<string, number>>
+  /** Milliseconds since the epoch of the next retry or probe. */
+  readonly nextAttemptAt?: number
+}
+
+/** What became of one event in one lane. */
+export interface LaneTrace {
+  readonly target: string
+  readonly partition: number
+  readonly fate: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'not routed' | 'unknown'
+  readonly reason?: string
+  readonly attempts: readonly Attempt[]
+}
+
+/** Calls that the `Lane` object answers; see pipeline/lane.ts. */
+export interface LaneRpc extends Inbox {
+  /** Wakes the lane: recomputes its alarm, reads on. Called by the sweep. */
+  readonly poke: (ref: LaneRef) => Promise<LaneStatus>
+  readonly status: (ref: LaneRef) => Promise<LaneStatus>
+  /** Ends a pause or an open circuit now. */
+  readonly resume: (ref: LaneRef) => Promise<LaneStatus>
+  /** `offset` is where the log holds the event, when there is a log. */
+  readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
+  /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
+  readonly bury: (ref: LaneRef, burials: readonly Burial[]) => Promise<void>
+  /** Newest first. `before` is the number of a letter. */
+  readonly letters: (
+    ref: LaneRef,
+    query: { before?: number; limit: number; stage?: string; messageId?: string },
+  ) => Promise<DeadLetter[]>
+  readonly letter: (ref: LaneRef, number: number) => Promise<DeadLetter | null>
+  /** Replaces the event of a letter. Null when there is no such letter. */
+  readonly mend: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
+  /** Queues letters again under their own messageId and removes them; returns the numbers that existed. */
+  readonly replay: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
+  readonly discard: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
+}
+
+/** One staged file: the frames of some chunks of one partition, one after the other (see frame.ts). */
+export interface StagedFile {
+  /** R2 key. */
+  readonly key: string
+  readonly partition: number
+  readonly events: number
+  readonly bytes: number
+}
+
+/** Calls that the `Loader` object answers; see schedule/loader.ts. */
+export interface LoaderRpc {
+  /** Notes a staged file; repeating it is harmless. Durable when it resolves. */
+  readonly register: (warehouse: string, file: StagedFile) => Promise<void>
+  /** Loads what is staged, oldest first, until nothing is left or `budgetMs` is used up. Only one runs at a time. */
+  readonly load: (warehouse: string, options?: { budgetMs?: number }) => Promise<LoadReport>
+  readonly status: (warehouse: string) => Promise<LoaderStatus>
+}
+
+export interface LoadReport {
+  readonly files: number
+  readonly events: number
+  readonly rows: number
+  readonly discards: number
+  readonly error?: string
+}
+
+export interface LoaderStatus {
+  readonly warehouse: string
+  readonly stagedFiles: number
+  readonly stagedEvents: number
+  readonly oldestSeconds: number
+  readonly lastLoad?: LoadReport & { readonly at: number; readonly ms: number }
+  readonly tables: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+interface Namespace<Rpc> {
+  readonly getByName: (name: string) => Rpc
+}
+
+/** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER). */
+export interface Bindings {
+  readonly LOG: Namespace<LogRpc>
+  readonly LANE: Namespace<LaneRpc>
+  readonly LOADER: Namespace<LoaderRpc>
+  readonly BUCKET: R2Bucket
+  readonly DB: D1Database
+  readonly EVENTS: Queue<string>
+  readonly ASSETS?: Fetcher
+}
+
+export const laneName = (ref: LaneRef): string => `${ref.target}:${ref.partition}`
+
+export const laneOf = (bindings: Bindings, ref: LaneRef): LaneRpc => bindings.LANE.getByName(laneName(ref))

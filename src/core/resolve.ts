@@ -1,0 +1,134 @@
+import type { Config, ConfigOf, Route, SourceConfig, Vars, WarehouseRoute } from './config.ts'
+import { reasonOf, SluicewayError } from './errors.ts'
+import type { Stream } from './stream.ts'
+import type { Transform } from './transform.ts'
+
+/** A source with everything decided. */
+export interface Source {
+  readonly name: string
+  readonly writeKey: string
+  readonly enabled: boolean
+  readonly transforms: readonly Transform[]
+  readonly targets: readonly Target[]
+}
+
+/** A destination or warehouse with everything decided. */
+export type Target =
+  | { readonly kind: 'destination'; readonly name: string; readonly displayName: string; readonly route: Route }
+  | { readonly kind: 'warehouse'; readonly name: string; readonly displayName: string; readonly route: WarehouseRoute }
+
+/** The config as the code uses it. */
+export interface Resolved {
+  readonly stream: Stream
+  readonly sourcesByKey: ReadonlyMap<string, Source>
+  readonly sources: ReadonlyMap<string, Source>
+  readonly targets: ReadonlyMap<string, Target>
+  readonly adminToken: string | undefined
+  readonly demo: boolean
+  readonly limits: Required<NonNullable<Config['limits']>>
+}
+
+const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
+
+/**
+ * Evaluates a config and checks all of it.
+ *
+ * @param configOf the default export of `src/config.ts`
+ * @param env the deployment's vars and secrets
+ * @returns the config with names resolved and defaults filled in
+ * @throws {SluicewayError} config_invalid, listing every problem and what to do, without secrets
+ */
+export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
+  let config: Config
+  try {
+    config = configOf(env)
+  } catch (thrown) {
+    throw new SluicewayError('config_invalid', `The config could not be evaluated: ${reasonOf(thrown)}`, {
+      cause: thrown,
+    })
+  }
+  const problems: string[] = config.stream.problems.map((problem) => `stream: ${problem}`)
+  const targets = new Map<string, Target>()
+  const add = (target: Target, problemsOfIt: readonly string[]) => {
+    const where = `${target.kind}s.${target.name}`
+    if (!namePattern.test(target.name))
+      problems.push(`${where}: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"`)
+    if (targets.has(target.name))
+      problems.push(`${where}: the name is taken by a destination; give the warehouse another`)
+    for (const problem of problemsOfIt) problems.push(`${where}: ${problem}`)
+    targets.set(target.name, target)
+  }
+  for (const [name, route] of Object.entries(config.destinations ?? {}) as [string, Route][])
+    add({ kind: 'destination', name, displayName: route.displayName ?? route.use.name, route }, [
+      ...route.use.problems,
+      ...transformProblems(route.transforms),
+      ...(route.retryDays !== undefined && !(route.retryDays > 0) ? ['"retryDays" must be more than 0'] : []),
+    ])
+  for (const [name, route] of Object.entries(config.warehouses ?? {}) as [string, WarehouseRoute][])
+    add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, route.use.problems)
+
+  const sources = new Map<string, Source>()
+  const sourcesByKey = new Map<string, Source>()
+  for (const [name, source] of Object.entries(config.sources) as [string, SourceConfig][]) {
+    const where = `sources.${name}`
+    for (const problem of transformProblems(source.transforms)) problems.push(`${where}: ${problem}`)
+    if (!namePattern.test(name))
+      problems.push(`${where}: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"`)
+    const unknown = (source.to ?? []).filter((target) => !targets.has(target))
+    for (const target of unknown)
+      problems.push(`${where}: "to" names "${target}", but there are only: ${[...targets.keys()].join(', ')}`)
+    if (source.writeKey === undefined || source.writeKey === '') {
+      problems.push(`${where}: "writeKey" is missing; set it in the config or as a secret in env`)
+      continue
+    }
+    if (sourcesByKey.has(source.writeKey)) problems.push(`${where}: another source has the same write key`)
+    const resolved: Source = {
+      name,
+      writeKey: source.writeKey,
+      enabled: source.enabled ?? true,
+      transforms: source.transforms ?? [],
+      targets: (source.to ?? [...targets.keys()]).flatMap((target) => targets.get(target) ?? []),
+    }
+    sources.set(name, resolved)
+    sourcesByKey.set(source.writeKey, resolved)
+  }
+  if (sources.size === 0 && problems.length === 0)
+    problems.push('sources: there is none; add one with a write key, or no event can arrive')
+  const token = config.admin?.token
+  if (token !== undefined && token.length < 16)
+    problems.push('admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`')
+  const limits = {
+    bodyBytes: config.limits?.bodyBytes ?? 4_096_000,
+    eventBytes: config.limits?.eventBytes ?? 32_768,
+    batchEvents: config.limits?.batchEvents ?? 5_000,
+    deadLetterDays: config.limits?.deadLetterDays ?? 30,
+  }
+  for (const [name, value] of Object.entries(limits))
+    if (!(Number.isFinite(value) && value > 0)) problems.push(`limits.${name}: must be a number above 0`)
+  if (problems.length > 0)
+    throw new SluicewayError(
+      'config_invalid',
+      `The config has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+      { details: { problems } },
+    )
+  return {
+    stream: config.stream,
+    sourcesByKey,
+    sources,
+    targets,
+    adminToken: token,
+    demo: config.demo ?? false,
+    limits,
+  }
+}
+
+function transformProblems(transforms: readonly Transform[] = []): string[] {
+  return transforms.flatMap((transform, i) => {
+    const found = ['transformEvent', 'transformBatch'].filter((name) => name in transform)
+    return found.length === 1
+      ? []
+      : [
+          `transforms[${i}]: a transform exports exactly one of transformEvent and transformBatch, found ${found.join(' and ') || 'neither'}`,
+        ]
+  })
+}
