@@ -1,0 +1,10 @@
+import type { Bindings } from './bindings.ts'
+import type { Port } from './port.ts'
+import type { Resolved } from './resolve.ts'
+
+/** What every HTTP surface gets as Hono's `c.env`: `new Hono<{ Bindings: World }>()`. */
+export interface World {
+  readonly resolved: Resolved
+  readonly bindings: Bindings
+  readonly port: Port
+}
