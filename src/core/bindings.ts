@@ -1,5 +1,6 @@
 import type { Attempt, Burial, DeadLetter } from './dead-letter.ts'
-import type { Ack, Chunk, Inbox, LaneRef } from './stream.ts'
+import type { Billed } from './database.ts'
+import type { Chunk, Inbox, LaneRef } from './stream.ts'
 
 /** Calls that the `Log` object answers; see streams/log-object.ts. */
 export interface LogRpc {
@@ -9,8 +10,8 @@ export interface LogRpc {
   readonly read: (from: number, bytes: number, lane?: LaneRef) => Promise<{ chunks: Chunk[]; head: number }>
   /** The newest chunks, at most `events`, oldest first; for live views. */
   readonly tail: (events: number) => Promise<{ chunks: Chunk[]; head: number }>
-  /** The chunks in which an event with this fingerprint was appended. */
-  readonly find: (print: Uint32Array) => Promise<Chunk[]>
+  /** Where an event with this fingerprint was appended: its offset and the chunk that holds it. */
+  readonly find: (print: Uint32Array) => Promise<{ offset: number; chunk: Chunk }[]>
   /** Enforces retention and offers what lanes have not got; called by the sweep. */
   readonly sweep: () => Promise<LogStatus>
   readonly status: () => Promise<LogStatus>
@@ -24,6 +25,7 @@ export interface LogStatus {
   /** Bytes of the object's database. */
   readonly bytes: number
   readonly duplicates: number
+  readonly billed: Billed
 }
 
 /** How a lane is doing. */
@@ -44,6 +46,7 @@ export interface LaneStatus {
   readonly counters: Readonly<Record<string, number>>
   /** Milliseconds since the epoch of the next retry or probe. */
   readonly nextAttemptAt?: number
+  readonly billed: Billed
 }
 
 /** What became of one event in one lane. */
@@ -112,6 +115,7 @@ export interface LoaderStatus {
   readonly oldestSeconds: number
   readonly lastLoad?: LoadReport & { readonly at: number; readonly ms: number }
   readonly tables: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly billed: Billed
 }
 
 interface Namespace<Rpc> {

@@ -1,0 +1,100 @@
+import type { Bindings } from '../core/bindings.ts'
+import type { Packed } from '../core/envelope.ts'
+import { SluicewayError } from '../core/errors.ts'
+import { fingerprint } from '../core/fingerprint.ts'
+import { partitionOf } from '../core/murmur2.ts'
+import { checkSettings, type Input } from '../core/settings.ts'
+import type { Appended, Stream } from '../core/stream.ts'
+
+const fields = {
+  partitions: {
+    type: 'number',
+    about: 'Log objects; one takes about 1,000 requests a second. Growing it moves keys between partitions.',
+    default: 1,
+    min: 1,
+    max: 1024,
+  },
+  retentionDays: {
+    type: 'number',
+    about: 'Days that events stay readable; what a lane has not delivered by then is kept in R2 for it.',
+    default: 7,
+    min: 0.01,
+    max: 365,
+  },
+  dedupMinutes: {
+    type: 'number',
+    about: 'Minutes for which a second event with the same source and messageId is dropped.',
+    default: 10,
+    min: 1,
+    max: 1440,
+  },
+  flushMs: {
+    type: 'number',
+    about: 'Milliseconds between two commits under load; an idle log commits at once.',
+    default: 20,
+    min: 0,
+    max: 1000,
+  },
+} as const
+
+/** The most that one append carries: a row stays below the 2 MB limit even when nothing compresses. */
+const limits = { events: 5_000, bytes: 800_000 }
+
+/**
+ * Chooses the embedded log as the stream: ordered, partitioned, replayable, in Durable Objects of this deployment.
+ *
+ * @param input partitions, retention in days, dedup window in minutes; all optional
+ * @returns the stream for `defineConfig`
+ */
+export function log(input: Input<typeof fields> = {}): Stream {
+  const { settings, problems } = checkSettings(fields, input)
+  const { partitions } = settings
+  return {
+    name: 'log',
+    partitions,
+    problems,
+    limits,
+    readable: true,
+    settings,
+    append: (batch, bindings) => append(batch, partitions, bindings as unknown as Bindings),
+  }
+}
+
+async function append(batch: readonly Packed[], partitions: number, bindings: Bindings): Promise<Appended> {
+  if (batch.length > limits.events)
+    throw new SluicewayError('stream_limit', `The log takes at most ${limits.events} events in one append.`)
+  const groups = partitions === 1 ? [batch] : byPartition(batch, partitions)
+  try {
+    const answers = await Promise.all(
+      groups.map((group, partition) =>
+        group.length === 0 ? { accepted: 0, duplicates: 0 } : appendTo(group, bindings.LOG.getByName(`${partition}`)),
+      ),
+    )
+    return answers.reduce((sum, one) => ({
+      accepted: sum.accepted + one.accepted,
+      duplicates: sum.duplicates + one.duplicates,
+    }))
+  } catch (cause) {
+    if (cause instanceof SluicewayError) throw cause
+    throw new SluicewayError('stream_unavailable', 'The log did not take the events; send them again.', { cause })
+  }
+}
+
+function appendTo(group: readonly Packed[], object: ReturnType<Bindings['LOG']['getByName']>): Promise<Appended> {
+  const prints = new Uint32Array(group.length * 2)
+  let text = ''
+  for (let i = 0; i < group.length; i++) {
+    const packed = group[i] as Packed
+    fingerprint(packed.source, packed.id, prints, i * 2)
+    text += packed.text
+  }
+  if (text.length > limits.bytes)
+    throw new SluicewayError('stream_limit', `The log takes at most ${limits.bytes} bytes in one append.`)
+  return object.append(text, prints)
+}
+
+function byPartition(batch: readonly Packed[], partitions: number): Packed[][] {
+  const groups: Packed[][] = Array.from({ length: partitions }, () => [])
+  for (const packed of batch) groups[partitionOf(packed.key, partitions)]?.push(packed)
+  return groups
+}
