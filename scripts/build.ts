@@ -1,0 +1,17 @@
+// `npm run build`: fills dist/ with what is served: the bundled Worker, the browser SDK and the pages.
+// With the argument `assets` only the latter two, which wrangler needs before it bundles (see [build] in wrangler.toml).
+import { resolve } from 'node:path'
+import { reasonOf } from '../src/core/errors.ts'
+import { buildAssets } from './build/assets.ts'
+import { buildWorker } from './build/worker.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const say = (line: string) => process.stderr.write(`${line}\n`)
+
+try {
+  await buildAssets({ root, say })
+  if (process.argv[2] !== 'assets') await buildWorker({ root, say })
+} catch (thrown) {
+  say(reasonOf(thrown))
+  process.exitCode = 1
+}

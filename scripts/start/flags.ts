@@ -1,0 +1,119 @@
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
+
+/** What `npm start` was asked for. */
+export interface Flags {
+  readonly help: boolean
+  readonly json: boolean
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Absolute path. */
+  readonly state: string
+  /** Absolute path of a config that replaces src/config.ts. */
+  readonly config: string | undefined
+  /** Seconds between runs of the scheduled functions. */
+  readonly tick: number
+  readonly vars: Readonly<Record<string, string>>
+}
+
+/** Variables of the process environment that are handed to the config; `--var` wins over them. */
+export const passedOn = ['WRITE_KEY', 'ADMIN_TOKEN', 'WEBHOOK_SECRET', 'WEBHOOK_URL', 'POSTGRES_URL', 'STREAM'] as const
+
+export const help = `Usage: npm start -- [options]
+
+Builds Sluiceway and serves it on this machine, with state that survives restarts.
+
+  --port <number>      port to listen on; 0 takes a free one (default: 8787, or PORT)
+  --host <address>     address to listen on (default: 127.0.0.1, which only this machine can reach)
+  --state <folder>     where events, keys and tables are kept (default: .sluiceway)
+  --config <file>      a config file to use instead of src/config.ts
+  --var <NAME=value>   a value for the config's env; may be repeated
+  --tick <seconds>     how often the scheduled functions run (default: 5)
+  --json               print one line of JSON on stdout when ready, and nothing else there:
+                       {"url","writeKey","adminToken","pid","workerdPid","demo"}
+  --help               show this
+
+The config's env gets LOCAL=1, DEMO=1, SINK_URL (the demo's own webhook sink), WRITE_KEY, ADMIN_TOKEN and
+WEBHOOK_SECRET (made once and kept in the state folder), the variables ${passedOn.slice(3).join(', ')} and the three
+before them from the process environment when they are set there, and every --var, which wins.
+Ctrl-C stops it; nothing that was accepted is lost.
+`
+
+interface World {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Where relative paths start. */
+  readonly cwd: string
+  /** The repository, where the default state folder is. */
+  readonly root: string
+}
+
+/**
+ * Reads the command line of `npm start`.
+ *
+ * @param world the arguments and what they may refer to
+ * @returns every option, with defaults filled in and paths made absolute
+ * @throws {SluicewayError} bad_request, naming the option that is wrong
+ */
+export function readFlags({ argv, env, cwd, root }: World): Flags {
+  const { values } = parse(argv)
+  return {
+    help: values.help ?? false,
+    json: values.json ?? false,
+    host: values.host ?? '127.0.0.1',
+    port: portOf(values.port ?? env.PORT ?? '8787'),
+    state: values.state === undefined ? resolve(root, '.sluiceway') : resolve(cwd, values.state),
+    config: values.config === undefined ? undefined : resolve(cwd, values.config),
+    tick: secondsOf(values.tick ?? '5'),
+    vars: { ...varsOf(env), ...Object.fromEntries((values.var ?? []).map(pairOf)) },
+  }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        port: { type: 'string' },
+        host: { type: 'string' },
+        state: { type: 'string' },
+        config: { type: 'string' },
+        var: { type: 'string', multiple: true },
+        tick: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (thrown) {
+    const [sentence = ''] = reasonOf(thrown).split('. To specify')
+    throw wrong(`${sentence.replace(/\.$/, '')}; npm start -- --help lists the options`)
+  }
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535) throw wrong(`--port must be a number from 0 to 65535, not "${text}"`)
+  return port
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds >= 0.1 && seconds <= 3_600)) throw wrong(`--tick must be seconds from 0.1 to 3600, not "${text}"`)
+  return seconds
+}
+
+function pairOf(text: string): [string, string] {
+  const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(text)
+  if (match?.[1] === undefined) throw wrong('--var must look like NAME=value')
+  return [match[1], match[2] ?? '']
+}
+
+function varsOf(env: World['env']): Record<string, string> {
+  return Object.fromEntries(
+    passedOn.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])),
+  )
+}
+
+const wrong = (message: string) => new SluicewayError('bad_request', message)
