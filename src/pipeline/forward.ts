@@ -1,0 +1,88 @@
+import { Envelope } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Port } from '../core/port.ts'
+import type { Target } from '../core/resolve.ts'
+import { runTransforms } from '../transforms/run.ts'
+import { deliver, type Delivery, type Fate } from './deliver.ts'
+
+/**
+ * Takes events the last part of their way: the destination's filter, its transforms, the delivery.
+ *
+ * @param envelopes in order
+ * @param target the destination with its filter and transforms
+ * @param port fetch, clock
+ * @returns a fate for every event given (the worst one, where a transform made several of it), and the requests sent
+ */
+export async function forward(
+  envelopes: readonly Envelope[],
+  target: Extract<Target, { kind: 'destination' }>,
+  port: Port,
+): Promise<Delivery> {
+  const { filter, transforms = [], use } = target.route
+  if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, port)
+
+  const fates: Fate[] = []
+  const kept: number[] = []
+  envelopes.forEach((envelope, i) => {
+    try {
+      if (filter === undefined || filter(envelope.event)) kept.push(i)
+      else fates[i] = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
+    } catch (error) {
+      fates[i] = {
+        verdict: { kind: 'dead', reason: `the filter threw: ${reasonOf(error)}` },
+        code: 'filter_failed',
+        ...(error instanceof Error && error.stack !== undefined ? { detail: error.stack } : {}),
+      }
+    }
+  })
+
+  let ready = kept.map((i) => ({ from: i, envelope: envelopes[i] as Envelope }))
+  if (transforms.length > 0) {
+    const ran = await runTransforms(
+      transforms,
+      ready.map(({ envelope }) => structuredClone(envelope.event)),
+      (event, index) => {
+        const { header } = envelopes[kept[index] as number] as Envelope
+        return {
+          messageId: event.messageId,
+          sourceName: header.source,
+          destinationName: target.name,
+          receivedAt: header.receivedAt,
+          eventType: event.type,
+          ...(event.event === undefined ? {} : { eventName: event.event }),
+        }
+      },
+    )
+    for (const { index, transform } of ran.dropped)
+      fates[kept[index] as number] = { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' }
+    for (const { index, error } of ran.failed)
+      fates[kept[index] as number] = {
+        verdict: { kind: 'dead', reason: error.message },
+        code: 'transform_failed',
+        detail: error.stack,
+      }
+    ready = ran.events.map(({ event, index }) => {
+      const from = kept[index] as number
+      const { header } = envelopes[from] as Envelope
+      return { from, envelope: new Envelope({ ...header, id: event.messageId }, JSON.stringify(event)) }
+    })
+  }
+
+  const delivery = await deliver(
+    ready.map(({ envelope }) => envelope),
+    use,
+    port,
+  )
+  ready.forEach(({ from }, i) => {
+    const fate = delivery.fates[i] as Fate
+    const worst = fates[from]
+    if (worst === undefined || rank[fate.verdict.kind] > rank[worst.verdict.kind]) fates[from] = fate
+  })
+  const sent = delivery.sent.map((request) => ({
+    ...request,
+    events: [...new Set(request.events.map((i) => (ready[i] as { from: number }).from))],
+  }))
+  return { fates, sent }
+}
+
+const rank = { skip: 0, done: 1, dead: 2, retry: 3, pause: 4 } as const

@@ -1,0 +1,219 @@
+import type { Attempt } from '../core/dead-letter.ts'
+import type { Database } from '../core/database.ts'
+
+/** A table of checkpoints spans one day. */
+const dayMs = 86_400_000
+/** Checkpoints, with the attempts in them, are kept so long. */
+const keepDays = 8
+
+/** Attempts of one request: which offsets it carried (first, last), and its outcome. */
+export interface RequestRecord extends Attempt {
+  readonly from: number
+  readonly to: number
+  /** Set when the request carried only these offsets of the range. */
+  readonly only?: readonly number[]
+}
+
+/** Counters since the lane was made, by name (`done`, `skip: <reason>`, `filtered`, `retry`, `dead`, …). */
+export type Counters = Record<string, number>
+
+/** An event with a row of its own: retrying, or waiting behind one of the same key. */
+export interface WaitingRow {
+  /** Its offset in the stream; above `replayBase` for a replayed dead letter. */
+  readonly offset: number
+  /** Where the stream holds the event; differs from `offset` for a replayed letter, -1 when the stream never had it. */
+  readonly origin: number
+  readonly key: string
+  readonly id: string
+  /** Milliseconds since the epoch of its next attempt; null while it waits behind another of its key. */
+  due: number | null
+  attempts: number
+  /** Milliseconds since the epoch of its first failed attempt; 0 before. */
+  first: number
+  /** When it became durable in the stream, milliseconds since the epoch. */
+  readonly at: number
+  history: Attempt[]
+}
+
+/** Counters have at most so many names; reasons from outside must not grow the state without bound. */
+const counterNames = 200
+
+/** Offsets from here on belong to replayed dead letters: they come after everything of the stream. */
+export const replayBase = 2 ** 52
+
+interface Checkpoint {
+  cursor: number
+  at: number
+  counters: string
+  requests: string
+}
+
+/**
+ * What a lane stores. Layout version 1:
+ *
+ * - `checkpoint_<day>`: one row per checkpoint (at most one a second): the cursor, the counters, and the requests since the
+ *   checkpoint before, so that a healthy event costs no row of its own and can still be traced. The newest row is the state.
+ * - `waiting`: one row per event that is retried or waits behind one.
+ * - `meta`: `pause` (why the lane is paused), `replays` (how many letters were replayed).
+ */
+export class LaneStore {
+  readonly #db: Database
+  #day: number
+  readonly counters: Counters
+  cursor: number
+  #requests: RequestRecord[] = []
+  #dirty = false
+
+  constructor(db: Database, now: number) {
+    this.#db = db
+    db.run(
+      `CREATE TABLE IF NOT EXISTS waiting (offset INTEGER PRIMARY KEY, origin INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, due INTEGER,
+       attempts INTEGER NOT NULL, first INTEGER NOT NULL, at INTEGER NOT NULL, history TEXT NOT NULL, header TEXT NOT NULL,
+       event TEXT NOT NULL)`,
+    )
+    db.run('CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID')
+    this.#day = Math.floor(now / dayMs)
+    const newest = this.#days().at(-1)
+    const state =
+      newest === undefined
+        ? undefined
+        : db.first<Checkpoint>(`SELECT cursor, counters FROM checkpoint_${newest} ORDER BY id DESC LIMIT 1`)
+    this.cursor = state?.cursor ?? 0
+    this.counters = state === undefined ? {} : (JSON.parse(state.counters) as Counters)
+    if (newest !== undefined) this.#day = newest
+  }
+
+  count(name: string, by = 1): void {
+    if (!(name in this.counters) && Object.keys(this.counters).length >= counterNames) name = 'other'
+    this.counters[name] = (this.counters[name] ?? 0) + by
+    this.#dirty = true
+  }
+
+  record(request: RequestRecord): void {
+    this.#requests.push(request)
+    this.#dirty = true
+  }
+
+  /** Stores cursor, counters and requests as one row, if there is anything new. */
+  checkpoint(cursor: number, now: number): void {
+    if (!this.#dirty && cursor === this.cursor) return
+    const day = Math.max(Math.floor(now / dayMs), this.#day)
+    if (day !== this.#day || !this.#days().includes(day)) {
+      this.#db.run(
+        `CREATE TABLE IF NOT EXISTS checkpoint_${day} (id INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, at INTEGER NOT NULL,
+         counters TEXT NOT NULL, requests TEXT NOT NULL)`,
+      )
+      this.#day = day
+    }
+    this.#db.run(
+      `INSERT INTO checkpoint_${day} (cursor, at, counters, requests) VALUES (?, ?, ?, ?)`,
+      cursor,
+      now,
+      JSON.stringify(this.counters),
+      JSON.stringify(
+        this.#requests.map(({ from, to, at, status, ms, reason, only }) => [
+          from,
+          to,
+          at,
+          status,
+          ms,
+          reason ?? null,
+          only ?? null,
+        ]),
+      ),
+    )
+    this.cursor = cursor
+    this.#requests = []
+    this.#dirty = false
+    for (const old of this.#days()) if (old < day - keepDays) this.#db.run(`DROP TABLE checkpoint_${old}`)
+  }
+
+  /** The attempts that carried the event at `offset`, oldest first. Reads the checkpoints of all days. */
+  attemptsOf(offset: number): Attempt[] {
+    const carried = (request: RequestRecord) =>
+      request.from <= offset && offset <= request.to && (request.only === undefined || request.only.includes(offset))
+    const stored = this.#days().flatMap((day) =>
+      this.#db
+        .all<{ requests: string }>(
+          `SELECT requests FROM checkpoint_${day} WHERE cursor > ? OR requests <> '[]' ORDER BY id`,
+          offset,
+        )
+        .flatMap(({ requests }) =>
+          (JSON.parse(requests) as [number, number, number, number, number, string | null, number[] | null][]).map(
+            ([from, to, at, status, ms, reason, only]): RequestRecord => ({
+              from,
+              to,
+              at,
+              status,
+              ms,
+              ...(reason === null ? {} : { reason }),
+              ...(only === null ? {} : { only }),
+            }),
+          ),
+        ),
+    )
+    return [...stored, ...this.#requests]
+      .filter(carried)
+      .map(({ at, status, ms, reason }) => ({ at, status, ms, ...(reason === undefined ? {} : { reason }) }))
+  }
+
+  waitingRows(): WaitingRow[] {
+    return this.#db
+      .all<Omit<WaitingRow, 'history'> & { history: string }>(
+        'SELECT offset, origin, key, id, due, attempts, first, at, history FROM waiting ORDER BY offset',
+      )
+      .map((row) => ({ ...row, history: JSON.parse(row.history) as Attempt[] }))
+  }
+
+  putWaiting(row: WaitingRow, header: string, event: string): void {
+    this.#db.run(
+      'INSERT OR REPLACE INTO waiting (offset, origin, key, id, due, attempts, first, at, history, header, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      row.offset,
+      row.origin,
+      row.key,
+      row.id,
+      row.due,
+      row.attempts,
+      row.first,
+      row.at,
+      JSON.stringify(row.history),
+      header,
+      event,
+    )
+  }
+
+  updateWaiting(row: WaitingRow): void {
+    this.#db.run(
+      'UPDATE waiting SET due = ?, attempts = ?, first = ?, history = ? WHERE offset = ?',
+      row.due,
+      row.attempts,
+      row.first,
+      JSON.stringify(row.history),
+      row.offset,
+    )
+  }
+
+  waitingText(offset: number): { readonly header: string; readonly event: string } | undefined {
+    return this.#db.first('SELECT header, event FROM waiting WHERE offset = ?', offset)
+  }
+
+  deleteWaiting(offset: number): void {
+    this.#db.run('DELETE FROM waiting WHERE offset = ?', offset)
+  }
+
+  get(name: string): string | undefined {
+    return this.#db.first<{ value: string }>('SELECT value FROM meta WHERE name = ?', name)?.value
+  }
+
+  set(name: string, value: string | undefined): void {
+    if (value === undefined) this.#db.run('DELETE FROM meta WHERE name = ?', name)
+    else this.#db.run('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)', name, value)
+  }
+
+  #days(): number[] {
+    return this.#db
+      .all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'checkpoint_[0-9]*'")
+      .map(({ name }) => Number(name.slice('checkpoint_'.length)))
+      .toSorted((a, b) => a - b)
+  }
+}

@@ -1,0 +1,22 @@
+import type { Chunk } from '../core/stream.ts'
+
+/** What a lane does with the chunks of its stream: send them (destination) or stage them (warehouse). */
+export interface Work {
+  /** The offset of the first event not taken yet. */
+  readonly taken: number
+  /** Below it, every event has its final verdict or a row of its own. */
+  readonly cursor: number
+  /** False while enough is in memory, or the destination is down. */
+  readonly hasRoom: boolean
+  /** Takes a chunk that holds the offset `taken`; events below it are passed over. */
+  readonly take: (chunk: Chunk) => void
+  /** Starts whatever may be started now. */
+  readonly pump: () => void
+  /** When `pump` has something to do next, in milliseconds since the epoch; undefined when only new events matter. */
+  readonly due: () => number | undefined
+  readonly state: 'idle' | 'running' | 'open' | 'paused'
+  readonly reason: string | undefined
+  /** Milliseconds since the epoch at which the oldest undelivered event became durable; undefined when there is none. */
+  readonly oldest: number | undefined
+  readonly resume: () => void
+}

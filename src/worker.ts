@@ -1,0 +1,101 @@
+import { Hono } from 'hono'
+import { admin } from './admin/app.ts'
+import { demo } from './console/demo.ts'
+import { type Bindings, laneOf } from './core/bindings.ts'
+import type { ConfigOf, Vars } from './core/config.ts'
+import { reasonOf, SluicewayError } from './core/errors.ts'
+import { realPort } from './core/port.ts'
+import { type Resolved, resolveConfig } from './core/resolve.ts'
+import type { World } from './core/world.ts'
+import { health } from './ingest/health.ts'
+import { sdk } from './ingest/sdk.ts'
+import { sourceConfig } from './ingest/source-config.ts'
+import { LaneObject } from './pipeline/lane-object.ts'
+import { load } from './schedule/load.ts'
+import { LoaderObject } from './schedule/loader.ts'
+import { sweep } from './schedule/sweep.ts'
+import { LogObject } from './streams/log-object.ts'
+import { consumeQueue } from './streams/queues.ts'
+
+type Env = Bindings & Vars
+
+/** What `src/index.ts` exports: the handlers and the Durable Object classes, all with one config. */
+export interface Sluiceway {
+  readonly handler: ExportedHandler<Env, string>
+  readonly Log: new (ctx: DurableObjectState, env: Env) => LogObject
+  readonly Lane: new (ctx: DurableObjectState, env: Env) => LaneObject
+  readonly Loader: new (ctx: DurableObjectState, env: Env) => LoaderObject
+}
+
+/**
+ * Wires a config to everything.
+ *
+ * @param configOf the default export of `src/config.ts`
+ * @returns the handlers and classes that a Worker exports
+ */
+export function sluiceway(configOf: ConfigOf): Sluiceway {
+  // One isolate serves one deployment, so its env never changes.
+  let resolved: Resolved | undefined
+  const resolve = (env: Env): Resolved => (resolved ??= resolveConfig(configOf, env))
+  const worldOf = (env: Env): World => ({ resolved: resolve(env), bindings: env, port: realPort })
+
+  const app = new Hono<{ Bindings: World }>()
+    .route('/', sdk)
+    .route('/', sourceConfig)
+    .route('/', health)
+    .route('/admin', admin)
+    .route('/demo', demo)
+  app.notFound(async (c) => {
+    const { method, url } = c.req.raw
+    if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
+      const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
+      if (asset.status !== 404) return asset
+    }
+    return c.json({ success: false, code: 'not_found', message: `There is nothing at ${new URL(url).pathname}.` }, 404)
+  })
+  app.onError((error, c) => {
+    c.env.port.log('error', 'a request failed', { path: new URL(c.req.url).pathname, reason: reasonOf(error) })
+    return c.json({ success: false, code: 'internal', message: 'Something went wrong here; try again.' }, 500)
+  })
+
+  const handler: ExportedHandler<Env, string> = {
+    fetch(request, env, ctx) {
+      try {
+        return app.fetch(request, worldOf(env), ctx)
+      } catch (error) {
+        if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
+        realPort.log('error', error.message)
+        const message = 'The config of this deployment is not valid; its log says what to mend.'
+        return Response.json({ success: false, code: error.code, message }, { status: 500 })
+      }
+    },
+    async queue(batch, env) {
+      await consumeQueue(batch, {
+        offer: (ref, offer) => laneOf(env, ref).offer(ref, offer),
+        push: (ref, text) => laneOf(env, ref).push(ref, text),
+      })
+    },
+    async scheduled(_controller, env) {
+      const world = worldOf(env)
+      await Promise.all([sweep(world), load(world)])
+    },
+  }
+  return {
+    handler,
+    Log: class extends LogObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolve(env))
+      }
+    },
+    Lane: class extends LaneObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolve(env))
+      }
+    },
+    Loader: class extends LoaderObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolve(env))
+      }
+    },
+  }
+}
