@@ -52,6 +52,17 @@ export interface WarehouseRoute {
   }
 }
 
+/** Options of the demo page. */
+export interface DemoConfig {
+  /** Secret of the webhook destination that sends to the demo's sink, which verifies signatures with it. */
+  readonly sinkSecret?: string | undefined
+  /**
+   * True where others can reach the port: events are then shown for the admin token only. Without it, a request for
+   * localhost is enough, which a page elsewhere cannot make a browser send, but which a program on the network can forge.
+   */
+  readonly tokenOnly?: boolean
+}
+
 /** What `defineConfig` takes. */
 export interface Config<D extends string = string, W extends string = string> {
   readonly stream: Stream
@@ -62,8 +73,8 @@ export interface Config<D extends string = string, W extends string = string> {
     /** Bearer token of `/admin`; without it the admin API answers 404. */
     readonly token: string | undefined
   }
-  /** True serves `/demo` with its own webhook sink. */
-  readonly demo?: boolean
+  /** Serves `/demo` with its own webhook sink; `true` is short for `{}`. Not meant for a deployment. */
+  readonly demo?: boolean | DemoConfig
   readonly limits?: {
     /** Bytes of a request body after inflating; default 4,096,000. */
     readonly bodyBytes?: number

@@ -1,4 +1,4 @@
-import type { Config, ConfigOf, Route, SourceConfig, Vars, WarehouseRoute } from './config.ts'
+import type { Config, ConfigOf, DemoConfig, Route, SourceConfig, Vars, WarehouseRoute } from './config.ts'
 import { reasonOf, SluicewayError } from './errors.ts'
 import type { Stream } from './stream.ts'
 import type { Transform } from './transform.ts'
@@ -24,7 +24,7 @@ export interface Resolved {
   readonly sources: ReadonlyMap<string, Source>
   readonly targets: ReadonlyMap<string, Target>
   readonly adminToken: string | undefined
-  readonly demo: boolean
+  readonly demo: boolean | DemoConfig
   readonly limits: Required<NonNullable<Config['limits']>>
 }
 
