@@ -1,0 +1,144 @@
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { checkSettings, type Input } from '../core/settings.ts'
+import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { D1Insert } from './d1-insert.ts'
+import { D1Layout } from './d1-layout.ts'
+import { quoted } from './identifier.ts'
+
+const fields = {
+  binding: { type: 'string', about: 'Name of the D1 binding in wrangler.toml.', default: 'DB' },
+} as const
+
+/** UTF-16 units that go to D1 in one batch, which is one transaction. */
+const batchUnits = 8_000_000
+/** Errors that say that a value, not the database, is in the way; D1 gives no codes apart from the message. */
+const dataErrors = /SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)|constraint failed|too big|datatype mismatch/
+const bookkeeping = [
+  `CREATE TABLE IF NOT EXISTS "_sluiceway_columns" ("table_name" TEXT, "column_name" TEXT, "type" TEXT, PRIMARY KEY ("table_name", "column_name")) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS "_sluiceway_loads" ("load_id" TEXT, "table_name" TEXT, PRIMARY KEY ("load_id", "table_name")) WITHOUT ROWID`,
+]
+
+/**
+ * Makes the warehouse that lives in Cloudflare's own SQLite database, D1: no account elsewhere, no server.
+ *
+ * Columns beyond the 99th of a table (D1 allows 100) are kept as JSON in its column `_sluiceway_more`. Datetimes are
+ * RFC 3339 text, booleans 0 and 1. https://developers.cloudflare.com/d1/platform/limits/ (checked 2026-11-22)
+ *
+ * @param input `binding` is `DB` when left out
+ * @returns the warehouse, for `warehouses` in the config
+ * @example warehouses: { tables: { use: d1() } }
+ */
+export function d1(input: Input<typeof fields> = {}): Warehouse {
+  const { settings, problems, redacted } = checkSettings(fields, input)
+  return {
+    kind: 'warehouse',
+    name: 'd1',
+    problems,
+    redacted,
+    open: (bindings) => {
+      const database = bindings[settings.binding]
+      if (!isDatabase(database))
+        throw new SluicewayError(
+          'warehouse_failed',
+          `There is no D1 binding "${settings.binding}"; add it to wrangler.toml under [[d1_databases]]`,
+        )
+      return new D1Engine(database)
+    },
+  }
+}
+
+class D1Engine implements Engine {
+  readonly provider = 'postgres'
+  readonly #database: D1Database
+  readonly #layouts = new Map<string, D1Layout>()
+  #ready: Promise<unknown> | undefined
+  #eachFound: Promise<string> | undefined
+
+  constructor(database: D1Database) {
+    this.#database = database
+  }
+
+  async columns(table: string): Promise<Columns | null> {
+    const layout = await this.#read(table)
+    return layout.exists ? layout.columns : null
+  }
+
+  async widen(table: string, added: Columns): Promise<void> {
+    const layout = await this.#read(table)
+    const { statements, next } = layout.widened(added)
+    if (statements.length > 0) await this.#run(statements.map(([sql, ...values]) => this.#bound(sql, values)))
+    this.#layouts.set(table, next)
+  }
+
+  async load(load: Load): Promise<void> {
+    if (load.rows.length === 0) return
+    const insert = new D1Insert(load, this.#layouts.get(load.table) ?? (await this.#read(load.table)))
+    const sql = insert.sql(await this.#each())
+    const once = load.merge === 'append'
+    let statements: D1PreparedStatement[] = []
+    let units = 0
+    let part = 0
+    const flush = async () => {
+      const id = `${load.id}#${part}`
+      if (once) statements.push(this.#bound('INSERT OR IGNORE INTO "_sluiceway_loads" VALUES (?, ?)', [id, load.table]))
+      await this.#run(statements)
+      statements = []
+      units = 0
+      part++
+    }
+    for (const text of insert.texts()) {
+      if (units > 0 && units + text.length > batchUnits) await flush()
+      statements.push(this.#bound(sql, once ? [text, `${load.id}#${part}`, load.table] : [text]))
+      units += text.length
+    }
+    await flush()
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async #read(table: string): Promise<D1Layout> {
+    this.#ready ??= this.#run(bookkeeping.map((sql) => this.#database.prepare(sql)))
+    await this.#ready
+    const [real, more] = await this.#run([
+      this.#database.prepare(`PRAGMA table_info(${quoted(table)})`),
+      this.#bound('SELECT "column_name" AS "name", "type" FROM "_sluiceway_columns" WHERE "table_name" = ?', [table]),
+    ])
+    const layout = new D1Layout(table, {
+      real: real as { name: string; type: string }[],
+      more: more as { name: string; type: ColumnType }[],
+    })
+    this.#layouts.set(table, layout)
+    return layout
+  }
+
+  // `jsonb_each` (SQLite 3.51) halves the time of a load; a database that is older has only `json_each`.
+  #each(): Promise<string> {
+    this.#eachFound ??= this.#database
+      .prepare("SELECT 1 FROM jsonb_each('[]')")
+      .all()
+      .then(
+        () => 'jsonb_each',
+        () => 'json_each',
+      )
+    return this.#eachFound
+  }
+
+  #bound(sql: string, values: readonly string[]): D1PreparedStatement {
+    return values.length === 0 ? this.#database.prepare(sql) : this.#database.prepare(sql).bind(...values)
+  }
+
+  async #run(statements: D1PreparedStatement[]): Promise<unknown[][]> {
+    try {
+      return (await this.#database.batch(statements)).map((result) => result.results)
+    } catch (thrown) {
+      const reason = reasonOf(thrown)
+      const details = { rows: dataErrors.test(reason) }
+      throw new SluicewayError('warehouse_failed', `D1: ${reason}`, { cause: thrown, details })
+    }
+  }
+}
+
+const isDatabase = (value: unknown): value is D1Database =>
+  typeof value === 'object' && value !== null && 'batch' in value && 'prepare' in value

@@ -1,0 +1,77 @@
+import type { Columns, ColumnType, Load } from '../core/warehouse.ts'
+import { quoted } from './identifier.ts'
+
+const declared: Readonly<Record<ColumnType, string>> = {
+  int: 'bigint',
+  float: 'numeric',
+  boolean: 'boolean',
+  datetime: 'timestamptz',
+  string: 'text',
+  text: 'text',
+  json: 'jsonb',
+}
+
+const logical: Readonly<Record<string, ColumnType>> = {
+  bigint: 'int',
+  integer: 'int',
+  smallint: 'int',
+  numeric: 'float',
+  'double precision': 'float',
+  real: 'float',
+  boolean: 'boolean',
+  'timestamp with time zone': 'datetime',
+  'timestamp without time zone': 'datetime',
+  date: 'datetime',
+  jsonb: 'json',
+  json: 'json',
+}
+
+const addedAtOnce = 100
+
+/** The logical type of a column whose type `information_schema` gives; what is not known takes text. */
+export const typeOfColumn = (type: string): ColumnType => logical[type] ?? 'string'
+
+/** Creates a table with as many of the columns as one statement shall have; `table` is quoted. */
+export function createTable(table: string, columns: Columns): string {
+  // The id must be in the first statement: it is the key.
+  const list = Object.entries(columns)
+    .toSorted(([a], [b]) => Number(b === 'id') - Number(a === 'id'))
+    .slice(0, addedAtOnce)
+    .map(([name, type]) => `${quoted(name)} ${declared[type]}${name === 'id' ? ' PRIMARY KEY' : ''}`)
+  return `CREATE TABLE IF NOT EXISTS ${table} (${list.join(', ')})`
+}
+
+/** Adds the columns that are not there. */
+export function widenTable(table: string, columns: Columns): readonly string[] {
+  const all = Object.entries(columns).map(
+    ([name, type]) => `ADD COLUMN IF NOT EXISTS ${quoted(name)} ${declared[type]}`,
+  )
+  return Array.from(
+    { length: Math.ceil(all.length / addedAtOnce) },
+    (_, i) => `ALTER TABLE ${table} ${all.slice(i * addedAtOnce, (i + 1) * addedAtOnce).join(', ')}`,
+  )
+}
+
+/** Moves what is in `stage` into `table`, without asking for a unique index: a table that was there may have none. */
+export function mergeSql(move: {
+  readonly table: string
+  readonly stage: string
+  readonly names: readonly string[]
+  readonly merge: Load['merge']
+}): readonly string[] {
+  const { table, stage, names, merge } = move
+  const list = names.map(quoted).join(', ')
+  const insert = `INSERT INTO ${table} (${list}) SELECT ${list} FROM ${stage}`
+  if (merge === 'append') return [insert]
+  if (merge === 'replace')
+    return [`DELETE FROM ${table} AS kept USING ${stage} AS fresh WHERE kept."id" = fresh."id"`, insert]
+  const merged = names
+    .filter((name) => name !== 'id')
+    .map((name) => `${quoted(name)} = coalesce(fresh.${quoted(name)}, kept.${quoted(name)})`)
+  const inserted = `${insert} AS fresh WHERE NOT EXISTS (SELECT 1 FROM ${table} AS kept WHERE kept."id" = fresh."id")`
+  if (merged.length === 0) return [inserted]
+  return [
+    `UPDATE ${table} AS kept SET ${merged.join(', ')} FROM ${stage} AS fresh WHERE kept."id" = fresh."id"`,
+    inserted,
+  ]
+}

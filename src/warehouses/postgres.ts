@@ -1,0 +1,158 @@
+import connect, { type Sql, type TransactionSql } from 'postgres'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { checkSettings, type Input } from '../core/settings.ts'
+import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { quoted } from './identifier.ts'
+import { copyTexts } from './postgres-copy.ts'
+import { createTable, mergeSql, typeOfColumn, widenTable } from './postgres-sql.ts'
+
+const fields = {
+  url: {
+    type: 'string',
+    about: 'Connection string: postgres://user:password@host:5432/database.',
+    secret: true,
+    check: (url: string) =>
+      URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)
+        ? undefined
+        : 'must look like postgres://user:password@host:5432/database',
+  },
+  schema: {
+    type: 'string',
+    about: 'Schema for the tables; it is created when it does not exist.',
+    default: 'sluiceway',
+    check: (name: string) =>
+      /^[a-z_][a-z0-9_]{0,62}$/.test(name) ? undefined : 'must have at most 63 of a-z, 0-9 and "_"',
+  },
+} as const
+
+/** SQLSTATE classes that say that a value, not the database, is in the way: data, constraint, too long or too wide. */
+const dataErrors = /^(22|23|54)/
+
+/**
+ * Makes the warehouse that is a PostgreSQL database, reached over TCP.
+ *
+ * Rows are copied into a temporary table and merged by `id` in one transaction. U+0000, which PostgreSQL cannot store, is
+ * left out of texts and JSON. The user needs CREATE on the schema, and on the database when the schema does not exist.
+ * https://www.postgresql.org/docs/18/sql-copy.html (checked 2026-11-22)
+ *
+ * @param input `url` is a secret and belongs in `env`; `schema` is `sluiceway` when left out
+ * @returns the warehouse, for `warehouses` in the config
+ * @example warehouses: { tables: { use: postgres({ url: env.POSTGRES_URL }) } }
+ */
+export function postgres(input: Input<typeof fields>): Warehouse {
+  const { settings, problems, redacted } = checkSettings(fields, input)
+  return {
+    kind: 'warehouse',
+    name: 'postgres',
+    problems,
+    redacted,
+    open: () =>
+      new PostgresEngine(
+        // A pooler in front may hand each transaction another connection: nothing may be prepared.
+        connect(settings.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {}, connect_timeout: 10 }),
+        settings.schema,
+      ),
+  }
+}
+
+class PostgresEngine implements Engine {
+  readonly provider = 'postgres'
+  readonly #sql: Sql
+  readonly #schema: string
+
+  constructor(sql: Sql, schema: string) {
+    this.#sql = sql
+    this.#schema = schema
+  }
+
+  columns(table: string): Promise<Columns | null> {
+    return said(async () => {
+      const found = await this.#sql<{ name: string; type: string }[]>`
+        SELECT column_name AS name, data_type AS type FROM information_schema.columns
+        WHERE table_schema = ${this.#schema} AND table_name = ${table} ORDER BY ordinal_position`
+      if (found.length === 0) return null
+      return Object.fromEntries(found.map(({ name, type }): [string, ColumnType] => [name, typeOfColumn(type)]))
+    })
+  }
+
+  widen(table: string, added: Columns): Promise<void> {
+    return said(async () => {
+      // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+      const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
+      if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoted(this.#schema)}`)
+      await this.#sql.unsafe(createTable(this.#name(table), added))
+      for (const sql of widenTable(this.#name(table), added)) await this.#sql.unsafe(sql)
+    })
+  }
+
+  load(load: Load): Promise<void> {
+    if (load.rows.length === 0) return Promise.resolve()
+    return said(async () => {
+      await this.#sql.begin(async (sql) => {
+        if (load.merge === 'append' && !(await this.#isFirst(sql, load))) return
+        const names = Object.keys(load.columns)
+        const list = names.map(quoted).join(', ')
+        const stage = '"_sluiceway_stage"'
+        const table = this.#name(load.table)
+        await sql.unsafe(`CREATE TEMPORARY TABLE ${stage} ON COMMIT DROP AS SELECT ${list} FROM ${table} WITH NO DATA`)
+        await copy(sql, `COPY ${stage} (${list}) FROM STDIN`, copyTexts(load))
+        for (const statement of mergeSql({ table, stage, names, merge: load.merge })) await sql.unsafe(statement)
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#sql.end({ timeout: 5 })
+  }
+
+  #name(table: string): string {
+    return `${quoted(this.#schema)}.${quoted(table)}`
+  }
+
+  /** Notes the load; false when it was noted before, which then was in the transaction that loaded the rows. */
+  async #isFirst(sql: TransactionSql, load: Load): Promise<boolean> {
+    const loads = this.#name('_sluiceway_loads')
+    await sql.unsafe(
+      `CREATE TABLE IF NOT EXISTS ${loads} (load_id text, table_name text, PRIMARY KEY (load_id, table_name))`,
+    )
+    const noted = await sql.unsafe(`INSERT INTO ${loads} VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING load_id`, [
+      load.id,
+      load.table,
+    ])
+    return noted.length > 0
+  }
+}
+
+/** Sends texts as the data of a COPY, no faster than the server takes them. */
+async function copy(sql: TransactionSql, statement: string, texts: Iterable<string>): Promise<void> {
+  const stream = await sql.unsafe(statement).writable()
+  await new Promise<void>((resolve, reject) => {
+    stream.once('error', reject)
+    stream.once('finish', resolve)
+    const rest = texts[Symbol.iterator]()
+    const send = () => {
+      try {
+        for (;;) {
+          const next = rest.next()
+          if (next.done === true) return void stream.end()
+          if (!stream.write(next.value)) return void stream.once('drain', send)
+        }
+      } catch (thrown) {
+        stream.destroy(thrown as Error)
+      }
+    }
+    send()
+  })
+}
+
+async function said<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (thrown) {
+    const state = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
+    throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reasonOf(thrown)}`, {
+      cause: thrown,
+      details: { state, rows: dataErrors.test(state) },
+    })
+  }
+}

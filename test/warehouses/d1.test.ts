@@ -1,0 +1,60 @@
+import { Miniflare } from 'miniflare'
+import { describe, expect, test } from 'vitest'
+import { d1 } from '../../src/warehouses/d1.ts'
+import { quoted } from '../../src/warehouses/identifier.ts'
+import { engineSuite } from './engine-suite.ts'
+
+engineSuite('d1', async () => {
+  const miniflare = new Miniflare({
+    workers: [
+      {
+        config: {
+          name: 'd1-test',
+          compatibilityDate: '2026-10-01',
+          manifest: {
+            mainModule: 'worker.mjs',
+            modules: { 'worker.mjs': { type: 'esm', contents: 'export default {}' } },
+          },
+          env: { DB: { type: 'd1', id: 'd1-test' } },
+        },
+      },
+    ],
+  })
+  const database = (await miniflare.getD1Database('DB')) as unknown as D1Database
+  const engine = d1().open({ DB: database })
+  const all = async (sql: string) => (await database.prepare(sql).all()).results
+  return {
+    engine,
+    rows: async (table, order = 'id') => {
+      const columns = (await engine.columns(table)) ?? {}
+      // A number in a result of D1 has 53 bits; integers beyond are read as text.
+      const list = Object.entries(columns).map(([name, type]) =>
+        type === 'int' && name.length === 1
+          ? `CASE WHEN abs(${quoted(name)}) > 9007199254740991 THEN CAST(${quoted(name)} AS TEXT) ELSE ${quoted(name)} END AS ${quoted(name)}`
+          : quoted(name),
+      )
+      const wide = list.length > 99
+      const rows = await all(`SELECT ${wide ? '*' : list.join(', ')} FROM ${quoted(table)} ORDER BY ${quoted(order)}`)
+      return rows.map((row) => {
+        const more = row['_sluiceway_more']
+        const whole = typeof more === 'string' ? { ...row, ...JSON.parse(more) } : row
+        return Object.fromEntries(
+          Object.entries(whole).map(([name, value]) => [
+            name,
+            columns[name] === 'boolean' && value !== null ? value === 1 : value,
+          ]),
+        )
+      })
+    },
+    count: async (table) => Number((await all(`SELECT count(*) AS n FROM ${quoted(table)}`))[0]?.['n']),
+    tables: async () =>
+      (await all(`SELECT name FROM sqlite_schema WHERE type = 'table'`)).map((row) => String(row['name'])),
+    stop: () => miniflare.dispose(),
+  }
+})
+
+describe('d1()', () => {
+  test('says which binding is missing', () => {
+    expect(() => d1({ binding: 'TABLES' }).open({})).toThrow('There is no D1 binding "TABLES"')
+  })
+})

@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
+
+/** What a driver's test hands over: an engine, and a way to look into its tables that does not go through the engine. */
+export interface Bench {
+  readonly engine: Engine
+  /** The rows of a table by `order`, with booleans, numbers and datetimes in their logical form. */
+  readonly rows: (table: string, order?: string) => Promise<Record<string, unknown>[]>
+  readonly count: (table: string) => Promise<number>
+  readonly tables: () => Promise<string[]>
+  readonly stop: () => Promise<void>
+}
+
+const track: Columns = { id: 'string', event: 'string', total: 'float', received_at: 'datetime' }
+const receivedAt = '2026-11-22T10:00:00.000Z'
+
+/** The obligations of `Engine` (src/core/warehouse.ts), for every driver. */
+export function engineSuite(name: string, start: () => Promise<Bench>): void {
+  describe(`the engine ${name}`, () => {
+    let bench: Bench
+    beforeAll(async () => {
+      bench = await start()
+    }, 60_000)
+    afterAll(() => bench?.stop())
+
+    const fill = async (load: Omit<Load, 'id' | 'merge'> & Partial<Pick<Load, 'id' | 'merge'>>) => {
+      await bench.engine.widen(load.table, load.columns)
+      await bench.engine.load({ id: 'load-1', merge: 'replace', ...load })
+    }
+
+    test('knows no columns of a table that does not exist', async () => {
+      expect(await bench.engine.columns('never_seen')).toBeNull()
+    })
+
+    test('creates a table and remembers the logical types of its columns', async () => {
+      const columns: Columns = {
+        id: 'string',
+        quantity: 'int',
+        total: 'float',
+        gift: 'boolean',
+        received_at: 'datetime',
+        coupon: 'string',
+        cart: 'json',
+      }
+      await bench.engine.widen('order_completed', columns)
+      expect(await bench.engine.columns('order_completed')).toEqual(columns)
+    })
+
+    test('adds columns to a table, and does nothing when that is repeated', async () => {
+      await bench.engine.widen('product_viewed', { id: 'string', sku: 'string' })
+      await bench.engine.load({
+        id: 'load-1',
+        table: 'product_viewed',
+        columns: { id: 'string', sku: 'string' },
+        rows: [{ id: 'view-1', sku: 'S-1' }],
+        merge: 'replace',
+      })
+      for (const _ of [1, 2]) await bench.engine.widen('product_viewed', { price: 'float', sku: 'string' })
+      expect(await bench.engine.columns('product_viewed')).toEqual({ id: 'string', sku: 'string', price: 'float' })
+      expect(await bench.rows('product_viewed')).toEqual([{ id: 'view-1', sku: 'S-1', price: null }])
+    })
+
+    test('creates a table of 250 columns and widens it by 150 more', async () => {
+      const columns = (from: number, to: number): Columns =>
+        Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`property_${from + i}`, 'int']))
+      await bench.engine.widen('wide', { ...columns(0, 249), id: 'string' })
+      await bench.engine.widen('wide', columns(249, 399))
+      const known = (await bench.engine.columns('wide')) as Columns
+      expect(Object.keys(known)).toHaveLength(400)
+      expect(known['property_398']).toBe('int')
+      const used: Columns = { id: 'string', property_0: 'int', property_200: 'int', property_398: 'int' }
+      const load = { table: 'wide', columns: used, merge: 'replace' } as const
+      await bench.engine.load({ ...load, id: 'load-1', rows: [{ id: 'w-1', property_0: 1, property_398: 398 }] })
+      await bench.engine.load({
+        ...load,
+        id: 'load-2',
+        merge: 'coalesce',
+        rows: [{ id: 'w-1', property_200: 200, property_398: null }],
+      })
+      expect((await bench.rows('wide'))[0]).toMatchObject({ property_0: 1, property_200: 200, property_398: 398 })
+    })
+
+    test('loads values of every type unchanged', async () => {
+      const columns: Columns = {
+        id: 'string',
+        n: 'int',
+        total: 'float',
+        gift: 'boolean',
+        at: 'datetime',
+        name: 'string',
+        note: 'text',
+        cart: 'json',
+      }
+      const rows = [
+        {
+          id: 'a',
+          n: 1815,
+          total: 129.9,
+          gift: true,
+          at: receivedAt,
+          name: 'Ada Lovelace',
+          note: 'x',
+          cart: '{"n":1}',
+        },
+        { id: 'b', n: -1, total: -0.5, gift: false, at: '0001-01-01T00:00:00.000Z', name: '', note: ' ', cart: '[]' },
+        { id: 'c', n: 9007199254740991, total: 1e21, gift: null, at: null, name: null, note: null, cart: null },
+        {
+          id: 'd',
+          n: 0,
+          total: 3,
+          gift: null,
+          at: '9999-12-31T23:59:59.999Z',
+          name: '\\N',
+          note: '\t \r\n\b\f\v',
+          cart: '"x"',
+        },
+        {
+          id: 'e',
+          n: null,
+          total: null,
+          name: `Zoë's "𝔄" 数学 😀`,
+          note: String.raw`a\tb\\c\.`,
+          cart: String.raw`{"k":"\"\\n\t𝔄'"}`,
+        },
+        { id: 'f', n: 0, total: 0, gift: null, at: null, name: '42', note: '1.50', cart: '42' },
+      ]
+      await fill({ table: 'all_types', columns, rows })
+      const empty = { n: null, total: null, gift: null, at: null, name: null, note: null, cart: null }
+      const stored = await bench.rows('all_types')
+      expect(stored.map(({ cart: _, ...row }) => row)).toEqual(
+        rows.map((row) => ({ ...empty, ...row })).map(({ cart: _, ...row }) => row),
+      )
+      expect(stored.map(({ cart }) => (cart === null ? null : JSON.parse(String(cart))))).toEqual(
+        rows.map(({ cart }) => (cart === null ? null : JSON.parse(cart))),
+      )
+    })
+
+    test('keeps integers beyond 2^53 that are given as text', async () => {
+      await fill({ table: 'large', columns: { id: 'string', n: 'int' }, rows: [{ id: 'a', n: '9007199254740993' }] })
+      const stored = await bench.rows('large')
+      expect(String(stored[0]?.['n'])).toBe('9007199254740993')
+    })
+
+    test('loses no more than U+0000 and half surrogate pairs: keeps the rest of the text and the row', async () => {
+      const columns: Columns = { id: 'string', name: 'string', cart: 'json', city: 'string' }
+      const row = { id: 'a', name: 'Ada\0Lovelace', cart: JSON.stringify({ 'k\0': 'a\0b\ud800' }), city: 'London' }
+      await fill({ table: 'nul', columns, rows: [row] })
+      const [stored] = await bench.rows('nul')
+      const clean = (text: unknown) => String(text).replaceAll(/\0|\\u0000/g, '')
+      expect(clean(stored?.['name'])).toBe('AdaLovelace')
+      expect(stored).toMatchObject({ id: 'a', city: 'London' })
+      const cart = JSON.parse(clean(stored?.['cart'])) as { readonly k: string }
+      expect(cart.k.toWellFormed()).toBe('ab\ufffd')
+    })
+
+    test('does not double a row when a load is repeated, whatever the merge', async () => {
+      const columns: Columns = { id: 'string', name: 'string' }
+      const rows = [
+        { id: 'order-1', name: 'Ada Lovelace' },
+        { id: 'order-2', name: 'Charles Babbage' },
+      ]
+      for (const merge of ['replace', 'coalesce', 'append'] as const) {
+        for (const _ of [1, 2]) await fill({ id: 'load-7', table: `repeat_${merge}`, columns, rows, merge })
+        expect(await bench.rows(`repeat_${merge}`), merge).toEqual(rows)
+      }
+    })
+
+    test('puts a replaced row wholly in the place of the old one', async () => {
+      await fill({ table: 'replaced', columns: track, rows: [{ id: 'order-1', event: 'order_completed', total: 10 }] })
+      await fill({
+        table: 'replaced',
+        columns: { id: 'string', event: 'string' },
+        id: 'load-2',
+        rows: [{ id: 'order-1', event: 'x' }],
+      })
+      expect(await bench.rows('replaced')).toEqual([{ id: 'order-1', event: 'x', total: null, received_at: null }])
+    })
+
+    test('keeps what a coalesced row does not say anew', async () => {
+      const columns: Columns = { id: 'string', name: 'string', city: 'string' }
+      const load = { table: 'users', columns, merge: 'coalesce' } as const
+      await fill({ ...load, rows: [{ id: 'ada', name: 'Ada Byron', city: 'London' }] })
+      await fill({
+        ...load,
+        id: 'load-2',
+        rows: [
+          { id: 'ada', name: 'Ada Lovelace', city: null },
+          { id: 'charles', city: 'Teignmouth' },
+        ],
+      })
+      expect(await bench.rows('users')).toEqual([
+        { id: 'ada', name: 'Ada Lovelace', city: 'London' },
+        { id: 'charles', name: null, city: 'Teignmouth' },
+      ])
+    })
+
+    test('appends the same rows again under another load id', async () => {
+      const columns: Columns = { table_name: 'string', row_id: 'string' }
+      const load = {
+        table: 'rudder_discards',
+        columns,
+        rows: [{ table_name: 'tracks', row_id: 'order-1' }],
+        merge: 'append',
+      } as const
+      for (const id of ['load-1', 'load-1', 'load-2']) await fill({ ...load, id })
+      expect(await bench.rows('rudder_discards', 'row_id')).toHaveLength(2)
+    })
+
+    test('loads 10,000 rows at once', async () => {
+      const rows = Array.from({ length: 10_000 }, (_, i) => ({
+        id: `order-${i}`,
+        event: 'order_completed',
+        total: i + 0.5,
+        received_at: receivedAt,
+      }))
+      await fill({ table: 'many', columns: track, rows })
+      expect(await bench.count('many')).toBe(10_000)
+      await fill({ table: 'many', columns: track, rows: rows.slice(0, 5_000), id: 'load-2' })
+      expect(await bench.count('many')).toBe(10_000)
+    })
+
+    test('takes any name for a table or a column as a name, not as SQL', async () => {
+      const names = ['select', 'order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
+      await fill({ table: 'victim', columns: { id: 'string' }, rows: [{ id: 'still here' }] })
+      for (const odd of names) {
+        const columns: Columns = { id: 'string', [odd]: 'string' }
+        await fill({ table: odd, columns, rows: [{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }] })
+        expect(await bench.engine.columns(odd)).toEqual(columns)
+        expect(await bench.rows(odd)).toEqual([{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }])
+      }
+      expect(await bench.rows('victim')).toEqual([{ id: 'still here' }])
+      expect(await bench.tables()).toEqual(expect.arrayContaining(names))
+    })
+
+    test('leaves nothing half when a load fails, and works afterwards', async () => {
+      await fill({ table: 'half', columns: track, rows: [{ id: 'order-0', event: 'order_completed' }] })
+      const rows = Array.from({ length: 2_000 }, (_, i) => ({ id: `order-${i}`, event: 'order_completed' }))
+      const broken = [...rows, { id: null, event: 'x'.repeat(100) }]
+      await expect(
+        bench.engine.load({ id: 'load-2', table: 'half', columns: track, rows: broken, merge: 'replace' }),
+      ).rejects.toMatchObject({ code: 'warehouse_failed', details: { rows: true } })
+      expect(await bench.count('half')).toBe(1)
+      await fill({ table: 'half', columns: track, rows, id: 'load-3' })
+      expect(await bench.count('half')).toBe(2_000)
+    })
+
+    test('says warehouse_failed when a load names a column that is not there', async () => {
+      await bench.engine.widen('narrow', { id: 'string' })
+      const load = { id: 'load-1', table: 'narrow', columns: { id: 'string', ghost: 'int' }, merge: 'append' } as const
+      await expect(bench.engine.load({ ...load, rows: [{ id: 'a', ghost: 1 }] })).rejects.toMatchObject({
+        code: 'warehouse_failed',
+      })
+    })
+  })
+}
