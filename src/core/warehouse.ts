@@ -24,7 +24,8 @@ export interface Load {
  *
  * The loader calls `columns`, then `widen`, then `load`, one table at a time and never twice at once for one warehouse.
  * Every call may be repeated after a crash: `widen` is additive, a load repeats no rows. Names are safe identifiers already
- * but are quoted all the same. A rejection means that nothing of this call may be counted on; the loader repeats it.
+ * but are quoted all the same. A rejection means that nothing of this call may be counted on; the loader repeats it. With
+ * `details.rows` true it says that a value in the rows is in the way: the loader then looks for the row and loads the rest.
  */
 export interface Engine {
   /** Names the mapping rules: `postgres`, `bq`, … (see warehouses/mapping.ts). D1 uses those of `postgres`. */
