@@ -17,6 +17,7 @@ export interface LogRpc {
   readonly status: () => Promise<LogStatus>
 }
 
+/** How a partition of the log is doing. */
 export interface LogStatus {
   readonly partition: number
   readonly first: number
@@ -102,6 +103,7 @@ export interface LoaderRpc {
   readonly status: (warehouse: string) => Promise<LoaderStatus>
 }
 
+/** What one run of a loader did; `error` when it stopped before its end. */
 export interface LoadReport {
   readonly files: number
   readonly events: number
@@ -110,6 +112,7 @@ export interface LoadReport {
   readonly error?: string
 }
 
+/** How the loading of a warehouse is doing. */
 export interface LoaderStatus {
   readonly warehouse: string
   readonly stagedFiles: number

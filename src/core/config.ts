@@ -34,6 +34,7 @@ export interface Route {
   readonly retryDays?: number
 }
 
+/** A warehouse with how it is staged and loaded. */
 export interface WarehouseRoute {
   readonly use: Warehouse
   readonly displayName?: string

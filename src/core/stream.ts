@@ -62,6 +62,7 @@ export interface Stream {
   readonly append: (batch: readonly Packed[], bindings: Readonly<Record<string, unknown>>) => Promise<Appended>
 }
 
+/** What an append did. */
 export interface Appended {
   readonly accepted: number
   readonly duplicates: number
