@@ -1,0 +1,123 @@
+import { type LaneStatus, laneOf } from '../core/bindings.ts'
+import { type DeadLetter, edgeTarget } from '../core/dead-letter.ts'
+import { unpack } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import { unframe } from '../core/frame.ts'
+import type { Target } from '../core/resolve.ts'
+import type { LaneRef } from '../core/stream.ts'
+import type { World } from '../core/world.ts'
+import { type Delivery, DemoSink } from './demo-sink.ts'
+import { viewWarehouse, type WarehouseView } from './demo-warehouse.ts'
+
+/** What a part shows, or why it cannot: one part that fails takes no other along. */
+export type Part<Value> = Value | { readonly unavailable: string }
+
+/** An event as it was accepted. */
+export interface Accepted {
+  readonly id: string
+  readonly source?: string
+  readonly type: string
+  readonly name?: string
+  /** RFC 3339. */
+  readonly receivedAt: string
+  readonly event: Event
+}
+
+/** Everything that the demo page shows, each list newest first. */
+export interface DemoState {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly stream: string
+  readonly events: Part<{ readonly total?: number; readonly items: readonly Accepted[] }>
+  readonly deliveries: Part<{ readonly total: number; readonly items: readonly Delivery[] }>
+  readonly deadLetters: Part<{ readonly total: number; readonly items: readonly DeadLetter[] }>
+  readonly lanes: readonly Part<LaneStatus>[]
+  readonly warehouses: readonly (Part<WarehouseView> & { readonly name: string })[]
+}
+
+const shown = 20
+const rowsShown = 10
+
+/**
+ * Gathers what the demo page shows.
+ *
+ * @param world the lanes, the log, the loaders and D1 are asked, all at once
+ * @returns the state; what could not be read says why
+ */
+export async function demoState(world: World): Promise<DemoState> {
+  const { resolved, port } = world
+  const refs = lanesOf(world)
+  const [events, deliveries, lanes, letters, warehouses] = await Promise.all([
+    part(acceptedOf(world)),
+    part(new DemoSink(world.bindings.DB).newest(shown)),
+    Promise.all(refs.map((ref) => part(laneOf(world.bindings, ref).status(ref)))),
+    part(Promise.all(refs.map((ref) => laneOf(world.bindings, ref).letters(ref, { limit: shown })))),
+    Promise.all(
+      warehousesOf(world).map(async (target) => ({
+        name: target.name,
+        ...(await part(viewWarehouse(world, { target, rows: rowsShown }))),
+      })),
+    ),
+  ])
+  return {
+    now: port.now(),
+    stream: resolved.stream.name,
+    events: events ?? (isMissing(deliveries) ? deliveries : { items: deliveries.items.map(acceptedFrom) }),
+    deliveries,
+    deadLetters: isMissing(letters)
+      ? letters
+      : {
+          total: lanes.reduce((sum, lane) => sum + (isMissing(lane) ? 0 : lane.deadLetters), 0),
+          items: letters
+            .flat()
+            .toSorted((a, b) => b.at - a.at)
+            .slice(0, shown),
+        },
+    lanes,
+    warehouses,
+  }
+}
+
+/** Null when the stream cannot be read again: what is known then is what the sink got. */
+async function acceptedOf({ resolved, bindings }: World): Promise<{ total: number; items: Accepted[] } | null> {
+  const { stream } = resolved
+  if (stream.name !== 'log') return null
+  const tails = await Promise.all(
+    Array.from({ length: stream.partitions }, (_, partition) => bindings.LOG.getByName(String(partition)).tail(shown)),
+  )
+  const items = tails
+    .flatMap(({ chunks }) => chunks)
+    .toSorted((a, b) => a.at - b.at)
+    .flatMap(({ data }) => unpack(unframe(data)))
+    .slice(-shown)
+    .toReversed()
+    .map(({ id, header, event }) => ({ ...acceptedFrom({ id, event }), source: header.source }))
+  return { total: tails.reduce((sum, { head }) => sum + head, 0), items }
+}
+
+function acceptedFrom({ id, event }: { readonly id: string; readonly event: Event }): Accepted {
+  const name = event.event ?? event.name
+  return {
+    id,
+    type: String(event.type),
+    ...(typeof name === 'string' ? { name } : {}),
+    receivedAt: String(event.receivedAt),
+    event,
+  }
+}
+
+const lanesOf = ({ resolved }: World): LaneRef[] => [
+  { target: edgeTarget, partition: 0 },
+  ...[...resolved.targets.keys()].flatMap((target) =>
+    Array.from({ length: resolved.stream.partitions }, (_, partition) => ({ target, partition })),
+  ),
+]
+
+const warehousesOf = ({ resolved }: World): Extract<Target, { kind: 'warehouse' }>[] =>
+  [...resolved.targets.values()].filter((target) => target.kind === 'warehouse')
+
+const part = <Value>(value: Promise<Value>): Promise<Part<Value>> =>
+  value.catch((thrown: unknown) => ({ unavailable: reasonOf(thrown) }))
+
+const isMissing = (value: object): value is { readonly unavailable: string } => 'unavailable' in value
