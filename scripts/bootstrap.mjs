@@ -51,6 +51,7 @@ function install(what) {
 
 /** In this process when it already is the pinned Node, else in one that is. */
 async function run(path) {
+  endWithNpm()
   const node = resolve(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (!existsSync(node))
     fail('The Node that package.json pins is not installed. Run `npm ci` with install scripts allowed, then try again.')
@@ -63,6 +64,15 @@ async function run(path) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => fail(`Node could not be started: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
+}
+
+/** npm passes a signal to the shell between, which dies of it and passes nothing on. */
+function endWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM')
+  }, 200).unref()
 }
 
 function fail(message) {

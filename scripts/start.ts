@@ -1,6 +1,6 @@
 // `npm start`: builds Sluiceway and serves it on this machine with durable state. `npm start -- --help` tells the options.
 import { resolve } from 'node:path'
-import { reasonOf, SluicewayError } from '../src/core/errors.ts'
+import { reasonOf } from '../src/core/errors.ts'
 import { buildAssets } from './build/assets.ts'
 import { buildWorker } from './build/worker.ts'
 import { banner } from './start/banner.ts'

@@ -1,6 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { build } from 'esbuild'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
 
 const pages = 'src/console/assets'
@@ -24,19 +23,17 @@ export async function buildAssets(options: {
   const inputs = [
     'package-lock.json',
     'scripts/build/assets.ts',
+    'scripts/build/sdk.ts',
     'node_modules/@rudderstack/analytics-js/package.json',
     ...files.toSorted(),
   ]
   const hash = hashOf(root, inputs)
   if (existsSync(join(root, sdk)) && freshHash(root, record) === hash) return
   options.say('Building the browser SDK and the pages …')
+  const { build, stop } = await import('esbuild')
   const { outputFiles } = await build({
     absWorkingDir: root,
-    stdin: {
-      contents: `import { RudderAnalytics } from '@rudderstack/analytics-js/bundled'
-        window.rudderanalytics = new RudderAnalytics()`,
-      resolveDir: root,
-    },
+    entryPoints: ['scripts/build/sdk.ts'],
     bundle: true,
     format: 'iife',
     target: 'es2022',
@@ -45,6 +42,7 @@ export async function buildAssets(options: {
     write: false,
     logLevel: 'error',
   })
+  await stop()
   for (const output of outputFiles) writeWhole(join(root, sdk), output.contents)
   for (const file of files) writeWhole(join(root, 'dist/assets', relative(pages, file)), readFileSync(join(root, file)))
   writeRecord(record, { inputs, hash })

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, extname, join, relative, sep } from 'node:path'
-import type { V4WorkerOptions } from 'miniflare'
+import type { V4WorkerOptionsShape } from 'miniflare'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
 
@@ -19,7 +19,7 @@ export interface WorkerBuild {
   /** The first one is the entry. */
   readonly modules: readonly Module[]
   /** What wrangler.toml binds, as Miniflare takes it. */
-  readonly options: Omit<V4WorkerOptions, 'script' | 'scriptPath' | 'modules' | 'modulesRoot' | 'modulesRules'>
+  readonly options: V4WorkerOptionsShape
 }
 
 /** Whatever else decides about a build; its sources are known from the build before. */

@@ -27,6 +27,10 @@ interface Options {
   readonly onLost: () => void
 }
 
+interface Scheduled {
+  readonly scheduled: (options: { readonly cron: string; readonly scheduledTime: Date }) => Promise<unknown>
+}
+
 /** Milliseconds that a runtime which died may take to come back. */
 const restartLimit = 10_000
 
@@ -104,7 +108,8 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   return {
     workerdPid: () => workerd?.pid,
     scheduled: async () => {
-      const worker = await miniflare.getWorker()
+      // Its type comes from Miniflare's own copy of the Workers types, and lacks this method.
+      const worker = (await miniflare.getWorker()) as unknown as Scheduled
       for (const cron of build.options.cronTriggers ?? []) await worker.scheduled({ cron, scheduledTime: new Date() })
     },
     stop,

@@ -13,6 +13,7 @@ export function everyFew(
 ): () => void {
   let running = false
   let said = ''
+  let ended = false
   const run = async () => {
     if (running) return
     running = true
@@ -21,7 +22,7 @@ export function everyFew(
       said = ''
     } catch (thrown) {
       const reason = reasonOf(thrown)
-      if (reason !== said) say(`The scheduled functions failed: ${reason}`)
+      if (reason !== said && !ended) say(`The scheduled functions failed: ${reason}`)
       said = reason
     } finally {
       running = false
@@ -29,5 +30,8 @@ export function everyFew(
   }
   void run()
   const timer = setInterval(() => void run(), seconds * 1_000)
-  return () => clearInterval(timer)
+  return () => {
+    ended = true
+    clearInterval(timer)
+  }
 }

@@ -1,0 +1,13 @@
+// Protects start-up time and the free plan: the deployed bundle stays below 100 KiB gzip.
+import { resolve } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { buildWorker } from './build/worker.ts'
+
+const limit = 100 * 1024
+const build = await buildWorker({ root: resolve(import.meta.dirname, '..'), say: console.error })
+const size = build.modules.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0)
+console.log(`size: ${(size / 1024).toFixed(1)} KiB gzip of at most ${limit / 1024}`)
+if (size > limit) {
+  console.error('The bundle is too large; dist/worker/main/*/meta.json says what is in it.')
+  process.exitCode = 1
+}
