@@ -1,0 +1,98 @@
+import { type ErrorCode, SluicewayError } from '../core/errors.ts'
+
+/** Status of each code that an HTTP surface for events can answer; the others are faults of ours. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  invalid_json: 400,
+  empty_batch: 400,
+  bad_request: 400,
+  body_unreadable: 400,
+  write_key_missing: 401,
+  write_key_invalid: 401,
+  not_found: 404,
+  source_disabled: 404,
+  method_not_allowed: 405,
+  body_too_large: 413,
+  stream_limit: 413,
+  unsupported_encoding: 415,
+  stream_unavailable: 503,
+}
+
+/** Seconds after which a client should try again: a Durable Object is away for about that long at a deploy. */
+const retrySeconds = '2'
+
+const json = { 'content-type': 'application/json' }
+
+/** Makes a JSON answer with what browsers need to read it (CORS: any origin, with credentials). */
+export function answer(
+  request: Request,
+  body: string,
+  { status = 200, headers }: { status?: number; headers?: Record<string, string> } = {},
+): Response {
+  const origin = request.headers.get('origin')
+  const all = origin === null && headers === undefined ? json : { ...json, ...headers, ...corsOf(origin) }
+  return new Response(request.method === 'HEAD' ? null : body, { status, headers: all })
+}
+
+/**
+ * Answers a call that failed as a whole: `{"success":false,"code","message"}`.
+ *
+ * @param request the call
+ * @param error its code decides about the status; anything but a SluicewayError is told as `internal`, without its text
+ */
+export function failure(request: Request, error: unknown): Response {
+  const known = error instanceof SluicewayError && statuses[error.code] !== undefined ? error : undefined
+  const code = known?.code ?? 'internal'
+  const status = statuses[code] ?? 500
+  const message = known?.message ?? 'Something went wrong here; send it again.'
+  const headers = status === 503 ? { 'retry-after': retrySeconds } : undefined
+  return refusal(request, { status, code, message, ...(headers === undefined ? {} : { headers }) })
+}
+
+/** Writes the body that all errors have: some SDKs try again for ever unless it has both `code` and `message`. */
+export const refusal = (
+  request: Request,
+  {
+    status,
+    code,
+    message,
+    headers,
+  }: { status: number; code: string; message: string; headers?: Record<string, string> },
+): Response =>
+  answer(request, JSON.stringify({ success: false, code, message }), {
+    status,
+    ...(headers === undefined ? {} : { headers }),
+  })
+
+/** Answers a call to a path that there is not; for the entry point. */
+export const notFound = (request: Request): Response =>
+  failure(request, new SluicewayError('not_found', `There is nothing at ${new URL(request.url).pathname}.`))
+
+/** Answers a call with a verb that its path does not know. */
+export function wrongMethod(request: Request, allow: string): Response {
+  const message = `${new URL(request.url).pathname} takes ${allow}, not ${request.method}.`
+  return refusal(request, { status: 405, code: 'method_not_allowed', message, headers: { allow } })
+}
+
+/**
+ * Answers OPTIONS: what a browser asks before it sends across origins, for 15 minutes.
+ *
+ * @param allow the verbs of the path
+ */
+export function preflight(request: Request, allow: string): Response {
+  const asked = request.headers.get('access-control-request-headers')
+  return new Response(null, {
+    status: 204,
+    headers: {
+      allow: `${allow}, OPTIONS`,
+      ...corsOf(request.headers.get('origin')),
+      'access-control-allow-methods': 'GET, POST, HEAD',
+      'access-control-max-age': '900',
+      ...(asked === null ? {} : { 'access-control-allow-headers': asked }),
+    },
+  })
+}
+
+const corsOf = (origin: string | null): Record<string, string> =>
+  origin === null
+    ? {}
+    : { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'Origin' }

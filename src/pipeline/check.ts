@@ -1,0 +1,121 @@
+import * as v from 'valibot'
+import type { Event } from '../core/event.ts'
+
+/** Why an event can not be accepted: a stable word and a sentence. */
+export interface Fault {
+  readonly code: 'not_an_object' | 'no_identity' | 'invalid_event' | 'too_deep' | 'event_too_large'
+  readonly reason: string
+}
+
+/** Levels of objects and arrays in one event, itself included. */
+export const maxDepth = 100
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const scalar = v.nullish(v.union([v.string(), v.number(), v.boolean()], 'must be text, a number or a boolean'))
+const record = v.nullish(v.custom<Record<string, unknown>>(isRecord, 'must be an object'))
+
+/** What the event specification says about an event's fields; null counts as absent, because Python SDKs send it. */
+export const eventSchema = v.looseObject({
+  type: v.pipe(v.string('must be text'), v.nonEmpty('must not be empty')),
+  anonymousId: scalar,
+  userId: scalar,
+  groupId: scalar,
+  previousId: scalar,
+  context: record,
+  traits: record,
+  properties: record,
+})
+
+/** True only for what `eventSchema` takes; it costs a twentieth, and the schema decides about the rest. */
+function plainlyGood(event: Record<string, unknown>): boolean {
+  const { type, anonymousId, userId, groupId, previousId, context, traits, properties } = event
+  return (
+    typeof type === 'string' &&
+    type !== '' &&
+    textOrNone(anonymousId) &&
+    textOrNone(userId) &&
+    textOrNone(groupId) &&
+    textOrNone(previousId) &&
+    (context === undefined || isRecord(context)) &&
+    (traits === undefined || isRecord(traits)) &&
+    (properties === undefined || isRecord(properties))
+  )
+}
+
+const textOrNone = (value: unknown): boolean => value === undefined || typeof value === 'string'
+
+/**
+ * Says what is wrong with the shape of an event.
+ *
+ * @param event any object
+ * @returns the first fault, or undefined when all is well
+ */
+export function shapeFault(event: Record<string, unknown>): Fault | undefined {
+  if (plainlyGood(event)) return undefined
+  const { issues } = v.safeParse(eventSchema, event, { abortEarly: true })
+  const issue = issues?.[0]
+  if (issue === undefined) return undefined
+  const field = v.getDotPath(issue) ?? 'event'
+  const message = event[field] === undefined ? 'is missing' : issue.message
+  return { code: 'invalid_event', reason: `${field} ${message}` }
+}
+
+/**
+ * Checks one value that was sent as an event, and takes `__proto__` keys out of it.
+ *
+ * @param value parsed JSON
+ * @returns the first fault, or undefined when `value` is an `Event`, though one whose fields are not filled in yet
+ */
+export function faultOf(value: unknown): Fault | undefined {
+  if (!isRecord(value)) return { code: 'not_an_object', reason: 'event is not a valid rudder event' }
+  const fault = shapeFault(value)
+  if (fault !== undefined) return fault
+  if (idText(value['anonymousId']) === '' && idText(value['userId']) === '')
+    return { code: 'no_identity', reason: 'request neither has anonymousId nor userId' }
+  if (!tame(value, maxDepth))
+    return { code: 'too_deep', reason: `event is nested deeper than ${maxDepth} levels; deeper ones were cut off` }
+  return undefined
+}
+
+/** The text of an id: scalars become text, blanks around it go. */
+export const idText = (value: unknown): string =>
+  typeof value === 'string' ? value.trim() : value === undefined || value === null ? '' : String(value)
+
+/**
+ * Removes own `__proto__` keys, which a careless merge in a transform would turn into a prototype.
+ *
+ * @returns false when there are more than `levels` levels; it stops there
+ */
+export function tame(value: object, levels: number): boolean {
+  if (levels === 0) return false
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const one: unknown = value[i]
+      if (typeof one === 'object' && one !== null && !tame(one, levels - 1)) return false
+    }
+    return true
+  }
+  const fields = value as Record<string, unknown>
+  for (const key in fields) {
+    if (key === '__proto__') {
+      delete fields[key]
+      continue
+    }
+    const one = fields[key]
+    if (typeof one === 'object' && one !== null && !tame(one, levels - 1)) return false
+  }
+  return true
+}
+
+/** Copies the first `levels` levels of a value; what lies deeper becomes a note. */
+export function pruned(value: unknown, levels: number = maxDepth): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (levels === 0) return '[cut off]'
+  if (Array.isArray(value)) return value.map((one) => pruned(one, levels - 1))
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, pruned(one, levels - 1)]))
+}
+
+/** The ordering key: the anonymousId, else the userId, so that it stays when a visitor logs in. */
+export const keyOf = (event: Event): string => event.anonymousId || event.userId || ''

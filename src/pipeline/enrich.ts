@@ -1,0 +1,85 @@
+import type { Event } from '../core/event.ts'
+import { idText, isRecord } from './check.ts'
+import { normalised, skewed } from './timestamps.ts'
+
+/** Where a request came from, as `context.geo` holds it; members as Cloudflare names them. */
+export interface Geo {
+  readonly country?: string
+  readonly region?: string
+  readonly city?: string
+  readonly postalCode?: string
+  readonly timezone?: string
+  readonly latitude?: string
+  readonly longitude?: string
+}
+
+/** What all events of one request share. */
+export interface Shared {
+  /** RFC 3339 with milliseconds, UTC. */
+  readonly receivedAt: string
+  readonly ip?: string | undefined
+  readonly geo?: Geo | undefined
+  /** The fields beside `batch`, for events that lack them. */
+  readonly batch?: Readonly<Record<string, unknown>> | undefined
+  readonly uuid: () => string
+}
+
+/**
+ * Fills in what an event lacks, in place: ids as text, timestamps, ip, place, and fields of its batch.
+ *
+ * `timestamp` is kept when it can be read. Else it is the event's own clock corrected by the server's:
+ * receivedAt − (sentAt − originalTimestamp), or receivedAt when the event does not say when it happened.
+ *
+ * @param event an event without faults
+ * @param shared what the request knows
+ */
+export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Event {
+  const { receivedAt, ip, batch } = shared
+  event['messageId'] = messageIdOf(event) || shared.uuid()
+  trimId(event, 'anonymousId')
+  trimId(event, 'userId')
+
+  const sentAt = normalised(event['sentAt'] ?? batch?.['sentAt'])
+  let happenedAt = normalised(event['originalTimestamp'])
+  let timestamp = normalised(event['timestamp'])
+  if (batch !== undefined && happenedAt === undefined && timestamp === undefined) {
+    happenedAt = normalised(batch['originalTimestamp'])
+    timestamp = normalised(batch['timestamp'])
+  }
+  event['sentAt'] = sentAt ?? receivedAt
+  event['originalTimestamp'] = happenedAt ?? receivedAt
+  event['timestamp'] =
+    timestamp ?? (happenedAt === undefined ? receivedAt : skewed(receivedAt, sentAt ?? receivedAt, happenedAt))
+  event['receivedAt'] = receivedAt
+  // Never the client's own word: whoever sends it could claim any address.
+  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = ip
+
+  const context = contextOf(event, batch)
+  if (typeof context['ip'] !== 'string' || context['ip'] === '') {
+    if (ip !== undefined) context['ip'] = ip
+  }
+  // The place is that of the connection: it says nothing about an event that was forwarded for another address.
+  if (shared.geo !== undefined && context['geo'] === undefined && context['ip'] === ip)
+    context['geo'] = { ...shared.geo }
+}
+
+/** The messageId as the client gave it, without blanks around it and characters that can not be seen; or nothing. */
+export function messageIdOf(event: Readonly<Record<string, unknown>>): string {
+  const id = event['messageId']
+  if (typeof id !== 'string') return ''
+  return (/[^\x20-\x7e]/.test(id) ? id.replace(/\p{C}/gu, '') : id).trim()
+}
+
+function trimId(event: Record<string, unknown>, field: 'anonymousId' | 'userId'): void {
+  const id = event[field]
+  if (id === undefined) return
+  event[field] = id === null ? undefined : idText(id)
+}
+
+function contextOf(event: Record<string, unknown>, batch: Shared['batch']): Record<string, unknown> {
+  const own = event['context'] as Record<string, unknown> | null | undefined
+  const common = batch?.['context']
+  const context = isRecord(common) ? { ...common, ...own } : (own ?? {})
+  if (context !== own) event['context'] = context
+  return context
+}

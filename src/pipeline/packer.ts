@@ -1,0 +1,25 @@
+import type { Facts, Header, Packed } from '../core/envelope.ts'
+
+/** Packs one event; `text` is its JSON. */
+export type Packer = (event: Pick<Header, 'id' | 'key' | 'to'>, text: string) => Packed
+
+/**
+ * Makes what `pack` makes, for many events that share source, time and facts: those are written as JSON once.
+ *
+ * @param shared what all headers have in common
+ * @returns a function with the output of `pack`
+ */
+export function packerFor(shared: { source: string; receivedAt: string; facts: Facts }): Packer {
+  const { source } = shared
+  const before = `,"source":${JSON.stringify(source)},"receivedAt":${JSON.stringify(shared.receivedAt)},"to":`
+  const after = `,"facts":${JSON.stringify(shared.facts)}}\n`
+  let lastTo: readonly string[] | undefined
+  let rest = ''
+  return ({ id, key, to }, text) => {
+    if (to !== lastTo) {
+      lastTo = to
+      rest = `${before}${JSON.stringify(to)}${after}`
+    }
+    return { id, key, source, text: `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}${rest}${text}\n` }
+  }
+}
