@@ -49,6 +49,7 @@ export function d1(input: Input<typeof fields> = {}): Warehouse {
 
 class D1Engine implements Engine {
   readonly provider = 'postgres'
+  rowsWritten = 0
   readonly #database: D1Database
   readonly #layouts = new Map<string, D1Layout>()
   #ready: Promise<unknown> | undefined
@@ -131,7 +132,9 @@ class D1Engine implements Engine {
 
   async #run(statements: D1PreparedStatement[]): Promise<unknown[][]> {
     try {
-      return (await this.#database.batch(statements)).map((result) => result.results)
+      const results = await this.#database.batch(statements)
+      for (const { meta } of results) this.rowsWritten += meta.rows_written
+      return results.map((result) => result.results)
     } catch (thrown) {
       const reason = reasonOf(thrown)
       const details = { rows: dataErrors.test(reason) }

@@ -39,7 +39,8 @@ export function* copyTexts(load: Load): Generator<string> {
 }
 
 function cell(value: unknown, type: ColumnType): string {
-  if (value === null || value === undefined) return String.raw`\N`
+  // A row without the column `constructor` still inherits a function of that name.
+  if (value === null || value === undefined || typeof value === 'function') return String.raw`\N`
   let text = typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value)
   if (type === 'json') text = storableJson(text)
   return special.test(text) ? text.replace(allSpecial, (unit) => escapes[unit] as string) : text
