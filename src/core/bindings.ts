@@ -118,6 +118,10 @@ export interface LoaderStatus {
   readonly stagedFiles: number
   readonly stagedEvents: number
   readonly oldestSeconds: number
+  /** Keys of files that could not be read five times: they were set aside, their objects are kept. */
+  readonly stuckFiles: readonly string[]
+  /** Milliseconds since the epoch; set while a warehouse that failed is left alone. */
+  readonly nextAttemptAt?: number
   readonly lastLoad?: LoadReport & { readonly at: number; readonly ms: number }
   readonly tables: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly billed: Billed

@@ -30,6 +30,8 @@ export interface Load {
 export interface Engine {
   /** Names the mapping rules: `postgres`, `bq`, … (see warehouses/mapping.ts). D1 uses those of `postgres`. */
   readonly provider: string
+  /** Rows written since the engine was opened, where Cloudflare bills them. */
+  readonly rowsWritten?: number
   /** Null when the table does not exist. */
   readonly columns: (table: string) => Promise<Columns | null>
   readonly widen: (table: string, added: Columns) => Promise<void>
