@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/workerd/**', 'test/start/**'],
+          exclude: ['test/e2e/**', 'test/workerd/**', 'test/start/start.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },
@@ -38,7 +38,7 @@ export default defineConfig({
         // The built bundle, served as `npm start` serves it. One file at a time: they listen, kill and measure.
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts', 'test/start/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'test/start/start.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,

@@ -30,7 +30,9 @@ function whatIsMissing() {
     if (path === '') return false
     return found === undefined ? entry.optional !== true : found.version !== entry.version
   })
-  return changed.length === 0 ? undefined : `${changed.length} dependencies that changed`
+  return changed.length === 0
+    ? undefined
+    : `${changed.length} changed ${changed.length === 1 ? 'dependency' : 'dependencies'}`
 }
 
 function readLock(path) {

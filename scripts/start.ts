@@ -6,6 +6,7 @@ import { buildWorker } from './build/worker.ts'
 import { banner } from './start/banner.ts'
 import { help, readFlags } from './start/flags.ts'
 import { checkHealth } from './start/health.ts'
+import { logbook } from './start/logbook.ts'
 import { freePort } from './start/port.ts'
 import { startRuntime } from './start/runtime.ts'
 import { openState } from './start/state.ts'
@@ -58,20 +59,22 @@ async function start(): Promise<void> {
     ...flags.vars,
   }
   if (ending) return
+  const log = logbook(say)
   const runtime = await startRuntime({
     build,
     host: flags.host,
     port,
     storage: state.storage,
     vars,
-    say,
+    say: log.add,
     onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
     onLost: () => fail('The runtime died and could not be restarted; what was accepted is safe in the state folder.'),
   })
   undo.push(runtime.stop)
   state.note({ url: local, workerdPid: runtime.workerdPid() })
-  await checkHealth(local)
+  await checkHealth(local, log)
   if (ending) return
+  log.open()
   undo.push(everyFew(runtime.scheduled, { seconds: flags.tick, say }))
   const ready = {
     url: local,
@@ -86,5 +89,6 @@ async function start(): Promise<void> {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0))
 process.on('uncaughtException', fail)
-process.on('unhandledRejection', fail)
+// A call that was under way when the runtime died may reject with nobody waiting; the runtime is restarted all the same.
+process.on('unhandledRejection', (thrown) => ending || say(reasonOf(thrown)))
 start().catch(fail)

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, extname, join, relative, sep } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import type { V4WorkerOptionsShape } from 'miniflare'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
@@ -113,7 +114,10 @@ function bundle(root: string, { draft, entry }: { readonly draft: string; readon
   )
   if (status === 0) return
   rmSync(draft, { recursive: true, force: true })
-  throw new SluicewayError('config_invalid', `The Worker does not build:\n${`${stderr}\n${stdout}`.trim()}`)
+  throw new SluicewayError(
+    'config_invalid',
+    `The Worker does not build:\n${stripVTControlCharacters(`${stderr}\n${stdout}`).trim()}`,
+  )
 }
 
 /** Keeps wrangler from calling anybody, and its output plain. */

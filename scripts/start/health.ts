@@ -1,18 +1,23 @@
 import { SluicewayError } from '../../src/core/errors.ts'
+import type { Logbook } from './logbook.ts'
 
 /**
- * Asks a Worker that was just started whether it can work: its config is evaluated with the first request.
+ * Asks a Worker that was just started whether it can work: its config is evaluated with the first request. What is wrong
+ * with the config stands in its log, because strangers may read its answers.
  *
  * @param url where it is served
- * @throws {SluicewayError} config_invalid with the Worker's list of problems, internal when it answers anything else than
- *   200 within 10 seconds
+ * @param log what it has logged
+ * @throws {SluicewayError} config_invalid with the list of problems, internal when it answers anything else than 200 within
+ *   10 seconds
  */
-export async function checkHealth(url: string): Promise<void> {
+export async function checkHealth(url: string, log: Logbook): Promise<void> {
   const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(10_000) })
   const text = await response.text()
   if (response.ok) return
   const { code, message } = readError(text)
-  if (code === 'config_invalid' && message !== undefined) throw new SluicewayError('config_invalid', message)
+  if (code === 'config_invalid')
+    throw new SluicewayError('config_invalid', (await log.find('The config ')) ?? message ?? text)
+  log.open()
   throw new SluicewayError('internal', `The Worker is not well: ${response.status} ${message ?? text.slice(0, 500)}`)
 }
 

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import type { WorkerBuild } from '../build/worker.ts'
 
 /** A runtime that serves the built Worker. */
@@ -39,6 +40,7 @@ const restartLimit = 10_000
  *
  * @param options what to serve, where, and whom to tell
  * @returns once the port is open
+ * @throws {SluicewayError} config_invalid when the Worker's modules throw while they are loaded
  */
 export async function startRuntime(options: Options): Promise<Runtime> {
   const { build, say } = options
@@ -103,7 +105,9 @@ export async function startRuntime(options: Options): Promise<Runtime> {
     await miniflare.ready
   } catch (thrown) {
     await stop()
-    throw thrown
+    const uncaught = /Uncaught (.+?)(?:\\n|"|$)/m.exec(reasonOf(thrown))?.[1]
+    if (uncaught === undefined) throw thrown
+    throw new SluicewayError('config_invalid', `The Worker does not start: ${uncaught}`, { cause: thrown })
   }
   return {
     workerdPid: () => workerd?.pid,

@@ -1,0 +1,112 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** The line of JSON that `npm start -- --json` prints. */
+export interface Ready {
+  readonly url: string
+  readonly writeKey: string
+  readonly adminToken: string
+  readonly pid: number
+  readonly workerdPid: number
+  readonly demo: string
+}
+
+/** How a start ended that did not get as far as serving, or was stopped. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A server started as `npm start` does it, on a free port. */
+export interface Serving {
+  readonly ready: Ready
+  readonly process: ChildProcess
+  readonly ended: Promise<Ended>
+  /** Sends the signal and waits for the end. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<Ended>
+}
+
+interface Options {
+  readonly state: string
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts, and waits until it is over.
+ *
+ * @param options the state folder, and more arguments
+ * @returns its exit code and what it said
+ */
+export const startAndFail = async (options: Options): Promise<Ended> => spawnStart(options).ended
+
+/**
+ * Starts, and waits for the line of JSON.
+ *
+ * @param options the state folder, and more arguments
+ * @returns what the line says, and the process
+ * @throws {Error} with what it said when it ended before
+ */
+export async function startServing(options: Options): Promise<Serving> {
+  const { child, ended } = spawnStart(options)
+  const ready = await new Promise<Ready>((done, reject) => {
+    child.stdout?.once('data', (line) => done(JSON.parse(String(line)) as Ready))
+    void ended.then(({ code, stderr }) => reject(new Error(`it ended with ${code}:\n${stderr}`)))
+  })
+  return {
+    ready,
+    process: child,
+    ended,
+    stop: (signal = 'SIGINT') => {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+function spawnStart({ state, args = [], env = {} }: Options): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, ['scripts/start.ts', '--json', '--port', '0', '--state', state, ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => (stdout += String(chunk)))
+  child.stderr.on('data', (chunk) => (stderr += String(chunk)))
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
+  return { child, ended }
+}
+
+/**
+ * Reads what a served state folder says about itself.
+ *
+ * @param state the folder
+ * @returns the process that serves it and its runtime
+ */
+export const readRunning = (state: string): { readonly pid: number; readonly workerdPid?: number } =>
+  JSON.parse(readFileSync(join(state, 'running.json'), 'utf8')) as { pid: number; workerdPid?: number }
+
+/**
+ * Tells whether a process runs.
+ *
+ * @param pid its number
+ * @returns false once it is gone, or only waits to be collected
+ */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return true
+  }
+}
