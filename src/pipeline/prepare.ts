@@ -65,6 +65,8 @@ class Preparation {
   readonly packed: Packed[] = []
   readonly burials: Burial[] = []
   readonly rejected: Rejected[] = []
+  /** Places of the events that became dead letters. */
+  readonly buried = new Set<number>()
   readonly #world: World
   readonly #arrival: Arrival
   readonly receivedAt: string
@@ -111,7 +113,9 @@ class Preparation {
   refuse(value: unknown, index: number, fault: Fault): void {
     const id = isRecord(value) ? messageIdOf(value) : ''
     const key = isRecord(value) ? [value['anonymousId'], value['userId']].find((one) => typeof one === 'string') : ''
-    const event = JSON.stringify(fault.code === 'too_deep' ? pruned(value) : value)
+    // `stringify` itself fails somewhere beyond a few thousand levels.
+    const shallow = typeof value !== 'object' || value === null || tame(value, maxDepth)
+    const event = JSON.stringify(shallow ? value : pruned(value))
     this.bury(index, event, {
       ...fault,
       stage: 'ingest',
@@ -120,11 +124,14 @@ class Preparation {
     })
   }
 
+  /** One dead letter per event that was sent, though a transform may have made several of it. */
   bury(
     index: number,
     event: string,
     why: Pick<Burial, 'stage' | 'messageId' | 'key' | 'reason' | 'code'> & { readonly detail?: string },
   ): void {
+    if (this.buried.has(index)) return
+    this.buried.add(index)
     const { stage, messageId, key, reason, code } = why
     const whole = event.length <= longestBurial
     const detail = whole ? why.detail : `Only the first ${longestBurial} of ${event.length} characters were kept.`
@@ -204,12 +211,9 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
     }),
   )
   const stored = new Set<number>()
-  const buried = new Set<number>()
+  const { buried } = work
   const fail = (at: number, why: { readonly reason: string; readonly detail?: string }) => {
     const { sent, messageId, key, index } = admitted[at] as Admitted
-    // One dead letter per event that was sent, though several of its copies may fail.
-    if (buried.has(index)) return
-    buried.add(index)
     work.bury(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
   }
   for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
@@ -220,7 +224,6 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
     else if (!tame(event, maxDepth))
       fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
     else if (work.finish(event, text, from)) stored.add(from.index)
-    else buried.add(from.index)
   }
   const counters: Record<string, number> = {}
   const droppedAt = new Set<number>()
