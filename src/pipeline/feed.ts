@@ -41,6 +41,8 @@ export class Feed {
   readonly #seen: Seen | undefined
   #head: number
   #reading = false
+  /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
+  #refused = false
   #failures = 0
   #pausedUntil = 0
 
@@ -65,6 +67,7 @@ export class Feed {
   offered({ chunks, head }: Offer): void {
     this.#head = Math.max(this.#head, head)
     this.#takeAll(chunks)
+    if (this.#tools.work?.hasRoom === false) this.#refused = true
   }
 
   /** Stores pushed events in the inbox and takes them. Durable when the call that brought them is answered. */
@@ -93,7 +96,8 @@ export class Feed {
   /** Reads the next chunks, if there are any and the lane has room. */
   readOn(): void {
     const { work } = this.#tools
-    if (work === undefined || this.#reading || !work.hasRoom || work.taken >= this.#head) return
+    if (work === undefined || this.#reading || !work.hasRoom) return
+    if (work.taken >= this.#head && !this.#refused) return
     if (Date.now() < this.#pausedUntil) return
     void this.#read(work)
   }
@@ -146,6 +150,7 @@ export class Feed {
   async #read(work: Work): Promise<void> {
     const { ref, bindings, changed } = this.#tools
     this.#reading = true
+    this.#refused = false
     try {
       if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.taken, readBytes))
       else {
