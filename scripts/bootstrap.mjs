@@ -43,10 +43,12 @@ function readLock(path) {
 function install(what) {
   process.stderr.write(`Installing ${what} (npm ci) …\n`)
   const npm = process.env.npm_execpath
+  // Not warnings: several packages need a newer Node than the machine may have, and get it (the pinned one).
+  const ci = ['ci', '--loglevel=error']
   const options = { cwd: root, stdio: ['ignore', 2, 2] }
   const { status, error } = npm?.endsWith('.js')
-    ? spawnSync(process.execPath, [npm, 'ci'], options)
-    : spawnSync('npm', ['ci'], { ...options, shell: process.platform === 'win32' })
+    ? spawnSync(process.execPath, [npm, ...ci], options)
+    : spawnSync('npm', ci, { ...options, shell: process.platform === 'win32' })
   if (error !== undefined) fail(`npm could not be started: ${error.message}`)
   if (status !== 0) fail('npm ci failed; its messages are above.')
 }

@@ -33,6 +33,7 @@ Builds Sluiceway and serves it on this machine, with state that survives restart
   --tick <seconds>     how often the scheduled functions run (default: 5)
   --json               print one line of JSON on stdout when ready, and nothing else there:
                        {"url","writeKey","adminToken","pid","workerdPid","demo"}
+                       (npm's own heading goes away with: npm start --silent -- --json)
   --help               show this
 
 The config's env gets LOCAL=1, DEMO=1, SINK_URL (the demo's own webhook sink), WRITE_KEY, ADMIN_TOKEN and

@@ -47,7 +47,7 @@ describe('the bootstrap', () => {
   it('installs on a fresh clone, says so on stderr, and runs the script with its arguments', () => {
     expect(run('scripts/hello.ts', 'Ada')).toEqual({
       stdout: 'hello Ada\n',
-      stderr: 'Installing the dependencies (npm ci) …\nnpm ci\n',
+      stderr: 'Installing the dependencies (npm ci) …\nnpm ci --loglevel=error\n',
       status: 0,
     })
   })
@@ -60,7 +60,7 @@ describe('the bootstrap', () => {
   it('installs again when the lock file asks for another version', () => {
     run()
     lock('4.14.0')
-    expect(run().stderr).toBe('Installing 1 changed dependency (npm ci) …\nnpm ci\n')
+    expect(run().stderr).toBe('Installing 1 changed dependency (npm ci) …\nnpm ci --loglevel=error\n')
   })
 
   it('says what to do when the pinned Node is not there, because install scripts are switched off', () => {
