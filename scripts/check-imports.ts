@@ -19,7 +19,11 @@ const rules: Readonly<Record<string, { folders: readonly string[]; packages?: re
   'src/ingest': surface,
   'src/admin': surface,
   'src/console': surface,
-  'src/schedule': surface,
+  // The loader turns staged events into rows; the mapping is pure, the engines stay out of reach.
+  'src/schedule': {
+    ...surface,
+    folders: [...surface.folders, 'src/warehouses/mapping.ts', 'src/warehouses/row.ts', 'src/warehouses/fit.ts'],
+  },
   'src/observe': surface,
 }
 
@@ -42,7 +46,7 @@ for (const file of globSync('{src,destinations,transforms}/**/*.ts', { cwd: root
       const target = relative(root, resolve(root, dirname(path), to))
         .split(sep)
         .join('/')
-      const allowed = [folder, ...rule.folders].some((other) => target.startsWith(`${other}/`))
+      const allowed = [folder, ...rule.folders].some((other) => target === other || target.startsWith(`${other}/`))
       if (!allowed) problems.push(`${path}: ${folder} may not import ${target}`)
     } else if (rule.packages?.includes(to) === false || (/^hono(\/|$)/.test(to) && rule.hono !== true))
       problems.push(`${path}: ${folder} may not import the package ${to}`)
