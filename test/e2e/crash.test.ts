@@ -1,0 +1,196 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import { Server } from './server.ts'
+import { Sink, sinkSecret } from './sink.ts'
+import { d1Tables } from './tables.ts'
+import { until } from './until.ts'
+
+const clients = 200
+const kills = 10
+/** Milliseconds that a client rests between two events. */
+const restMs = 300
+
+/** The event whose total the sink cannot read, until somebody mends it. */
+const poisonedId = 'client-42-5'
+
+const messageId = (client: number, number: number): string => `client-${client}-${number}`
+
+const eventOf = (client: number, number: number): Event => ({
+  type: 'track',
+  messageId: messageId(client, number),
+  anonymousId: `client-${client}`,
+  event: 'Order Completed',
+  properties: {
+    client,
+    number,
+    total: messageId(client, number) === poisonedId ? 'forty-two' : 42.5,
+    currency: 'EUR',
+  },
+  context: { library: { name: 'crash-test', version: '1.0.0' } },
+})
+
+/** A sink that is out of sorts: 2 % of the requests get a 500, 1 % a 429, and a total that is no number a 400. */
+function moody(events: readonly Event[]) {
+  if (events.some(({ properties }) => typeof properties?.['total'] !== 'number'))
+    return { status: 400, body: 'total must be a number' }
+  const dice = Math.random()
+  if (dice < 0.02) return { status: 500 }
+  if (dice < 0.03) return { status: 429, headers: { 'retry-after': '1' } }
+  return undefined
+}
+
+/** What the clients did, and how often the server was away when they tried. */
+class Clients {
+  readonly acknowledged = new Set<string>()
+  attempts = 0
+  failures = 0
+  readonly #server: Server
+  #stopped = false
+
+  constructor(server: Server) {
+    this.#server = server
+  }
+
+  /** Each client sends its numbered events one after the other, the next one only when the one before was acknowledged. */
+  run(): Promise<unknown> {
+    return Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client)))
+  }
+
+  /** No new events; what is not acknowledged yet is sent until it is. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  async #client(client: number): Promise<void> {
+    await sleep(Math.random() * restMs)
+    for (let number = 1; !this.#stopped; number++) {
+      const event = eventOf(client, number)
+      while (!(await this.#send(event))) await sleep(50 + Math.random() * 150)
+      this.acknowledged.add(event.messageId)
+      await sleep(restMs)
+    }
+  }
+
+  async #send(event: Event): Promise<boolean> {
+    this.attempts++
+    try {
+      const response = await this.#server.post('/v1/track', event, { signal: AbortSignal.timeout(10_000) })
+      const { accepted } = (await response.json()) as { accepted?: number }
+      if (response.status === 200 && accepted === 1) return true
+      if (response.status < 500 && response.status !== 429)
+        throw new Error(`${event.messageId} was refused with ${response.status}`)
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('was refused')) throw error
+    }
+    this.failures++
+    return false
+  }
+}
+
+const opened: { stop: () => Promise<void> }[] = []
+afterAll(async () => {
+  for (const { stop } of opened.toReversed()) await stop()
+})
+
+test('ten kills under load lose nothing, double no row and keep every key in order', { timeout: 300_000 }, async () => {
+  const sink = await Sink.open({ answer: moody })
+  opened.push({ stop: () => sink.close() })
+  const server = await Server.start({ vars: { WEBHOOK_URL: sink.url, WEBHOOK_SECRET: sinkSecret } })
+  opened.push(server)
+  const began = Date.now()
+  const load = new Clients(server)
+  const running = load.run()
+
+  await sleep(2_000)
+  for (let kill = 1; kill <= kills; kill++) {
+    // Every third time the start script dies with it, and another one opens what they left behind.
+    await (kill % 3 === 0 ? server.killAll() : server.killWorkerd())
+    await sleep(1_000 + Math.random() * 2_000)
+  }
+  load.stop()
+  await running
+  const sent = Date.now()
+
+  const { acknowledged } = load
+  const missing = () => {
+    const { deliveries } = sink
+    return [...acknowledged].filter((id) => !deliveries.has(id) && id !== poisonedId)
+  }
+  await until('all acknowledged events are at the sink', () => missing().length === 0, {
+    seconds: 120,
+    everyMs: 500,
+  }).catch(() => {})
+  expect(missing(), 'lost on the way to the sink').toEqual([])
+  const arrived = Date.now()
+
+  const letters = await server.deadLetters()
+  expect(letters.map(({ messageId, code }) => [messageId, code])).toEqual([[poisonedId, 'http_400']])
+  const [letter] = letters
+  expect(letter?.detail).toBe('total must be a number')
+  const mended = eventOf(42, 5)
+  mended.properties = { ...mended.properties, total: 42 }
+  await server.admin(`/dead-letters/${letter?.id}`, {
+    method: 'PUT',
+    body: JSON.stringify({ event: { ...(letter?.event as Event), properties: mended.properties } }),
+  })
+  await server.admin(`/dead-letters/${letter?.id}/replay`, { method: 'POST' })
+  await until('the mended event is at the sink', () => sink.deliveries.has(poisonedId))
+  expect(sink.delivered.find(({ messageId }) => messageId === poisonedId)?.properties?.['total']).toBe(42)
+  expect(await server.deadLetters()).toEqual([])
+
+  const tables = d1Tables(server.state)
+  await until(
+    'all acknowledged events are in the table',
+    async () => (await tables.rows('order_completed')).length >= acknowledged.size,
+    { seconds: 120, everyMs: 500 },
+  ).catch(() => {})
+  // Whatever would come twice has come by now.
+  await sleep(3_000)
+  const counts: Record<string, number> = {}
+  for (const table of ['tracks', 'order_completed']) {
+    const ids = (await tables.rows(table)).map(({ id }) => String(id))
+    const unique = new Set(ids)
+    counts[`rows in ${table}`] = ids.length
+    counts[`double rows in ${table}`] = ids.length - unique.size
+    expect(
+      [...acknowledged].filter((id) => !unique.has(id)),
+      `lost on the way to ${table}`,
+    ).toEqual([])
+    expect(ids.length, `rows in ${table}`).toBe(acknowledged.size)
+  }
+
+  const arrivals = Map.groupBy(sink.firstArrivals, ({ anonymousId }) => anonymousId)
+  const disordered = [...arrivals].flatMap(([key, events]) => {
+    const numbers = events.map(({ properties }) => Number(properties?.['number']))
+    return numbers.every((number, i) => number === i + 1) ? [] : [`${key}: ${numbers.join(' ')}`]
+  })
+  const statuses = Object.groupBy(sink.received, ({ status }) => status)
+  console.log(
+    Object.entries({
+      'seconds of load': Math.round((sent - began) / 1_000),
+      'seconds until all was at the sink': Math.round((arrived - sent) / 1_000),
+      clients,
+      kills,
+      'requests of the clients': load.attempts,
+      'of these failed and repeated': load.failures,
+      acknowledged: acknowledged.size,
+      'requests at the sink': sink.received.length,
+      'of these answered 500': statuses[500]?.length ?? 0,
+      'of these answered 429': statuses[429]?.length ?? 0,
+      'of these answered 400': statuses[400]?.length ?? 0,
+      'delivered more than once': [...sink.deliveries.values()].filter((times) => times > 1).length,
+      'lost at the sink': missing().length,
+      ...counts,
+      'keys out of order': disordered.length,
+    })
+      .map(([name, count]) => `  ${String(count).padStart(7)}  ${name}`)
+      .join('\n'),
+  )
+  expect(disordered).toEqual([])
+  expect(sink.received.filter(({ verified }) => !verified)).toEqual([])
+  // The test has been what it says: the server was away while clients sent, and the sink did misbehave.
+  expect(load.failures).toBeGreaterThan(0)
+  expect(statuses[500]?.length ?? 0).toBeGreaterThan(0)
+  expect(statuses[429]?.length ?? 0).toBeGreaterThan(0)
+})

@@ -1,0 +1,356 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { LaneTrace } from '../../src/core/bindings.ts'
+import type { Event } from '../../src/core/event.ts'
+import { basic, Server } from './server.ts'
+import { Sink, sinkSecret } from './sink.ts'
+import { d1Tables } from './tables.ts'
+import { until } from './until.ts'
+
+let sink: Sink
+let batches: Sink
+let server: Server
+
+beforeAll(async () => {
+  sink = await Sink.open()
+  batches = await Sink.open()
+  server = await Server.start({
+    config: 'failures.config.ts',
+    vars: { SINK: sink.url, BATCHES: batches.url, WEBHOOK_SECRET: sinkSecret },
+  })
+})
+
+afterAll(async () => {
+  await server?.stop()
+  await sink?.close()
+  await batches?.close()
+})
+
+beforeEach(() => {
+  sink.answer = () => undefined
+  batches.answer = () => undefined
+})
+
+const order = (messageId: string, more: Partial<Event> = {}): Event => ({
+  type: 'track',
+  messageId,
+  userId: 'ada',
+  event: 'Order Completed',
+  properties: { order_id: messageId, total: 42 },
+  ...more,
+})
+
+const times = (messageId: string): number => sink.deliveries.get(messageId) ?? 0
+const isAt = (place: Sink, ...ids: string[]) =>
+  until(`${ids.join(', ')} arrived`, () => ids.every((id) => place.deliveries.has(id)), { seconds: 60 })
+
+const letterOf = async (messageId: string) =>
+  (await server.deadLetters()).find((letter) => letter.messageId === messageId)
+
+const traceOf = async (messageId: string, target: string): Promise<LaneTrace | undefined> => {
+  const { lanes } = await server.admin<{ lanes: LaneTrace[] }>(`/trace/${messageId}`)
+  return lanes.find((lane) => lane.target === target)
+}
+
+describe('a batch with bad events', () => {
+  test('is accepted for the good ones, says which are bad, and keeps these as dead letters with the reason', async () => {
+    const response = await server.post('/v1/batch', {
+      batch: [
+        order('good-1'),
+        order('nobody', { userId: '' }),
+        'Order Completed',
+        order('listed', { properties: [42] as never }),
+        order('good-2'),
+      ],
+    })
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({
+      success: true,
+      accepted: 2,
+      rejected: [
+        {
+          index: 1,
+          messageId: 'nobody',
+          code: 'no_identity',
+          reason: 'request neither has anonymousId nor userId',
+        },
+        { index: 2, messageId: expect.any(String), code: 'not_an_object', reason: expect.any(String) },
+        { index: 3, messageId: 'listed', code: 'invalid_event', reason: 'properties must be an object' },
+      ],
+    })
+    await isAt(sink, 'good-1', 'good-2')
+    const letters = await server.deadLetters()
+    expect(
+      letters
+        .filter(({ stage }) => stage === 'ingest')
+        .map(({ code }) => code)
+        .toSorted(),
+    ).toEqual(['invalid_event', 'no_identity', 'not_an_object'])
+    expect(letters.find(({ code }) => code === 'not_an_object')?.event).toBe('Order Completed')
+    expect(times('nobody') + times('listed')).toBe(0)
+  })
+
+  test('reaches the sink after somebody has mended and replayed what was bad', async () => {
+    const letter = await letterOf('nobody')
+    await server.admin(`/dead-letters/${letter?.id}`, {
+      method: 'PUT',
+      body: JSON.stringify({ event: { ...(letter?.event as Event), userId: 'ada' } }),
+    })
+    await server.admin(`/dead-letters/${letter?.id}/replay`, { method: 'POST' })
+    await isAt(sink, 'nobody')
+    expect(await letterOf('nobody')).toBeUndefined()
+  })
+})
+
+describe('a request that cannot be taken', () => {
+  const bodyOf = (response: Response) => response.json() as Promise<{ success: boolean; code: string; message: string }>
+
+  test.each([
+    { why: 'is not JSON', body: '{"batch":[', code: 'invalid_json', message: 'invalid json' },
+    { why: 'is empty', body: '', code: 'invalid_json', message: 'invalid json' },
+    { why: 'has an empty batch', body: '{"batch":[]}', code: 'empty_batch', message: 'empty batch payload' },
+  ])('because it $why is answered with 400 and $code', async ({ body, code, message }) => {
+    const response = await server.post('/v1/batch', undefined, { body })
+    expect(response.status).toBe(400)
+    expect(await bodyOf(response)).toEqual({ success: false, code, message })
+  })
+
+  test('because it has no write key, or a wrong one, is answered with 401', async () => {
+    const body = JSON.stringify(order('keyless'))
+    const none = await fetch(`${server.url}/v1/track`, { method: 'POST', body })
+    expect([none.status, (await bodyOf(none)).message]).toEqual([401, 'failed to read writekey from header'])
+    const wrong = await fetch(`${server.url}/v1/track`, {
+      method: 'POST',
+      body,
+      headers: { authorization: basic('noSuchKey') },
+    })
+    expect([wrong.status, (await bodyOf(wrong)).message]).toEqual([401, 'invalid write key'])
+  })
+
+  const packed = (body: Uint8Array<ArrayBuffer>, type = 'application/json') =>
+    server.post('/v1/batch', undefined, {
+      body,
+      headers: { 'content-type': type, 'content-encoding': 'gzip', authorization: basic(server.writeKey) },
+    })
+
+  test('is not one that is gzipped, whatever its content type says', async () => {
+    const body = new Uint8Array(gzipSync(JSON.stringify({ batch: [order('zipped-1'), order('zipped-2')] })))
+    const response = await packed(body, 'application/x-www-form-urlencoded')
+    expect(await response.json()).toEqual({ success: true, accepted: 2 })
+    await isAt(sink, 'zipped-1', 'zipped-2')
+  })
+
+  test('because its gzip is damaged is answered with body_unreadable', async () => {
+    const whole = new Uint8Array(gzipSync(JSON.stringify({ batch: [order('cut-off')] })))
+    const response = await packed(whole.slice(0, whole.length - 12))
+    expect(response.status).toBe(400)
+    expect(await bodyOf(response)).toEqual({
+      success: false,
+      code: 'body_unreadable',
+      message: 'failed to read body from request',
+    })
+  })
+
+  test('because it is too large, as it is or inflated, is answered with 413 and takes no memory', async () => {
+    const large = await server.post('/v1/track', order('large', { properties: { text: 'x'.repeat(5_000_000) } }))
+    expect([large.status, (await bodyOf(large)).code]).toEqual([413, 'body_too_large'])
+
+    const before = peakMegabytes(server.workerdPid)
+    // 300 MB of zeros in 300 KB, three times at once.
+    const bomb = new Uint8Array(gzipSync(new Uint8Array(300_000_000)))
+    const answers = await Promise.all([packed(bomb), packed(bomb), packed(bomb)])
+    for (const answer of answers) expect([answer.status, (await bodyOf(answer)).code]).toEqual([413, 'body_too_large'])
+    if (before !== undefined) expect((peakMegabytes(server.workerdPid) ?? 0) - before).toBeLessThan(100)
+    await isAt(sink, (await accepted(order('after-the-bomb'))).messageId)
+  })
+})
+
+/** The most memory that a process has ever had; undefined where the system does not tell. */
+function peakMegabytes(pid: number): number | undefined {
+  if (process.platform !== 'linux') return undefined
+  const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kilobytes) / 1024
+}
+
+async function accepted(event: Event): Promise<Event> {
+  const response = await server.post('/v1/track', event)
+  expect(await response.json()).toEqual({ success: true, accepted: 1 })
+  return event
+}
+
+describe('a transform', () => {
+  test('that throws, drops or multiplies decides about its own event only', async () => {
+    const response = await server.post(
+      '/v1/batch',
+      {
+        batch: [
+          order('calm-1'),
+          order('explode', { event: 'Explode' }),
+          order('forget', { event: 'Forget' }),
+          order('twins', { event: 'Twins' }),
+          order('calm-2'),
+        ],
+      },
+      { headers: { authorization: basic('keyOfTheMoodySource'), 'content-type': 'application/json' } },
+    )
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({
+      success: true,
+      accepted: 3,
+      dropped: 1,
+      rejected: [
+        {
+          index: 1,
+          messageId: 'explode',
+          code: 'transform_failed',
+          reason: 'this transform does not like explosions',
+        },
+      ],
+    })
+    await isAt(sink, 'calm-1', 'calm-2', 'twins', 'twins#1')
+    expect(sink.delivered.find(({ messageId }) => messageId === 'twins#1')?.properties?.['twin']).toBe(true)
+    expect([times('explode'), times('forget')]).toEqual([0, 0])
+
+    const letter = await letterOf('explode')
+    expect(letter).toMatchObject({ stage: 'transform', source: 'moody', event: { event: 'Explode' } })
+    expect(letter?.detail).toContain('transformEvent')
+    expect((await server.lane('@edge')).counters['dropped:moods']).toBe(1)
+  })
+})
+
+describe('a destination', () => {
+  const visitors = ['ada', 'grace', 'katherine']
+  const numbers = (userId: string, batch: string) =>
+    sink.firstArrivals
+      .filter((event) => event.userId === userId && event.properties?.['batch'] === batch)
+      .map(({ properties }) => properties?.['number'])
+
+  test('that is down keeps its events waiting in order, and gets all of them when it is back', async () => {
+    await sink.close()
+    const ids: string[] = []
+    for (let number = 1; number <= 20; number++)
+      for (const userId of visitors) {
+        const id = `down-${userId}-${number}`
+        ids.push(id)
+        await accepted(order(id, { userId, properties: { number, batch: 'down' } }))
+      }
+    const open = await until('the lane is open', async () => {
+      const lane = await server.lane('sink')
+      return lane.state === 'open' && lane
+    })
+    expect(open.reason).toContain('no connection')
+    expect(open.depth).toBe(60)
+    expect(open.nextAttemptAt).toBeGreaterThan(Date.now() - 10_000)
+    // The others do not notice.
+    await server.post('/v1/track', order('elsewhere'), { headers: { authorization: basic('keyOfTheBulkSource') } })
+    await isAt(batches, 'elsewhere')
+
+    await sink.reopen()
+    await isAt(sink, ...ids)
+    for (const userId of visitors) expect(numbers(userId, 'down')).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+    expect(ids.map(times)).toEqual(ids.map(() => 1))
+    const back = await until('the lane is idle', async () => {
+      const lane = await server.lane('sink')
+      return lane.state === 'idle' && lane
+    })
+    expect(back.depth).toBe(0)
+    expect((await server.deadLetters()).filter(({ stage }) => stage === 'delivery')).toEqual([])
+  })
+
+  test('that refuses the credential is paused, burns nothing, and goes on when somebody resumes it', async () => {
+    sink.answer = () => ({ status: 401, body: 'who are you?' })
+    const ids = ['refused-1', 'refused-2', 'refused-3']
+    for (const id of ids) await accepted(order(id))
+    const paused = await until('the lane is paused', async () => {
+      const lane = await server.lane('sink')
+      return lane.state === 'paused' && lane
+    })
+    expect(paused.reason).toBe('HTTP 401: the credential is refused')
+    expect(paused.depth).toBe(3)
+    const tries = sink.received.length
+    await sleep(1_500)
+    expect(sink.received.length, 'requests while paused').toBe(tries)
+    sink.answer = () => undefined
+    await server.admin('/lanes/sink/0/resume', { method: 'POST' })
+    await isAt(sink, ...ids)
+    expect(ids.map(times)).toEqual([1, 1, 1])
+    expect((await server.deadLetters()).filter(({ stage }) => stage === 'delivery')).toEqual([])
+  })
+
+  test('that refuses a batch gets all but the one bad event, which is a dead letter', async () => {
+    batches.answer = (events) =>
+      events.some(({ messageId }) => messageId === 'bulk-7') ? { status: 400, body: 'no sevens' } : undefined
+    const ids = Array.from({ length: 30 }, (_, i) => `bulk-${i}`)
+    const response = await server.post(
+      '/v1/batch',
+      { batch: ids.map((id) => order(id)) },
+      { headers: { authorization: basic('keyOfTheBulkSource'), 'content-type': 'application/json' } },
+    )
+    expect(await response.json()).toEqual({ success: true, accepted: 30 })
+    const others = ids.filter((id) => id !== 'bulk-7')
+    await isAt(batches, ...others)
+    expect(others.map((id) => batches.deliveries.get(id))).toEqual(others.map(() => 1))
+    const letter = await until('the bad one is a dead letter', () => letterOf('bulk-7'))
+    expect(letter).toMatchObject({ target: 'batches', stage: 'delivery', code: 'http_400', detail: 'no sevens' })
+    expect(Math.max(...batches.received.map(({ events }) => events.length))).toBe(10)
+    const first = batches.received.filter(({ events }) => events.some(({ messageId }) => messageId === 'bulk-7'))
+    expect(first.length, 'requests that it took to find it').toBeLessThanOrEqual(5)
+  })
+})
+
+describe('an event', () => {
+  test('can be traced to everywhere that it went, with every attempt', async () => {
+    let failures = 2
+    sink.answer = (events) =>
+      events[0]?.messageId === 'traced' && failures-- > 0 ? { status: 503, body: 'not yet' } : undefined
+    await accepted(order('traced'))
+    await isAt(sink, 'traced')
+    const trace = await until('the trace is done', async () => {
+      const found = await traceOf('traced', 'sink')
+      return found?.fate === 'done' && found
+    })
+    expect(trace.attempts.map(({ status }) => status)).toEqual([503, 503, 200])
+    await until('the table has it', async () => (await traceOf('traced', 'tables'))?.fate === 'done')
+    const tables = d1Tables(server.state)
+    await until('it is in the table', async () =>
+      (await tables.rows('order_completed')).some(({ id }) => id === 'traced'),
+    )
+  })
+
+  test('that is being retried when everything is killed is retried on, and holds back only its own key', async () => {
+    sink.answer = (events) => (events[0]?.messageId === 'stuck' ? { status: 503 } : undefined)
+    await accepted(order('stuck', { userId: 'grace' }))
+    await accepted(order('behind', { userId: 'grace' }))
+    await accepted(order('beside', { userId: 'katherine' }))
+    await isAt(sink, 'beside')
+    await until('both wait', async () => (await server.lane('sink')).waiting === 2)
+    expect(await traceOf('behind', 'sink')).toMatchObject({ fate: 'waiting' })
+    const tried = sink.received.filter(({ events }) => events[0]?.messageId === 'stuck').length
+
+    await server.killAll()
+    expect((await server.lane('sink')).waiting).toBe(2)
+    await until(
+      'it is tried again',
+      () => sink.received.filter(({ events }) => events[0]?.messageId === 'stuck').length > tried,
+    )
+    expect(times('behind')).toBe(0)
+    sink.answer = () => undefined
+    await isAt(sink, 'stuck', 'behind')
+    expect([times('stuck'), times('behind')]).toEqual([1, 1])
+    const ids = sink.firstArrivals.map(({ messageId }) => messageId)
+    expect(ids.indexOf('stuck')).toBeLessThan(ids.indexOf('behind'))
+    const trace = await traceOf('stuck', 'sink')
+    expect(trace?.attempts.length).toBeGreaterThan(tried)
+  })
+})
+
+test('every request at the sinks was signed by the rules of Standard Webhooks, with the messageId as its id', () => {
+  expect(sink.received.length).toBeGreaterThan(0)
+  for (const { verified, headers, events } of sink.received) {
+    expect(verified).toBe(true)
+    expect(headers['webhook-id']).toBe(events[0]?.messageId)
+  }
+  for (const { verified } of batches.received) expect(verified).toBe(true)
+})

@@ -1,0 +1,117 @@
+import { createServer, type IncomingHttpHeaders, type Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Webhook } from 'standardwebhooks'
+import type { Event } from '../../src/core/event.ts'
+
+/** A request as the sink received it. */
+export interface Received {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+  readonly events: readonly Event[]
+  /** Whether the signature is right, by the rules of Standard Webhooks. */
+  readonly verified: boolean
+  readonly status: number
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+export interface SinkOptions {
+  /** What to answer a request with; 200 when it gives nothing. */
+  readonly answer?: (events: readonly Event[]) => Answer | undefined
+}
+
+/** Secret with which the webhook destination signs. */
+export const sinkSecret = `whsec_${Buffer.from('secret of the tests, 32 bytes ok').toString('base64')}`
+
+/** A real HTTP server on the loopback that takes webhooks and keeps all of them. */
+export class Sink {
+  readonly received: Received[] = []
+  answer: (events: readonly Event[]) => Answer | undefined
+  #server: HttpServer | undefined
+  #port = 0
+  readonly #webhook = new Webhook(sinkSecret)
+
+  private constructor(options: SinkOptions) {
+    this.answer = options.answer ?? (() => undefined)
+  }
+
+  static async open(options: SinkOptions = {}): Promise<Sink> {
+    const sink = new Sink(options)
+    await sink.reopen()
+    return sink
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`
+  }
+
+  /** What was taken with 2xx, in order of arrival. */
+  get delivered(): Event[] {
+    return this.received.filter(({ status }) => status < 300).flatMap(({ events }) => events)
+  }
+
+  /** How often each messageId was taken with 2xx. */
+  get deliveries(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { messageId } of this.delivered) counts.set(messageId, (counts.get(messageId) ?? 0) + 1)
+    return counts
+  }
+
+  /** Every event at its first arrival, whatever the answer was. */
+  get firstArrivals(): Event[] {
+    const seen = new Map<string, Event>()
+    for (const event of this.received.flatMap(({ events }) => events))
+      if (!seen.has(event.messageId)) seen.set(event.messageId, event)
+    return [...seen.values()]
+  }
+
+  /** Listens again, on the port that it had. */
+  async reopen(): Promise<void> {
+    const server = createServer((request, response) => {
+      const parts: Buffer[] = []
+      request.on('data', (part: Buffer) => parts.push(part))
+      request.on('end', () => {
+        const body = Buffer.concat(parts).toString('utf8')
+        const parsed = JSON.parse(body) as Event | Event[]
+        const events = Array.isArray(parsed) ? parsed : [parsed]
+        const { status, headers = {}, body: text = '' } = this.answer(events) ?? { status: 200 }
+        const verified = this.#verifies(body, request.headers)
+        this.received.push({ at: Date.now(), headers: request.headers, body, events, verified, status })
+        response.writeHead(status, headers).end(text)
+      })
+    })
+    server.keepAliveTimeout = 60_000
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(this.#port, '127.0.0.1', () => resolve())
+    })
+    this.#port = (server.address() as AddressInfo).port
+    this.#server = server
+  }
+
+  /** Stops listening and breaks what is connected. */
+  async close(): Promise<void> {
+    const server = this.#server
+    if (server === undefined) return
+    this.#server = undefined
+    await new Promise((resolve) => {
+      server.close(resolve)
+      server.closeAllConnections()
+    })
+  }
+
+  #verifies(body: string, headers: IncomingHttpHeaders): boolean {
+    try {
+      this.#webhook.verify(body, headers as Record<string, string>)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
