@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { notFound } from '../../src/ingest/answer.ts'
+import { health, version } from '../../src/ingest/health.ts'
+import { sourceConfig } from '../../src/ingest/source-config.ts'
+import { fakeEdge, writeKey } from '../pipeline/fake-edge.ts'
+
+const { world } = fakeEdge()
+const origin = 'https://shop.example'
+const ask = (url: string, init: RequestInit = {}) =>
+  sourceConfig.fetch(new Request(`https://edge.example${url}`, init), world)
+const authorization = `Basic ${btoa(`${writeKey}:`)}`
+
+describe('sourceConfig', () => {
+  test.each([
+    ['/sourceConfig/?p=npm&v=3.34.1&build=modern', { authorization }],
+    ['/sourceConfig', { authorization }],
+    [`/sourceConfig/?writeKey=${writeKey}`, {}],
+  ])('%s has what the browser SDK insists on', async (url, headers) => {
+    const answer = await ask(url, { headers: { origin, ...headers } as HeadersInit })
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, origin])
+    expect(await answer.json()).toMatchObject({
+      source: {
+        id: 'shop',
+        writeKey,
+        enabled: true,
+        config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } },
+        destinations: [],
+        connections: [],
+        dataplanes: {},
+      },
+    })
+  })
+
+  test.each([
+    ['/sourceConfig', 401, 'write_key_missing'],
+    ['/sourceConfig/?writeKey=wrong', 401, 'write_key_invalid'],
+    ['/sourceConfig/?writeKey=closedKey', 404, 'source_disabled'],
+  ])('%s is a %i', async (url, status, code) => {
+    const answer = await ask(url, { headers: { origin } })
+    expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining({ success: false, code })])
+    expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+  })
+
+  test('HEAD has no body, POST is a 405, OPTIONS is a preflight', async () => {
+    const head = await ask('/sourceConfig', { method: 'HEAD', headers: { authorization } })
+    expect([head.status, await head.text()]).toEqual([200, ''])
+    expect((await ask('/sourceConfig', { method: 'POST' })).status).toBe(405)
+    expect((await ask('/sourceConfig/', { method: 'OPTIONS', headers: { origin } })).status).toBe(204)
+  })
+})
+
+describe('health', () => {
+  test.each(['/', '/health'])('%s says UP, the version and the stream', async (path) => {
+    const answer = await health.fetch(new Request(`https://edge.example${path}`), world)
+    expect(await answer.json()).toEqual({ status: 'UP', version, stream: 'log' })
+  })
+
+  test('the version is that of the package', () => {
+    const text = readFileSync('package.json', { encoding: 'utf8' })
+    expect(JSON.parse(text)).toMatchObject({ version })
+  })
+})
+
+test('a path that there is not is a JSON error that a page may read', async () => {
+  const answer = notFound(new Request('https://edge.example/v1/tracks', { headers: { origin } }))
+  expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([404, origin])
+  expect(await answer.json()).toEqual({ success: false, code: 'not_found', message: 'There is nothing at /v1/tracks.' })
+})
