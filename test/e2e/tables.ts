@@ -31,13 +31,11 @@ export function d1Tables(state: string): Tables {
       database.close()
     }
   }
-  const names = () =>
-    query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-      .map(({ name }) => String(name))
-      .filter((name) => !ownNames.test(name))
+  const all = () =>
+    query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").map(({ name }) => String(name))
   return {
-    names: async () => names(),
-    rows: async (table) => (names().includes(table) ? query(`SELECT * FROM "${table}"`) : []),
+    names: async () => all().filter((name) => !ownNames.test(name)),
+    rows: async (table) => (all().includes(table) ? query(`SELECT * FROM "${table}"`) : []),
     close: async () => {},
   }
 }
