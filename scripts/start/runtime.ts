@@ -104,7 +104,8 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   try {
     await miniflare.ready
   } catch (thrown) {
-    await stop()
+    // It rejects with the same reason.
+    await stop().catch(() => undefined)
     const uncaught = /Uncaught (.+?)(?:\\n|"|$)/m.exec(reasonOf(thrown))?.[1]
     if (uncaught === undefined) throw thrown
     throw new SluicewayError('config_invalid', `The Worker does not start: ${uncaught}`, { cause: thrown })
