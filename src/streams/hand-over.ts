@@ -21,6 +21,8 @@ interface Feed {
   /** Milliseconds since the epoch until which nothing is offered. */
   quietUntil: number
   failures: number
+  /** How often the lane has read by itself; an answer to an offer made before such a read is out of date. */
+  reads: number
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
@@ -50,6 +52,7 @@ export class HandOver {
       lastOffer: 0,
       quietUntil: 0,
       failures: 0,
+      reads: 0,
       timer: undefined,
     }))
   }
@@ -71,6 +74,7 @@ export class HandOver {
     const feed = this.#feeds.find((one) => one.ref.target === ref.target && one.ref.partition === ref.partition)
     if (feed === undefined) return
     feed.next = next
+    feed.reads++
     feed.quietUntil = 0
     if (next < this.#world.head()) this.#kick(feed)
   }
@@ -109,11 +113,13 @@ export class HandOver {
   async #offer(feed: Feed, chunks: readonly Chunk[]): Promise<void> {
     const { bindings, port, head } = this.#world
     feed.lastOffer = port.now()
+    const { reads } = feed
     try {
       const ack = await laneOf(bindings, feed.ref).offer(feed.ref, { chunks, head: head() })
-      feed.next = ack.next
       feed.committed = ack.committed
       feed.failures = 0
+      if (feed.reads !== reads) return
+      feed.next = ack.next
       feed.quietUntil = ack.afterSeconds === undefined ? 0 : port.now() + ack.afterSeconds * 1000
     } catch (error) {
       feed.next = undefined
