@@ -76,6 +76,8 @@ export class HandOver {
     feed.next = next
     feed.reads++
     feed.quietUntil = 0
+    clearTimeout(feed.timer)
+    feed.timer = undefined
     if (next < this.#world.head()) this.#kick(feed)
   }
 
