@@ -88,13 +88,15 @@ export class TableRows {
 
 function fitted(value: unknown, from: ColumnType, to: ColumnType | undefined): unknown {
   if (to === undefined) return noRoom
-  const isNumber = typeof value === 'number'
-  if (from === to && !isNumber) return value
+  if (from === to) return typeof value === 'number' ? inRange(value, to) : value
   const found = fit(value, from, to)
   if ('discard' in found) return found
-  if (isNumber && to === 'int' && isBeyondInt(found.value)) return { discard: 'the number does not fit into 64 bits' }
-  if (isNumber && to === 'float' && !Number.isFinite(value)) return { discard: 'the number is not finite' }
-  return found.value
+  return typeof found.value === 'number' ? inRange(found.value, to) : found.value
+}
+
+function inRange(value: number, type: ColumnType): unknown {
+  if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value
+  return Number.isFinite(value) ? value : { discard: 'the number is not finite' }
 }
 
 function discardOf(

@@ -75,13 +75,12 @@ class D1Engine implements Engine {
     if (load.rows.length === 0) return
     const insert = new D1Insert(load, this.#layouts.get(load.table) ?? (await this.#read(load.table)))
     const sql = insert.sql(await this.#each())
-    const once = load.merge === 'append'
     let statements: D1PreparedStatement[] = []
     let units = 0
     let part = 0
     const flush = async () => {
-      const id = `${load.id}#${part}`
-      if (once) statements.push(this.#bound('INSERT OR IGNORE INTO "_sluiceway_loads" VALUES (?, ?)', [id, load.table]))
+      const note = 'INSERT OR IGNORE INTO "_sluiceway_loads" VALUES (?, ?)'
+      if (load.merge === 'append') statements.push(this.#bound(note, [`${load.id}#${part}`, load.table]))
       await this.#run(statements)
       statements = []
       units = 0
@@ -89,7 +88,7 @@ class D1Engine implements Engine {
     }
     for (const text of insert.texts()) {
       if (units > 0 && units + text.length > batchUnits) await flush()
-      statements.push(this.#bound(sql, once ? [text, `${load.id}#${part}`, load.table] : [text]))
+      statements.push(this.#bound(sql, insert.values(text, `${load.id}#${part}`)))
       units += text.length
     }
     await flush()
@@ -126,7 +125,7 @@ class D1Engine implements Engine {
     return this.#eachFound
   }
 
-  #bound(sql: string, values: readonly string[]): D1PreparedStatement {
+  #bound(sql: string, values: readonly unknown[]): D1PreparedStatement {
     return values.length === 0 ? this.#database.prepare(sql) : this.#database.prepare(sql).bind(...values)
   }
 
