@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, extname, join, relative, sep } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import type { V4WorkerOptionsShape } from 'miniflare'
@@ -63,17 +63,32 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
 
   options.say('Building the Worker …')
   const entry = config === undefined ? undefined : writeEntry(root, { name, config })
-  const draft = join(builds, randomUUID())
+  const draft = join(root, 'dist/drafts', randomUUID())
   bundle(root, { draft, entry })
   const inputs = [...settings, ...sourcesOf(draft)].filter((path) => !path.startsWith('node_modules'))
   const hash = hashOf(root, inputs)
   const folder = join(builds, hash)
   await writeBindings(root, draft)
-  rmSync(folder, { recursive: true, force: true })
-  renameSync(draft, folder)
+  keep(draft, folder)
   writeRecord(record, { inputs, hash })
-  for (const old of globSync(`${builds}/*/`)) if (old !== folder) rmSync(old, { recursive: true, force: true })
+  forgetOld(builds, hash)
   return load(folder)
+}
+
+/** Another start may have built the same meanwhile, and be reading it. */
+function keep(draft: string, folder: string): void {
+  mkdirSync(dirname(folder), { recursive: true })
+  if (!existsSync(folder)) renameSync(draft, folder)
+  else rmSync(draft, { recursive: true })
+}
+
+/** Others may still be reading what they found a moment ago. */
+function forgetOld(builds: string, hash: string): void {
+  const hourAgo = Date.now() - 3_600_000
+  for (const { name } of readdirSync(builds, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+    const folder = join(builds, name)
+    if (name !== hash && statSync(folder).mtimeMs < hourAgo) rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** The entry is src/index.ts with another config, so that nothing else can differ. */

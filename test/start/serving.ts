@@ -34,7 +34,6 @@ export interface Serving {
 interface Options {
   readonly state: string
   readonly args?: readonly string[]
-  readonly env?: Readonly<Record<string, string>>
 }
 
 /**
@@ -69,10 +68,10 @@ export async function startServing(options: Options): Promise<Serving> {
   }
 }
 
-function spawnStart({ state, args = [], env = {} }: Options): { child: ChildProcess; ended: Promise<Ended> } {
+function spawnStart({ state, args = [] }: Options): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(process.execPath, ['scripts/start.ts', '--json', '--port', '0', '--state', state, ...args], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: cleanEnv(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
@@ -81,6 +80,12 @@ function spawnStart({ state, args = [], env = {} }: Options): { child: ChildProc
   child.stderr.on('data', (chunk) => (stderr += String(chunk)))
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
   return { child, ended }
+}
+
+/** Nothing of the environment of whoever runs the tests may choose another port, key or stream. */
+export function cleanEnv(): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR, LANG } = process.env
+  return { PATH, HOME, TMPDIR, LANG }
 }
 
 /**

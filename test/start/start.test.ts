@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isAlive, readRunning, type Ready, startAndFail, startServing, type Serving } from './serving.ts'
+import { cleanEnv, isAlive, readRunning, type Ready, startAndFail, startServing, type Serving } from './serving.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -97,6 +97,7 @@ describe('npm start', () => {
   it('ends, and its runtime too, when npm itself gets SIGTERM', async () => {
     const npm = spawn('npm', ['start', '--silent', '--', '--json', '--port', '0', '--state', state], {
       cwd: root,
+      env: cleanEnv(),
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [line] = (await once(npm.stdout, 'data')) as [Buffer]
