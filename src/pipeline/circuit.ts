@@ -1,7 +1,15 @@
 /** Requests that must fail one after the other, with no success in between, before a destination counts as down. */
 const failuresToOpen = 5
 const baseMs = 1_000
+const pausedBaseMs = 30_000
 const capMs = 300_000
+
+/** When a request failed. `probe` is false for one that was under way before the circuit opened: it is no probe's outcome. */
+interface Failure {
+  readonly now: number
+  readonly random: number
+  readonly probe: boolean
+}
 
 /**
  * Decides whether a destination is down as a whole.
@@ -17,6 +25,7 @@ export class Circuit {
   reason: string | undefined
   /** Milliseconds since the epoch; 0 while closed. */
   probeAt = 0
+  /** True while a probe is under way. */
   probing = false
 
   /** Notes an answer that shows that the destination works. Returns true when it had been down. */
@@ -27,7 +36,6 @@ export class Circuit {
     this.state = 'closed'
     this.reason = undefined
     this.probeAt = 0
-    this.probing = false
     return was
   }
 
@@ -35,23 +43,21 @@ export class Circuit {
    * Notes a failed request (no answer, 5xx, 429) that asked to wait `afterSeconds`. A repeat of an event that failed before
    * says nothing new of the destination while the circuit is closed. Returns true while the circuit is open afterwards.
    */
-  fail(
-    reason: string,
-    at: { readonly now: number; readonly random: number; readonly afterSeconds?: number; readonly repeat?: boolean },
-  ): boolean {
+  fail(reason: string, failure: Failure & { readonly afterSeconds?: number; readonly repeat?: boolean }): boolean {
+    const { now, probe, afterSeconds = 0, repeat = false } = failure
     if (this.state === 'closed') {
-      if (at.repeat === true) return false
+      if (repeat) return false
       this.#failures++
       if (this.#failures < failuresToOpen) return false
-    }
-    this.#open(this.state === 'paused' ? 'paused' : 'open', reason, at.now, at.random, baseMs)
-    this.probeAt = Math.max(this.probeAt, at.now + (at.afterSeconds ?? 0) * 1000)
+      this.#open('open', reason, failure, baseMs)
+    } else if (probe) this.#open(this.state, reason, failure, baseMs)
+    this.probeAt = Math.max(this.probeAt, now + afterSeconds * 1000)
     return true
   }
 
   /** Notes that the destination refuses everything. */
-  pause(reason: string, now: number, random: number): void {
-    this.#open('paused', reason, now, random, 30_000)
+  pause(reason: string, failure: Failure): void {
+    if (this.state !== 'paused' || failure.probe) this.#open('paused', reason, failure, pausedBaseMs)
   }
 
   /** Lets the next request out now, whatever is known. */
@@ -89,12 +95,11 @@ export class Circuit {
     return circuit
   }
 
-  #open(state: 'open' | 'paused', reason: string, now: number, random: number, base: number): void {
+  #open(state: 'open' | 'paused', reason: string, { now, random }: Failure, base: number): void {
     const wait = Math.min(capMs, base * 2 ** Math.min(this.#opens, 20))
     this.#opens++
     this.state = state
     this.reason = reason
-    this.probeAt = now + wait / 2 + (random * wait) / 2
-    this.probing = false
+    this.probeAt = now + Math.round(wait / 2 + (random * wait) / 2)
   }
 }

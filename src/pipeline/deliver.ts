@@ -12,7 +12,7 @@ const bodyBytes = 10_240
 /** What became of one event in one delivery. */
 export interface Fate {
   readonly verdict: Verdict
-  /** A stable word for a dead letter: `http_400`, `encode_failed`, … */
+  /** A stable word for a dead letter: `http_400`, `encode_failed`, …; `held` when it was not sent because of its key. */
   readonly code: string
   /** The answer's body or a stack, for the reader of a dead letter. */
   readonly detail?: string
@@ -38,16 +38,22 @@ interface Parcel {
 
 /**
  * Delivers events to one destination: encodes them, sends requests within the destination's limits one after the other, and
- * halves a refused batch until the refused events stand alone.
+ * halves a refused batch until the refused events stand alone. Once an event must be retried, later ones of its key are not
+ * sent: they must not overtake it.
  *
  * @param envelopes what to deliver, in order; already transformed
  * @param destination where to
- * @param port fetch, clock
+ * @param world fetch and clock; `ordered: false` lets events of a key overtake each other
  * @returns a fate for every event; never rejects
  */
-export async function deliver(envelopes: readonly Envelope[], destination: Destination, port: Port): Promise<Delivery> {
+export async function deliver(
+  envelopes: readonly Envelope[],
+  destination: Destination,
+  { port, ordered = true }: { readonly port: Port; readonly ordered?: boolean },
+): Promise<Delivery> {
   const fates: Fate[] = []
   const sent: Sent[] = []
+  const stopped = new Set<string>()
   const parcels: Parcel[] = []
   envelopes.forEach((envelope, event) => {
     try {
@@ -72,21 +78,32 @@ export async function deliver(envelopes: readonly Envelope[], destination: Desti
   }
   return { fates, sent }
 
-  async function send(group: readonly Parcel[]): Promise<void> {
+  async function send(parcelsOfOne: readonly Parcel[]): Promise<void> {
+    const group = parcelsOfOne.filter(({ event }) => {
+      const held = stopped.has(keyOf(event))
+      if (held) fates[event] = { verdict: { kind: 'retry', reason: 'an earlier event of its key waits' }, code: 'held' }
+      return !held
+    })
+    if (group.length === 0) return
     const items = group.map(({ item }) => item)
     const started = port.now()
     const answer = await exchange(items, destination, port)
     const verdicts = verdictsOf(answer, items, destination, port.now())
     const first = verdicts[0] as Verdict
-    sent.push({
-      at: started,
-      ms: port.now() - started,
-      status: answer.status,
-      events: group.map(({ event }) => event),
-      verdict: verdicts.every(({ kind }) => kind === first.kind) ? first.kind : 'mixed',
-      ...('reason' in first ? { reason: first.reason } : {}),
-      ...(first.kind === 'retry' && first.afterSeconds !== undefined ? { afterSeconds: first.afterSeconds } : {}),
-    })
+    const same = verdicts.every(({ kind }) => kind === first.kind)
+    // A request that could not be made was not sent and says nothing of the destination.
+    if (answer.failure?.kind !== 'dead')
+      sent.push({
+        at: started,
+        ms: port.now() - started,
+        status: answer.status,
+        events: group.map(({ event }) => event),
+        verdict: same ? first.kind : 'mixed',
+        ...(same && 'reason' in first ? { reason: first.reason } : {}),
+        ...(same && first.kind === 'retry' && first.afterSeconds !== undefined
+          ? { afterSeconds: first.afterSeconds }
+          : {}),
+      })
     // One verdict for a batch says nothing of its events: the half that is all right goes through.
     if (group.length > 1 && answer.whole && first.kind === 'dead') {
       const half = group.length >> 1
@@ -95,14 +112,22 @@ export async function deliver(envelopes: readonly Envelope[], destination: Desti
       return
     }
     group.forEach(({ event }, i) => {
+      const verdict = verdicts[i] as Verdict
+      if (ordered && (verdict.kind === 'retry' || verdict.kind === 'pause')) stopped.add(keyOf(event))
       fates[event] = {
-        verdict: verdicts[i] as Verdict,
-        code: answer.status === 0 ? 'no_answer' : `http_${answer.status}`,
+        verdict,
+        code: answer.failure?.kind === 'dead' ? 'request_failed' : codeOf(answer),
         ...(answer.body === '' ? {} : { detail: answer.body }),
       }
     })
   }
+
+  function keyOf(event: number): string {
+    return (envelopes[event] as Envelope).key
+  }
 }
+
+const codeOf = ({ status }: HttpResponse): string => (status === 0 ? 'no_answer' : `http_${status}`)
 
 interface Answer extends HttpResponse {
   /** False when the destination gave each event its own verdict. */
@@ -129,7 +154,7 @@ async function exchange(items: readonly Item[], destination: Destination, port: 
     const response = await port.fetch(request)
     const wanted = !response.ok || destination.verdicts !== undefined
     const body = wanted ? await readSome(response) : ''
-    if (!wanted) void response.body?.cancel()
+    if (!wanted) void response.body?.cancel().catch(() => undefined)
     return { status: response.status, headers: Object.fromEntries(response.headers), body, whole: true }
   } catch (error) {
     const late = error instanceof Error && error.name === 'TimeoutError'

@@ -18,14 +18,15 @@ export async function forward(
   target: Extract<Target, { kind: 'destination' }>,
   port: Port,
 ): Promise<Delivery> {
-  const { filter, transforms = [], use } = target.route
-  if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, port)
+  const { filter, transforms = [], use, ordered = true } = target.route
+  if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { port, ordered })
 
   const fates: Fate[] = []
   const kept: number[] = []
   envelopes.forEach((envelope, i) => {
     try {
-      if (filter === undefined || filter(envelope.event)) kept.push(i)
+      const { event } = envelope
+      if (filter === undefined || filter(event)) kept.push(i)
       else fates[i] = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
     } catch (error) {
       fates[i] = {
@@ -61,17 +62,17 @@ export async function forward(
         code: 'transform_failed',
         detail: error.stack,
       }
-    ready = ran.events.map(({ event, index }) => {
+    ready = ran.events.map(({ event, text, index }) => {
       const from = kept[index] as number
       const { header } = envelopes[from] as Envelope
-      return { from, envelope: new Envelope({ ...header, id: event.messageId }, JSON.stringify(event)) }
+      return { from, envelope: new Envelope({ ...header, id: event.messageId }, text) }
     })
   }
 
   const delivery = await deliver(
     ready.map(({ envelope }) => envelope),
     use,
-    port,
+    { port, ordered },
   )
   ready.forEach(({ from }, i) => {
     const fate = delivery.fates[i] as Fate
