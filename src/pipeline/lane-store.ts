@@ -35,6 +35,12 @@ export interface WaitingRow {
   history: Attempt[]
 }
 
+/** A waiting row with the event, as `pack` wrote its two lines. */
+export interface StoredRow extends WaitingRow {
+  readonly header: string
+  readonly event: string
+}
+
 /** Counters have at most so many names; reasons from outside must not grow the state without bound. */
 const counterNames = 200
 
@@ -92,6 +98,14 @@ export class LaneStore {
   record(request: RequestRecord): void {
     this.#requests.push(request)
     this.#dirty = true
+  }
+
+  /** Notes that the event at `place` was skipped; neighbours with the same reason share a record. */
+  recordSkip(place: number, at: number, reason: string): void {
+    const last = this.#requests.at(-1)
+    const joins = last?.status === 0 && last.reason === `skip: ${reason}` && last.to + 1 === place
+    if (joins) this.#requests[this.#requests.length - 1] = { ...last, to: place }
+    else this.record({ from: place, to: place, at, status: 0, ms: 0, reason: `skip: ${reason}` })
   }
 
   /** Stores cursor, counters and requests as one row, if there is anything new. */
@@ -157,12 +171,37 @@ export class LaneStore {
       .map(({ at, status, ms, reason }) => ({ at, status, ms, ...(reason === undefined ? {} : { reason }) }))
   }
 
-  waitingRows(): WaitingRow[] {
+  /** Offsets and keys of waiting events above `after`, in order; at most 10,000. */
+  waitingPlaces(after: number): { readonly offset: number; readonly key: string; readonly due: number | null }[] {
+    return this.#db.all('SELECT offset, key, due FROM waiting WHERE offset > ? ORDER BY offset LIMIT 10000', after)
+  }
+
+  /** Where the stream holds waiting events, from `cursor` on. */
+  waitingOrigins(cursor: number): number[] {
     return this.#db
-      .all<Omit<WaitingRow, 'history'> & { history: string }>(
-        'SELECT offset, origin, key, id, due, attempts, first, at, history FROM waiting ORDER BY offset',
-      )
-      .map((row) => ({ ...row, history: JSON.parse(row.history) as Attempt[] }))
+      .all<{ origin: number }>('SELECT origin FROM waiting WHERE origin >= ?', cursor)
+      .map(({ origin }) => origin)
+  }
+
+  /** When the first waiting event became durable in the stream. */
+  oldestWaiting(): number | undefined {
+    return this.#db.first<{ at: number }>('SELECT at FROM waiting ORDER BY offset LIMIT 1')?.at
+  }
+
+  waiting(offset: number): StoredRow | undefined {
+    return this.#row('offset = ?', offset)
+  }
+
+  waitingById(id: string): StoredRow | undefined {
+    return this.#row('id = ? ORDER BY offset LIMIT 1', id)
+  }
+
+  #row(where: string, value: string | number): StoredRow | undefined {
+    const row = this.#db.first<Omit<StoredRow, 'history'> & { history: string }>(
+      `SELECT * FROM waiting WHERE ${where}`,
+      value,
+    )
+    return row === undefined ? undefined : { ...row, history: JSON.parse(row.history) as Attempt[] }
   }
 
   putWaiting(row: WaitingRow, header: string, event: string): void {
@@ -191,10 +230,6 @@ export class LaneStore {
       JSON.stringify(row.history),
       row.offset,
     )
-  }
-
-  waitingText(offset: number): { readonly header: string; readonly event: string } | undefined {
-    return this.#db.first('SELECT header, event FROM waiting WHERE offset = ?', offset)
   }
 
   deleteWaiting(offset: number): void {

@@ -1,0 +1,90 @@
+import type { Envelope } from '../core/envelope.ts'
+import type { StoredRow } from './lane-store.ts'
+
+/** One event on its way to the destination. */
+export interface Slot {
+  readonly offset: number
+  /** When it became durable in the stream, milliseconds since the epoch. */
+  readonly at: number
+  readonly key: string
+  readonly envelope: Envelope
+  /** Set when the event comes from a row of the lane's own, not from the stream. */
+  readonly row: StoredRow | undefined
+  /** True once the event has its verdict or a row. */
+  final: boolean
+}
+
+/**
+ * What a lane holds in memory of its stream: a stretch of events in order, of which some are yet to be looked at.
+ *
+ * Events that are put back are looked at again before all others, in the order in which they were put.
+ */
+export class Window {
+  #slots: Slot[] = []
+  #low = 0
+  #length = 0
+  #fresh: Slot[] = []
+  #freshAt = 0
+  /** What was put back, last first. */
+  readonly #back: Slot[] = []
+
+  /** The oldest event that is not final. */
+  get lowest(): Slot | undefined {
+    return this.#slots[this.#low]
+  }
+
+  /** Events from the oldest that is not final on. */
+  get size(): number {
+    return this.#slots.length - this.#low
+  }
+
+  /** UTF-16 code units of their text. */
+  get length(): number {
+    return this.#length
+  }
+
+  add(slot: Slot): void {
+    this.#slots.push(slot)
+    this.#fresh.push(slot)
+    this.#length += slot.envelope.text.length
+  }
+
+  /** Takes the event that is to be looked at next. */
+  next(): Slot | undefined {
+    const back = this.#back.pop()
+    if (back !== undefined) return back
+    const slot = this.#fresh[this.#freshAt]
+    if (slot !== undefined) this.#freshAt++
+    if (this.#freshAt > 4096 || this.#freshAt === this.#fresh.length) {
+      this.#fresh = this.#fresh.slice(this.#freshAt)
+      this.#freshAt = 0
+    }
+    return slot
+  }
+
+  putBack(slots: readonly Slot[]): void {
+    for (let i = slots.length - 1; i >= 0; i--) this.#back.push(slots[i] as Slot)
+  }
+
+  /** True when an event that is yet to be looked at meets the condition. */
+  someLeft(condition: (slot: Slot) => boolean): boolean {
+    return this.#back.some(condition) || this.#fresh.some((slot, i) => i >= this.#freshAt && condition(slot))
+  }
+
+  /** The event at `offset`, when it is at or above the oldest that is not final. */
+  at(offset: number): Slot | undefined {
+    return this.#slots.find((slot, i) => i >= this.#low && slot.offset === offset)
+  }
+
+  /** Lets go of the final events at the low end. */
+  settle(): void {
+    while (this.#slots[this.#low]?.final === true) {
+      this.#length -= (this.#slots[this.#low] as Slot).envelope.text.length
+      this.#low++
+    }
+    if (this.#low > 4096 || this.#low === this.#slots.length) {
+      this.#slots = this.#slots.slice(this.#low)
+      this.#low = 0
+    }
+  }
+}
