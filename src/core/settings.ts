@@ -1,6 +1,9 @@
+import { hostProblem } from './public-host.ts'
+
 /** One setting of a destination or driver, declared once: type, check, console form, redaction and docs come from it. */
 export interface Field {
-  readonly type: 'string' | 'url' | 'number' | 'boolean' | 'choice'
+  /** `headers` are names and values of HTTP headers; their values are always masked. */
+  readonly type: 'string' | 'url' | 'number' | 'boolean' | 'choice' | 'headers'
   /** One sentence for the docs and the console form. */
   readonly about: string
   readonly secret?: true
@@ -9,8 +12,8 @@ export interface Field {
   readonly choices?: readonly string[]
   readonly min?: number
   readonly max?: number
-  /** For `url`: whether http, and hosts that are not public, are allowed. Only for values that the developer writes. */
-  readonly insecure?: true
+  /** For `url`: names the boolean setting that allows http and hosts that are not public; without it, none may be. */
+  readonly insecureWhen?: string
   /** A sentence about what is wrong with a value that has the right type, or undefined. */
   readonly check?: (value: never) => string | undefined
 }
@@ -21,17 +24,21 @@ type Value<F extends Field> = F['type'] extends 'number'
   ? number
   : F['type'] extends 'boolean'
     ? boolean
-    : F extends { readonly choices: readonly (infer C)[] }
-      ? C
-      : string
+    : F['type'] extends 'headers'
+      ? Readonly<Record<string, string>>
+      : F extends { readonly choices: readonly (infer C)[] }
+        ? C
+        : string
+
+type Written<F extends Field> = F['type'] extends 'headers' ? Readonly<Record<string, string | undefined>> : Value<F>
 
 type Given<F extends Fields> = {
   readonly [K in keyof F as F[K] extends { readonly optional: true } | { readonly default: unknown } ? K : never]?:
-    | Value<F[K]>
+    | Written<F[K]>
     | undefined
 } & {
   readonly [K in keyof F as F[K] extends { readonly optional: true } | { readonly default: unknown } ? never : K]:
-    | Value<F[K]>
+    | Written<F[K]>
     | undefined
 }
 
@@ -73,37 +80,75 @@ export function checkSettings<F extends Fields>(fields: F, input: Input<F>): Che
       if (field.optional !== true) problems.push(`"${name}" is missing: ${field.about}`)
       continue
     }
-    const problem = problemOf(field, value)
+    const problem = problemOf(field, value, given)
     if (problem === undefined) settings[name] = value
     else problems.push(`"${name}" ${problem}`)
-    redacted[name] = field.secret === true ? '***' : value
+    redacted[name] = maskOf(field, value)
   }
   return { settings: settings as Settings<F>, problems, redacted }
 }
 
-function problemOf(field: Field, value: unknown): string | undefined {
+function maskOf(field: Field, value: unknown): unknown {
+  if (field.type === 'headers' && typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.keys(value).map((name) => [name, '***']))
+  return field.secret === true ? '***' : value
+}
+
+function problemOf(field: Field, value: unknown, given: Readonly<Record<string, unknown>>): string | undefined {
+  const problem = typeProblem(field, value)
+  if (problem !== undefined) return problem
+  if (field.type === 'url') {
+    const { insecureWhen } = field
+    const unsafe = insecureWhen !== undefined && given[insecureWhen] === true ? undefined : urlProblem(value as string)
+    if (unsafe !== undefined)
+      return insecureWhen === undefined ? unsafe : `${unsafe} (unless "${insecureWhen}" is true, for tests)`
+  }
+  return field.check?.(value as never)
+}
+
+function typeProblem(field: Field, value: unknown): string | undefined {
   switch (field.type) {
     case 'number':
       if (typeof value !== 'number' || !Number.isFinite(value)) return 'must be a number'
       if (field.min !== undefined && value < field.min) return `must be at least ${field.min}`
-      if (field.max !== undefined && value > field.max) return `must be at most ${field.max}`
-      break
+      return field.max !== undefined && value > field.max ? `must be at most ${field.max}` : undefined
     case 'boolean':
-      if (typeof value !== 'boolean') return 'must be true or false'
-      break
+      return typeof value === 'boolean' ? undefined : 'must be true or false'
     case 'choice':
-      if (typeof value !== 'string' || !(field.choices ?? []).includes(value))
-        return `must be one of ${(field.choices ?? []).join(', ')}`
-      break
+      return typeof value === 'string' && (field.choices ?? []).includes(value)
+        ? undefined
+        : `must be one of ${(field.choices ?? []).join(', ')}`
+    case 'headers':
+      return headersProblem(value)
     case 'url':
     case 'string':
       if (typeof value !== 'string') return 'must be text'
-      if (field.type === 'url') {
-        const url = URL.canParse(value) ? new URL(value) : undefined
-        if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-          return 'must be an http(s) URL'
-        if (url.username !== '' || url.password !== '') return 'must not hold a user or password'
-      }
+      return field.type === 'url' ? urlSyntaxProblem(value) : undefined
   }
-  return field.check?.(value as never)
+}
+
+function urlSyntaxProblem(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) return 'must be an http(s) URL'
+  return url.username === '' && url.password === '' ? undefined : 'must not hold a user or password'
+}
+
+/** Names are tokens, values hold no control characters (RFC 9110 §5.5, §5.6.2). */
+function headersProblem(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return 'must be an object of header names and values'
+  for (const [name, text] of Object.entries(value)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return `has "${name}", which is no name of a header`
+    if (text === undefined || text === '') return `has no value for "${name}"`
+    if (typeof text !== 'string' || !/^[\t\x20-\x7e]+$/.test(text))
+      return `must give "${name}" a text of printable ASCII characters`
+  }
+  return undefined
+}
+
+function urlProblem(text: string): string | undefined {
+  const { protocol, hostname } = new URL(text)
+  if (protocol !== 'https:') return 'must begin with https:'
+  const problem = hostProblem(hostname)
+  return problem === undefined ? undefined : `must name a public host: ${problem}`
 }

@@ -1,0 +1,43 @@
+import { webhook } from '../destinations/webhook.ts'
+import * as campaignFromUrl from '../transforms/campaign-from-url.ts'
+import * as dropBots from '../transforms/drop-bots.ts'
+import * as hashEmail from '../transforms/hash-email.ts'
+import { defineConfig } from './core/config.ts'
+import { log } from './streams/log.ts'
+import { queues } from './streams/queues.ts'
+import { d1 } from './warehouses/d1.ts'
+import { postgres } from './warehouses/postgres.ts'
+
+/** What this deployment does: the one file to edit. Keys and secrets come from `env`; mistakes are listed all at once. */
+export default defineConfig((env) => ({
+  // Where events rest until they are delivered.
+  stream: env.STREAM === 'queues' ? queues() : log({ partitions: 1 }),
+
+  // Where events come from. They go to every destination and warehouse below, unless `to` names some.
+  sources: {
+    web: { writeKey: env.WRITE_KEY, transforms: [dropBots, campaignFromUrl, hashEmail] },
+  },
+
+  // Where events are sent, one by one or in small batches, as they come.
+  destinations: {
+    webhook: {
+      use: webhook({
+        url: env.WEBHOOK_URL ?? env.SINK_URL,
+        secret: env.WEBHOOK_SECRET,
+        batch: env.WEBHOOK_BATCH === '1',
+        allowPrivate: env.LOCAL === '1',
+      }),
+    },
+  },
+
+  // Where events become tables, loaded every minute.
+  warehouses: {
+    tables: { use: env.POSTGRES_URL === undefined ? d1() : postgres({ url: env.POSTGRES_URL }) },
+  },
+
+  // The admin API under /admin; without a token there is none.
+  admin: { token: env.ADMIN_TOKEN },
+
+  // The demo page under /demo, for `npm start`.
+  demo: env.DEMO === '1' && { sinkSecret: env.WEBHOOK_SECRET },
+}))
