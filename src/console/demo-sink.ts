@@ -91,8 +91,8 @@ const deliveriesOf = (row: Readonly<Record<string, unknown>>): Delivery[] =>
       const accepted = Date.parse(String(event.receivedAt))
       const name = event.event ?? event.name
       return {
-        id: String(event.messageId),
-        type: String(event.type),
+        id: event.messageId,
+        type: event.type,
         ...(typeof name === 'string' ? { name } : {}),
         at,
         ...(Number.isFinite(accepted) ? { delayMs: Math.max(0, at - accepted) } : {}),

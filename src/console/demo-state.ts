@@ -100,7 +100,7 @@ function acceptedFrom({ id, event }: { readonly id: string; readonly event: Even
   const name = event.event ?? event.name
   return {
     id,
-    type: String(event.type),
+    type: event.type,
     ...(typeof name === 'string' ? { name } : {}),
     receivedAt: String(event.receivedAt),
     event,

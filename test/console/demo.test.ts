@@ -220,6 +220,13 @@ describe('the webhook sink', () => {
     expect(await signatureOf({ method: 'POST', body: JSON.stringify(ordered()) })).toBe('missing')
   })
 
+  test('knows a secret that is any text, as the webhook destination does', async () => {
+    const text = 'the Analytical Engine weaves'
+    const init = signed(ordered(), { key: `whsec_${btoa(text)}` })
+    const { deliveries } = await stateOf({ demo: { sinkSecret: text } }, [init])
+    expect(deliveries).toMatchObject({ items: [{ signature: 'verified' }] })
+  })
+
   test('says that it cannot check when it has no secret', async () => {
     const { deliveries } = await stateOf({ demo: true }, [signed(ordered())])
     expect(deliveries).toMatchObject({ items: [{ signature: 'unchecked' }] })

@@ -71,10 +71,7 @@ async function refresh() {
     const response = await fetch('/demo/state', { headers, signal: AbortSignal.timeout(10_000) })
     form.hidden = response.status !== 403
     if (response.status === 403)
-      showProblem(
-        'state',
-        'What arrived is shown to the machine itself only. From elsewhere, give the admin token below.',
-      )
+      showProblem('state', 'What arrived is shown to the machine itself only. From elsewhere, give the admin token.')
     else if (response.ok) {
       const state = await response.json()
       showState(state)
