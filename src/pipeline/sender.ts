@@ -1,17 +1,15 @@
-import type { Attempt } from '../core/dead-letter.ts'
 import { Envelope, type Header, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { unframe } from '../core/frame.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolve.ts'
-import { backoffMs } from '../core/retry.ts'
 import type { Chunk } from '../core/stream.ts'
-import type { Verdict } from '../core/verdict.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Fate, Sent } from './deliver.ts'
 import { forward } from './forward.ts'
 import { Keys } from './keys.ts'
+import { Ledger, longestWaitSeconds, toAttempt } from './ledger.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { Waiting } from './waiting.ts'
 import { type Slot, Window } from './window.ts'
@@ -20,8 +18,6 @@ import type { Work } from './work.ts'
 /** What a lane holds in memory at most; above it, the rest stays in the stream. */
 const holdEvents = 20_000
 const holdLength = 16_000_000
-/** The longest wait that a destination may ask for (`Retry-After`); a mistyped one must not end delivery for good. */
-const longestWaitSeconds = 86_400
 
 interface Tools {
   readonly store: LaneStore
@@ -48,6 +44,7 @@ export class Sender implements Work {
   readonly #keys = new Keys<Slot>()
   readonly #waiting: Waiting
   readonly #window = new Window()
+  readonly #ledger: Ledger
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
   #active = 0
@@ -61,6 +58,8 @@ export class Sender implements Work {
     this.#settled = letters.offsetsFrom(store.cursor)
     this.#waiting = new Waiting(store)
     for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
+    const { retryDays = 14 } = target.route
+    this.#ledger = new Ledger({ ...tools, waiting: this.#waiting, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
   }
 
@@ -192,7 +191,7 @@ export class Sender implements Work {
       if (slot === undefined) break
       if (this.#waiting.has(slot.key)) {
         if (down) aside.push(slot)
-        else this.#wait(slot, { due: null, attempts: 0, first: 0, history: [] })
+        else this.#ledger.wait(slot)
         continue
       }
       if (group.length > 0 && length + slot.envelope.text.length > bytes) {
@@ -223,9 +222,9 @@ export class Sender implements Work {
     group.forEach((slot, i) => {
       const fate = fates[i] as Fate
       const attempts = sent.filter(({ events }) => events.includes(i)).map(toAttempt)
-      if (this.#apply(slot, fate, { attempts, probe })) back.push(slot)
+      if (this.#ledger.settle(slot, fate, { attempts, probe, down: after !== undefined })) back.push(slot)
     })
-    for (const request of sent) this.#record(request, group)
+    for (const request of sent) this.#ledger.record(request, group)
     const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#keys.release(key))
     this.#window.putBack([...back, ...freed])
     this.#window.settle()
@@ -273,113 +272,4 @@ export class Sender implements Work {
       } else if (this.#circuit.succeed()) port.log('info', 'a destination is back', { target: this.#target.name })
     }
   }
-
-  /** Carries out a fate; returns true when the event goes back into the queue as it is. */
-  #apply(
-    slot: Slot,
-    { verdict, code, detail }: Fate,
-    tried: { readonly attempts: Attempt[]; readonly probe: boolean },
-  ): boolean {
-    const { store, letters, port } = this.#tools
-    const history = [...(slot.row?.history ?? []), ...tried.attempts].slice(-50)
-    const bury = (reason: string) => {
-      letters.bury(
-        {
-          stage: code === 'transform_failed' ? 'transform' : 'delivery',
-          messageId: slot.envelope.id,
-          source: slot.envelope.header.source,
-          key: slot.envelope.key,
-          reason,
-          code,
-          ...(detail === undefined ? {} : { detail }),
-          receivedAt: slot.envelope.header.receivedAt,
-          event: slot.envelope.text,
-          attempts: history,
-        },
-        port.now(),
-        placeOf(slot),
-      )
-      store.count('dead')
-      this.#finish(slot)
-    }
-    if (verdict.kind === 'done') {
-      store.count('done')
-      this.#finish(slot)
-    } else if (verdict.kind === 'skip') {
-      store.count(`skip: ${verdict.reason}`)
-      store.recordSkip(placeOf(slot), port.now(), verdict.reason)
-      this.#finish(slot)
-    } else if (verdict.kind === 'dead') bury(verdict.reason)
-    else return this.#retry(slot, verdict, { ...tried, history, held: code === 'held', bury })
-    return false
-  }
-
-  #retry(
-    slot: Slot,
-    verdict: Extract<Verdict, { kind: 'retry' | 'pause' }>,
-    tried: {
-      readonly probe: boolean
-      readonly history: Attempt[]
-      /** It was not sent, because an earlier event of its key was not delivered. */
-      readonly held: boolean
-      readonly bury: (reason: string) => void
-    },
-  ): boolean {
-    const { store, port } = this.#tools
-    const { row } = slot
-    // While the destination is down events wait as they are; only a probe's event makes way for another.
-    if (row === undefined && this.#circuit.state !== 'closed' && !tried.probe) return true
-    if (row === undefined && tried.held) {
-      this.#wait(slot, { due: null, attempts: 0, first: 0, history: [] })
-      return false
-    }
-    store.count('retry')
-    const now = port.now()
-    const first = row?.first || now
-    const limitMs = (this.#target.route.retryDays ?? 14) * 86_400_000
-    if (now - first >= limitMs) {
-      tried.bury(`not delivered within ${limitMs / 86_400_000} days: ${verdict.reason}`)
-      return false
-    }
-    const attempts = (row?.attempts ?? 0) + 1
-    const asked = verdict.kind === 'retry' ? Math.min(verdict.afterSeconds ?? 0, longestWaitSeconds) * 1000 : 0
-    const due = now + Math.max(asked, backoffMs(attempts, port.random()))
-    if (row === undefined) this.#wait(slot, { due, attempts, first, history: tried.history })
-    else this.#waiting.update(Object.assign(row, { due, attempts, first, history: tried.history }))
-    return false
-  }
-
-  /** Gives an event of the stream a row. */
-  #wait(slot: Slot, row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'>): void {
-    const { offset, key, at, envelope } = slot
-    this.#waiting.add(
-      { offset, origin: offset, key, id: envelope.id, at, ...row },
-      { header: JSON.stringify(envelope.header), event: envelope.text },
-    )
-    slot.final = true
-  }
-
-  #finish(slot: Slot): void {
-    slot.final = true
-    if (slot.row !== undefined) this.#waiting.remove(slot.row)
-  }
-
-  /** Notes a request so that every event in it can be traced. */
-  #record(request: Sent, group: readonly Slot[]): void {
-    const places = request.events.map((i) => placeOf(group[i] as Slot))
-    const from = Math.min(...places)
-    const to = Math.max(...places)
-    const dense = to - from + 1 === places.length
-    this.#tools.store.record({ from, to, ...toAttempt(request), ...(dense ? {} : { only: places }) })
-  }
 }
-
-/** Where the stream holds an event, or -1. */
-const placeOf = ({ row, offset }: Slot): number => (row === undefined ? offset : row.origin)
-
-const toAttempt = ({ at, status, ms, reason }: Attempt): Attempt => ({
-  at,
-  status,
-  ms,
-  ...(reason === undefined ? {} : { reason }),
-})
