@@ -38,7 +38,7 @@ interface Tools {
 export class Feed {
   readonly #tools: Tools
   readonly #inbox: Segments | undefined
-  readonly #seen: Seen | undefined
+  #seen: Seen | undefined
   #head: number
   #reading = false
   /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
@@ -51,9 +51,7 @@ export class Feed {
     const now = Date.now()
     if (!tools.readable && tools.work !== undefined) {
       this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
-      this.#seen = new Seen(dedupMs, now - dedupMs)
-      for (const { at, prints } of this.#inbox.prints(now - dedupMs, 100_000))
-        for (let i = 0; i < prints.length; i += 2) this.#seen.add(prints[i] as number, prints[i + 1] as number, at)
+      this.#seen = seenIn(this.#inbox, now)
     }
     this.#head = this.#inbox?.next ?? tools.work?.taken ?? 0
   }
@@ -76,6 +74,16 @@ export class Feed {
     if (inbox === undefined)
       throw new Error('the stream of this deployment is read by offset; nothing is pushed to its lanes')
     const now = Date.now()
+    try {
+      this.#storeNew(inbox, text, now)
+    } catch (error) {
+      // Ids of events that were not stored must not count as seen: the stream brings them again.
+      this.#seen = seenIn(inbox, now)
+      throw error
+    }
+  }
+
+  #storeNew(inbox: Segments, text: string, now: number): void {
     let envelopes: Envelope[] = []
     let length = 0
     const print = new Uint32Array(2)
@@ -102,10 +110,10 @@ export class Feed {
     void this.#read(work)
   }
 
-  /** Asks the stream for its head, as after a restart. */
+  /** Asks the stream for its head, as after a restart; a lane without room can wait. */
   async look(): Promise<void> {
     const { work } = this.#tools
-    if (work !== undefined && this.#inbox === undefined && !this.#reading) await this.#read(work)
+    if (work?.hasRoom === true && this.#inbox === undefined && !this.#reading) await this.#read(work)
   }
 
   /** Forgets inbox tables that lie below `cursor`. */
@@ -149,18 +157,20 @@ export class Feed {
 
   async #read(work: Work): Promise<void> {
     const { ref, bindings, changed } = this.#tools
+    const refused = this.#refused
     this.#reading = true
     this.#refused = false
     try {
       if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.taken, readBytes))
       else {
         const { chunks, head } = await bindings.LOG.getByName(`${ref.partition}`).read(work.taken, readBytes, ref)
-        this.#head = head
+        this.#head = Math.max(this.#head, head)
         if (chunks.length === 0 && work.taken < head) throw new Error(`nothing is left at offset ${work.taken}`)
         this.#takeRead(work, chunks)
       }
       this.#failures = 0
     } catch (error) {
+      this.#refused ||= refused
       this.#failures++
       this.#pausedUntil = Date.now() + Math.min(30_000, 500 * 2 ** this.#failures)
       realPort.log('warn', 'a lane could not read its stream', { ...ref, reason: reasonOf(error) })
@@ -175,4 +185,12 @@ export class Feed {
   #takeRead(work: Work, chunks: readonly Chunk[]): void {
     for (const chunk of chunks) if (chunk.offset + chunk.count > work.taken) work.take(chunk)
   }
+}
+
+/** What the inbox holds of the dedup window. */
+function seenIn(inbox: Segments, now: number): Seen {
+  const seen = new Seen(dedupMs, now - dedupMs)
+  for (const { at, prints } of inbox.prints(now - dedupMs, 100_000))
+    for (let i = 0; i < prints.length; i += 2) seen.add(prints[i] as number, prints[i + 1] as number, at)
+  return seen
 }
