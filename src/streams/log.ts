@@ -5,6 +5,7 @@ import { fingerprint } from '../core/fingerprint.ts'
 import { partitionOf } from '../core/murmur2.ts'
 import { checkSettings, type Input } from '../core/settings.ts'
 import type { Appended, Stream } from '../core/stream.ts'
+import { assertWithin } from './limits.ts'
 
 const fields = {
   partitions: {
@@ -61,8 +62,7 @@ export function log(input: Input<typeof fields> = {}): Stream {
 }
 
 async function append(batch: readonly Packed[], partitions: number, bindings: Bindings): Promise<Appended> {
-  if (batch.length > limits.events)
-    throw new SluicewayError('stream_limit', `The log takes at most ${limits.events} events in one append.`)
+  assertWithin(limits, batch)
   const groups = partitions === 1 ? [batch] : byPartition(batch, partitions)
   try {
     const answers = await Promise.all(
@@ -75,7 +75,6 @@ async function append(batch: readonly Packed[], partitions: number, bindings: Bi
       duplicates: sum.duplicates + one.duplicates,
     }))
   } catch (cause) {
-    if (cause instanceof SluicewayError) throw cause
     throw new SluicewayError('stream_unavailable', 'The log did not take the events; send them again.', { cause })
   }
 }
@@ -88,8 +87,6 @@ function appendTo(group: readonly Packed[], object: ReturnType<Bindings['LOG']['
     fingerprint(packed.source, packed.id, prints, i * 2)
     text += packed.text
   }
-  if (text.length > limits.bytes)
-    throw new SluicewayError('stream_limit', `The log takes at most ${limits.bytes} bytes in one append.`)
   return object.append(text, prints)
 }
 

@@ -4,6 +4,7 @@ import { SluicewayError } from '../core/errors.ts'
 import { partitionOf } from '../core/murmur2.ts'
 import { checkSettings, type Input } from '../core/settings.ts'
 import type { Appended, Inbox, LaneRef, Stream } from '../core/stream.ts'
+import { assertWithin } from './limits.ts'
 
 const fields = {
   partitions: {
@@ -46,8 +47,7 @@ export function queues(input: Input<typeof fields> = {}): Stream {
 }
 
 async function append(batch: readonly Packed[], partitions: number, queue: Queue<string>): Promise<Appended> {
-  if (batch.length > limits.events)
-    throw new SluicewayError('stream_limit', `The queue takes at most ${limits.events} events in one append.`)
+  assertWithin(limits, batch)
   const sends = batches(messagesOf(batch, partitions))
   try {
     // One after the other, so that the order of one request survives as far as the queue keeps it.
