@@ -64,13 +64,19 @@ export class Seen {
   add(a: number, b: number, now: number): boolean {
     // The all-zero pair marks an empty slot.
     if (a === 0 && b === 0) b = 1
+    const age = now - this.#youngSince
+    if (age >= this.#windowMs) this.#turn(now)
+    // Nothing came for as long as the old generation must be remembered.
+    if (age >= 2 * this.#windowMs) this.#old = new Generation()
     if (this.#young.has(a, b) || this.#old.has(a, b)) return false
-    if (now - this.#youngSince >= this.#windowMs || this.#young.count >= this.#capacity) {
-      this.#old = this.#young
-      this.#young = new Generation()
-      this.#youngSince = now
-    }
+    if (this.#young.count >= this.#capacity) this.#turn(now)
     this.#young.add(a, b)
     return true
+  }
+
+  #turn(now: number): void {
+    this.#old = this.#young
+    this.#young = new Generation()
+    this.#youngSince = now
   }
 }
