@@ -52,26 +52,33 @@ export function widenTable(table: string, columns: Columns): readonly string[] {
   )
 }
 
-/** Moves what is in `stage` into `table`, without asking for a unique index: a table that was there may have none. */
+/** Creates the table into which COPY writes: all text, so that COPY has nothing to refuse. */
+export const createStage = (stage: string, names: readonly string[]): string =>
+  `CREATE TEMPORARY TABLE ${stage} (${names.map((name) => `${quoted(name)} text`).join(', ')}) ON COMMIT DROP`
+
+/**
+ * Moves what is in `stage` into `table`, without asking for a unique index: a table that was there may have none.
+ *
+ * @param move `types` are the types of the columns as SQL, in the order of the columns
+ */
 export function mergeSql(move: {
   readonly table: string
   readonly stage: string
-  readonly names: readonly string[]
+  readonly types: ReadonlyMap<string, string>
   readonly merge: Load['merge']
 }): readonly string[] {
-  const { table, stage, names, merge } = move
-  const list = names.map(quoted).join(', ')
-  const insert = `INSERT INTO ${table} (${list}) SELECT ${list} FROM ${stage}`
+  const { table, stage, types, merge } = move
+  const cell = ([name, type]: readonly [string, string]) => `fresh.${quoted(name)}::${type}`
+  const columns = [...types]
+  const list = columns.map(([name]) => quoted(name)).join(', ')
+  const insert = `INSERT INTO ${table} (${list}) SELECT ${columns.map(cell).join(', ')} FROM ${stage} AS fresh`
   if (merge === 'append') return [insert]
-  if (merge === 'replace')
-    return [`DELETE FROM ${table} AS kept USING ${stage} AS fresh WHERE kept."id" = fresh."id"`, insert]
-  const merged = names
-    .filter((name) => name !== 'id')
-    .map((name) => `${quoted(name)} = coalesce(fresh.${quoted(name)}, kept.${quoted(name)})`)
-  const inserted = `${insert} AS fresh WHERE NOT EXISTS (SELECT 1 FROM ${table} AS kept WHERE kept."id" = fresh."id")`
+  const same = `kept."id" = ${cell(['id', types.get('id') ?? 'text'])}`
+  if (merge === 'replace') return [`DELETE FROM ${table} AS kept USING ${stage} AS fresh WHERE ${same}`, insert]
+  const merged = columns
+    .filter(([name]) => name !== 'id')
+    .map((column) => `${quoted(column[0])} = coalesce(${cell(column)}, kept.${quoted(column[0])})`)
+  const inserted = `${insert} WHERE NOT EXISTS (SELECT 1 FROM ${table} AS kept WHERE ${same})`
   if (merged.length === 0) return [inserted]
-  return [
-    `UPDATE ${table} AS kept SET ${merged.join(', ')} FROM ${stage} AS fresh WHERE kept."id" = fresh."id"`,
-    inserted,
-  ]
+  return [`UPDATE ${table} AS kept SET ${merged.join(', ')} FROM ${stage} AS fresh WHERE ${same}`, inserted]
 }

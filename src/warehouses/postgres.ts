@@ -1,10 +1,12 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import connect, { type Sql, type TransactionSql } from 'postgres'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../core/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { quoted } from './identifier.ts'
 import { copyTexts } from './postgres-copy.ts'
-import { createTable, mergeSql, typeOfColumn, widenTable } from './postgres-sql.ts'
+import { createStage, createTable, mergeSql, typeOfColumn, widenTable } from './postgres-sql.ts'
 
 const fields = {
   url: {
@@ -27,6 +29,7 @@ const fields = {
 
 /** SQLSTATE classes that say that a value, not the database, is in the way: data, constraint, too long or too wide. */
 const dataErrors = /^(22|23|54)/
+const longestCallMs = 120_000
 
 /**
  * Makes the warehouse that is a PostgreSQL database, reached over TCP.
@@ -66,7 +69,7 @@ class PostgresEngine implements Engine {
   }
 
   columns(table: string): Promise<Columns | null> {
-    return said(async () => {
+    return this.#call(async () => {
       const found = await this.#sql<{ name: string; type: string }[]>`
         SELECT column_name AS name, data_type AS type FROM information_schema.columns
         WHERE table_schema = ${this.#schema} AND table_name = ${table} ORDER BY ordinal_position`
@@ -76,7 +79,7 @@ class PostgresEngine implements Engine {
   }
 
   widen(table: string, added: Columns): Promise<void> {
-    return said(async () => {
+    return this.#call(async () => {
       // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
       const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
       if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoted(this.#schema)}`)
@@ -87,16 +90,16 @@ class PostgresEngine implements Engine {
 
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
-    return said(async () => {
+    return this.#call(async () => {
       await this.#sql.begin(async (sql) => {
         if (load.merge === 'append' && !(await this.#isFirst(sql, load))) return
-        const names = Object.keys(load.columns)
-        const list = names.map(quoted).join(', ')
         const stage = '"_sluiceway_stage"'
-        const table = this.#name(load.table)
-        await sql.unsafe(`CREATE TEMPORARY TABLE ${stage} ON COMMIT DROP AS SELECT ${list} FROM ${table} WITH NO DATA`)
-        await copy(sql, `COPY ${stage} (${list}) FROM STDIN`, copyTexts(load))
-        for (const statement of mergeSql({ table, stage, names, merge: load.merge })) await sql.unsafe(statement)
+        const types = await this.#types(sql, load)
+        const names = Object.keys(load.columns)
+        await sql.unsafe(createStage(stage, names))
+        await copy(sql, `COPY ${stage} (${names.map(quoted).join(', ')}) FROM STDIN`, copyTexts(load))
+        const move = { table: this.#name(load.table), stage, types, merge: load.merge }
+        for (const statement of mergeSql(move)) await sql.unsafe(statement)
       })
     })
   }
@@ -107,6 +110,17 @@ class PostgresEngine implements Engine {
 
   #name(table: string): string {
     return `${quoted(this.#schema)}.${quoted(table)}`
+  }
+
+  /** The types that the table's columns have, as SQL, without lengths: what is too long is refused, not cut. */
+  async #types(sql: TransactionSql, { table, columns }: Load): Promise<ReadonlyMap<string, string>> {
+    const found = await sql.unsafe<{ name: string; type: string }[]>(
+      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_catalog.pg_attribute
+       WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+      [this.#name(table)],
+    )
+    const types = new Map(found.map(({ name, type }) => [name, type]))
+    return new Map(Object.keys(columns).map((name) => [name, types.get(name) ?? 'text']))
   }
 
   /** Notes the load; false when it was noted before, which then was in the transaction that loaded the rows. */
@@ -121,38 +135,32 @@ class PostgresEngine implements Engine {
     ])
     return noted.length > 0
   }
+
+  async #call<T>(call: () => Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    // A COPY whose connection breaks may never settle: https://github.com/porsager/postgres/issues/1173
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        void this.#sql.end({ timeout: 0 })
+        reject(new Error(`no answer within ${longestCallMs / 1000} seconds`))
+      }, longestCallMs)
+    })
+    try {
+      return await Promise.race([call(), late])
+    } catch (thrown) {
+      const state = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
+      throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reasonOf(thrown)}`, {
+        cause: thrown,
+        details: { state, rows: dataErrors.test(state) },
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
 }
 
 /** Sends texts as the data of a COPY, no faster than the server takes them. */
 async function copy(sql: TransactionSql, statement: string, texts: Iterable<string>): Promise<void> {
   const stream = await sql.unsafe(statement).writable()
-  await new Promise<void>((resolve, reject) => {
-    stream.once('error', reject)
-    stream.once('finish', resolve)
-    const rest = texts[Symbol.iterator]()
-    const send = () => {
-      try {
-        for (;;) {
-          const next = rest.next()
-          if (next.done === true) return void stream.end()
-          if (!stream.write(next.value)) return void stream.once('drain', send)
-        }
-      } catch (thrown) {
-        stream.destroy(thrown as Error)
-      }
-    }
-    send()
-  })
-}
-
-async function said<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call()
-  } catch (thrown) {
-    const state = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
-    throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reasonOf(thrown)}`, {
-      cause: thrown,
-      details: { state, rows: dataErrors.test(state) },
-    })
-  }
+  await pipeline(Readable.from(texts, { objectMode: false }), stream)
 }

@@ -1,9 +1,9 @@
 import connect from 'postgres'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { quoted } from '../../src/warehouses/identifier.ts'
 import { engineSuite } from './engine-suite.ts'
-import { startPostgres } from './real-postgres.ts'
+import { type RealPostgres, startPostgres } from './real-postgres.ts'
 
 engineSuite('postgres', async () => {
   const server = await startPostgres()
@@ -71,5 +71,59 @@ describe('postgres()', () => {
     expect(thrown).toMatchObject({ code: 'warehouse_failed' })
     expect(String(thrown)).not.toContain('secret')
     await engine.close()
+  })
+})
+
+describe('a PostgreSQL server in trouble', () => {
+  let server: RealPostgres
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  const columns = { id: 'string', total: 'int' } as const
+  const rows = (total: unknown) => Array.from({ length: 20_000 }, (_, i) => ({ id: `order-${i}`, total, note: 'x' }))
+
+  test('that refuses a value of a large load fails the load, and takes the next one', async () => {
+    const engine = postgres({ url: server.url }).open({})
+    await engine.widen('orders', columns)
+    const load = { table: 'orders', columns, merge: 'replace' } as const
+    const broken = [{ id: 'order-x', total: 'much' }, ...rows(1)]
+    await expect(engine.load({ ...load, id: 'load-1', rows: broken })).rejects.toMatchObject({
+      code: 'warehouse_failed',
+      details: { state: '22P02', rows: true },
+    })
+    await engine.load({ ...load, id: 'load-2', rows: rows(2) })
+    const sql = connect(server.url, { max: 1 })
+    expect(await sql`SELECT count(*)::int AS n, min(total)::int AS low FROM sluiceway.orders`).toEqual([
+      { n: 20_000, low: 2 },
+    ])
+    await sql.end()
+    await engine.close()
+  })
+
+  test('that ends the connection in the middle of the load fails the load and keeps nothing of it', async () => {
+    const engine = postgres({ url: server.url }).open({})
+    await engine.widen('cut', columns)
+    const sql = connect(server.url, { max: 1 })
+    const cut = async () => {
+      for (;;) {
+        const ended = await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE query LIKE '%sluiceway_stage%' AND pid <> pg_backend_pid()`
+        if (ended.length > 0) return
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    }
+    const many = Array.from({ length: 10 }, (_, n) => rows(n).map((row) => ({ ...row, id: `${n}-${row.id}` }))).flat()
+    const outcome = engine.load({ id: 'load-1', table: 'cut', columns, rows: many, merge: 'replace' }).catch(String)
+    await cut()
+    expect(await outcome).toMatch(/PostgreSQL: /)
+    expect(await sql`SELECT count(*)::int AS n FROM sluiceway.cut`).toEqual([{ n: 0 }])
+    await engine.close()
+    const again = postgres({ url: server.url }).open({})
+    await again.load({ id: 'load-1', table: 'cut', columns, rows: rows(1), merge: 'replace' })
+    expect(await sql`SELECT count(*)::int AS n FROM sluiceway.cut`).toEqual([{ n: 20_000 }])
+    await sql.end()
+    await again.close()
   })
 })
