@@ -200,6 +200,28 @@ describe('bad events', () => {
     expect(edge.burials).toMatchObject([{ code: 'no_identity', event: '{"event":"Order Completed","type":"track"}' }])
   })
 
+  test('alone and good, but failed by a transform, it is stored as a dead letter: a 200 that says so', async () => {
+    const transformEvent = () => {
+      throw new Error('no email here')
+    }
+    const edge = fakeEdge({ source: { transforms: [{ name: 'careless', transformEvent }] } })
+    const answer = await call(edge, '/v1/track', { body: orderCompleted() })
+    expect(answer.status).toBe(200)
+    expect(answer.json()).toEqual({
+      success: true,
+      accepted: 0,
+      rejected: [{ index: 0, messageId: 'order-1', code: 'transform_failed', reason: 'no email here' }],
+    })
+    expect(edge.burials).toMatchObject([{ stage: 'transform', messageId: 'order-1' }])
+  })
+
+  test('dropped by a transform, it is told in numbers', async () => {
+    const edge = fakeEdge({ source: { transforms: [{ name: 'drop-all', transformEvent: () => null }] } })
+    const answer = await call(edge, '/v1/track', { body: orderCompleted() })
+    expect(answer.json()).toEqual({ success: true, accepted: 0, dropped: 1 })
+    expect(edge.counters).toEqual({ 'dropped:drop-all': 1 })
+  })
+
   test('nested 50,000 levels deep it harms neither its batch nor the edge', async () => {
     const edge = fakeEdge()
     const deep = '['.repeat(50_000) + ']'.repeat(50_000)

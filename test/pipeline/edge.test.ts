@@ -266,6 +266,31 @@ describe('source transforms', () => {
     })
   })
 
+  test('an event of which several copies fail is one dead letter', async () => {
+    const doubles: Transform = { transformEvent: (event) => [event, event] }
+    const edge = fakeEdge({ source: { transforms: [doubles, careless] } })
+    const answer = await send(edge, [orderCompleted({ event: 'Broken' })])
+    expect([answer.accepted, answer.rejected.length, edge.burials.length]).toEqual([0, 1, 1])
+  })
+
+  test("what one event's transform does to its place does not show in another", async () => {
+    const hides: Transform = {
+      transformEvent: (event) => {
+        const place = (event.context as { geo: { city?: string } }).geo
+        if (event.messageId === 'm-1') delete place.city
+        return event
+      },
+    }
+    const edge = fakeEdge({ source: { transforms: [hides] } })
+    await send(edge, [orderCompleted({ messageId: 'm-1' }), orderCompleted({ messageId: 'm-2' })], {
+      geo: { country: 'DE', city: 'Bremen' },
+    })
+    expect(edge.events().map((event) => (event['context'] as { geo: unknown }).geo)).toEqual([
+      { country: 'DE' },
+      { country: 'DE', city: 'Bremen' },
+    ])
+  })
+
   test("what one event's transform does to the batch's context does not show in another", async () => {
     const counts: Transform = {
       transformEvent: (event) => {

@@ -153,6 +153,21 @@ describe('transformBatch', () => {
     }
   })
 
+  test('may give an event another messageId: the same object still stands for the same input', async () => {
+    const renames: Transform = {
+      transformBatch: (all) => {
+        for (const one of all) one.messageId = `renamed-${one.messageId}`
+        return all
+      },
+    }
+    const ran = await run([renames], [event('m-1'), event('m-2')])
+    expect(ran.events.map((one) => [one.index, one.event.messageId])).toEqual([
+      [0, 'renamed-m-1'],
+      [1, 'renamed-m-2'],
+    ])
+    expect(ran.dropped).toEqual([])
+  })
+
   test('that throws fails all its events', async () => {
     const throws: Transform = { name: 'all', transformBatch: () => { throw new Error('no luck') } } // prettier-ignore
     const ran = await run([throws], [event('m-1'), event('m-2')])
