@@ -1,0 +1,50 @@
+import * as z from 'zod/mini'
+import { SluicewayError } from '../core/errors.ts'
+import type { Call } from './answer.ts'
+
+/**
+ * Reads a JSON body and checks it.
+ *
+ * @param c the call
+ * @param schema what it must be
+ * @throws {SluicewayError} invalid_json, body_too_large; bad_request, saying which field is wrong
+ */
+export async function bodyOf<Schema extends z.ZodMiniType>(c: Call, schema: Schema): Promise<z.output<Schema>> {
+  const text = await c.req.text()
+  const { bodyBytes } = c.env.resolved.limits
+  if (text.length > bodyBytes)
+    throw new SluicewayError('body_too_large', `The body may have at most ${bodyBytes} bytes.`)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new SluicewayError('invalid_json', 'The body must be JSON.')
+  }
+  return checked(value, schema)
+}
+
+/** Checks the query of a call; see `bodyOf`. */
+export const queryOf = <Schema extends z.ZodMiniType>(c: Call, schema: Schema): z.output<Schema> =>
+  checked(c.req.query(), schema)
+
+function checked<Schema extends z.ZodMiniType>(value: unknown, schema: Schema): z.output<Schema> {
+  const result = z.safeParse(schema, value)
+  if (result.success) return result.data
+  const problems = result.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
+  throw new SluicewayError('bad_request', problems.join('; '))
+}
+
+/** A whole number in a query, between 1 and `most`. */
+export const limitUpTo = (most: number) => {
+  const error = `must be a whole number from 1 to ${most}`
+  return z.optional(
+    z.pipe(
+      z.string().check(z.regex(/^\d{1,6}$/, error)),
+      z.pipe(z.transform(Number), z.number().check(z.minimum(1, error), z.maximum(most, error))),
+    ),
+  )
+}
+
+export const stage = z.enum(['ingest', 'transform', 'delivery', 'load'], {
+  error: 'must be ingest, transform, delivery or load',
+})

@@ -1,0 +1,28 @@
+import { laneName, laneOf } from '../core/bindings.ts'
+import { SluicewayError } from '../core/errors.ts'
+import type { LaneRef } from '../core/stream.ts'
+import { sweep } from '../schedule/sweep.ts'
+import { answer, type Call } from './answer.ts'
+import { allLanes, gather } from './lane-refs.ts'
+
+/** GET /lanes: how every lane is doing. */
+export async function listLanes(c: Call): Promise<Response> {
+  const { values, failures } = await gather(
+    allLanes(c.env),
+    (ref) => laneOf(c.env.bindings, ref).status(ref),
+    (ref) => `lane ${laneName(ref)}`,
+  )
+  return answer(c, { lanes: values, failures })
+}
+
+/** POST /lanes/:target/:partition/resume: ends a pause or an open circuit now. */
+export async function resumeLane(c: Call): Promise<Response> {
+  const ref: LaneRef = { target: c.req.param('target') ?? '', partition: Number(c.req.param('partition')) }
+  const known = allLanes(c.env).some((lane) => laneName(lane) === laneName(ref))
+  if (!known)
+    throw new SluicewayError('not_found', `There is no lane ${c.req.param('target')}:${c.req.param('partition')}.`)
+  return answer(c, { lane: await laneOf(c.env.bindings, ref).resume(ref) })
+}
+
+/** POST /sweep: wakes every log partition and every lane, as the schedule does each minute. */
+export const sweepNow = async (c: Call): Promise<Response> => answer(c, await sweep(c.env))

@@ -1,0 +1,63 @@
+import * as z from 'zod/mini'
+import { type Envelope, unpack } from '../core/envelope.ts'
+import { SluicewayError } from '../core/errors.ts'
+import { unframe } from '../core/frame.ts'
+import type { Chunk } from '../core/stream.ts'
+import type { World } from '../core/world.ts'
+import { answer, type Call } from './answer.ts'
+import { limitUpTo, queryOf } from './body.ts'
+import { gather, partitionsOf } from './lane-refs.ts'
+
+/** An event with its place in the log. */
+export interface Placed {
+  readonly partition: number
+  readonly offset: number
+  readonly envelope: Envelope
+}
+
+/** Takes a chunk apart. */
+export const eventsIn = (chunk: Chunk, partition: number): Placed[] =>
+  unpack(unframe(chunk.data)).map((envelope, i) => ({ partition, offset: chunk.offset + i, envelope }))
+
+/** Partitions of the log; none when the stream is another. */
+export const logPartitions = ({ resolved }: World): number[] =>
+  resolved.stream.name === 'log' ? partitionsOf(resolved.stream.partitions) : []
+
+/** GET /log: offsets, segments and size of every partition. */
+export async function listLog(c: Call): Promise<Response> {
+  const { values, failures } = await askLog(c, (partition) =>
+    c.env.bindings.LOG.getByName(String(partition)).status(),
+  )
+  return answer(c, { log: values, failures })
+}
+
+/** GET /events?limit=: the newest accepted events, newest first. */
+export async function listEvents(c: Call): Promise<Response> {
+  const { limit = 50 } = queryOf(c, z.object({ limit: limitUpTo(500) }))
+  const { values, failures } = await askLog(c, async (partition) => {
+    const { chunks } = await c.env.bindings.LOG.getByName(String(partition)).tail(limit)
+    return chunks.map((chunk) => ({ chunk, partition }))
+  })
+  const events = values
+    .flat()
+    .toSorted((a, b) => a.chunk.at - b.chunk.at)
+    .flatMap(({ chunk, partition }) => eventsIn(chunk, partition))
+    .slice(-limit)
+    .toReversed()
+    .map(({ partition, offset, envelope: { header, event } }) => ({
+      partition,
+      offset,
+      source: header.source,
+      receivedAt: header.receivedAt,
+      to: header.to,
+      event,
+    }))
+  return answer(c, { events, failures })
+}
+
+function askLog<Value>(c: Call, ask: (partition: number) => Promise<Value>) {
+  const { stream } = c.env.resolved
+  if (stream.name !== 'log')
+    throw new SluicewayError('not_found', `The stream is ${stream.name}: it cannot be read, only the log can.`)
+  return gather(logPartitions(c.env), ask, (partition) => `log ${partition}`)
+}

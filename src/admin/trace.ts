@@ -1,0 +1,88 @@
+import * as z from 'zod/mini'
+import { type LaneTrace, laneName, laneOf } from '../core/bindings.ts'
+import { edgeTarget } from '../core/dead-letter.ts'
+import { SluicewayError } from '../core/errors.ts'
+import { fingerprintOf } from '../core/fingerprint.ts'
+import type { LaneRef } from '../core/stream.ts'
+import type { World } from '../core/world.ts'
+import { answer, type Call } from './answer.ts'
+import { queryOf } from './body.ts'
+import { gather, lanesOf } from './lane-refs.ts'
+import { eventsIn, logPartitions, type Placed } from './log.ts'
+
+interface Wanted {
+  readonly id: string
+  readonly sources: readonly string[]
+}
+
+/** GET /trace/:messageId?source=: where an event went, lane by lane, every attempt. */
+export async function trace(c: Call): Promise<Response> {
+  const world = c.env
+  const { source } = queryOf(c, z.object({ source: z.optional(z.string()) }))
+  if (source !== undefined && !world.resolved.sources.has(source))
+    throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
+  const id = c.req.param('messageId') ?? ''
+  const wanted: Wanted = { id, sources: source === undefined ? [...world.resolved.sources.keys()] : [source] }
+  const places = await gather(
+    logPartitions(world).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
+    ({ partition, name }) => find(world, { id, partition, source: name }),
+    ({ partition }) => `log ${partition}`,
+  )
+  // One messageId at several sources is several events; the newest is told, the others are named.
+  const [place, ...others] = places.values
+    .flat()
+    .toSorted((a, b) => b.envelope.header.receivedAt.localeCompare(a.envelope.header.receivedAt))
+  const lanes = place === undefined ? await traceBlindly(world, wanted) : await traceFrom(world, place)
+  const known = lanes.values.some(({ fate }) => fate !== 'unknown')
+  return answer(c, {
+    found: place !== undefined || known,
+    messageId: id,
+    ...(place === undefined ? {} : told(place)),
+    ...(others.length === 0 ? {} : { alsoFrom: others.map(({ envelope }) => envelope.header.source) }),
+    lanes: lanes.values,
+    failures: [...places.failures, ...lanes.failures],
+  })
+}
+
+const told = ({ partition, offset, envelope: { header, event } }: Placed) => ({
+  source: header.source,
+  receivedAt: header.receivedAt,
+  partition,
+  offset,
+  event,
+})
+
+/** Fingerprints may collide: what was found is compared. A repeat may be in the log twice; the first one counts. */
+async function find(
+  { bindings }: World,
+  { id, source, partition }: { readonly id: string; readonly source: string; readonly partition: number },
+): Promise<Placed[]> {
+  const hits = await bindings.LOG.getByName(String(partition)).find(fingerprintOf(source, id))
+  return hits
+    .flatMap(({ offset, chunk }) => eventsIn(chunk, partition).filter((event) => event.offset === offset))
+    .filter(({ envelope }) => envelope.id === id && envelope.header.source === source)
+    .toSorted((a, b) => a.offset - b.offset)
+    .slice(0, 1)
+}
+
+/** The log holds the event: its partition, its offset and its targets are known. */
+async function traceFrom(world: World, { partition, offset, envelope: { id, header } }: Placed) {
+  const refs = [...world.resolved.targets.keys()].map((target) => ({ target, partition }))
+  return ask(world, refs, async (ref): Promise<LaneTrace> => {
+    if (!header.to.includes(ref.target)) return { ...ref, fate: 'not routed', attempts: [] }
+    return laneOf(world.bindings, ref).trace(ref, { id, source: header.source, offset })
+  })
+}
+
+/** The stream does not hold it (any more): each lane says what it knows, and the edge, where the event may have ended. */
+async function traceBlindly(world: World, { id, sources }: Wanted) {
+  const refs = [edgeTarget, ...world.resolved.targets.keys()].flatMap((target) => lanesOf(target, world))
+  const all = await ask(world, refs, async (ref) => {
+    const traces = await Promise.all(sources.map((source) => laneOf(world.bindings, ref).trace(ref, { id, source })))
+    return traces.find(({ fate }) => fate !== 'unknown') ?? { ...ref, fate: 'unknown', attempts: [] }
+  })
+  return { ...all, values: all.values.filter(({ fate }) => fate !== 'unknown') }
+}
+
+const ask = (world: World, refs: readonly LaneRef[], call: (ref: LaneRef) => Promise<LaneTrace>) =>
+  gather(refs, call, (ref) => `lane ${laneName(ref)}`)
