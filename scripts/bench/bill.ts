@@ -5,6 +5,8 @@ import { idleSeconds, objectGigabytes, prices } from './prices.ts'
 export interface ObjectUsage extends Readonly<Billed> {
   /** `log 0`, `lane sink:0`, … */
   readonly name: string
+  /** By the loader, in tables that are in D1. */
+  readonly d1RowsWritten: number
 }
 
 /** What a run used. */
@@ -56,9 +58,7 @@ export function billOf(usage: Usage): Bill {
     part('Worker requests', usage.workerRequests, prices.workerRequests),
     part('Worker CPU, ms (at most)', cpu, prices.workerCpuMs),
     ...objects.map((object) => part(`requests to ${object.name}`, requestsTo(object), prices.objectRequests)),
-    ...objects
-      .filter(({ rowsWritten }) => rowsWritten > 0)
-      .map(({ name, rowsWritten }) => part(`rows written in ${name}`, rowsWritten, prices.objectRowsWritten)),
+    ...objects.map(({ name, rowsWritten }) => part(`rows written in ${name}`, rowsWritten, prices.objectRowsWritten)),
     part(
       'Durable Objects in memory, GB-s',
       sum((object) => activeSeconds(object, usage.seconds)) * objectGigabytes,
