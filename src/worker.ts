@@ -7,6 +7,7 @@ import { reasonOf, SluicewayError } from './core/errors.ts'
 import { realPort } from './core/port.ts'
 import { type Resolved, resolveConfig } from './core/resolve.ts'
 import type { World } from './core/world.ts'
+import { notFound } from './ingest/answer.ts'
 import { health } from './ingest/health.ts'
 import { sdk } from './ingest/sdk.ts'
 import { sourceConfig } from './ingest/source-config.ts'
@@ -46,12 +47,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     .route('/admin', admin)
     .route('/demo', demo)
   app.notFound(async (c) => {
-    const { method, url } = c.req.raw
+    const { method } = c.req.raw
     if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
       const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
       if (asset.status !== 404) return asset
     }
-    return c.json({ success: false, code: 'not_found', message: `There is nothing at ${new URL(url).pathname}.` }, 404)
+    return notFound(c.req.raw)
   })
   app.onError((error, c) => {
     c.env.port.log('error', 'a request failed', { path: new URL(c.req.url).pathname, reason: reasonOf(error) })
