@@ -1,58 +1,68 @@
 import { Hono } from 'hono'
-import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { SluicewayError } from '../core/errors.ts'
 import { sameSecret } from '../core/secret.ts'
 import type { World } from '../core/world.ts'
-import { deadLetters } from './dead-letters.ts'
-import { lanes } from './lanes.ts'
+import { type Call, failure } from './answer.ts'
+import {
+  discardLetter,
+  discardLetters,
+  listLetters,
+  mendLetter,
+  readLetter,
+  replayLetter,
+  replayLetters,
+} from './dead-letters.ts'
+import { listLanes, resumeLane, sweepNow } from './lanes.ts'
+import { listEvents, listLog } from './log.ts'
 import { trace } from './trace.ts'
-import { warehouses } from './warehouses.ts'
+import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
-const statuses: Readonly<Record<string, 400 | 401 | 404 | 405 | 409 | 503>> = {
-  bad_request: 400,
-  unauthorized: 401,
-  not_found: 404,
-  method_not_allowed: 405,
-  conflict: 409,
-  stream_unavailable: 503,
+type Handler = (c: Call) => Promise<Response>
+
+/** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
+const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  '/dead-letters': { GET: listLetters },
+  '/dead-letters/replay': { POST: replayLetters },
+  '/dead-letters/discard': { POST: discardLetters },
+  '/dead-letters/:id': { GET: readLetter, PUT: mendLetter, DELETE: discardLetter },
+  '/dead-letters/:id/replay': { POST: replayLetter },
+  '/lanes': { GET: listLanes },
+  '/lanes/:target/:partition/resume': { POST: resumeLane },
+  '/warehouses': { GET: listWarehouses },
+  '/warehouses/:name/load': { POST: loadWarehouse },
+  '/log': { GET: listLog },
+  '/events': { GET: listEvents },
+  '/trace/:messageId': { GET: trace },
+  '/sweep': { POST: sweepNow },
 }
 
 /**
- * The admin API, mounted at `/admin`: what the console and the CLI use.
+ * The JSON API that looks after a deployment, mounted at `/admin`.
  *
- * Closed by default: without an admin token in the config every path answers 404; with one, every call needs it as a bearer
- * token. Answers are JSON, never cached, and hold no secret; errors are `{"success":false,"code","message"}`.
+ * Every call brings `Authorization: Bearer <admin token>`. Without a token in the config nothing is here; with one, nothing
+ * is told, not even what exists, to a caller who has not got it.
  */
 export const admin = new Hono<{ Bindings: World }>()
 
-admin.use(async (c, next) => {
-  c.header('cache-control', 'no-store')
+admin.use('*', async (c, next) => {
   const { adminToken } = c.env.resolved
-  if (adminToken === undefined) throw new SluicewayError('not_found', 'There is nothing here.')
-  const [, given = ''] = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '') ?? []
-  if (!(await sameSecret(given, adminToken)))
-    throw new SluicewayError('unauthorized', 'Send the admin token as "Authorization: Bearer <token>".')
-  await next()
+  if (adminToken === undefined) return failure(c, nothing(c))
+  const [, given] = /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '') ?? []
+  if (!(await sameSecret(given ?? '', adminToken)))
+    return failure(c, new SluicewayError('unauthorized', 'Send the admin token as "Authorization: Bearer …".'))
+  return next()
 })
 
-admin.route('/dead-letters', deadLetters)
-admin.route('/', lanes)
-admin.route('/', warehouses)
-admin.route('/', trace)
-
-admin.all('*', (c) => {
-  const path = new URL(c.req.url).pathname
-  throw new SluicewayError('not_found', `The admin API has no ${c.req.method} ${path}; the README lists what it has.`)
-})
-
-admin.onError((error, c) => {
-  const known = error instanceof SluicewayError ? statuses[error.code] : undefined
-  if (known === undefined) c.env.port.log('error', 'an admin call failed', { reason: reasonOf(error) })
-  const [code, message] =
-    known === undefined || !(error instanceof SluicewayError)
-      ? ['internal', 'Something went wrong here; the log says what.']
-      : [error.code, error.message]
-  return c.json({ success: false, code, message }, known ?? 500, {
-    'cache-control': 'no-store',
-    ...(known === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+for (const [path, verbs] of Object.entries(routes))
+  admin.all(path, async (c) => {
+    const handler = verbs[c.req.method === 'HEAD' ? 'GET' : c.req.method]
+    if (handler !== undefined) return handler(c)
+    const allow = Object.keys(verbs).join(', ')
+    c.header('allow', allow)
+    return failure(c, new SluicewayError('method_not_allowed', `This path takes ${allow}, not ${c.req.method}.`))
   })
-})
+
+admin.all('*', (c) => failure(c, nothing(c)))
+admin.onError((error, c) => failure(c, error))
+
+const nothing = (c: Call): SluicewayError => new SluicewayError('not_found', `There is nothing at ${c.req.path}.`)

@@ -1,157 +1,132 @@
-import { Hono } from 'hono'
-import { z } from 'zod/mini'
-import { laneOf } from '../core/bindings.ts'
-import type { DeadLetter } from '../core/dead-letter.ts'
-import { SluicewayError } from '../core/errors.ts'
-import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/world.ts'
-import { bodyOf, checked, letterRef, refsOf } from './refs.ts'
-import { discard, replay } from './resend.ts'
+import * as z from 'zod/mini'
+import { laneName, laneOf } from '../core/bindings.ts'
+import { type ErrorCode, SluicewayError } from '../core/errors.ts'
+import { messageIdOf } from '../pipeline/enrich.ts'
+import { answer, type Call } from './answer.ts'
+import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
+import { allLanes, gather, lanesOf } from './lane-refs.ts'
+import { LetterFeed, placeOf } from './letter-feed.ts'
+import { discard, type Outcome, replay } from './replay.ts'
 
-/** Letters that one call replays or discards at most. */
-const atOnce = 500
+/** Letters that one call replays or discards at most: each may be a call of its own to a stream. */
+const mostAtOnce = 500
 
+const encoder = new TextEncoder()
+const text = z.optional(z.string())
 const listQuery = z.object({
-  target: z.optional(z.string()),
-  stage: z.optional(z.enum(['ingest', 'transform', 'delivery', 'load'])),
-  messageId: z.optional(z.string()),
-  limit: z._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(500)), 50),
-  cursor: z.optional(z.string()),
+  target: text,
+  stage: z.optional(stage),
+  messageId: text,
+  cursor: text,
+  limit: limitUpTo(1_000),
 })
+const mendBody = z.object({ event: z.record(z.string(), z.unknown(), 'must be an object') })
+const ids = z.array(z.string()).check(z.minLength(1), z.maxLength(mostAtOnce, `at most ${mostAtOnce} in one call`))
+const discardBody = z.object({ ids })
+const replayBody = z.union(
+  [
+    z.strictObject({ ids }),
+    z.strictObject({ all: z.literal(true), target: text, stage: z.optional(stage), cursor: text }),
+  ],
+  `must be {"ids":[…]} with 1 to ${mostAtOnce} ids, or {"all":true} with target, stage and cursor where wanted`,
+)
 
-const choice = z.union([
-  z.strictObject({ ids: z.array(z.string()).check(z.minLength(1), z.maxLength(atOnce)) }),
-  z.strictObject({
-    all: z.literal(true),
-    target: z.optional(z.string()),
-    stage: z.optional(z.enum(['ingest', 'transform', 'delivery', 'load'])),
-  }),
-])
-
-const mended = z.strictObject({ event: z.record(z.string(), z.unknown()) })
-
-/** `/admin/dead-letters`: read, mend, replay and discard what could not be delivered. */
-export const deadLetters = new Hono<{ Bindings: World }>()
-
-deadLetters.get('/', async (c) => {
-  const { target, cursor, ...query } = checked(listQuery, c.req.query())
-  const page = await list(c.env, { ...query, ...(target === undefined ? {} : { target }), before: beforeOf(cursor) })
-  return c.json(page)
-})
-
-deadLetters.post('/replay', async (c) => {
-  const { ids, remaining } = await chosen(c.env, checked(choice, await bodyOf(c.req.raw)))
-  const result = await replay(ids, c.env)
-  return c.json({ success: true, ...result, remaining: remaining(result.replayed.length) })
-})
-
-deadLetters.post('/discard', async (c) => {
-  const { ids, remaining } = await chosen(c.env, checked(choice, await bodyOf(c.req.raw)))
-  const discarded = await discard(ids, c.env)
-  return c.json({ success: true, discarded, remaining: remaining(discarded.length) })
-})
-
-deadLetters.get('/:id', async (c) => c.json(await find(c.env, c.req.param('id'))))
-
-deadLetters.put('/:id', async (c) => {
-  const id = c.req.param('id')
-  const { event } = checked(mended, await bodyOf(c.req.raw))
-  const letter = await find(c.env, id)
-  if (letter.messageId !== '' && event['messageId'] !== undefined && event['messageId'] !== letter.messageId)
-    throw new SluicewayError(
-      'bad_request',
-      `The messageId must stay "${letter.messageId}": receivers know the event by it.`,
-    )
-  const ref = letterRef(id)
-  const changed = await laneOf(c.env.bindings, ref).mend(
-    ref,
-    ref.number,
-    JSON.stringify(letter.messageId === '' ? event : { ...event, messageId: letter.messageId }),
-  )
-  return c.json(changed)
-})
-
-deadLetters.post('/:id/replay', async (c) => {
-  const { id } = await find(c.env, c.req.param('id'))
-  const { replayed, failed } = await replay([id], c.env)
-  const [failure] = failed
-  if (failure !== undefined) throw new SluicewayError('conflict', failure.reason)
-  return c.json({ success: true, replayed })
-})
-
-deadLetters.delete('/:id', async (c) => {
-  const { id } = await find(c.env, c.req.param('id'))
-  return c.json({ success: true, discarded: await discard([id], c.env) })
-})
-
-async function find(world: World, id: string): Promise<DeadLetter> {
-  const ref = letterRef(id)
-  const letter = await laneOf(world.bindings, ref).letter(ref, ref.number)
-  if (letter === null)
-    throw new SluicewayError('not_found', `There is no dead letter ${id}; it may have been replayed.`)
-  return letter
+/** GET /dead-letters: those of all lanes, newest first; `cursor` in the answer is there when there are more. */
+export async function listLetters(c: Call): Promise<Response> {
+  const { target, limit = 100, ...query } = queryOf(c, listQuery)
+  const feed = new LetterFeed(c.env, { ...query, lanes: lanesFor(c, target) })
+  const { found, more } = await feed.take(limit)
+  return answer(c, {
+    deadLetters: found.map(({ letter }) => letter),
+    ...(more ? { cursor: feed.cursor } : {}),
+    failures: feed.failures,
+  })
 }
 
-type Query = {
-  readonly target?: string
-  readonly stage?: string | undefined
-  readonly messageId?: string | undefined
-  readonly limit: number
-  /** Per lane: only letters with a smaller number. */
-  readonly before: Readonly<Record<string, number>>
+/** GET /dead-letters/:id */
+export async function readLetter(c: Call): Promise<Response> {
+  const { ref, number } = placeOf(idOf(c))
+  const letter = await laneOf(c.env.bindings, ref).letter(ref, number)
+  if (letter === null) throw none(c)
+  return answer(c, { deadLetter: letter })
 }
 
-/** Merges the lanes' letters, newest first; the cursor says for every lane where the next page goes on. */
-async function list(world: World, { target, before, limit, stage, messageId }: Query) {
-  const refs = refsOf(world).filter((ref) => target === undefined || ref.target === target)
-  const pages = await Promise.all(
-    refs.map(async (ref) => {
-      const from = before[nameOf(ref)]
-      return laneOf(world.bindings, ref).letters(ref, {
-        limit,
-        ...(from === undefined ? {} : { before: from }),
-        ...(stage === undefined ? {} : { stage }),
-        ...(messageId === undefined ? {} : { messageId }),
-      })
-    }),
-  )
-  const letters = pages
-    .flat()
-    .toSorted((a, b) => b.at - a.at)
-    .slice(0, limit)
-  if (letters.length < limit) return { letters }
-  const next = { ...before }
-  for (const { id } of letters) {
-    const ref = letterRef(id)
-    next[nameOf(ref)] = ref.number
+/** PUT /dead-letters/:id: replaces the event. Its messageId must stay, so that repeats are still known as such. */
+export async function mendLetter(c: Call): Promise<Response> {
+  const { ref, number } = placeOf(idOf(c))
+  const { event } = await bodyOf(c, mendBody)
+  const lane = laneOf(c.env.bindings, ref)
+  const letter = await lane.letter(ref, number)
+  if (letter === null) throw none(c)
+  const { messageId } = letter
+  if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
+    throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
+  const mended = JSON.stringify({ ...event, messageId })
+  const { eventBytes } = c.env.resolved.limits
+  if (encoder.encode(mended).byteLength > eventBytes)
+    throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
+  const deadLetter = await lane.mend(ref, number, mended)
+  if (deadLetter === null) throw none(c)
+  return answer(c, { success: true, deadLetter })
+}
+
+/** POST /dead-letters/:id/replay */
+export async function replayLetter(c: Call): Promise<Response> {
+  const outcome = await replay([placeOf(idOf(c))], c.env)
+  return answerOne(c, outcome, { replayed: outcome.done })
+}
+
+/** DELETE /dead-letters/:id */
+export async function discardLetter(c: Call): Promise<Response> {
+  const outcome = await discard([placeOf(idOf(c))], c.env)
+  return answerOne(c, outcome, { discarded: outcome.done })
+}
+
+/** POST /dead-letters/discard */
+export async function discardLetters(c: Call): Promise<Response> {
+  const { ids } = await bodyOf(c, discardBody)
+  const { done, failed } = await discard(ids.map(placeOf), c.env)
+  return answer(c, { success: true, discarded: done, failed })
+}
+
+/**
+ * POST /dead-letters/replay: those with the given ids, or the newest of all. With `all`, `remaining` says how many are left
+ * in these lanes, and `cursor`, when it is there, how to go on past those that failed.
+ */
+export async function replayLetters(c: Call): Promise<Response> {
+  const body = await bodyOf(c, replayBody)
+  if ('ids' in body) {
+    const { done, failed } = await replay(body.ids.map(placeOf), c.env)
+    return answer(c, { success: true, replayed: done, failed })
   }
-  return { letters, cursor: btoa(JSON.stringify(next)) }
-}
-
-const nameOf = (ref: LaneRef): string => `${ref.target}:${ref.partition}`
-
-function beforeOf(cursor: string | undefined): Record<string, number> {
-  if (cursor === undefined) return {}
-  try {
-    return checked(z.record(z.string(), z.number()), JSON.parse(atob(cursor)))
-  } catch (cause) {
-    throw new SluicewayError('bad_request', 'The cursor is not one of this API.', { cause })
-  }
-}
-
-/** The letters that a call names: by id, or the oldest of all that fit, as many as go at once. */
-async function chosen(
-  world: World,
-  choice: { ids: string[] } | { all: true; target?: string | undefined; stage?: string | undefined },
-) {
-  if ('ids' in choice) return { ids: choice.ids, remaining: () => 0 }
-  const { target, stage } = choice
-  const refs = refsOf(world).filter((ref) => target === undefined || ref.target === target)
-  const pages = await Promise.all(
-    refs.map((ref) =>
-      laneOf(world.bindings, ref).letters(ref, { limit: 100_000, ...(stage === undefined ? {} : { stage }) }),
-    ),
+  const lanes = lanesFor(c, body.target)
+  const feed = new LetterFeed(c.env, { lanes, stage: body.stage, cursor: body.cursor })
+  const { found, more } = await feed.take(mostAtOnce)
+  const { done, failed } = await replay(found, c.env)
+  const left = await gather(
+    lanes,
+    (ref) => laneOf(c.env.bindings, ref).status(ref),
+    (ref) => `lane ${laneName(ref)}`,
   )
-  const all = pages.flat().toSorted((a, b) => a.at - b.at)
-  return { ids: all.slice(0, atOnce).map(({ id }) => id), remaining: (handled: number) => all.length - handled }
+  return answer(c, {
+    success: true,
+    replayed: done,
+    failed,
+    remaining: left.values.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
+    ...(more ? { cursor: feed.cursor } : {}),
+    failures: [...feed.failures, ...left.failures],
+  })
 }
+
+function answerOne(c: Call, { failed }: Outcome, body: object): Response {
+  const [why] = failed
+  if (why === undefined) return answer(c, { success: true, ...body })
+  throw why.code === 'not_found' ? none(c) : new SluicewayError(why.code as ErrorCode, why.message)
+}
+
+const lanesFor = (c: Call, target: string | undefined) =>
+  target === undefined ? allLanes(c.env) : lanesOf(target, c.env)
+
+const idOf = (c: Call): string => c.req.param('id') ?? ''
+
+const none = (c: Call): SluicewayError => new SluicewayError('not_found', `There is no dead letter "${idOf(c)}".`)

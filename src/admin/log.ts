@@ -25,9 +25,7 @@ export const logPartitions = ({ resolved }: World): number[] =>
 
 /** GET /log: offsets, segments and size of every partition. */
 export async function listLog(c: Call): Promise<Response> {
-  const { values, failures } = await askLog(c, (partition) =>
-    c.env.bindings.LOG.getByName(String(partition)).status(),
-  )
+  const { values, failures } = await askLog(c, (partition) => c.env.bindings.LOG.getByName(String(partition)).status())
   return answer(c, { log: values, failures })
 }
 

@@ -1,0 +1,107 @@
+import { laneName, laneOf } from '../core/bindings.ts'
+import { edgeTarget } from '../core/dead-letter.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { LaneRef } from '../core/stream.ts'
+import type { World } from '../core/world.ts'
+import { acceptMended } from '../pipeline/reaccept.ts'
+import { tell } from './answer.ts'
+
+/** A letter by its place. */
+export interface Place {
+  readonly ref: LaneRef
+  readonly number: number
+}
+
+/** What became of letters, by id. */
+export interface Outcome {
+  readonly done: readonly string[]
+  readonly failed: readonly { readonly id: string; readonly code: string; readonly message: string }[]
+}
+
+/**
+ * Sends dead letters on their way again, oldest first within a lane, each under its own messageId.
+ *
+ * A letter of a lane (stage delivery, load) is queued in that lane. A letter of the edge (stage ingest, transform) goes the
+ * whole way of a new event, and is discarded once that is durable: if it fails in between, a repeat is dropped as a duplicate.
+ *
+ * @param places which letters
+ * @returns what was replayed, and why the others were not; those stay as they are
+ */
+export const replay = (places: readonly Place[], world: World): Promise<Outcome> =>
+  byLane(places, world, async (ref, numbers) => {
+    if (ref.target === edgeTarget) return replayFromEdge(ref, numbers, world)
+    if (!world.resolved.targets.has(ref.target))
+      throw new SluicewayError(
+        'conflict',
+        `"${ref.target}" is no longer in the config: put it back to replay, or discard its letters.`,
+      )
+    return report(ref, numbers, await laneOf(world.bindings, ref).replay(ref, numbers))
+  })
+
+/** Forgets dead letters. */
+export const discard = (places: readonly Place[], world: World): Promise<Outcome> =>
+  byLane(places, world, async (ref, numbers) =>
+    report(ref, numbers, await laneOf(world.bindings, ref).discard(ref, numbers)),
+  )
+
+async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: World): Promise<Outcome> {
+  const lane = laneOf(world.bindings, ref)
+  const done: string[] = []
+  const failed: Outcome['failed'][number][] = []
+  for (const number of numbers) {
+    const letter = await lane.letter(ref, number)
+    if (letter === null) {
+      failed.push(missing(ref, number))
+      continue
+    }
+    try {
+      await acceptMended(letter, world)
+      await lane.discard(ref, [number])
+      done.push(letter.id)
+    } catch (error) {
+      failed.push({ id: letter.id, ...told(error, ref, world) })
+    }
+  }
+  return { done, failed }
+}
+
+async function byLane(
+  places: readonly Place[],
+  world: World,
+  act: (ref: LaneRef, numbers: readonly number[]) => Promise<Outcome>,
+): Promise<Outcome> {
+  const lanes = Map.groupBy(places, ({ ref }) => laneName(ref))
+  const outcomes = await Promise.all(
+    [...lanes.values()].map(async (group): Promise<Outcome> => {
+      const { ref } = group[0] as Place
+      const numbers = [...new Set(group.map(({ number }) => number))].toSorted((a, b) => a - b)
+      try {
+        return await act(ref, numbers)
+      } catch (error) {
+        const why = told(error, ref, world)
+        return { done: [], failed: numbers.map((number) => ({ id: idOf(ref, number), ...why })) }
+      }
+    }),
+  )
+  return { done: outcomes.flatMap(({ done }) => done), failed: outcomes.flatMap(({ failed }) => failed) }
+}
+
+function told(error: unknown, ref: LaneRef, world: World) {
+  const why = tell(error)
+  if (why.code === 'internal')
+    world.port.log('error', 'dead letters could not be moved', { lane: laneName(ref), reason: reasonOf(error) })
+  return why
+}
+
+function report(ref: LaneRef, numbers: readonly number[], found: readonly number[]): Outcome {
+  const known = new Set(found)
+  return {
+    done: found.map((number) => idOf(ref, number)),
+    failed: numbers.filter((number) => !known.has(number)).map((number) => missing(ref, number)),
+  }
+}
+
+const missing = (ref: LaneRef, number: number) =>
+  ({ id: idOf(ref, number), code: 'not_found', message: 'There is no such dead letter.' }) as const
+
+const idOf = (ref: LaneRef, number: number): string => `${laneName(ref)}:${number}`
