@@ -18,14 +18,22 @@ const moods = {
 export default defineConfig((env) => ({
   stream: log(),
   sources: {
-    web: { writeKey: env['WRITE_KEY'], to: ['sink', 'tables'] },
+    web: { writeKey: env.WRITE_KEY, to: ['sink', 'tables'] },
     moody: { writeKey: 'keyOfTheMoodySource', to: ['sink'], transforms: [moods] },
     bulk: { writeKey: 'keyOfTheBulkSource', to: ['batches'] },
   },
   destinations: {
-    sink: { use: webhook({ url: env['SINK'], secret: env['WEBHOOK_SECRET'] }) },
-    batches: { use: webhook({ url: env['BATCHES'], secret: env['WEBHOOK_SECRET'], batch: 10 }) },
+    sink: { use: webhook({ url: env.SINK, secret: env.WEBHOOK_SECRET, allowPrivate: true }) },
+    batches: {
+      use: webhook({
+        url: env.BATCHES,
+        secret: env.WEBHOOK_SECRET,
+        allowPrivate: true,
+        batch: true,
+        maxBatch: 10,
+      }),
+    },
   },
   warehouses: { tables: { use: d1(), stageSeconds: 1 } },
-  admin: { token: env['ADMIN_TOKEN'] },
+  admin: { token: env.ADMIN_TOKEN },
 }))

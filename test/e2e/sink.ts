@@ -71,8 +71,9 @@ export class Sink {
     return [...seen.values()]
   }
 
-  /** Listens again, on the port that it had. */
+  /** Listens again, on the port that it had; nothing happens when it does. */
   async reopen(): Promise<void> {
+    if (this.#server !== undefined) return
     const server = createServer((request, response) => {
       const parts: Buffer[] = []
       request.on('data', (part: Buffer) => parts.push(part))
