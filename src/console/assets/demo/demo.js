@@ -20,11 +20,15 @@ function showProblem(kind, text) {
 // The event that was clicked last, and how far it has come.
 let last
 
-function onSent({ name, id }) {
+function onSent({ name, id, dropped = false }) {
   last = { name, id, told: '' }
   setText(document.getElementById('last'), name)
   setText(status, `${name} sent`)
-  for (const step of ['log', 'webhook', 'warehouse']) showStep(step, '', '…')
+  for (const step of ['log', 'webhook', 'warehouse']) showStep(step, '', dropped ? '–' : '…')
+  if (dropped) {
+    showStep('log', '', 'dropped')
+    setText(status, `${name}: dropped by a transform, and counted`)
+  }
   setTimeout(refresh, 150)
 }
 

@@ -23,7 +23,7 @@ const pounds = (amount) => `£${amount.toFixed(2)}`
 /**
  * Starts the SDK so that it talks to this server only, and wires the buttons.
  *
- * @param {{ writeKey: string, onSent: (event: { name: string, id?: string }) => void, onProblem: (text: string) => void }} options
+ * @param {{ writeKey: string, onSent: (event: { name: string, id?: string, dropped?: boolean }) => void, onProblem: (text: string) => void }} options
  */
 export function openShop({ writeKey, onSent, onProblem }) {
   const sdk = window.rudderanalytics
@@ -48,6 +48,11 @@ export function openShop({ writeKey, onSent, onProblem }) {
 
   const sent = (name) => (event) => onSent({ name, id: event?.messageId })
   const track = (name, properties) => sdk.track(name, properties, {}, sent(name))
+  const byHand = (name, event) =>
+    post(event, writeKey).then(
+      (sent) => onSent({ name, ...sent }),
+      () => onProblem('The event could not be sent.'),
+    )
   const cart = new Map()
   const login = document.getElementById('login')
   const cartId = crypto.randomUUID?.() ?? String(Math.random())
@@ -103,7 +108,8 @@ export function openShop({ writeKey, onSent, onProblem }) {
       sdk.reset()
       showLogin('')
     },
-    broken: () => sendBroken(writeKey).then(onSent, () => onProblem('The broken event could not be sent.')),
+    broken: () => byHand('Order Completed, broken', { event: 'Order Completed', properties: { total: 'a lot' } }),
+    bot: () => byHand('Product Viewed, by a bot', { ...botView, properties: propertiesOf('wheel') }),
   }
   document.getElementById('shop').addEventListener('click', ({ target }) => {
     const button = target.closest('button[data-action]')
@@ -114,19 +120,20 @@ export function openShop({ writeKey, onSent, onProblem }) {
   sdk.page('Shop', 'Difference Engine Shop', {}, {}, sent('Page'))
 }
 
-/** An order of nobody: without a user or a visitor the edge cannot accept it. The SDK would not send it, so it is sent by hand. */
-async function sendBroken(writeKey) {
-  const id = `broken-${Date.now().toString(36)}`
-  const event = {
-    type: 'track',
-    event: 'Order Completed',
-    messageId: id,
-    properties: { order_id: 'DE-?', total: 'a lot' },
-  }
-  await fetch('/v1/batch', {
+const botView = {
+  event: 'Product Viewed',
+  anonymousId: 'a-crawler',
+  context: { userAgent: 'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)' },
+}
+
+/** Sends a track event that the SDK would not send: one of nobody, or of another browser. */
+async function post(event, writeKey) {
+  const id = `by-hand-${Date.now().toString(36)}`
+  const response = await fetch('/v1/batch', {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`${writeKey}:`)}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ batch: [event] }),
+    body: JSON.stringify({ batch: [{ type: 'track', messageId: id, ...event }] }),
   })
-  return { name: 'Order Completed, broken', id }
+  const { dropped = 0 } = await response.json()
+  return { id, dropped: dropped > 0 }
 }
