@@ -101,7 +101,7 @@ async function sign(content: string, secret: string): Promise<string> {
 const bytesOf = (secret: string): Uint8Array<ArrayBuffer> =>
   secret.startsWith('whsec_')
     ? Uint8Array.from(atob(secret.slice('whsec_'.length)), (character) => character.charCodeAt(0))
-    : encoder.encode(secret)
+    : Uint8Array.from(encoder.encode(secret))
 
 function secretProblem(secret: string): string | undefined {
   if (!secret.startsWith('whsec_')) return secret.length >= 16 ? undefined : 'must have at least 16 characters'

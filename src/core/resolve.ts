@@ -39,9 +39,10 @@ const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
  * @throws {SluicewayError} config_invalid, listing every problem and what to do, without secrets
  */
 export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
+  const unset = new Set<string>()
   let config: Config
   try {
-    config = configOf(env)
+    config = configOf(noting(env, unset))
   } catch (thrown) {
     throw new SluicewayError('config_invalid', `The config could not be evaluated: ${reasonOf(thrown)}`, {
       cause: thrown,
@@ -65,7 +66,13 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
       ...(route.retryDays !== undefined && !(route.retryDays > 0) ? ['"retryDays" must be more than 0'] : []),
     ])
   for (const [name, route] of Object.entries(config.warehouses ?? {}) as [string, WarehouseRoute][])
-    add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, route.use.problems)
+    add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, [
+      ...route.use.problems,
+      ...(route.everyMinutes !== undefined && !(route.everyMinutes >= 1)
+        ? ['"everyMinutes" must be a whole number of minutes, at least 1']
+        : []),
+      ...(route.stageSeconds !== undefined && !(route.stageSeconds >= 0) ? ['"stageSeconds" must be 0 or more'] : []),
+    ])
 
   const sources = new Map<string, Source>()
   const sourcesByKey = new Map<string, Source>()
@@ -76,7 +83,9 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
       problems.push(`${where}: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"`)
     const unknown = (source.to ?? []).filter((target) => !targets.has(target))
     for (const target of unknown)
-      problems.push(`${where}: "to" names "${target}", but there are only: ${[...targets.keys()].join(', ')}`)
+      problems.push(
+        `${where}: "to" names "${target}", but there ${targets.size === 0 ? 'is neither a destination nor a warehouse' : `are only: ${[...targets.keys()].join(', ')}`}`,
+      )
     if (source.writeKey === undefined || source.writeKey === '') {
       problems.push(`${where}: "writeKey" is missing; set it in the config or as a secret in env`)
       continue
@@ -105,12 +114,7 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
   }
   for (const [name, value] of Object.entries(limits))
     if (!(Number.isFinite(value) && value > 0)) problems.push(`limits.${name}: must be a number above 0`)
-  if (problems.length > 0)
-    throw new SluicewayError(
-      'config_invalid',
-      `The config has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
-      { details: { problems } },
-    )
+  if (problems.length > 0) throw invalid(problems, [...unset])
   return {
     stream: config.stream,
     sourcesByKey,
@@ -131,4 +135,27 @@ function transformProblems(transforms: readonly Transform[] = []): string[] {
           `transforms[${i}]: a transform exports exactly one of transformEvent and transformBatch, found ${found.join(' and ') || 'neither'}`,
         ]
   })
+}
+
+/** Hands `env` to a config and notes what the config looks for in vain. */
+const noting = (env: Vars, unset: Set<string>): Vars =>
+  new Proxy(env, {
+    get(vars, name) {
+      const value: unknown = Reflect.get(vars, name)
+      if (typeof name === 'string' && (value === undefined || value === '')) unset.add(name)
+      return value
+    },
+  })
+
+function invalid(problems: readonly string[], unset: readonly string[]): SluicewayError {
+  const lines = problems.map((problem) => `- ${problem}`)
+  if (unset.length > 0 && problems.some((problem) => problem.includes('is missing')))
+    lines.push(
+      `The config also asks env for ${unset.join(', ')}, which ${unset.length === 1 ? 'is' : 'are'} not set. Set what you need with "npx wrangler secret put NAME", or on this machine with "npm start -- --var NAME=value".`,
+    )
+  return new SluicewayError(
+    'config_invalid',
+    `The config has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`,
+    { details: { problems, unset } },
+  )
 }

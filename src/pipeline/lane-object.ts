@@ -40,7 +40,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #feed: Feed
   readonly #work: Work | undefined
   readonly #sender: Sender | undefined
-  #checkpointTimer: ReturnType<typeof setTimeout> | undefined
+  #checkpointDue = false
   #dueTimer: ReturnType<typeof setTimeout> | undefined
   #dueTimerAt = Number.POSITIVE_INFINITY
   #alarmAt: number | undefined
@@ -229,12 +229,17 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   #changed(): void {
     this.#work?.pump()
     this.#feed.readOn()
-    this.#checkpointTimer ??= setTimeout(() => {
-      this.#checkpointTimer = undefined
-      this.#store.checkpoint(this.#work?.cursor ?? this.#store.cursor, Date.now())
-      this.#feed.trim(this.#store.cursor)
-    }, checkpointMs)
+    if (!this.#checkpointDue) {
+      this.#checkpointDue = true
+      setTimeout(() => this.#checkpoint(), checkpointMs)
+    }
     this.#wakeAt(this.#work?.due())
+  }
+
+  #checkpoint(): void {
+    this.#checkpointDue = false
+    this.#store.checkpoint(this.#work?.cursor ?? this.#store.cursor, Date.now())
+    this.#feed.trim(this.#store.cursor)
   }
 
   #wakeAt(due: number | undefined): void {

@@ -112,7 +112,7 @@ class Preparation {
 
   refuse(value: unknown, index: number, fault: Fault): void {
     const id = isRecord(value) ? messageIdOf(value) : ''
-    const key = isRecord(value) ? [value['anonymousId'], value['userId']].find((one) => typeof one === 'string') : ''
+    const keys = isRecord(value) ? [value['anonymousId'], value['userId']] : []
     // `stringify` itself fails somewhere beyond a few thousand levels.
     const shallow = typeof value !== 'object' || value === null || tame(value, maxDepth)
     const event = JSON.stringify(shallow ? value : pruned(value))
@@ -120,7 +120,7 @@ class Preparation {
       ...fault,
       stage: 'ingest',
       messageId: id || this.#world.port.uuid(),
-      key: `${key ?? ''}`,
+      key: keys.find((one) => typeof one === 'string') ?? '',
     })
   }
 

@@ -7,6 +7,8 @@ import type { Stream } from '../core/stream.ts'
  *
  * Bytes are counted as UTF-16 code units of the packed text.
  *
+ * @param limits of one append
+ * @param batch what is to be appended
  * @throws {SluicewayError} stream_limit
  */
 export function assertWithin(limits: Stream['limits'], batch: readonly Packed[]): void {

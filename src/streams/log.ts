@@ -66,7 +66,7 @@ async function append(batch: readonly Packed[], partitions: number, bindings: Bi
   const groups = partitions === 1 ? [batch] : byPartition(batch, partitions)
   try {
     const answers = await Promise.all(
-      groups.map((group, partition) =>
+      groups.map(async (group, partition) =>
         group.length === 0 ? { accepted: 0, duplicates: 0 } : appendTo(group, bindings.LOG.getByName(`${partition}`)),
       ),
     )

@@ -30,7 +30,7 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npm run check$/, run: () => 'npm run check:format -- README.md' },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
-  { command: /^curl /, run: (command) => `${command.replace('curl ', 'curl -sS --fail-with-body ')}` },
+  { command: /^curl /, run: (command) => command.replace('curl ', 'curl -sS --fail-with-body ') },
 ]
 
 let folder = ''
@@ -49,7 +49,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGTERM')
-  await Promise.all(children.map((child) => child.exitCode ?? new Promise((ended) => child.once('exit', ended))))
+  await until('all servers have stopped', async () => children.every(({ exitCode }) => exitCode !== null))
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -119,7 +119,7 @@ test('the commands of the README do what it says, from the first start to the tr
   const [, token = ''] = /admin token\s+(\S+)/i.exec(said) ?? []
   const env = { URL: 'http://localhost:8787', KEY: key, TOKEN: token, MESSAGE_ID: '' }
 
-  const [send = ''] = commands.filter((command) => command.includes('/v1/track'))
+  const send = commands.find((command) => command.includes('/v1/track')) ?? ''
   expect(await shell(send.replace('curl', 'curl -sS'), env)).toContain('{"success":true,"accepted":1}')
   await shell('node send.ts', { ...env, PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH']}` })
 
