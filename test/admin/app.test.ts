@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import { fakeAdmin, token } from './fake-world.ts'
+
+describe('the admin token', () => {
+  test('opens the API', async () => {
+    expect((await fakeAdmin().call('/lanes')).status).toBe(200)
+  })
+
+  test.each([
+    ['none at all', null],
+    ['another one', 'correct-horse-battery-staplf'],
+    ['the beginning of it', token.slice(0, -1)],
+    ['an empty one', ''],
+  ])('is asked for with 401 when a call brings %s, whether or not there is such a path', async (_what, bearer) => {
+    const { call } = fakeAdmin()
+    for (const path of ['/lanes', '/no-such-path']) {
+      const { status, body, headers } = await call(path, { bearer })
+      expect(status).toBe(401)
+      expect(body).toEqual({ success: false, code: 'unauthorized', message: expect.stringContaining('Bearer') })
+      expect(headers.get('www-authenticate')).toContain('Bearer')
+    }
+  })
+
+  test('is not taken in another scheme', async () => {
+    const { status } = await fakeAdmin().call('/lanes', { bearer: null, headers: { authorization: `Basic ${token}` } })
+    expect(status).toBe(401)
+  })
+
+  test('that the config has not makes everything 404, whatever a call brings', async () => {
+    const { call } = fakeAdmin({ token: undefined })
+    for (const bearer of [token, '', 'undefined', null]) {
+      const { status, body } = await call('/lanes', { bearer })
+      expect([status, body.code]).toEqual([404, 'not_found'])
+    }
+  })
+})
+
+describe('an answer', () => {
+  test('is kept by nobody in between', async () => {
+    const { call } = fakeAdmin()
+    for (const path of ['/lanes', '/no-such-path', '/dead-letters/webhook:0:7'])
+      expect((await call(path)).headers.get('cache-control')).toBe('no-store')
+    expect((await call('/lanes', { bearer: null })).headers.get('cache-control')).toBe('no-store')
+  })
+
+  test('says 404 for a path that there is not', async () => {
+    const { status, body } = await fakeAdmin().call('/no-such-path')
+    expect(status).toBe(404)
+    expect(body).toEqual({ success: false, code: 'not_found', message: 'There is nothing at /admin/no-such-path.' })
+  })
+
+  test('says 405 for a verb that the path does not take, and which it takes', async () => {
+    const { status, body, headers } = await fakeAdmin().call('/dead-letters/webhook:0:1', { method: 'PATCH' })
+    expect([status, body.code]).toEqual([405, 'method_not_allowed'])
+    expect(headers.get('allow')).toBe('GET, PUT, DELETE')
+    expect((await fakeAdmin().call('/lanes', { method: 'POST' })).status).toBe(405)
+  })
+
+  test('to a call that failed for a reason of ours tells nothing of it, but the log does', async () => {
+    const admin = fakeAdmin({ broken: ['webhook:0'] })
+    const { status, body } = await admin.call('/dead-letters/webhook:0:1')
+    expect(status).toBe(500)
+    expect(body).toEqual({ success: false, code: 'internal', message: expect.not.stringContaining('away') })
+    expect(admin.logged).toEqual(['a call of the admin API failed'])
+  })
+
+  test('holds no secret of the config', async () => {
+    const { call, post } = fakeAdmin({ letters: { 'webhook:0': [{}] } })
+    const answers = await Promise.all([
+      call('/lanes'),
+      call('/log'),
+      call('/events'),
+      call('/warehouses'),
+      call('/dead-letters'),
+      call('/trace/order-1'),
+      post('/sweep'),
+    ])
+    for (const { status, text } of answers) {
+      expect(status).toBe(200)
+      expect(text).not.toMatch(/secret of the shop|keyOfThe|correct-horse/)
+    }
+  })
+})

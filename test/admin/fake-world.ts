@@ -1,0 +1,327 @@
+import { Hono } from 'hono'
+import { admin } from '../../src/admin/app.ts'
+import { webhook } from '../../destinations/webhook.ts'
+import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc } from '../../src/core/bindings.ts'
+import type { Config } from '../../src/core/config.ts'
+import { noBill } from '../../src/core/database.ts'
+import type { DeadLetter } from '../../src/core/dead-letter.ts'
+import { type Header, pack, type Packed, unpack } from '../../src/core/envelope.ts'
+import type { Event } from '../../src/core/event.ts'
+import { fingerprintOf } from '../../src/core/fingerprint.ts'
+import { frame } from '../../src/core/frame.ts'
+import { resolveConfig } from '../../src/core/resolve.ts'
+import type { Chunk } from '../../src/core/stream.ts'
+import type { World } from '../../src/core/world.ts'
+
+export const token = 'correct-horse-battery-staple'
+export const now = Date.parse('2026-11-22T10:00:01.000Z')
+
+/** What a test may want to be different. */
+export interface Given {
+  readonly token?: string | undefined
+  readonly stream?: 'log' | 'queues'
+  readonly partitions?: number
+  /** By lane, oldest first; numbered from 1. */
+  readonly letters?: Readonly<Record<string, readonly Partial<DeadLetter>[]>>
+  /** By lane: what it says of an event, found by its messageId. */
+  readonly traces?: Readonly<Record<string, Readonly<Record<string, Partial<LaneTrace>>>>>
+  /** By partition, one chunk per list. */
+  readonly log?: readonly (readonly (readonly Logged[])[])[]
+  readonly load?: Partial<LoadReport>
+  /** Objects that do not answer: `webhook:1`, `log 0`, `loader`. */
+  readonly broken?: readonly string[]
+  readonly limits?: Config['limits']
+}
+
+export interface Logged {
+  readonly source?: string
+  readonly to?: readonly string[]
+  readonly event: Event
+}
+
+/** One lane that only remembers. */
+export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 'trace' | 'count' | 'bury'> {
+  letters: DeadLetter[]
+  resumed = 0
+  poked = 0
+  /** What `replay` and `discard` were called with. */
+  readonly calls: { readonly verb: 'replay' | 'discard'; readonly numbers: readonly number[] }[] = []
+  /** What `letters` was asked. */
+  readonly queries: object[] = []
+  readonly #name: string
+  readonly #given: Given
+
+  constructor(name: string, given: Given) {
+    this.#name = name
+    this.#given = given
+    this.letters = (given.letters?.[name] ?? []).map((letter, i) => letterOf(name, i + 1, letter))
+  }
+
+  get target(): string {
+    return this.#name.slice(0, this.#name.lastIndexOf(':'))
+  }
+
+  get partition(): number {
+    return Number(this.#name.slice(this.#name.lastIndexOf(':') + 1))
+  }
+
+  async status(): Promise<LaneStatus> {
+    return {
+      target: this.target,
+      partition: this.partition,
+      kind: this.target === '@edge' ? 'edge' : this.target === 'tables' ? 'warehouse' : 'destination',
+      state: 'idle',
+      depth: 0,
+      waiting: 0,
+      oldestSeconds: 0,
+      deadLetters: this.letters.length,
+      counters: {},
+      billed: noBill(),
+    }
+  }
+
+  async resume(): Promise<LaneStatus> {
+    this.resumed++
+    return this.status()
+  }
+
+  async poke(): Promise<LaneStatus> {
+    this.poked++
+    return this.status()
+  }
+
+  async trace(_ref: object, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {
+    const own = this.#given.traces?.[this.#name]?.[event.id]
+    const { target, partition } = this
+    return { target, partition, fate: 'unknown', attempts: [], ...own }
+  }
+
+  async count(): Promise<void> {}
+  async bury(): Promise<void> {
+    throw new Error('nothing is buried here')
+  }
+
+  rpc(): LaneRpc {
+    return {
+      status: () => this.status(),
+      resume: () => this.resume(),
+      poke: () => this.poke(),
+      trace: (ref, event) => this.trace(ref, event),
+      count: () => this.count(),
+      bury: () => this.bury(),
+      offer: () => Promise.reject(new Error('not scripted')),
+      push: () => Promise.reject(new Error('not scripted')),
+      letters: async (_ref, query) => {
+        this.queries.push(query)
+        return this.letters
+          .filter((letter) => query.stage === undefined || letter.stage === query.stage)
+          .filter((letter) => query.messageId === undefined || letter.messageId === query.messageId)
+          .filter((letter) => query.before === undefined || numberOf(letter) < query.before)
+          .toSorted((a, b) => numberOf(b) - numberOf(a))
+          .slice(0, query.limit)
+      },
+      letter: async (_ref, number) => this.letters.find((letter) => numberOf(letter) === number) ?? null,
+      mend: async (_ref, number, event) => {
+        const at = this.letters.findIndex((letter) => numberOf(letter) === number)
+        if (at < 0) return null
+        return (this.letters[at] = { ...(this.letters[at] as DeadLetter), event: JSON.parse(event), edited: true })
+      },
+      replay: async (_ref, numbers) => this.#take('replay', numbers),
+      discard: async (_ref, numbers) => this.#take('discard', numbers),
+    }
+  }
+
+  #take(verb: 'replay' | 'discard', numbers: readonly number[]): number[] {
+    this.calls.push({ verb, numbers })
+    const found = numbers.filter((number) => this.letters.some((letter) => numberOf(letter) === number))
+    this.letters = this.letters.filter((letter) => !found.includes(numberOf(letter)))
+    return found
+  }
+}
+
+const numberOf = ({ id }: DeadLetter): number => Number(id.slice(id.lastIndexOf(':') + 1))
+
+function letterOf(lane: string, number: number, more: Partial<DeadLetter>): DeadLetter {
+  const target = lane.slice(0, lane.lastIndexOf(':'))
+  const messageId = more.messageId ?? `order-${number}`
+  return {
+    id: `${lane}:${number}`,
+    target,
+    stage: target === '@edge' ? 'ingest' : target === 'tables' ? 'load' : 'delivery',
+    messageId,
+    source: 'shop',
+    key: 'ada',
+    reason: 'HTTP 400',
+    code: 'http_400',
+    receivedAt: '2026-11-22T10:00:00.500Z',
+    at: now + number,
+    event: orderCompleted(messageId),
+    edited: false,
+    attempts: [],
+    ...more,
+  }
+}
+
+export const orderCompleted = (messageId: string, more: Partial<Event> = {}): Event => ({
+  type: 'track',
+  event: 'Order Completed',
+  messageId,
+  userId: 'ada',
+  receivedAt: '2026-11-22T10:00:00.500Z',
+  properties: { order_id: messageId, total: 42 },
+  ...more,
+})
+
+/** The admin API as the Worker mounts it, over lanes, logs and loaders that are scripted. */
+export function fakeAdmin(given: Given = {}) {
+  const { partitions = 1, broken = [] } = given
+  const lanes = new Map<string, FakeLane>()
+  const lane = (name: string): FakeLane => {
+    let known = lanes.get(name)
+    if (known === undefined) lanes.set(name, (known = new FakeLane(name, given)))
+    return known
+  }
+  const appended: Packed[] = []
+  const logged: string[] = []
+  const down = () => Promise.reject(new Error('the object is away'))
+  const resolved = resolveConfig(
+    () => ({
+      stream: {
+        name: given.stream ?? 'log',
+        partitions,
+        problems: [],
+        limits: { events: 5_000, bytes: 800_000 },
+        readable: given.stream !== 'queues',
+        settings: {},
+        async append(batch) {
+          if (broken.includes('stream')) throw new Error('the stream is away')
+          appended.push(...batch)
+          return { accepted: batch.length, duplicates: 0 }
+        },
+      },
+      sources: { shop: { writeKey: 'keyOfTheShop' }, app: { writeKey: 'keyOfTheApp', to: ['webhook'] } },
+      destinations: { webhook: { use: webhook({ url: 'https://crm.ada.dev/hook', secret: 'secret of the shop' }) } },
+      warehouses: {
+        tables: {
+          use: {
+            kind: 'warehouse',
+            name: 'd1',
+            problems: [],
+            redacted: {},
+            open: () => {
+              throw new Error('the admin API opens no warehouse')
+            },
+          },
+        },
+      },
+      admin: { token: 'token' in given ? given.token : token },
+      ...(given.limits === undefined ? {} : { limits: given.limits }),
+    }),
+    {},
+  )
+  const world = {
+    resolved,
+    bindings: {
+      LANE: {
+        getByName: (name: string) => (broken.includes(name) ? new Proxy({}, { get: () => down }) : lane(name).rpc()),
+      },
+      LOG: {
+        getByName: (name: string) =>
+          broken.includes(`log ${name}`) ? { tail: down, status: down, find: down } : logOf(given, Number(name)),
+      },
+      LOADER: {
+        getByName: (warehouse: string) => ({
+          status: async () => {
+            if (broken.includes('loader')) return down()
+            return {
+              warehouse,
+              stagedFiles: 2,
+              stagedEvents: 40,
+              oldestSeconds: 3,
+              stuckFiles: [],
+              tables: {},
+              billed: noBill(),
+            }
+          },
+          load: async () => {
+            if (broken.includes('loader')) return down()
+            return { files: 2, events: 40, rows: 80, discards: 0, ...given.load }
+          },
+        }),
+      },
+    },
+    port: {
+      now: () => now,
+      random: () => 0.5,
+      uuid: () => '00000000-0000-4000-8000-000000000001',
+      log: (_level: string, message: string) => logged.push(message),
+    },
+  } as unknown as World
+  const app = new Hono<{ Bindings: World }>().route('/admin', admin)
+  const call = async (path: string, init: RequestInit & { readonly bearer?: string | null } = {}) => {
+    const { bearer = token, ...rest } = init
+    const headers = new Headers(rest.headers)
+    if (bearer !== null) headers.set('authorization', `Bearer ${bearer}`)
+    const response = await app.fetch(new Request(`http://edge.test/admin${path}`, { ...rest, headers }), world)
+    const text = await response.text()
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: text === '' ? undefined : JSON.parse(text),
+    }
+  }
+  return {
+    call,
+    post: (path: string, body?: unknown) =>
+      call(path, { method: 'POST', ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
+    put: (path: string, body: unknown) => call(path, { method: 'PUT', body: JSON.stringify(body) }),
+    lane,
+    logged,
+    /** What went through the edge. */
+    accepted: () => appended.flatMap(({ text }) => unpack(text)),
+  }
+}
+
+function logOf(given: Given, partition: number): Pick<LogRpc, 'tail' | 'status' | 'find' | 'sweep'> {
+  const chunks: Chunk[] = []
+  const prints: string[] = []
+  let offset = 0
+  for (const [i, list] of (given.log?.[partition] ?? []).entries()) {
+    let text = ''
+    for (const { source = 'shop', to = ['webhook', 'tables'], event } of list) {
+      const header: Header = {
+        id: event.messageId,
+        key: 'ada',
+        source,
+        receivedAt: event.receivedAt ?? '',
+        to,
+        facts: {},
+      }
+      text += pack(header, event).text
+      prints.push(String(fingerprintOf(source, event.messageId)))
+    }
+    // Chunks of several partitions became durable in turn.
+    chunks.push({ offset, count: list.length, at: now + i * 10 + partition, data: frame(text) })
+    offset += list.length
+  }
+  const status = async () => ({
+    partition,
+    first: 0,
+    head: offset,
+    segments: 1,
+    bytes: 4096,
+    duplicates: 0,
+    billed: noBill(),
+  })
+  return {
+    status,
+    sweep: status,
+    tail: async (events) => ({ chunks: chunks.slice(-events), head: offset }),
+    find: async (print) =>
+      prints.flatMap((one, at) => {
+        const chunk = chunks.findLast((candidate) => candidate.offset <= at)
+        return one === String(print) && chunk !== undefined ? [{ offset: at, chunk }] : []
+      }),
+  }
+}

@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'vitest'
+import { fakeAdmin, type Given, orderCompleted } from './fake-world.ts'
+
+describe('lanes', () => {
+  test('are listed: the edge, then every target and partition', async () => {
+    const { body } = await fakeAdmin({ partitions: 2, letters: { 'webhook:1': [{}] } }).call('/lanes')
+    expect(
+      body.lanes.map((lane: Record<string, unknown>) => [
+        lane['target'],
+        lane['partition'],
+        lane['kind'],
+        lane['deadLetters'],
+      ]),
+    ).toEqual([
+      ['@edge', 0, 'edge', 0],
+      ['webhook', 0, 'destination', 0],
+      ['webhook', 1, 'destination', 1],
+      ['tables', 0, 'warehouse', 0],
+      ['tables', 1, 'warehouse', 0],
+    ])
+    expect(body.failures).toEqual([])
+  })
+
+  test('that do not answer are named, and keep no other from being listed', async () => {
+    const { body } = await fakeAdmin({ broken: ['webhook:0'] }).call('/lanes')
+    expect(body.lanes.map(({ target }: { target: string }) => target)).toEqual(['@edge', 'tables'])
+    expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is away'])
+  })
+
+  test('are resumed one by one', async () => {
+    const admin = fakeAdmin({ partitions: 2 })
+    const { status, body } = await admin.post('/lanes/webhook/1/resume')
+    expect([status, body.lane.target, body.lane.partition]).toEqual([200, 'webhook', 1])
+    expect([admin.lane('webhook:0').resumed, admin.lane('webhook:1').resumed]).toEqual([0, 1])
+  })
+
+  test.each(['/lanes/webhook/2/resume', '/lanes/crm/0/resume', '/lanes/webhook/x/resume', '/lanes/webhook/-1/resume'])(
+    'that there are not are not resumed: %s',
+    async (path) => {
+      expect((await fakeAdmin({ partitions: 2 }).post(path)).status).toBe(404)
+    },
+  )
+
+  test('are all woken by a sweep', async () => {
+    const admin = fakeAdmin({ partitions: 2 })
+    const { body } = await admin.post('/sweep')
+    expect(body.lanes).toHaveLength(5)
+    expect(body.logs).toHaveLength(2)
+    expect(admin.lane('tables:1').poked).toBe(1)
+  })
+})
+
+describe('warehouses', () => {
+  test('are listed with what is staged', async () => {
+    const { body } = await fakeAdmin().call('/warehouses')
+    expect(body.warehouses).toMatchObject([{ warehouse: 'tables', stagedFiles: 2, stagedEvents: 40 }])
+  })
+
+  test('are loaded when asked', async () => {
+    const { status, body } = await fakeAdmin().post('/warehouses/tables/load')
+    expect([status, body]).toEqual([200, { success: true, report: { files: 2, events: 40, rows: 80, discards: 0 } }])
+  })
+
+  test('that stop in the middle of a load say so', async () => {
+    const { status, body } = await fakeAdmin({ load: { error: 'the database is full' } }).post(
+      '/warehouses/tables/load',
+    )
+    expect([status, body.code]).toEqual([502, 'warehouse_failed'])
+    expect(body.message).toContain('the database is full')
+    expect(body.report.rows).toBe(80)
+  })
+
+  test('are no destinations', async () => {
+    expect((await fakeAdmin().post('/warehouses/webhook/load')).status).toBe(404)
+    expect((await fakeAdmin().post('/warehouses/none/load')).status).toBe(404)
+  })
+
+  test('whose loader does not answer are named', async () => {
+    const admin = fakeAdmin({ broken: ['loader'] })
+    expect((await admin.call('/warehouses')).body.failures).toEqual([
+      'loader tables does not answer: the object is away',
+    ])
+    expect((await admin.post('/warehouses/tables/load')).status).toBe(502)
+  })
+})
+
+const twoPartitions: Given = {
+  partitions: 2,
+  log: [
+    [
+      [{ event: orderCompleted('order-1') }, { event: orderCompleted('order-2') }],
+      [{ event: orderCompleted('order-5') }],
+    ],
+    [[{ event: orderCompleted('order-3') }], [{ event: orderCompleted('order-6'), source: 'app', to: ['webhook'] }]],
+  ],
+}
+
+describe('the log', () => {
+  test('says how every partition is doing', async () => {
+    const { body } = await fakeAdmin(twoPartitions).call('/log')
+    expect(body.log).toMatchObject([
+      { partition: 0, head: 3 },
+      { partition: 1, head: 2 },
+    ])
+  })
+
+  test('shows its newest events first, each with its place', async () => {
+    const { body } = await fakeAdmin(twoPartitions).call('/events?limit=4')
+    expect(
+      body.events.map((one: { event: { messageId: string }; partition: number; offset: number }) => [
+        one.event.messageId,
+        one.partition,
+        one.offset,
+      ]),
+    ).toEqual([
+      ['order-6', 1, 1],
+      ['order-5', 0, 2],
+      ['order-3', 1, 0],
+      ['order-2', 0, 1],
+    ])
+    expect(body.events[0]).toMatchObject({ source: 'app', to: ['webhook'], receivedAt: '2026-11-22T10:00:00.500Z' })
+  })
+
+  test('shows what the other partitions hold when one does not answer', async () => {
+    const { body } = await fakeAdmin({ ...twoPartitions, broken: ['log 0'] }).call('/events')
+    expect(body.events).toHaveLength(2)
+    expect(body.failures).toEqual(['log 0 does not answer: the object is away'])
+  })
+
+  test('is not there when the stream is another', async () => {
+    const admin = fakeAdmin({ stream: 'queues' })
+    for (const path of ['/log', '/events']) {
+      const { status, body } = await admin.call(path)
+      expect([status, body.message]).toEqual([404, 'The stream is queues: it cannot be read, only the log can.'])
+    }
+  })
+})
+
+describe('a trace', () => {
+  const attempt = { at: 1, status: 503, ms: 12, reason: 'HTTP 503' }
+
+  test('tells where an event is in the log, and its fate in every lane of its partition', async () => {
+    const { body } = await fakeAdmin({
+      ...twoPartitions,
+      traces: {
+        'webhook:0': { 'order-2': { fate: 'waiting', reason: 'HTTP 503', attempts: [attempt] } },
+        'tables:0': { 'order-2': { fate: 'done' } },
+      },
+    }).call('/trace/order-2')
+    expect(body).toEqual({
+      found: true,
+      messageId: 'order-2',
+      source: 'shop',
+      receivedAt: '2026-11-22T10:00:00.500Z',
+      partition: 0,
+      offset: 1,
+      event: orderCompleted('order-2'),
+      lanes: [
+        { target: 'webhook', partition: 0, fate: 'waiting', reason: 'HTTP 503', attempts: [attempt] },
+        { target: 'tables', partition: 0, fate: 'done', attempts: [] },
+      ],
+      failures: [],
+    })
+  })
+
+  test('says of a lane that the event was not routed to it', async () => {
+    const { body } = await fakeAdmin(twoPartitions).call('/trace/order-6')
+    expect(body.lanes).toMatchObject([
+      { target: 'webhook', partition: 1 },
+      { target: 'tables', partition: 1, fate: 'not routed' },
+    ])
+  })
+
+  test('finds an event whose messageId holds what a URL must escape', async () => {
+    const id = 'crm/42?ä#1'
+    const { body } = await fakeAdmin({ log: [[[{ event: orderCompleted(id) }]]] }).call(
+      `/trace/${encodeURIComponent(id)}`,
+    )
+    expect([body.found, body.messageId, body.offset]).toEqual([true, id, 0])
+  })
+
+  test('tells the first of two copies', async () => {
+    const copies: Given = { log: [[[{ event: orderCompleted('order-1') }], [{ event: orderCompleted('order-1') }]]] }
+    expect((await fakeAdmin(copies).call('/trace/order-1')).body.offset).toBe(0)
+  })
+
+  test('tells the newest when several sources know the messageId, and names the others; a source can be given', async () => {
+    const later = '2026-11-22T10:00:09.000Z'
+    const admin = fakeAdmin({
+      log: [
+        [
+          [
+            { event: orderCompleted('order-1') },
+            { event: orderCompleted('order-1', { receivedAt: later }), source: 'app' },
+          ],
+        ],
+      ],
+    })
+    const both = await admin.call('/trace/order-1')
+    expect([both.body.source, both.body.alsoFrom]).toEqual(['app', ['shop']])
+    const one = await admin.call('/trace/order-1?source=shop')
+    expect([one.body.source, one.body.alsoFrom, one.body.offset]).toEqual(['shop', undefined, 0])
+    expect((await admin.call('/trace/order-1?source=none')).status).toBe(404)
+  })
+
+  test('asks the lanes alone when the stream cannot be read', async () => {
+    const { body } = await fakeAdmin({
+      stream: 'queues',
+      partitions: 2,
+      traces: { 'webhook:1': { 'order-1': { fate: 'done' } } },
+    }).call('/trace/order-1')
+    expect(body).toEqual({
+      found: true,
+      messageId: 'order-1',
+      lanes: [{ target: 'webhook', partition: 1, fate: 'done', attempts: [] }],
+      failures: [],
+    })
+  })
+
+  test('finds an event that ended at the edge', async () => {
+    const { body } = await fakeAdmin({
+      ...twoPartitions,
+      traces: { '@edge:0': { exploded: { fate: 'dead', reason: 'this transform does not like explosions' } } },
+    }).call('/trace/exploded')
+    expect(body.found).toBe(true)
+    expect(body.lanes).toMatchObject([{ target: '@edge', fate: 'dead' }])
+  })
+
+  test('says that nobody knows an event', async () => {
+    const { status, body } = await fakeAdmin(twoPartitions).call('/trace/order-99')
+    expect([status, body]).toEqual([200, { found: false, messageId: 'order-99', lanes: [], failures: [] }])
+  })
+})
