@@ -1,0 +1,4 @@
+import { log } from '../../src/streams/log.ts'
+import { streamSuite } from './stream-suite.ts'
+
+streamSuite({ driver: 'log', limits: log().limits })

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pack, type Packed } from '../../src/core/envelope.ts'
+import { order, StreamBench } from './stream-bench.ts'
+
+interface Subject {
+  /** A file of src/streams that exports a driver of the same name. */
+  readonly driver: string
+  /** What one append takes; see `Stream.limits`. */
+  readonly limits: { readonly events: number; readonly bytes: number }
+  /** Cases that this driver cannot pass here, each with its reason. */
+  readonly exceptions?: { readonly killed?: string }
+}
+
+const ids = (count: number, name: string) => Array.from({ length: count }, (_, i) => `${name} ${i}`)
+
+const small = (id: string): Packed =>
+  pack({ id, key: 'ada', source: 'shop', receivedAt: '2026-11-25', to: ['webhook'], facts: {} }, '{}')
+
+/** An append of exactly `bytes` code units, in events of at most 32,000. */
+function ofBytes(bytes: number, name: string): Packed[] {
+  const batch: Packed[] = []
+  for (let left = bytes; left > 0;) {
+    const size = left > 64_000 ? 32_000 : left > 32_000 ? left >> 1 : left
+    const id = `${name} ${batch.length}`
+    const bare = order(id, { properties: { note: '' } }).text.length
+    batch.push(order(id, { properties: { note: 'x'.repeat(size - bare) } }))
+    left -= size
+  }
+  return batch
+}
+
+/** The contract of `Stream`: what every driver must do, between an append and the lanes. */
+export function streamSuite({ driver, limits, exceptions = {} }: Subject): void {
+  describe(`${driver} as a stream`, () => {
+    let bench: StreamBench
+    let taken = 0
+    beforeAll(async () => {
+      bench = await StreamBench.start({ driver })
+    })
+    afterAll(() => bench.stop())
+
+    /** Appends, waits until the events are at the lane, and returns only those. */
+    const pass = async (batch: readonly Packed[]) => {
+      await bench.append(batch)
+      return arrived(batch.length)
+    }
+    const arrived = async (count: number) => {
+      const got = (await bench.gotSo(taken + count)).slice(taken)
+      taken += got.length
+      return got
+    }
+
+    test('delivers events unchanged', async () => {
+      const events = [
+        { properties: { name: 'Žofie 👩‍🚀 \u2028 \u0000 "quoted" \\ \n', lone: '\ud800', empty: '' } },
+        { properties: { nothing: null, deep: { list: [[], {}, [null, { a: [1.5, -0.1, 1e21] }]] } } },
+        { 'an unknown field': true, context: { 'with.dots': 1, '': 'no name' } },
+        { properties: JSON.parse('{"__proto__":{"polluted":true},"constructor":1}') as Record<string, unknown> },
+      ].map((event, i) => order(`unchanged ${i}`, event))
+      const got = await pass(events)
+      expect(got.map(({ text }) => text)).toEqual(events.map(({ text }) => text.split('\n')[1]))
+      expect(got.map(({ id, key }) => [id, key])).toEqual(events.map(({ id, key }) => [id, key]))
+    })
+
+    test('delivers to every lane of the routing, and only to those', async () => {
+      await pass([order('for all'), order('not for audit', {}, { to: ['webhook'] })])
+      const audit = await bench.gotSo(1, 'audit:0')
+      // The log shows a lane everything, and the lane picks what is routed to it.
+      expect(audit.map(({ id }) => id)).toContain('for all')
+    })
+
+    test('keeps the order of a key', async () => {
+      for (let n = 0; n < 10; n++)
+        await bench.append([order(`ada ${n}`, {}, { key: 'ada' }), order(`grace ${n}`, {}, { key: 'grace' })])
+      const got = await arrived(20)
+      for (const key of ['ada', 'grace'])
+        expect(got.filter((one) => one.key === key).map(({ id }) => id)).toEqual(ids(10, key))
+    })
+
+    test(`takes ${limits.events} events in one append`, async () => {
+      const got = await pass(ids(limits.events, 'many').map(small))
+      expect(new Set(got.map(({ id }) => id)).size).toBe(limits.events)
+    })
+
+    test(`takes ${limits.bytes} bytes in one append`, async () => {
+      const batch = ofBytes(limits.bytes, 'large')
+      expect(batch.reduce((sum, { text }) => sum + text.length, 0)).toBe(limits.bytes)
+      const got = await pass(batch)
+      expect(got.map(({ text }) => text.length).reduce((sum, length) => sum + length)).toBeGreaterThan(700_000)
+    })
+
+    test('rejects what is above a limit, and takes nothing of it', async () => {
+      await expect(bench.append(ids(limits.events + 1, 'too many').map(small))).rejects.toMatchObject({
+        code: 'stream_limit',
+      })
+      await expect(bench.append(ofBytes(limits.bytes + 1, 'too large'))).rejects.toMatchObject({ code: 'stream_limit' })
+      const got = await pass([order('after the refusals')])
+      expect(got.map(({ id }) => id)).toEqual(['after the refusals'])
+    })
+
+    test('rejects with stream_unavailable while its backend is away, and the same events pass once it is back', async () => {
+      const batch = [order('stubborn 0'), order('stubborn 1')]
+      await expect(bench.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
+      const got = await pass(batch)
+      expect(got.map(({ id }) => id)).toEqual(['stubborn 0', 'stubborn 1'])
+    })
+
+    test('parallel appends all arrive', async () => {
+      await Promise.all(ids(40, 'parallel').map((name) => bench.append(ids(5, name).map((id) => order(id)))))
+      const got = await arrived(200)
+      const expected = ids(40, 'parallel').flatMap((name) => ids(5, name))
+      expect(got.map(({ id }) => id).toSorted()).toEqual(expected.toSorted())
+    })
+
+    test('what a lane has taken does not come again', async () => {
+      await pass([order('once')])
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      const visits = await bench.visits()
+      expect(visits.filter((visit) => visit.ids.includes('once'))).toHaveLength(1)
+    })
+
+    test('what a lane refuses for now comes again, and not before its time', async () => {
+      await bench.script({ kind: 'not now', seconds: 2 })
+      await pass([order('later')])
+      const [refused, took] = (await bench.visits()).filter((visit) => visit.ids.includes('later'))
+      expect([refused?.kind, took?.kind]).toEqual(['not now', 'done'])
+      expect((took?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1900)
+    })
+
+    test('what breaks a lane comes again', async () => {
+      await bench.script({ kind: 'throw' })
+      const got = await pass([order('bumpy 0'), order('bumpy 1')])
+      expect(got.map(({ id }) => id)).toEqual(['bumpy 0', 'bumpy 1'])
+      expect((await bench.visits()).filter((visit) => visit.ids.includes('bumpy 0')).map(({ kind }) => kind)).toEqual([
+        'throw',
+        'done',
+      ])
+    })
+
+    const { killed } = exceptions
+    test.skipIf(killed !== undefined)(
+      `a kill -9 in the middle loses nothing that was acknowledged${killed === undefined ? '' : ` (not here: ${killed})`}`,
+      async () => {
+        const acknowledged: string[] = []
+        let stopped = false
+        const clients = Array.from({ length: 8 }, async (_, client) => {
+          for (let n = 0; !stopped; n++) {
+            const id = `client ${client} event ${n}`
+            await bench.append([order(id, {}, { key: `client ${client}` })])
+            acknowledged.push(id)
+          }
+        })
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        const restarted = bench.restart()
+        stopped = true
+        await Promise.allSettled(clients)
+        await restarted
+        expect(acknowledged.length).toBeGreaterThan(20)
+        await bench.append([order('after the kill')])
+        const got = await (async () => {
+          for (;;) {
+            const all = await bench.gotSo(taken + acknowledged.length)
+            if (all.some(({ id }) => id === 'after the kill')) return all
+          }
+        })()
+        const there = new Set(got.map(({ id }) => id))
+        expect(acknowledged.filter((id) => !there.has(id))).toEqual([])
+      },
+    )
+  })
+}

@@ -1,0 +1,111 @@
+import type { Bindings } from '../../src/core/bindings.ts'
+import { type ConfigOf, defineConfig } from '../../src/core/config.ts'
+import type { Destination } from '../../src/core/destination.ts'
+import type { Packed } from '../../src/core/envelope.ts'
+import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
+import { resolveConfig } from '../../src/core/resolve.ts'
+import type { Stream } from '../../src/core/stream.ts'
+import { LaneObject } from '../../src/pipeline/lane-object.ts'
+import { LogObject } from '../../src/streams/log-object.ts'
+import { consumeQueue } from '../../src/streams/queues.ts'
+import { Recorder } from './recorder.ts'
+
+type Env = Bindings & { readonly RECORDER: Bindings['LANE']; readonly STREAM: string; readonly SINK?: string }
+
+/** Sends events to the test's own HTTP server. */
+const sink = (url: string): Destination => ({
+  kind: 'destination',
+  name: 'sink',
+  limits: { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 5 },
+  problems: [],
+  redacted: {},
+  encode: ({ id, text }) => ({ id, text }),
+  request: ([item]) => ({
+    method: 'POST',
+    url,
+    headers: { 'x-id': encodeURIComponent(item?.id ?? '') },
+    body: item?.text ?? '',
+  }),
+})
+
+let aheadMs = 0
+const realNow = Date.now
+// Milliseconds that the test lets pass; every object of the isolate sees them.
+Date.now = () => realNow() + aheadMs
+
+/**
+ * A Worker around one stream driver: the log's object and either real lanes or recorders, driven over HTTP.
+ *
+ * Vars: `STREAM` the driver's options as JSON, `SINK` the URL of real lanes (without it, lanes are recorders).
+ */
+export function streamWorker(driver: (options: object) => Stream) {
+  const configOf: ConfigOf = defineConfig((env) => ({
+    stream: driver(JSON.parse(env['STREAM'] ?? '{}') as object),
+    sources: { shop: { writeKey: 'writeKeyOfTheTests' } },
+    destinations: { webhook: { use: sink(env['SINK'] ?? '') }, audit: { use: sink(env['SINK'] ?? '') } },
+  }))
+  const resolved = ({ STREAM, SINK }: Env) => resolveConfig(configOf, { STREAM, SINK })
+  const bound = (env: Env): Env => (env.SINK === undefined ? { ...env, LANE: env.RECORDER } : env)
+
+  const handler: ExportedHandler<Env, string> = {
+    async fetch(request, env) {
+      const [, what] = new URL(request.url).pathname.split('/')
+      const body = (await request.json()) as Record<string, unknown>
+      try {
+        const result =
+          what === 'append' ? append(body, env) : what === 'ahead' ? (aheadMs = body['ms'] as number) : call(body, env)
+        return Response.json({ result: (await result) ?? null })
+      } catch (error) {
+        return Response.json({
+          code: error instanceof SluicewayError ? error.code : 'thrown',
+          message: reasonOf(error),
+        })
+      }
+    },
+    async queue(batch, env) {
+      const lane = (name: string) => bound(env).LANE.getByName(name)
+      await consumeQueue(batch, {
+        offer: (ref, offer) => lane(`${ref.target}:${ref.partition}`).offer(ref, offer),
+        push: (ref, text) => lane(`${ref.target}:${ref.partition}`).push(ref, text),
+      })
+    },
+  }
+
+  function append({ batch, broken }: Record<string, unknown>, env: Env) {
+    const { stream } = resolved(env)
+    const gone = () => Promise.reject(new Error('the backend is away'))
+    const bindings = {
+      ...env,
+      ...(broken === true
+        ? { LOG: { getByName: () => ({ append: gone }) }, EVENTS: { sendBatch: gone, send: gone } }
+        : {}),
+    }
+    return stream.append(batch as Packed[], bindings)
+  }
+
+  /** Calls a method of an object; number arrays after `prints` become fingerprints. */
+  function call({ object, name, method, args }: Record<string, unknown>, env: Env): unknown {
+    const namespace = (object === 'LOG' ? env.LOG : bound(env).LANE) as unknown as {
+      getByName: (name: string) => Record<string, (...args: unknown[]) => unknown>
+    }
+    const given = (args as unknown[]).map((arg) =>
+      typeof arg === 'object' && arg !== null && 'prints' in arg ? Uint32Array.from(arg.prints as number[]) : arg,
+    )
+    return namespace.getByName(name as string)[method as string]?.(...given)
+  }
+
+  return {
+    handler,
+    Log: class extends LogObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, bound(env), resolved(env))
+      }
+    },
+    Lane: class extends LaneObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolved(env))
+      }
+    },
+    Recorder,
+  }
+}
