@@ -22,7 +22,7 @@ const checkpointMs = 1_000
 /** What is due sooner is waited for in memory; anything later wakes the object by its alarm, so that it may sleep. */
 const shortWaitMs = 10_000
 /** A lane that will not take more for now tells the log to ask again after so long; it reads by itself before that. */
-const quietSeconds = 30
+const quietSeconds = 300
 
 /**
  * The durable delivery queue of one destination (or warehouse) and one partition.

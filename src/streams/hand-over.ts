@@ -107,8 +107,10 @@ export class HandOver {
     await this.#offer(feed, this.#chunksFrom(from))
     feed.busy = false
     const more = feed.next !== undefined && feed.next < this.#world.head() && this.#chunksFrom(feed.next).length > 0
-    // A first answer tells where the lane is; an unchanged one with bytes at hand means that it will read by itself.
-    if (more && (from === undefined || feed.next !== from || head < this.#world.head())) this.#kick(feed)
+    // A first answer tells where the lane is; an unchanged one with bytes at hand means that it will read by itself, unless
+    // it has named a time.
+    const later = feed.quietUntil > this.#world.port.now()
+    if (more && (later || from === undefined || feed.next !== from || head < this.#world.head())) this.#kick(feed)
     else if (feed.failures > 0) this.#kick(feed)
   }
 
