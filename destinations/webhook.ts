@@ -64,7 +64,7 @@ export const webhook = defineDestination({
       url,
       headers: {
         'user-agent': 'Sluiceway',
-        ...headers,
+        ...(headers === undefined ? {} : lowerCased(headers)),
         'content-type': 'application/json',
         'webhook-id': id,
         'webhook-timestamp': `${timestamp}`,
@@ -74,6 +74,9 @@ export const webhook = defineDestination({
     }
   },
 })
+
+const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 function idOf(items: readonly Item[]): string {
   const first = escaped((items[0] as Item).id)

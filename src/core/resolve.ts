@@ -68,7 +68,7 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
   for (const [name, route] of Object.entries(config.warehouses ?? {}) as [string, WarehouseRoute][])
     add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, [
       ...route.use.problems,
-      ...(route.everyMinutes !== undefined && !(route.everyMinutes >= 1)
+      ...(route.everyMinutes !== undefined && !(Number.isInteger(route.everyMinutes) && route.everyMinutes >= 1)
         ? ['"everyMinutes" must be a whole number of minutes, at least 1']
         : []),
       ...(route.stageSeconds !== undefined && !(route.stageSeconds >= 0) ? ['"stageSeconds" must be 0 or more'] : []),

@@ -1,0 +1,100 @@
+import { globSync, readFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Destination } from '../../src/core/destination.ts'
+import { Envelope } from '../../src/core/envelope.ts'
+import type { Event } from '../../src/core/event.ts'
+import type { Port } from '../../src/core/port.ts'
+import { deliver } from '../../src/pipeline/deliver.ts'
+
+/** One case of `test/destinations/<name>/*.json`: what a destination sends for some events, and what it makes of the answers. */
+interface Case {
+  readonly name: string
+  readonly settings: Readonly<Record<string, unknown>>
+  /** When it is sent; RFC 3339. */
+  readonly now: string
+  readonly events: readonly Event[]
+  readonly requests: readonly {
+    readonly method: string
+    readonly url: string
+    readonly headers: Readonly<Record<string, string>>
+    /** A body that is JSON is compared as such. */
+    readonly body: unknown
+    /** What the destination answers; 200 without a body when left out. */
+    readonly answer?: { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
+  }[]
+  /** One for each event: `done`, `skip`, `retry`, `dead`, `pause`. */
+  readonly fates: readonly string[]
+}
+
+const root = resolve(import.meta.dirname, '../..')
+
+for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
+  const name = basename(file, '.ts')
+  const files = globSync(`test/destinations/${name}/*.json`, { cwd: root }).toSorted()
+  const cases = files.flatMap((path) => JSON.parse(readFileSync(resolve(root, path), 'utf8')) as Case[])
+
+  describe(`destination ${name}`, async () => {
+    const module = (await import(resolve(root, file))) as Record<string, unknown>
+    const makers = Object.values(module).filter((value) => typeof value === 'function')
+    const make = makers[0] as (input: unknown) => Destination
+
+    test('exports one destination, under the name of its file, and has golden cases', () => {
+      expect(makers).toHaveLength(1)
+      expect(make({}).name.replaceAll('_', '-')).toBe(name)
+      expect(cases.length, `put cases into test/destinations/${name}/*.json`).toBeGreaterThan(0)
+    })
+
+    test('tells what is wrong with its settings instead of throwing', () => {
+      expect(make({ noSuchSetting: 1 }).problems.join()).toContain('"noSuchSetting" is no setting')
+    })
+
+    test.each(cases)('$name', async ({ settings, now, events, requests, fates }) => {
+      const destination = make(settings)
+      expect(destination.problems).toEqual([])
+      const sent: Request[] = []
+      const port: Port = {
+        now: () => Date.parse(now),
+        random: () => 0.5,
+        uuid: () => 'no destination draws ids',
+        log: () => {},
+        fetch: async (request) => {
+          const { status, headers = {}, body = null } = requests[sent.push(request) - 1]?.answer ?? { status: 200 }
+          return new Response(body, { status, headers })
+        },
+      }
+      const delivery = await deliver(events.map(envelopeOf), destination, { port })
+      const found = await Promise.all(
+        sent.map(async ({ method, url, headers, body }) => ({
+          method,
+          url,
+          headers: Object.fromEntries(headers),
+          body: jsonOr(await new Response(body).text()),
+        })),
+      )
+      expect(found).toEqual(requests.map(({ answer: _, ...request }) => request))
+      expect(delivery.fates.map(({ verdict }) => verdict.kind)).toEqual(fates)
+    })
+  })
+}
+
+const envelopeOf = (event: Event): Envelope =>
+  new Envelope(
+    {
+      id: event.messageId,
+      key: event.anonymousId ?? event.userId ?? '',
+      source: 'shop',
+      receivedAt: event.receivedAt ?? '',
+      to: [],
+      facts: {},
+    },
+    JSON.stringify(event),
+  )
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

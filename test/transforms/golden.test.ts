@@ -1,0 +1,44 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { basename, extname, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import type { Transform } from '../../src/core/transform.ts'
+import { runTransforms } from '../../src/transforms/run.ts'
+
+/** One case of `test/transforms/golden/<name>.json`. */
+interface Case {
+  readonly name: string
+  readonly event: Event
+  /** What comes out: `same`, nothing (`dropped`), or another event. */
+  readonly becomes: 'same' | 'dropped' | Event
+}
+
+const root = resolve(import.meta.dirname, '../..')
+
+for (const file of globSync('transforms/*', { cwd: root }).toSorted()) {
+  const name = basename(file, extname(file))
+  const golden = resolve(root, `test/transforms/golden/${name}.json`)
+  const cases = existsSync(golden) ? (JSON.parse(readFileSync(golden, 'utf8')) as Case[]) : []
+
+  describe(`transform ${name}`, async () => {
+    const transform = (await import(resolve(root, file))) as Transform
+
+    test('has the name of its file, exactly one of the two functions, and golden cases', () => {
+      expect(transform.name).toBe(name)
+      expect(['transformEvent', 'transformBatch'].filter((one) => one in transform)).toHaveLength(1)
+      expect(cases.length, `put cases into test/transforms/golden/${name}.json`).toBeGreaterThan(0)
+    })
+
+    test.each(cases)('$name', async ({ event, becomes }) => {
+      const ran = await runTransforms([transform], [structuredClone(event)], () => ({
+        messageId: event.messageId,
+        sourceName: 'shop',
+        receivedAt: '2026-11-22T10:00:00.500Z',
+        eventType: event.type,
+      }))
+      expect(ran.failed).toEqual([])
+      const expected = becomes === 'same' ? [event] : becomes === 'dropped' ? [] : [becomes]
+      expect(ran.events.map((one) => one.event)).toEqual(expected)
+    })
+  })
+}
