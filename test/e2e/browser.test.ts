@@ -34,7 +34,9 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
       throw new Error('There is no Chromium; in CI the demo page must be tested. Install one, or set CHROMIUM.')
     server = await Server.start()
     browser = await playwright.launch({ executablePath: chromium, args: chromiumFlags })
-    page = await browser.newPage()
+    // Without its screen Chromium says so, and the shop's source drops bots.
+    const userAgent = (await userAgentOf(browser)).replace('HeadlessChrome', 'Chrome')
+    page = await browser.newPage({ userAgent })
     page.on('request', (request) => {
       const { protocol, host } = new URL(request.url())
       if (/^(https?|wss?):$/.test(protocol)) hosts.add(host)
@@ -49,6 +51,13 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
         complaints.push(`${message.type()}: ${message.text()}`)
     })
   })
+
+  async function userAgentOf(browser: Browser): Promise<string> {
+    const blank = await browser.newPage()
+    const userAgent = await blank.evaluate('navigator.userAgent')
+    await blank.close()
+    return String(userAgent)
+  }
 
   afterAll(async () => {
     await browser?.close()
@@ -124,7 +133,15 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
     const [order] = await tables.rows('order_completed')
     // £12.50, a fifth of it tax, £3 shipping.
     expect(order).toMatchObject({ user_id: 'ada', revenue: 12.5, tax: 2.5, shipping: 3, total: 18, currency: 'GBP' })
-    expect(await tables.rows('users')).toMatchObject([{ id: 'ada', name: 'Ada Lovelace' }])
+    expect(await tables.rows('users')).toMatchObject([{ id: 'ada', context_traits_name: 'Ada Lovelace' }])
+  })
+
+  test('counts a visit of a browser that calls itself headless as dropped, and sends it nowhere', async () => {
+    const headless = await browser.newPage()
+    await headless.goto(`${server.url}/demo`)
+    await until('it is counted', async () => (await server.lane('@edge')).counters['dropped:drop-bots'] === 1)
+    await headless.close()
+    expect((await atSink()).length).toBe(sent.length)
   })
 
   test('has called no other host and found nothing to complain of', () => {

@@ -90,7 +90,7 @@ class Clients {
 
 const opened: { stop: () => Promise<void> }[] = []
 afterAll(async () => {
-  for (const { stop } of opened.toReversed()) await stop()
+  for (const one of opened.toReversed()) await one.stop()
 })
 
 test('ten kills under load lose nothing, double no row and keep every key in order', { timeout: 300_000 }, async () => {

@@ -159,6 +159,8 @@ export class Server {
       { cwd: root, env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] },
     )
     this.#child = child
+    // Whatever ends the tests ends the server too.
+    process.once('exit', () => child.kill('SIGTERM'))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-20_000)))
     const lines = createInterface({ input: child.stdout })
     this.#ready = await new Promise<Ready>((ready, failed) => {
