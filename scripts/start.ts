@@ -55,7 +55,8 @@ async function start(): Promise<void> {
     WEBHOOK_SECRET: state.secrets.webhookSecret,
     SINK_URL: `${local}/demo/sink`,
     LOCAL: '1',
-    DEMO: '1',
+    // Where others can reach the port, the demo page shows events for the admin token only.
+    DEMO: /^(127\.|localhost$|::1$)/.test(flags.host) ? '1' : 'token',
     ...flags.vars,
   }
   if (ending) return

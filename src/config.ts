@@ -32,12 +32,15 @@ export default defineConfig((env) => ({
 
   // Where events become tables, loaded every minute.
   warehouses: {
-    tables: { use: env.POSTGRES_URL === undefined ? d1() : postgres({ url: env.POSTGRES_URL }) },
+    tables: {
+      use: env.POSTGRES_URL === undefined ? d1() : postgres({ url: env.POSTGRES_URL }),
+      stageSeconds: env.LOCAL === '1' ? 1 : 10,
+    },
   },
 
   // The admin API under /admin; without a token there is none.
   admin: { token: env.ADMIN_TOKEN },
 
   // The demo page under /demo, for `npm start`.
-  demo: env.DEMO === '1' && { sinkSecret: env.WEBHOOK_SECRET },
+  demo: env.DEMO !== undefined && { sinkSecret: env.WEBHOOK_SECRET, tokenOnly: env.DEMO === 'token' },
 }))

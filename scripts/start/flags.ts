@@ -36,7 +36,7 @@ Builds Sluiceway and serves it on this machine, with state that survives restart
                        (npm's own heading goes away with: npm start --silent -- --json)
   --help               show this
 
-The config's env gets LOCAL=1, DEMO=1, SINK_URL (the demo's own webhook sink), WRITE_KEY, ADMIN_TOKEN and
+The config's env gets LOCAL=1, DEMO, SINK_URL (the demo's own webhook sink), WRITE_KEY, ADMIN_TOKEN and
 WEBHOOK_SECRET (made once and kept in the state folder), the variables ${passedOn.slice(3).join(', ')} and the three
 before them from the process environment when they are set there, and every --var, which wins.
 Ctrl-C stops it; nothing that was accepted is lost.
