@@ -110,10 +110,17 @@ export class Feed {
     void this.#read(work)
   }
 
-  /** Asks the stream for its head, as after a restart; a lane without room can wait. */
+  /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
   async look(): Promise<void> {
-    const { work } = this.#tools
-    if (work?.hasRoom === true && this.#inbox === undefined && !this.#reading) await this.#read(work)
+    const { work, bindings, ref } = this.#tools
+    if (work === undefined || this.#inbox !== undefined || this.#reading) return
+    if (work.hasRoom) return this.#read(work)
+    try {
+      const { head } = await bindings.LOG.getByName(`${ref.partition}`).status()
+      this.#head = Math.max(this.#head, head)
+    } catch (error) {
+      realPort.log('warn', 'a lane could not ask its stream for the head', { ...ref, reason: reasonOf(error) })
+    }
   }
 
   /** Forgets inbox tables that lie below `cursor`. */
