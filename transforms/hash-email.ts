@@ -3,14 +3,13 @@ import type { Event } from '../src/core/event.ts'
 export const name = 'hash-email'
 
 const encoder = new TextEncoder()
-const hashed = /^[0-9a-f]{64}$/i
 const address = /^\s*[^\s@]+@[^\s@]+\s*$/
 
 /**
  * Replaces e-mail addresses by their SHA-256 (lower-case hex of the trimmed, lower-cased address), as ad networks match them.
  *
  * In `traits.email`, `context.traits.email` and `properties.email`, whatever holds an "@"; in `userId` and `previousId`, what
- * is an address as a whole, so that one user keeps one id. What is hashed already is left alone. The order of events per user
+ * is an address as a whole, so that one user keeps one id. What is hashed already holds no "@", and is left alone. The order of events per user
  * does not change by it: the edge takes the key before any transform.
  *
  * @returns the event, changed in place
@@ -31,8 +30,7 @@ function placesOf(event: Event): Place[] {
   for (const holder of [event.traits, event.context?.['traits'], event.properties]) {
     if (!isRecord(holder)) continue
     const { email } = holder
-    if (typeof email === 'string' && email.includes('@') && !hashed.test(email))
-      places.push({ holder, field: 'email', value: email })
+    if (typeof email === 'string' && email.includes('@')) places.push({ holder, field: 'email', value: email })
   }
   for (const field of ['userId', 'previousId']) {
     const value = event[field]

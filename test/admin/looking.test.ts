@@ -179,6 +179,12 @@ describe('a trace', () => {
     expect([body.found, body.messageId, body.offset]).toEqual([true, id, 0])
   })
 
+  test('does not take another event with the same fingerprint for it', async () => {
+    const admin = fakeAdmin({ ...twoPartitions, collide: true })
+    expect((await admin.call('/trace/order-2')).body).toMatchObject({ source: 'shop', partition: 0, offset: 1 })
+    expect((await admin.call('/trace/order-99')).body.found).toBe(false)
+  })
+
   test('tells the first of two copies', async () => {
     const copies: Given = { log: [[[{ event: orderCompleted('order-1') }], [{ event: orderCompleted('order-1') }]]] }
     expect((await fakeAdmin(copies).call('/trace/order-1')).body.offset).toBe(0)
