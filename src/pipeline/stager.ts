@@ -27,7 +27,7 @@ interface Tools {
  * Stages one partition's events for one warehouse: gathers chunks as they are, without looking into them, writes them to R2
  * as one file, and tells the loader. The loader takes out the events that are routed to its warehouse.
  *
- * Files are `staging/<warehouse>/<partition>/<first offset>-<next offset>`. The cursor moves once the loader knows the file.
+ * Files are `staging/<warehouse>/<partition>/<first offset>-<next offset>`. The cursor moves, and is stored, once the loader knows the file.
  */
 export class Stager implements Work {
   readonly #target: Extract<Target, { kind: 'warehouse' }>
@@ -36,6 +36,8 @@ export class Stager implements Work {
   #bytes = 0
   #since = 0
   #writing = false
+  /** Chunks of the file that could not be written: it is tried again as it was, for the loader may know it already. */
+  #again: number | undefined
   #failures = 0
   #retryAt = 0
   reason: string | undefined
@@ -92,7 +94,7 @@ export class Stager implements Work {
     let bytes = 0
     const chunks: Chunk[] = []
     for (const chunk of this.#chunks) {
-      if (bytes >= fileBytes) break
+      if (bytes >= fileBytes || chunks.length === this.#again) break
       chunks.push(chunk)
       bytes += chunk.data.byteLength
     }
@@ -115,11 +117,14 @@ export class Stager implements Work {
       this.#bytes -= bytes
       this.#since = port.now()
       this.cursor = next
+      this.#again = undefined
       this.#failures = 0
       this.reason = undefined
       this.#retryAt = 0
       this.#tools.store.count('staged', next - first.offset)
+      this.#tools.store.checkpoint(next, port.now())
     } catch (error) {
+      this.#again = chunks.length
       this.#failures++
       this.reason = `staging failed: ${reasonOf(error)}`
       this.#retryAt = port.now() + backoffMs(this.#failures, port.random(), { baseSeconds: 2, capSeconds: 300 })
