@@ -267,14 +267,15 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const work = this.#work
     const nextAttemptAt = this.#sender?.due()
     const waiting = this.#sender?.waiting ?? 0
-    const behind = work === undefined ? 0 : Math.max(0, this.#feed.head - work.cursor)
-    const oldest = work?.oldest ?? (behind > 0 ? this.#feed.timeOf(work?.cursor ?? 0) : undefined)
+    const unread = work === undefined ? 0 : Math.max(0, this.#feed.head - work.taken)
+    const held = this.#sender?.held ?? (work === undefined ? 0 : work.taken - work.cursor)
+    const oldest = work?.oldest ?? (unread > 0 ? this.#feed.timeOf(work?.cursor ?? 0) : undefined)
     return {
       ...this.#ref,
       kind: this.#target?.kind ?? 'edge',
       state: work?.state ?? 'idle',
       ...(work?.reason === undefined ? {} : { reason: work.reason }),
-      depth: behind + waiting,
+      depth: unread + held + waiting,
       waiting,
       oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((Date.now() - oldest) / 1000)),
       deadLetters: this.#letters.count,

@@ -83,6 +83,11 @@ export class Sender implements Work {
     return this.#circuit.reason
   }
 
+  /** Events in memory that have neither a verdict nor a row. */
+  get held(): number {
+    return this.#window.open
+  }
+
   get waiting(): number {
     return this.#waiting.size
   }

@@ -38,6 +38,11 @@ export class Window {
     return this.#slots.length - this.#low
   }
 
+  /** Events that are not final. */
+  get open(): number {
+    return this.#slots.reduce((sum, { final }, i) => sum + (i >= this.#low && !final ? 1 : 0), 0)
+  }
+
   /** UTF-16 code units of their text. */
   get length(): number {
     return this.#length
