@@ -3,16 +3,16 @@ import { LaneStore } from '../../src/pipeline/lane-store.ts'
 import { Sender } from '../../src/pipeline/sender.ts'
 import type { Route } from '../../src/core/config.ts'
 import type { Destination, Limits } from '../../src/core/destination.ts'
-import { type Header, pack, unpack } from '../../src/core/envelope.ts'
+import { type Header, pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
-import { frame, unframe } from '../../src/core/frame.ts'
+import { frame } from '../../src/core/frame.ts'
 import type { Port } from '../../src/core/port.ts'
 import type { Target } from '../../src/core/resolve.ts'
 import type { Chunk } from '../../src/core/stream.ts'
 import { Sqlite } from '../sqlite.ts'
 
 /** A request on its way: nothing happens to it until the test says so. */
-export interface Request1 {
+export interface OnItsWay {
   readonly ids: readonly string[]
   readonly at: number
   readonly answer: (status: number, headers?: Record<string, string>, body?: string) => Promise<void>
@@ -54,8 +54,10 @@ export class LaneWorld {
   readonly sqlite = new Sqlite()
   readonly target: Extract<Target, { kind: 'destination' }>
   readonly chunks: Chunk[] = []
+  /** Every event of the stream with its offset. */
+  readonly events: { readonly offset: number; readonly id: string; readonly key: string }[] = []
   readonly #random: () => number
-  requests: Request1[] = []
+  requests: OnItsWay[] = []
   now = start
   head = 0
   /** How often anything moved: a request went out, or an outcome was noted. */
@@ -94,7 +96,7 @@ export class LaneWorld {
             end()
             await this.settled(before)
           }
-          const one: Request1 = {
+          const one: OnItsWay = {
             ids,
             at: this.now,
             answer: (status, headers = {}, body = '') =>
@@ -132,6 +134,7 @@ export class LaneWorld {
       })
       .join('')
     const chunk = { offset: this.head, count: events.length, at: this.now, data: frame(text) }
+    events.forEach(({ id, key }, i) => this.events.push({ offset: this.head + i, id, key }))
     this.head += events.length
     this.chunks.push(chunk)
     return chunk
@@ -160,7 +163,7 @@ export class LaneWorld {
   }
 
   /** Everything in memory is gone; requests on their way are left to the test in `lost`. */
-  crash(): { readonly lost: readonly Request1[] } {
+  crash(): { readonly lost: readonly OnItsWay[] } {
     const lost = this.requests
     this.requests = []
     this.#life++
@@ -174,13 +177,6 @@ export class LaneWorld {
       .exec('SELECT id FROM waiting ORDER BY offset')
       .toArray()
       .map(({ id }) => id as string)
-  }
-
-  /** Every event of the stream with its offset. */
-  events(): { readonly offset: number; readonly id: string; readonly key: string }[] {
-    return this.chunks.flatMap((chunk) =>
-      unpack(unframe(chunk.data)).map(({ id, key }, i) => ({ offset: chunk.offset + i, id, key })),
-    )
   }
 }
 

@@ -142,9 +142,9 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
       `a kill -9 in the middle loses nothing that was acknowledged${killed === undefined ? '' : ` (not here: ${killed})`}`,
       async () => {
         const acknowledged: string[] = []
-        let stopped = false
+        const traffic = { on: true }
         const clients = Array.from({ length: 8 }, async (_, client) => {
-          for (let n = 0; !stopped; n++) {
+          for (let n = 0; traffic.on; n++) {
             const id = `client ${client} event ${n}`
             await bench.append([order(id, {}, { key: `client ${client}` })])
             acknowledged.push(id)
@@ -152,7 +152,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
         })
         await new Promise((resolve) => setTimeout(resolve, 400))
         const restarted = bench.restart()
-        stopped = true
+        traffic.on = false
         await Promise.allSettled(clients)
         await restarted
         expect(acknowledged.length).toBeGreaterThan(20)
