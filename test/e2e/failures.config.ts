@@ -1,4 +1,5 @@
-// What test/e2e/failures.test.ts serves: two destinations, and a source whose transforms misbehave.
+// What failures.test.ts and promises.test.ts serve: a destination that takes batches, one that is choosy, and a source whose
+// transform misbehaves.
 import { webhook } from '../../destinations/webhook.ts'
 import { defineConfig } from '../../src/core/config.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -15,15 +16,29 @@ const moods = {
   },
 }
 
+const noRefunds = {
+  name: 'no-refunds',
+  transformEvent: (event: Event) => {
+    if (event.event === 'Order Broken') throw new Error('this transform does not like broken orders')
+    return event.event === 'Order Refunded' ? null : event
+  },
+}
+
 export default defineConfig((env) => ({
   stream: log(),
   sources: {
     web: { writeKey: env.WRITE_KEY, to: ['sink', 'tables'] },
     moody: { writeKey: 'keyOfTheMoodySource', to: ['sink'], transforms: [moods] },
+    choice: { writeKey: 'keyOfTheChoiceSource', to: ['sink', 'choosy'], transforms: [moods] },
     bulk: { writeKey: 'keyOfTheBulkSource', to: ['batches'] },
   },
   destinations: {
     sink: { use: webhook({ url: env.SINK, secret: env.WEBHOOK_SECRET, allowPrivate: true }) },
+    choosy: {
+      use: webhook({ url: env.CHOOSY, secret: env.WEBHOOK_SECRET, allowPrivate: true }),
+      filter: (event) => event.properties?.['total'] !== 0,
+      transforms: [noRefunds],
+    },
     batches: {
       use: webhook({
         url: env.BATCHES,

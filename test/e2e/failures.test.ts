@@ -18,7 +18,7 @@ beforeAll(async () => {
   batches = await Sink.open()
   server = await Server.start({
     config: 'failures.config.ts',
-    vars: { SINK: sink.url, BATCHES: batches.url, WEBHOOK_SECRET: sinkSecret },
+    vars: { SINK: sink.url, BATCHES: batches.url, CHOOSY: sink.url, WEBHOOK_SECRET: sinkSecret },
   })
 })
 

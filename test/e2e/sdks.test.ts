@@ -90,6 +90,7 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
       },
     })
     tables = database === undefined ? d1Tables(server.state) : postgresTables(database.url)
+    await Promise.all(sdks.map(({ send }) => send(server.url, server.writeKey)))
   })
 
   afterAll(async () => {
@@ -99,7 +100,7 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
     await sink?.close()
   })
 
-  describe.each(sdks)('every call of $name', ({ library, userId, send }) => {
+  describe.each(sdks)('every call of $name', ({ library, userId }) => {
     const atSink = () => sink.delivered.filter((event) => event.userId === userId)
     const ofType = (type: string): Event => {
       const found = atSink().filter((event) => event.type === type)
@@ -110,7 +111,6 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
     const mine = async (table: string) => (await tables.rows(table)).filter((row) => row['user_id'] === userId)
 
     test('is at the sink once, with what was said in it and who said it', async () => {
-      await send(server.url, server.writeKey)
       await until('all of it is at the sink', () => atSink().length >= expected, { seconds: 60 })
       // Whatever would come twice has come by now.
       await sleep(1_500)
