@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
+import { startPostgres } from '../warehouses/real-postgres.ts'
 import { Server } from './server.ts'
 import { Sink, sinkSecret } from './sink.ts'
-import { d1Tables } from './tables.ts'
+import { d1Tables, postgresTables } from './tables.ts'
 import { until } from './until.ts'
 
-const clients = 200
-const kills = 10
 /** Milliseconds that a client rests between two events. */
 const restMs = 300
+
+/** Every tenth client sends its events in batches of so many. */
+const batchEvents = 5
 
 /** The event whose total the sink cannot read, until somebody mends it. */
 const poisonedId = 'client-42-5'
@@ -53,7 +55,7 @@ class Clients {
   }
 
   /** Each client sends its numbered events one after the other, the next one only when the one before was acknowledged. */
-  run(): Promise<unknown> {
+  run(clients: number): Promise<unknown> {
     return Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client)))
   }
 
@@ -63,44 +65,68 @@ class Clients {
   }
 
   async #client(client: number): Promise<void> {
+    const size = client % 10 === 0 ? batchEvents : 1
     await sleep(Math.random() * restMs)
-    for (let number = 1; !this.#stopped; number++) {
-      const event = eventOf(client, number)
-      while (!(await this.#send(event))) await sleep(50 + Math.random() * 150)
-      this.acknowledged.add(event.messageId)
-      await sleep(restMs)
+    for (let number = 1; !this.#stopped; number += size) {
+      const batch = Array.from({ length: size }, (_, i) => eventOf(client, number + i))
+      while (!(await this.#send(batch))) await sleep(50 + Math.random() * 150)
+      for (const { messageId } of batch) this.acknowledged.add(messageId)
+      await sleep(restMs * size)
     }
   }
 
-  async #send(event: Event): Promise<boolean> {
+  /** Repeats are the same bytes, as those of SDKs are. */
+  async #send(batch: readonly Event[]): Promise<boolean> {
     this.attempts++
+    let response: Response
+    let answer: { accepted?: number }
     try {
-      const response = await this.#server.post('/v1/track', event, { signal: AbortSignal.timeout(10_000) })
-      const { accepted } = (await response.json()) as { accepted?: number }
-      if (response.status === 200 && accepted === 1) return true
-      if (response.status < 500 && response.status !== 429)
-        throw new Error(`${event.messageId} was refused with ${response.status}`)
-    } catch (error) {
-      if (error instanceof Error && error.message.includes('was refused')) throw error
+      const signal = AbortSignal.timeout(10_000)
+      response = await (batch.length === 1
+        ? this.#server.post('/v1/track', batch[0], { signal })
+        : this.#server.post('/v1/batch', { batch }, { signal }))
+      answer = (await response.json()) as { accepted?: number }
+    } catch {
+      this.failures++
+      return false
     }
+    if (response.status === 200 && answer.accepted === batch.length) return true
+    if (response.status < 500 && response.status !== 429)
+      throw new Error(`${batch[0]?.messageId} was answered ${response.status} ${JSON.stringify(answer)}`)
     this.failures++
     return false
   }
 }
 
 const opened: { stop: () => Promise<void> }[] = []
-afterAll(async () => {
-  for (const one of opened.toReversed()) await one.stop()
+afterEach(async () => {
+  for (const one of opened.splice(0).toReversed()) await one.stop()
 })
 
-test('ten kills under load lose nothing, double no row and keep every key in order', { timeout: 300_000 }, async () => {
+const runs = [
+  { clients: 200, kills: 10, warehouse: 'd1' },
+  { clients: 60, kills: 4, warehouse: 'postgres' },
+] as const
+const title =
+  '$kills kills under the load of $clients clients lose nothing, double no row of $warehouse, keep every key in order'
+
+test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse }) => {
   const sink = await Sink.open({ answer: moody })
   opened.push({ stop: () => sink.close() })
-  const server = await Server.start({ vars: { WEBHOOK_URL: sink.url, WEBHOOK_SECRET: sinkSecret } })
+  const database = warehouse === 'postgres' ? await startPostgres() : undefined
+  if (database !== undefined) opened.push(database)
+  const server = await Server.start({
+    config: 'crash.config.ts',
+    vars: {
+      SINK: sink.url,
+      WEBHOOK_SECRET: sinkSecret,
+      ...(database === undefined ? {} : { POSTGRES_URL: database.url }),
+    },
+  })
   opened.push(server)
   const began = Date.now()
   const load = new Clients(server)
-  const running = load.run()
+  const running = load.run(clients)
 
   await sleep(2_000)
   for (let kill = 1; kill <= kills; kill++) {
@@ -139,7 +165,8 @@ test('ten kills under load lose nothing, double no row and keep every key in ord
   expect(sink.delivered.find(({ messageId }) => messageId === poisonedId)?.properties?.['total']).toBe(42)
   expect(await server.deadLetters()).toEqual([])
 
-  const tables = d1Tables(server.state)
+  const tables = database === undefined ? d1Tables(server.state) : postgresTables(database.url)
+  opened.push({ stop: tables.close })
   await until(
     'all acknowledged events are in the table',
     async () => (await tables.rows('order_completed')).length >= acknowledged.size,
