@@ -37,6 +37,11 @@ interface Case {
   readonly per: number
 }
 
+interface Subject extends Case {
+  readonly server: Sluiceway
+  readonly requests: Requests
+}
+
 interface Measured extends Case {
   readonly bill: Bill
   readonly load: LoadResult
@@ -56,10 +61,12 @@ await session(async (keep) => {
     servers.push(await keep(startSluiceway({ config: 'full', tick: tickSeconds, vars: { WEBHOOK_URL: sink.url } })))
 
   say(`${cases.length} Sluiceways make their tables, then take events for ${measuredSeconds} s …`)
-  await Promise.all(
-    servers.map((server) => makeTables(server, new Requests(numbers, { per: 20, writeKey: server.writeKey }))),
-  )
-  const measured = await Promise.all(cases.map((one, i) => measure(one, { server: servers[i] as Sluiceway, numbers })))
+  const subjects = cases.map(({ rate, per }, i): Subject => {
+    const server = servers[i] as Sluiceway
+    return { rate, per, server, requests: new Requests(numbers, { per, writeKey: server.writeKey }) }
+  })
+  await Promise.all(subjects.map(makeTables))
+  const measured = await Promise.all(subjects.map(measure))
   say(`\n${billsTable(measured)}`)
   for (const { rate, per, bill, load } of measured) {
     const target = rate === high ? targets[per] : undefined
@@ -72,11 +79,7 @@ await session(async (keep) => {
   }
 })
 
-async function measure(
-  { rate, per }: Case,
-  { server, numbers }: { readonly server: Sluiceway; readonly numbers: Numbers },
-): Promise<Measured> {
-  const requests = new Requests(numbers, { per, writeKey: server.writeKey })
+async function measure({ rate, per, server, requests }: Subject): Promise<Measured> {
   const meter = new Meter()
   const before = await ask(server, meter)
   const loading = runLoad({ url: server.url, requests, connections: 64, seconds: measuredSeconds, rate })
@@ -85,8 +88,8 @@ async function measure(
   const load = await loading
   const after = await ask(server, meter)
   const events = after.head - before.head
-  // The load was of some of them, and of none before.
-  const perLoaded = events / after.loaded
+  // The tables were loaded once meanwhile, with the events that were staged by then.
+  const perLoaded = after.loadedAt === before.loadedAt ? Number.NaN : events / after.loaded
   const loader = meter.usage.find(({ name }) => name.startsWith('loader'))
   const bill = billOf({
     events,
@@ -109,21 +112,25 @@ async function ask(server: Sluiceway, meter: Meter) {
     head: sum(({ head }) => head),
     bytes: sum(({ bytes }) => bytes),
     loaded: state.loaders.reduce((total, { lastLoad }) => total + (lastLoad?.events ?? 0), 0),
+    loadedAt: Math.max(0, ...state.loaders.map(({ lastLoad }) => lastLoad?.at ?? 0)),
     cpu: cpuSeconds(server.workerdPid),
   }
 }
 
 /** Makes the tables, which is done once in the life of a deployment. */
-async function makeTables(server: Sluiceway, requests: Requests): Promise<void> {
-  await runLoad({ url: server.url, requests, connections: 1, seconds: 1, rate: 400 })
-  for (let loaded = 0; loaded === 0;) {
-    await sleep(1_000)
+async function makeTables({ server, requests }: Subject): Promise<void> {
+  const { accepted } = await runLoad({ url: server.url, requests, connections: 4, seconds: 0.2 })
+  for (const end = clock() + 60_000; clock() < end; await sleep(1_000)) {
     await server.load()
-    loaded = (await server.state()).loaders[0]?.lastLoad?.events ?? 0
+    const { loaders } = await server.state()
+    if ((loaders[0]?.lastLoad?.events ?? 0) > 0) return
   }
+  throw new Error(`${accepted} events were accepted, but not loaded within a minute; /admin/warehouses says why.`)
 }
 
-const nameOf = ({ rate, per }: Case): string => `${rate}/s, ${per} a request`
+function nameOf({ rate, per }: Case): string {
+  return `${rate}/s, ${per} a request`
+}
 
 function billsTable(measured: readonly Measured[]): string {
   const money = (dollars: number) => dollars.toFixed(4)

@@ -35,6 +35,11 @@ export interface Sluiceway {
   readonly stop: () => Promise<void>
 }
 
+/** What the admin API says when it could not ask all. */
+interface Partly {
+  readonly failures: readonly string[]
+}
+
 interface Ready {
   readonly url: string
   readonly writeKey: string
@@ -77,12 +82,15 @@ export async function startSluiceway({ config, tick, vars = {} }: Options): Prom
       return response.json()
     }
     const state = async (): Promise<State> => {
-      const [log, lanes, warehouses] = await Promise.all([get('log'), get('lanes'), get('warehouses')])
-      return {
-        logs: (log as { partitions: LogStatus[] }).partitions,
-        lanes: (lanes as { lanes: LaneStatus[] }).lanes,
-        loaders: (warehouses as { warehouses: LoaderStatus[] }).warehouses,
-      }
+      const [log, lanes, warehouses] = (await Promise.all([get('log'), get('lanes'), get('warehouses')])) as [
+        { readonly log: readonly LogStatus[] } & Partly,
+        { readonly lanes: readonly LaneStatus[] } & Partly,
+        { readonly warehouses: readonly LoaderStatus[] } & Partly,
+      ]
+      // One that does not answer would look like one that has nothing left to do.
+      const failures = [log, lanes, warehouses].flatMap((answer) => answer.failures)
+      if (failures.length > 0) throw new Error(failures.join('\n'))
+      return { logs: log.log, lanes: lanes.lanes, loaders: warehouses.warehouses }
     }
     const load = async () => void (await get('warehouses/tables/load', 'POST'))
     return { url, writeKey, workerdPid, state, load, stop }
