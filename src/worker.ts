@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { admin } from './admin/app.ts'
 import { demo } from './console/demo.ts'
 import { type Bindings, laneOf } from './core/bindings.ts'
@@ -40,13 +40,11 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   const resolve = (env: Env): Resolved => (resolved ??= resolveConfig(configOf, env))
   const worldOf = (env: Env): World => ({ resolved: resolve(env), bindings: env, port: realPort })
 
-  const app = new Hono<{ Bindings: World }>()
-    .route('/', sdk)
-    .route('/', sourceConfig)
-    .route('/', health)
-    .route('/admin', admin)
-    .route('/demo', demo)
-  app.notFound(async (c) => {
+  // Two apps, so that the routes of events are all of the kind that Hono matches with one regular expression.
+  const app = new Hono<{ Bindings: World }>().route('/', sdk).route('/', sourceConfig).route('/', health)
+  const rest = new Hono<{ Bindings: World }>().route('/admin', admin).route('/demo', demo)
+  app.notFound((c) => rest.fetch(c.req.raw, c.env))
+  rest.notFound(async (c) => {
     const { method } = c.req.raw
     if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
       const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
@@ -54,10 +52,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     }
     return notFound(c.req.raw)
   })
-  app.onError((error, c) => {
+  const broken = (error: Error, c: Context<{ Bindings: World }>) => {
     c.env.port.log('error', 'a request failed', { path: new URL(c.req.url).pathname, reason: reasonOf(error) })
     return c.json({ success: false, code: 'internal', message: 'Something went wrong here; try again.' }, 500)
-  })
+  }
+  app.onError(broken)
+  rest.onError(broken)
 
   const handler: ExportedHandler<Env, string> = {
     fetch(request, env, ctx) {
@@ -71,10 +71,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       }
     },
     async queue(batch, env) {
-      await consumeQueue(batch, {
-        offer: (ref, offer) => laneOf(env, ref).offer(ref, offer),
-        push: (ref, text) => laneOf(env, ref).push(ref, text),
-      })
+      await consumeQueue(batch, { push: (ref, text) => laneOf(env, ref).push(ref, text) }, env.EVENTS)
     },
     async scheduled(_controller, env) {
       const world = worldOf(env)

@@ -4,8 +4,11 @@ import type { Chunk, Inbox, LaneRef } from './stream.ts'
 
 /** Calls that the `Log` object answers; see streams/log-object.ts. */
 export interface LogRpc {
-  /** Resolves once durable. `text` as written by `pack`; `prints` holds two 32-bit halves per event (see fingerprint). */
-  readonly append: (text: string, prints: Uint32Array) => Promise<{ accepted: number; duplicates: number }>
+  /**
+   * Resolves once durable. `body` is text as written by `pack`, or frames of it (see frame.ts); `prints` holds two 32-bit
+   * halves per event (see fingerprint.ts).
+   */
+  readonly append: (body: string | Uint8Array, prints: Uint32Array) => Promise<{ accepted: number; duplicates: number }>
   /** Chunks from `from` on, at most about `bytes` (at least one if there is any), and the head. */
   readonly read: (from: number, bytes: number, lane?: LaneRef) => Promise<{ chunks: Chunk[]; head: number }>
   /** The newest chunks, at most `events`, oldest first; for live views. */

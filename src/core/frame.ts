@@ -3,38 +3,54 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 /**
  * Frames: the form in which events rest in the log, in inboxes and in staging files.
  *
- * One frame is the `pack` text of some envelopes as UTF-8, compressed with zstd (RFC 8878). A staging file is a row of
- * frames, each after its length in bytes (unsigned 32-bit, little-endian).
+ * One frame is the `pack` text of some envelopes as UTF-8, compressed with zstd (RFC 8878), after its compressed length in
+ * bytes (unsigned 32-bit, little-endian). Frames one after the other are frames again: a chunk holds one or more, a staging
+ * file those of many chunks.
  */
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 const params = { [constants.ZSTD_c_compressionLevel]: 1 }
+const lengthBytes = 4
 
-export const frame = (text: string): Uint8Array => zstdCompressSync(encoder.encode(text), { params })
+/** Compresses the text of some envelopes (see `pack`) to one frame. */
+export function frame(text: string): Uint8Array<ArrayBuffer> {
+  const packed = zstdCompressSync(encoder.encode(text), { params })
+  const out = new Uint8Array(lengthBytes + packed.byteLength)
+  new DataView(out.buffer).setUint32(0, packed.byteLength, true)
+  out.set(packed, lengthBytes)
+  return out
+}
 
-export const unframe = (data: Uint8Array): string => decoder.decode(zstdDecompressSync(data))
+/**
+ * Reads the text of one or more frames.
+ *
+ * Throws what zlib or `splitFrames` throws when the bytes are no frames, or cut.
+ */
+export function unframe(data: Uint8Array): string {
+  let text = ''
+  for (const one of splitFrames(data)) text += decoder.decode(zstdDecompressSync(one.subarray(lengthBytes)))
+  return text
+}
 
-/** Joins frames into the bytes of a staging file. */
+/** Joins frames to one run of bytes: a chunk's, or a staging file's. */
 export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(frames.reduce((sum, one) => sum + 4 + one.byteLength, 0))
-  const view = new DataView(out.buffer)
+  const out = new Uint8Array(frames.reduce((sum, one) => sum + one.byteLength, 0))
   let at = 0
   for (const one of frames) {
-    view.setUint32(at, one.byteLength, true)
-    out.set(one, at + 4)
-    at += 4 + one.byteLength
+    out.set(one, at)
+    at += one.byteLength
   }
   return out
 }
 
-/** Takes apart what `joinFrames` made. Throws a RangeError when the bytes end inside a frame. */
+/** Takes frames apart that lie one after the other. Throws a RangeError when the bytes end inside a frame. */
 export function* splitFrames(file: Uint8Array): Generator<Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   for (let at = 0; at < file.byteLength;) {
-    const length = view.getUint32(at, true)
-    if (at + 4 + length > file.byteLength) throw new RangeError('the staging file ends inside a frame')
-    yield file.subarray(at + 4, at + 4 + length)
-    at += 4 + length
+    const end = at + lengthBytes + (at + lengthBytes > file.byteLength ? 0 : view.getUint32(at, true))
+    if (end > file.byteLength) throw new RangeError('the staging file ends inside a frame')
+    yield file.subarray(at, end)
+    at = end
   }
 }

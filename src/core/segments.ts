@@ -7,7 +7,7 @@ export interface Flush {
   readonly count: number
   /** Their fingerprints, 8 bytes each. */
   readonly prints: Uint8Array
-  /** One frame; at most 2 MB, the limit of a row. */
+  /** Frames; at most 2 MB, the limit of a row. */
   readonly data: Uint8Array
 }
 

@@ -1,6 +1,6 @@
 import type { Packed } from './envelope.ts'
 
-/** Some rows of a stream: `count` events from `offset` on, as one compressed frame (see frame.ts). */
+/** Some rows of a stream: `count` events from `offset` on, as compressed frames (see frame.ts). */
 export interface Chunk {
   readonly offset: number
   /** Events. */

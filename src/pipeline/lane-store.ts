@@ -1,5 +1,6 @@
 import type { Attempt } from '../core/dead-letter.ts'
 import type { Database } from '../core/database.ts'
+import { frame, unframe } from '../core/frame.ts'
 
 /** A table of checkpoints spans one day. */
 const dayMs = 86_400_000
@@ -47,18 +48,23 @@ const counterNames = 200
 /** Offsets from here on belong to replayed dead letters: they come after everything of the stream. */
 export const replayBase = 2 ** 52
 
-interface Checkpoint {
-  cursor: number
-  at: number
-  counters: string
-  requests: string
-}
+/** How a request rests in a checkpoint. */
+type Stored = [
+  from: number,
+  to: number,
+  at: number,
+  status: number,
+  ms: number,
+  reason: string | null,
+  only: readonly number[] | null,
+]
 
 /**
  * What a lane stores. Layout version 1:
  *
  * - `checkpoint_<day>`: one row per checkpoint (at most one a second): the cursor, the counters, and the requests since the
- *   checkpoint before, so that a healthy event costs no row of its own and can still be traced. The newest row is the state.
+ *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
+ *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
  * - `meta`: `pause` (why the lane is paused), `replays` (how many letters were replayed).
  */
@@ -83,7 +89,9 @@ export class LaneStore {
     const state =
       newest === undefined
         ? undefined
-        : db.first<Checkpoint>(`SELECT cursor, counters FROM checkpoint_${newest} ORDER BY id DESC LIMIT 1`)
+        : db.first<{ cursor: number; counters: string }>(
+            `SELECT cursor, counters FROM checkpoint_${newest} ORDER BY id DESC LIMIT 1`,
+          )
     this.cursor = state?.cursor ?? 0
     this.counters = state === undefined ? {} : (JSON.parse(state.counters) as Counters)
     if (newest !== undefined) this.#day = newest
@@ -115,26 +123,19 @@ export class LaneStore {
     if (day !== this.#day || !this.#days().includes(day)) {
       this.#db.run(
         `CREATE TABLE IF NOT EXISTS checkpoint_${day} (id INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, at INTEGER NOT NULL,
-         counters TEXT NOT NULL, requests TEXT NOT NULL)`,
+         low INTEGER, high INTEGER, counters TEXT NOT NULL, requests BLOB)`,
       )
       this.#day = day
     }
+    const some = this.#requests.length > 0
     this.#db.run(
-      `INSERT INTO checkpoint_${day} (cursor, at, counters, requests) VALUES (?, ?, ?, ?)`,
+      `INSERT INTO checkpoint_${day} (cursor, at, low, high, counters, requests) VALUES (?, ?, ?, ?, ?, ?)`,
       cursor,
       now,
+      some ? this.#requests.reduce((low, { from }) => Math.min(low, from), Infinity) : null,
+      some ? this.#requests.reduce((high, { to }) => Math.max(high, to), -Infinity) : null,
       JSON.stringify(this.counters),
-      JSON.stringify(
-        this.#requests.map(({ from, to, at, status, ms, reason, only }) => [
-          from,
-          to,
-          at,
-          status,
-          ms,
-          reason ?? null,
-          only ?? null,
-        ]),
-      ),
+      some ? frame(JSON.stringify(this.#requests.map(toStored))) : null,
     )
     this.cursor = cursor
     this.#requests = []
@@ -148,23 +149,12 @@ export class LaneStore {
       request.from <= offset && offset <= request.to && (request.only === undefined || request.only.includes(offset))
     const stored = this.#days().flatMap((day) =>
       this.#db
-        .all<{ requests: string }>(
-          `SELECT requests FROM checkpoint_${day} WHERE cursor > ? OR requests <> '[]' ORDER BY id`,
+        .all<{ requests: ArrayBuffer }>(
+          `SELECT requests FROM checkpoint_${day} WHERE low <= ? AND high >= ? ORDER BY id`,
+          offset,
           offset,
         )
-        .flatMap(({ requests }) =>
-          (JSON.parse(requests) as [number, number, number, number, number, string | null, number[] | null][]).map(
-            ([from, to, at, status, ms, reason, only]): RequestRecord => ({
-              from,
-              to,
-              at,
-              status,
-              ms,
-              ...(reason === null ? {} : { reason }),
-              ...(only === null ? {} : { only }),
-            }),
-          ),
-        ),
+        .flatMap(({ requests }) => (JSON.parse(unframe(new Uint8Array(requests))) as Stored[]).map(fromStored)),
     )
     return [...stored, ...this.#requests]
       .filter(carried)
@@ -252,3 +242,23 @@ export class LaneStore {
       .toSorted((a, b) => a - b)
   }
 }
+
+const toStored = ({ from, to, at, status, ms, reason, only }: RequestRecord): Stored => [
+  from,
+  to,
+  at,
+  status,
+  ms,
+  reason ?? null,
+  only ?? null,
+]
+
+const fromStored = ([from, to, at, status, ms, reason, only]: Stored): RequestRecord => ({
+  from,
+  to,
+  at,
+  status,
+  ms,
+  ...(reason === null ? {} : { reason }),
+  ...(only === null ? {} : { only }),
+})

@@ -1,5 +1,5 @@
 import type { Database } from '../core/database.ts'
-import { joinFrames, splitFrames } from '../core/frame.ts'
+import { joinFrames } from '../core/frame.ts'
 import type { Chunk } from '../core/stream.ts'
 
 interface Row {
@@ -41,7 +41,7 @@ export class Expired {
     const row: Row = {
       first: first.offset,
       next: last.offset + last.count,
-      chunks: JSON.stringify(chunks.map(({ offset, count, at }) => [offset, count, at])),
+      chunks: JSON.stringify(chunks.map(({ offset, count, at, data }) => [offset, count, at, data.byteLength])),
     }
     await this.#bucket.put(this.#key(row), joinFrames(chunks.map(({ data }) => data)))
     this.#db.run(
@@ -60,13 +60,13 @@ export class Expired {
     const row = this.#rows.find(({ next }) => next > from)
     const object = row === undefined ? null : await this.#bucket.get(this.#key(row))
     if (row === undefined || object === null) return []
-    const frames = [...splitFrames(new Uint8Array(await object.arrayBuffer()))]
-    const chunks = (JSON.parse(row.chunks) as [number, number, number][]).map(([offset, count, at], i) => ({
-      offset,
-      count,
-      at,
-      data: (frames[i] as Uint8Array).slice(),
-    }))
+    const file = new Uint8Array(await object.arrayBuffer())
+    let start = 0
+    const chunks = (JSON.parse(row.chunks) as [number, number, number, number][]).map(([offset, count, at, length]) => {
+      const data = file.slice(start, start + length)
+      start += length
+      return { offset, count, at, data }
+    })
     let left = bytes
     return chunks.filter((chunk) => {
       const wanted = chunk.offset + chunk.count > from && left > 0

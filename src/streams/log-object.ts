@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LogRpc, LogStatus } from '../core/bindings.ts'
 import { Database, noBill } from '../core/database.ts'
-import { frame } from '../core/frame.ts'
+import { frame, joinFrames, unframe } from '../core/frame.ts'
 import { realPort } from '../core/port.ts'
 import type { Resolved } from '../core/resolve.ts'
 import { Seen } from '../core/seen.ts'
@@ -23,7 +23,8 @@ const readBytes = 4_000_000
 const databaseLimit = 8_000_000_000
 
 interface Append {
-  readonly text: string
+  /** Text of envelopes, or frames of it. */
+  readonly body: string | Uint8Array
   readonly prints: Uint32Array
   readonly count: number
 }
@@ -71,18 +72,18 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#handOver = new HandOver(refs, { bindings: env, port: realPort, head: () => this.#segments.next })
   }
 
-  async append(text: string, prints: Uint32Array): Promise<{ accepted: number; duplicates: number }> {
+  async append(body: string | Uint8Array, prints: Uint32Array): Promise<{ accepted: number; duplicates: number }> {
     this.#billed.calls++
-    const one = this.#withoutDuplicates(text, prints)
+    const one = this.#withoutDuplicates(body, prints)
     const duplicates = prints.length / 2 - one.count
     this.#duplicates += duplicates
     // A duplicate of an event that is not durable yet is answered with that event's flush.
     if (one.count === 0 && this.#pending.length === 0) return { accepted: 0, duplicates }
-    if (this.#pendingLength > 0 && this.#pendingLength + one.text.length > rowLength) this.#flush()
+    if (this.#pendingLength > 0 && this.#pendingLength + one.body.length > rowLength) this.#flush()
     const written = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
     if (one.count > 0) {
       this.#pending.push(one)
-      this.#pendingLength += one.text.length
+      this.#pendingLength += one.body.length
     }
     this.#schedule()
     await written
@@ -134,14 +135,14 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     }
   }
 
-  #withoutDuplicates(text: string, prints: Uint32Array): Append {
+  #withoutDuplicates(body: string | Uint8Array, prints: Uint32Array): Append {
     const now = Date.now()
     const total = prints.length / 2
     const fresh: number[] = []
     for (let i = 0; i < total; i++)
       if (this.#seen.add(prints[i * 2] as number, prints[i * 2 + 1] as number, now)) fresh.push(i)
-    if (fresh.length === total) return { text, prints, count: total }
-    const lines = text.split('\n')
+    if (fresh.length === total) return { body, prints, count: total }
+    const lines = (typeof body === 'string' ? body : unframe(body)).split('\n')
     const kept = new Uint32Array(fresh.length * 2)
     let left = ''
     fresh.forEach((i, k) => {
@@ -149,7 +150,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       kept[k * 2] = prints[i * 2] as number
       kept[k * 2 + 1] = prints[i * 2 + 1] as number
     })
-    return { text: left, prints: kept, count: fresh.length }
+    return { body: left, prints: kept, count: fresh.length }
   }
 
   #schedule(): void {
@@ -194,7 +195,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       prints.set(one.prints, at)
       at += one.prints.length
     }
-    const data = frame(pending.length === 1 ? (pending[0] as Append).text : pending.map((one) => one.text).join(''))
+    const data = joinFrames(framesOf(pending))
     return this.#segments.append({ count, prints: new Uint8Array(prints.buffer), data }, Date.now())
   }
 
@@ -217,4 +218,21 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     }
     if (this.#expired.any) await this.#expired.forget(await this.#handOver.committed())
   }
+}
+
+/** Frames of appends in their order; texts that follow each other share one. */
+function framesOf(pending: readonly Append[]): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  let texts: string[] = []
+  for (const { body } of pending) {
+    if (typeof body === 'string') {
+      texts.push(body)
+      continue
+    }
+    if (texts.length > 0) frames.push(frame(texts.join('')))
+    texts = []
+    frames.push(body)
+  }
+  if (texts.length > 0) frames.push(frame(texts.join('')))
+  return frames
 }

@@ -1,6 +1,7 @@
 import type { Bindings } from '../core/bindings.ts'
 import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
+import { frame } from '../core/frame.ts'
 import { fingerprint } from '../core/fingerprint.ts'
 import { partitionOf } from '../core/murmur2.ts'
 import { checkSettings, type Input } from '../core/settings.ts'
@@ -40,6 +41,11 @@ const fields = {
 
 /** The most that one append carries: a row stays below the 2 MB limit even when nothing compresses. */
 const limits = { events: 5_000, bytes: 800_000 }
+/**
+ * UTF-16 code units of text from which an append is compressed where it comes from, so that the object only copies it; less
+ * is compressed by the object, together with what arrives beside it, which makes it smaller.
+ */
+const frameFrom = 8_000
 
 /**
  * Chooses the embedded log as the stream: ordered, partitioned, replayable, in Durable Objects of this deployment.
@@ -87,7 +93,7 @@ function appendTo(group: readonly Packed[], object: ReturnType<Bindings['LOG']['
     fingerprint(packed.source, packed.id, prints, i * 2)
     text += packed.text
   }
-  return object.append(text, prints)
+  return object.append(text.length < frameFrom ? text : frame(text), prints)
 }
 
 function byPartition(batch: readonly Packed[], partitions: number): Packed[][] {

@@ -23,6 +23,10 @@ const messageBytes = 127_000
 const batchBytes = 250_000
 const batchMessages = 100
 
+/** Attempts after which a message is sent anew, below `max_retries` of wrangler.toml. */
+const renewFrom = 50
+const longestDelaySeconds = 300
+
 /** One append; an envelope (header and event) must fit one message. */
 const limits = { events: 5_000, bytes: 800_000 }
 
@@ -103,12 +107,18 @@ function batches(messages: readonly { readonly body: string; readonly bytes: num
  * Hands a batch of queue messages to the lanes: the Worker's `queue` handler.
  *
  * Each message is acknowledged once every lane that one of its events is routed to has stored it, and retried after
- * some seconds when a lane has not.
+ * some seconds when a lane has not. A queue drops a message after its last retry, so one that has had many is sent anew
+ * instead: it then waits for the lane as long as it takes.
  *
  * @param batch what the queue delivered; bodies as `append` wrote them
  * @param inbox where the lanes are
+ * @param queue the queue itself
  */
-export async function consumeQueue(batch: MessageBatch<string>, inbox: Inbox): Promise<void> {
+export async function consumeQueue(
+  batch: MessageBatch<string>,
+  inbox: Pick<Inbox, 'push'>,
+  queue: Pick<Queue<string>, 'send'>,
+): Promise<void> {
   const texts = new Map<string, { readonly ref: LaneRef; text: string; readonly messages: Set<Message<string>> }>()
   for (const message of batch.messages) {
     const cut = message.body.indexOf('\n')
@@ -137,7 +147,19 @@ export async function consumeQueue(batch: MessageBatch<string>, inbox: Inbox): P
     }),
   )
   for (const message of batch.messages) {
-    if (failed.has(message)) message.retry({ delaySeconds: Math.min(300, 2 ** Math.min(message.attempts, 8)) })
-    else message.ack()
+    if (!failed.has(message)) message.ack()
+    else if (message.attempts < renewFrom) message.retry({ delaySeconds: delayOf(message) })
+    else await renew(message, queue)
+  }
+}
+
+const delayOf = ({ attempts }: Message<string>): number => Math.min(longestDelaySeconds, 2 ** Math.min(attempts, 8))
+
+async function renew(message: Message<string>, queue: Pick<Queue<string>, 'send'>): Promise<void> {
+  try {
+    await queue.send(message.body, { contentType: 'text', delaySeconds: longestDelaySeconds })
+    message.ack()
+  } catch {
+    message.retry({ delaySeconds: longestDelaySeconds })
   }
 }

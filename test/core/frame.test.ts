@@ -22,6 +22,10 @@ describe('a frame', () => {
   })
 })
 
+test('frames one after the other are read as one', () => {
+  expect(unframe(joinFrames([frame('Ada\n'), frame('Lovelace\n')]))).toBe('Ada\nLovelace\n')
+})
+
 describe('a staging file', () => {
   test('gives back its frames in order', () => {
     const file = joinFrames(texts.map((text) => frame(text)))
@@ -47,7 +51,8 @@ describe('a staging file', () => {
 
   // The length before each frame is 4 bytes, little-endian: files of older versions are read by it.
   test('has a length of 4 bytes, little-endian, before each frame', () => {
-    const file = joinFrames([new Uint8Array(258).fill(9)])
-    expect([...file.subarray(0, 5)]).toEqual([2, 1, 0, 0, 9])
+    const file = frame('Ada Lovelace\n')
+    const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd]
+    expect([...file.subarray(0, 8)]).toEqual([file.byteLength - 4, 0, 0, 0, ...zstdMagic])
   })
 })

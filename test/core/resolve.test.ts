@@ -228,7 +228,9 @@ describe('the config of this repository', () => {
     }
     expect(resolveConfig(demoConfig, { ...local, LOCAL: '1', DEMO: '1' }).demo).toEqual({
       sinkSecret: 'secret of the shop',
+      tokenOnly: false,
     })
+    expect(resolveConfig(demoConfig, { ...local, LOCAL: '1', DEMO: 'token' }).demo).toMatchObject({ tokenOnly: true })
     expect(errorOf(() => resolveConfig(demoConfig, local)).message).toContain('must begin with https:')
   })
 })

@@ -1,3 +1,4 @@
+import { unframe } from '../../src/core/frame.ts'
 import { beforeEach, expect, test } from 'vitest'
 import { LaneStore } from '../../src/pipeline/lane-store.ts'
 import { Sqlite } from '../sqlite.ts'
@@ -63,7 +64,7 @@ test('neighbours that are skipped for the same reason share a record', () => {
   store.recordSkip(5, start, 'not for this destination')
   store.checkpoint(6, start)
   const [row] = sqlite.exec(`SELECT requests FROM ${String(tables()[0])}`).toArray()
-  expect(JSON.parse(row?.['requests'] as string)).toEqual([
+  expect(JSON.parse(unframe(new Uint8Array(row?.['requests'] as ArrayBuffer)))).toEqual([
     [0, 2, start, 0, 0, 'skip: filtered', null],
     [4, 4, start, 0, 0, 'skip: filtered', null],
     [5, 5, start, 0, 0, 'skip: not for this destination', null],

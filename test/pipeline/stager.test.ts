@@ -1,7 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Bindings, StagedFile } from '../../src/core/bindings.ts'
 import { noBill } from '../../src/core/database.ts'
-import { splitFrames } from '../../src/core/frame.ts'
 import { LaneStore } from '../../src/pipeline/lane-store.ts'
 import { Stager } from '../../src/pipeline/stager.ts'
 import { Sqlite } from '../sqlite.ts'
@@ -78,12 +77,9 @@ test('chunks wait for the time of a file, are staged as one, and the loader is t
   await pass(9)
   expect([staged, stager.cursor, stager.taken]).toEqual([[], 0, 7])
   await pass(1)
-  expect(staged).toEqual([{ key: 'staging/tables/2/0-7', partition: 2, events: 7, bytes: 28 }])
+  expect(staged).toEqual([{ key: 'staging/tables/2/0-7', partition: 2, events: 7, bytes: 20 }])
   const file = files.get('staging/tables/2/0-7') as Uint8Array
-  expect([...splitFrames(file)].map((frame) => [frame.length, frame[0]])).toEqual([
-    [10, 0],
-    [10, 3],
-  ])
+  expect([...file]).toEqual([...Array<number>(10).fill(0), ...Array<number>(10).fill(3)])
   expect([stager.cursor, stager.state, stager.due()]).toEqual([7, 'idle', undefined])
   expect(store.counters).toEqual({ staged: 7 })
 })

@@ -1,4 +1,4 @@
-import type { Bindings } from '../../src/core/bindings.ts'
+import type { Bindings, LaneRpc } from '../../src/core/bindings.ts'
 import { type ConfigOf, defineConfig } from '../../src/core/config.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import type { Packed } from '../../src/core/envelope.ts'
@@ -64,10 +64,8 @@ export function streamWorker(driver: (options: object) => Stream) {
     },
     async queue(batch, env) {
       const lane = (name: string) => bound(env).LANE.getByName(name)
-      await consumeQueue(batch, {
-        offer: (ref, offer) => lane(`${ref.target}:${ref.partition}`).offer(ref, offer),
-        push: (ref, text) => lane(`${ref.target}:${ref.partition}`).push(ref, text),
-      })
+      const push: LaneRpc['push'] = (ref, text) => lane(`${ref.target}:${ref.partition}`).push(ref, text)
+      await consumeQueue(batch, { push }, env.EVENTS)
     },
   }
 
