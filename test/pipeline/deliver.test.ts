@@ -80,7 +80,7 @@ test('requests keep within the events and the bytes of the destination', async (
 test('a refused batch is halved until the refused events stand alone', async () => {
   const { port, sent } = network((ids) => (ids.includes('c') ? new Response('c is bad', { status: 400 }) : ok()))
   const { fates } = await deliver(
-    [...'abcd'].map((id) => envelope(id)),
+    ['a', 'b', 'c', 'd'].map((id) => envelope(id)),
     destination(),
     { port },
   )
