@@ -6,7 +6,7 @@
 // It is plain JavaScript with Node's own modules only, because it runs before anything is installed, on any Node from 20 on.
 // Everything it prints goes to stderr: stdout belongs to the script.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -41,6 +41,9 @@ function readLock(path) {
 }
 
 function install(what) {
+  // `npm ci` empties the folder: behind a link it is somebody else's.
+  if (lstatSync(resolve(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+    fail(`${what} must be installed, but node_modules is a link to another folder: install there, or remove the link.`)
   process.stderr.write(`Installing ${what} (npm ci) …\n`)
   const npm = process.env.npm_execpath
   // Not warnings: several packages need a newer Node than the machine may have, and get it (the pinned one).
