@@ -26,6 +26,9 @@ export class TableRows {
   readonly table: string
   readonly merge: 'replace' | 'coalesce'
   readonly #rows = new Map<string, PendingRow>()
+  /** Rows with a value that is not of its column's first type: only they are looked at value by value. */
+  readonly #mixed = new Set<PendingRow>()
+  #wanted: Columns = {}
 
   constructor(table: string) {
     this.table = table
@@ -39,32 +42,38 @@ export class TableRows {
     this.#rows.set(pending.id, this.merge === 'replace' ? newer : folded(older, newer))
   }
 
-  /** The columns that the rows have, each with its first type. */
+  /** The columns that the rows have, each with its first type; an `id` is text, so that none is lost when types differ. */
   wanted(): Columns {
     // A column may be named `constructor`.
     const columns = Object.create(null) as Record<string, ColumnType>
-    for (const { row } of this.#rows.values()) {
+    for (const one of this.#rows.values()) {
+      const { row } = one
       for (const name in row.columns) {
-        if (columns[name] !== undefined) continue
         const type = row.columns[name] as ColumnType
-        columns[name] = type === 'int' && isBeyondInt(row.data[name]) ? 'float' : type
+        const first = columns[name]
+        const beyond = type === 'int' && isBeyondInt(row.data[name])
+        if (first === undefined) columns[name] = name === 'id' ? 'string' : beyond ? 'float' : type
+        if (beyond || columns[name] !== type) this.#mixed.add(one)
       }
     }
-    // One user id is a number, the next is not: an id is text, so that none is lost.
-    if (columns['id'] !== undefined) columns['id'] = 'string'
+    this.#wanted = columns
     return columns
   }
 
-  /** Fits the rows to the columns that the table has. `now` becomes their `uuid_ts`. */
+  /** Fits the rows to the columns that the table has; called after `wanted`. `now` becomes their `uuid_ts`. */
   fitted(columns: Columns, now: string): FittedRows {
+    const asWanted = Object.entries(this.#wanted).every(([name, type]) => columns[name] === type)
     const rows: Record<string, unknown>[] = []
     const pending: PendingRow[] = []
     const discards: Discard[] = []
     const refused: PendingRow[] = []
     for (const one of this.#rows.values()) {
-      const data: Record<string, unknown> = { ...one.row.data, uuid_ts: now }
+      // Rows belong to this load alone, and copying them would cost as much as the mapping does.
+      const data = one.row.data as Record<string, unknown>
+      data['uuid_ts'] = now
       const unfit: Discard[] = []
-      for (const name in one.row.columns) {
+      const plain = asWanted && !this.#mixed.has(one)
+      for (const name in plain ? {} : one.row.columns) {
         const value = data[name]
         if (value === undefined || value === null) continue
         const fitting = fitted(value, one.row.columns[name] as ColumnType, columns[name])
