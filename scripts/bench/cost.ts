@@ -98,18 +98,29 @@ async function measure({ rate, per, server, requests }: Subject): Promise<Measur
   const events = after.head - before.head
   // The tables were loaded once meanwhile, with the events that were staged by then.
   const perLoaded = after.loadedAt === before.loadedAt ? Number.NaN : events / after.loaded
-  const spread = (object: ObjectUsage): ObjectUsage =>
-    object.name.startsWith('loader') ? { ...object, r2Reads: object.r2Reads * perLoaded } : object
+  const objects = meter.usage.map((object) => (object.name.startsWith('loader') ? apart(object, perLoaded) : object))
   const usage: Usage = {
     events,
     seconds: measuredSeconds,
     workerRequests: load.requests + measuredSeconds / tickSeconds,
     workerCpuMs: (after.cpu - before.cpu) * 1_000,
-    objects: meter.usage.map(spread),
+    objects,
     stored: { bytes: after.bytes - before.bytes, days: retentionDays },
-    d1RowsWritten: meter.usage.reduce((sum, { d1RowsWritten }) => sum + d1RowsWritten, 0) * perLoaded,
+    d1RowsWritten: objects.reduce((sum, { d1RowsWritten }) => sum + d1RowsWritten, 0),
   }
   return { rate, per, usage, load }
+}
+
+/** Spreads what a load used over all events; a loader that does not tell D1's rows apart has hardly any of its own. */
+function apart(loader: ObjectUsage, perLoaded: number): ObjectUsage {
+  const { rowsWritten, r2Reads, d1RowsWritten } = loader
+  const mixed = d1RowsWritten === 0
+  return {
+    ...loader,
+    rowsWritten: mixed ? 0 : rowsWritten,
+    d1RowsWritten: (mixed ? rowsWritten : d1RowsWritten) * perLoaded,
+    r2Reads: r2Reads * perLoaded,
+  }
 }
 
 async function ask(server: Sluiceway, meter: Meter) {

@@ -19,8 +19,10 @@ interface Options {
 
 /** The search goes in steps of this share. */
 const step = 0.1
-/** A backlog may grow by this share of the rate: it goes up and down with staging and loading. */
+/** A backlog that grows by more than this share of the rate … */
 const growth = 0.05
+/** … and is worth more than so many seconds of it does not only go up and down with staging and loading. */
+const slackSeconds = 2
 
 interface Sample extends Backlog {
   readonly at: number
@@ -59,12 +61,16 @@ async function keepsUp(options: Options, share: number): Promise<boolean> {
   clearInterval(watch)
   const { sinkSeconds, tablesSeconds } = await drained(full, 60)
   const offered = rate * load.seconds
-  const sink = growthOf(samples, (sample) => sample.sink)
-  const tables = growthOf(samples, (sample) => sample.staging + sample.loading)
+  const grew = (backlog: (sample: Sample) => number, expectedSeconds: number) => {
+    const { perSecond, atTheEnd } = trendOf(samples, backlog)
+    return perSecond > rate * growth && atTheEnd > rate * expectedSeconds ? perSecond : 0
+  }
+  const sink = grew((sample) => sample.sink, slackSeconds)
+  const tables = grew((sample) => sample.staging + sample.loading, 2 * tick + slackSeconds)
   const reasons = [
     load.accepted < offered * 0.97 ? `only ${whole(load.eventsPerSecond)}/s were accepted` : '',
-    sink > rate * growth ? `the sink's backlog grew by ${whole(sink)}/s` : '',
-    tables > rate * growth ? `the tables' backlog grew by ${whole(tables)}/s` : '',
+    sink > 0 ? `the sink's backlog grew by ${whole(sink)}/s` : '',
+    tables > 0 ? `the tables' backlog grew by ${whole(tables)}/s` : '',
     sinkSeconds > 5 ? `the sink needed ${fixed(sinkSeconds)} s more` : '',
     tablesSeconds > 2 * tick + 5 ? `the tables needed ${fixed(tablesSeconds)} s more` : '',
   ].filter((reason) => reason !== '')
@@ -72,13 +78,14 @@ async function keepsUp(options: Options, share: number): Promise<boolean> {
   return reasons.length === 0
 }
 
-/** Events per second by which a backlog grew from the second quarter of a run to its last. */
-function growthOf(samples: readonly Sample[], backlog: (sample: Sample) => number): number {
+/** Events per second by which a backlog grew from the second quarter of a run to its last, and its size in the last. */
+function trendOf(samples: readonly Sample[], backlog: (sample: Sample) => number) {
   const quarter = samples.length >> 2
   const mean = (some: readonly Sample[], value: (sample: Sample) => number) =>
     some.reduce((sum, sample) => sum + value(sample), 0) / some.length
   const early = samples.slice(quarter, 2 * quarter)
   const late = samples.slice(-quarter)
   const seconds = (mean(late, ({ at }) => at) - mean(early, ({ at }) => at)) / 1_000
-  return (mean(late, backlog) - mean(early, backlog)) / seconds
+  const atTheEnd = mean(late, backlog)
+  return { perSecond: (atTheEnd - mean(early, backlog)) / seconds, atTheEnd }
 }
