@@ -28,6 +28,9 @@ export interface Drained {
   readonly tablesSeconds: number
 }
 
+/** What was appended last is offered to the lanes, and shows in their depth, a little later. */
+const offerMs = 500
+
 /**
  * Waits until everything that was accepted is at the sink and in the tables.
  *
@@ -37,13 +40,16 @@ export interface Drained {
  */
 export async function drained(sluiceway: Sluiceway, limitSeconds: number): Promise<Drained> {
   const start = clock()
-  let sinkSeconds = Number.POSITIVE_INFINITY
+  const never = Number.POSITIVE_INFINITY
+  let sinkSeconds = never
+  let tablesSeconds = never
   for (;;) {
     const { sink, staging, loading } = await backlogOf(sluiceway)
     const seconds = (clock() - start) / 1_000
-    if (sink === 0) sinkSeconds = Math.min(sinkSeconds, seconds)
-    if (sink + staging + loading === 0) return { sinkSeconds, tablesSeconds: seconds }
-    if (seconds > limitSeconds) return { sinkSeconds, tablesSeconds: Number.POSITIVE_INFINITY }
+    sinkSeconds = sink > 0 ? never : Math.min(sinkSeconds, seconds)
+    tablesSeconds = staging + loading > 0 ? never : Math.min(tablesSeconds, seconds)
+    const done = Math.max(sinkSeconds, tablesSeconds) + offerMs / 1_000 < seconds
+    if (done || seconds > limitSeconds) return { sinkSeconds, tablesSeconds }
     await sleep(200)
   }
 }
