@@ -19,6 +19,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Milliseconds until the answer. */
+  readonly afterMs?: number
 }
 
 export interface SinkOptions {
@@ -63,12 +65,14 @@ export class Sink {
     return counts
   }
 
-  /** Every event at its first arrival, whatever the answer was. */
+  /** Every event once, in the order of first arrival, whatever the answer was. */
   get firstArrivals(): Event[] {
-    const seen = new Map<string, Event>()
-    for (const event of this.received.flatMap(({ events }) => events))
-      if (!seen.has(event.messageId)) seen.set(event.messageId, event)
-    return [...seen.values()]
+    return firstOf(this.received.flatMap(({ events }) => events))
+  }
+
+  /** Every event once, in the order in which they were first taken with 2xx. */
+  get firstTaken(): Event[] {
+    return firstOf(this.delivered)
   }
 
   /** Listens again, on the port that it had; nothing happens when it does. */
@@ -81,10 +85,12 @@ export class Sink {
         const body = Buffer.concat(parts).toString('utf8')
         const parsed = JSON.parse(body) as Event | Event[]
         const events = Array.isArray(parsed) ? parsed : [parsed]
-        const { status, headers = {}, body: text = '' } = this.answer(events) ?? { status: 200 }
+        const { status, headers = {}, body: text = '', afterMs } = this.answer(events) ?? { status: 200 }
         const verified = this.#verifies(body, request.headers)
         this.received.push({ at: Date.now(), headers: request.headers, body, events, verified, status })
-        response.writeHead(status, headers).end(text)
+        const send = () => response.writeHead(status, headers).end(text)
+        if (afterMs === undefined) send()
+        else setTimeout(send, afterMs)
       })
     })
     server.keepAliveTimeout = 60_000
@@ -115,4 +121,10 @@ export class Sink {
       return false
     }
   }
+}
+
+function firstOf(events: readonly Event[]): Event[] {
+  const seen = new Map<string, Event>()
+  for (const event of events) if (!seen.has(event.messageId)) seen.set(event.messageId, event)
+  return [...seen.values()]
 }
