@@ -226,7 +226,8 @@ export class Sender implements Work {
     const back: Slot[] = []
     group.forEach((slot, i) => {
       const fate = fates[i] as Fate
-      const attempts = sent.filter(({ events }) => events.includes(i)).map(toAttempt)
+      const attempts =
+        fate.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
       if (this.#ledger.settle(slot, fate, { attempts, probe, down: after !== undefined })) back.push(slot)
     })
     for (const request of sent) this.#ledger.record(request, group)

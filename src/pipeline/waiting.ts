@@ -39,7 +39,8 @@ export class Waiting {
   }
 
   has(key: string): boolean {
-    return this.#lines.has(key)
+    // Asked for every event, and most of the time there is no row at all.
+    return this.#size > 0 && this.#lines.has(key)
   }
 
   add(row: WaitingRow, text: { readonly header: string; readonly event: string }): void {
