@@ -21,14 +21,14 @@ Measures the way from the client to the sink of a webhook lane, from the time of
 event at a time, and at half of the rate that is accepted at most. Then searches for the highest rate at which the sink and
 the tables keep up with what is accepted, as a share of what a Sluiceway without destinations accepts.
 
-  --events <n>        events that are sent one at a time (default: 150)
-  --seconds <n>       length of each of the other runs (default: 10)
+  --events <n>        events that are sent one at a time (default: 120)
+  --seconds <n>       length of each of the other runs (default: 8)
   --per <n>           events in a request of the other runs (default: 20)
   --connections <n>   kept-alive connections of the other runs (default: 64)
   --help              show this
 `
 
-const flags = numbersFrom(help, { events: 150, seconds: 10, per: 20, connections: 64 })
+const flags = numbersFrom(help, { events: 120, seconds: 8, per: 20, connections: 64 })
 const idleTarget = 100
 const sustainedTarget = 0.5
 const tick = 2

@@ -13,14 +13,13 @@ export type Keep = <T extends Stoppable>(starting: Promise<T>) => Promise<T>
  * @param benchmark gets `keep`, through which it starts servers
  */
 export async function session(benchmark: (keep: Keep) => Promise<void>): Promise<void> {
-  const kept: Stoppable[] = []
-  const keep: Keep = async (starting) => {
-    const one = await starting
-    kept.push(one)
-    return one
+  const kept: Promise<Stoppable>[] = []
+  const keep: Keep = (starting) => {
+    kept.push(starting)
+    return starting
   }
   const end = async (code: number): Promise<never> => {
-    await Promise.allSettled(kept.map(async (one) => one.stop()))
+    await Promise.allSettled(kept.map(async (starting) => (await starting).stop()))
     process.exit(code)
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void end(130))

@@ -13,6 +13,8 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
  */
 export const yardsticks = ['parse', 'write', 'checks', 'hop', 'commit'] as const
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 export type Yardstick = (typeof yardsticks)[number]
 
 /** The yardsticks, each listening on a port of its own, all in one workerd. */
@@ -43,6 +45,7 @@ export async function startYardsticks(): Promise<Yardsticks> {
   }
   subscribe('child_process', watch)
   const objects = { LOG: 'Log', EMPTY: 'Empty', WRITE: 'Write' }
+  const listeners = signals.map((signal) => process.listeners(signal))
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
       workers: [
@@ -63,6 +66,10 @@ export async function startYardsticks(): Promise<Yardsticks> {
     cf: false,
     log: new Log(LogLevel.ERROR),
   })
+  // Miniflare would end this process on a signal by itself, before what was started is ended.
+  for (const [i, signal] of signals.entries())
+    for (const listener of process.listeners(signal))
+      if (listeners[i]?.includes(listener) !== true) process.removeListener(signal, listener)
   await miniflare.ready
   unsubscribe('child_process', watch)
   const urls = await Promise.all(
