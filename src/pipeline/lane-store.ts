@@ -156,9 +156,12 @@ export class LaneStore {
         )
         .flatMap(({ requests }) => (JSON.parse(unframe(new Uint8Array(requests))) as Stored[]).map(fromStored)),
     )
-    return [...stored, ...this.#requests]
+    const attempts = [...stored, ...this.#requests]
       .filter(carried)
       .map(({ at, status, ms, reason }) => ({ at, status, ms, ...(reason === undefined ? {} : { reason }) }))
+    // An attempt of an event that had a row is recorded twice: with its request, and when the row went.
+    const distinct = new Map(attempts.map((attempt) => [`${attempt.at} ${attempt.status}`, attempt]))
+    return [...distinct.values()].toSorted((a, b) => a.at - b.at)
   }
 
   /** Offsets and keys of waiting events above `after`, in order; at most 10,000. */

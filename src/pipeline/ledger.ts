@@ -52,6 +52,9 @@ export class Ledger {
       this.#retry(slot, fate, { verdict, history })
     } else {
       store.count(verdict.kind === 'done' ? 'done' : `skip: ${verdict.reason}`)
+      // The row goes, and a crash may have taken requests that no checkpoint held: its attempts stay traceable.
+      const place = placeOf(slot)
+      for (const attempt of slot.row?.history ?? []) store.record({ from: place, to: place, ...attempt })
       if (verdict.kind === 'skip') store.recordSkip(placeOf(slot), port.now(), verdict.reason)
       this.#finish(slot)
     }

@@ -119,7 +119,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       this.#schema.forget()
       return { report: { ...report, error: reasonOf(thrown) }, failed: true }
     } finally {
-      this.#billed.rowsWritten += engine?.rowsWritten ?? 0
+      this.#billed.d1RowsWritten += engine?.rowsWritten ?? 0
       await engine?.close().catch(() => {})
     }
     const [error] = unreadable.values()

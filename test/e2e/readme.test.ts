@@ -49,7 +49,9 @@ beforeAll(() => {
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGTERM')
-  await until('all servers have stopped', async () => children.every(({ exitCode }) => exitCode !== null))
+  await until('all servers have stopped', async () =>
+    children.every(({ exitCode, signalCode }) => (exitCode ?? signalCode) !== null),
+  )
   rmSync(folder, { recursive: true, force: true })
 })
 
