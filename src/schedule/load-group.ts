@@ -109,7 +109,7 @@ export class LoadGroup {
     for (const pending of rows) {
       const { table } = pending.row
       let rowsOfTable = this.#tables.get(table)
-      if (rowsOfTable === undefined) this.#tables.set(table, (rowsOfTable = new TableRows(table)))
+      if (rowsOfTable === undefined) this.#tables.set(table, (rowsOfTable = new TableRows(table, this.#now)))
       rowsOfTable.add(pending)
     }
   }
@@ -122,9 +122,9 @@ export class LoadGroup {
     const { engine, schema } = this.#loading
     for (const rows of tables.values()) {
       const { table, merge } = rows
-      const wanted = rows.wanted()
+      const { wanted } = rows
       const columns = await schema.evolve(table, { wanted, engine })
-      const fitted = rows.fitted(columns, this.#now)
+      const fitted = rows.fitted(columns)
       this.#discards.push(...fitted.discards)
       for (const { envelope } of fitted.refused)
         this.#letters.push(

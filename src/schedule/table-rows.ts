@@ -28,59 +28,72 @@ export class TableRows {
   readonly #rows = new Map<string, PendingRow>()
   /** Rows with a value that is not of its column's first type: only they are looked at value by value. */
   readonly #mixed = new Set<PendingRow>()
-  #wanted: Columns = {}
+  // A column may be named `constructor`.
+  readonly #wanted = Object.create(null) as Record<string, ColumnType>
+  readonly #now: string
 
-  constructor(table: string) {
+  /** `now` becomes the `uuid_ts` of the rows. */
+  constructor(table: string, now: string) {
     this.table = table
+    this.#now = now
     this.merge = table === 'users' ? 'coalesce' : 'replace'
   }
 
   add(pending: PendingRow): void {
     const before = this.#rows.get(pending.id)
-    if (before === undefined) return void this.#rows.set(pending.id, pending)
-    const [older, newer] = timeOf(pending) < timeOf(before) ? [pending, before] : [before, pending]
-    this.#rows.set(pending.id, this.merge === 'replace' ? newer : folded(older, newer))
+    const row = before === undefined ? pending : this.#merged(pending, before)
+    if (row === before) return
+    this.#rows.set(pending.id, row)
+    // Here rather than for all rows at the end: a row that was just made is still in the processor's cache.
+    this.#look(row)
   }
 
   /** The columns that the rows have, each with its first type; an `id` is text, so that none is lost when types differ. */
-  wanted(): Columns {
-    // A column may be named `constructor`.
-    const columns = Object.create(null) as Record<string, ColumnType>
-    for (const one of this.#rows.values()) {
-      const { row } = one
-      for (const name in row.columns) {
-        const type = row.columns[name] as ColumnType
-        const first = columns[name]
-        const beyond = type === 'int' && isBeyondInt(row.data[name])
-        if (first === undefined) columns[name] = name === 'id' ? 'string' : beyond ? 'float' : type
-        if (beyond || columns[name] !== type) this.#mixed.add(one)
-      }
-    }
-    this.#wanted = columns
-    return columns
+  get wanted(): Columns {
+    return this.#wanted
   }
 
-  /** Fits the rows to the columns that the table has; called after `wanted`. `now` becomes their `uuid_ts`. */
-  fitted(columns: Columns, now: string): FittedRows {
+  #merged(pending: PendingRow, before: PendingRow): PendingRow {
+    const [older, newer] = timeOf(pending) < timeOf(before) ? [pending, before] : [before, pending]
+    return this.merge === 'replace' ? newer : folded(older, newer)
+  }
+
+  #look(one: PendingRow): void {
+    const { columns } = one.row
+    // Rows belong to this load alone, and copying them would cost as much as the mapping does.
+    const data = one.row.data as Record<string, unknown>
+    data['uuid_ts'] = this.#now
+    for (const name of Object.keys(columns)) {
+      const type = columns[name] as ColumnType
+      const beyond = type === 'int' && isBeyondInt(data[name])
+      const first = (this.#wanted[name] ??= name === 'id' ? 'string' : beyond ? 'float' : type)
+      if (beyond || first !== type) this.#mixed.add(one)
+    }
+  }
+
+  /** Fits the rows to the columns that the table has. */
+  fitted(columns: Columns): FittedRows {
     const asWanted = Object.entries(this.#wanted).every(([name, type]) => columns[name] === type)
-    const rows: Record<string, unknown>[] = []
+    const rows: Readonly<Record<string, unknown>>[] = []
     const pending: PendingRow[] = []
     const discards: Discard[] = []
     const refused: PendingRow[] = []
     for (const one of this.#rows.values()) {
-      // Rows belong to this load alone, and copying them would cost as much as the mapping does.
+      if (asWanted && !this.#mixed.has(one)) {
+        rows.push(one.row.data)
+        pending.push(one)
+        continue
+      }
       const data = one.row.data as Record<string, unknown>
-      data['uuid_ts'] = now
       const unfit: Discard[] = []
-      const plain = asWanted && !this.#mixed.has(one)
-      for (const name in plain ? {} : one.row.columns) {
+      for (const name of Object.keys(one.row.columns)) {
         const value = data[name]
         if (value === undefined || value === null) continue
         const fitting = fitted(value, one.row.columns[name] as ColumnType, columns[name])
         if (fitting === value) continue
         if (typeof fitting === 'object' && fitting !== null && 'discard' in fitting) {
           delete data[name]
-          unfit.push(discardOf(one, { name, value, reason: String(fitting.discard), now }))
+          unfit.push(discardOf(one, { name, value, reason: String(fitting.discard), now: this.#now }))
         } else data[name] = fitting
       }
       if (data['id'] === undefined) {
