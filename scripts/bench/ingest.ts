@@ -13,7 +13,8 @@ import { startYardsticks, type Yardstick } from './yardstick.ts'
 const help = `Usage: npm run bench:ingest -- [options]
 
 Puts load on Sluiceway (one webhook lane, one warehouse lane) and on two yardsticks in turn: parse (a Worker that parses the
-JSON and answers) and write (parses, and appends the body to a Durable Object, a row for each request).
+JSON and answers) and write (parses, and appends the body to a Durable Object, a row for each request). Tables are loaded
+between the rounds, as a deployment loads them each minute.
 
   --seconds <n>       length of a round (default: 2.5)
   --rounds <n>        rounds of each; medians are compared (default: 3)

@@ -73,7 +73,7 @@ export interface LaneRpc extends Inbox {
   readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
   /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
   readonly bury: (ref: LaneRef, burials: readonly Burial[]) => Promise<void>
-  /** Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`. Durable when it resolves. */
+  /** Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`. Stored within a second: a crash may lose that much. */
   readonly count: (ref: LaneRef, counters: Readonly<Record<string, number>>) => Promise<void>
   /** Newest first. `before` is the number of a letter. */
   readonly letters: (

@@ -52,11 +52,6 @@ export class Envelope {
   get event(): Event {
     return (this.#event ??= JSON.parse(this.text) as Event)
   }
-
-  /** Makes the same envelope with another event. */
-  with(event: Event): Envelope {
-    return new Envelope(this.header, JSON.stringify(event))
-  }
 }
 
 /** An envelope ready for a stream: `text` is its two lines (header, event), each ended by a newline. */

@@ -1,5 +1,6 @@
 import { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolve.ts'
 import { runTransforms } from '../transforms/run.ts'
@@ -41,7 +42,8 @@ export async function forward(
   if (transforms.length > 0) {
     const ran = await runTransforms(
       transforms,
-      ready.map(({ envelope }) => structuredClone(envelope.event)),
+      // Copies of their own, from the text: a transform may change them, and a retry starts from what was stored.
+      ready.map(({ envelope }) => JSON.parse(envelope.text) as Event),
       (event, index) => {
         const { header } = envelopes[kept[index] as number] as Envelope
         return {

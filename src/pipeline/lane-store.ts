@@ -66,7 +66,7 @@ type Stored = [
  *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
- * - `meta`: `pause` (why the lane is paused), `replays` (how many letters were replayed).
+ * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed).
  */
 export class LaneStore {
   readonly #db: Database

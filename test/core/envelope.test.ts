@@ -50,11 +50,4 @@ describe('an envelope', () => {
     const good = new Envelope(header, JSON.stringify(event))
     expect(good.event).toBe(good.event)
   })
-
-  test('makes another with another event, and stays as it is', () => {
-    const before = new Envelope(header, JSON.stringify(event))
-    const after = before.with({ ...event, event: 'Order Refunded' })
-    expect([before.event.event, after.event.event]).toEqual(['Order Completed', 'Order Refunded'])
-    expect(after.header).toBe(before.header)
-  })
 })
