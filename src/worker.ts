@@ -8,13 +8,19 @@ import { realPort } from './core/port.ts'
 import { type Resolved, resolveConfig } from './core/resolve.ts'
 import type { World } from './core/world.ts'
 import { notFound } from './ingest/answer.ts'
-import { health } from './ingest/health.ts'
+import { about } from './ingest/health.ts'
+import { pixel } from './ingest/pixel.ts'
 import { sdk } from './ingest/sdk.ts'
 import { sourceConfig } from './ingest/source-config.ts'
+import { webhook } from './ingest/webhook.ts'
+import { pathIn } from './ingest/path.ts'
 import { LaneObject } from './pipeline/lane-object.ts'
+import { RateLimiterObject } from './pipeline/rate-limiter.ts'
+import { SuppressionObject } from './pipeline/suppression-object.ts'
 import { load } from './schedule/load.ts'
 import { LoaderObject } from './schedule/loader.ts'
 import { sweep } from './schedule/sweep.ts'
+import { IdentityObject } from './sources/identity-object.ts'
 import { LogObject } from './streams/log-object.ts'
 import { consumeQueue } from './streams/queues.ts'
 
@@ -26,6 +32,9 @@ export interface Sluiceway {
   readonly Log: new (ctx: DurableObjectState, env: Env) => LogObject
   readonly Lane: new (ctx: DurableObjectState, env: Env) => LaneObject
   readonly Loader: new (ctx: DurableObjectState, env: Env) => LoaderObject
+  readonly Suppression: new (ctx: DurableObjectState, env: Env) => SuppressionObject
+  readonly RateLimiter: new (ctx: DurableObjectState, env: Env) => RateLimiterObject
+  readonly Identity: new (ctx: DurableObjectState, env: Env) => IdentityObject
 }
 
 /**
@@ -38,10 +47,16 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   // One isolate serves one deployment, so its env never changes.
   let resolved: Resolved | undefined
   const resolve = (env: Env): Resolved => (resolved ??= resolveConfig(configOf, env))
-  const worldOf = (env: Env): World => ({ resolved: resolve(env), bindings: env, port: realPort })
+  const worldOf = (env: Env, ctx: ExecutionContext): World => ({
+    resolved: resolve(env),
+    bindings: env,
+    port: realPort,
+    waitUntil: (work) => ctx.waitUntil(work),
+  })
 
   // Two apps, so that the routes of events are all of the kind that Hono matches with one regular expression.
-  const app = new Hono<{ Bindings: World }>().route('/', sdk).route('/', sourceConfig).route('/', health)
+  const app = new Hono<{ Bindings: World }>({ getPath: pathIn })
+  for (const surface of [sdk, pixel, webhook, sourceConfig, about]) app.route('/', surface)
   const rest = new Hono<{ Bindings: World }>().route('/admin', admin).route('/demo', demo)
   app.notFound((c) => rest.fetch(c.req.raw, c.env))
   rest.notFound(async (c) => {
@@ -62,7 +77,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   const handler: ExportedHandler<Env, string> = {
     fetch(request, env, ctx) {
       try {
-        return app.fetch(request, worldOf(env), ctx)
+        return app.fetch(request, worldOf(env, ctx), ctx)
       } catch (error) {
         if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
         realPort.log('error', error.message)
@@ -73,8 +88,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     async queue(batch, env) {
       await consumeQueue(batch, { push: (ref, text) => laneOf(env, ref).push(ref, text) }, env.EVENTS)
     },
-    async scheduled(_controller, env) {
-      const world = worldOf(env)
+    async scheduled(_controller, env, ctx) {
+      const world = worldOf(env, ctx)
       await Promise.all([sweep(world), load(world)])
     },
   }
@@ -95,5 +110,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
         super(ctx, env, resolve(env))
       }
     },
+    Suppression: SuppressionObject,
+    RateLimiter: RateLimiterObject,
+    Identity: IdentityObject,
   }
 }

@@ -55,7 +55,7 @@ const nowhere: Stream = {
   append: (batch) => Promise.resolve({ accepted: batch.length, duplicates: 0 }),
 }
 
-const worlds: Readonly<Record<string, (env: Env) => Omit<World, 'port'>>> = {
+const worlds: Readonly<Record<string, (env: Env) => Omit<World, 'port' | 'waitUntil'>>> = {
   checks: (env) => ({ resolved: resolved(nowhere), bindings: env as unknown as Bindings }),
   hop: (env) => ({ resolved: resolved(stream), bindings: { LOG: env.EMPTY } as unknown as Bindings }),
   commit: (env) => ({ resolved: resolved(stream), bindings: env as unknown as Bindings }),
@@ -66,7 +66,7 @@ function worldOf(name: string, env: Env): World {
   let world = made.get(name)
   const make = worlds[name]
   if (make === undefined) throw new RangeError(`there is no yardstick ${name}`)
-  if (world === undefined) made.set(name, (world = { ...make(env), port: realPort }))
+  if (world === undefined) made.set(name, (world = { ...make(env), port: realPort, waitUntil: () => undefined }))
   return world
 }
 

@@ -1,14 +1,19 @@
 import type { Attempt, Burial, DeadLetter } from './dead-letter.ts'
 import type { Billed } from './database.ts'
+import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Chunk, Inbox, LaneRef } from './stream.ts'
 
 /** Calls that the `Log` object answers; see streams/log-object.ts. */
 export interface LogRpc {
   /**
    * Resolves once durable. `body` is text as written by `pack`, or frames of it (see frame.ts); `prints` holds two 32-bit
-   * halves per event (see fingerprint.ts).
+   * halves per event (see fingerprint.ts). `since` widens the dedup window back to that time (milliseconds since the epoch).
    */
-  readonly append: (body: string | Uint8Array, prints: Uint32Array) => Promise<{ accepted: number; duplicates: number }>
+  readonly append: (
+    body: string | Uint8Array,
+    prints: Uint32Array,
+    since?: number,
+  ) => Promise<{ accepted: number; duplicates: number }>
   /** Chunks from `from` on, at most about `bytes` (at least one if there is any), and the head. */
   readonly read: (from: number, bytes: number, lane?: LaneRef) => Promise<{ chunks: Chunk[]; head: number }>
   /** The newest chunks, at most `events`, oldest first; for live views. */
@@ -130,15 +135,51 @@ export interface LoaderStatus {
   readonly billed: Billed
 }
 
+/** A user whose events are not taken any more. */
+export interface Suppressed {
+  /** Which id of an event is compared. */
+  readonly kind: 'userId' | 'anonymousId'
+  readonly id: string
+  /** Milliseconds since the epoch at which it was added. */
+  readonly at: number
+}
+
+/** Calls that the `Suppression` object answers; see pipeline/suppression-object.ts. The only one is named `all`. */
+export interface SuppressionRpc {
+  /** Adds; repeating it is harmless. Durable when it resolves. */
+  readonly add: (users: readonly Pick<Suppressed, 'kind' | 'id'>[]) => Promise<void>
+  /** Removes; returns how many were there. */
+  readonly remove: (users: readonly Pick<Suppressed, 'kind' | 'id'>[]) => Promise<number>
+  /** In order of `<kind>:<id>`, from the one after `after` on. */
+  readonly list: (query: { readonly after?: string; readonly limit: number }) => Promise<Suppressed[]>
+  /** Fingerprints (two 32-bit halves each, see fingerprint.ts) of all `<kind>`, `<id>`; null when `version` is still right. */
+  readonly snapshot: (version: number | undefined) => Promise<{ version: number; prints: Uint32Array } | null>
+}
+
+/** Calls that the `RateLimiter` object answers; see pipeline/rate-limiter.ts. One for each source. */
+export interface RateLimiterRpc {
+  readonly take: (events: number, rate: Required<RateLimit>) => Promise<RateAnswer>
+}
+
+/** Calls that the `Identity` object answers; see sources/identity-object.ts. One for each webhook source. */
+export interface IdentityRpc {
+  readonly get: (key: string) => Promise<string | null>
+  readonly set: (key: string, value: string, seconds: number) => Promise<void>
+}
+
 interface Namespace<Rpc> {
   readonly getByName: (name: string) => Rpc
 }
 
-/** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER). */
+/** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER),
+ * `all` (SUPPRESSION), `<source>` (RATE, IDENTITY). */
 export interface Bindings {
   readonly LOG: Namespace<LogRpc>
   readonly LANE: Namespace<LaneRpc>
   readonly LOADER: Namespace<LoaderRpc>
+  readonly SUPPRESSION: Namespace<SuppressionRpc>
+  readonly RATE: Namespace<RateLimiterRpc>
+  readonly IDENTITY: Namespace<IdentityRpc>
   readonly BUCKET: R2Bucket
   readonly DB: D1Database
   readonly EVENTS: Queue<string>

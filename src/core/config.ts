@@ -1,8 +1,14 @@
+import type { Consent } from './consent.ts'
 import type { Destination } from './destination.ts'
+import type { EnrichmentConfig } from './enrichment.ts'
 import type { Event } from './event.ts'
+import type { IdentityCookie } from './identity-cookie.ts'
+import type { PrivacyRules } from './privacy.ts'
+import type { RateLimit } from './rate-limit.ts'
 import type { Stream } from './stream.ts'
 import type { Transform } from './transform.ts'
 import type { Warehouse } from './warehouse.ts'
+import type { WebhookSource } from './webhook-source.ts'
 
 /** Values that a deployment gives: `vars` and secrets. A missing one is undefined and shows up as a config problem. */
 export type Vars = Readonly<Record<string, string | undefined>>
@@ -17,6 +23,16 @@ export interface SourceConfig<Target extends string = string> {
   readonly transforms?: readonly Transform[]
   /** Names of destinations and warehouses; all of them when left out. */
   readonly to?: readonly Target[]
+  /** Makes it a webhook source: it takes calls of this vendor on `/v1/webhook`, and nothing else. */
+  readonly webhook?: WebhookSource
+  /** What the edge adds to its events. */
+  readonly enrich?: EnrichmentConfig
+  /** What is done with personal data before anything else sees it: transforms, dead letters, the stream. */
+  readonly privacy?: PrivacyRules
+  /** Keeps visitors' anonymousIds in a first-party cookie; off when left out. */
+  readonly identityCookie?: IdentityCookie
+  /** Answered with 429 above it. */
+  readonly rate?: RateLimit
 }
 
 /** A destination with what the user wants done on the way to it. */
@@ -32,6 +48,10 @@ export interface Route {
   readonly ordered?: boolean
   /** How long an event is retried before it is a dead letter; default 14. */
   readonly retryDays?: number
+  /** Consent that an event must have to be sent here; what is kept back is counted as `consent:<destination>`. */
+  readonly consent?: Consent
+  /** What is done with personal data on the way to this destination, before its filter and transforms. */
+  readonly privacy?: PrivacyRules
 }
 
 /** A warehouse with how it is staged and loaded. */
@@ -42,6 +62,10 @@ export interface WarehouseRoute {
   readonly everyMinutes?: number
   /** Seconds that events may wait for a staging file to fill; default 10. */
   readonly stageSeconds?: number
+  /** Consent that an event must have to be loaded here; what is kept back is counted as `consent:<warehouse>`. */
+  readonly consent?: Consent
+  /** What is done with personal data on the way to the tables; staging files hold events as they were accepted. */
+  readonly privacy?: PrivacyRules
   /** Options of the table mapping (see warehouses/mapping.ts). */
   readonly mapping?: {
     readonly storeFullEvent?: boolean
@@ -79,12 +103,25 @@ export interface Config<D extends string = string, W extends string = string> {
   readonly limits?: {
     /** Bytes of a request body after inflating; default 4,096,000. */
     readonly bodyBytes?: number
-    /** Bytes of one event's JSON; default 32,768. */
+    /** Bytes of one event's JSON; default 32,768, at most 524,288. */
     readonly eventBytes?: number
     /** Events in one request; default 5,000. */
     readonly batchEvents?: number
     /** Days that dead letters are kept; default 30. */
     readonly deadLetterDays?: number
+    /** Days before its arrival that an event's timestamp may lie; default 3,650. Earlier ones are moved up to it. */
+    readonly pastDays?: number
+    /** Minutes after its arrival that an event's timestamp may lie; default 60. Later ones are moved back to it. */
+    readonly futureMinutes?: number
+    /** Milliseconds that an append may take before its events are spilled to R2 instead; default 2,000. */
+    readonly appendMs?: number
+  }
+  /** Where the routes are, so that a site can mount Sluiceway on its own host under names of its own. */
+  readonly paths?: {
+    /** Put before every route that events use (`/v1/…`, `/beacon/…`, `/pixel/…`, `/sourceConfig`); default none. */
+    readonly ingest?: string
+    /** Where the browser SDKs are; default `/sdk`. */
+    readonly sdk?: string
   }
 }
 

@@ -1,7 +1,13 @@
 import type { Config, ConfigOf, DemoConfig, Route, SourceConfig, Vars, WarehouseRoute } from './config.ts'
+import { type Enrichment, resolveEnrichment } from './enrichment.ts'
 import { reasonOf, SluicewayError } from './errors.ts'
+import type { IdentityCookie } from './identity-cookie.ts'
+import type { PrivacyRules } from './privacy.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { ruleProblems, sourceProblems } from './rule-problems.ts'
 import type { Stream } from './stream.ts'
 import type { Transform } from './transform.ts'
+import type { WebhookSource } from './webhook-source.ts'
 
 /** A source with everything decided. */
 export interface Source {
@@ -10,6 +16,12 @@ export interface Source {
   readonly enabled: boolean
   readonly transforms: readonly Transform[]
   readonly targets: readonly Target[]
+  readonly enrich: Enrichment
+  /** Left out, like the others below, where the config has none. */
+  readonly webhook?: WebhookSource
+  readonly privacy?: PrivacyRules
+  readonly identityCookie?: IdentityCookie
+  readonly rate?: Required<RateLimit>
 }
 
 /** A destination or warehouse with everything decided. */
@@ -26,6 +38,7 @@ export interface Resolved {
   readonly adminToken: string | undefined
   readonly demo: boolean | DemoConfig
   readonly limits: Required<NonNullable<Config['limits']>>
+  readonly paths: Required<NonNullable<Config['paths']>>
 }
 
 const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
@@ -63,11 +76,13 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
     add({ kind: 'destination', name, displayName: route.displayName ?? route.use.name, route }, [
       ...route.use.problems,
       ...transformProblems(route.transforms),
+      ...ruleProblems(route),
       ...(route.retryDays !== undefined && !(route.retryDays > 0) ? ['"retryDays" must be more than 0'] : []),
     ])
   for (const [name, route] of Object.entries(config.warehouses ?? {}) as [string, WarehouseRoute][])
     add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, [
       ...route.use.problems,
+      ...ruleProblems(route),
       ...(route.everyMinutes !== undefined && !(Number.isInteger(route.everyMinutes) && route.everyMinutes >= 1)
         ? ['"everyMinutes" must be a whole number of minutes, at least 1']
         : []),
@@ -78,7 +93,8 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
   const sourcesByKey = new Map<string, Source>()
   for (const [name, source] of Object.entries(config.sources) as [string, SourceConfig][]) {
     const where = `sources.${name}`
-    for (const problem of transformProblems(source.transforms)) problems.push(`${where}: ${problem}`)
+    for (const problem of [...transformProblems(source.transforms), ...sourceProblems(source)])
+      problems.push(`${where}: ${problem}`)
     if (!namePattern.test(name))
       problems.push(`${where}: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"`)
     const unknown = (source.to ?? []).filter((target) => !targets.has(target))
@@ -97,6 +113,11 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
       enabled: source.enabled ?? true,
       transforms: source.transforms ?? [],
       targets: (source.to ?? [...targets.keys()]).flatMap((target) => targets.get(target) ?? []),
+      enrich: resolveEnrichment(source.enrich),
+      ...(source.webhook === undefined ? {} : { webhook: source.webhook }),
+      ...(source.privacy === undefined ? {} : { privacy: source.privacy }),
+      ...(source.identityCookie === undefined ? {} : { identityCookie: source.identityCookie }),
+      ...(source.rate === undefined ? {} : { rate: { burst: 10 * source.rate.eventsPerSecond, ...source.rate } }),
     }
     sources.set(name, resolved)
     sourcesByKey.set(source.writeKey, resolved)
@@ -111,9 +132,23 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
     eventBytes: config.limits?.eventBytes ?? 32_768,
     batchEvents: config.limits?.batchEvents ?? 5_000,
     deadLetterDays: config.limits?.deadLetterDays ?? 30,
+    pastDays: config.limits?.pastDays ?? 3_650,
+    futureMinutes: config.limits?.futureMinutes ?? 60,
+    appendMs: config.limits?.appendMs ?? 2_000,
   }
   for (const [name, value] of Object.entries(limits))
     if (!(Number.isFinite(value) && value > 0)) problems.push(`limits.${name}: must be a number above 0`)
+  const { eventBytesLimit } = config.stream
+  if (limits.eventBytes > eventBytesLimit)
+    problems.push(`limits.eventBytes: must be at most ${eventBytesLimit} with this stream`)
+  const paths = { ingest: config.paths?.ingest ?? '', sdk: config.paths?.sdk ?? '/sdk' }
+  for (const [name, path] of Object.entries(paths))
+    if (!(name === 'ingest' && path === '') && !/^(\/[A-Za-z0-9_-]+)+$/.test(path))
+      problems.push(`paths.${name}: must look like "/e" or "/collect/e", with letters, digits, "_" and "-"`)
+  if (paths.ingest === paths.sdk) problems.push('paths: "ingest" and "sdk" must differ')
+  for (const taken of ['/admin', '/demo', '/health'])
+    if ([paths.ingest, paths.sdk].some((path) => path === taken || path.startsWith(`${taken}/`)))
+      problems.push(`paths: ${taken} is taken`)
   if (problems.length > 0) throw invalid(problems, [...unset])
   return {
     stream: config.stream,
@@ -123,6 +158,7 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
     adminToken: token,
     demo: config.demo ?? false,
     limits,
+    paths,
   }
 }
 

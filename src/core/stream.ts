@@ -49,6 +49,8 @@ export interface Stream {
   readonly problems: readonly string[]
   /** The most that one `append` takes. */
   readonly limits: { readonly events: number; readonly bytes: number }
+  /** The most that one event's JSON may have, in bytes. */
+  readonly eventBytesLimit: number
   /** True when lanes read by offset, false when batches are pushed to them. */
   readonly readable: boolean
   readonly settings: Readonly<Record<string, number>>
@@ -57,9 +59,15 @@ export interface Stream {
    * above `limits`. May run in parallel. A repeat is harmless: the same source and messageId within the dedup window are
    * dropped by the log, or by the lane's inbox.
    *
+   * `since` (milliseconds since the epoch) widens the dedup window back to it, for what was spilled then.
+   *
    * @returns how many were new and how many were duplicates (0 where the stream cannot know)
    */
-  readonly append: (batch: readonly Packed[], bindings: Readonly<Record<string, unknown>>) => Promise<Appended>
+  readonly append: (
+    batch: readonly Packed[],
+    bindings: Readonly<Record<string, unknown>>,
+    options?: { readonly since?: number },
+  ) => Promise<Appended>
 }
 
 /** What an append did. */

@@ -7,4 +7,6 @@ export interface World {
   readonly resolved: Resolved
   readonly bindings: Bindings
   readonly port: Port
+  /** Lets work go on after the answer. */
+  readonly waitUntil: (work: Promise<unknown>) => void
 }

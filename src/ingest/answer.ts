@@ -5,15 +5,20 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   invalid_json: 400,
   empty_batch: 400,
   bad_request: 400,
+  source_failed: 400,
   body_unreadable: 400,
   write_key_missing: 401,
   write_key_invalid: 401,
+  signature_invalid: 401,
   not_found: 404,
   source_disabled: 404,
+  source_not_webhook: 404,
+  source_is_webhook: 404,
   method_not_allowed: 405,
   body_too_large: 413,
   stream_limit: 413,
   unsupported_encoding: 415,
+  rate_limited: 429,
   stream_unavailable: 503,
 }
 
@@ -44,8 +49,23 @@ export function failure(request: Request, error: unknown): Response {
   const code = known?.code ?? 'internal'
   const status = statuses[code] ?? 500
   const message = known?.message ?? 'Something went wrong here; send it again.'
-  const headers = status === 503 ? { 'retry-after': retrySeconds } : undefined
+  const headers =
+    status === 503 ? { 'retry-after': retrySeconds } : code === 'rate_limited' ? rateHeaders(known?.details) : undefined
   return refusal(request, { status, code, message, ...(headers === undefined ? {} : { headers }) })
+}
+
+/**
+ * The limit, what is left of it and when to come again, as in draft-ietf-httpapi-ratelimit-headers-10 (checked 2026-11-25):
+ * a policy named after the source, its quota in events and its window in seconds.
+ */
+function rateHeaders(details: Readonly<Record<string, unknown>> = {}): Record<string, string> {
+  const { source, eventsPerSecond, burst, remaining, retryAfter } = details
+  const window = Math.max(1, Math.round(Number(burst) / Number(eventsPerSecond)))
+  return {
+    'retry-after': `${String(retryAfter)}`,
+    'ratelimit-policy': `"source-${String(source)}";q=${Math.floor(Number(burst))};w=${window}`,
+    ratelimit: `"source-${String(source)}";r=${String(remaining)};t=${String(retryAfter)}`,
+  }
 }
 
 /** Writes the body that all errors have: some SDKs try again for ever unless it has both `code` and `message`. */
@@ -95,4 +115,9 @@ export function preflight(request: Request, allow: string): Response {
 const corsOf = (origin: string | null): Record<string, string> =>
   origin === null
     ? {}
-    : { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'Origin' }
+    : {
+        'access-control-allow-origin': origin,
+        'access-control-allow-credentials': 'true',
+        'access-control-expose-headers': 'Retry-After, RateLimit, RateLimit-Policy',
+        vary: 'Origin',
+      }

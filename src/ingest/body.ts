@@ -22,10 +22,23 @@ export async function textOf(request: Request, most: number): Promise<string> {
     if (text.length > most) throw tooLarge()
     return text
   }
-  if (encoding.toLowerCase() !== 'gzip')
-    throw new SluicewayError('unsupported_encoding', `content encoding is not supported; send gzip or none`)
+  if (encoding.toLowerCase() !== 'gzip') throw unsupported()
   const packed = length === null ? await bytesOf(request, most) : await read(() => request.arrayBuffer())
   return decoder.decode(inflate(packed, most))
+}
+
+/**
+ * Reads the bytes of a request's body as `textOf` reads its text.
+ *
+ * @throws {SluicewayError} as `textOf`
+ */
+export async function bytesIn(request: Request, most: number): Promise<Uint8Array> {
+  const encoding = request.headers.get('content-encoding')
+  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge()
+  const bytes = await bytesOf(request, most)
+  if (encoding === null || encoding === 'identity') return bytes
+  if (encoding.toLowerCase() !== 'gzip') throw unsupported()
+  return inflate(bytes, most)
 }
 
 async function read<T>(reading: () => Promise<T>): Promise<T> {
@@ -71,6 +84,9 @@ function inflate(packed: ArrayBuffer | Uint8Array, most: number): Uint8Array {
 }
 
 const tooLarge = () => new SluicewayError('body_too_large', 'request size exceeds max limit')
+
+const unsupported = () =>
+  new SluicewayError('unsupported_encoding', 'content encoding is not supported; send gzip or none')
 
 const unreadable = (cause: unknown) =>
   new SluicewayError('body_unreadable', 'failed to read body from request', { cause })

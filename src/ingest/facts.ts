@@ -1,5 +1,7 @@
 import type { Facts } from '../core/envelope.ts'
+import type { Source } from '../core/resolve.ts'
 import type { Geo } from '../pipeline/enrich.ts'
+import type { Sight } from '../pipeline/sight.ts'
 
 const longestUserAgent = 512
 const address = /^[0-9a-f:.]{2,45}$/i
@@ -12,7 +14,10 @@ const address = /^[0-9a-f:.]{2,45}$/i
  *
  * @returns facts for the envelope, and the place for `context.geo` when the platform knows one
  */
-export function factsOf(request: Request): { readonly facts: Facts; readonly geo: Geo | undefined } {
+export function factsOf(
+  request: Request,
+  _source: Source,
+): { readonly facts: Facts; readonly geo: Geo | undefined; readonly sight?: Sight } {
   const { headers } = request
   const ip = addressIn(
     headers.get('cf-connecting-ip') ?? headers.get('x-forwarded-for')?.split(',', 1)[0] ?? headers.get('x-real-ip'),

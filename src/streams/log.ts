@@ -61,19 +61,29 @@ export function log(input: Input<typeof fields> = {}): Stream {
     partitions,
     problems,
     limits,
+    eventBytesLimit: 524_288,
     readable: true,
     settings,
-    append: (batch, bindings) => append(batch, partitions, bindings as unknown as Bindings),
+    append: (batch, bindings, { since } = {}) =>
+      append(batch, { partitions, since, bindings: bindings as unknown as Bindings }),
   }
 }
 
-async function append(batch: readonly Packed[], partitions: number, bindings: Bindings): Promise<Appended> {
+interface Where {
+  readonly partitions: number
+  readonly bindings: Bindings
+  readonly since: number | undefined
+}
+
+async function append(batch: readonly Packed[], { partitions, bindings, since }: Where): Promise<Appended> {
   assertWithin(limits, batch)
   const groups = partitions === 1 ? [batch] : byPartition(batch, partitions)
   try {
     const answers = await Promise.all(
       groups.map(async (group, partition) =>
-        group.length === 0 ? { accepted: 0, duplicates: 0 } : appendTo(group, bindings.LOG.getByName(`${partition}`)),
+        group.length === 0
+          ? { accepted: 0, duplicates: 0 }
+          : appendTo(group, bindings.LOG.getByName(`${partition}`), since),
       ),
     )
     return answers.reduce((sum, one) => ({
@@ -85,7 +95,11 @@ async function append(batch: readonly Packed[], partitions: number, bindings: Bi
   }
 }
 
-function appendTo(group: readonly Packed[], object: ReturnType<Bindings['LOG']['getByName']>): Promise<Appended> {
+function appendTo(
+  group: readonly Packed[],
+  object: ReturnType<Bindings['LOG']['getByName']>,
+  since: number | undefined,
+): Promise<Appended> {
   const prints = new Uint32Array(group.length * 2)
   let text = ''
   for (let i = 0; i < group.length; i++) {
@@ -93,7 +107,8 @@ function appendTo(group: readonly Packed[], object: ReturnType<Bindings['LOG']['
     fingerprint(packed.source, packed.id, prints, i * 2)
     text += packed.text
   }
-  return object.append(text.length < frameFrom ? text : frame(text), prints)
+  const body = text.length < frameFrom ? text : frame(text)
+  return since === undefined ? object.append(body, prints) : object.append(body, prints, since)
 }
 
 function byPartition(batch: readonly Packed[], partitions: number): Packed[][] {

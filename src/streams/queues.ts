@@ -44,6 +44,7 @@ export function queues(input: Input<typeof fields> = {}): Stream {
     partitions,
     problems,
     limits,
+    eventBytesLimit: 120_000,
     readable: false,
     settings,
     append: (batch, bindings) => append(batch, partitions, (bindings as unknown as Bindings).EVENTS),

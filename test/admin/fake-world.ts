@@ -193,6 +193,7 @@ export function fakeAdmin(given: Given = {}) {
         partitions,
         problems: [],
         limits: { events: 5_000, bytes: 800_000 },
+        eventBytesLimit: 524_288,
         readable: given.stream !== 'queues',
         settings: {},
         async append(batch) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { notFound } from '../../src/ingest/answer.ts'
-import { health, version } from '../../src/ingest/health.ts'
+import { about, version } from '../../src/ingest/health.ts'
 import { sourceConfig } from '../../src/ingest/source-config.ts'
 import { fakeEdge, writeKey } from '../pipeline/fake-edge.ts'
 
@@ -52,7 +52,7 @@ describe('sourceConfig', () => {
 
 describe('health', () => {
   test.each(['/', '/health'])('%s says UP, the version and the stream', async (path) => {
-    const answer = await health.fetch(new Request(`https://edge.example${path}`), world)
+    const answer = await about.fetch(new Request(`https://edge.example${path}`), world)
     expect(await answer.json()).toEqual({ status: 'UP', version, stream: 'log' })
   })
 

@@ -176,9 +176,9 @@ describe('limits', () => {
   test('of an event that no row can hold, the beginning is kept and the letter says so', async () => {
     const edge = fakeEdge()
     await send(edge, [orderCompleted({ note: 'x'.repeat(2_000_000) })])
-    expect(edge.burials[0]?.event.length).toBeLessThan(600_000)
+    expect(edge.burials[0]?.event.length).toBeLessThan(700_000)
     expect(JSON.parse(edge.burials[0]?.event ?? '')).toContain('Order Completed')
-    expect(edge.burials[0]?.detail).toMatch(/^Only the first 500000 of 2000\d\d\d characters were kept/)
+    expect(edge.burials[0]?.detail).toMatch(/^Only the first 600000 of 2000\d\d\d characters were kept/)
   })
 
   test('100 levels are taken, 101 are not', async () => {

@@ -52,6 +52,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
     partitions: 1,
     problems: [],
     limits: options.streamLimits ?? { events: 5_000, bytes: 800_000 },
+    eventBytesLimit: 524_288,
     readable: true,
     settings: {},
     async append(batch) {
@@ -95,6 +96,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
       uuid: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`,
       log: (_level: string, message: string) => logged.push(message),
     },
+    waitUntil: (work: Promise<unknown>) => void work,
   } as unknown as World
   const envelopes = () => appends.flatMap((batch) => batch.flatMap(({ text }) => unpack(text)))
   return {

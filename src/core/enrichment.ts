@@ -1,0 +1,46 @@
+/** What is done with the traffic of bots. */
+export interface BotRules {
+  /** `keep` does not look; `flag` sets `context.isBot` and `context.bot`; `drop` drops, counted as `dropped:bot`. */
+  readonly action: 'keep' | 'flag' | 'drop'
+  /** Cloudflare's bot score (1 to 99, where the plan has it) below which it is a bot; default 30, 0 never. */
+  readonly score?: number
+  /** True: a browser in a data centre's network counts as a bot. Some companies' proxies are there too; default false. */
+  readonly dataCentres?: boolean
+}
+
+/** What the edge adds to the events of a source, each by its switch. */
+export interface EnrichmentConfig {
+  /** `context.geo` and the place in the envelope's facts, from Cloudflare; default true. */
+  readonly geo?: boolean
+  /** `context.os`, `context.browser` and `context.device`, read from the user agent; default false. */
+  readonly userAgent?: boolean
+  /** `context.campaign` from the utm parameters of `context.page.url`; default false. */
+  readonly campaign?: boolean
+  /** Default `flag`. */
+  readonly bots?: BotRules['action'] | BotRules
+  /** `truncate` zeroes the last byte of IPv4 addresses and all but the first 48 bits of IPv6 ones; default `keep`. */
+  readonly ip?: 'keep' | 'truncate' | 'drop'
+}
+
+/** Every switch decided. */
+export interface Enrichment {
+  readonly geo: boolean
+  readonly userAgent: boolean
+  readonly campaign: boolean
+  readonly bots: Required<BotRules>
+  readonly ip: 'keep' | 'truncate' | 'drop'
+}
+
+export const resolveEnrichment = ({
+  geo = true,
+  userAgent = false,
+  campaign = false,
+  bots = 'flag',
+  ip = 'keep',
+}: EnrichmentConfig = {}): Enrichment => ({
+  geo,
+  userAgent,
+  campaign,
+  bots: { score: 30, dataCentres: false, ...(typeof bots === 'string' ? { action: bots } : bots) },
+  ip,
+})

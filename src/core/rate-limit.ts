@@ -1,0 +1,18 @@
+/**
+ * How many events a source may send. Enforced for the whole deployment by one Durable Object per source; a request waits for
+ * its answer. When the object is away, requests pass.
+ */
+export interface RateLimit {
+  readonly eventsPerSecond: number
+  /** Events that may come at once after a pause; default ten seconds' worth. */
+  readonly burst?: number
+}
+
+/** What became of a request at a rate limit. */
+export interface RateAnswer {
+  readonly allowed: boolean
+  /** Events that could come now. */
+  readonly remaining: number
+  /** Seconds, rounded up, until the refused request would pass; 0 when it was allowed. */
+  readonly retryAfter: number
+}

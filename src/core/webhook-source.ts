@@ -1,0 +1,105 @@
+import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
+
+/** A webhook call as a source sees it. */
+export interface Hook {
+  readonly method: 'GET' | 'POST'
+  /** Path and query, without the write key. */
+  readonly url: string
+  /** `HTTP/1.1`, `HTTP/2` or `HTTP/3`. */
+  readonly proto: string
+  /** Names in lower case; without `authorization` and `cookie`. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Every value of every parameter, without the write key. */
+  readonly query: Readonly<Record<string, readonly string[]>>
+  /** The body exactly as it came (inflated, where it came as gzip): signatures are verified over it. */
+  readonly bytes: Uint8Array
+  /** The body's JSON, or the fields of a form; undefined when there is no body. */
+  readonly body: unknown
+}
+
+/** What `map` may use beside the call, so that every test hands in its own. */
+export interface SourceTools {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** A random UUID, version 4. */
+  readonly uuid: () => string
+  /** Remembers who is who between calls of one source; see Identity. */
+  readonly memory: Memory
+}
+
+/** A small store with expiry, shared by all calls of one source. A value that was set is there for the next `get`. */
+export interface Memory {
+  readonly get: (key: string) => Promise<string | null>
+  readonly set: (key: string, value: string, seconds: number) => Promise<void>
+}
+
+/** An event as a source makes it: the edge adds messageId, timestamps, receivedAt and request_ip where they are missing. */
+export type Draft = Record<string, unknown>
+
+/** An answer of the source's own, for challenges: the caller gets it, and no event comes of the call. */
+export interface Reply {
+  readonly reply: { readonly body: string; readonly contentType: string }
+}
+
+/** What a source makes of a call: events, in order, or an answer. */
+export type Mapped = readonly Draft[] | Reply
+
+/**
+ * A webhook source: how one vendor's calls become events.
+ *
+ * The edge calls `verify` first, then `map`. `map` is pure but for its tools. It throws when the call can not become events:
+ * the caller gets 400 with the text of the error, and the call is kept as a dead letter, which can be mended and mapped
+ * again. No events is a good answer too.
+ */
+export interface SourceSpec<F extends Fields = Fields> {
+  readonly name: string
+  readonly settings: F
+  /** True when events come by GET as well; else a GET is answered with an empty 200. */
+  readonly takesGet?: true
+  /**
+   * Says why a call is not from who it claims to be, or undefined when it is. Called with raw bytes. A call that is refused
+   * is answered with 401, counted and never stored.
+   */
+  readonly verify?: (
+    hook: Hook,
+    settings: Settings<F>,
+    tools: Pick<SourceTools, 'now'>,
+  ) => string | undefined | Promise<string | undefined>
+  readonly map: (hook: Hook, settings: Settings<F>, tools: SourceTools) => Mapped | Promise<Mapped>
+}
+
+/** A webhook source with its settings, as `src/config.ts` holds it. */
+export interface WebhookSource {
+  readonly kind: 'webhook'
+  readonly name: string
+  /** What is wrong with the settings, one sentence each; empty when all is well. */
+  readonly problems: readonly string[]
+  /** The settings with secrets masked. */
+  readonly redacted: Readonly<Record<string, unknown>>
+  readonly takesGet: boolean
+  readonly verify?: (hook: Hook, tools: Pick<SourceTools, 'now'>) => Promise<string | undefined>
+  readonly map: (hook: Hook, tools: SourceTools) => Promise<Mapped>
+}
+
+/**
+ * Makes a webhook source of its pure functions: what `src/sources/*.ts` export and the config calls with settings.
+ *
+ * @param spec name, settings and functions
+ * @returns a function from settings to a source; what is wrong with the settings is in its `problems`, nothing throws
+ * @example sources: { payments: { writeKey: env.PAYMENTS_KEY, webhook: stripe({ secret: env.STRIPE_SECRET }) } }
+ */
+export const defineSource =
+  <const F extends Fields>(spec: SourceSpec<F>) =>
+  (input: Input<F> = {} as Input<F>): WebhookSource => {
+    const { settings, problems, redacted } = checkSettings(spec.settings, input)
+    const { verify } = spec
+    return {
+      kind: 'webhook',
+      name: spec.name,
+      problems,
+      redacted,
+      takesGet: spec.takesGet ?? false,
+      ...(verify === undefined ? {} : { verify: async (hook, tools) => verify(hook, settings, tools) }),
+      map: async (hook, tools) => spec.map(hook, settings, tools),
+    }
+  }

@@ -1,0 +1,21 @@
+import { getPath } from 'hono/utils/url'
+import type { World } from '../core/world.ts'
+
+/** What is told without a prefix as well. */
+const always = new Set(['/', '/health', '/version', '/robots.txt'])
+
+/**
+ * Gives the path by which the routes of events know a request: without the prefix that the config's `paths.ingest` puts
+ * before them. Where there is a prefix, they are nowhere else.
+ *
+ * Two slashes at the beginning count as one: some mobile SDKs join their URLs like that.
+ */
+export function pathIn(request: Request, options?: { readonly env?: World }): string {
+  const raw = getPath(request)
+  const path = raw.startsWith('//') ? raw.slice(1) : raw
+  const prefix = options?.env?.resolved.paths.ingest ?? ''
+  if (prefix === '' || always.has(path)) return path
+  if (!path.startsWith(`${prefix}/`)) return `\0${path}`
+  const rest = path.slice(prefix.length)
+  return rest.startsWith('//') ? rest.slice(1) : rest
+}

@@ -1,0 +1,77 @@
+import { Hono } from 'hono'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { World } from '../core/world.ts'
+import { accept } from '../pipeline/edge.ts'
+import { preflight, wrongMethod } from './answer.ts'
+import { factsOf } from './facts.ts'
+import { visitorOf } from './identity-cookie.ts'
+import { eventSource } from './intake.ts'
+import { queryKeyOf, writeKeyOf } from './write-key.ts'
+
+/** A transparent GIF of one pixel. */
+const gif = Uint8Array.from(atob('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7'), (c) => c.charCodeAt(0))
+
+/** Names that would reach into an object's prototype. */
+const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * Events by image, for e-mails and pages without scripts: every query parameter is a field of the event, and dots in its
+ * name lead into objects (`properties.campaign`).
+ *
+ * Whoever asks gets the image with status 200, whatever becomes of the event: one that is no good is a dead letter, and a
+ * wrong write key is only logged.
+ */
+export const pixel = new Hono<{ Bindings: World }>()
+
+for (const type of ['track', 'page'] as const)
+  for (const slash of ['', '/'])
+    pixel.all(`/pixel/v1/${type}${slash}`, async (c) => {
+      const request = c.req.raw
+      if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
+      if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
+      const headers: Record<string, string> = { 'content-type': 'image/gif', 'cache-control': 'no-store, max-age=0' }
+      // A HEAD looks whether the image is there; nobody has seen it.
+      if (request.method === 'GET')
+        try {
+          const cookie = await take(request, type, c.env)
+          if (cookie !== undefined) headers['set-cookie'] = cookie
+        } catch (error) {
+          const level = error instanceof SluicewayError && error.code !== 'stream_unavailable' ? 'warn' : 'error'
+          c.env.port.log(level, 'the event of a pixel was not taken', { reason: reasonOf(error) })
+        }
+      return new Response(request.method === 'HEAD' ? null : gif, { headers })
+    })
+
+async function take(request: Request, type: 'track' | 'page', world: World): Promise<string | undefined> {
+  const source = eventSource(writeKeyOf(request) ?? queryKeyOf(request), world, 'query')
+  const now = new Date(world.port.now()).toISOString()
+  const event: Record<string, unknown> = {
+    channel: 'web',
+    integrations: { All: true },
+    originalTimestamp: now,
+    sentAt: now,
+    ...(type === 'page' ? { name: 'Unknown Page' } : {}),
+  }
+  for (const [name, value] of new URL(request.url).searchParams) if (name !== 'writeKey') put(event, name, value)
+  const arrival = { source, events: [event], type }
+  const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
+  const { rejected } = await accept(
+    { ...arrival, ...factsOf(request, source), anonymousId: visitor?.anonymousId },
+    world,
+  )
+  for (const { code, reason } of rejected)
+    world.port.log('warn', 'the event of a pixel is a dead letter', { code, reason })
+  return visitor?.cookie
+}
+
+/** Sets a field by its dotted name; one that leads through text replaces the text. */
+function put(event: Record<string, unknown>, name: string, value: string): void {
+  const path = name.split('.')
+  if (path.some((part) => part === '' || forbidden.has(part))) return
+  let holder = event
+  for (const part of path.slice(0, -1)) {
+    const next = holder[part]
+    holder = (typeof next === 'object' && next !== null ? next : (holder[part] = {})) as Record<string, unknown>
+  }
+  holder[path.at(-1) as string] = value
+}

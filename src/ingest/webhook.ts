@@ -1,0 +1,91 @@
+import { Hono } from 'hono'
+import { SluicewayError } from '../core/errors.ts'
+import type { Hook } from '../core/webhook-source.ts'
+import type { World } from '../core/world.ts'
+import { acceptHook } from '../pipeline/hooks.ts'
+import { failure, preflight, wrongMethod } from './answer.ts'
+import { bytesIn } from './body.ts'
+import { factsOf } from './facts.ts'
+import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
+
+/** Where vendors send what happened, each to the write key of its own source. */
+export const webhook = new Hono<{ Bindings: World }>()
+
+for (const path of ['/v1/webhook', '/v1/webhook/'])
+  webhook.all(path, async (c) => {
+    const request = c.req.raw
+    if (request.method === 'OPTIONS') return preflight(request, 'GET, POST')
+    if (request.method !== 'GET' && request.method !== 'POST') return wrongMethod(request, 'GET, POST')
+    try {
+      return await take(request, request.method, c.env)
+    } catch (error) {
+      if (!(error instanceof SluicewayError)) c.env.port.log('error', 'a webhook failed', { reason: String(error) })
+      return failure(request, error)
+    }
+  })
+
+async function take(request: Request, method: 'GET' | 'POST', world: World): Promise<Response> {
+  // Vendors that sign with Authorization have the key in the URL; those that can set no URL parameter use Basic auth.
+  const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), world.resolved, 'query')
+  const { webhook: mapper } = source
+  if (mapper === undefined) throw new SluicewayError('source_not_webhook', 'source does not accept webhook events')
+  const hook = await hookOf(request, method, world)
+  const reply = await acceptHook(hook, { source: { ...source, webhook: mapper }, ...factsOf(request, source) }, world)
+  const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }
+  return new Response(body, { headers: { 'content-type': contentType } })
+}
+
+async function hookOf(request: Request, method: Hook['method'], world: World): Promise<Hook> {
+  const bytes = method === 'GET' ? new Uint8Array(0) : await bytesIn(request, world.resolved.limits.bodyBytes)
+  const url = new URL(request.url)
+  url.searchParams.delete('writeKey')
+  const query: Record<string, string[]> = Object.create(null) as Record<string, string[]>
+  for (const [name, value] of url.searchParams) (query[name] ??= []).push(value)
+  const headers = Object.fromEntries(
+    [...request.headers].filter(([name]) => name !== 'authorization' && name !== 'cookie'),
+  )
+  const proto = (request as { readonly cf?: { readonly httpProtocol?: unknown } | null }).cf?.httpProtocol
+  return {
+    method,
+    url: `${url.pathname}${url.search}`,
+    proto: typeof proto === 'string' ? proto : 'HTTP/1.1',
+    headers,
+    query: { ...query },
+    bytes,
+    body: await bodyOf(bytes, request.headers.get('content-type') ?? ''),
+  }
+}
+
+/** The fields of a form, or JSON whatever it is called; undefined when it is neither. */
+async function bodyOf(bytes: Uint8Array, contentType: string): Promise<unknown> {
+  if (bytes.byteLength === 0) return undefined
+  if (/^(multipart\/form-data|application\/x-www-form-urlencoded)\b/i.test(contentType)) {
+    try {
+      const form = await new Response(bytes as Uint8Array<ArrayBuffer>, {
+        headers: { 'content-type': contentType },
+      }).formData()
+      const fields = fieldsOf(form)
+      // Some clients send JSON under the name of a form.
+      if (fields !== undefined) return fields
+    } catch {
+      throw new SluicewayError('bad_request', 'error during parsing form')
+    }
+  }
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+function fieldsOf(form: FormData): Record<string, unknown> | undefined {
+  const fields: Record<string, unknown> = {}
+  for (const [name, value] of form) {
+    if (name === '__proto__') continue
+    const text = typeof value === 'string' ? value : { name: value.name, type: value.type, size: value.size }
+    const before = fields[name]
+    fields[name] = before === undefined ? text : [before, text].flat()
+  }
+  const [only] = Object.keys(fields)
+  return only !== undefined && /^\s*[[{]/.test(only) && Object.keys(fields).length === 1 ? undefined : fields
+}

@@ -1,0 +1,88 @@
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { Source } from '../core/resolve.ts'
+import type { Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
+import type { World } from '../core/world.ts'
+import { accept, bury, count } from './edge.ts'
+import type { Arrival } from './prepare.ts'
+
+/** Headers that a dead letter must not show, whatever a vendor calls them. */
+const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
+
+/** A source that takes webhooks. */
+type HookSource = Source & { readonly webhook: WebhookSource }
+
+/**
+ * Takes one webhook call: verifies it, maps it, and accepts its events.
+ *
+ * @param hook the call
+ * @param arrival source and what the connection tells
+ * @param world config, bindings, clock
+ * @returns the source's own answer, if it has one; undefined once all events are durable
+ * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
+ * as a dead letter; and what `accept` throws
+ */
+export async function acceptHook(
+  hook: Hook,
+  arrival: Omit<Arrival, 'events' | 'source'> & { readonly source: HookSource },
+  world: World,
+): Promise<Reply['reply'] | undefined> {
+  const { source } = arrival
+  const refused = await source.webhook.verify?.(hook, world.port)
+  if (refused !== undefined) {
+    await count({ [`refused:${source.name}`]: 1 }, world)
+    throw new SluicewayError('signature_invalid', refused)
+  }
+  if (hook.method === 'GET' && !source.webhook.takesGet) return { body: '', contentType: 'text/plain' }
+  let mapped: Mapped
+  try {
+    mapped = await mapHook(hook, source, world)
+  } catch (thrown) {
+    await buryHook(hook, { source, thrown }, world)
+    throw new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
+  }
+  if ('reply' in mapped) return mapped.reply
+  if (mapped.length > 0) await accept({ ...arrival, events: mapped }, world)
+  return undefined
+}
+
+/** Runs a source's mapper. It gets at the body only, so that what it returns is the edge's to change. */
+export const mapHook = (hook: Hook, source: HookSource, world: World): Promise<Mapped> =>
+  source.webhook.map(hook, toolsOf(source, world))
+
+function toolsOf({ name }: Source, { port, bindings }: World): SourceTools {
+  return {
+    now: port.now,
+    uuid: port.uuid,
+    memory: {
+      get: (key) => bindings.IDENTITY.getByName(name).get(key),
+      set: (key, value, seconds) => bindings.IDENTITY.getByName(name).set(key, value, seconds),
+    },
+  }
+}
+
+async function buryHook(
+  hook: Hook,
+  { source, thrown }: { readonly source: Source; readonly thrown: unknown },
+  world: World,
+): Promise<void> {
+  const { method, url, proto, query, body, bytes } = hook
+  const headers = Object.fromEntries(Object.entries(hook.headers).filter(([name]) => !secretHeader.test(name)))
+  const kept = { method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }
+  await bury(
+    [
+      {
+        stage: 'ingest',
+        messageId: world.port.uuid(),
+        source: source.name,
+        key: '',
+        reason: reasonOf(thrown),
+        code: 'source_failed',
+        ...(thrown instanceof Error && thrown.stack !== undefined ? { detail: thrown.stack } : {}),
+        receivedAt: new Date(world.port.now()).toISOString(),
+        event: JSON.stringify(kept),
+        attempts: [],
+      },
+    ],
+    world,
+  )
+}

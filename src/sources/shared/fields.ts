@@ -1,0 +1,70 @@
+import type { Draft } from '../../core/webhook-source.ts'
+
+/** From where in a payload to where in an event; the first source path that has a value, to each of the target paths. */
+export type Mapping = readonly (readonly [from: string | readonly string[], to: string | readonly string[]])[]
+
+/**
+ * Begins an event as all mapped sources do: the library is unknown, the integration is the vendor, and the event is not sent
+ * back to where it came from.
+ *
+ * @param vendor name of the integration, e.g. `Customer.io`
+ * @param fields type, event and whatever else is known from the start
+ */
+export const draftOf = (vendor: string, fields: Draft = {}): Draft => ({
+  ...fields,
+  context: {
+    library: { name: 'unknown', version: 'unknown' },
+    integration: { name: vendor },
+    ...(isRecord(fields['context']) ? fields['context'] : {}),
+  },
+  integrations: { [vendor]: false },
+})
+
+/**
+ * Copies fields of a payload into an event by their dotted paths. Null and undefined are passed over, and a field that
+ * already has a value keeps it.
+ *
+ * @returns `draft`, changed in place
+ */
+export function mapFields(draft: Draft, payload: unknown, mapping: Mapping): Draft {
+  for (const [from, to] of mapping) {
+    const value = [from].flat().reduce<unknown>((found, path) => found ?? valueAt(payload, path), undefined)
+    if (value === undefined || value === null) continue
+    for (const path of [to].flat()) if (valueAt(draft, path) === undefined) setAt(draft, path, value)
+  }
+  return draft
+}
+
+/** Reads a dotted path; a number leads into an array. */
+export function valueAt(holder: unknown, path: string): unknown {
+  let value = holder
+  for (const part of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as Record<string, unknown>)[part]
+  }
+  return value
+}
+
+/** Sets a dotted path, making objects on the way. */
+export function setAt(draft: Draft, path: string, value: unknown): void {
+  const parts = path.split('.')
+  let holder: Record<string, unknown> = draft
+  for (const part of parts.slice(0, -1)) {
+    const next = Object.hasOwn(holder, part) ? holder[part] : undefined
+    holder = isRecord(next) ? next : ((holder[part] = {}) as Record<string, unknown>)
+  }
+  holder[parts.at(-1) as string] = value
+}
+
+/** The payload of a source that takes one JSON object. Throws when it is none. */
+export function payloadOf(body: unknown): Record<string, unknown> {
+  if (!isRecord(body))
+    throw new TypeError(body === undefined ? 'Malformed JSON in request body' : 'The body must be a JSON object')
+  return body
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The first value of a query parameter or, for a list, of the list. */
+export const firstOf = <T>(values: readonly T[] | undefined): T | undefined => values?.[0]

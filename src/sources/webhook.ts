@@ -1,0 +1,53 @@
+import { defineSource, type Hook } from '../core/webhook-source.ts'
+import { isRecord } from './shared/fields.ts'
+import { standardWebhookFault } from './shared/signature.ts'
+
+/**
+ * Takes any call: an event `webhook_source_event` whose properties are the body (JSON or the fields of a form), or the query
+ * of a GET.
+ *
+ * With a secret, calls must be signed by the Standard Webhooks scheme.
+ *
+ * @param input `requestDetails` puts method, url, protocol, headers and query into the event's context
+ * @returns the source, for `webhook` of a source in the config
+ * @example webhook({ secret: env.PARTNER_SECRET })
+ */
+export const webhook = defineSource({
+  name: 'webhook',
+  settings: {
+    requestDetails: { type: 'boolean', about: 'Puts details of the request into the context.', default: false },
+    secret: { type: 'string', about: 'Secret of the Standard Webhooks signature.', secret: true, optional: true },
+  },
+  takesGet: true,
+  verify: (hook, { secret }, { now }) => (secret === undefined ? undefined : standardWebhookFault(hook, secret, now())),
+  map(hook, { requestDetails }, { uuid }) {
+    if (hook.method === 'POST' && hook.body === undefined) throw new TypeError('Malformed JSON in request body')
+    return [
+      {
+        type: 'track',
+        event: 'webhook_source_event',
+        anonymousId: uuid(),
+        properties: propertiesOf(hook),
+        ...(requestDetails ? { context: detailsOf(hook) } : {}),
+      },
+    ]
+  },
+})
+
+/** Properties are an object: what is none is kept under `value`. */
+function propertiesOf({ method, body, query }: Hook): Record<string, unknown> {
+  if (method === 'GET') return flat(query)
+  return isRecord(body) ? body : { value: body }
+}
+
+const detailsOf = ({ method, url, proto, headers, query }: Hook): Record<string, unknown> => ({
+  method,
+  url,
+  proto,
+  headers,
+  query_parameters: flat(query),
+})
+
+/** Lists of one value become the value. */
+const flat = (query: Hook['query']): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(query).map(([name, values]) => [name, values.length === 1 ? values[0] : values]))
