@@ -62,7 +62,7 @@ function rateHeaders(details: Readonly<Record<string, unknown>> = {}): Record<st
   const { source, eventsPerSecond, burst, remaining, retryAfter } = details
   const window = Math.max(1, Math.round(Number(burst) / Number(eventsPerSecond)))
   return {
-    'retry-after': `${String(retryAfter)}`,
+    'retry-after': String(retryAfter),
     'ratelimit-policy': `"source-${String(source)}";q=${Math.floor(Number(burst))};w=${window}`,
     ratelimit: `"source-${String(source)}";r=${String(remaining)};t=${String(retryAfter)}`,
   }

@@ -82,7 +82,7 @@ function taken(request: Request, arrival: Omit<Arrival, 'facts'>): Taken {
  *
  * @throws {SluicewayError} as `sourceOf`; source_is_webhook
  */
-export function eventSource(key: string | undefined, world: World, keyIn: Intake['keyIn'] = undefined): Source {
+export function eventSource(key: string | undefined, world: World, keyIn?: Intake['keyIn']): Source {
   const source = sourceOf(key, world.resolved, keyIn)
   if (source.webhook !== undefined)
     throw new SluicewayError('source_is_webhook', 'source accepts webhook events only; send them to /v1/webhook')
