@@ -8,12 +8,8 @@ import { realPort } from './core/port.ts'
 import { type Resolved, resolveConfig } from './core/resolve.ts'
 import type { World } from './core/world.ts'
 import { notFound } from './ingest/answer.ts'
-import { about } from './ingest/health.ts'
-import { pixel } from './ingest/pixel.ts'
-import { sdk } from './ingest/sdk.ts'
-import { sourceConfig } from './ingest/source-config.ts'
-import { webhook } from './ingest/webhook.ts'
 import { pathIn } from './ingest/path.ts'
+import { surfaces } from './ingest/surfaces.ts'
 import { LaneObject } from './pipeline/lane-object.ts'
 import { RateLimiterObject } from './pipeline/rate-limiter.ts'
 import { SuppressionObject } from './pipeline/suppression-object.ts'
@@ -55,8 +51,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   })
 
   // Two apps, so that the routes of events are all of the kind that Hono matches with one regular expression.
-  const app = new Hono<{ Bindings: World }>({ getPath: pathIn })
-  for (const surface of [sdk, pixel, webhook, sourceConfig, about]) app.route('/', surface)
+  const app = new Hono<{ Bindings: World }>({ getPath: pathIn }).route('/', surfaces)
   const rest = new Hono<{ Bindings: World }>().route('/admin', admin).route('/demo', demo)
   app.notFound((c) => rest.fetch(c.req.raw, c.env))
   rest.notFound(async (c) => {

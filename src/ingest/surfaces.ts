@@ -1,0 +1,13 @@
+import { Hono } from 'hono'
+import type { World } from '../core/world.ts'
+import { about } from './health.ts'
+import { pathIn } from './path.ts'
+import { pixel } from './pixel.ts'
+import { sdk } from './sdk.ts'
+import { sourceConfig } from './source-config.ts'
+import { webhook } from './webhook.ts'
+
+/** Everything that sends events, or asks before it does, is answered here. */
+export const surfaces = new Hono<{ Bindings: World }>({ getPath: pathIn })
+
+for (const surface of [sdk, pixel, webhook, sourceConfig, about]) surfaces.route('/', surface)
