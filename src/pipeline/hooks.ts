@@ -1,7 +1,8 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Source } from '../core/resolve.ts'
-import type { Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
+import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { World } from '../core/world.ts'
+import { isRecord } from './check.ts'
 import { accept, bury, count } from './edge.ts'
 import type { Arrival } from './prepare.ts'
 
@@ -45,8 +46,32 @@ export async function acceptHook(
   return undefined
 }
 
-/** Runs a source's mapper. It gets at the body only, so that what it returns is the edge's to change. */
-export const mapHook = (hook: Hook, source: HookSource, world: World): Promise<Mapped> =>
+/**
+ * Maps a call that was kept as a dead letter, as it was or mended.
+ *
+ * @param kept what `acceptHook` put into the letter
+ * @throws {SluicewayError} bad_request when it still cannot be mapped
+ */
+export async function mapAgain(kept: unknown, source: Source, world: World): Promise<readonly Draft[]> {
+  const { webhook } = source
+  if (webhook === undefined)
+    throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
+  const problem = 'A webhook call is {"method","url","proto","headers","query","body"}; keep that form when mending it.'
+  if (!isRecord(kept) || !isRecord(kept['headers']) || !isRecord(kept['query']))
+    throw new SluicewayError('bad_request', problem)
+  const { body } = kept
+  const text = typeof body === 'string' ? body : JSON.stringify(body ?? null)
+  const hook = { ...kept, bytes: new TextEncoder().encode(text), body } as unknown as Hook
+  try {
+    const mapped = await mapHook(hook, { ...source, webhook }, world)
+    return 'reply' in mapped ? [] : mapped
+  } catch (cause) {
+    throw new SluicewayError('bad_request', `The call is still not acceptable: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** Runs a source's mapper. */
+const mapHook = (hook: Hook, source: HookSource, world: World): Promise<Mapped> =>
   source.webhook.map(hook, toolsOf(source, world))
 
 function toolsOf({ name }: Source, { port, bindings }: World): SourceTools {

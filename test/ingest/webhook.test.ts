@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest'
+import type { Burial } from '../../src/core/dead-letter.ts'
+import { defineSource } from '../../src/core/webhook-source.ts'
+import { acceptMended } from '../../src/pipeline/reaccept.ts'
+import { webhook } from '../../src/sources/webhook.ts'
+import { fakeEdge, receivedAt, writeKey } from '../pipeline/fake-edge.ts'
+import { call } from './call.ts'
+
+const path = `/v1/webhook?writeKey=${writeKey}`
+
+/** A vendor that answers a challenge, wants a signature, and knows no order without a customer. */
+const vendor = defineSource({
+  name: 'vendor',
+  settings: {},
+  verify: ({ headers, bytes }) =>
+    headers['x-signature'] === `signed:${bytes.byteLength}` ? undefined : 'the signature is missing or wrong',
+  map({ body }) {
+    const { challenge, customer, order } = body as Record<string, string>
+    if (challenge !== undefined)
+      return { reply: { body: JSON.stringify({ challenge }), contentType: 'application/json' } }
+    if (customer === undefined) throw new Error('there is no customer')
+    return [
+      { type: 'track', event: 'Order Created', userId: customer, properties: { order } },
+      { type: 'identify', userId: customer },
+    ]
+  },
+})
+const signed = (body: unknown) => ({
+  body,
+  key: null,
+  headers: { 'x-signature': `signed:${JSON.stringify(body).length}`, authorization: 'Bearer secret-of-vendor' },
+})
+
+describe('the generic webhook source', () => {
+  test.each([
+    ['JSON', { body: { order: 1843 } }, { order: 1843 }],
+    [
+      'a form',
+      { raw: 'order=1843&item=wheel&item=cog', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      { order: '1843', item: ['wheel', 'cog'] },
+    ],
+    [
+      'JSON under the name of a form',
+      { raw: '{"order":1843}', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      { order: 1843 },
+    ],
+    ['a list', { body: [1, 2] }, { value: [1, 2] }],
+  ])('takes %s', async (_, options, properties) => {
+    const edge = fakeEdge({ source: { webhook: webhook({}) } })
+    const answer = await call(edge, path, { key: null, ...options })
+    expect([answer.status, answer.text]).toEqual([200, 'OK'])
+    expect(edge.events()).toMatchObject([
+      { type: 'track', event: 'webhook_source_event', properties, receivedAt, messageId: expect.any(String) },
+    ])
+  })
+
+  test('takes the fields of a multipart form, and of a file only what it is called', async () => {
+    const edge = fakeEdge({ source: { webhook: webhook({}) } })
+    const form = new FormData()
+    form.set('order', '1843')
+    form.set('invoice', new File(['…'], 'invoice.pdf', { type: 'application/pdf' }))
+    await call(edge, path, { key: null, raw: form })
+    expect(edge.events()).toMatchObject([
+      { properties: { order: '1843', invoice: { name: 'invoice.pdf', type: 'application/pdf' } } },
+    ])
+  })
+
+  test('takes the query of a GET, without the key', async () => {
+    const edge = fakeEdge({ source: { webhook: webhook({ requestDetails: true }) } })
+    await call(edge, `${path}&signup=yes`, { method: 'GET', key: null, headers: { cookie: 'session=1' } })
+    expect(edge.events()).toMatchObject([
+      { properties: { signup: 'yes' }, context: { method: 'GET', url: '/v1/webhook?signup=yes' } },
+    ])
+    expect(JSON.stringify(edge.events())).not.toMatch(new RegExp(`${writeKey}|session=1`))
+  })
+})
+
+describe('a webhook source of a vendor', () => {
+  test('takes a signed call, and each of its events is routed', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const answer = await call(edge, path, signed({ customer: 'ada', order: '1843' }))
+    expect([answer.status, answer.text]).toEqual([200, 'OK'])
+    expect(edge.events().map(({ type, userId }) => [type, userId])).toEqual([
+      ['track', 'ada'],
+      ['identify', 'ada'],
+    ])
+  })
+
+  test('refuses a call without its signature: counted, not stored', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const answer = await call(edge, path, { key: null, body: { customer: 'ada', order: '1843' } })
+    expect([answer.status, answer.json()]).toMatchObject([401, { success: false, code: 'signature_invalid' }])
+    expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
+  })
+
+  test('answers a challenge in its own words', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const answer = await call(edge, path, signed({ challenge: 'sesame' }))
+    expect([answer.text, answer.headers.get('content-type')]).toEqual(['{"challenge":"sesame"}', 'application/json'])
+    expect(edge.events()).toEqual([])
+  })
+
+  test('keeps a call that it cannot map as a dead letter, which can be mended and mapped again', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const answer = await call(edge, path, signed({ order: '1843' }))
+    expect([answer.status, answer.json()]).toEqual([
+      400,
+      { success: false, code: 'source_failed', message: 'there is no customer' },
+    ])
+    const letter = edge.burials[0] as Burial
+    expect(letter).toMatchObject({ stage: 'ingest', code: 'source_failed', source: 'shop', receivedAt })
+    expect(letter.event).not.toMatch(/signed:|secret-of-vendor/)
+    const kept = JSON.parse(letter.event) as { body: Record<string, string> }
+    expect(kept.body).toEqual({ order: '1843' })
+    await expect(acceptMended({ ...letter, event: kept }, edge.world)).rejects.toThrow('there is no customer')
+    kept.body['customer'] = 'ada'
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const taken = await acceptMended({ ...letter, event: kept }, edge.world)
+      expect(taken).toEqual({ accepted: 2, dropped: 0 })
+    }
+    const ids = edge.events().map(({ messageId }) => messageId)
+    expect(ids).toEqual([letter.messageId, `${letter.messageId}-1`, letter.messageId, `${letter.messageId}-1`])
+    expect(edge.events()[0]).toMatchObject({ event: 'Order Created', userId: 'ada', receivedAt })
+  })
+
+  test('answers a GET with nothing when events do not come by GET', async () => {
+    const edge = fakeEdge({ source: { webhook: defineSource({ name: 'posts', settings: {}, map: () => [] })() } })
+    const answer = await call(edge, path, { method: 'GET', key: null })
+    expect([answer.status, answer.text]).toEqual([200, ''])
+  })
+
+  test('takes no events from SDKs: its key alone proves nothing', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const answer = await call(edge, '/v1/track', { body: { userId: 'ada', event: 'Order Completed' } })
+    expect([answer.status, answer.json()]).toMatchObject([404, { code: 'source_is_webhook' }])
+  })
+})
+
+test.each([
+  ['/v1/webhook', 401, 'write_key_missing', 'failed to read writekey from query params'],
+  ['/v1/webhook?writeKey=wrong', 401, 'write_key_invalid', 'invalid write key'],
+  ['/v1/webhook?writeKey=closedKey', 404, 'source_disabled', 'source is disabled'],
+  [path, 404, 'source_not_webhook', 'source does not accept webhook events'],
+])('%s is refused with %i', async (url, status, code, message) => {
+  const answer = await call(fakeEdge(), url, { key: null, body: {} })
+  expect([answer.status, answer.json()]).toEqual([status, { success: false, code, message }])
+})
+
+test('a body above the limit is refused while it is read', async () => {
+  const edge = fakeEdge({ source: { webhook: webhook({}) }, limits: { bodyBytes: 1000 } })
+  const answer = await call(edge, path, { key: null, body: { note: 'x'.repeat(2000) } })
+  expect([answer.status, answer.json()]).toMatchObject([413, { code: 'body_too_large' }])
+})
