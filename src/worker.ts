@@ -9,6 +9,7 @@ import { type Resolved, resolveConfig } from './core/resolve.ts'
 import type { World } from './core/world.ts'
 import { notFound } from './ingest/answer.ts'
 import { pathIn } from './ingest/path.ts'
+import { sdkAsset } from './ingest/sdk-assets.ts'
 import { surfaces } from './ingest/surfaces.ts'
 import { LaneObject } from './pipeline/lane-object.ts'
 import { RateLimiterObject } from './pipeline/rate-limiter.ts'
@@ -57,6 +58,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   rest.notFound(async (c) => {
     const { method } = c.req.raw
     if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
+      const sdk = await sdkAsset(c.req.raw, c.env)
+      if (sdk !== undefined) return sdk
       const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
       if (asset.status !== 404) return asset
     }

@@ -1,13 +1,16 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { headersFile, sdkAliases, sdkFolder } from '../../src/ingest/sdk-headers.ts'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
+import { sdkFiles, sdkPackages } from './sdk-files.ts'
 
 const pages = 'src/console/assets'
-const sdk = 'dist/assets/sdk/rudder-analytics.min.js'
+const assets = 'dist/assets'
 
 /**
  * Fills `dist/assets`: RudderStack's browser SDK with all of its plugins as one script that sets `window.rudderanalytics`
- * (calls that a page queued there before are kept), and a copy of `src/console/assets`.
+ * (calls that a page queued there before are kept), Segment's as it is published, their headers, and a copy of
+ * `src/console/assets`.
  *
  * @param options `root` of the repository, and `say` for progress
  */
@@ -24,12 +27,15 @@ export async function buildAssets(options: {
     'package-lock.json',
     'scripts/build/assets.ts',
     'scripts/build/sdk.ts',
-    'node_modules/@rudderstack/analytics-js/package.json',
+    'scripts/build/sdk-files.ts',
+    'src/ingest/sdk-headers.ts',
+    ...sdkPackages.map((name) => `node_modules/${name}/package.json`),
     ...files.toSorted(),
   ]
   const hash = hashOf(root, inputs)
-  if (existsSync(join(root, sdk)) && freshHash(root, record) === hash) return
-  options.say('Building the browser SDK and the pages …')
+  const there = [...Object.values(sdkAliases).map((name) => `${sdkFolder}/${name}`), '/_headers']
+  if (there.every((path) => existsSync(join(root, assets, path))) && freshHash(root, record) === hash) return
+  options.say('Building the browser SDKs and the pages …')
   const { build, stop } = await import('esbuild')
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -43,7 +49,9 @@ export async function buildAssets(options: {
     logLevel: 'error',
   })
   await stop()
-  for (const output of outputFiles) writeWhole(join(root, sdk), output.contents)
-  for (const file of files) writeWhole(join(root, 'dist/assets', relative(pages, file)), readFileSync(join(root, file)))
+  for (const { contents } of outputFiles)
+    for (const file of sdkFiles({ root, rudder: contents })) writeWhole(join(root, assets, file.path), file.contents)
+  writeWhole(join(root, assets, '_headers'), headersFile())
+  for (const file of files) writeWhole(join(root, assets, relative(pages, file)), readFileSync(join(root, file)))
   writeRecord(record, { inputs, hash })
 }

@@ -28,19 +28,29 @@ const daySeconds = 86_400
  * @param sent the events as they came
  */
 export function visitorOf(request: Request, rules: IdentityCookie, sent: Sent): Visitor {
-  const name = rules.name ?? 'sw_id'
-  const known = valueIn(request.headers.get('cookie'), name)
+  const known = valueIn(request.headers.get('cookie'), nameOf(rules))
   if (known === undefined && !isBrowser(request)) return {}
-  if (rules.consent !== undefined && !isAllowed(rules.consent, sent)) {
+  if (rules.consent !== undefined && !isAllowed(rules.consent, sent))
     // Whoever has taken consent back is forgotten.
-    return known === undefined ? {} : { cookie: cookieOf(request, rules, { name, value: '', seconds: 0 }) }
-  }
+    return known === undefined ? {} : { cookie: forgetting(request, rules) }
+  const ids = idsIn(sent.events)
   const seconds = Math.floor((rules.maxAgeDays ?? 365) * daySeconds)
-  if (known !== undefined)
-    return { anonymousId: known, cookie: cookieOf(request, rules, { name, value: known, seconds }) }
-  const own = onlyIdIn(sent.events)
-  return own === undefined ? {} : { cookie: cookieOf(request, rules, { name, value: own, seconds }) }
+  const keep = (value: string) => cookieOf(request, rules, { value, seconds })
+  if (known !== undefined) return { ...(ids.size > 1 ? {} : { anonymousId: known }), cookie: keep(known) }
+  const [own] = ids
+  return own === undefined || ids.size > 1 || !isId(own) ? {} : { cookie: keep(own) }
 }
+
+/**
+ * Makes the browser forget its visitor: on a device that people share, `reset()` of an SDK alone would let the cookie bring
+ * the old anonymousId back.
+ *
+ * @returns value of a `Set-Cookie` header
+ */
+export const forgetting = (request: Request, rules: IdentityCookie): string =>
+  cookieOf(request, rules, { value: '', seconds: 0 })
+
+const nameOf = ({ name = 'sw_id' }: IdentityCookie): string => name
 
 /** Every event must allow it, and say so: a cookie that needs consent is not set on silence. */
 function isAllowed(consent: NonNullable<IdentityCookie['consent']>, { events, batch }: Sent): boolean {
@@ -52,16 +62,17 @@ function isAllowed(consent: NonNullable<IdentityCookie['consent']>, { events, ba
   })
 }
 
-function onlyIdIn(events: readonly unknown[]): string | undefined {
-  let only: string | undefined
+/** The visitors that events name; an event without an anonymousId is of whoever sent it. */
+function idsIn(events: readonly unknown[]): Set<string> {
+  const ids = new Set<string>()
   for (const event of events) {
     const id = isRecord(event) ? event['anonymousId'] : undefined
-    if (typeof id !== 'string' || id.trim() === '' || id.length > longestId) return undefined
-    if (only !== undefined && only !== id.trim()) return undefined
-    only = id.trim()
+    if ((typeof id === 'string' || typeof id === 'number') && String(id).trim() !== '') ids.add(String(id).trim())
   }
-  return only
+  return ids
 }
+
+const isId = (value: string): boolean => value !== '' && value.length <= longestId && !/\p{C}/u.test(value)
 
 /** Fetches of pages bring Origin or Sec-Fetch-Site; images and old browsers at least say where they are from. */
 const isBrowser = ({ headers }: Request): boolean =>
@@ -73,7 +84,7 @@ function valueIn(header: string | null, name: string): string | undefined {
     if (at < 0 || pair.slice(0, at).trim() !== name) continue
     try {
       const value = decodeURIComponent(pair.slice(at + 1).trim())
-      return value !== '' && value.length <= longestId && !/\p{C}/u.test(value) ? value : undefined
+      return isId(value) ? value : undefined
     } catch {
       return undefined
     }
@@ -83,10 +94,11 @@ function valueIn(header: string | null, name: string): string | undefined {
 
 function cookieOf(
   request: Request,
-  { domain }: IdentityCookie,
-  { name, value, seconds }: { readonly name: string; readonly value: string; readonly seconds: number },
+  rules: IdentityCookie,
+  { value, seconds }: { readonly value: string; readonly seconds: number },
 ): string {
   const secure = request.url.startsWith('https:') ? '; Secure' : ''
-  const shared = domain === undefined ? '' : `; Domain=${domain}`
-  return `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure}${shared}`
+  const shared = rules.domain === undefined ? '' : `; Domain=${rules.domain}`
+  const rest = `Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure}${shared}`
+  return `${nameOf(rules)}=${encodeURIComponent(value)}; ${rest}`
 }

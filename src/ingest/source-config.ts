@@ -1,13 +1,17 @@
 import { Hono } from 'hono'
+import { SluicewayError } from '../core/errors.ts'
 import type { Source } from '../core/resolve.ts'
 import type { World } from '../core/world.ts'
 import { answer, failure, preflight, wrongMethod } from './answer.ts'
-import { sourceOf, writeKeyOf } from './write-key.ts'
+import { eventSource } from './intake.ts'
+import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
 /**
- * What browser and mobile SDKs ask before they send: who their source is and which destinations run in the client.
+ * What RudderStack's browser and mobile SDKs ask before they send: who their source is and which destinations run in the
+ * client. All destinations run behind the edge, so there are none in the client.
  *
- * All destinations run behind the edge, so there are none in the client.
+ * A source that is disabled is told so with status 200 and `enabled: false`: the SDKs stop at that, where they would ask
+ * again, or go on with what they were told last, after an error.
  */
 export const sourceConfig = new Hono<{ Bindings: World }>()
 
@@ -17,21 +21,38 @@ for (const path of ['/sourceConfig', '/sourceConfig/'])
     if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
     if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
     try {
-      const key = writeKeyOf(request) ?? new URL(request.url).searchParams.get('writeKey') ?? undefined
-      return answer(request, JSON.stringify(configOf(sourceOf(key, c.env.resolved))))
+      const config = configOf(sourceFor(writeKeyOf(request) ?? queryKeyOf(request), c.env))
+      return answer(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
     } catch (error) {
       return failure(request, error)
     }
   })
 
-/** The object that `@rudderstack/analytics-js` 3 insists on, with everything that it reads. */
+function sourceFor(key: string | undefined, world: World): Source {
+  try {
+    return eventSource(key, world)
+  } catch (error) {
+    const source = world.resolved.sourcesByKey.get(key ?? '')
+    if (source === undefined || !(error instanceof SluicewayError) || error.code !== 'source_disabled') throw error
+    return source
+  }
+}
+
+/**
+ * The object that `@rudderstack/analytics-js` 3 insists on, with everything that it reads, and what the mobile SDKs' parsers
+ * demand: `writeKey`, `workspaceId`, `updatedAt` and `statsCollection` of SourceConfig in rudder-sdk-kotlin and
+ * rudder-sdk-swift, the rest of RudderServerConfigSource in rudder-sdk-android and rudder-sdk-ios (checked 2026-11-25).
+ */
 const configOf = ({ name, writeKey, enabled }: Source) => ({
+  isHosted: true,
   source: {
     id: name,
     name,
     writeKey,
     enabled,
     workspaceId: 'sluiceway',
+    // Nobody compares it with anything: the SDKs ask at every start.
+    updatedAt: '2026-01-01T00:00:00.000Z',
     config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } },
     connections: [],
     destinations: [],

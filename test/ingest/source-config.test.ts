@@ -25,6 +25,8 @@ describe('sourceConfig', () => {
         writeKey,
         enabled: true,
         config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } },
+        workspaceId: expect.any(String),
+        updatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
         destinations: [],
         connections: [],
         dataplanes: {},
@@ -35,11 +37,21 @@ describe('sourceConfig', () => {
   test.each([
     ['/sourceConfig', 401, 'write_key_missing'],
     ['/sourceConfig/?writeKey=wrong', 401, 'write_key_invalid'],
-    ['/sourceConfig/?writeKey=closedKey', 404, 'source_disabled'],
   ])('%s is a %i', async (url, status, code) => {
     const answer = await ask(url, { headers: { origin } })
     expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining({ success: false, code })])
     expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+  })
+
+  test('a disabled source is told so, so that its SDKs stop', async () => {
+    const answer = await ask('/sourceConfig/?writeKey=closedKey', { headers: { origin } })
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ source: { id: 'closed', enabled: false, destinations: [] } })
+  })
+
+  test('is no answer for the key of another source', async () => {
+    const answer = await ask('/sourceConfig', { headers: { authorization } })
+    expect(answer.headers.get('cache-control')).toBe('private, no-cache')
   })
 
   test('HEAD has no body, POST is a 405, OPTIONS is a preflight', async () => {

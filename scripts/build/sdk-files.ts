@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sdkAliases, sdkFolder } from '../../src/ingest/sdk-headers.ts'
+
+interface File {
+  /** Below `dist/assets`. */
+  readonly path: string
+  readonly contents: string | Uint8Array
+}
+
+interface Options {
+  /** The repository. */
+  readonly root: string
+  /** RudderStack's SDK as one script. */
+  readonly rudder: Uint8Array
+}
+
+/** Packages whose versions are in the URLs. */
+export const sdkPackages = ['@rudderstack/analytics-js', '@segment/analytics-next'] as const
+
+/**
+ * Lists the browser SDKs as pages load them: each under a path that holds its version, under a short one that is always the
+ * deployed version, and under both again with neutral names (`a` is RudderStack's, `b` is Segment's). Licences lie beside.
+ *
+ * @returns files below `dist/assets`
+ * @throws when Segment's script is not built as expected: what is patched in it must be looked at again
+ */
+export function sdkFiles({ root, rudder }: Options): File[] {
+  const [rudderHome, segmentHome] = sdkPackages.map((name) => join(root, 'node_modules', name)) as [string, string]
+  const rudderVersion = versionIn(rudderHome)
+  const segmentVersion = versionIn(segmentHome)
+  const umd = join(segmentHome, 'dist/umd')
+  const standalone = readFileSync(join(umd, 'standalone.js'), 'utf8')
+  const chunks = readdirSync(umd).filter((name) => name.endsWith('.js') && name.includes('.bundle.'))
+  const license = (home: string) => {
+    const name = readdirSync(home).find((one) => /^licen[cs]e/i.test(one))
+    if (name === undefined) throw new Error(`${home} has no licence`)
+    return readFileSync(join(home, name))
+  }
+  const named = (folder: string, name: string) => [`${folder}/${name}`, `${sdkAliases[folder]}`] as const
+  const files: File[] = []
+  const add = (path: string, contents: File['contents']) =>
+    files.push({ path: `${sdkFolder.slice(1)}/${path}`, contents })
+
+  for (const [folder, name] of [
+    ['rudder-analytics', `${rudderVersion}/rsa.min.js`],
+    ['a', `${rudderVersion}.js`],
+  ] as const) {
+    for (const path of named(folder, name)) add(path, rudder)
+    add(`${folder}/${rudderVersion}/LICENSE.txt`, license(rudderHome))
+  }
+  for (const [folder, name] of [
+    ['analytics-next', 'standalone.js'],
+    ['b', 'index.js'],
+  ] as const) {
+    const home = `${folder}/${segmentVersion}`
+    const [own, alias] = named(folder, `${segmentVersion}/${name}`)
+    add(own, firstParty(standalone, './'))
+    add(alias, firstParty(standalone, `./${home}/`))
+    for (const chunk of chunks) add(`${home}/${chunk}`, plain(readFileSync(join(umd, chunk), 'utf8')))
+    add(`${home}/LICENSE.txt`, license(segmentHome))
+  }
+  return files
+}
+
+const versionIn = (home: string): string =>
+  (JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version
+
+/** The source maps stay where they are. */
+const plain = (text: string): string => text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n')
+
+const publicPath =
+  /([a-z]\.p)=(\w+\?\w+\+"\/analytics-next\/bundles\/":"https:\/\/cdn\.segment\.com\/analytics-next\/bundles\/")/g
+const lastCdn = '||"https://cdn.segment.com"'
+
+/**
+ * Keeps Segment's script with the host that served it: it loads its chunks from there, and asks there for its settings where
+ * the page does not say otherwise (`cdnURL`, or `analytics._cdn` before it loads). As it comes, it would ask Segment's.
+ *
+ * @param chunks where they are, relative to the script
+ */
+function firstParty(script: string, chunks: string): string {
+  const here = 'document.currentScript'
+  const [path, cdn] = [script.match(publicPath)?.length, script.split(lastCdn).length - 1]
+  if (path !== 1 || cdn !== 1)
+    throw new Error(`standalone.js of @segment/analytics-next has changed: ${path} public paths, ${cdn} hosts`)
+  return plain(script)
+    .replace(
+      publicPath,
+      (_, target: string, theirs: string) =>
+        `${target}=${here}&&${here}.src?new URL(${JSON.stringify(chunks)},${here}.src).href:${theirs}`,
+    )
+    .replace(lastCdn, () => `||(${here}&&${here}.src?new URL(${here}.src).origin:"https://cdn.segment.com")`)
+}

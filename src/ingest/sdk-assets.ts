@@ -1,0 +1,67 @@
+import { Hono } from 'hono'
+import type { World } from '../core/world.ts'
+import { answer, failure, notFound } from './answer.ts'
+import { sdkAliases, sdkFolder, sdkHeaders } from './sdk-headers.ts'
+import { eventSource } from './intake.ts'
+
+/** `/<folder>/<version>/<file>`, or `/<folder>/<version>.js`. */
+const versioned = /^\/([a-z-]+)\/\d[\w.-]*?(?:\.js|\/(?:rsa\.min|standalone|index)\.js)$/
+
+/**
+ * Serves the browser SDKs under `paths.sdk`, and under the folder where they are.
+ *
+ * A version that is not deployed any more is answered with the one that is, for a short time only: a page that names an old
+ * version goes on working after an upgrade.
+ *
+ * @param request a GET or HEAD
+ * @returns undefined when its path is not one of theirs
+ */
+export async function sdkAsset(request: Request, world: World): Promise<Response | undefined> {
+  const { pathname } = new URL(request.url)
+  const base = [world.resolved.paths.sdk, sdkFolder].find((one) => pathname.startsWith(`${one}/`))
+  if (base === undefined) return undefined
+  const path = pathname.slice(base.length)
+  const found = await fileAt(request, path, world)
+  if (found !== undefined) return found
+  const alias = sdkAliases[versioned.exec(path)?.[1] ?? '']
+  return alias === undefined ? undefined : fileAt(request, `/${alias}`, world)
+}
+
+/** A file of the SDKs with its headers: the ones that Cloudflare puts on it when it serves it without the Worker. */
+async function fileAt(request: Request, path: string, { bindings }: World): Promise<Response | undefined> {
+  const url = new URL(`${sdkFolder}${path}`, request.url)
+  const file = await bindings.ASSETS?.fetch(new Request(url, request))
+  if (file === undefined || (!file.ok && file.status !== 304)) return undefined
+  const response = new Response(file.body, file)
+  for (const [name, value] of Object.entries(sdkHeaders(path))) response.headers.set(name, value)
+  return response
+}
+
+/**
+ * The URL that Segment's snippet loads: `analytics-next` with the write key in it, so that a page changes the snippet's host
+ * and nothing else. Its chunks are below the same path.
+ */
+export const analyticsJs = new Hono<{ Bindings: World }>()
+
+for (const name of ['analytics.min.js', 'analytics.js'])
+  for (const platform of ['', '/platform'])
+    analyticsJs.get(`/analytics.js/v1/:key${platform}/${name}`, async (c) => {
+      const request = c.req.raw
+      try {
+        const { writeKey } = eventSource(c.req.param('key'), c.env)
+        // Without the page's conditions: the answer is not the file.
+        const file = await fileAt(new Request(request.url), `/${sdkAliases['analytics-next']}`, c.env)
+        if (file === undefined) return notFound(request)
+        const text = (await file.text()).replace('"__WRITE_KEY__"', () => JSON.stringify(writeKey))
+        const headers = { ...sdkHeaders('/analytics.js'), 'content-type': 'text/javascript; charset=utf-8' }
+        return answer(request, text, { headers })
+      } catch (error) {
+        return failure(request, error)
+      }
+    })
+
+for (const platform of ['', '/platform'])
+  analyticsJs.get(`/analytics.js/v1/:key${platform}/analytics-next/:version/:file`, async (c) => {
+    const { version, file } = c.req.param()
+    return (await fileAt(c.req.raw, `/analytics-next/${version}/${file}`, c.env)) ?? notFound(c.req.raw)
+  })

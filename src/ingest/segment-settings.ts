@@ -1,0 +1,90 @@
+import { Hono } from 'hono'
+import { SluicewayError } from '../core/errors.ts'
+import type { Source } from '../core/resolve.ts'
+import type { World } from '../core/world.ts'
+import { isRecord } from '../pipeline/check.ts'
+import { answer, failure, preflight, wrongMethod } from './answer.ts'
+import { textOf } from './body.ts'
+import { eventSource } from './intake.ts'
+import { parseJson } from './json.ts'
+
+/**
+ * What `@segment/analytics-next` asks of its `cdnURL` and sends beside events: the settings of its source, and metrics of
+ * itself.
+ *
+ * A source that is disabled, or that does not exist, is an error: the SDK stops at that. With settings that name no host it
+ * would send to Segment's.
+ */
+export const segmentSettings = new Hono<{ Bindings: World }>()
+
+for (const slash of ['', '/']) {
+  segmentSettings.all(`/v1/projects/:key/settings${slash}`, (c) => {
+    const request = c.req.raw
+    if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
+    try {
+      const settings = settingsOf(eventSource(c.req.param('key'), c.env), request, c.env)
+      return answer(request, JSON.stringify(settings), {
+        headers: { 'cache-control': 'private, max-age=60', vary: 'Origin' },
+      })
+    } catch (error) {
+      return failure(request, error)
+    }
+  })
+  segmentSettings.all(`/v1/m${slash}`, (c) => {
+    const request = c.req.raw
+    if (request.method === 'OPTIONS') return preflight(request, 'POST')
+    return request.method === 'POST' ? takeMetrics(request, c.env) : wrongMethod(request, 'POST')
+  })
+}
+
+/** Answers the SDK's metrics, which nobody stores; anything else would be lost here, and is refused. */
+async function takeMetrics(request: Request, world: World): Promise<Response> {
+  try {
+    const body = parseJson(await textOf(request, world.resolved.limits.bodyBytes))
+    if (!isRecord(body) || !Array.isArray(body['series']))
+      throw new SluicewayError('bad_request', '/v1/m takes metrics of an SDK only; send events to /v1/batch')
+    return answer(request, '{"success":true}')
+  } catch (error) {
+    return failure(request, error)
+  }
+}
+
+/** Members that the SDK reads: CDNSettings in `src/browser/settings.ts` of @segment/analytics-next 1.84 (checked 2026-11-25). */
+function settingsOf({ writeKey, identityCookie }: Source, request: Request, { resolved }: World) {
+  const { host, protocol } = new URL(request.url)
+  const apiHost = `${host}${resolved.paths.ingest}/v1`
+  return {
+    integrations: {
+      'Segment.io': {
+        apiKey: writeKey,
+        apiHost,
+        protocol: protocol === 'http:' ? 'http' : 'https',
+        // An event that is sent while the page is left still arrives. A page's own deliveryStrategy takes its place.
+        deliveryStrategy: {
+          strategy: 'standard',
+          config: { keepalive: true, ...(identityCookie === undefined ? {} : { credentials: 'include' }) },
+        },
+        retryQueue: true,
+        unbundledIntegrations: [],
+        bundledConfigIds: [],
+        unbundledConfigIds: [],
+        maybeBundledConfigIds: {},
+        versionSettings: { version: '4.4.7', componentTypes: ['browser'] },
+      },
+    },
+    plan: {
+      track: { __default: { enabled: true, integrations: {} } },
+      identify: { __default: { enabled: true } },
+      group: { __default: { enabled: true } },
+    },
+    edgeFunction: {},
+    analyticsNextEnabled: true,
+    middlewareSettings: { routingRules: [] },
+    enabledMiddleware: {},
+    metrics: { sampleRate: 0, host: apiHost },
+    legacyVideoPluginsEnabled: false,
+    remotePlugins: [],
+    autoInstrumentationSettings: { disableTraffic: false, sampleRate: 0 },
+  }
+}
