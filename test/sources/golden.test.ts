@@ -1,9 +1,9 @@
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Draft, Hook, WebhookSource } from '../../src/core/webhook-source.ts'
 
-/** One case of `test/sources/golden/<name>.json`: what a source makes of one call. */
+/** One case of `test/sources/golden/<name>.json` or `<name>/*.json`: what a source makes of one call. */
 interface Case {
   readonly name: string
   readonly settings?: Readonly<Record<string, unknown>>
@@ -36,8 +36,10 @@ const root = resolve(import.meta.dirname, '../..')
 for (const file of globSync('src/sources/*.ts', { cwd: root }).toSorted()) {
   const name = basename(file, '.ts')
   if (name === 'identity-object') continue
-  const path = resolve(root, `test/sources/golden/${name}.json`)
-  const cases = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Case[]) : []
+  const golden = resolve(import.meta.dirname, 'golden')
+  const cases = globSync([`${name}.json`, `${name}/*.json`], { cwd: golden })
+    .toSorted()
+    .flatMap((path) => JSON.parse(readFileSync(resolve(golden, path), 'utf8')) as Case[])
 
   describe(`webhook source ${name}`, async () => {
     const module = (await import(resolve(root, file))) as Record<string, unknown>

@@ -1,0 +1,47 @@
+import { type Mapping, mapFields, valueAt } from '../shared/fields.ts'
+
+/** https://shopify.dev/docs/api/web-pixels-api/standard-events/page_viewed (checked 2026-11-25) */
+const pageMapping: Mapping = [
+  ['document.title', 'title'],
+  ['document.location.href', 'url'],
+  ['document.location.pathname', 'path'],
+  ['document.location.search', 'search'],
+  ['document.referrer', 'referrer'],
+]
+
+const browserMapping: Mapping = [
+  ['navigator.userAgent', 'userAgent'],
+  ['navigator.language', 'locale'],
+  ['window.screen.width', 'screen.width'],
+  ['window.screen.height', 'screen.height'],
+  ['window.innerWidth', 'screen.innerWidth'],
+  ['window.innerHeight', 'screen.innerHeight'],
+]
+
+/** The page that a visitor saw. */
+export const pageOf = (context: unknown): Record<string, unknown> => mapFields({}, context, pageMapping)
+
+/** What the pixel knows of the browser and the page, in the words of the event specification. */
+export function contextOf(context: unknown): Record<string, unknown> {
+  const page = pageOf(context)
+  const campaign = campaignOf(page['search'])
+  return {
+    ...mapFields({}, context, browserMapping),
+    ...(Object.keys(page).length === 0 ? {} : { page }),
+    ...(Object.keys(campaign).length === 0 ? {} : { campaign }),
+  }
+}
+
+/** The campaign that a query names: `utm_campaign` is its name, the others keep theirs without `utm_`. */
+function campaignOf(search: unknown): Record<string, string> {
+  const query = new URLSearchParams(typeof search === 'string' ? search : '')
+  return Object.fromEntries(
+    [...query]
+      .filter(([name, value]) => name.startsWith('utm_') && name.length > 4 && value !== '')
+      .map(([name, value]) => [name === 'utm_campaign' ? 'name' : name.slice(4), value]),
+  )
+}
+
+/** The token of the cart in the address of a checkout: `/checkouts/cn/<token>/…`. */
+export const cartInPath = (context: unknown): string | undefined =>
+  /\/checkouts\/cn?\/([^/?#]+)/.exec(String(valueAt(context, 'document.location.pathname') ?? ''))?.[1]

@@ -1,0 +1,65 @@
+import { type Mapping, mapFields, valueAt } from '../shared/fields.ts'
+
+/**
+ * A line of an order, checkout or cart, as Shopify's webhooks write it.
+ *
+ * https://shopify.dev/docs/api/admin-rest/latest/resources/order (checked 2026-11-25)
+ */
+const lineMapping: Mapping = [
+  ['product_id', 'product_id'],
+  ['sku', 'sku'],
+  [['name', 'title'], 'title'],
+  ['price', 'price'],
+  ['vendor', 'brand'],
+  ['quantity', 'quantity'],
+  ['variant_title', 'variant'],
+]
+
+/**
+ * A product variant, as the pixel's events write it.
+ *
+ * https://shopify.dev/docs/api/web-pixels-api/standard-events/product_viewed (checked 2026-11-25)
+ */
+const variantMapping: Mapping = [
+  ['product.id', 'product_id'],
+  ['sku', 'sku'],
+  ['product.title', 'name'],
+  ['product.vendor', 'brand'],
+  ['product.type', 'category'],
+  ['title', 'variant'],
+  ['price.amount', 'price'],
+  ['price.currencyCode', 'currency'],
+  ['image.src', 'image_url'],
+  ['product.url', 'url'],
+]
+
+export type Product = Record<string, unknown>
+
+/** The products of a webhook's `line_items`; ids become text, prices stay as Shopify writes them. */
+export const productsOf = (lines: unknown): Product[] =>
+  listOf(lines).map((line) => {
+    const product = mapFields({}, line, lineMapping)
+    if (product['product_id'] !== undefined) product['product_id'] = String(product['product_id'])
+    return product
+  })
+
+/** The product of a variant. */
+export const productOf = (variant: unknown): Product => mapFields({}, variant, variantMapping)
+
+/** The products of a list of variants. */
+export const variantsOf = (variants: unknown): Product[] => listOf(variants).map(productOf)
+
+/** The product of a cart's line or a checkout's: the variant, how many, and the line's title if the variant has none. */
+export function lineOf(line: unknown): Product {
+  const product = productOf(valueAt(line, 'merchandise') ?? valueAt(line, 'variant'))
+  return mapFields(product, line, [
+    ['quantity', 'quantity'],
+    ['title', 'name'],
+  ])
+}
+
+/** The products of a list of lines. */
+export const linesOf = (lines: unknown): Product[] => listOf(lines).map(lineOf)
+
+/** The list, or none. */
+export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
