@@ -42,3 +42,43 @@ export function standardWebhookFault(hook: Hook, secret: string, now: number): s
     .some((one) => one.startsWith('v1,') && isHmac(one.slice(3), content, { secret: key, encoding: 'base64' }))
   return fits ? undefined : 'the signature is wrong'
 }
+
+/** What a call brings along to prove who sent it. */
+export interface Signed {
+  /** In hexadecimal, without what vendors put before them; one that fits is enough, since vendors send several on rotation. */
+  readonly signatures: readonly string[]
+  /** What was signed: the body as it came, or a text with the body at its end. */
+  readonly content: Uint8Array
+  /** When it was signed, in seconds since the epoch; left out where the vendor signs no time. */
+  readonly at?: string | undefined
+}
+
+/**
+ * Checks an HMAC in hexadecimal, and its time where there is one.
+ *
+ * @param signed what the call has; a signed time that is missing makes it too old
+ * @param by the secret, the hash function, and now (milliseconds)
+ * @returns what is wrong, or undefined
+ */
+export function hmacFault(
+  signed: Signed,
+  { secret, hash = 'sha256', now }: { secret: string; hash?: 'sha1' | 'sha256'; now: number },
+): string | undefined {
+  const { signatures, content } = signed
+  if (signatures.length === 0) return 'the signature is missing'
+  if ('at' in signed && !isRecent(signed.at, now)) return 'the signature is too old'
+  return signatures.some((one) => isHmac(one, content, { secret, hash, encoding: 'hex' }))
+    ? undefined
+    : 'the signature is wrong'
+}
+
+/** What is signed where the time is signed as well: `before`, then the body as it came. */
+export const signedBody = (before: string, bytes: Uint8Array): Uint8Array => Buffer.concat([Buffer.from(before), bytes])
+
+/** The signatures of a header like `v1=abc,v1=def` that have a prefix, without it. */
+export const signaturesIn = (header: string | undefined, prefix: string): string[] =>
+  (header ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one.startsWith(prefix))
+    .map((one) => one.slice(prefix.length))

@@ -1,0 +1,31 @@
+/** The words of a vendor's name for something, capitalised: `incident.priority_updated` is `Incident Priority Updated`. */
+export const titleOf = (name: string): string =>
+  name
+    .split(/[\s._-]+/)
+    .filter((word) => word !== '')
+    .map((word) => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`)
+    .join(' ')
+
+/** The setting of a source whose events may be renamed; read by `renamed`. */
+export const eventNames = {
+  type: 'string',
+  about: 'Names for events, as "from=to" with commas between: "reaction_added=Reaction Added". Others keep theirs.',
+  optional: true,
+  check: (names: string) =>
+    pairsOf(names).every(([from, to]) => from !== '' && to !== undefined && to !== '')
+      ? undefined
+      : 'must look like "reaction_added=Reaction Added, team_join=Team Joined"',
+} as const
+
+/** The name that a setting made with `eventNames` gives to an event; its own when it names none. */
+export const renamed = (event: string, names: string | undefined): string =>
+  pairsOf(names ?? '').find(([from]) => from === event)?.[1] ?? event
+
+const pairsOf = (names: string): (readonly [from: string, to: string | undefined])[] =>
+  names
+    .split(',')
+    .filter((pair) => pair.trim() !== '')
+    .map((pair) => {
+      const at = pair.indexOf('=')
+      return at < 0 ? [pair.trim(), undefined] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
+    })
