@@ -1,0 +1,60 @@
+import { defineSource, type Draft } from '../core/webhook-source.ts'
+import { draftOf, isRecord, payloadOf, valueAt } from './shared/fields.ts'
+import { anonymousIdOf } from './shared/hash.ts'
+import { titleOf } from './shared/names.ts'
+import { hmacFault, signaturesIn } from './shared/signature.ts'
+import { stampOf } from './shared/time.ts'
+
+const vendor = 'PagerDuty'
+
+/**
+ * Takes PagerDuty's webhooks, version 3: a track named after the event's type (`incident.priority_updated` is
+ * `Incident Priority Updated`), with what it is about in `properties.data`. A ping makes no event.
+ *
+ * The anonymousId is made of the id of who did it, be it a person or a service, else of the incident's. A person is in
+ * `context.externalId` and by name in `context.traits`. The messageId is the event's id, so that a repeat counts once.
+ *
+ * With a secret, calls must have `X-PagerDuty-Signature`; one of several is enough. It has no time in it.
+ *
+ * https://developer.pagerduty.com/docs/webhooks-overview, https://developer.pagerduty.com/docs/verifying-webhook-signatures
+ * (checked 2026-11-25)
+ *
+ * @example pagerduty({ secret: env.PAGERDUTY_SECRET })
+ */
+export const pagerduty = defineSource({
+  name: 'pagerduty',
+  settings: {
+    secret: { type: 'string', about: "The subscription's signing secret.", secret: true, optional: true },
+  },
+  verify: ({ headers, bytes }, { secret }, { now }) =>
+    secret === undefined
+      ? undefined
+      : hmacFault(
+          { signatures: signaturesIn(headers['x-pagerduty-signature'], 'v1='), content: bytes },
+          { secret, now: now() },
+        ),
+  map({ body }, _, { uuid }) {
+    const { event } = payloadOf(body)
+    if (!isRecord(event) || typeof event['event_type'] !== 'string')
+      throw new TypeError('The body is no event of PagerDuty, version 3')
+    const { id, event_type: type, resource_type: resourceType, occurred_at: at, agent, client, data } = event
+    if (type === 'pagey.ping') return []
+    const who = valueAt(agent, 'id') ?? valueAt(data, 'incident.id') ?? valueAt(data, 'id')
+    return [
+      draftOf(vendor, {
+        type: 'track',
+        event: titleOf(type as string),
+        ...(typeof id === 'string' ? { messageId: id } : {}),
+        anonymousId: typeof who === 'string' ? anonymousIdOf(who) : uuid(),
+        originalTimestamp: stampOf(at),
+        context: personOf(agent),
+        properties: { resourceType, agent, client, data },
+      }),
+    ]
+  },
+})
+
+function personOf(agent: unknown): Draft {
+  if (!isRecord(agent) || agent['type'] !== 'user_reference') return {}
+  return { externalId: [{ type: 'pagerdutyUserId', id: agent['id'] }], traits: { name: agent['summary'] } }
+}
