@@ -1,16 +1,26 @@
 import { laneOf } from '../core/bindings.ts'
 import { type Burial, edgeTarget } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
-import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { reasonOf } from '../core/errors.ts'
 import type { Stream } from '../core/stream.ts'
+import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
+import { outagesOf } from './outage.ts'
 import { type Arrival, prepare, type Rejected } from './prepare.ts'
 import { takeRate } from './rate.ts'
+import { spill } from './spill.ts'
+import { storeOrSpill } from './store-or-spill.ts'
 import { suppressionsOf } from './suppression.ts'
+
+/** Keeps the dead letters and the counters of the edge. */
+const edgeLane = { target: edgeTarget, partition: 0 }
+
+/** Milliseconds after which a count is given up. */
+const countMs = 5_000
 
 /** What became of the events of one request. Every event that was sent is in exactly one of the three. */
 export interface Accepted {
-  /** Events that the stream holds now, or held already. */
+  /** Events that the stream holds now, or held already, or that R2 holds for it. */
   readonly accepted: number
   /** Events that a transform dropped; counted under its name. */
   readonly dropped: number
@@ -37,7 +47,10 @@ export async function accept(arrival: Arrival, world: World): Promise<Accepted> 
   const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
   // The usual case waits for one promise only.
   if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
-  else await Promise.all([append(packed, world), bury(burials, world), count(counters, world)])
+  else {
+    await Promise.all([append(packed, world), bury(burials, world)])
+    await count(counters, world)
+  }
   return { accepted, dropped, rejected }
 }
 
@@ -46,21 +59,41 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
   return true
 }
 
-/** Appends in order, in as many pieces as the stream's limits ask for. */
+/**
+ * Appends in order, in as many pieces as the stream's limits ask for; what the stream does not take in time is spilled, as
+ * one object (see `storeOrSpill`).
+ *
+ * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
+ */
 export async function append(packed: readonly Packed[], world: World): Promise<void> {
+  if (packed.length === 0) return
   const { stream } = world.resolved
-  for (const piece of pieces(packed, stream.limits)) {
-    try {
-      await stream.append(piece, world.bindings as unknown as Readonly<Record<string, unknown>>)
-    } catch (cause) {
-      world.port.log('error', 'the stream did not take events', { events: piece.length, reason: reasonOf(cause) })
-      if (cause instanceof SluicewayError && cause.code === 'stream_limit') throw cause
-      throw new SluicewayError('stream_unavailable', 'The events could not be stored; send them again.', { cause })
-    }
-  }
+  let appended = 0
+  let spilled = false
+  await storeOrSpill(
+    {
+      what: 'events',
+      events: packed.length,
+      outage: outagesOf(world.resolved).stream,
+      async store() {
+        for (const piece of pieces(packed, stream.limits)) {
+          if (spilled) throw new Error('the rest is spilled')
+          await stream.append(piece, world.bindings as unknown as Readonly<Record<string, unknown>>)
+          appended += piece.length
+        }
+      },
+      async spill() {
+        const key = await spill({ kind: 'events', packed: packed.slice(appended) }, world)
+        spilled = true
+        return key
+      },
+    },
+    world,
+  )
 }
 
-function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator<readonly Packed[]> {
+/** Cuts a batch into pieces that the stream takes. */
+export function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator<readonly Packed[]> {
   let from = 0
   let bytes = 0
   for (let i = 0; i < packed.length; i++) {
@@ -75,29 +108,35 @@ function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator
   if (from < packed.length) yield from === 0 ? packed : packed.slice(from)
 }
 
-/** Stores dead letters of the edge. */
+/**
+ * Stores dead letters of the edge; what its lane does not take in time is spilled (see `storeOrSpill`).
+ *
+ * @throws {SluicewayError} stream_unavailable when they may not be durable
+ */
 export async function bury(burials: readonly Burial[], world: World): Promise<void> {
   if (burials.length === 0) return
-  try {
-    await laneOf(world.bindings, { target: edgeTarget, partition: 0 }).bury(
-      { target: edgeTarget, partition: 0 },
-      burials,
-    )
-  } catch (cause) {
-    world.port.log('error', 'dead letters were not stored', { events: burials.length, reason: reasonOf(cause) })
-    throw new SluicewayError('stream_unavailable', 'The events could not be stored; send them again.', { cause })
-  }
+  await storeOrSpill(
+    {
+      what: 'dead letters',
+      events: burials.length,
+      outage: outagesOf(world.resolved).letters,
+      store: async () => laneOf(world.bindings, edgeLane).bury(edgeLane, burials),
+      spill: () => spill({ kind: 'letters', burials }, world),
+    },
+    world,
+  )
 }
 
-/** Adds to the counters of the edge's lane. A count that fails is logged instead: the events themselves are where they belong. */
+/**
+ * Adds to the counters of the edge's lane, without keeping the answer waiting: it goes on after it. A count that fails or
+ * takes long is logged instead, because the events themselves are where they belong.
+ */
 export async function count(counters: Readonly<Record<string, number>>, world: World): Promise<void> {
   if (isEmpty(counters)) return
-  try {
-    await laneOf(world.bindings, { target: edgeTarget, partition: 0 }).count(
-      { target: edgeTarget, partition: 0 },
-      counters,
-    )
-  } catch (error) {
-    world.port.log('error', 'dropped events were not counted', { ...counters, reason: reasonOf(error) })
-  }
+  const counted = (async () => laneOf(world.bindings, edgeLane).count(edgeLane, counters))()
+  world.waitUntil(
+    within(counted, countMs, 'the lane of the edge').catch((error: unknown) =>
+      world.port.log('error', 'dropped events were not counted', { ...counters, reason: reasonOf(error) }),
+    ),
+  )
 }

@@ -2,17 +2,26 @@ import { laneOf, type LaneStatus, type LogStatus } from '../core/bindings.ts'
 import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
+import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
+import { unspill, type Unspilled } from './unspill.ts'
 
+/** Milliseconds that an object may take to answer. */
+const callMs = 10_000
+
+/** How everything is doing, after a sweep. */
 export interface Swept {
   readonly lanes: readonly LaneStatus[]
   readonly logs: readonly LogStatus[]
+  /** What became of events that were spilled; left out when the log is away, so that nothing was tried. */
+  readonly spill?: Unspilled
   /** What could not be reached, one sentence each. */
   readonly failures: readonly string[]
 }
 
 /**
- * Wakes every log partition and every lane: alarms and offers can be lost, and this makes up for it. Run each minute.
+ * Wakes every log partition and every lane: alarms and offers can be lost, and this makes up for it. Then stores what was
+ * spilled (see `unspill`). Run each minute.
  *
  * @param world config and bindings
  * @returns how each of them is doing; one that does not answer is in `failures` and keeps no other from being woken
@@ -22,7 +31,7 @@ export async function sweep(world: World): Promise<Swept> {
   const failures: string[] = []
   const attempt = async <T>(what: string, call: () => Promise<T>): Promise<T[]> => {
     try {
-      return [await call()]
+      return [await within(call(), callMs, what)]
     } catch (error) {
       failures.push(`${what}: ${reasonOf(error)}`)
       port.log('error', 'the sweep could not reach an object', { what, reason: reasonOf(error) })
@@ -34,11 +43,16 @@ export async function sweep(world: World): Promise<Swept> {
     { target: edgeTarget, partition: 0 },
     ...[...resolved.targets.keys()].flatMap((target) => partitions.map((partition) => ({ target, partition }))),
   ]
-  const logs = resolved.stream.readable
-    ? await Promise.all(partitions.map((n) => attempt(`log ${n}`, () => bindings.LOG.getByName(`${n}`).sweep())))
-    : []
-  const lanes = await Promise.all(
-    refs.map((ref) => attempt(`lane ${ref.target}:${ref.partition}`, () => laneOf(bindings, ref).poke(ref))),
-  )
-  return { lanes: lanes.flat(), logs: logs.flat(), failures }
+  const [logs, lanes] = await Promise.all([
+    resolved.stream.readable
+      ? Promise.all(partitions.map((n) => attempt(`log ${n}`, () => bindings.LOG.getByName(`${n}`).sweep())))
+      : [],
+    Promise.all(
+      refs.map((ref) => attempt(`lane ${ref.target}:${ref.partition}`, () => laneOf(bindings, ref).poke(ref))),
+    ),
+  ])
+  const isAway = resolved.stream.readable && logs.flat().length === 0
+  const spill = isAway ? undefined : await unspill(world)
+  if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
+  return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
 }

@@ -142,7 +142,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   #withoutDuplicates(body: string | Uint8Array, prints: Uint32Array, since: number | undefined): Append {
     const now = Date.now()
     const total = prints.length / 2
-    const older = since === undefined ? undefined : this.#printsSince(since)
+    const older = since === undefined ? undefined : this.#storedSince(since, prints)
     const fresh: number[] = []
     for (let i = 0; i < total; i++) {
       const a = prints[i * 2] as number
@@ -162,11 +162,14 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     return { body: left, prints: kept, count: fresh.length }
   }
 
-  /** All that the tables know of events since then: the set in memory may have forgotten some. */
-  #printsSince(since: number): Set<string> {
+  /** Which of these fingerprints the tables have since then: the set in memory may have forgotten them. */
+  #storedSince(since: number, prints: Uint32Array): Set<string> {
+    const halves = new Set<number>()
+    for (let i = 0; i < prints.length; i += 2) halves.add(prints[i] as number)
     const found = new Set<string>()
-    for (const { prints } of this.#segments.prints(since, Number.MAX_SAFE_INTEGER))
-      for (let i = 0; i < prints.length; i += 2) found.add(`${prints[i]}:${prints[i + 1]}`)
+    for (const { prints: stored } of this.#segments.prints(since, Number.MAX_SAFE_INTEGER))
+      for (let i = 0; i < stored.length; i += 2)
+        if (halves.has(stored[i] as number)) found.add(`${stored[i]}:${stored[i + 1]}`)
     return found
   }
 

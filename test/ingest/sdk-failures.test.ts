@@ -88,12 +88,13 @@ describe('a call that fails as a whole', () => {
     expect((await call(edge, '/v1/batch', { body: { batch: batch.slice(1) } })).status).toBe(200)
   })
 
-  test('a stream that fails is a 503 with Retry-After and nothing of the inner error', async () => {
+  test('a stream and R2 that fail are a 503 with Retry-After and nothing of the inner error', async () => {
     const edge = fakeEdge({
       onAppend: () => {
         throw new SluicewayError('stream_unavailable', 'secret address 10.0.0.7')
       },
     })
+    edge.bucket.before = () => Promise.reject(new Error('secret address 10.0.0.7'))
     const answer = await call(edge, '/v1/track', { body: orderCompleted() })
     expect(answer.status).toBe(503)
     expect(answer.headers.get('retry-after')).toBe('2')
@@ -103,6 +104,7 @@ describe('a call that fails as a whole', () => {
 
   test('dead letters that can not be stored are a 503 too', async () => {
     const edge = fakeEdge({ onBury: () => Promise.reject(new Error('lane is away')) })
+    edge.bucket.before = () => Promise.reject(new Error('R2 is away'))
     const answer = await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), null] } })
     expect(answer.status).toBe(503)
   })

@@ -6,6 +6,7 @@ import { resolveConfig } from '../../src/core/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { World } from '../../src/core/world.ts'
 import type { Destination } from '../../src/core/destination.ts'
+import { FakeBucket } from './fake-bucket.ts'
 
 export const writeKey = '2HkeyOfTheShop'
 export const now = Date.UTC(2026, 10, 22, 10, 0, 0, 500)
@@ -18,6 +19,9 @@ export interface FakeEdge {
   readonly burials: Burial[]
   readonly counters: Record<string, number>
   readonly logged: string[]
+  readonly bucket: FakeBucket
+  /** What goes on after the answers. */
+  readonly background: Promise<unknown>[]
   /** Everything that was appended. */
   readonly envelopes: () => Envelope[]
   readonly events: () => Record<string, unknown>[]
@@ -28,8 +32,9 @@ export interface Options {
   readonly limits?: Config['limits']
   readonly streamLimits?: Stream['limits']
   /** Called at each append, before it is remembered. */
-  readonly onAppend?: () => void | Promise<void>
+  readonly onAppend?: (batch: readonly Packed[], options?: { readonly since?: number }) => void | Promise<void>
   readonly onBury?: () => void | Promise<void>
+  readonly onCount?: () => void | Promise<void>
 }
 
 const destination = (name: string): Destination => ({
@@ -47,6 +52,8 @@ export function fakeEdge(options: Options = {}): FakeEdge {
   const burials: Burial[] = []
   const counters: Record<string, number> = {}
   const logged: string[] = []
+  const bucket = new FakeBucket()
+  const background: Promise<unknown>[] = []
   const stream: Stream = {
     name: 'log',
     partitions: 1,
@@ -55,8 +62,8 @@ export function fakeEdge(options: Options = {}): FakeEdge {
     eventBytesLimit: 524_288,
     readable: true,
     settings: {},
-    async append(batch) {
-      await options.onAppend?.()
+    async append(batch, _bindings, more) {
+      await options.onAppend?.(batch, more)
       appends.push(batch)
       return { accepted: batch.length, duplicates: 0 }
     },
@@ -68,6 +75,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
       burials.push(...letters)
     },
     async count(_ref, more) {
+      await options.onCount?.()
       for (const [name, n] of Object.entries(more)) counters[name] = (counters[name] ?? 0) + n
     },
   }
@@ -88,7 +96,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
       }),
       {},
     ),
-    bindings: { LANE: { getByName: (name: string) => (name === '@edge:0' ? lane : undefined) } },
+    bindings: { LANE: { getByName: (name: string) => (name === '@edge:0' ? lane : undefined) }, BUCKET: bucket },
     port: {
       fetch: () => Promise.reject(new Error('the edge fetches nothing')),
       now: () => now,
@@ -96,7 +104,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
       uuid: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`,
       log: (_level: string, message: string) => logged.push(message),
     },
-    waitUntil: (work: Promise<unknown>) => void work,
+    waitUntil: (work: Promise<unknown>) => void background.push(work),
   } as unknown as World
   const envelopes = () => appends.flatMap((batch) => batch.flatMap(({ text }) => unpack(text)))
   return {
@@ -105,6 +113,8 @@ export function fakeEdge(options: Options = {}): FakeEdge {
     burials,
     counters,
     logged,
+    bucket,
+    background,
     envelopes,
     events: () => envelopes().map(({ event }) => event as Record<string, unknown>),
   }

@@ -58,6 +58,37 @@ test('a restart knows what was appended before it, and forgets it when the windo
   expect(await bench.append([order('ada 1')])).toEqual({ accepted: 1, duplicates: 0 })
 })
 
+test('what was spilled is looked for back to then, long after the window is over', async () => {
+  await start()
+  const spilledAt = Date.now()
+  const before = spilledAt - 60_000
+  await bench.append([order('ada 1'), order('ada 2')])
+  await bench.ahead(5 * hour)
+  // Another table, and a start from what is on disk.
+  await bench.append([order('grace 1')])
+  await bench.restart()
+  await bench.ahead(5 * hour)
+  const spilled = [order('ada 0'), order('ada 2'), order('ada 3'), order('grace 1')]
+  expect(await bench.append(spilled, { since: before })).toEqual({ accepted: 2, duplicates: 2 })
+  // A run of the sweep that is repeated finds what the first one stored.
+  expect(await bench.append(spilled, { since: before })).toEqual({ accepted: 0, duplicates: 4 })
+  const got = await bench.gotSo(5)
+  expect(got.map(({ id }) => id)).toEqual(['ada 1', 'ada 2', 'grace 1', 'ada 0', 'ada 3'])
+  // What was stored before then does not count.
+  await bench.ahead(10 * hour)
+  const later = { since: spilledAt + 9 * hour }
+  expect(await bench.append([order('ada 1')], later)).toEqual({ accepted: 1, duplicates: 0 })
+})
+
+test('what was spilled is looked for in the partition of its key', async () => {
+  await start({ partitions: 2 })
+  const keys = Array.from({ length: 20 }, (_, i) => `visitor ${i}`)
+  const batch = keys.map((key) => order(`order of ${key}`, {}, { key }))
+  await bench.append(batch.slice(0, 12))
+  await bench.ahead(hour)
+  expect(await bench.append(batch, { since: Date.now() - 60_000 })).toEqual({ accepted: 8, duplicates: 12 })
+})
+
 test('keys go to partitions as Kafka chooses them, each with offsets of its own', async () => {
   await start({ partitions: 2 })
   const keys = Array.from({ length: 20 }, (_, i) => `visitor ${i}`)

@@ -113,7 +113,10 @@ export class StreamBench {
     rmSync(this.#state, { recursive: true, force: true })
   }
 
-  append(batch: readonly Packed[], options: { readonly broken?: boolean } = {}): Promise<Appended> {
+  append(
+    batch: readonly Packed[],
+    options: { readonly broken?: boolean; readonly since?: number } = {},
+  ): Promise<Appended> {
     return this.#post('append', { batch, ...options })
   }
 

@@ -69,7 +69,7 @@ export function streamWorker(driver: (options: object) => Stream) {
     },
   }
 
-  function append({ batch, broken }: Record<string, unknown>, env: Env) {
+  function append({ batch, broken, since }: Record<string, unknown>, env: Env) {
     const { stream } = resolved(env)
     const gone = () => Promise.reject(new Error('the backend is away'))
     const bindings = {
@@ -78,7 +78,7 @@ export function streamWorker(driver: (options: object) => Stream) {
         ? { LOG: { getByName: () => ({ append: gone }) }, EVENTS: { sendBatch: gone, send: gone } }
         : {}),
     }
-    return stream.append(batch as Packed[], bindings)
+    return stream.append(batch as Packed[], bindings, typeof since === 'number' ? { since } : {})
   }
 
   /** Calls a method of an object; number arrays after `prints` become fingerprints. */

@@ -1,0 +1,236 @@
+import { laneOf } from '../core/bindings.ts'
+import { type Burial, edgeTarget } from '../core/dead-letter.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { within } from '../core/within.ts'
+import type { World } from '../core/world.ts'
+import { pieces } from '../pipeline/edge.ts'
+import {
+  listSpills,
+  readSpill,
+  setAside,
+  type Spilled,
+  spillPrefix,
+  type SpillRef,
+  UnreadableSpill,
+} from '../pipeline/spill.ts'
+
+/** What one run does at most. What is left goes on in the next. */
+export interface UnspillLimits {
+  readonly events: number
+  /** UTF-16 code units of text. */
+  readonly length: number
+  readonly ms: number
+  /** Milliseconds that one call may take. */
+  readonly callMs: number
+}
+
+const usual: UnspillLimits = { events: 200_000, length: 200_000_000, ms: 20_000, callMs: 5_000 }
+
+/** What one run did. */
+export interface Unspilled {
+  /** Objects that are gone now, because what they held is where it belongs. */
+  readonly objects: number
+  readonly events: number
+  /** Of these, events that were there already. */
+  readonly duplicates: number
+  /** Objects that were set aside, one sentence each. */
+  readonly setAside: readonly string[]
+  /** True when there may be more. */
+  readonly left: boolean
+  /** Why it ended early. */
+  readonly error?: string
+}
+
+/** Objects that are appended together: so many, or so much text. The memory of an isolate is 128 MB. */
+const roundObjects = 200
+const roundLength = 4_000_000
+/** Failures in a row after which the stream is believed to be away. */
+const patience = 3
+const edgeLane = { target: edgeTarget, partition: 0 }
+
+/**
+ * Stores what was spilled, oldest first, and deletes its objects.
+ *
+ * A repeat is harmless: the append looks for duplicates back to a dedup window before the object was written, so neither an
+ * append that was late but went through, nor a run that ended between append and delete, nor two runs at once double an
+ * event. That is so with the log. With queues, it is the inboxes of the lanes that know duplicates, for ten minutes from the
+ * first arrival; a longer outage can double what a late append had stored, under the same messageId.
+ *
+ * @param world config, bindings, clock
+ * @param limits of this run
+ * @returns what it did; an object that cannot be read, or that the stream can never take, is set aside and keeps no other back
+ */
+export async function unspill(world: World, limits: UnspillLimits = usual): Promise<Unspilled> {
+  const run = new Run(world, limits)
+  let left = true
+  let error: string | undefined
+  try {
+    left = await run.all()
+  } catch (thrown) {
+    error = reasonOf(thrown)
+    world.port.log('error', 'what was spilled could not be stored', { reason: error })
+  }
+  const { objects, events, duplicates } = run
+  if (objects > 0) world.port.log('info', 'what was spilled is stored now', { objects, events, duplicates })
+  return {
+    objects,
+    events,
+    duplicates,
+    setAside: run.setAside,
+    left,
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+interface Loaded {
+  readonly ref: SpillRef
+  readonly spilled: Spilled
+}
+
+class Run {
+  objects = 0
+  events = 0
+  duplicates = 0
+  readonly setAside: string[] = []
+  readonly #world: World
+  readonly #limits: UnspillLimits
+  readonly #windowMs: number
+  readonly #ends: number
+  #length = 0
+  #failures = 0
+
+  constructor(world: World, limits: UnspillLimits) {
+    this.#world = world
+    this.#limits = limits
+    this.#windowMs = Math.max(5, world.resolved.stream.settings['dedupMinutes'] ?? 10) * 60_000
+    this.#ends = world.port.now() + limits.ms
+  }
+
+  /** Returns whether anything is left. */
+  async all(): Promise<boolean> {
+    let failed = false
+    for (let after: string | undefined; ;) {
+      const listing = listSpills(spillPrefix, this.#world, { after })
+      const { refs, more } = await this.#within(listing, 'R2')
+      for (const round of rounds(refs)) {
+        if (this.#isSpent()) return true
+        if (!(await this.#together(round))) failed = true
+      }
+      after = refs.at(-1)?.key
+      if (!more) return failed
+    }
+  }
+
+  #isSpent(): boolean {
+    const { events, length } = this.#limits
+    return this.events >= events || this.#length >= length || this.#world.port.now() >= this.#ends
+  }
+
+  /** Stores a round of objects at once; one by one when that fails. Returns whether all of them are done with. */
+  async #together(refs: readonly SpillRef[]): Promise<boolean> {
+    const loaded = (await Promise.all(refs.map((ref) => this.#load(ref)))).flatMap((one) => one ?? [])
+    if (loaded.length === 0) return true
+    try {
+      await this.#store(loaded)
+      return true
+    } catch (error) {
+      if (loaded.length === 1) return await this.#failed(loaded[0] as Loaded, error)
+      this.#world.port.log('warn', 'spilled objects are stored one by one', { reason: reasonOf(error) })
+    }
+    let all = true
+    for (const one of loaded) {
+      try {
+        await this.#store([one])
+      } catch (error) {
+        if (!(await this.#failed(one, error))) all = false
+      }
+    }
+    return all
+  }
+
+  /** Reads an object; undefined when it is gone or was set aside. */
+  async #load(ref: SpillRef): Promise<Loaded | undefined> {
+    try {
+      const spilled = await this.#within(readSpill(ref.key, this.#world), 'R2')
+      return spilled === null ? undefined : { ref, spilled }
+    } catch (error) {
+      if (!(error instanceof UnreadableSpill)) throw error
+      await this.#setAside(ref, error)
+    }
+  }
+
+  /** Stores what objects hold, and deletes them. */
+  async #store(loaded: readonly Loaded[]): Promise<void> {
+    const packed = loaded.flatMap(({ spilled }) => (spilled.kind === 'events' ? spilled.packed : []))
+    const { stream } = this.#world.resolved
+    const since = Math.min(...loaded.map(({ ref }) => ref.at)) - this.#windowMs
+    const bindings = this.#world.bindings as unknown as Readonly<Record<string, unknown>>
+    let duplicates = 0
+    for (const piece of pieces(packed, stream.limits))
+      duplicates += (await this.#within(stream.append(piece, bindings, { since }), 'the stream')).duplicates
+    let events = packed.length
+    for (const { spilled } of loaded)
+      if (spilled.kind === 'letters') {
+        await this.#within(this.#bury(spilled.burials), 'the lane of the edge')
+        events += spilled.burials.length
+      }
+    const keys = loaded.map(({ ref }) => ref.key)
+    await this.#within(this.#world.bindings.BUCKET.delete(keys), 'R2')
+    this.#failures = 0
+    this.objects += loaded.length
+    this.events += events
+    this.duplicates += duplicates
+    this.#length += loaded.reduce((sum, { ref }) => sum + ref.length, 0)
+  }
+
+  /** The letters of one object are buried in one go, so the first one tells whether that was done before. */
+  async #bury(burials: readonly Burial[]): Promise<void> {
+    const [first] = burials
+    if (first === undefined) return
+    const lane = laneOf(this.#world.bindings, edgeLane)
+    const { messageId, receivedAt } = first
+    const known = await lane.letters(edgeLane, { limit: 20, messageId })
+    if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.bury(edgeLane, burials)
+  }
+
+  /** Returns whether the object is done with. Throws the error when the stream seems to be away. */
+  async #failed({ ref }: Loaded, error: unknown): Promise<boolean> {
+    if (error instanceof SluicewayError && error.code === 'stream_limit') {
+      await this.#setAside(ref, error)
+      return true
+    }
+    if (++this.#failures >= patience) throw error
+    this.#world.port.log('warn', 'a spilled object was not stored; it is tried again', {
+      key: ref.key,
+      reason: reasonOf(error),
+    })
+    return false
+  }
+
+  async #setAside({ key }: SpillRef, error: unknown): Promise<void> {
+    const reason = reasonOf(error)
+    await this.#within(setAside(key, reason, this.#world), 'R2')
+    this.setAside.push(`${key}: ${reason}`)
+    this.#world.port.log('error', 'a spilled object was set aside', { key, reason })
+  }
+
+  #within<T>(work: Promise<T>, what: string): Promise<T> {
+    return within(work, this.#limits.callMs, what)
+  }
+}
+
+/** Cuts a listing into what is stored together. */
+function* rounds(refs: readonly SpillRef[]): Generator<readonly SpillRef[]> {
+  let round: SpillRef[] = []
+  let length = 0
+  for (const ref of refs) {
+    if (round.length > 0 && (round.length >= roundObjects || length + ref.length > roundLength)) {
+      yield round
+      round = []
+      length = 0
+    }
+    round.push(ref)
+    length += ref.length
+  }
+  if (round.length > 0) yield round
+}
