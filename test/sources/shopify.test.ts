@@ -1,0 +1,205 @@
+import { createHmac } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { World } from '../../src/core/world.ts'
+import { shopify } from '../../src/sources/shopify.ts'
+import { topicOf } from '../../src/sources/shopify/topics.ts'
+import { call } from '../ingest/call.ts'
+import { type FakeEdge, fakeEdge, type Options, writeKey } from '../pipeline/fake-edge.ts'
+import { IdentityBench } from './identity-bench.ts'
+
+const secret = 'hush-of-the-shop'
+const cart = 'Z2NwLXVzLWVhc3QxOjAxSjk3UFg4RlFZMjVTVkRHRlc1RlI3SlRY'
+const client = '1f4a2d8c-9b1e-4f57-9a53-0f2f6f1c7a11'
+
+let identity: IdentityBench
+beforeAll(async () => void (identity = await IdentityBench.start()))
+afterAll(() => identity.stop())
+
+const noBucket = { put: () => Promise.reject(new Error('R2 is away')) }
+
+/** An edge whose shop remembers in the real object, under a name of its own. */
+function shopEdge(name: string, options: Options = {}): FakeEdge {
+  const edge = fakeEdge({ ...options, source: { webhook: shopify({ secret }) } })
+  // What the log does not take has nowhere else to go.
+  const bindings = { ...edge.world.bindings, IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket }
+  return { ...edge, world: { ...edge.world, bindings } as unknown as World }
+}
+
+/** What the pixel sends from Ada's browser. */
+const seen = (edge: FakeEdge, name: string, id: string, event: { data?: unknown; path?: string } = {}) =>
+  call(edge, `/v1/webhook?writeKey=${writeKey}&version=pixel`, {
+    key: null,
+    body: {
+      id,
+      name,
+      clientId: client,
+      type: 'standard',
+      timestamp: '2026-11-22T09:58:00.000Z',
+      pixelEventLabel: true,
+      data: event.data ?? {},
+      context: { document: { location: { pathname: event.path ?? '/' } } },
+    },
+  })
+
+/** What Shopify sends. */
+function told(
+  edge: FakeEdge,
+  topic: string,
+  body: unknown,
+  { id = 'hook-1', key = secret, query = '&version=pixel' } = {},
+) {
+  const raw = JSON.stringify(body)
+  return call(edge, `/v1/webhook?writeKey=${writeKey}${query}`, {
+    key: null,
+    raw,
+    headers: {
+      'x-shopify-topic': topic,
+      'x-shopify-webhook-id': id,
+      'x-shopify-hmac-sha256': createHmac('sha256', key).update(raw).digest('base64'),
+    },
+  })
+}
+
+const variant = {
+  id: '808950810',
+  price: { amount: 19, currencyCode: 'GBP' },
+  product: { id: '632910392', title: 'Monopoly' },
+}
+const order = {
+  id: 5778367414385,
+  cart_token: cart,
+  total_price: '39.95',
+  total_tax: '1.95',
+  currency: 'GBP',
+  updated_at: '2026-11-22T09:59:30Z',
+  customer: { id: 7474569543, email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+  line_items: [{ product_id: 632910392, name: 'Monopoly', price: '19.00', quantity: 2 }],
+}
+
+test('a visitor looks, puts into the cart and checks out; the order of the server is theirs, and they are known afterwards', async () => {
+  const edge = shopEdge('story')
+  await seen(edge, 'product_viewed', 'sh-1', { data: { productVariant: variant }, path: '/products/monopoly' })
+  await seen(edge, 'product_added_to_cart', 'sh-2', { data: { cartLine: { quantity: 2, merchandise: variant } } })
+  await seen(edge, 'checkout_started', 'sh-3', { data: { checkout: {} }, path: `/checkouts/cn/${cart}/information` })
+  // Whoever has the cart is still known when the object starts anew.
+  await identity.restart()
+  expect(await told(edge, 'orders/create', order)).toMatchObject({ status: 200, text: 'OK' })
+  await seen(edge, 'page_viewed', 'sh-4')
+
+  expect(edge.events().map((event) => [event['type'], event['event'], event['anonymousId'], event['userId']])).toEqual([
+    ['track', 'Product Viewed', client, undefined],
+    ['track', 'Product Added', client, undefined],
+    ['track', 'Checkout Started', client, undefined],
+    ['track', 'Order Created', client, '7474569543'],
+    ['identify', undefined, client, '7474569543'],
+    ['page', undefined, client, '7474569543'],
+  ])
+  const [, , , created, identified] = edge.events()
+  expect(created).toMatchObject({
+    messageId: 'hook-1',
+    timestamp: '2026-11-22T09:59:30.000Z',
+    properties: { order_id: '5778367414385', value: '39.95', products: [{ title: 'Monopoly', quantity: 2 }] },
+  })
+  expect(identified).toMatchObject({
+    messageId: 'hook-1-identify',
+    traits: { email: 'ada@example.com', firstName: 'Ada', lastName: 'Lovelace' },
+  })
+  // All of it goes one way, so that it stays in order.
+  expect(new Set(edge.envelopes().map(({ key }) => key))).toEqual(new Set([client]))
+})
+
+test('the cart is forgotten after 12 hours, the visitor after 24', async () => {
+  const edge = shopEdge('forgetful')
+  const hour = 3_600_000
+  await seen(edge, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })
+  await identity.ahead(12 * hour - 60_000)
+  await told(edge, 'orders/create', order)
+  await identity.ahead(12 * hour + 60_000)
+  await told(edge, 'orders/paid', { ...order, customer: undefined }, { id: 'hook-2' })
+  await identity.ahead(36 * hour - 120_000)
+  await seen(edge, 'page_viewed', 'sh-2')
+  await identity.ahead(36 * hour)
+  await seen(edge, 'page_viewed', 'sh-3')
+  await identity.ahead(0)
+  const ids = edge.events().map((event) => [event['event'] ?? event['type'], event['anonymousId'], event['userId']])
+  expect(ids).toEqual([
+    ['Checkout Started', client, undefined],
+    ['Order Created', client, '7474569543'],
+    ['identify', client, '7474569543'],
+    ['Order Paid', '746d27b2-fafe-5519-9547-3bc9d9da3f8d', undefined],
+    ['page', client, '7474569543'],
+    ['page', client, undefined],
+  ])
+})
+
+test('the older tracker tells whose cart it is, and changes of the cart are told once', async () => {
+  const edge = shopEdge('tracker')
+  const tell = { query: '' }
+  const path = `/v1/webhook?writeKey=${writeKey}`
+  const body = { event: 'rudderIdentifier', anonymousId: 'anon-of-ada', cartToken: cart }
+  expect(await call(edge, path, { key: null, body })).toMatchObject({ status: 200, text: 'OK' })
+  const held = { id: cart, token: cart, line_items: order.line_items }
+  await told(edge, 'carts/update', held, { ...tell, id: 'hook-1' })
+  await told(edge, 'carts/update', { ...held, note: 'gift' }, { ...tell, id: 'hook-2' })
+  await told(edge, 'carts/update', { ...held, line_items: [] }, { ...tell, id: 'hook-3' })
+  expect(edge.events().map((event) => [event['event'], event['messageId'], event['anonymousId']])).toEqual([
+    ['Cart Update', 'hook-1', 'anon-of-ada'],
+    ['Cart Update', 'hook-3', 'anon-of-ada'],
+  ])
+})
+
+test('a change of the cart that could not be stored is told when Shopify repeats it', async () => {
+  let broken = true
+  const edge = shopEdge('repeats', {
+    onAppend: () => {
+      if (broken) throw new Error('the log is away')
+    },
+  })
+  const held = { id: cart, token: cart, line_items: order.line_items }
+  expect((await told(edge, 'carts/update', held, { id: 'hook-1' })).status).toBe(503)
+  broken = false
+  expect((await told(edge, 'carts/update', held, { id: 'hook-1' })).status).toBe(200)
+  expect(edge.events().map(({ messageId }) => messageId)).toEqual(['hook-1'])
+})
+
+test('a call that nobody signed makes no order, whatever it claims', async () => {
+  const edge = shopEdge('forged')
+  const label = { pixelEventLabel: true, clientId: client, name: 'orders_create' }
+  expect((await told(edge, 'orders/create', order, { key: 'guessed' })).status).toBe(401)
+  const path = `/v1/webhook?writeKey=${writeKey}&version=pixel&topic=orders_create`
+  expect((await call(edge, path, { key: null, body: order })).status).toBe(401)
+  expect((await call(edge, path, { key: null, body: { ...order, ...label } })).status).toBe(200)
+  expect((await call(edge, path, { key: null, body: { ...order, event: 'rudderIdentifier' } })).status).toBe(200)
+  expect(edge.events()).toEqual([])
+  expect(edge.burials).toEqual([])
+  expect(edge.counters).toEqual({ 'refused:shop': 2 })
+})
+
+const names = (pixel: boolean, topics: readonly string[]) => topics.map((topic) => topicOf(topic, { pixel })?.event)
+
+test('the orders, checkouts and fulfilments of both generations have the names that RudderStack gives them', () => {
+  const topics = ['checkouts_create', 'checkouts_update', 'orders_create', 'orders_updated', 'orders_cancelled']
+  expect(names(false, topics)).toEqual([
+    'Checkout Started',
+    'Checkout Updated',
+    'Order Created',
+    'Order Updated',
+    'Order Cancelled',
+  ])
+  expect(names(true, topics)).toEqual([
+    'Checkout Started Webhook',
+    'Checkout Updated',
+    'Order Created',
+    'Order Updated',
+    'Order Cancelled',
+  ])
+  const others = ['carts_update', 'orders_paid', 'orders_delete', 'fulfillments_create', 'orders_partially_fullfilled']
+  for (const pixel of [false, true])
+    expect(names(pixel, others)).toEqual([
+      'Cart Update',
+      'Order Paid',
+      'Order Deleted',
+      'Fulfillments Create',
+      'Order Partially Fulfilled',
+    ])
+})
