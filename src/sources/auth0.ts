@@ -28,7 +28,8 @@ export const auth0 = defineSource({
 
 /** The log entries of a call, without the envelope that each comes in. */
 function entriesOf(hook: Hook): Draft[] {
-  const body = hook.body ?? linesOf(hook.bytes)
+  // A call that was kept because it could not be mapped comes back with the text as its body.
+  const body = hook.body === undefined || typeof hook.body === 'string' ? linesOf(hook.bytes) : hook.body
   const logs = valueAt(body, 'logs')
   const list: unknown[] = Array.isArray(logs) ? logs : [body].flat()
   return list.map((one) => {

@@ -70,14 +70,16 @@ function senderOf(sender: unknown, other: unknown): Draft {
 /** Where GitHub's own API is, or that of an Enterprise server. */
 const api = /^https:\/\/(?:api\.github\.com|[^/]+\/api\/v3)\//
 
-function withoutApi(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutApi)
+/** Copies a payload without them. What lies deeper than an event may be stays as it is: the edge refuses it for that. */
+function withoutApi(value: unknown, levels = 100): unknown {
+  if (levels === 0) return value
+  if (Array.isArray(value)) return value.map((one) => withoutApi(one, levels - 1))
   if (!isRecord(value)) return value
   return Object.fromEntries(
     Object.entries(value)
       .filter(
         ([key, one]) => key !== '_links' && !(typeof one === 'string' && /(?:^|_)url$/.test(key) && api.test(one)),
       )
-      .map(([key, one]) => [key, withoutApi(one)]),
+      .map(([key, one]) => [key, withoutApi(one, levels - 1)]),
   )
 }

@@ -23,10 +23,10 @@ const vendor = 'Monday'
 export const monday = defineSource({
   name: 'monday',
   settings: {},
-  map({ body }) {
+  map({ body, bytes }) {
     const payload = payloadOf(body)
     if (payload['challenge'] !== undefined)
-      return { reply: { body: JSON.stringify(payload), contentType: 'application/json' } }
+      return { reply: { body: new TextDecoder().decode(bytes), contentType: 'application/json' } }
     const { userId, triggerTime, ...properties } = isRecord(payload['event']) ? payload['event'] : {}
     if (typeof userId !== 'number' && typeof userId !== 'string') throw new TypeError('UserId not found')
     return [

@@ -38,7 +38,7 @@ export const slack = defineSource({
   map({ body }, settings) {
     const payload = payloadOf(body)
     const { type, challenge, event, event_id, event_time } = payload
-    if (type === 'url_verification' && challenge !== undefined)
+    if (type === 'url_verification' && typeof challenge === 'string')
       return { reply: { body: JSON.stringify({ challenge }), contentType: 'application/json' } }
     if (!isRecord(event)) throw new TypeError('Missing the required event data')
     const user = idOf(event)
