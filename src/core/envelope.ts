@@ -7,6 +7,9 @@ export interface Facts {
   readonly country?: string
   readonly region?: string
   readonly city?: string
+  /** Number of the network. */
+  readonly asn?: number
+  /** Category of a bot that Cloudflare has verified. */
   readonly bot?: string
 }
 

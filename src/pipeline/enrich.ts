@@ -1,6 +1,8 @@
+import type { Enrichment } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
+import { hidden } from './address.ts'
 import { idText, isRecord } from './check.ts'
-import { normalised, skewed } from './timestamps.ts'
+import { clamped, normalised, skewed, type TimeWindow } from './timestamps.ts'
 
 /** Where a request came from, as `context.geo` holds it; members as Cloudflare names them. */
 export interface Geo {
@@ -11,30 +13,43 @@ export interface Geo {
   readonly timezone?: string
   readonly latitude?: string
   readonly longitude?: string
+  /** Number of the network. */
+  readonly asn?: number
+  /** Who runs the network. */
+  readonly asOrganization?: string
 }
 
 /** What all events of one request share. */
 export interface Shared {
   /** RFC 3339 with milliseconds, UTC. */
   readonly receivedAt: string
+  /** What `timestamp` may be. */
+  readonly window: TimeWindow
+  /** The connection's address, as it is. */
   readonly ip?: string | undefined
+  /** What is to be done with addresses before they are written. */
+  readonly ipRule: Enrichment['ip']
   readonly geo?: Geo | undefined
   /** The fields beside `batch`, for events that lack them. */
   readonly batch?: Readonly<Record<string, unknown>> | undefined
   readonly uuid: () => string
 }
 
+/** An event that has a context. */
+export type Enriched = Event & { context: Record<string, unknown> }
+
 /**
  * Fills in what an event lacks, in place: ids as text, timestamps, ip, place, and fields of its batch.
  *
  * `timestamp` is kept when it can be read. Else it is the event's own clock corrected by the server's:
- * receivedAt − (sentAt − originalTimestamp), or receivedAt when the event does not say when it happened.
+ * receivedAt − (sentAt − originalTimestamp), or receivedAt when the event does not say when it happened. What lies outside
+ * the window is moved to its border, and what it was is in `context.unclampedTimestamp`.
  *
  * @param event an event without faults
  * @param shared what the request knows
  */
-export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Event {
-  const { receivedAt, ip, batch } = shared
+export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Enriched {
+  const { receivedAt, ip, batch, ipRule } = shared
   event['messageId'] = messageIdOf(event) || shared.uuid()
   trimId(event, 'anonymousId')
   trimId(event, 'userId')
@@ -48,19 +63,23 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   }
   event['sentAt'] = sentAt ?? receivedAt
   event['originalTimestamp'] = happenedAt ?? receivedAt
-  event['timestamp'] =
+  const time =
     timestamp ?? (happenedAt === undefined ? receivedAt : skewed(receivedAt, sentAt ?? receivedAt, happenedAt))
+  const believed = clamped(time, shared.window)
+  event['timestamp'] = believed
   event['receivedAt'] = receivedAt
   // Never the client's own word: whoever sends it could claim any address.
-  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = ip
+  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = hidden(ip, ipRule)
 
   const context = contextOf(event, batch)
-  if (typeof context['ip'] !== 'string' || context['ip'] === '') {
-    if (ip !== undefined) context['ip'] = ip
-  }
+  if (believed !== time) context['unclampedTimestamp'] = time
+  const own = context['ip']
+  const known = typeof own === 'string' && own !== ''
   // The place is that of the connection: it says nothing about an event that was forwarded for another address.
-  if (shared.geo !== undefined && context['geo'] === undefined && context['ip'] === ip)
+  if (shared.geo !== undefined && context['geo'] === undefined && (!known || own === ip))
     context['geo'] = { ...shared.geo }
+  if (!known && ip !== undefined) context['ip'] = hidden(ip, ipRule)
+  else if (own !== undefined && ipRule !== 'keep') context['ip'] = known ? hidden(own, ipRule) : undefined
 }
 
 /** The messageId as the client gave it, without blanks around it and characters that can not be seen; or nothing. */

@@ -5,14 +5,18 @@ import type { Event } from '../core/event.ts'
 import type { Source } from '../core/resolve.ts'
 import type { World } from '../core/world.ts'
 import { runTransforms } from '../transforms/run.ts'
-import { type Bot, botOf } from './bots.ts'
+import { factsWith, hideAddresses } from './address.ts'
+import { botOf, flagBot } from './bots.ts'
+import { addCampaign } from './campaign.ts'
 import { type Fault, faultOf, isRecord, keyOf, maxDepth, pruned, shapeFault, tame } from './check.ts'
 import { enrich, type Geo, messageIdOf, type Shared } from './enrich.ts'
 import { packerFor } from './packer.ts'
 import { applyPrivacy } from './privacy.ts'
 import { route } from './route.ts'
-import type { Sight } from './sight.ts'
+import { type Sight, visitorAgent } from './sight.ts'
 import type { Suppressions } from './suppression.ts'
+import { windowOf } from './timestamps.ts'
+import { addAgent } from './user-agent.ts'
 
 /** What one request brought. The events are fresh from the parser and belong to the edge, which changes them in place. */
 export interface Arrival {
@@ -89,17 +93,24 @@ class Preparation {
     this.#arrival = arrival
     this.#suppressions = suppressions
     this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
-    this.#pack = packerFor({ source: arrival.source.name, receivedAt: this.receivedAt, facts: arrival.facts })
+    this.#pack = packerFor({
+      source: arrival.source.name,
+      receivedAt: this.receivedAt,
+      facts: factsWith(arrival.facts, arrival.source.enrich.ip),
+    })
   }
 
   get shared(): Shared {
-    const { facts, geo, batch } = this.#arrival
-    return { receivedAt: this.receivedAt, ip: facts.ip, geo, batch, uuid: this.#world.port.uuid }
+    const { facts, geo, batch, source } = this.#arrival
+    const { port, resolved } = this.#world
+    const window = windowOf(this.receivedAt, resolved.limits)
+    const { receivedAt } = this
+    return { receivedAt, window, ip: facts.ip, ipRule: source.enrich.ip, geo, batch, uuid: port.uuid }
   }
 
   /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
   admit(value: unknown, index: number, shared: Shared): Event | undefined {
-    const { type, anonymousId, source } = this.#arrival
+    const { type, anonymousId, source, sight } = this.#arrival
     if (isRecord(value)) {
       if (type !== undefined) value['type'] = type
       if (anonymousId !== undefined) value['anonymousId'] = anonymousId
@@ -112,11 +123,14 @@ class Preparation {
     const event = value as Record<string, unknown>
     enrich(event, shared)
     if (this.#suppressions?.has(event) === true) return this.#drop('suppressed')
-    if (source.enrich.bots.action !== 'keep') {
-      const bot = botOf(event, this.#arrival.sight, source.enrich.bots)
-      if (bot !== undefined && source.enrich.bots.action === 'drop') return this.#drop('bot')
+    const { bots, userAgent, campaign } = source.enrich
+    if (bots.action !== 'keep') {
+      const bot = botOf(event, sight, bots)
+      if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
       if (bot !== undefined) flagBot(event, bot)
     }
+    if (userAgent) addAgent(event.context, visitorAgent(event.context, sight))
+    if (campaign) addCampaign(event.context)
     if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
     return event
   }
@@ -147,6 +161,7 @@ class Preparation {
     const keys = isRecord(value) ? [value['anonymousId'], value['userId']] : []
     // `stringify` itself fails somewhere beyond a few thousand levels.
     const shallow = typeof value !== 'object' || value === null || tame(value, maxDepth)
+    if (isRecord(value)) hideAddresses(value, this.#arrival.source.enrich.ip)
     const event = JSON.stringify(shallow ? value : pruned(value))
     this.bury(index, event, {
       ...fault,
@@ -268,13 +283,6 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
   const accepted = [...stored].filter((index) => !buried.has(index)).length
   const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
   return { packed: work.packed, burials: work.burials, rejected, accepted, dropped, counters: work.counters }
-}
-
-/** Says in the event that a bot caused it. */
-function flagBot(event: Event, bot: Bot): void {
-  const context = (event.context ??= {})
-  context['isBot'] = true
-  context['bot'] = { ...(isRecord(context['bot']) ? context['bot'] : {}), ...bot }
 }
 
 /** The batch's context is written into every event, so its size counts as often. */

@@ -5,11 +5,22 @@ export interface Sight {
    * A server that forwards what others did has a network and a user agent of its own, which say nothing of them.
    */
   readonly browser: boolean
+  /** At most 512 characters. */
   readonly userAgent?: string
   /** Cloudflare's bot score, 1 (bot) to 99 (human), where the plan has it. */
   readonly score?: number
   /** Category of a bot that Cloudflare has verified, e.g. `Search Engine Crawler`. */
   readonly verifiedBot?: string
-  /** Number of the network that it came from. */
+  /** Number of the network that it came from; left out where Cloudflare knows the sender as a company's proxy. */
   readonly asn?: number
+}
+
+/** The user agent of an event's visitor: the event's own, else that of the request where a browser sent it. */
+export function visitorAgent(
+  context: Readonly<Record<string, unknown>> | undefined,
+  sight: Sight | undefined,
+): string | undefined {
+  const own = context?.['userAgent']
+  if (typeof own === 'string' && own !== '') return own
+  return sight?.browser === true ? sight.userAgent : undefined
 }

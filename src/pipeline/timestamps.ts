@@ -29,3 +29,30 @@ export function normalised(value: unknown): string | undefined {
  */
 export const skewed = (receivedAt: string, sentAt: string, happenedAt: string): string =>
   stampOf(Date.parse(receivedAt) - (Date.parse(sentAt) - Date.parse(happenedAt))) ?? receivedAt
+
+/** The first and the last point in time that an event of a request may have, as canonical text. */
+export interface TimeWindow {
+  readonly earliest: string
+  readonly latest: string
+}
+
+/**
+ * Says what times are believed of events that arrived at `receivedAt`.
+ *
+ * @param receivedAt canonical text
+ * @param limits days before and minutes after it; more than the calendar has means no bound
+ */
+export function windowOf(
+  receivedAt: string,
+  { pastDays, futureMinutes }: { readonly pastDays: number; readonly futureMinutes: number },
+): TimeWindow {
+  const at = Date.parse(receivedAt)
+  return {
+    earliest: stampOf(at - pastDays * 86_400_000) ?? '1000-01-01T00:00:00.000Z',
+    latest: stampOf(at + futureMinutes * 60_000) ?? '9999-12-31T23:59:59.999Z',
+  }
+}
+
+/** Moves a time into the window. Canonical texts of the years 1000 to 9999 compare like the times themselves. */
+export const clamped = (time: string, { earliest, latest }: TimeWindow): string =>
+  time < earliest ? earliest : time > latest ? latest : time

@@ -77,7 +77,7 @@ describe('fields', () => {
       { timestamp: '+275760-01-01T00:00:00.000Z', originalTimestamp: '0000-01-01T00:00:00.000Z' },
       { timestamp: receivedAt, originalTimestamp: receivedAt },
     ],
-    ['seconds since the epoch are read', { timestamp: 1_800_000_000 }, { timestamp: '2027-01-15T08:00:00.000Z' }],
+    ['seconds since the epoch are read', { timestamp: 1_795_000_000 }, { timestamp: '2026-11-18T11:06:40.000Z' }],
   ])('%s', async (_what, times, expected) => {
     const none = { originalTimestamp: undefined, sentAt: undefined, timestamp: undefined }
     expect(await enriched(orderCompleted({ ...none, ...times }))).toMatchObject(expected)
