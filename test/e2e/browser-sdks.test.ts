@@ -1,0 +1,358 @@
+import { type Browser, type BrowserContext, chromium as playwright, type Page } from 'playwright-core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import { chromium, chromiumFlags } from './chromium.ts'
+import { Server } from './server.ts'
+import { Sink, sinkSecret } from './sink.ts'
+import { Site } from './site.ts'
+import { until } from './until.ts'
+
+if (chromium === undefined && process.env.CI === undefined)
+  console.warn('No Chromium on this machine: the tests of the browser SDKs are skipped. Install one, or set CHROMIUM.')
+
+/** A call of a browser SDK: its name and arguments. */
+type Call = readonly [method: string, ...args: unknown[]]
+
+/** Where a page finds Sluiceway. */
+interface Place {
+  /** Before `/v1/…`. */
+  readonly ingest: string
+  /** Folder of the SDKs. */
+  readonly sdk: string
+}
+
+interface Setup extends Place {
+  readonly writeKey: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+/** How one of the SDKs is loaded, and what it is called in the page. */
+interface Sdk {
+  readonly name: string
+  readonly global: string
+  readonly library: string
+  /** Script that loads it, and resolves when it is ready. */
+  readonly load: (setup: Setup) => string
+  /** Options that make it send events in batches: of `size`, or after a minute. */
+  readonly batching: (size: number) => Readonly<Record<string, unknown>>
+  /** Options with which it sends everything when the page is left. */
+  readonly leaving: Readonly<Record<string, unknown>>
+  /** Options with which it tries again soon. */
+  readonly retrying: Readonly<Record<string, unknown>>
+  /** Whether its events bring cookies to another origin. */
+  readonly sendsCookies: boolean
+  readonly reset: Call
+  /** Expression for the anonymousId that it knows. */
+  readonly anonymousId: string
+  readonly batchPath: RegExp
+  readonly more: readonly Call[]
+}
+
+const script = (src: string) => `await new Promise((loaded, failed) => {
+  const script = document.createElement('script')
+  Object.assign(script, { src: ${JSON.stringify(src)}, onload: loaded, onerror: () => failed(new Error('not loaded')) })
+  document.head.append(script)
+})`
+
+const rudder: Sdk = {
+  name: '@rudderstack/analytics-js',
+  global: 'rudderanalytics',
+  library: 'RudderLabs JavaScript SDK',
+  load: ({ ingest, sdk, writeKey, options }) => `${script(`${sdk}/a.js`)}
+    rudderanalytics.load(${JSON.stringify(writeKey)}, ${JSON.stringify(ingest)}, ${JSON.stringify({
+      configUrl: ingest,
+      polyfillIfRequired: false,
+      ...options,
+    })})
+    await new Promise((ready) => rudderanalytics.ready(ready))`,
+  batching: (size) => ({ queueOptions: { batch: { enabled: true, maxItems: size, flushInterval: 60_000 } } }),
+  leaving: { useBeacon: true, beaconQueueOptions: { maxItems: 50, flushQueueInterval: 60_000 } },
+  retrying: { queueOptions: { minRetryDelay: 200 } },
+  sendsCookies: false,
+  reset: ['reset', { entries: { anonymousId: true } }],
+  anonymousId: 'rudderanalytics.getAnonymousId()',
+  batchPath: /\/v1\/batch$/,
+  more: [],
+}
+
+const segment: Sdk = {
+  name: '@segment/analytics-next',
+  global: 'analytics',
+  library: 'analytics.js',
+  load: ({ ingest, sdk, writeKey, options }) => `window.analytics = Object.assign([], ${JSON.stringify({
+    _writeKey: writeKey,
+    _cdn: ingest,
+    _loadOptions: options ?? {},
+  })})
+    ${script(`${sdk}/b.js`)}
+    while (analytics.initialized !== true) await new Promise((later) => setTimeout(later, 10))`,
+  batching: (size) => delivery({ strategy: 'batching', config: { size, timeout: 60_000 } }),
+  leaving: delivery({ strategy: 'batching', config: { size: 50, timeout: 60_000 } }),
+  retrying: {},
+  sendsCookies: true,
+  reset: ['reset'],
+  anonymousId: 'analytics.user().anonymousId()',
+  batchPath: /\/v1\/b$/,
+  more: [['screen', 'Shop', 'Checkout', { step: 'payment' }]],
+}
+
+function delivery(deliveryStrategy: unknown): Readonly<Record<string, unknown>> {
+  return { integrations: { 'Segment.io': { deliveryStrategy } } }
+}
+
+const order = (number: number): Call => ['track', 'Order Completed', { order_id: `50314b8e-${number}`, revenue: 39.95 }]
+const orders = (count: number): Call[] => Array.from({ length: count }, (_, i) => order(i + 1))
+
+/** One of each call. */
+const visit: readonly Call[] = [
+  ['page', 'Shop', 'Home', { referral: 'newsletter' }],
+  ['identify', 'ada', { name: 'Ada Lovelace', email: 'ada@example.com' }],
+  order(1),
+  ['group', 'analytical-society', { name: 'Analytical Society' }],
+  ['alias', 'ada-lovelace', 'ada'],
+]
+
+const mounts = [
+  { mount: 'on the site’s own host, under /e and /s', vars: { INGEST: '/e', SDK: '/s' }, own: true },
+  { mount: 'on another origin', vars: {}, own: false },
+]
+
+const orderOf = ({ properties }: Event) => String(properties?.['order_id'])
+
+describe.skipIf(chromium === undefined && process.env.CI === undefined).each(mounts)(
+  'browser SDKs, with Sluiceway $mount:',
+  ({ vars, own }) => {
+    let sink: Sink
+    let server: Server
+    let site: Site
+    /** What stands before Sluiceway: the site itself, or another host. */
+    let front: Site
+    let place: Place
+    let browser: Browser
+    let userAgent: string
+    let context: BrowserContext
+    let page: Page
+    const hosts = new Set<string>()
+    const thrown: string[] = []
+
+    beforeAll(async () => {
+      if (chromium === undefined)
+        throw new Error('There is no Chromium; in CI the browser SDKs must be tested. Install one, or set CHROMIUM.')
+      sink = await Sink.open()
+      server = await Server.start({
+        config: 'browser-sdks.config.ts',
+        vars: { SINK: sink.url, WEBHOOK_SECRET: sinkSecret, ...vars },
+      })
+      site = await Site.open(server.url)
+      front = own ? site : await Site.open(server.url)
+      place = { ingest: `${front.url}${vars.INGEST ?? ''}`, sdk: `${front.url}${vars.SDK ?? '/sdk'}` }
+      browser = await playwright.launch({ executablePath: chromium, args: chromiumFlags })
+      const blank = await browser.newPage()
+      userAgent = String(await blank.evaluate('navigator.userAgent')).replace('HeadlessChrome', 'Chrome')
+      await blank.close()
+    })
+
+    afterAll(async () => {
+      await browser?.close()
+      if (front !== site) await front?.close()
+      await site?.close()
+      await server?.stop()
+      await sink?.close()
+    })
+
+    beforeEach(async () => {
+      sink.received.length = 0
+      front.passed.length = 0
+      front.troubles.length = 0
+      thrown.length = 0
+      context = await browser.newContext({ userAgent })
+      context.on('request', (request) => {
+        const { protocol, host } = new URL(request.url())
+        if (/^(https?|wss?):$/.test(protocol)) hosts.add(host)
+      })
+      page = await open()
+    })
+
+    afterEach(() => context.close())
+
+    async function open(): Promise<Page> {
+      const opened = await context.newPage()
+      opened.on('pageerror', (error) => thrown.push(error.message))
+      await opened.goto(`${site.url}/`)
+      return opened
+    }
+
+    const run = (script: string) => page.evaluate(`(async () => { ${script} })()`)
+    const load = (sdk: Sdk, options: Setup['options'] = {}, writeKey = server.writeKey) =>
+      run(sdk.load({ ...place, writeKey, options }))
+    const make = (sdk: Sdk, calls: readonly Call[], then = '') =>
+      run(`for (const [name, ...args] of ${JSON.stringify(calls)}) ${sdk.global}[name](...args)\n${then}`)
+
+    /** All that the sink has, once nothing comes any more; each event was there once. */
+    async function atSink(count: number): Promise<readonly Event[]> {
+      await until(`${count} events are at the sink`, () => sink.delivered.length >= count)
+      // Whatever would come twice has come by now.
+      await sleep(1_200)
+      const found = sink.delivered
+      expect(new Set(found.map(({ messageId }) => messageId)).size).toBe(found.length)
+      return found
+    }
+
+    async function expectOrders(count: number): Promise<void> {
+      const found = await atSink(count)
+      expect(found.map(orderOf).toSorted()).toEqual(
+        orders(count)
+          .map((call) => String((call[2] as { order_id: string }).order_id))
+          .toSorted(),
+      )
+    }
+
+    const posts = () => front.passed.filter(({ method }) => method === 'POST')
+
+    describe.each([rudder, segment])('$name', (sdk) => {
+      test('sends each of its calls once, with what was said in it', async () => {
+        await load(sdk)
+        await make(sdk, [...visit, ...sdk.more, sdk.reset, ['track', 'Logged Out', {}]])
+        const found = await atSink(visit.length + sdk.more.length + 1)
+        expect(found.map(({ type }) => type).toSorted()).toEqual(
+          [...visit, ...sdk.more, ['track']].map(([method]) => method).toSorted(),
+        )
+        const one = (type: string, event?: string) =>
+          found.find((each) => each.type === type && (event === undefined || each.event === event))
+        expect(one('page')).toMatchObject({
+          name: 'Home',
+          properties: { referral: 'newsletter', path: '/', title: 'Difference Engine Shop' },
+        })
+        const identify = one('identify')
+        expect(identify?.userId).toBe('ada')
+        expect(identify?.traits ?? identify?.context?.['traits']).toMatchObject({
+          name: 'Ada Lovelace',
+          email: 'ada@example.com',
+        })
+        expect(one('track', 'Order Completed')).toMatchObject({
+          userId: 'ada',
+          properties: { order_id: '50314b8e-1', revenue: 39.95 },
+        })
+        expect(one('group')).toMatchObject({ groupId: 'analytical-society', userId: 'ada' })
+        expect(one('alias')).toMatchObject({ userId: 'ada-lovelace', previousId: 'ada' })
+        if (sdk.more.length > 0)
+          expect(one('screen')).toMatchObject({ name: 'Checkout', properties: { step: 'payment' } })
+        const loggedOut = one('track', 'Logged Out')
+        expect(loggedOut?.userId ?? '').toBe('')
+        expect(loggedOut?.anonymousId).not.toBe(identify?.anonymousId)
+        for (const event of found) {
+          expect(event.context).toMatchObject({
+            library: { name: sdk.library, version: expect.any(String) },
+            page: { path: '/', title: 'Difference Engine Shop', url: `${site.url}/` },
+            userAgent,
+          })
+          for (const field of ['messageId', 'anonymousId', 'originalTimestamp', 'timestamp', 'receivedAt'])
+            expect(event[field], `${field} of ${event.type}`).toEqual(expect.any(String))
+        }
+        expect(sink.received.every(({ verified }) => verified)).toBe(true)
+        // A browser asks before it sends Authorization across origins.
+        expect(front.passed.some(({ method }) => method === 'OPTIONS')).toBe(!own)
+        expect(thrown).toEqual([])
+      })
+
+      test('sends batches', async () => {
+        await load(sdk, sdk.batching(5))
+        await make(sdk, orders(10))
+        await expectOrders(10)
+        expect(posts().map(({ url, status }) => [sdk.batchPath.test(url), status])).toEqual([
+          [true, 200],
+          [true, 200],
+        ])
+      })
+
+      test('loses nothing when the page is left for another one', async () => {
+        await load(sdk, sdk.leaving)
+        await make(sdk, orders(7), `location.href = '/cart'`).catch(() => undefined)
+        await page.waitForURL('**/cart')
+        await expectOrders(7)
+      })
+
+      test('loses nothing when the tab is closed', async () => {
+        await load(sdk, sdk.leaving)
+        await make(sdk, orders(7))
+        await page.close({ runBeforeUnload: true })
+        await expectOrders(7)
+      })
+
+      test('tries again what was answered with 429 or 503, and it is there once', async () => {
+        await load(sdk, sdk.retrying)
+        front.troubles.push({ status: 503 }, { status: 429 }, { status: 503, late: true }, { status: 429, late: true })
+        await make(sdk, orders(3))
+        await until('all troubles are over', () => front.troubles.length === 0)
+        await expectOrders(3)
+        const failed = posts().filter(({ status }) => status !== 200)
+        expect(failed.map(({ status }) => status).toSorted()).toEqual([429, 429, 503, 503])
+      })
+
+      test('stops for a source that is disabled', async () => {
+        await run(
+          `${sdk.load({ ...place, writeKey: 'keyOfTheClosedShop' }).replace(/(await new Promise\(\(ready|while \().*$/s, '')}`,
+        )
+        await make(sdk, sdk === rudder ? orders(2) : [])
+        await sleep(1_000)
+        expect(posts()).toEqual([])
+      })
+
+      test('gets its visitor back from the identity cookie after its storage was cleared', async () => {
+        if (!own && !sdk.sendsCookies) return
+        await load(sdk, {}, 'keyOfTheVisitors')
+        await make(sdk, [order(1)])
+        const [first] = await atSink(1)
+        const [cookie] = (await context.cookies(front.url)).filter(({ name }) => name === 'sw_id')
+        expect(cookie).toMatchObject({ value: first?.anonymousId, httpOnly: true, sameSite: 'Lax', secure: false })
+
+        await page.goto(`${site.url}/blank`)
+        await run(`localStorage.clear(); sessionStorage.clear()
+          for (const pair of document.cookie.split('; ')) document.cookie = pair.split('=')[0] + '=; Max-Age=0; Path=/'`)
+        expect(await page.evaluate('document.cookie')).toBe('')
+        await page.goto(`${site.url}/`)
+        await load(sdk, {}, 'keyOfTheVisitors')
+        expect(await page.evaluate(sdk.anonymousId)).not.toBe(first?.anonymousId)
+        await make(sdk, [order(2)])
+        const found = await atSink(2)
+        expect(found.map((event) => [orderOf(event), event.anonymousId])).toEqual([
+          ['50314b8e-1', first?.anonymousId],
+          ['50314b8e-2', first?.anonymousId],
+        ])
+
+        // A new visitor on the same device: the page resets both.
+        await run(
+          `await fetch(${JSON.stringify(`${place.ingest}/v1/reset?writeKey=keyOfTheVisitors`)}, { method: 'POST', credentials: 'include' })`,
+        )
+        await make(sdk, [sdk.reset, order(3)])
+        const next = (await atSink(3)).find((event) => orderOf(event) === '50314b8e-3')
+        expect(next?.anonymousId).toBe(await page.evaluate(sdk.anonymousId))
+        expect(next?.anonymousId).not.toBe(first?.anonymousId)
+      })
+    })
+
+    test('@segment/analytics-next runs from the snippet’s own URL, and finds its chunks there', async () => {
+      const src = `${place.ingest}/analytics.js/v1/${server.writeKey}/analytics.min.js`
+      await page.goto(`${site.url}/?ajs_event=Coupon%20Opened&ajs_uid=grace`).catch(() => undefined)
+      await page.goto(`${site.url}/`)
+      await run(`history.replaceState(null, '', '/?ajs_event=Coupon%20Opened&ajs_uid=grace')
+        window.analytics = Object.assign([], { _cdn: ${JSON.stringify(place.ingest)} })
+        ${script(src)}
+        while (analytics.initialized !== true) await new Promise((later) => setTimeout(later, 10))`)
+      const found = await atSink(2)
+      expect(found.map(({ type, event, userId }) => [type, event, userId])).toEqual(
+        expect.arrayContaining([['track', 'Coupon Opened', 'grace']]),
+      )
+      expect(front.passed.some(({ url, status }) => /queryString\.bundle\.\w+\.js$/.test(url) && status === 200)).toBe(
+        true,
+      )
+    })
+
+    test('no other host was called', () => {
+      expect([...hosts].toSorted()).toEqual(
+        [...new Set([site.url, front.url])].map((url) => new URL(url).host).toSorted(),
+      )
+    })
+  },
+)

@@ -1,0 +1,136 @@
+import { globSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { buildAssets } from '../../scripts/build/assets.ts'
+import { sdkAsset } from '../../src/ingest/sdk-assets.ts'
+import { surfaces } from '../../src/ingest/surfaces.ts'
+import type { World } from '../../src/core/world.ts'
+import { fakeEdge, writeKey } from '../pipeline/fake-edge.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const assets = join(root, 'dist/assets')
+const versionOf = (name: string) =>
+  (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version
+const rudder = versionOf('@rudderstack/analytics-js')
+const segment = versionOf('@segment/analytics-next')
+
+beforeAll(() => buildAssets({ root, say: () => undefined }))
+
+/** The asset worker: files, without headers of its own. */
+const files = {
+  async fetch(request: Request) {
+    const file = join(assets, new URL(request.url).pathname)
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return new Response('', { status: 404 })
+    return new Response(readFileSync(file), { headers: { 'content-type': 'text/javascript' } })
+  },
+}
+
+function world(paths: World['resolved']['paths'] = { ingest: '', sdk: '/sdk' }): World {
+  const edge = fakeEdge()
+  return {
+    ...edge.world,
+    resolved: { ...edge.world.resolved, paths },
+    bindings: { ...edge.world.bindings, ASSETS: files as unknown as Fetcher },
+  }
+}
+
+const get = (path: string, of = world()) => sdkAsset(new Request(`https://shop.example${path}`), of)
+
+/** What `_headers` puts on a path: placeholders and a splat, as Cloudflare matches them. */
+function headersOf(path: string): Record<string, string>[] {
+  const rules = readFileSync(join(assets, '_headers'), 'utf8').trim().split('\n\n')
+  return rules.flatMap((rule) => {
+    const [pattern = '', ...lines] = rule.split('\n')
+    const matcher = new RegExp(`^${pattern.replaceAll(/:\w+/g, '[^/]+').replace('*', '.*')}$`)
+    return matcher.test(path) ? [Object.fromEntries(lines.map((line) => line.trim().split(': ')))] : []
+  })
+}
+
+const immutable = 'public, max-age=31536000, immutable'
+const short = 'public, max-age=300'
+
+describe('the browser SDKs', () => {
+  test.each([
+    ['/sdk/rudder-analytics.min.js', short, 'RudderLabs JavaScript SDK'],
+    ['/sdk/a.js', short, 'RudderLabs JavaScript SDK'],
+    [`/sdk/rudder-analytics/${rudder}/rsa.min.js`, immutable, 'RudderLabs JavaScript SDK'],
+    [`/sdk/a/${rudder}.js`, immutable, 'RudderLabs JavaScript SDK'],
+    ['/sdk/analytics-next.js', short, 'AnalyticsNext'],
+    ['/sdk/b.js', short, 'AnalyticsNext'],
+    [`/sdk/analytics-next/${segment}/standalone.js`, immutable, 'AnalyticsNext'],
+    [`/sdk/b/${segment}/index.js`, immutable, 'AnalyticsNext'],
+    [`/sdk/b/${segment}/LICENSE.txt`, immutable, 'The MIT License'],
+    [`/sdk/a/${rudder}/LICENSE.txt`, immutable, 'MIT License'],
+  ])('%s is served for any origin, cached %s', async (path, cache, text) => {
+    const answer = await get(path)
+    expect(answer?.status).toBe(200)
+    expect(await answer?.text()).toContain(text)
+    expect(answer?.headers.get('cache-control')).toBe(cache)
+    expect(answer?.headers.get('access-control-allow-origin')).toBe('*')
+    expect(answer?.headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  test('have the same headers where Cloudflare serves them without the Worker', async () => {
+    const all = globSync('sdk/**/*.{js,txt}', { cwd: assets })
+    expect(all.length).toBeGreaterThan(20)
+    for (const path of all.map((one) => `/${one}`)) {
+      const [rule, ...others] = headersOf(path)
+      expect(others, `${path} matches one rule`).toEqual([])
+      const { headers } = (await get(path)) as Response
+      for (const [name, value] of Object.entries(rule ?? { none: 'none' })) expect(headers.get(name), path).toBe(value)
+    }
+  })
+
+  test('are under another name where the config gives one', async () => {
+    const answer = await get(`/s/b/${segment}/index.js`, world({ ingest: '/e', sdk: '/s' }))
+    expect([answer?.status, answer?.headers.get('cache-control')]).toEqual([200, immutable])
+    expect(await get(`/s/b/${segment}/index.js`)).toBeUndefined()
+  })
+
+  test('go on working for pages that name a version of before', async () => {
+    for (const path of ['/sdk/a/3.1.0.js', '/sdk/rudder-analytics/3.1.0/rsa.min.js', '/sdk/b/1.70.0/index.js'])
+      expect([path, (await get(path))?.status, (await get(path))?.headers.get('cache-control')]).toEqual([
+        path,
+        200,
+        short,
+      ])
+  })
+
+  test.each(['/sdk/c.js', '/sdk/b/1.70.0/auto-track.bundle.0.js', '/sdk/a/', '/sdk/../_headers', '/assets/a.js'])(
+    '%s is none of theirs',
+    async (path) => {
+      expect(await get(path)).toBeUndefined()
+    },
+  )
+
+  test('name no source map', async () => {
+    for (const path of globSync('sdk/**/*.js', { cwd: assets }))
+      expect(readFileSync(join(assets, path), 'utf8'), path).not.toContain('sourceMappingURL=')
+  })
+})
+
+describe('the URL of Segment’s snippet', () => {
+  const ask = (path: string) => surfaces.fetch(new Request(`https://shop.example${path}`), world())
+
+  test.each(['analytics.min.js', 'platform/analytics.min.js'])(
+    '%s brings the SDK with the write key in it',
+    async (name) => {
+      const answer = await ask(`/analytics.js/v1/${writeKey}/${name}`)
+      expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, short])
+      expect(answer.headers.get('content-type')).toContain('text/javascript')
+      const text = await answer.text()
+      expect(text).toContain(`window.analyticsWriteKey="${writeKey}"`)
+      expect(text).not.toContain('__WRITE_KEY__')
+    },
+  )
+
+  test('has the chunks below it', async () => {
+    const chunk = globSync(`sdk/analytics-next/${segment}/queryString.*.js`, { cwd: assets })[0]?.split('/').at(-1)
+    const answer = await ask(`/analytics.js/v1/${writeKey}/analytics-next/${segment}/${chunk}`)
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, immutable])
+  })
+
+  test('is an error for a key that nobody has', async () => {
+    expect((await ask('/analytics.js/v1/nobodysKey/analytics.min.js')).status).toBe(401)
+  })
+})
