@@ -3,7 +3,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { Hook } from '../core/webhook-source.ts'
 import type { World } from '../core/world.ts'
 import { acceptHook } from '../pipeline/hooks.ts'
-import { failure, preflight, wrongMethod } from './answer.ts'
+import { answer, failure, preflight, wrongMethod } from './answer.ts'
 import { bytesIn } from './body.ts'
 import { factsOf } from './facts.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
@@ -32,7 +32,8 @@ async function take(request: Request, method: 'GET' | 'POST', world: World): Pro
   const hook = await hookOf(request, method, world)
   const reply = await acceptHook(hook, { source: { ...source, webhook: mapper }, ...factsOf(request, source) }, world)
   const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }
-  return new Response(body, { headers: { 'content-type': contentType } })
+  // Shops' pixels call from the browser.
+  return answer(request, body, { headers: { 'content-type': contentType } })
 }
 
 async function hookOf(request: Request, method: Hook['method'], world: World): Promise<Hook> {

@@ -108,6 +108,16 @@ test('a visitor looks, puts into the cart and checks out; the order of the serve
   expect(new Set(edge.envelopes().map(({ key }) => key))).toEqual(new Set([client]))
 })
 
+test('a pixel in the sandbox of the browser may read the answer, and may ask for it first', async () => {
+  const edge = shopEdge('browser')
+  const path = `/v1/webhook?writeKey=${writeKey}&version=pixel`
+  const headers = { origin: 'null', 'content-type': 'application/json' }
+  const asked = await call(edge, path, { key: null, method: 'OPTIONS', headers })
+  const answered = await call(edge, path, { key: null, headers, body: { name: 'clicked', pixelEventLabel: true } })
+  for (const { headers } of [asked, answered]) expect(headers.get('access-control-allow-origin')).toBe('null')
+  expect([answered.status, answered.text, answered.headers.get('content-type')]).toEqual([200, 'OK', 'text/plain'])
+})
+
 test('the cart is forgotten after 12 hours, the visitor after 24', async () => {
   const edge = shopEdge('forgetful')
   const hour = 3_600_000
