@@ -23,6 +23,12 @@ const orderMapping: Mapping = [
   ['currency', 'currency'],
 ]
 
+/** The customer's browser, as orders tell it: the call itself comes from Shopify's servers. */
+const browserMapping: Mapping = [
+  [['browser_ip', 'client_details.browser_ip'], 'ip'],
+  ['client_details.user_agent', 'userAgent'],
+]
+
 /** Stands for the shop's staff where no customer is known. */
 const staffId = 'shopify-admin'
 
@@ -86,6 +92,7 @@ function eventOf(call: ServerCall, topic: Topic, { tokens, visitor, userId, cust
         library: libraryOf(generation, 'server'),
         topic: name,
         ...tokens,
+        ...mapFields({}, payload, browserMapping),
         sessionId: visitor?.sessionId,
         ...(type === 'track' ? { traits } : {}),
         ...(generation.pixel ? { shopifyDetails: payload } : {}),
