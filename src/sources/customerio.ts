@@ -10,7 +10,7 @@ const vendor = 'Customer.io'
  * `Push Link Clicked`, `Slack Message Sent`), `Unknown Event` for what has no such name (its `object_type` and `metric` are
  * kept as properties).
  *
- * The userId is the person's id, or else the anonymousId is their email address. The messageId is the call's event_id.
+ * The userId is the person's id, or else the anonymousId is their email address, or else Customer.io's own id. The messageId is the call's event_id.
  *
  * With a secret, calls must have `X-CIO-Signature`, and an `X-CIO-Timestamp` of the last five minutes.
  *
@@ -42,7 +42,7 @@ export const customerio = defineSource({
       sentAt: at,
       properties: event === undefined ? { objectType: type, metric } : {},
     })
-    return [withIdentity(mapFields(draft, payload, mapping))]
+    return [withIdentity(mapFields(draft, payload, mapping), payload)]
   },
 })
 
@@ -109,8 +109,8 @@ const mapping: Mapping = [
   ['data.recipients', 'properties.recipients'],
 ]
 
-function withIdentity(draft: Draft): Draft {
+function withIdentity(draft: Draft, payload: Draft): Draft {
   if (draft['userId'] === undefined || draft['userId'] === '')
-    draft['anonymousId'] = valueAt(draft, 'context.traits.email')
+    draft['anonymousId'] = valueAt(draft, 'context.traits.email') ?? valueAt(payload, 'data.identifiers.cio_id')
   return draft
 }

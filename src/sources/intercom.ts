@@ -38,8 +38,8 @@ export const intercom = defineSource({
     const { topic, id, app_id, created_at } = payload
     if (typeof topic !== 'string') throw new TypeError('The body is no notification of Intercom')
     if (topic === 'ping') return []
-    const found = valueAt(payload, 'data.item')
-    const item = isRecord(found) ? found : {}
+    const about = valueAt(payload, 'data.item')
+    const item = isRecord(about) ? about : {}
     const draft = draftOf(vendor, {
       type: 'track',
       event: topic,
@@ -47,7 +47,8 @@ export const intercom = defineSource({
       originalTimestamp: stampOf(created_at),
       properties: { ...item, app_id },
     })
-    mapFields(draft, personOf(item) ?? item, person)
+    const found = personOf(item)
+    mapFields(draft, found ?? item, found === undefined ? other : person)
     // What is left has nobody in it that could be known again.
     if (draft['userId'] === undefined) draft['anonymousId'] ??= id ?? uuid()
     return [draft]
@@ -60,6 +61,13 @@ const person: Mapping = [
   ['email', 'context.traits.email'],
   ['name', 'context.traits.name'],
   ['phone', 'context.traits.phone'],
+]
+
+/** For items that are about nobody, and for events, which name their user without being one. */
+const other: Mapping = [
+  ['user_id', 'userId'],
+  ['id', 'anonymousId'],
+  ['email', 'context.traits.email'],
 ]
 
 const people: ReadonlySet<unknown> = new Set(['user', 'contact', 'lead', 'visitor'])

@@ -2,15 +2,14 @@
  * Reads when something happened as vendors write it: seconds since the epoch (milliseconds from 10¹¹ on), as a number or as
  * text with or without decimals, or any date that `Date.parse` reads.
  *
- * @returns RFC 3339 with milliseconds, UTC; undefined when it is no time
+ * @returns RFC 3339 with milliseconds, UTC; undefined when it is no time from 1970 to 9999
  */
 export function stampOf(value: unknown): string | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined
   if (value === '') return undefined
   const number = Number(value)
   const ms = Number.isNaN(number) ? Date.parse(String(value)) : Math.abs(number) < 1e11 ? number * 1000 : number
-  return Math.abs(ms) <= lastMs ? new Date(ms).toISOString() : undefined
+  return ms >= 0 && ms <= lastMs ? new Date(ms).toISOString() : undefined
 }
 
-/** The years -6000 to 9999, all of which have a stamp that a date can be read from. */
 const lastMs = Date.UTC(9999, 11, 31)
