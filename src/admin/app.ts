@@ -14,6 +14,7 @@ import {
 } from './dead-letters.ts'
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
+import { listSpill } from './spill.ts'
 import { trace } from './trace.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
@@ -33,6 +34,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/log': { GET: listLog },
   '/events': { GET: listEvents },
   '/trace/:messageId': { GET: trace },
+  '/spill': { GET: listSpill },
   '/sweep': { POST: sweepNow },
 }
 

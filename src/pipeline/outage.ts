@@ -2,6 +2,8 @@ import type { Resolved } from '../core/resolve.ts'
 
 /** Milliseconds between two requests that try a store which has failed. */
 const pauseMs = 1_000
+/** Milliseconds for which a failure says something about now. */
+const newsMs = 60_000
 
 /**
  * What this isolate knows of a store that does not work: without it, each of hundreds of requests a second would wait for
@@ -11,11 +13,12 @@ const pauseMs = 1_000
  */
 export class Outage {
   #failed = false
+  #failedAt = 0
   #nextTry = 0
 
-  /** Whether the last thing that is known of the store is a failure. */
-  get lasts(): boolean {
-    return this.#failed
+  /** Whether the store has failed within the last minute, and has not worked since. */
+  lasts(now: number): boolean {
+    return this.#failed && now - this.#failedAt < newsMs
   }
 
   /** Whether a request shall try the store first; during an outage, true for one request a second. */
@@ -29,6 +32,7 @@ export class Outage {
   /** Notes that the store failed or did not answer in time. */
   begin(now: number): void {
     this.#failed = true
+    this.#failedAt = now
     this.#nextTry = now + pauseMs
   }
 

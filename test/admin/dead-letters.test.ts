@@ -153,8 +153,8 @@ describe('a dead letter', () => {
     expect(admin.lane('@edge:0').letters).toHaveLength(1)
   })
 
-  test('of the edge stays when the stream does not take it', async () => {
-    const admin = fakeAdmin({ ...spread, broken: ['stream'] })
+  test('of the edge stays when neither the stream nor R2 takes it', async () => {
+    const admin = fakeAdmin({ ...spread, broken: ['stream', 'bucket'] })
     const { status, body } = await admin.post('/dead-letters/@edge:0:2/replay')
     expect([status, body.code]).toEqual([503, 'stream_unavailable'])
     expect(admin.lane('@edge:0').letters).toHaveLength(2)

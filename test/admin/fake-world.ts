@@ -12,6 +12,7 @@ import { frame } from '../../src/core/frame.ts'
 import { resolveConfig } from '../../src/core/resolve.ts'
 import type { Chunk } from '../../src/core/stream.ts'
 import type { World } from '../../src/core/world.ts'
+import { FakeBucket } from '../pipeline/fake-bucket.ts'
 
 export const token = 'correct-horse-battery-staple'
 export const now = Date.parse('2026-11-22T10:00:01.000Z')
@@ -185,6 +186,8 @@ export function fakeAdmin(given: Given = {}) {
   }
   const appended: Packed[] = []
   const logged: string[] = []
+  const bucket = new FakeBucket()
+  bucket.before = () => (broken.includes('bucket') ? down() : undefined)
   const down = () => Promise.reject(new Error('the object is away'))
   const resolved = resolveConfig(
     () => ({
@@ -225,6 +228,7 @@ export function fakeAdmin(given: Given = {}) {
   const world = {
     resolved,
     bindings: {
+      BUCKET: bucket,
       LANE: {
         getByName: (name: string) => (broken.includes(name) ? new Proxy({}, { get: () => down }) : lane(name).rpc()),
       },
@@ -259,6 +263,7 @@ export function fakeAdmin(given: Given = {}) {
       uuid: () => '00000000-0000-4000-8000-000000000001',
       log: (_level: string, message: string) => logged.push(message),
     },
+    waitUntil: (work: Promise<unknown>) => void work,
   } as unknown as World
   const app = new Hono<{ Bindings: World }>().route('/admin', admin)
   const call = async (path: string, init: RequestInit & { readonly bearer?: string | null } = {}) => {
@@ -281,6 +286,8 @@ export function fakeAdmin(given: Given = {}) {
     put: (path: string, body: unknown) => call(path, { method: 'PUT', body: JSON.stringify(body) }),
     lane,
     logged,
+    world,
+    bucket,
     /** What went through the edge. */
     accepted: () => appended.flatMap(({ text }) => unpack(text)),
   }

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { notFound } from '../../src/ingest/answer.ts'
-import { about, version } from '../../src/ingest/health.ts'
 import { sourceConfig } from '../../src/ingest/source-config.ts'
 import { fakeEdge, writeKey } from '../pipeline/fake-edge.ts'
 
@@ -59,18 +57,6 @@ describe('sourceConfig', () => {
     expect([head.status, await head.text()]).toEqual([200, ''])
     expect((await ask('/sourceConfig', { method: 'POST' })).status).toBe(405)
     expect((await ask('/sourceConfig/', { method: 'OPTIONS', headers: { origin } })).status).toBe(204)
-  })
-})
-
-describe('health', () => {
-  test.each(['/', '/health'])('%s says UP, the version and the stream', async (path) => {
-    const answer = await about.fetch(new Request(`https://edge.example${path}`), world)
-    expect(await answer.json()).toEqual({ status: 'UP', version, stream: 'log' })
-  })
-
-  test('the version is that of the package', () => {
-    const text = readFileSync('package.json', { encoding: 'utf8' })
-    expect(JSON.parse(text)).toMatchObject({ version })
   })
 })
 

@@ -1,0 +1,16 @@
+import { spillPrefix, stuckPrefix, summarizeSpills } from '../pipeline/spill.ts'
+import { answer, type Call } from './answer.ts'
+
+/** Pages of 1,000 objects that are counted. */
+const pages = 20
+/** Keys that are named. */
+const keys = 10
+
+/** GET /spill: what waits in R2 for the stream, and what was set aside because it cannot be stored. */
+export async function listSpill(c: Call): Promise<Response> {
+  const [waiting, stuck] = await Promise.all([
+    summarizeSpills(spillPrefix, c.env, { pages, keys }),
+    summarizeSpills(stuckPrefix, c.env, { pages, keys }),
+  ])
+  return answer(c, { ...waiting, stuck })
+}

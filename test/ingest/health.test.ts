@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { LaneStatus } from '../../src/core/bindings.ts'
+import type { World } from '../../src/core/world.ts'
+import { about, version } from '../../src/ingest/health.ts'
+import { append } from '../../src/pipeline/edge.ts'
+import { spill } from '../../src/pipeline/spill.ts'
+import { order } from '../streams/stream-bench.ts'
+import { fakeEdge, now } from '../pipeline/fake-edge.ts'
+
+const adminToken = 'correct-horse-battery-staple'
+
+interface Given {
+  /** By name of the lane; idle when left out. */
+  readonly lanes?: Readonly<Record<string, Partial<LaneStatus>>>
+  /** What does not answer: `log`, `webhook:0`, `put` (R2 takes nothing), `r2` (no call). */
+  readonly away?: readonly string[]
+  /** What never answers. */
+  readonly hangs?: readonly string[]
+}
+
+/** A deployment whose parts can be taken away, on a clock that the test sets. */
+function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
+  const edge = fakeEdge({
+    onAppend: () => {
+      if (away.includes('log')) throw new Error('the log is away')
+    },
+    limits: { appendMs: 40 },
+  })
+  edge.bucket.before = (verb) => {
+    if (away.includes('r2') || away.includes(verb)) throw new Error('R2 is away')
+  }
+  const asked: string[] = []
+  const ask = async (name: string): Promise<Partial<LaneStatus>> => {
+    asked.push(name)
+    if (hangs.includes(name)) await new Promise(() => {})
+    if (away.includes(name)) throw new Error('the object is away')
+    return { state: 'idle', oldestSeconds: 0, ...lanes[name] }
+  }
+  const clock = { now }
+  const world = {
+    ...edge.world,
+    resolved: { ...edge.world.resolved, adminToken },
+    port: { ...edge.world.port, now: () => clock.now },
+    bindings: {
+      BUCKET: edge.bucket,
+      LANE: { getByName: (name: string) => ({ status: () => ask(name) }) },
+      LOG: { getByName: () => ({ status: () => ask('log') }) },
+    },
+  } as unknown as World
+  const get = async (path = '/health', init: RequestInit = {}) => {
+    const answer = await about.fetch(new Request(`https://edge.example${path}`, init), world)
+    const text = await answer.text()
+    const body = text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>)
+    return { status: answer.status, headers: answer.headers, body }
+  }
+  return { world, get, asked, clock, bucket: edge.bucket }
+}
+
+const spilledOrders = (world: World) => spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, world)
+
+test.each(['/', '/health'])('%s says that all is well, with the version and the stream', async (path) => {
+  const { status, body } = await deployment().get(path)
+  expect(status).toBe(200)
+  expect(body).toEqual({
+    status: 'UP',
+    version,
+    stream: 'log',
+    log: { partitions: 1, away: 0 },
+    spilling: false,
+    lanes: { all: 3, stuck: 0 },
+    spill: { objects: 0, events: 0, bytes: 0, oldestSeconds: 0, more: false, stuck: 0 },
+  })
+})
+
+test('the version is that of the package', () => {
+  const text = readFileSync('package.json', { encoding: 'utf8' })
+  expect(JSON.parse(text)).toMatchObject({ version })
+})
+
+test('HEAD has the status and no body', async () => {
+  const { status, body } = await deployment({ away: ['log', 'r2'] }).get('/health', { method: 'HEAD' })
+  expect([status, body]).toEqual([503, undefined])
+})
+
+test.each<[string, Partial<LaneStatus>, string]>([
+  ['is paused', { state: 'paused', reason: 'HTTP 401', oldestSeconds: 9 }, 'paused'],
+  ['has an open circuit', { state: 'open', reason: 'HTTP 503', oldestSeconds: 9 }, 'open'],
+  ['is more than five minutes behind', { state: 'running', oldestSeconds: 301 }, 'running'],
+])('a lane that %s degrades it; only who has the admin token is told which', async (_what, lane, state) => {
+  const { get } = deployment({ lanes: { 'crm:0': lane } })
+  const told = await get()
+  expect([told.status, told.body]).toEqual([200, expect.objectContaining({ status: 'DEGRADED' })])
+  expect(told.body).toMatchObject({ lanes: { all: 3, stuck: 1 } })
+  expect(JSON.stringify(told.body)).not.toContain('crm')
+  for (const bearer of ['wrong-token-of-the-admin', '']) {
+    const { body } = await get('/health', { headers: { authorization: `Bearer ${bearer}` } })
+    expect(body).not.toHaveProperty('stuck')
+  }
+  const admin = await get('/health', { headers: { authorization: `Bearer ${adminToken}` } })
+  expect(admin.body).toMatchObject({ stuck: [{ target: 'crm', partition: 0, state, ...lane }] })
+})
+
+test('a lane that does not answer is stuck, and keeps the answer waiting for two seconds only', async () => {
+  const { get } = deployment({ hangs: ['webhook:0'] })
+  const began = Date.now()
+  const { body } = await get('/health', { headers: { authorization: `Bearer ${adminToken}` } })
+  expect(Date.now() - began).toBeLessThan(2_500)
+  expect(body).toMatchObject({ status: 'DEGRADED', stuck: [{ target: 'webhook', state: 'away' }] })
+})
+
+test('a log that is away degrades it as long as R2 takes events, and takes it down when it does not', async () => {
+  const taken = await deployment({ away: ['log'] }).get()
+  expect([taken.status, taken.body]).toMatchObject([200, { status: 'DEGRADED', log: { partitions: 1, away: 1 } }])
+  for (const gone of ['put', 'r2']) {
+    const { status, headers, body } = await deployment({ away: ['log', gone] }).get()
+    expect([status, body?.['status'], headers.get('retry-after')]).toEqual([503, 'DOWN', '10'])
+  }
+})
+
+test('R2 that is away alone degrades it', async () => {
+  const { status, body } = await deployment({ away: ['r2'] }).get()
+  expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
+})
+
+test('an append that failed a moment ago shows, even when the log answers', async () => {
+  const given = { away: ['log'] }
+  const { world, get, clock } = deployment(given)
+  await append([order('order-1')], world)
+  given.away.length = 0
+  expect((await get()).body).toMatchObject({ status: 'DEGRADED', spilling: true, log: { away: 0 } })
+  clock.now += 61_000
+  expect((await get()).body).toMatchObject({ spilling: false })
+})
+
+test('what was spilled is counted, and degrades it once it is older than two minutes', async () => {
+  const { world, get, clock } = deployment()
+  await spilledOrders(world)
+  expect((await get()).body).toMatchObject({ status: 'UP', spill: { objects: 1, events: 2, oldestSeconds: 0 } })
+  clock.now += 121_000
+  await spilledOrders(world)
+  const { body } = await get()
+  expect(body).toMatchObject({ status: 'DEGRADED', spill: { objects: 2, events: 4, oldestSeconds: 121 } })
+})
+
+test('what was set aside degrades it', async () => {
+  const { get, bucket } = deployment()
+  await bucket.put('spill-stuck/2026-11-22T10:00:00.000Z-1', new Uint8Array(3))
+  expect((await get()).body).toMatchObject({ status: 'DEGRADED', spill: { objects: 0, stuck: 1 } })
+})
+
+test('everything is asked at most every ten seconds', async () => {
+  const { get, asked, clock } = deployment()
+  for (let i = 0; i < 20; i++) {
+    await get()
+    clock.now += 400
+  }
+  expect(asked.filter((name) => name === 'log')).toHaveLength(1)
+  clock.now += 2_000
+  await get()
+  expect(asked.filter((name) => name === 'log')).toHaveLength(2)
+})

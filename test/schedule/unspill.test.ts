@@ -1,0 +1,205 @@
+import { expect, test } from 'vitest'
+import type { DeadLetter } from '../../src/core/dead-letter.ts'
+import { SluicewayError } from '../../src/core/errors.ts'
+import type { World } from '../../src/core/world.ts'
+import { spill } from '../../src/pipeline/spill.ts'
+import { unspill } from '../../src/schedule/unspill.ts'
+import { fakeEdge, now, type Options } from '../pipeline/fake-edge.ts'
+import { order } from '../streams/stream-bench.ts'
+
+const limits = { events: 1_000, length: 10_000_000, ms: 20_000, callMs: 200 }
+const away = () => {
+  throw new SluicewayError('stream_unavailable', 'the log is away')
+}
+
+/** A deployment in whose bucket things wait; its clock is moved on by what is spilled. */
+function deployment(options: Options = {}) {
+  const appendOptions: ({ readonly since?: number } | undefined)[] = []
+  const edge = fakeEdge({
+    ...options,
+    async onAppend(batch, more) {
+      appendOptions.push(more)
+      await options.onAppend?.(batch, more)
+    },
+  })
+  const lane = edge.world.bindings.LANE.getByName('@edge:0')
+  const letters = async (_ref: object, { messageId }: { messageId?: string }) =>
+    edge.burials.filter((burial) => burial.messageId === messageId) as unknown as DeadLetter[]
+  const clock = { now }
+  const world = {
+    ...edge.world,
+    port: { ...edge.world.port, now: () => clock.now },
+    bindings: { ...edge.world.bindings, LANE: { getByName: () => ({ ...lane, letters }) } },
+  } as unknown as World
+  const spillOrders = async (...ids: string[]) => {
+    clock.now += 1_000
+    return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, world)
+  }
+  return {
+    ...edge,
+    world,
+    clock,
+    appendOptions,
+    spillOrders,
+    ids: () => edge.envelopes().map(({ id }) => id),
+    run: (more: Partial<typeof limits> = {}) => unspill(world, { ...limits, ...more }),
+  }
+}
+
+test('what was spilled is appended as it was, oldest first and many objects at once, and deleted', async () => {
+  const { spillOrders, run, ids, appends, bucket, logged } = deployment()
+  const all = [['order-1', 'order-2'], ['order-3'], ['order-4', 'order-5']]
+  for (const some of all) await spillOrders(...some)
+  expect(await run()).toEqual({ objects: 3, events: 5, duplicates: 0, setAside: [], left: false })
+  expect(ids()).toEqual(all.flat())
+  expect(appends.flat()).toEqual(all.flat().map((id) => order(id)))
+  expect(appends).toHaveLength(1)
+  expect(bucket.keys).toEqual([])
+  expect(logged).toEqual(['what was spilled is stored now'])
+})
+
+test('duplicates are looked for back to a dedup window before the oldest object', async () => {
+  const { spillOrders, run, appendOptions } = deployment()
+  await spillOrders('order-1')
+  await spillOrders('order-2')
+  await run()
+  expect(appendOptions).toEqual([{ since: now + 1_000 - 600_000 }])
+})
+
+test('pieces are as small as the stream asks for', async () => {
+  const { spillOrders, run, appends, ids } = deployment({ streamLimits: { events: 2, bytes: 800_000 } })
+  await spillOrders('order-1', 'order-2', 'order-3')
+  await spillOrders('order-4')
+  await run()
+  expect(appends.map(({ length }) => length)).toEqual([2, 2])
+  expect(ids()).toEqual(['order-1', 'order-2', 'order-3', 'order-4'])
+})
+
+test('nothing is deleted before it was appended; the next run goes on', async () => {
+  let gone = true
+  const { spillOrders, run, bucket, ids } = deployment({ onAppend: () => (gone ? away() : undefined) })
+  for (let i = 1; i <= 6; i++) await spillOrders(`order-${i}`)
+  expect(await run()).toMatchObject({ objects: 0, left: true, error: 'the log is away' })
+  expect(bucket.keys).toHaveLength(6)
+  gone = false
+  expect(await run()).toMatchObject({ objects: 6, left: false })
+  expect(ids()).toEqual(['order-1', 'order-2', 'order-3', 'order-4', 'order-5', 'order-6'])
+})
+
+test('a stream that never answers ends the run in time', async () => {
+  const { spillOrders, run, bucket } = deployment({ onAppend: () => new Promise(() => {}) })
+  await spillOrders('order-1')
+  await spillOrders('order-2')
+  const began = Date.now()
+  expect(await run({ callMs: 50 })).toMatchObject({ objects: 0, left: true })
+  expect(Date.now() - began).toBeLessThan(1_000)
+  expect(bucket.keys).toHaveLength(2)
+})
+
+test('a run that ends between append and delete is repeated with the same events, for the stream to tell', async () => {
+  const { spillOrders, run, bucket, ids } = deployment()
+  await spillOrders('order-1')
+  bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
+  expect(await run()).toMatchObject({ objects: 0, left: true })
+  bucket.before = () => {}
+  expect(await run()).toMatchObject({ objects: 1, left: false })
+  expect(new Set(ids())).toEqual(new Set(['order-1']))
+})
+
+test('an object that cannot be read is set aside as it is, and keeps no other back', async () => {
+  const { spillOrders, run, bucket, ids, logged } = deployment()
+  await spillOrders('order-1')
+  const rotten = new Uint8Array([7, 0, 0, 0, 1, 2, 3])
+  await bucket.put('spill/2026-11-22T10:00:01.700Z-rotten', rotten, { customMetadata: { events: '3' } })
+  await bucket.put('spill/2026-11-22T10:00:01.800Z-empty', new Uint8Array(0))
+  await spillOrders('order-2')
+  const report = await run()
+  expect(report).toMatchObject({ objects: 2, left: false })
+  expect(report.setAside).toEqual([
+    expect.stringContaining('spill/2026-11-22T10:00:01.700Z-rotten'),
+    expect.stringContaining('spill/2026-11-22T10:00:01.800Z-empty'),
+  ])
+  expect(ids()).toEqual(['order-1', 'order-2'])
+  expect(bucket.keys).toEqual([
+    'spill-stuck/2026-11-22T10:00:01.700Z-rotten',
+    'spill-stuck/2026-11-22T10:00:01.800Z-empty',
+  ])
+  const kept = bucket.kept.get('spill-stuck/2026-11-22T10:00:01.700Z-rotten')
+  expect(kept?.bytes).toEqual(rotten)
+  expect(kept?.customMetadata).toMatchObject({ events: '3', reason: expect.stringContaining('cannot be read') })
+  expect(logged).toContain('a spilled object was set aside')
+  expect(await run()).toMatchObject({ objects: 0, setAside: [], left: false })
+})
+
+test('an object that the stream can never take is set aside, and keeps no other back', async () => {
+  const { spillOrders, run, bucket, ids } = deployment({
+    onAppend: (batch) => {
+      if (batch.some(({ id }) => id === 'huge')) throw new SluicewayError('stream_limit', 'too large for the queue')
+    },
+  })
+  await spillOrders('order-1')
+  const key = await spillOrders('huge')
+  await spillOrders('order-2')
+  expect(await run()).toMatchObject({ objects: 2, left: false, setAside: [`${key}: too large for the queue`] })
+  expect(ids()).toEqual(['order-1', 'order-2'])
+  expect(bucket.keys).toEqual([key.replace('spill/', 'spill-stuck/')])
+})
+
+test('an object that the stream does not take now waits, and keeps no other back', async () => {
+  const { spillOrders, run, bucket, ids } = deployment({
+    onAppend: (batch) => (batch.some(({ id }) => id === 'unlucky') ? away() : undefined),
+  })
+  const key = await spillOrders('unlucky')
+  await spillOrders('order-1')
+  await spillOrders('order-2')
+  expect(await run()).toMatchObject({ objects: 2, left: true, setAside: [] })
+  expect(ids()).toEqual(['order-1', 'order-2'])
+  expect(bucket.keys).toEqual([key])
+})
+
+test('a run is bounded in events, text and time', async () => {
+  const { spillOrders, run, clock, bucket } = deployment({ onAppend: () => void (clock.now += 1_000) })
+  // Each round holds 200 objects.
+  for (let i = 0; i < 600; i++) await spillOrders(`order-${i}`)
+  expect(await run({ events: 100 })).toMatchObject({ objects: 200, left: true })
+  expect(await run({ length: 100 })).toMatchObject({ objects: 200, left: true })
+  expect(await run({ ms: 900 })).toMatchObject({ objects: 200, left: false })
+  for (let i = 0; i < 600; i++) await spillOrders(`more-${i}`)
+  expect(await run({ ms: 1_900 })).toMatchObject({ objects: 400, left: true })
+  expect(bucket.keys).toHaveLength(200)
+})
+
+test('more objects than a listing holds are stored in one run', async () => {
+  const { spillOrders, run, bucket, ids } = deployment()
+  bucket.pageSize = 3
+  const all = Array.from({ length: 10 }, (_, i) => `order-${i}`)
+  for (const id of all) await spillOrders(id)
+  expect(await run()).toMatchObject({ objects: 10, left: false })
+  expect(ids()).toEqual(all)
+})
+
+test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
+  const { world, run, bucket, burials } = deployment()
+  const burial = {
+    stage: 'ingest',
+    messageId: 'order-1',
+    source: 'shop',
+    key: 'ada',
+    reason: 'event is not a valid rudder event',
+    code: 'not_an_object',
+    receivedAt: '2026-11-22T10:00:00.500Z',
+    event: '7',
+    attempts: [],
+  } as const
+  await spill({ kind: 'letters', burials: [burial, { ...burial, messageId: 'order-2' }] }, world)
+  bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
+  await run()
+  bucket.before = () => {}
+  expect(await run()).toMatchObject({ objects: 1, events: 2, left: false })
+  expect(burials).toEqual([burial, { ...burial, messageId: 'order-2' }])
+  // Another event under the same messageId is another letter.
+  const later = { ...burial, receivedAt: '2026-11-22T10:05:00.000Z' }
+  await spill({ kind: 'letters', burials: [later] }, world)
+  await run()
+  expect(burials).toHaveLength(3)
+})
