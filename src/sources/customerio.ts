@@ -14,8 +14,7 @@ const vendor = 'Customer.io'
  *
  * With a secret, calls must have `X-CIO-Signature`, and an `X-CIO-Timestamp` of the last five minutes.
  *
- * https://docs.customer.io/api/webhooks/, https://docs.customer.io/journeys/webhooks/#securely-verify-requests (checked
- * 2026-11-25)
+ * https://docs.customer.io/api/webhooks/, https://docs.customer.io/journeys/webhooks/ (checked 2026-11-25)
  *
  * @example customerio({ secret: env.CUSTOMERIO_SECRET })
  */

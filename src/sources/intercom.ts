@@ -16,8 +16,8 @@ const vendor = 'Intercom'
  *
  * With a secret, calls must have `X-Hub-Signature`, a SHA-1 by the app's client secret. It has no time in it.
  *
- * https://developers.intercom.com/docs/references/webhooks/webhook-models,
- * https://developers.intercom.com/docs/webhooks/setting-up-webhooks (checked 2026-11-25)
+ * https://developers.intercom.com/docs/references/2.13/webhooks/webhook-models,
+ * https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications (checked 2026-11-25)
  *
  * @example intercom({ secret: env.INTERCOM_SECRET })
  */

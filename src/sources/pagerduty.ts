@@ -16,8 +16,8 @@ const vendor = 'PagerDuty'
  *
  * With a secret, calls must have `X-PagerDuty-Signature`; one of several is enough. It has no time in it.
  *
- * https://developer.pagerduty.com/docs/webhooks-overview, https://developer.pagerduty.com/docs/verifying-webhook-signatures
- * (checked 2026-11-25)
+ * https://developer.pagerduty.com/docs/webhooks-overview, https://developer.pagerduty.com/docs/verifying-signatures (as
+ * others describe them, checked 2026-11-25)
  *
  * @example pagerduty({ secret: env.PAGERDUTY_SECRET })
  */

@@ -17,8 +17,7 @@ const vendor = 'Slack'
  *
  * With a secret, calls must have `X-Slack-Signature`, and a timestamp of the last five minutes.
  *
- * https://docs.slack.dev/authentication/verifying-requests-from-slack, https://docs.slack.dev/apis/events-api (checked
- * 2026-11-25)
+ * https://api.slack.com/authentication/verifying-requests-from-slack (checked 2026-11-25)
  *
  * @param input `eventNames` renames events
  * @example slack({ secret: env.SLACK_SECRET, eventNames: 'reaction_added=Reaction Added' })

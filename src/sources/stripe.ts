@@ -15,7 +15,8 @@ const vendor = 'Stripe'
  *
  * With a secret, calls must have a `Stripe-Signature` that is at most five minutes old.
  *
- * https://docs.stripe.com/webhooks/signature, https://docs.stripe.com/api/events/object (checked 2026-11-25)
+ * https://docs.stripe.com/webhooks/signature, https://docs.stripe.com/api/events/object (as others
+ * describe them, checked 2026-11-25)
  *
  * @example stripe({ secret: env.STRIPE_SECRET })
  */
