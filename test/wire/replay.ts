@@ -1,0 +1,19 @@
+import { surfaces } from '../../src/ingest/surfaces.ts'
+import { streamed } from '../ingest/call.ts'
+import type { FakeEdge } from '../pipeline/fake-edge.ts'
+import { bytesOf, type Recorded } from './fixtures.ts'
+
+/**
+ * Sends a recorded request to the HTTP surface, byte for byte.
+ *
+ * @param bytes another body than the recorded one
+ */
+export function replay(edge: FakeEdge, request: Recorded, bytes: Uint8Array<ArrayBuffer> = bytesOf(request)) {
+  const { method, path, chunked } = request
+  const headers = new Headers()
+  for (const [name, value] of request.headers)
+    headers.append(name, name.toLowerCase() === 'content-length' ? String(bytes.byteLength) : value)
+  const body = chunked ? streamed(bytes) : bytes
+  const asked = new Request(`https://edge.example${path}`, { method, headers, body, duplex: 'half' } as RequestInit)
+  return Promise.resolve(surfaces.fetch(asked, edge.world))
+}
