@@ -79,9 +79,23 @@ function toolsOf({ name }: Source, { port, bindings }: World): SourceTools {
     now: port.now,
     uuid: port.uuid,
     memory: {
-      get: (key) => bindings.IDENTITY.getByName(name).get(key),
-      set: (key, value, seconds) => bindings.IDENTITY.getByName(name).set(key, value, seconds),
+      get: (key) => twice(() => bindings.IDENTITY.getByName(name).get(key)),
+      set: (key, value, seconds) => twice(() => bindings.IDENTITY.getByName(name).set(key, value, seconds)),
     },
+  }
+}
+
+/**
+ * Tries again when an object was reset under a call, as at a deploy. The runtime itself repeats only what surely never reached
+ * the object; both methods may run twice
+ * (https://developers.cloudflare.com/durable-objects/best-practices/automatic-retries/, checked 2026-11-25).
+ */
+async function twice<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if ((error as { readonly retryable?: unknown } | null)?.retryable !== true) throw error
+    return work()
   }
 }
 

@@ -172,6 +172,29 @@ test('a change of the cart that could not be stored is told when Shopify repeats
   expect(edge.events().map(({ messageId }) => messageId)).toEqual(['hook-1'])
 })
 
+test('a memory that is away for a moment loses nothing; one that stays away leaves the call to be mapped again', async () => {
+  const edge = shopEdge('deploy')
+  let away = 0
+  const memory = identity.of('deploy')
+  const reach = <T>(work: () => Promise<T>) =>
+    away-- > 0 ? Promise.reject(Object.assign(new Error('the object was reset'), { retryable: true })) : work()
+  const object = {
+    get: (key: string) => reach(() => memory.get(key)),
+    set: (...given: Parameters<typeof memory.set>) => reach(() => memory.set(...given)),
+  }
+  const bindings = { ...edge.world.bindings, IDENTITY: { getByName: () => object } }
+  const shaky = { ...edge, world: { ...edge.world, bindings } }
+  away = 1
+  expect((await seen(shaky, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })).status).toBe(200)
+  away = 1
+  expect((await told(shaky, 'orders/create', order)).status).toBe(200)
+  expect(edge.events().map(({ anonymousId }) => anonymousId)).toEqual([client, client, client])
+
+  away = 2
+  expect((await told(shaky, 'orders/paid', order, { id: 'hook-2' })).status).toBe(400)
+  expect(edge.burials).toMatchObject([{ code: 'source_failed', reason: 'the object was reset', source: 'shop' }])
+})
+
 test('a call that nobody signed makes no order, whatever it claims', async () => {
   const edge = shopEdge('forged')
   const label = { pixelEventLabel: true, clientId: client, name: 'orders_create' }
