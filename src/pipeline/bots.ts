@@ -71,7 +71,7 @@ function described(userAgent: string): Bot {
   return {
     ...(name === undefined ? {} : { name }),
     ...(url === undefined ? {} : { url }),
-    ...(/^Mozilla\/\d\.\d \(/.test(userAgent) ? {} : { isInvalidBrowser: true }),
+    ...(/^(Mozilla|Opera)\/\d+\.\d+ /.test(userAgent) ? {} : { isInvalidBrowser: true }),
     reason: 'user agent',
   }
 }

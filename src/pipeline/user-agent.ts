@@ -32,7 +32,7 @@ const hinted = memo(1_000, (key) => {
  * @param userAgent of the event's visitor; without one, nothing is filled
  */
 export function addAgent(context: Record<string, unknown>, userAgent: string | undefined): void {
-  if (userAgent === undefined) return
+  if (userAgent === undefined || userAgent === '') return
   const hints = hintsIn(context['userAgentData'])
   const agent = hints === undefined ? plain(userAgent) : hinted(`${hints}\n${userAgent}`)
   for (const part of parts) {
@@ -61,6 +61,8 @@ function agentOf(userAgent: string, sent?: Readonly<Record<string, unknown>>): A
   const brands = brandsIn(sent?.['brands'])
   const system = textIn(sent?.['platform'])
   const { os, browser, platform } = parse(userAgent, { brands })
+  // Apps and HTTP libraries tell of the system and the model at most; the rest would be a guess.
+  const isBrowser = /^(Mozilla|Opera)\//.test(userAgent)
   const model = textIn(sent?.['model']) ?? platform.model ?? modelIn(userAgent)
   const version = os.name === 'Windows' ? (os.versionName ?? os.version) : os.version
   // The hints may be those of another system than the user agent tells, when a page pretends to be on a desktop.
@@ -68,8 +70,12 @@ function agentOf(userAgent: string, sent?: Readonly<Record<string, unknown>>): A
   const hinted = sameSystem ? systemVersion(system, textIn(sent?.['platformVersion'])) : undefined
   return {
     os: filled({ name: os.name ?? system, version: hinted ?? version }),
-    browser: filled({ name: browser.name, version: browser.version }),
-    device: filled({ type: platform.type, manufacturer: platform.vendor ?? makerOf(model), model }),
+    browser: isBrowser ? filled({ name: browser.name, version: browser.version }) : undefined,
+    device: filled({
+      type: isBrowser ? platform.type : undefined,
+      manufacturer: platform.vendor ?? makerOf(model),
+      model,
+    }),
   }
 }
 
