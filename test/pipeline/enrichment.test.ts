@@ -140,8 +140,11 @@ describe('the user agent', () => {
   })
 
   test("is the request's when the event has none and a browser sent it, but not a server's", async () => {
-    const from = async (userAgent: string, more: Record<string, string> = {}) =>
-      (await send([orderCompleted()], { source, headers: { 'user-agent': userAgent, ...more } })).contexts[0]?.['os']
+    const from = async (userAgent: string, more: Record<string, string> = {}) => {
+      const { contexts } = await send([orderCompleted()], { source, headers: { 'user-agent': userAgent, ...more } })
+      expect(contexts).toHaveLength(1)
+      return contexts[0]?.['os']
+    }
     expect(await from(agents.iphone)).toEqual({ name: 'iOS', version: '18.3' })
     expect(await from('', { origin: 'https://shop.example' })).toBeUndefined()
     expect(await from('okhttp/4.12.0 (Linux; Android 15; Pixel 9)')).toBeUndefined()
@@ -218,13 +221,16 @@ describe('the address', () => {
 })
 
 describe('a pixel', () => {
+  const sending = { path: `/pixel/v1/page?writeKey=${writeKey}&anonymousId=anon-ada`, method: 'GET' } as const
+
   test("has its browser's data, though it says nothing itself", async () => {
-    const { contexts } = await send([], {
-      path: `/pixel/v1/page?writeKey=${writeKey}&anonymousId=anon-ada`,
-      method: 'GET',
-      headers: { 'user-agent': agents.iphone },
-      source: { enrich: { userAgent: true } },
-    })
+    const source = { enrich: { userAgent: true } }
+    const { contexts } = await send([], { ...sending, source, headers: { 'user-agent': agents.iphone } })
     expect(contexts[0]).toMatchObject({ device: { model: 'iPhone' } })
+  })
+
+  test('that a bot fetches is a bot, even one that pretends to be no browser', async () => {
+    const { contexts } = await send([], { ...sending, headers: { 'user-agent': 'facebookexternalhit/1.1' } })
+    expect(contexts[0]).toMatchObject({ isBot: true, bot: { name: 'facebookexternalhit' } })
   })
 })
