@@ -15,7 +15,9 @@ for (const path of ['/v1/webhook', '/v1/webhook/'])
   webhook.all(path, async (c) => {
     const request = c.req.raw
     if (request.method === 'OPTIONS') return preflight(request, 'GET, POST')
-    if (request.method !== 'GET' && request.method !== 'POST') return wrongMethod(request, 'GET, POST')
+    // Some vendors look whether anybody is there before they send.
+    if (request.method === 'HEAD') return answer(request, '')
+    if (request.method !== 'GET' && request.method !== 'POST') return wrongMethod(request, 'GET, HEAD, POST')
     try {
       return await take(request, request.method, c.env)
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../
 import type { World } from '../core/world.ts'
 import { isRecord } from './check.ts'
 import { accept, bury, count } from './edge.ts'
+import { kept } from './kept.ts'
 import type { Arrival } from './prepare.ts'
 
 /** Headers that a dead letter must not show, whatever a vendor calls them. */
@@ -49,19 +50,19 @@ export async function acceptHook(
 /**
  * Maps a call that was kept as a dead letter, as it was or mended.
  *
- * @param kept what `acceptHook` put into the letter
+ * @param call what `acceptHook` put into the letter
  * @throws {SluicewayError} bad_request when it still cannot be mapped
  */
-export async function mapAgain(kept: unknown, source: Source, world: World): Promise<readonly Draft[]> {
+export async function mapAgain(call: unknown, source: Source, world: World): Promise<readonly Draft[]> {
   const { webhook } = source
   if (webhook === undefined)
     throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
   const problem = 'A webhook call is {"method","url","proto","headers","query","body"}; keep that form when mending it.'
-  if (!isRecord(kept) || !isRecord(kept['headers']) || !isRecord(kept['query']))
+  if (!isRecord(call) || !isRecord(call['headers']) || !isRecord(call['query']))
     throw new SluicewayError('bad_request', problem)
-  const { body } = kept
+  const { body } = call
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? null)
-  const hook = { ...kept, bytes: new TextEncoder().encode(text), body } as unknown as Hook
+  const hook = { ...call, bytes: new TextEncoder().encode(text), body } as unknown as Hook
   try {
     const mapped = await mapHook(hook, { ...source, webhook }, world)
     return 'reply' in mapped ? [] : mapped
@@ -106,7 +107,7 @@ async function buryHook(
 ): Promise<void> {
   const { method, url, proto, query, body, bytes } = hook
   const headers = Object.fromEntries(Object.entries(hook.headers).filter(([name]) => !secretHeader.test(name)))
-  const kept = { method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }
+  const stack = thrown instanceof Error ? thrown.stack : undefined
   await bury(
     [
       {
@@ -116,9 +117,9 @@ async function buryHook(
         key: '',
         reason: reasonOf(thrown),
         code: 'source_failed',
-        ...(thrown instanceof Error && thrown.stack !== undefined ? { detail: thrown.stack } : {}),
+        ...(stack === undefined ? {} : { detail: stack }),
         receivedAt: new Date(world.port.now()).toISOString(),
-        event: JSON.stringify(kept),
+        ...kept({ method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }),
         attempts: [],
       },
     ],

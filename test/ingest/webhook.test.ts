@@ -123,6 +123,25 @@ describe('a webhook source of a vendor', () => {
     expect(edge.events()[0]).toMatchObject({ event: 'Order Created', userId: 'ada', receivedAt })
   })
 
+  test('keeps of a call that is too deep or too long what a dead letter can hold', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const deep = `{"order":${'['.repeat(50_000)}${']'.repeat(50_000)}}`
+    const long = JSON.stringify({ order: 'x'.repeat(2_000_000) })
+    for (const raw of [deep, long]) {
+      const answer = await call(edge, path, { key: null, raw, headers: { 'x-signature': `signed:${raw.length}` } })
+      expect([answer.status, answer.json()]).toMatchObject([400, { code: 'source_failed' }])
+    }
+    expect(edge.burials.map(({ event }) => event.length < 700_000)).toEqual([true, true])
+    expect(edge.burials[0]?.event).toContain('[cut off]')
+    expect(edge.burials[1]?.detail).toMatch(/^Only the first 600000 of/)
+  })
+
+  test('answers a HEAD, which stores nothing', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    expect((await call(edge, path, { method: 'HEAD', key: null })).status).toBe(200)
+    expect(edge.events()).toEqual([])
+  })
+
   test('answers a GET with nothing when events do not come by GET', async () => {
     const edge = fakeEdge({ source: { webhook: defineSource({ name: 'posts', settings: {}, map: () => [] })() } })
     const answer = await call(edge, path, { method: 'GET', key: null })

@@ -107,6 +107,7 @@ describe('a mended dead letter', () => {
   const letter = {
     source: 'shop',
     stage: 'ingest' as const,
+    code: 'no_identity',
     messageId: 'letter-1',
     receivedAt: '2026-11-20T08:00:00.000Z',
   }
