@@ -20,6 +20,9 @@ import { topicIn } from './shopify/topics.ts'
  * is the event's messageId, so that they are dropped. Someone who got hold of a signed call could send it again under
  * another id or topic at any later time.
  *
+ * The pixel's events hold Shopify's own payload in `context.shopifyDetails`: orders of a dozen lines are larger than the
+ * default of 32 KB an event, so set `limits.eventBytes`, up to 524,288.
+ *
  * A topic or pixel event that the event specification has no name for is answered with OK and gives no event.
  *
  * https://shopify.dev/docs/apps/build/webhooks/verify-deliveries, https://shopify.dev/docs/api/webhooks/latest,

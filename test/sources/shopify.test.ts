@@ -208,6 +208,34 @@ test('a call that nobody signed makes no order, whatever it claims', async () =>
   expect(edge.counters).toEqual({ 'refused:shop': 2 })
 })
 
+test.each([
+  [
+    'orders_create&version=pixel',
+    '{"id":{"toString":1},"line_items":[{"product_id":{"toString":1}},null,5],"customer":{"id":{}}}',
+  ],
+  [
+    'carts_update',
+    '{"token":{"toString":1},"updated_at":{"toString":1},"note_attributes":[null,{"name":"rudderAnonymousId","value":{}}]}',
+  ],
+  ['__proto__', '{"__proto__":{"topic":1}}'],
+  [
+    '',
+    '{"pixelEventLabel":1,"name":"page_viewed","clientId":{"toString":1},"context":{"document":{"location":{"pathname":{"toString":1},"search":5}}}}',
+  ],
+  [
+    '',
+    '{"pixelEventLabel":1,"name":"checkout_completed","data":{"checkout":{"lineItems":{"a":1},"discountApplications":[null]}}}',
+  ],
+  ['', '{"event":"rudderIdentifier","anonymousId":{"toString":1},"cart":null}'],
+])('a payload whose fields are none of what they should be harms nobody: %s %s', async (topic, raw) => {
+  const edge = fakeEdge({ source: { webhook: shopify({}) } })
+  const bindings = { ...edge.world.bindings, IDENTITY: identity.binding }
+  const world = { ...edge.world, bindings }
+  const path = `/v1/webhook?writeKey=${writeKey}&topic=${topic}`
+  expect((await call({ ...edge, world }, path, { key: null, raw })).status).toBe(200)
+  expect(edge.burials).toEqual([])
+})
+
 const names = (pixel: boolean, topics: readonly string[]) => topics.map((topic) => topicOf(topic, { pixel })?.event)
 
 test('the orders, checkouts and fulfilments of both generations have the names that RudderStack gives them', () => {

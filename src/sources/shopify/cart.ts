@@ -23,7 +23,7 @@ export async function isOldNews(
 ): Promise<boolean> {
   const { generation, cartToken, callId = '' } = cart
   const lines = listOf(payload['line_items'])
-  const age = Date.parse(String(payload['updated_at'])) - Date.parse(String(payload['created_at']))
+  const age = timeOf(payload['updated_at']) - timeOf(payload['created_at'])
   if (lines.length === 0 && age <= newbornMs) return true
   if (cartToken === undefined) return false
   const key = `${generation.prefix}${cartToken}:items`
@@ -33,3 +33,6 @@ export async function isOldNews(
   await memory.set(key, `${hash} ${callId}`.trim(), generation.cartSeconds)
   return false
 }
+
+/** Milliseconds since the epoch, or NaN. */
+const timeOf = (value: unknown): number => (typeof value === 'string' ? Date.parse(value) : Number.NaN)

@@ -43,5 +43,7 @@ function campaignOf(search: unknown): Record<string, string> {
 }
 
 /** The token of the cart in the address of a checkout: `/checkouts/cn/<token>/…`. */
-export const cartInPath = (context: unknown): string | undefined =>
-  /\/checkouts\/cn?\/([^/?#]+)/.exec(String(valueAt(context, 'document.location.pathname') ?? ''))?.[1]
+export function cartInPath(context: unknown): string | undefined {
+  const path = valueAt(context, 'document.location.pathname')
+  return typeof path === 'string' ? /\/checkouts\/cn?\/([^/?#]+)/.exec(path)?.[1] : undefined
+}

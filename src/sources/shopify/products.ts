@@ -39,8 +39,7 @@ export type Product = Record<string, unknown>
 export const productsOf = (lines: unknown): Product[] =>
   listOf(lines).map((line) => {
     const product = mapFields({}, line, lineMapping)
-    if (product['product_id'] !== undefined) product['product_id'] = String(product['product_id'])
-    return product
+    return { ...product, product_id: numberAsText(product['product_id']) }
   })
 
 /** The product of a variant. */
@@ -60,6 +59,9 @@ export function lineOf(line: unknown): Product {
 
 /** The products of a list of lines. */
 export const linesOf = (lines: unknown): Product[] => listOf(lines).map(lineOf)
+
+/** Shopify's ids are numbers in webhooks and text in the pixel: text joins both. */
+export const numberAsText = (value: unknown): unknown => (typeof value === 'number' ? String(value) : value)
 
 /** The list, or none. */
 export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

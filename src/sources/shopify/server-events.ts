@@ -3,7 +3,7 @@ import { draftOf, type Mapping, mapFields } from '../shared/fields.ts'
 import { isOldNews } from './cart.ts'
 import { type Customer, customerOf } from './customer.ts'
 import { cartTokenOf, type Generation, rememberUser, userOf, type Visitor, visitorOf } from './identity.ts'
-import { productsOf } from './products.ts'
+import { numberAsText, productsOf } from './products.ts'
 import { type Topic, topicOf } from './topics.ts'
 
 /** One of Shopify's webhooks. */
@@ -124,8 +124,7 @@ function propertiesOf({ ecommerce }: Topic, payload: ServerCall['payload']): Rec
   const products = productsOf(lines)
   if (ecommerce !== true) return lines === undefined ? rest : { ...rest, products }
   const properties = mapFields({}, payload, orderMapping)
-  if (properties['order_id'] !== undefined) properties['order_id'] = String(properties['order_id'])
-  return { ...properties, products }
+  return { ...properties, order_id: numberAsText(properties['order_id']), products }
 }
 
 /** What ties a payload to others. The payload's own `token` is that of what the topic is about. */

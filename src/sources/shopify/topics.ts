@@ -28,7 +28,10 @@ const mapped: Readonly<Record<string, Topic>> = {
   fulfillments_update: staff('Fulfillments Update'),
 }
 
-/** The other topics: track events with these names and the payload as properties. */
+/**
+ * The other topics: track events with these names and the payload as properties. Where RudderStack's pages name none, it is
+ * the topic in the same form.
+ */
 const named: Readonly<Record<string, string>> = {
   carts_create: 'Cart Create',
   carts_update: 'Cart Update',
