@@ -160,13 +160,13 @@ test(
     expect(sink.received.every(({ verified }) => verified)).toBe(true)
 
     let letters = 0
-    for (let before = ''; ;) {
-      const page = await server.admin<{ deadLetters: { id: string; source: string; target: string }[]; next?: string }>(
-        `/dead-letters?limit=1000&target=@edge${before}`,
+    for (let cursor = ''; ;) {
+      const page = await server.admin<{ deadLetters: { source: string }[]; cursor?: string }>(
+        `/dead-letters?limit=1000&target=@edge${cursor}`,
       )
       letters += page.deadLetters.filter(({ source }) => source === 'shop').length
-      if (page.next === undefined) break
-      before = `&before=${page.next}`
+      if (page.cursor === undefined) break
+      cursor = `&cursor=${page.cursor}`
     }
     expect(letters, `seed ${seed}`).toBe(promised.rejected + promised.refusedAlone)
     console.log(
