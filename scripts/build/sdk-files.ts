@@ -71,24 +71,29 @@ const plain = (text: string): string => text.replace(/\n\/\/# sourceMappingURL=\
 
 const publicPath =
   /([a-z]\.p)=(\w+\?\w+\+"\/analytics-next\/bundles\/":"https:\/\/cdn\.segment\.com\/analytics-next\/bundles\/")/g
-const lastCdn = '||"https://cdn.segment.com"'
+const lastCdn = /\|\|("https:\/\/cdn\.segment\.com")\}/g
+const lastHost = /="(api\.segment\.io)\/v1"/g
 
 /**
- * Keeps Segment's script with the host that served it: it loads its chunks from there, and asks there for its settings where
- * the page does not say otherwise (`cdnURL`, or `analytics._cdn` before it loads). As it comes, it would ask Segment's.
+ * Keeps Segment's script with the host that served it: it loads its chunks from there, asks there for its settings where the
+ * page does not say otherwise (`cdnURL`, or `analytics._cdn` before it loads), and reports there when it cannot start. As it
+ * comes, it would call Segment's hosts.
  *
  * @param chunks where they are, relative to the script
  */
 function firstParty(script: string, chunks: string): string {
-  const here = 'document.currentScript'
-  const [path, cdn] = [script.match(publicPath)?.length, script.split(lastCdn).length - 1]
-  if (path !== 1 || cdn !== 1)
-    throw new Error(`standalone.js of @segment/analytics-next has changed: ${path} public paths, ${cdn} hosts`)
-  return plain(script)
-    .replace(
-      publicPath,
-      (_, target: string, theirs: string) =>
-        `${target}=${here}&&${here}.src?new URL(${JSON.stringify(chunks)},${here}.src).href:${theirs}`,
+  const found = [publicPath, lastCdn, lastHost].map((pattern) => script.match(pattern)?.length ?? 0)
+  if (found.some((count) => count !== 1))
+    throw new Error(
+      `standalone.js of @segment/analytics-next has changed: ${found.join(', ')} places instead of 1 each`,
     )
-    .replace(lastCdn, () => `||(${here}&&${here}.src?new URL(${here}.src).origin:"https://cdn.segment.com")`)
+  const src = 'document.currentScript&&document.currentScript.src'
+  const here = (member: string) => `new URL(document.currentScript.src).${member}`
+  return plain(script)
+    .replace(publicPath, (_, target: string, theirs: string) => {
+      const ours = `new URL(${JSON.stringify(chunks)},document.currentScript.src).href`
+      return `${target}=${src}?${ours}:${theirs}`
+    })
+    .replace(lastCdn, (_, theirs: string) => `||(${src}?${here('origin')}:${theirs})}`)
+    .replace(lastHost, (_, theirs: string) => `=(${src}?${here('host')}:"${theirs}")+"/v1"`)
 }

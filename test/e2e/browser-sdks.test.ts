@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContext, chromium as playwright, type Page } from 'playwright-core'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
@@ -32,9 +33,13 @@ interface Sdk {
   readonly name: string
   readonly global: string
   readonly library: string
-  /** Script that loads it, and resolves when it is ready. */
-  readonly load: (setup: Setup) => string
-  /** Options that make it send events in batches: of `size`, or after a minute. */
+  /** Script that loads it. */
+  readonly start: (setup: Setup) => string
+  /** Script that waits until it is ready. */
+  readonly ready: string
+  /** Script for a call before it is ready. */
+  readonly early: (call: Call) => string
+  /** Options that make it send events in batches: of `size`, or after a while. */
   readonly batching: (size: number) => Readonly<Record<string, unknown>>
   /** Options with which it sends everything when the page is left. */
   readonly leaving: Readonly<Record<string, unknown>>
@@ -43,6 +48,8 @@ interface Sdk {
   /** Whether its events bring cookies to another origin. */
   readonly sendsCookies: boolean
   readonly reset: Call
+  /** What it gives as userId of an alias to `ada-lovelace`. */
+  readonly aliased: string
   /** Expression for the anonymousId that it knows. */
   readonly anonymousId: string
   readonly batchPath: RegExp
@@ -59,18 +66,20 @@ const rudder: Sdk = {
   name: '@rudderstack/analytics-js',
   global: 'rudderanalytics',
   library: 'RudderLabs JavaScript SDK',
-  load: ({ ingest, sdk, writeKey, options }) => `${script(`${sdk}/a.js`)}
+  start: ({ ingest, sdk, writeKey, options }) => `${script(`${sdk}/a.js`)}
     rudderanalytics.load(${JSON.stringify(writeKey)}, ${JSON.stringify(ingest)}, ${JSON.stringify({
       configUrl: ingest,
       polyfillIfRequired: false,
       ...options,
-    })})
-    await new Promise((ready) => rudderanalytics.ready(ready))`,
+    })})`,
+  ready: 'await new Promise((ready) => rudderanalytics.ready(ready))',
+  early: ([method, ...args]) => `rudderanalytics.${method}(...${JSON.stringify(args)})`,
   batching: (size) => ({ queueOptions: { batch: { enabled: true, maxItems: size, flushInterval: 60_000 } } }),
   leaving: { useBeacon: true, beaconQueueOptions: { maxItems: 50, flushQueueInterval: 60_000 } },
   retrying: { queueOptions: { minRetryDelay: 200 } },
   sendsCookies: false,
   reset: ['reset', { entries: { anonymousId: true } }],
+  aliased: 'ada-lovelace',
   anonymousId: 'rudderanalytics.getAnonymousId()',
   batchPath: /\/v1\/batch$/,
   more: [],
@@ -80,18 +89,23 @@ const segment: Sdk = {
   name: '@segment/analytics-next',
   global: 'analytics',
   library: 'analytics.js',
-  load: ({ ingest, sdk, writeKey, options }) => `window.analytics = Object.assign([], ${JSON.stringify({
+  start: ({ ingest, sdk, writeKey, options }) => `window.analytics = Object.assign([], ${JSON.stringify({
     _writeKey: writeKey,
-    _cdn: ingest,
     _loadOptions: options ?? {},
+    // At the root it is where the script is from.
+    ...(new URL(ingest).pathname === '/' ? {} : { _cdn: ingest }),
   })})
-    ${script(`${sdk}/b.js`)}
-    while (analytics.initialized !== true) await new Promise((later) => setTimeout(later, 10))`,
-  batching: (size) => delivery({ strategy: 'batching', config: { size, timeout: 60_000 } }),
+    ${script(`${sdk}/b.js`)}`,
+  ready: 'while (analytics.initialized !== true) await new Promise((later) => setTimeout(later, 10))',
+  early: (call) => `analytics.push(${JSON.stringify(call)})`,
+  // What comes while a batch is under way waits for the timer.
+  batching: (size) => delivery({ strategy: 'batching', config: { size, timeout: 1_000 } }),
   leaving: delivery({ strategy: 'batching', config: { size: 50, timeout: 60_000 } }),
   retrying: {},
   sendsCookies: true,
   reset: ['reset'],
+  // It puts the user whom it knows there.
+  aliased: 'ada',
   anonymousId: 'analytics.user().anonymousId()',
   batchPath: /\/v1\/b$/,
   more: [['screen', 'Shop', 'Checkout', { step: 'payment' }]],
@@ -100,6 +114,10 @@ const segment: Sdk = {
 function delivery(deliveryStrategy: unknown): Readonly<Record<string, unknown>> {
   return { integrations: { 'Segment.io': { deliveryStrategy } } }
 }
+
+const { version: segmentVersion } = JSON.parse(
+  readFileSync('node_modules/@segment/analytics-next/package.json', 'utf8'),
+) as { version: string }
 
 const order = (number: number): Call => ['track', 'Order Completed', { order_id: `50314b8e-${number}`, revenue: 39.95 }]
 const orders = (count: number): Call[] => Array.from({ length: count }, (_, i) => order(i + 1))
@@ -185,7 +203,8 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined).each(mou
 
     const run = (script: string) => page.evaluate(`(async () => { ${script} })()`)
     const load = (sdk: Sdk, options: Setup['options'] = {}, writeKey = server.writeKey) =>
-      run(sdk.load({ ...place, writeKey, options }))
+      run(`${sdk.start({ ...place, writeKey, options })}
+${sdk.ready}`)
     const make = (sdk: Sdk, calls: readonly Call[], then = '') =>
       run(`for (const [name, ...args] of ${JSON.stringify(calls)}) ${sdk.global}[name](...args)\n${then}`)
 
@@ -235,7 +254,7 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined).each(mou
           properties: { order_id: '50314b8e-1', revenue: 39.95 },
         })
         expect(one('group')).toMatchObject({ groupId: 'analytical-society', userId: 'ada' })
-        expect(one('alias')).toMatchObject({ userId: 'ada-lovelace', previousId: 'ada' })
+        expect(one('alias')).toMatchObject({ userId: sdk.aliased, previousId: 'ada' })
         if (sdk.more.length > 0)
           expect(one('screen')).toMatchObject({ name: 'Checkout', properties: { step: 'payment' } })
         const loggedOut = one('track', 'Logged Out')
@@ -260,18 +279,23 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined).each(mou
         await load(sdk, sdk.batching(5))
         await make(sdk, orders(10))
         await expectOrders(10)
-        expect(posts().map(({ url, status }) => [sdk.batchPath.test(url), status])).toEqual([
-          [true, 200],
-          [true, 200],
-        ])
+        expect(posts().length).toBeLessThanOrEqual(3)
+        for (const { url, status } of posts())
+          expect([url, status]).toEqual([expect.stringMatching(sdk.batchPath), 200])
       })
 
-      test('loses nothing when the page is left for another one', async () => {
-        await load(sdk, sdk.leaving)
-        await make(sdk, orders(7), `location.href = '/cart'`).catch(() => undefined)
-        await page.waitForURL('**/cart')
-        await expectOrders(7)
-      })
+      test.each(['one by one', 'in a batch'])(
+        'loses nothing when the page is left for another one while it sends %s',
+        async (how) => {
+          await load(sdk, how === 'in a batch' ? sdk.leaving : {})
+          // Segment's SDK hands a call on in the next task: what is called in the task that leaves never gets out of it.
+          await make(sdk, orders(7), `setTimeout(() => (location.href = '/cart'))`)
+          await page.waitForURL('**/cart')
+          // The next page sends again what the SDKs do not know to have arrived.
+          await load(sdk)
+          await expectOrders(7)
+        },
+      )
 
       test('loses nothing when the tab is closed', async () => {
         await load(sdk, sdk.leaving)
@@ -291,55 +315,54 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined).each(mou
       })
 
       test('stops for a source that is disabled', async () => {
-        await run(
-          `${sdk.load({ ...place, writeKey: 'keyOfTheClosedShop' }).replace(/(await new Promise\(\(ready|while \().*$/s, '')}`,
-        )
-        await make(sdk, sdk === rudder ? orders(2) : [])
+        await run(`${sdk.start({ ...place, writeKey: 'keyOfTheClosedShop' })}
+          ${sdk.early(order(1))}`)
+        await until('it has asked', () => front.passed.some(({ url }) => /sourceConfig|settings/.test(url)))
         await sleep(1_000)
         expect(posts()).toEqual([])
       })
 
-      test('gets its visitor back from the identity cookie after its storage was cleared', async () => {
-        if (!own && !sdk.sendsCookies) return
-        await load(sdk, {}, 'keyOfTheVisitors')
-        await make(sdk, [order(1)])
-        const [first] = await atSink(1)
-        const [cookie] = (await context.cookies(front.url)).filter(({ name }) => name === 'sw_id')
-        expect(cookie).toMatchObject({ value: first?.anonymousId, httpOnly: true, sameSite: 'Lax', secure: false })
+      test.skipIf(!own && !sdk.sendsCookies)(
+        'gets its visitor back from the identity cookie after its storage was cleared',
+        async () => {
+          await load(sdk, {}, 'keyOfTheVisitors')
+          await make(sdk, [order(1)])
+          const [first] = await atSink(1)
+          const [cookie] = (await context.cookies(front.url)).filter(({ name }) => name === 'sw_id')
+          expect(cookie).toMatchObject({ value: first?.anonymousId, httpOnly: true, sameSite: 'Lax', secure: false })
 
-        await page.goto(`${site.url}/blank`)
-        await run(`localStorage.clear(); sessionStorage.clear()
+          await page.goto(`${site.url}/blank`)
+          await run(`localStorage.clear(); sessionStorage.clear()
           for (const pair of document.cookie.split('; ')) document.cookie = pair.split('=')[0] + '=; Max-Age=0; Path=/'`)
-        expect(await page.evaluate('document.cookie')).toBe('')
-        await page.goto(`${site.url}/`)
-        await load(sdk, {}, 'keyOfTheVisitors')
-        expect(await page.evaluate(sdk.anonymousId)).not.toBe(first?.anonymousId)
-        await make(sdk, [order(2)])
-        const found = await atSink(2)
-        expect(found.map((event) => [orderOf(event), event.anonymousId])).toEqual([
-          ['50314b8e-1', first?.anonymousId],
-          ['50314b8e-2', first?.anonymousId],
-        ])
+          expect(await page.evaluate('document.cookie')).toBe('')
+          await page.goto(`${site.url}/`)
+          await load(sdk, {}, 'keyOfTheVisitors')
+          expect(await page.evaluate(sdk.anonymousId)).not.toBe(first?.anonymousId)
+          await make(sdk, [order(2)])
+          const found = await atSink(2)
+          expect(found.map((event) => [orderOf(event), event.anonymousId])).toEqual([
+            ['50314b8e-1', first?.anonymousId],
+            ['50314b8e-2', first?.anonymousId],
+          ])
 
-        // A new visitor on the same device: the page resets both.
-        await run(
-          `await fetch(${JSON.stringify(`${place.ingest}/v1/reset?writeKey=keyOfTheVisitors`)}, { method: 'POST', credentials: 'include' })`,
-        )
-        await make(sdk, [sdk.reset, order(3)])
-        const next = (await atSink(3)).find((event) => orderOf(event) === '50314b8e-3')
-        expect(next?.anonymousId).toBe(await page.evaluate(sdk.anonymousId))
-        expect(next?.anonymousId).not.toBe(first?.anonymousId)
-      })
+          // A new visitor on the same device: the page resets both.
+          await run(
+            `await fetch(${JSON.stringify(`${place.ingest}/v1/reset?writeKey=keyOfTheVisitors`)}, { method: 'POST', credentials: 'include' })`,
+          )
+          await make(sdk, [sdk.reset, order(3)])
+          const next = (await atSink(3)).find((event) => orderOf(event) === '50314b8e-3')
+          expect(next?.anonymousId).toBe(await page.evaluate(sdk.anonymousId))
+          expect(next?.anonymousId).not.toBe(first?.anonymousId)
+        },
+      )
     })
 
     test('@segment/analytics-next runs from the snippet’s own URL, and finds its chunks there', async () => {
       const src = `${place.ingest}/analytics.js/v1/${server.writeKey}/analytics.min.js`
-      await page.goto(`${site.url}/?ajs_event=Coupon%20Opened&ajs_uid=grace`).catch(() => undefined)
-      await page.goto(`${site.url}/`)
       await run(`history.replaceState(null, '', '/?ajs_event=Coupon%20Opened&ajs_uid=grace')
         window.analytics = Object.assign([], { _cdn: ${JSON.stringify(place.ingest)} })
         ${script(src)}
-        while (analytics.initialized !== true) await new Promise((later) => setTimeout(later, 10))`)
+        ${segment.ready}`)
       const found = await atSink(2)
       expect(found.map(({ type, event, userId }) => [type, event, userId])).toEqual(
         expect.arrayContaining([['track', 'Coupon Opened', 'grace']]),
@@ -347,6 +370,26 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined).each(mou
       expect(front.passed.some(({ url, status }) => /queryString\.bundle\.\w+\.js$/.test(url) && status === 200)).toBe(
         true,
       )
+    })
+
+    test('the SDKs are served as files that browsers keep', async () => {
+      for (const [file, cache] of [
+        ['a.js', 'public, max-age=300'],
+        ['b.js', 'public, max-age=300'],
+        ['rudder-analytics.min.js', 'public, max-age=300'],
+        [`b/${segmentVersion}/index.js`, 'public, max-age=31536000, immutable'],
+      ] as const) {
+        const answer = await fetch(`${place.sdk}/${file}`)
+        expect([file, answer.status, answer.headers.get('cache-control')]).toEqual([file, 200, cache])
+        expect(answer.headers.get('content-type')).toMatch(/^(text|application)\/javascript/)
+        expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+        expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+        await answer.arrayBuffer()
+        const again = await fetch(`${place.sdk}/${file}`, {
+          headers: { 'if-none-match': `${answer.headers.get('etag')}` },
+        })
+        expect([file, again.status, again.headers.get('cache-control')]).toEqual([file, 304, cache])
+      }
     })
 
     test('no other host was called', () => {
