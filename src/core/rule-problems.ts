@@ -3,6 +3,8 @@ import type { Consent } from './consent.ts'
 import type { PrivacyRules } from './privacy.ts'
 
 const path = /^[^.\s]+(\.[^.\s]+)*$/
+/** Fields without which an event cannot be told from others; of these, only the ids may be hashed. */
+const needed = ['type', 'messageId', 'anonymousId']
 /** RFC 6265 §4.1.1: a cookie's name is a token. */
 const token = /^[\w!#$%&'*+.^`|~-]+$/
 const host = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i
@@ -22,12 +24,22 @@ export function ruleProblems({
       problems.push('"consent.strategy" must be "and" or "or"')
   }
   for (const kind of ['hash', 'mask', 'drop', 'allow'] as const)
-    for (const one of privacy?.[kind] ?? [])
-      if (!path.test(one)) problems.push(`"privacy.${kind}" has "${one}", which is no path like context.traits.email`)
-  for (const kind of ['drop', 'mask'] as const)
-    for (const field of ['type', 'messageId', 'anonymousId'] as const)
+    for (const one of privacy?.[kind] ?? []) {
+      if (!path.test(one) || one.split('.').includes('__proto__'))
+        problems.push(`"privacy.${kind}" has "${one}", which is no path like context.traits.email`)
+      if (kind !== 'allow' && one === '*')
+        problems.push(`"privacy.${kind}" must not have "*": it would take what an event is known by`)
+    }
+  for (const [kind, fields] of [
+    ['drop', needed],
+    ['mask', needed],
+    ['hash', ['type']],
+  ] as const)
+    for (const field of fields)
       if (privacy?.[kind]?.includes(field) === true)
         problems.push(`"privacy.${kind}" must not have "${field}": without it, an event cannot be told from others`)
+  if (privacy !== undefined && 'salt' in privacy && !privacy.salt)
+    problems.push('"privacy.salt" is missing; set it as a secret in env, or leave it out')
   return problems
 }
 
@@ -35,6 +47,10 @@ export function ruleProblems({
 export function sourceProblems(source: SourceConfig): string[] {
   const { webhook, identityCookie: cookie, rate, enrich } = source
   const problems = [...(webhook?.problems ?? []).map((one) => `webhook: ${one}`), ...ruleProblems(source)]
+  for (const kind of ['drop', 'mask', 'hash'] as const)
+    for (const one of source.privacy?.[kind] ?? [])
+      if (/^context\.(consent|consentManagement)(\.|$)/.test(one))
+        problems.push(`"privacy.${kind}" of a source must not have "${one}": what needs consent is decided by it later`)
   if (cookie !== undefined) {
     if (cookie.name !== undefined && !token.test(cookie.name))
       problems.push('"identityCookie.name" must be a cookie name: letters, digits, "-" and "_"')

@@ -5,21 +5,23 @@ import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolve.ts'
 import { runTransforms } from '../transforms/run.ts'
 import { deliver, type Delivery, type Fate } from './deliver.ts'
+import { envelopeUnder } from './privacy.ts'
 
 /**
- * Takes events the last part of their way: the destination's filter, its transforms, the delivery.
+ * Takes events the last part of their way: the destination's privacy rules, its filter, its transforms, the delivery.
  *
- * @param envelopes in order
- * @param target the destination with its filter and transforms
+ * @param stored in order; they stay as they are
+ * @param target the destination with its rules, filter and transforms
  * @param port fetch, clock
  * @returns a fate for every event given (the worst one, where a transform made several of it), and the requests sent
  */
 export async function forward(
-  envelopes: readonly Envelope[],
+  stored: readonly Envelope[],
   target: Extract<Target, { kind: 'destination' }>,
   port: Port,
 ): Promise<Delivery> {
-  const { filter, transforms = [], use, ordered = true } = target.route
+  const { privacy, filter, transforms = [], use, ordered = true } = target.route
+  const envelopes = privacy === undefined ? stored : stored.map((envelope) => envelopeUnder(envelope, privacy))
   if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { port, ordered })
 
   const fates: Fate[] = []

@@ -5,13 +5,13 @@ import type { Event } from '../core/event.ts'
 import type { Source } from '../core/resolve.ts'
 import type { World } from '../core/world.ts'
 import { runTransforms } from '../transforms/run.ts'
-import { factsWith, hideAddresses } from './address.ts'
+import { factsWith, hidden, hideAddresses } from './address.ts'
 import { botOf, flagBot } from './bots.ts'
 import { addCampaign } from './campaign.ts'
 import { type Fault, faultOf, isRecord, keyOf, maxDepth, pruned, shapeFault, tame } from './check.ts'
 import { enrich, type Geo, messageIdOf, type Shared } from './enrich.ts'
 import { packerFor } from './packer.ts'
-import { applyPrivacy } from './privacy.ts'
+import { applyPrivacy, factsUnder, withPrivacy } from './privacy.ts'
 import { route } from './route.ts'
 import { type Sight, visitorAgent } from './sight.ts'
 import type { Suppressions } from './suppression.ts'
@@ -93,10 +93,12 @@ class Preparation {
     this.#arrival = arrival
     this.#suppressions = suppressions
     this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
+    const { name, enrich: rules, privacy } = arrival.source
+    const facts = factsWith(arrival.facts, rules.ip)
     this.#pack = packerFor({
-      source: arrival.source.name,
+      source: name,
       receivedAt: this.receivedAt,
-      facts: factsWith(arrival.facts, arrival.source.enrich.ip),
+      facts: privacy === undefined ? facts : factsUnder(facts, privacy),
     })
   }
 
@@ -104,8 +106,10 @@ class Preparation {
     const { facts, geo, batch, source } = this.#arrival
     const { port, resolved } = this.#world
     const window = windowOf(this.receivedAt, resolved.limits)
-    const { receivedAt } = this
-    return { receivedAt, window, ip: facts.ip, ipRule: source.enrich.ip, geo, batch, uuid: port.uuid }
+    const { ip: ipRule } = source.enrich
+    const { ip } = facts
+    const writtenIp = hidden(ip, ipRule)
+    return { receivedAt: this.receivedAt, window, ip, writtenIp, ipRule, geo, batch, uuid: port.uuid }
   }
 
   /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
@@ -117,6 +121,8 @@ class Preparation {
     }
     const fault = faultOf(value)
     if (fault !== undefined) {
+      // Nor is what is wrong with a suppressed user's event a reason to keep it.
+      if (isRecord(value) && this.#suppressions?.has(value) === true) return this.#drop('suppressed')
       this.refuse(value, index, fault)
       return undefined
     }
@@ -157,13 +163,15 @@ class Preparation {
   }
 
   refuse(value: unknown, index: number, fault: Fault): void {
-    const id = isRecord(value) ? messageIdOf(value) : ''
-    const keys = isRecord(value) ? [value['anonymousId'], value['userId']] : []
+    const { enrich: rules, privacy } = this.#arrival.source
     // `stringify` itself fails somewhere beyond a few thousand levels.
     const shallow = typeof value !== 'object' || value === null || tame(value, maxDepth)
-    if (isRecord(value)) hideAddresses(value, this.#arrival.source.enrich.ip)
-    const event = JSON.stringify(shallow ? value : pruned(value))
-    this.bury(index, event, {
+    if (isRecord(value)) hideAddresses(value, rules.ip)
+    const whole = shallow ? value : pruned(value)
+    const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
+    const id = isRecord(kept) ? messageIdOf(kept) : ''
+    const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []
+    this.bury(index, JSON.stringify(kept), {
       ...fault,
       stage: 'ingest',
       messageId: id || this.#world.port.uuid(),

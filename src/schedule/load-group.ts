@@ -104,7 +104,8 @@ export class LoadGroup {
   #map(envelope: Envelope, file: string): void {
     this.#events++
     this.#inSlice++
-    const rows = rowsOf(envelope, { ...this.#options, sourceId: envelope.header.source, file })
+    const { privacy } = this.#loading.target.route
+    const rows = rowsOf(envelope, { ...this.#options, sourceId: envelope.header.source, file, privacy })
     if ('stage' in rows) return void this.#letters.push(rows)
     for (const pending of rows) {
       const { table } = pending.row

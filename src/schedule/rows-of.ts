@@ -1,6 +1,8 @@
 import type { Burial } from '../core/dead-letter.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { PrivacyRules } from '../core/privacy.ts'
+import { eventUnder } from '../pipeline/privacy.ts'
 import { mapEvent, type MapOptions } from '../warehouses/mapping.ts'
 import type { Row } from '../warehouses/row.ts'
 
@@ -16,13 +18,19 @@ export interface PendingRow {
   readonly file: string
 }
 
-/** Makes the rows of an event, or the dead letter that it becomes when it has none. */
+/**
+ * Makes the rows of an event, or the dead letter that it becomes when it has none.
+ *
+ * The warehouse's privacy rules come first. The envelope stays as it is, and so does the event of a dead letter: when it is
+ * replayed, the rules come first again.
+ */
 export function rowsOf(
   envelope: Envelope,
-  options: MapOptions & { readonly file: string },
+  { privacy, ...options }: MapOptions & { readonly file: string; readonly privacy?: PrivacyRules | undefined },
 ): readonly PendingRow[] | Burial {
   try {
-    return mapEvent(envelope.event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
+    const event = privacy === undefined ? envelope.event : eventUnder(envelope, privacy)
+    return mapEvent(event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
       row,
       id: idOf(row),
       envelope,
