@@ -27,7 +27,9 @@ export interface Shared {
   readonly window: TimeWindow
   /** The connection's address, as it is. */
   readonly ip?: string | undefined
-  /** What is to be done with addresses before they are written. */
+  /** The same as it may be written. */
+  readonly writtenIp?: string | undefined
+  /** What is to be done with other addresses before they are written. */
   readonly ipRule: Enrichment['ip']
   readonly geo?: Geo | undefined
   /** The fields beside `batch`, for events that lack them. */
@@ -49,7 +51,7 @@ export type Enriched = Event & { context: Record<string, unknown> }
  * @param shared what the request knows
  */
 export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Enriched {
-  const { receivedAt, ip, batch, ipRule } = shared
+  const { receivedAt, ip, writtenIp, batch, ipRule } = shared
   event['messageId'] = messageIdOf(event) || shared.uuid()
   trimId(event, 'anonymousId')
   trimId(event, 'userId')
@@ -69,7 +71,7 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   event['timestamp'] = believed
   event['receivedAt'] = receivedAt
   // Never the client's own word: whoever sends it could claim any address.
-  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = hidden(ip, ipRule)
+  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = writtenIp
 
   const context = contextOf(event, batch)
   if (believed !== time) context['unclampedTimestamp'] = time
@@ -78,8 +80,9 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   // The place is that of the connection: it says nothing about an event that was forwarded for another address.
   if (shared.geo !== undefined && context['geo'] === undefined && (!known || own === ip))
     context['geo'] = { ...shared.geo }
-  if (!known && ip !== undefined) context['ip'] = hidden(ip, ipRule)
-  else if (own !== undefined && ipRule !== 'keep') context['ip'] = known ? hidden(own, ipRule) : undefined
+  if (!known && ip !== undefined) context['ip'] = writtenIp
+  else if (own !== undefined && ipRule !== 'keep')
+    context['ip'] = !known ? undefined : own === ip ? writtenIp : hidden(own, ipRule)
 }
 
 /** The messageId as the client gave it, without blanks around it and characters that can not be seen; or nothing. */
