@@ -92,7 +92,8 @@ export class Events {
 
   #userAgent(phone: boolean): string {
     const random = this.#random
-    const chrome = `Chrome/${random.whole(128, 142)}.0.${random.whole(6_500, 7_400)}.${random.whole(40, 220)}`
+    // Browsers tell the major version only: https://www.chromium.org/updates/ua-reduction/
+    const chrome = `Chrome/${random.whole(128, 142)}.0.0.0`
     const system = random.pick(
       phone
         ? [

@@ -20,6 +20,8 @@ interface Options {
   readonly per: number
   readonly writeKey: string
   readonly seed?: number
+  /** Changes each event before it is written; `i` counts them. */
+  readonly change?: (event: Event, i: number) => Event
 }
 
 interface Prepared {
@@ -54,12 +56,13 @@ export class Requests {
   readonly #visitors = new Ids(0x5eed)
   #turn = 0
 
-  constructor(numbers: Numbers, { per, writeKey, seed = 1 }: Options) {
+  constructor(numbers: Numbers, { per, writeKey, seed = 1, change = (event) => event }: Options) {
     const events = new Events(seed)
     const pool: Prepared[] = []
     let eventBytes = 0
+    let made = 0
     for (let bytes = 0; bytes < poolBytes;) {
-      const texts = Array.from({ length: per }, () => events.next())
+      const texts = Array.from({ length: per }, () => change(events.next(), made++))
       eventBytes += texts.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
       const prepared = prepare(texts, writeKey)
       bytes += prepared.bytes.byteLength

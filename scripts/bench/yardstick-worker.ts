@@ -5,9 +5,11 @@ import { realPort } from '../../src/core/port.ts'
 import { type Resolved, resolveConfig } from '../../src/core/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { World } from '../../src/core/world.ts'
+import { factsOf } from '../../src/ingest/facts.ts'
 import { accept } from '../../src/pipeline/edge.ts'
 import { log } from '../../src/streams/log.ts'
 import { LogObject } from '../../src/streams/log-object.ts'
+import { configWith, connection, features, suppressionList } from './features.ts'
 
 interface Env {
   readonly LOG: DurableObjectNamespace<Log>
@@ -59,6 +61,11 @@ const worlds: Readonly<Record<string, (env: Env) => Omit<World, 'port' | 'waitUn
   checks: (env) => ({ resolved: resolved(nowhere), bindings: env as unknown as Bindings }),
   hop: (env) => ({ resolved: resolved(stream), bindings: { LOG: env.EMPTY } as unknown as Bindings }),
   commit: (env) => ({ resolved: resolved(stream), bindings: env as unknown as Bindings }),
+  slice: (env) => ({ resolved: configWith(new Set(), stream), bindings: env as unknown as Bindings }),
+  checked: (env) => ({
+    resolved: configWith(new Set(features), stream),
+    bindings: { LOG: env.LOG, ...suppressionList() } as unknown as Bindings,
+  }),
 }
 const made = new Map<string, World>()
 
@@ -99,5 +106,20 @@ const edge = (name: string) =>
 export const checks = edge('checks')
 export const hop = edge('hop')
 export const commit = edge('commit')
+
+/** As `edge`, with what the request itself tells. */
+const seeing = (name: string) =>
+  entry(async (request, env) => {
+    const world = worldOf(name, env)
+    const source = world.resolved.sources.get('shop')
+    if (source === undefined) throw new RangeError('there is no source')
+    const events = eventsOf(JSON.parse(await request.text()))
+    Object.defineProperty(request, 'cf', { value: connection })
+    const { accepted } = await accept({ source, events, ...factsOf(request, source) }, world)
+    return answer(accepted)
+  })
+
+export const slice = seeing('slice')
+export const checked = seeing('checked')
 
 export default parse
