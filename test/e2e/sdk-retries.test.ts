@@ -36,7 +36,7 @@ const sdks = [
     userId: 'ada-rudder',
     gzip: true,
     send: async (url: string, writeKey: string) => {
-      const sdk = new RudderAnalytics(writeKey, { dataPlaneUrl: url, flushAt })
+      const sdk = new RudderAnalytics(writeKey, { dataPlaneUrl: url, flushAt, logLevel: 'none' })
       for (let number = 1; number <= orders; number++) sdk.track(order('ada-rudder', number))
       await sdk.flush()
     },

@@ -13,6 +13,22 @@ const orders = 25
 /** An event of each other type: identify, group, page, screen, alias. */
 const expected = orders + 5
 
+const orderedAt = new Date('2026-11-22T10:15:30.123Z')
+/** What must arrive as it was said: text beyond ASCII, a null, a list of objects. */
+const said = {
+  coupon: null,
+  note: 'Grüße — “Zoë” 王 🦋\n\t\\ </script>',
+  products: [{ sku: '45790-32', name: 'Monopoly: 3rd Edition', price: 19, sizes: [1, 2.5] }],
+}
+
+const order = (userId: string, number: number) => ({
+  order_id: `${userId}-${number}`,
+  number,
+  total: 129.9,
+  currency: 'EUR',
+  ...said,
+})
+
 /** What both SDKs have in common. */
 interface Calls {
   readonly identify: (message: { userId: string; traits: Record<string, string> }) => unknown
@@ -22,13 +38,11 @@ interface Calls {
   readonly track: (message: {
     userId: string
     event: string
-    properties: Record<string, string | number>
+    properties: ReturnType<typeof order>
     timestamp: Date
   }) => unknown
   readonly alias: (message: { userId: string; previousId: string }) => unknown
 }
-
-const orderedAt = new Date('2026-11-22T10:15:30.123Z')
 
 function visit(sdk: Calls, userId: string): void {
   sdk.identify({ userId, traits: { name: 'Ada Lovelace', email: 'ada@example.com' } })
@@ -39,7 +53,7 @@ function visit(sdk: Calls, userId: string): void {
     sdk.track({
       userId,
       event: 'Order Completed',
-      properties: { order_id: `${userId}-${number}`, number, total: 129.9, currency: 'EUR' },
+      properties: order(userId, number),
       timestamp: orderedAt,
     })
   sdk.alias({ userId, previousId: `${userId}-before` })
@@ -134,8 +148,9 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
       const first = tracks().find(({ properties }) => properties?.['number'] === 1)
       expect(first).toMatchObject({
         event: 'Order Completed',
-        properties: { order_id: `${userId}-1`, total: 129.9, currency: 'EUR' },
+        timestamp: orderedAt.toISOString(),
       })
+      expect(first?.properties).toEqual(order(userId, 1))
       expect(sink.received.every(({ verified }) => verified)).toBe(true)
     })
 
