@@ -44,6 +44,13 @@ export interface Unspilled {
 /** Objects that are appended together: so many, or so much text. The memory of an isolate is 128 MB. */
 const roundObjects = 200
 const roundLength = 4_000_000
+/** Objects that are read at once: an invocation may wait for six answers (Workers limits, checked 2026-11-25). */
+const parallelReads = 6
+/**
+ * Reads after which a run waits for a moment. The local runtime serves R2 from the process that takes requests too, which
+ * get no turn as long as there is an answer to go on with.
+ */
+const readsInARow = 30
 /** Failures in a row after which the stream is believed to be away. */
 const patience = 3
 const edgeLane = { target: edgeTarget, partition: 0 }
@@ -128,7 +135,7 @@ class Run {
 
   /** Stores a round of objects at once; one by one when that fails. Returns whether all of them are done with. */
   async #together(refs: readonly SpillRef[]): Promise<boolean> {
-    const loaded = (await Promise.all(refs.map((ref) => this.#load(ref)))).flatMap((one) => one ?? [])
+    const loaded = await this.#loadAll(refs)
     if (loaded.length === 0) return true
     try {
       await this.#store(loaded)
@@ -146,6 +153,22 @@ class Run {
       }
     }
     return all
+  }
+
+  /** Reads objects; in the order of their keys, as far as they are still there. */
+  async #loadAll(refs: readonly SpillRef[]): Promise<Loaded[]> {
+    const loaded: (Loaded | undefined)[] = []
+    let next = 0
+    let pause = Promise.resolve()
+    const readOn = async () => {
+      for (let i = next++; i < refs.length; i = next++) {
+        if (i % readsInARow === 0) pause = new Promise((resolve) => setTimeout(resolve, 1))
+        await pause
+        loaded[i] = await this.#load(refs[i] as SpillRef)
+      }
+    }
+    await Promise.all(Array.from({ length: parallelReads }, readOn))
+    return loaded.filter((one) => one !== undefined)
   }
 
   /** Reads an object; undefined when it is gone or was set aside. */
