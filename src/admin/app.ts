@@ -15,6 +15,7 @@ import {
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
 import { listSpill } from './spill.ts'
+import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppression.ts'
 import { trace } from './trace.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
@@ -35,6 +36,9 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/events': { GET: listEvents },
   '/trace/:messageId': { GET: trace },
   '/spill': { GET: listSpill },
+  '/suppression': { GET: listSuppressed, POST: suppress },
+  '/suppression/remove': { POST: unsuppress },
+  '/suppression/check': { GET: checkSuppressed },
   '/sweep': { POST: sweepNow },
 }
 

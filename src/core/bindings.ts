@@ -152,6 +152,8 @@ export interface SuppressionRpc {
   readonly remove: (users: readonly Pick<Suppressed, 'kind' | 'id'>[]) => Promise<number>
   /** In order of `<kind>:<id>`, from the one after `after` on. */
   readonly list: (query: { readonly after?: string; readonly limit: number }) => Promise<Suppressed[]>
+  /** Those of the users that are on the list. */
+  readonly find: (users: readonly Pick<Suppressed, 'kind' | 'id'>[]) => Promise<Suppressed[]>
   /** Fingerprints (two 32-bit halves each, see fingerprint.ts) of all `<kind>`, `<id>`; null when `version` is still right. */
   readonly snapshot: (version: number | undefined) => Promise<{ version: number; prints: Uint32Array } | null>
 }

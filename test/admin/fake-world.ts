@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { admin } from '../../src/admin/app.ts'
 import { webhook } from '../../destinations/webhook.ts'
-import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc } from '../../src/core/bindings.ts'
+import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
 import { noBill } from '../../src/core/database.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
@@ -34,6 +34,8 @@ export interface Given {
   /** Objects that do not answer: `webhook:1`, `log 0`, `loader`. */
   readonly broken?: readonly string[]
   readonly limits?: Config['limits']
+  /** The list of suppressed users; an empty one when left out. */
+  readonly suppression?: Partial<SuppressionRpc>
 }
 
 export interface Logged {
@@ -236,6 +238,7 @@ export function fakeAdmin(given: Given = {}) {
         getByName: (name: string) =>
           broken.includes(`log ${name}`) ? { tail: down, status: down, find: down } : logOf(given, Number(name)),
       },
+      SUPPRESSION: { getByName: () => given.suppression ?? { snapshot: async () => null } },
       LOADER: {
         getByName: (warehouse: string) => ({
           status: async () => {
