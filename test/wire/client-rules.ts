@@ -8,14 +8,17 @@ export interface Seen {
 /** What a client makes of an answer: it forgets the batch, sends it again, or drops it. */
 export type Verdict = 'delivered' | 'again' | 'dropped'
 
-/** How a client treats answers, read in its source and tried with the real one (checked 2026-11-25). */
+/**
+ * How a client of the version in its fixture treats answers, as its source has it (checked 2026-11-25).
+ *
+ * `Retry-After` is kept by RudderStack's and Segment's new Node SDK (the latter on 429 only) and by Segment's Python SDK;
+ * all others have pauses of their own.
+ */
 export interface ClientRule {
   /** Name of its fixture. */
   readonly client: string
   /** Times that it sends one batch before it drops it. */
   readonly attempts: number
-  /** Whether it waits as long as `Retry-After` says; on which answers. */
-  readonly waits: 'never' | 'on 429' | 'always'
   readonly judge: (seen: Seen) => Verdict
 }
 
@@ -24,19 +27,24 @@ const is2xx = within(200, 300)
 const is4xx = within(400, 500)
 const is5xx = within(500, 600)
 
-function objectIn(body: string): Record<string, unknown> | undefined {
+const isJson = (text: string): boolean => {
   try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
+    JSON.parse(text)
+    return true
   } catch {
-    return undefined
+    return false
   }
 }
 
-/** What axios-retry does with the SDKs that use it: 5xx and 429. */
-const axios = ({ status }: Seen): Verdict =>
+function objectIn(body: string): Record<string, unknown> | undefined {
+  const value: unknown = isJson(body) ? JSON.parse(body) : undefined
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined
+}
+
+/** RudderStack's Node and Java SDKs and Segment's old Node SDK: 5xx and 429 are tried again. */
+const usual = ({ status }: Seen): Verdict =>
   is2xx(status) ? 'delivered' : is5xx(status) || status === 429 ? 'again' : 'dropped'
 
 /** Go's two: below 300 is delivered, everything else is tried again, mistakes of the client too. */
@@ -49,60 +57,47 @@ const segment = (status: number): Verdict =>
 /** Every server SDK of the fixtures. */
 export const clientRules: readonly ClientRule[] = [
   {
-    // Exactly 200 is delivered. Of anything else it reads `code` and `message`; where a JSON object lacks one, the error is
-    // not one that it knows, and it tries again whatever the status. A 4xx whose body is no JSON is one that it knows.
+    // Exactly 200 is delivered. Of anything else it reads `code` and `message`; JSON that lacks one raises an error that it
+    // takes for one of the network, and it tries again whatever the status. Text raises the error that it knows.
     client: 'rudder-python',
     attempts: 11,
-    waits: 'never',
     judge: ({ status, body }) => {
       if (status === 200) return 'delivered'
       const told = objectIn(body)
-      if (told !== undefined && !('code' in told && 'message' in told)) return 'again'
+      if (isJson(body) && !(told !== undefined && 'code' in told && 'message' in told)) return 'again'
       return is4xx(status) && status !== 429 ? 'dropped' : 'again'
     },
   },
   {
     client: 'segment-python',
     attempts: 11,
-    waits: 'always',
     judge: ({ status }) => (is2xx(status) ? 'delivered' : segment(status)),
   },
   // A 451 makes it ask GET /cluster-info; a 200 there without `nodeCount` ends it for good.
-  { client: 'rudder-go', attempts: 10, waits: 'never', judge: go },
-  { client: 'segment-go', attempts: 10, waits: 'never', judge: go },
+  { client: 'rudder-go', attempts: 10, judge: go },
+  { client: 'segment-go', attempts: 10, judge: go },
   {
     client: 'rudder-java',
     attempts: 4,
-    waits: 'never',
-    judge: ({ status }) => (is2xx(status) ? 'delivered' : is5xx(status) || status === 429 ? 'again' : 'dropped'),
+    judge: usual,
   },
   {
     // A 2xx whose body is no JSON object is an I/O error to it: sent again, and lost in the end though it is stored.
     client: 'segment-java',
     attempts: 4,
-    waits: 'never',
-    judge: ({ status, body }) =>
-      is2xx(status)
-        ? objectIn(body) === undefined
-          ? 'again'
-          : 'delivered'
-        : is5xx(status) || status === 429
-          ? 'again'
-          : 'dropped',
+    judge: (seen) => (is2xx(seen.status) && objectIn(seen.body) === undefined ? 'again' : usual(seen)),
   },
-  { client: 'rudder-node', attempts: 4, waits: 'always', judge: axios },
-  { client: 'segment-node-old', attempts: 4, waits: 'never', judge: axios },
+  { client: 'rudder-node', attempts: 4, judge: usual },
+  { client: 'segment-node-old', attempts: 4, judge: usual },
   {
     // A redirect is delivered to it: an answer of 3xx would lose the batch.
     client: 'segment-node',
     attempts: 11,
-    waits: 'on 429',
     judge: ({ status }) => (within(200, 400)(status) ? 'delivered' : segment(status)),
   },
   {
     client: 'customerio-node',
     attempts: 4,
-    waits: 'never',
     judge: ({ status }) => (is2xx(status) ? 'delivered' : status === 400 ? 'dropped' : 'again'),
   },
 ]
