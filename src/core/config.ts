@@ -109,9 +109,12 @@ export interface Config<D extends string = string, W extends string = string> {
     readonly batchEvents?: number
     /** Days that dead letters are kept; default 30. */
     readonly deadLetterDays?: number
-    /** Days before its arrival that an event's timestamp may lie; default 3,650. Earlier ones are moved up to it. */
+    /**
+     * Days before its arrival that an event's timestamp may lie; default 3,650. Earlier ones are moved up to it; what they
+     * were is in `context.unclampedTimestamp`.
+     */
     readonly pastDays?: number
-    /** Minutes after its arrival that an event's timestamp may lie; default 60. Later ones are moved back to it. */
+    /** Minutes after its arrival that an event's timestamp may lie; default 60. Later ones are moved back in the same way. */
     readonly futureMinutes?: number
     /** Milliseconds that an append may take before its events are spilled to R2 instead; default 2,000. */
     readonly appendMs?: number

@@ -10,15 +10,22 @@ export interface BotRules {
 
 /** What the edge adds to the events of a source, each by its switch. */
 export interface EnrichmentConfig {
-  /** `context.geo` and the place in the envelope's facts, from Cloudflare; default true. */
+  /** `context.geo` (place and network) and the place in the envelope's facts, from Cloudflare; default true. */
   readonly geo?: boolean
-  /** `context.os`, `context.browser` and `context.device`, read from the user agent; default false. */
+  /**
+   * `context.os`, `context.browser` and `context.device`, read from `context.userAgent` and the client hints in
+   * `context.userAgentData`, else from the request's user agent when a browser sent it; default false.
+   */
   readonly userAgent?: boolean
   /** `context.campaign` from the utm parameters of `context.page.url`; default false. */
   readonly campaign?: boolean
   /** Default `flag`. */
   readonly bots?: BotRules['action'] | BotRules
-  /** `truncate` zeroes the last byte of IPv4 addresses and all but the first 48 bits of IPv6 ones; default `keep`. */
+  /**
+   * What is done with addresses in `request_ip`, `context.ip` (also the client's own) and the envelope's facts, once the
+   * place is known. `truncate` zeroes the last byte of IPv4 addresses and all but the first 48 bits of IPv6 ones, and drops
+   * what is neither; default `keep`.
+   */
   readonly ip?: 'keep' | 'truncate' | 'drop'
 }
 

@@ -52,6 +52,7 @@ function compile({ allow, drop = [], hash = [], mask = [], salt }: PrivacyRules)
     country: gone('context.geo.country'),
     region: gone('context.geo.region'),
     city: gone('context.geo.city'),
+    asn: gone('context.geo.asn'),
   }
   return {
     allow:
