@@ -15,10 +15,17 @@ export type Members = readonly (readonly [name: string, value: unknown])[]
 /** Writes a value as JSON; `Raw` as it is, and each `@id@` as a messageId of its own. */
 export function write(value: unknown): string {
   if (value instanceof Raw) return value.text
-  if (isMembers(value)) return `{${value.map(([name, one]) => `${JSON.stringify(name)}:${write(one)}`).join(',')}}`
+  if (isMembers(value))
+    return `{${value.map(([name, one]) => `${JSON.stringify(name)}:${name === 'messageId' ? unlike(write(one)) : write(one)}`).join(',')}}`
   if (Array.isArray(value)) return `[${value.map(write).join(',')}]`
   return JSON.stringify(value) ?? 'null'
 }
+
+/** A messageId that is text is made unlike all others: what is dropped as a repeat could not be told from what is lost. */
+const unlike = (json: string): string =>
+  json.startsWith('"') && !json.includes('@id@') && String(JSON.parse(json)).trim() !== ''
+    ? `${json.slice(0, -1)}@id@"`
+    : json
 
 /** A member list is marked, because an array of pairs may be an array of pairs. */
 const marked = new WeakSet<object>()
