@@ -68,3 +68,19 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /** The first value of a query parameter or, for a list, of the list. */
 export const firstOf = <T>(values: readonly T[] | undefined): T | undefined => values?.[0]
+
+/** The payloads of a source that takes one JSON object or an array of them. Throws when it is neither. */
+export const payloadsOf = (body: unknown): Record<string, unknown>[] =>
+  Array.isArray(body) ? body.map(payloadOf) : [payloadOf(body)]
+
+/** An id as text: a text with something in it, or a number; else undefined. */
+export const idOf = (value: unknown): string | undefined =>
+  typeof value === 'number' || (typeof value === 'string' && value.trim() !== '') ? String(value) : undefined
+
+/** Copies an object without the fields that say nothing: null, undefined and the empty text. */
+export const sayingOf = (fields: unknown): Record<string, unknown> =>
+  isRecord(fields)
+    ? Object.fromEntries(
+        Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== ''),
+      )
+    : {}

@@ -9,3 +9,6 @@ export const anonymousIdOf = (id: string | number): string =>
 
 /** The MD5 of a text, in hexadecimal: ids that RudderStack makes of an email address, not a protection of it. */
 export const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
+
+/** The SHA-256 of a text, in hexadecimal: ids that RudderStack makes of an email address, not a protection of it. */
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')

@@ -29,3 +29,7 @@ const pairsOf = (names: string): (readonly [from: string, to: string | undefined
       const at = pair.indexOf('=')
       return at < 0 ? [pair.trim(), undefined] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
     })
+
+/** A name in snake case as one in camel case: `event_timestamp_ms` is `eventTimestampMs`. */
+export const camelOf = (name: string): string =>
+  name.replace(/_+([a-z0-9])/gi, (_, first: string) => first.toUpperCase())

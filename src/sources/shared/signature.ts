@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Hook } from '../../core/webhook-source.ts'
 
 /** Seconds that a signed call may be old, or ahead: Stripe, Slack and Standard Webhooks all say five minutes. */
@@ -62,7 +62,7 @@ export interface Signed {
  */
 export function hmacFault(
   signed: Signed,
-  { secret, hash = 'sha256', now }: { secret: string; hash?: 'sha1' | 'sha256'; now: number },
+  { secret, hash = 'sha256', now }: { secret: string | Uint8Array; hash?: 'sha1' | 'sha256'; now: number },
 ): string | undefined {
   const { signatures, content } = signed
   if (signatures.length === 0) return 'the signature is missing'
@@ -82,3 +82,9 @@ export const signaturesIn = (header: string | undefined, prefix: string): string
     .map((one) => one.trim())
     .filter((one) => one.startsWith(prefix))
     .map((one) => one.slice(prefix.length))
+
+/** Says whether two texts are the same, in a time that tells nothing about where they differ. */
+export const isSame = (given: string | undefined, expected: string): boolean =>
+  given !== undefined && timingSafeEqual(digestOf(given), digestOf(expected))
+
+const digestOf = (text: string): Uint8Array => createHash('sha256').update(text).digest()

@@ -1,0 +1,91 @@
+import { defineSource, type Draft } from '../core/webhook-source.ts'
+import { draftOf, idOf, isRecord, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { stampOf } from './shared/time.ts'
+
+const vendor = 'Olark'
+
+/**
+ * Takes Olark's webhooks, whose JSON comes in the field `data` of a form: a track per transcript, named after its kind
+ * (`Conversation`, `OfflineMessage`), and a group per group that was chatted with.
+ *
+ * The userId is Olark's id of the visitor, what is known of them goes into the context. The track's messageId is the
+ * transcript's id, but for those that an operator sends by hand, maybe again with more in them.
+ *
+ * Not verified: Olark documents no signature. Whoever has the write key can send.
+ *
+ * https://www.olark.com/help/webhooks/ (checked 2026-11-25)
+ *
+ * @example olark()
+ */
+export const olark = defineSource({
+  name: 'olark',
+  settings: {},
+  map({ body }) {
+    const payload = transcriptOf(body)
+    const { kind, id, manuallySubmitted, groups, items } = payload
+    const visitor = sayingOf(payload['visitor'])
+    const userId = idOf(visitor['id'])
+    if (userId === undefined) throw new TypeError('visitor.id is missing')
+    const last: unknown = Array.isArray(items) ? items.at(-1) : undefined
+    const originalTimestamp = stampOf(isRecord(last) ? last['timestamp'] : undefined)
+    const transcript = manuallySubmitted === true ? undefined : idOf(id)
+    const eventOf = (fields: Draft): Draft =>
+      mapFields(draftOf(vendor, { userId, originalTimestamp, ...fields, context: browserOf(visitor) }), visitor, person)
+    const track = eventOf({ type: 'track', event: idOf(kind) ?? 'Conversation', messageId: transcript, properties: {} })
+    return [
+      mapFields(mapFields(track, visitor, feedback), payload, transcriptFields),
+      ...(Array.isArray(groups) ? groups.filter(isRecord) : []).map((group) =>
+        eventOf({
+          type: 'group',
+          groupId: idOf(group['id']),
+          ...(transcript === undefined ? {} : { messageId: `${transcript}:${String(group['id'])}` }),
+          traits: { name: group['name'] },
+          properties: { kind: group['kind'] },
+        }),
+      ),
+    ]
+  },
+})
+
+function transcriptOf(body: unknown): Draft {
+  const { data, ...rest } = payloadOf(body)
+  if (typeof data !== 'string') return data === undefined ? rest : { data, ...rest }
+  try {
+    return payloadOf(JSON.parse(data))
+  } catch {
+    throw new TypeError('Malformed JSON in request body')
+  }
+}
+
+/** `Internet Explorer 11` is a name and a version. */
+function browserOf(visitor: Draft): Draft {
+  const [, name, version] = /^(.*\S)\s+(\d\S*)$/.exec(idOf(visitor['browser']) ?? '') ?? []
+  return name === undefined ? {} : { browser: { name, version } }
+}
+
+const person: Mapping = [
+  ['fullName', 'context.traits.name'],
+  ['phoneNumber', 'context.traits.phone'],
+  ['emailAddress', 'context.traits.email'],
+  ['city', 'context.traits.city'],
+  ['region', 'context.traits.region'],
+  ['country', 'context.traits.country'],
+  ['countryCode', 'context.traits.countryCode'],
+  ['browser', 'context.browser.name'],
+  ['operatingSystem', 'context.os.name'],
+  ['referrer', 'context.page.referrer'],
+  ['conversationBeginPage', 'context.page.url'],
+  ['ip', 'context.ip'],
+]
+
+const feedback: Mapping = [
+  ['organization', 'traits.organization'],
+  ['chat_feedback', 'traits.chat_feedback'],
+]
+
+const transcriptFields: Mapping = [
+  ['id', 'properties.id'],
+  ['items', 'properties.items'],
+  ['tags', 'properties.tags'],
+  ['operators', 'properties.operators'],
+]
