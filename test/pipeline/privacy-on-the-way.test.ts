@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Config, Route } from '../../src/core/config.ts'
+import type { Route } from '../../src/core/config.ts'
 import { Envelope, type Facts } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { realPort } from '../../src/core/port.ts'
 import { resolveConfig } from '../../src/core/resolve.ts'
+import type { Transform } from '../../src/core/transform.ts'
 import { accept } from '../../src/pipeline/edge.ts'
 import { forward } from '../../src/pipeline/forward.ts'
 import { acceptMended } from '../../src/pipeline/reaccept.ts'
@@ -60,7 +61,7 @@ describe('the rules of a source', () => {
               seen.push(JSON.stringify(event))
               throw new Error('no')
             },
-          } as NonNullable<Config['sources'][string]['transforms']>[number],
+          },
         ],
       },
     })
@@ -185,13 +186,13 @@ describe('the rules of a destination', () => {
       seen.push(JSON.stringify(event))
       return true
     }
-    const transform = {
+    const transform: Transform = {
       name: 'looks',
       transformEvent: (event: Event) => {
         look(event)
         return event
       },
-    } as NonNullable<Route['transforms']>[number]
+    }
     const { bodies } = await deliver([stored()], { privacy: rules, filter: look, transforms: [transform] })
     expect(seen).toHaveLength(2)
     expect([...seen, ...bodies].join()).not.toMatch(personal)

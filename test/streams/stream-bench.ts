@@ -185,7 +185,7 @@ export async function until<T>(look: () => Promise<T>, enough: (seen: T) => bool
 }
 
 /** Processes of workerd that this process has started. */
-const workerds = (): number[] =>
+export const workerds = (): number[] =>
   execFileSync('ps', ['-A', '-o', 'pid=,ppid=,comm='], { encoding: 'utf8' })
     .split('\n')
     .map((line) => line.trim().split(/\s+/))

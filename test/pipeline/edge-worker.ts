@@ -1,0 +1,69 @@
+import type { Bindings } from '../../src/core/bindings.ts'
+import { defineConfig } from '../../src/core/config.ts'
+import type { Destination } from '../../src/core/destination.ts'
+import { log } from '../../src/streams/log.ts'
+import { sluiceway } from '../../src/worker.ts'
+
+/** What a test sets through `POST /test`, for the whole isolate. */
+interface Setup {
+  /** Added to the clock. */
+  aheadMs: number
+  /** Objects that do not answer at all. */
+  away: readonly ('SUPPRESSION' | 'RATE')[]
+}
+
+const setup: Setup = { aheadMs: 0, away: [] }
+const realNow = Date.now
+Date.now = () => realNow() + setup.aheadMs
+
+/** Sends events to the test's own HTTP server. */
+const sink = (url: string): Destination => ({
+  kind: 'destination',
+  name: 'sink',
+  limits: { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 5 },
+  problems: [],
+  redacted: {},
+  encode: ({ id, text }) => ({ id, text }),
+  request: ([item]) => ({
+    method: 'POST',
+    url,
+    headers: { 'x-id': encodeURIComponent(item?.id ?? '') },
+    body: item?.text ?? '',
+  }),
+})
+
+const app = sluiceway(
+  defineConfig((env) => ({
+    stream: log({ flushMs: 0 }),
+    sources: {
+      shop: { writeKey: 'keyOfTheShop' },
+      metered: { writeKey: 'keyOfTheMetered', rate: { eventsPerSecond: 2, burst: 4 } },
+      other: { writeKey: 'keyOfTheOther', rate: { eventsPerSecond: 2, burst: 4 } },
+    },
+    destinations: { crm: { use: sink(env['SINK'] ?? '') } },
+    admin: { token: 'correct-horse-battery-staple' },
+  })),
+)
+
+export class Log extends app.Log {}
+export class Lane extends app.Lane {}
+export class Loader extends app.Loader {}
+export class Suppression extends app.Suppression {}
+export class RateLimiter extends app.RateLimiter {}
+export class Identity extends app.Identity {}
+
+const silent = { getByName: () => new Proxy({}, { get: () => () => new Promise(() => {}) }) }
+
+type Env = Parameters<NonNullable<typeof app.handler.fetch>>[1]
+
+export default {
+  async fetch(request: Parameters<NonNullable<typeof app.handler.fetch>>[0], env: Env, ctx: ExecutionContext) {
+    if (new URL(request.url).pathname === '/test') {
+      Object.assign(setup, await request.json<Partial<Setup>>())
+      return new Response()
+    }
+    const away: Partial<Record<keyof Bindings, unknown>> = {}
+    for (const name of setup.away) away[name] = silent
+    return app.handler.fetch?.(request, { ...env, ...away } as Env, ctx) ?? new Response(null, { status: 500 })
+  },
+}
