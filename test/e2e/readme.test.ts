@@ -4,6 +4,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ConfigOf } from '../../src/core/config.ts'
+import { resolveConfig } from '../../src/core/resolve.ts'
+import type { Hook, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
 import { until } from './until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -100,6 +103,8 @@ test('every command in the README is one that this test knows how to run', () =>
 
 test('the TypeScript of the README compiles, and the transform and the destination do what it says', async () => {
   writeFileSync(join(folder, 'src/eu.config.ts'), blockWith('defineConfig('))
+  writeFileSync(join(folder, 'src/site.config.ts'), blockWith('identityCookie'))
+  writeFileSync(join(folder, 'src/sources/letterbox.ts'), blockWith('export const letterbox'))
   writeFileSync(join(folder, 'transforms/cents-to-euros.ts'), blockWith('cents-to-euros'))
   writeFileSync(join(folder, 'destinations/chat.ts'), blockWith('export const chat'))
   writeFileSync(join(folder, 'send.ts'), blockWith('rudder-sdk-node'))
@@ -112,6 +117,26 @@ test('the TypeScript of the README compiles, and the transform and the destinati
   const order = { type: 'track', messageId: 'm-1', event: 'Order Completed', properties: { total_cents: 12_990 } }
   expect(transformEvent(structuredClone(order))).toMatchObject({ properties: { total: 129.9 } })
   expect(transformEvent({ ...order, event: 'Debug Ping' })).toBeNull()
+
+  const { default: site } = (await import(join(folder, 'src/site.config.ts'))) as { default: ConfigOf }
+  const env = { SITE_KEY: 'site-key', STORE_KEY: 'store-key', SALT: 'salt', SHOPIFY_SECRET: 'shopify-secret' }
+  expect([...resolveConfig(site, { ...env, ADMIN_TOKEN: 'a-token-of-the-readme' }).sources.keys()]).toEqual([
+    'site',
+    'store',
+  ])
+  const { letterbox } = (await import(join(folder, 'src/sources/letterbox.ts'))) as {
+    letterbox: (settings: object) => WebhookSource
+  }
+  const source = letterbox({ secret: 'sesame' })
+  const hook = {
+    headers: { 'x-letterbox-secret': 'sesame' },
+    body: { reader: 'ada', letter: '1843' },
+  } as unknown as Hook
+  expect(await source.verify?.(hook, { now: Date.now })).toBe(undefined)
+  expect(await source.verify?.({ ...hook, headers: {} }, { now: Date.now })).toContain('missing or wrong')
+  expect(await source.map(hook, {} as SourceTools)).toEqual([
+    { type: 'track', event: 'Letter Opened', userId: 'ada', properties: { letter: '1843' } },
+  ])
 })
 
 test('the commands of the README do what it says, from the first start to the trace of an event', async () => {
@@ -134,6 +159,14 @@ test('the commands of the README do what it says, from the first start to the tr
   for (const command of commands.filter((one) => one.includes('/admin/'))) {
     const run = runAs.find((known) => known.command.test(command))?.run(command) ?? command
     expect(JSON.parse(await shell(run, env)), command).toBeTypeOf('object')
+  }
+  for (const [, path = ''] of readme.matchAll(/src="https:\/\/events\.example\.com(\/[^"]+)"/g)) {
+    const script = await fetch(`${env.URL}${path}`)
+    expect([path, script.status, script.headers.get('content-type')]).toEqual([
+      path,
+      200,
+      expect.stringContaining('javascript'),
+    ])
   }
   const page = await fetch(`${env.URL}/demo`)
   expect(await page.text()).toContain('<html')
