@@ -10,12 +10,15 @@ const mostAtOnce = 1_000
 /** Characters of an id at most. */
 const longestId = 1_000
 
-const id = z.string().check(z.trim(), z.minLength(1, 'must not be empty'), z.maxLength(longestId))
+const id = z
+  .string('must be text')
+  .check(z.trim(), z.minLength(1, 'must not be empty'), z.maxLength(longestId, `at most ${longestId} characters`))
 const kind = z.enum(['userId', 'anonymousId'], { error: 'must be userId or anonymousId' })
+const form = 'must be {"users":[{"kind":"userId","id":"…"}]}'
 const users = z
-  .array(z.strictObject({ kind, id }))
-  .check(z.minLength(1), z.maxLength(mostAtOnce, `at most ${mostAtOnce} in one call`))
-const usersBody = z.strictObject({ users })
+  .array(z.strictObject({ kind, id }, form), form)
+  .check(z.minLength(1, form), z.maxLength(mostAtOnce, `at most ${mostAtOnce} in one call`))
+const usersBody = z.strictObject({ users }, form)
 const listQuery = z.object({
   after: z.optional(z.string().check(z.regex(/^(userId|anonymousId):/, 'must be the cursor of an answer'))),
   limit: limitUpTo(1_000),
