@@ -1,10 +1,15 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Hook, WebhookSource } from '../../src/core/webhook-source.ts'
+import { closeCrm } from '../../src/sources/close-crm.ts'
 import { customerio } from '../../src/sources/customerio.ts'
+import { extole } from '../../src/sources/extole.ts'
+import { facebookLeadAdsNative } from '../../src/sources/facebook-lead-ads-native.ts'
+import { formsort } from '../../src/sources/formsort.ts'
 import { github } from '../../src/sources/github.ts'
 import { intercom } from '../../src/sources/intercom.ts'
 import { pagerduty } from '../../src/sources/pagerduty.ts'
+import { revenuecat } from '../../src/sources/revenuecat.ts'
 import { slack } from '../../src/sources/slack.ts'
 import { stripe } from '../../src/sources/stripe.ts'
 
@@ -78,6 +83,51 @@ const signers: readonly Signer[] = [
     header: 'x-pagerduty-signature',
     timed: false,
     both: (one, other) => `${one},${other}`,
+  },
+  {
+    name: 'close-crm',
+    // Close hands out its key in hexadecimal and signs with the bytes.
+    make: (settings) =>
+      closeCrm(settings.secret === undefined ? {} : { secret: Buffer.from(settings.secret).toString('hex') }),
+    sign: (bytes, key, at) => ({
+      'close-sig-timestamp': String(at),
+      'close-sig-hash': hmac('sha256', key, String(at), bytes),
+    }),
+    header: 'close-sig-hash',
+    timed: true,
+  },
+  {
+    name: 'extole',
+    make: extole,
+    sign: (bytes, key) => ({ 'x-extole-signature': hmac('sha256', key, bytes) }),
+    header: 'x-extole-signature',
+    timed: false,
+  },
+  {
+    name: 'facebook-lead-ads-native',
+    make: facebookLeadAdsNative,
+    sign: (bytes, key) => ({ 'x-hub-signature-256': `sha256=${hmac('sha256', key, bytes)}` }),
+    header: 'x-hub-signature-256',
+    timed: false,
+  },
+  {
+    name: 'formsort',
+    make: formsort,
+    sign: (bytes, key) => ({
+      'x-formsort-signature': createHmac('sha256', key).update(bytes).digest('base64url'),
+    }),
+    header: 'x-formsort-signature',
+    timed: false,
+  },
+  {
+    name: 'revenuecat',
+    make: revenuecat,
+    sign: (bytes, key, at) => ({
+      'x-revenuecat-webhook-signature': `t=${at},v1=${hmac('sha256', key, `${at}.`, bytes)}`,
+    }),
+    header: 'x-revenuecat-webhook-signature',
+    timed: true,
+    both: (one, other) => `${one},${other.split(',')[1] ?? ''}`,
   },
 ]
 
