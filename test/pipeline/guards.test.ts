@@ -104,7 +104,7 @@ describe('a source with a rate limit', () => {
     expect((await bench.send(orders('other', 4), 'keyOfTheOther')).status).toBe(200)
     await bench.set({ aheadMs: 1_000 })
     expect((await metered(orders('third', 2))).status).toBe(200)
-    await seen(...['first-3', 'other-3', 'third-1'])
+    await seen('first-3', 'other-3', 'third-1')
     expect(sink.ids.filter((id) => id.startsWith('second'))).toEqual([])
   })
 

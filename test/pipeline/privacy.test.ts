@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PrivacyRules } from '../../src/core/privacy.ts'
 import { applyPrivacy, factsUnder, withPrivacy } from '../../src/pipeline/privacy.ts'
