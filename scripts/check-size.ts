@@ -1,9 +1,10 @@
-// Protects start-up time and the free plan: the deployed bundle stays below 100 KiB gzip.
+// Protects start-up time and the free plan (3 MB): the deployed bundle stays below 130 KiB gzip. A third of it is what the
+// demo's config can be switched to: PostgreSQL's driver, and the parsers of user agents.
 import { resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { buildWorker } from './build/worker.ts'
 
-const limit = 100 * 1024
+const limit = 130 * 1024
 const build = await buildWorker({ root: resolve(import.meta.dirname, '..'), say: console.error })
 const size = build.modules.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0)
 console.log(`size: ${(size / 1024).toFixed(1)} KiB gzip of at most ${limit / 1024}`)

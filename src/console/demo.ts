@@ -38,8 +38,11 @@ demo.use('*', async (c, next) => {
 })
 
 demo.get('/config.json', (c) => {
-  const [source] = c.env.resolved.sources.values()
-  return c.json({ writeKey: source?.writeKey ?? null, dataPlaneUrl: '' }, 200, { 'cache-control': 'no-store' })
+  const { sources, paths } = c.env.resolved
+  const source = [...sources.values()].find(({ webhook }) => webhook === undefined)
+  return c.json({ writeKey: source?.writeKey ?? null, dataPlaneUrl: paths.ingest }, 200, {
+    'cache-control': 'no-store',
+  })
 })
 
 demo.get('/state', async (c) => {

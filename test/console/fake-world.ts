@@ -59,6 +59,7 @@ function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse
   return {
     stream: { name: stream, partitions },
     sources: new Map([['shop', { name: 'shop', writeKey: 'demo-write-key' }]]),
+    paths: { ingest: '', sdk: '/sdk' },
     targets: new Map(targets),
     adminToken,
     demo: on,

@@ -102,8 +102,13 @@ document.addEventListener('visibilitychange', refresh)
 
 void refresh()
 try {
-  const { writeKey } = await (await fetch('/demo/config.json')).json()
-  openShop({ writeKey, onSent, onProblem: (text) => showProblem('shop', text) })
+  const { writeKey, dataPlaneUrl } = await (await fetch('/demo/config.json')).json()
+  openShop({
+    writeKey,
+    dataPlaneUrl: location.origin + dataPlaneUrl,
+    onSent,
+    onProblem: (text) => showProblem('shop', text),
+  })
 } catch {
   showProblem('shop', 'The shop could not be opened; reload the page.')
 }

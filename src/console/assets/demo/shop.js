@@ -23,17 +23,17 @@ const pounds = (amount) => `£${amount.toFixed(2)}`
 /**
  * Starts the SDK so that it talks to this server only, and wires the buttons.
  *
- * @param {{ writeKey: string, onSent: (event: { name: string, id?: string, dropped?: boolean }) => void, onProblem: (text: string) => void }} options
+ * @param {{ writeKey: string, dataPlaneUrl: string, onSent: (event: { name: string, id?: string, dropped?: boolean }) => void, onProblem: (text: string) => void }} options
  */
-export function openShop({ writeKey, onSent, onProblem }) {
+export function openShop({ writeKey, dataPlaneUrl, onSent, onProblem }) {
   const sdk = window.rudderanalytics
   if (typeof sdk?.load !== 'function') {
     onProblem('The browser SDK did not load. A blocker may have stopped a script with “analytics” in its name.')
     return
   }
   const { origin } = location
-  sdk.load(writeKey, origin, {
-    configUrl: origin,
+  sdk.load(writeKey, dataPlaneUrl, {
+    configUrl: dataPlaneUrl,
     destSDKBaseURL: `${origin}/sdk/integrations`,
     pluginsSDKBaseURL: `${origin}/sdk/plugins`,
     integrations: { All: true },
@@ -49,7 +49,7 @@ export function openShop({ writeKey, onSent, onProblem }) {
   const sent = (name) => (event) => onSent({ name, id: event?.messageId })
   const track = (name, properties) => sdk.track(name, properties, {}, sent(name))
   const byHand = (name, event) =>
-    post(event, writeKey).then(
+    post(event, { writeKey, dataPlaneUrl }).then(
       (sent) => onSent({ name, ...sent }),
       () => onProblem('The event could not be sent.'),
     )
@@ -127,9 +127,9 @@ const botView = {
 }
 
 /** Sends a track event that the SDK would not send: one of nobody, or of another browser. */
-async function post(event, writeKey) {
+async function post(event, { writeKey, dataPlaneUrl }) {
   const id = `by-hand-${Date.now().toString(36)}`
-  const response = await fetch('/v1/batch', {
+  const response = await fetch(`${dataPlaneUrl}/v1/batch`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`${writeKey}:`)}`, 'content-type': 'application/json' },
     body: JSON.stringify({ batch: [{ type: 'track', messageId: id, ...event }] }),
