@@ -27,11 +27,14 @@ export const adjust = defineSource({
   map({ query }, _, { uuid }) {
     if (Object.keys(query).length === 0) throw new TypeError('Query_parameters is missing')
     const properties = parametersOf(query)
-    const event = ['event_name', 'event', 'activity_kind'].map((name) => idOf(properties[name])).find(Boolean)
+    const firstOf = (names: readonly string[]) => names.map((name) => idOf(properties[name])).find(Boolean)
+    const event = firstOf(['event_name', 'event', 'activity_kind'])
     if (event === undefined) throw new TypeError('The URL has no activity_kind')
     const draft = draftOf(vendor, {
       type: 'track',
       event,
+      userId: firstOf(['user_id', 'userId']),
+      anonymousId: firstOf(['adid', 'idfa', 'gps_adid', 'idfv', 'android_id']),
       originalTimestamp: stampOf(properties['created_at']),
       properties,
     })
@@ -49,8 +52,6 @@ function parametersOf(query: Hook['query']): Draft {
 }
 
 const mapping: Mapping = [
-  [['user_id', 'userId'], 'userId'],
-  [['adid', 'idfa', 'gps_adid', 'idfv', 'android_id'], 'anonymousId'],
   ['app_name', 'context.app.name'],
   [['app_version_short', 'app_version'], 'context.app.version'],
   [['bundle_id', 'app_id', 'store_app_id'], 'context.app.namespace'],

@@ -30,6 +30,7 @@ export const appsflyer = defineSource({
     const draft = draftOf(vendor, {
       type: 'track',
       event,
+      userId: idOf(payload['customer_user_id']),
       anonymousId: id,
       timestamp: at,
       originalTimestamp: at,
@@ -43,7 +44,7 @@ export const appsflyer = defineSource({
 })
 
 const placed: Mapping = [
-  ['customer_user_id', ['userId', 'context.traits.userId']],
+  ['customer_user_id', 'context.traits.userId'],
   ['ip', 'context.ip'],
   ['selected_timezone', 'context.timezone'],
   ['user_agent', 'context.userAgent'],

@@ -32,7 +32,8 @@ export const canny = defineSource({
   },
   map({ body }, _, { uuid }) {
     const { type, object, objectType, created } = payloadOf(body)
-    if (typeof type !== 'string' || !isRecord(object)) throw new TypeError('The body is no event of Canny')
+    if (typeof type !== 'string' || type.trim() === '' || !isRecord(object))
+      throw new TypeError('The body is no event of Canny')
     const { author, voter, ...properties } = object
     const at = stampOf(created)
     return [

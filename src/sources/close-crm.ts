@@ -41,13 +41,13 @@ export const closeCrm = defineSource({
   map({ body }, _, { uuid }) {
     const { event, subscription_id } = payloadOf(body)
     const { object_type: type, action, id, lead_id: lead, object_id: object, ...rest } = isRecord(event) ? event : {}
-    if (typeof type !== 'string' || typeof action !== 'string') throw new TypeError('The body is no event of Close')
+    if (idOf(type) === undefined || idOf(action) === undefined) throw new TypeError('The body is no event of Close')
     const { date_updated: updated, date_created: created } = rest
     const who = idOf(object) ?? idOf(id)
     return [
       draftOf(vendor, {
         type: 'track',
-        event: `${type} ${action}`,
+        event: `${idOf(type)} ${idOf(action)}`,
         ...(idOf(id) === undefined ? {} : { messageId: [id, updated].filter(Boolean).join(':') }),
         ...(idOf(lead) === undefined
           ? { anonymousId: who === undefined ? uuid() : anonymousIdOf(who) }

@@ -38,7 +38,7 @@ function trackOf({ contact, event }: Draft, uuid: () => string): Draft {
   return draftOf(vendor, {
     type: 'track',
     event: Object.hasOwn(names, action) ? names[action] : action,
-    ...(idOf(id) === undefined ? {} : { messageId: id }),
+    messageId: idOf(id),
     anonymousId: who ?? uuid(),
     timestamp: at,
     originalTimestamp: at,

@@ -42,7 +42,7 @@ export const extole = defineSource({
       draftOf(vendor, {
         type: 'track',
         event,
-        ...(idOf(event_id) === undefined ? {} : { messageId: event_id }),
+        messageId: idOf(event_id),
         userId: user,
         anonymousId: user === undefined ? (person ?? uuid()) : person,
         originalTimestamp: stampOf(event_time),

@@ -29,7 +29,7 @@ export const facebookLeadAds = defineSource({
     if (who === undefined) throw new TypeError('The lead has neither email, phone_number nor id')
     const draft = draftOf(vendor, {
       type: 'identify',
-      ...(lead === undefined ? {} : { messageId: lead }),
+      messageId: lead,
       anonymousId: anonymousIdOf(who),
       originalTimestamp: stampOf(created_time),
       context: {

@@ -25,10 +25,10 @@ export const gainsightpx = defineSource({
   map({ body }, _, { uuid }) {
     const payload = payloadOf(body)
     const { event } = payload
-    const type = valueAt(event, 'eventType')
-    if (!isRecord(event) || typeof type !== 'string') throw new TypeError('The body is no event of Gainsight PX')
+    const type = idOf(valueAt(event, 'eventType'))
+    if (!isRecord(event) || type === undefined) throw new TypeError('The body is no event of Gainsight PX')
     const draft = type === 'SIGN_UP' ? identifyOf(payload) : trackOf(payload, event)
-    mapFields(draft, payload, common)
+    mapFields(draft, event, [['remoteHost', 'context.ip']])
     if (draft['userId'] === undefined) draft['anonymousId'] ??= uuid()
     return [draft]
   },
@@ -42,6 +42,7 @@ function startOf(payload: Draft, fields: Draft): Draft {
   const agent = user['lastVisitedUserAgentData']
   return draftOf(vendor, {
     ...fields,
+    messageId: idOf(valueAt(payload, 'event.eventId')),
     userId: idOf(user['identifyId']),
     anonymousId: id,
     timestamp: at,
@@ -54,11 +55,6 @@ function startOf(payload: Draft, fields: Draft): Draft {
     },
   })
 }
-
-const common: Mapping = [
-  ['event.eventId', 'messageId'],
-  ['event.remoteHost', 'context.ip'],
-]
 
 function identifyOf(payload: Draft): Draft {
   const { location, ...user } = isRecord(payload['user']) ? payload['user'] : {}

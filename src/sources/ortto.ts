@@ -37,7 +37,7 @@ export const ortto = defineSource({
     const draft = draftOf(vendor, {
       type: 'track',
       event: renamed(field, settings.eventNames),
-      ...(idOf(id) === undefined ? {} : { messageId: id }),
+      messageId: idOf(id),
       ...(user === undefined
         ? { anonymousId: known ?? (email === undefined ? uuid() : anonymousIdOf(email)) }
         : { userId: user }),

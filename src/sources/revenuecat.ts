@@ -33,12 +33,13 @@ export const revenuecat = defineSource({
     secret === undefined ? undefined : hmacFault(signedBy(hook), { secret, now: now() }),
   map({ body }, settings) {
     const { event } = payloadOf(body)
-    if (!isRecord(event) || typeof event['type'] !== 'string') throw new TypeError('The body is no event of RevenueCat')
-    const { type, id, event_timestamp_ms: at } = event
+    const type = idOf(valueAt(event, 'type'))
+    if (!isRecord(event) || type === undefined) throw new TypeError('The body is no event of RevenueCat')
+    const { id, event_timestamp_ms: at } = event
     const draft = draftOf(vendor, {
       type: 'track',
-      event: renamed(type as string, settings.eventNames),
-      ...(idOf(id) === undefined ? {} : { messageId: id }),
+      event: renamed(type, settings.eventNames),
+      messageId: idOf(id),
       originalTimestamp: stampOf(at),
       ...whoOf(event),
       properties: Object.fromEntries(Object.entries(event).map(([name, value]) => [camelOf(name), value])),

@@ -24,11 +24,11 @@ export const satismeter = defineSource({
   map({ body }, _, { uuid }) {
     const payload = payloadOf(body)
     const { event, response, traits } = payload
-    if (typeof event !== 'string' || !isRecord(response)) throw new TypeError('The body is no event of SatisMeter')
+    if (idOf(event) === undefined || !isRecord(response)) throw new TypeError('The body is no event of SatisMeter')
     const user = sayingOf(response['user'])
     const draft = draftOf(vendor, {
       type: 'track',
-      event: `Survey ${event}`,
+      event: `Survey ${idOf(event)}`,
       userId: idOf(user['userId']),
       anonymousId: idOf(user['id']),
       originalTimestamp: stampOf(response['created']),

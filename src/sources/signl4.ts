@@ -32,7 +32,7 @@ export const signl4 = defineSource({
     const draft = draftOf(vendor, {
       type: 'track',
       event: eventOf(payload),
-      ...(idOf(id) === undefined ? {} : { messageId: id }),
+      messageId: idOf(id),
       anonymousId: who === undefined ? uuid() : anonymousIdOf(who),
       originalTimestamp: stampOf(eventRaisedUtc),
       ...(user === undefined ? {} : { context: { externalId: [{ type: 'signl4UserId', id: user }] } }),

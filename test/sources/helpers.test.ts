@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { idOf, payloadsOf, sayingOf } from '../../src/sources/shared/fields.ts'
+import { camelOf } from '../../src/sources/shared/names.ts'
+import { isSame } from '../../src/sources/shared/signature.ts'
+import { utcStampOf } from '../../src/sources/shared/time.ts'
+
+test.each([
+  ['2026-11-22 09:59:48', '2026-11-22T09:59:48.000Z'],
+  ['2026-11-22 09:59:48.308', '2026-11-22T09:59:48.308Z'],
+  ['2026-11-22T09:59:48.395000', '2026-11-22T09:59:48.395Z'],
+  ['2026-11-22T10:59:48+01:00', '2026-11-22T09:59:48.000Z'],
+  [1_795_341_588, '2026-11-22T09:59:48.000Z'],
+  ['yesterday', undefined],
+])('%j without an offset is in UTC, wherever the clock stands', (value, stamp) => {
+  expect(utcStampOf(value)).toBe(stamp)
+})
+
+test.each([
+  ['event_timestamp_ms', 'eventTimestampMs'],
+  ['partner_reward_supplier_id', 'partnerRewardSupplierId'],
+  ['price', 'price'],
+  ['$email', '$email'],
+  ['', ''],
+])('%j is %j in camel case', (name, camel) => {
+  expect(camelOf(name)).toBe(camel)
+})
+
+test('an id is a text with something in it, or a number, and nothing else', () => {
+  expect(['user-1843', 1843, 0, '', ' ', null, undefined, true, [], {}].map(idOf)).toEqual([
+    'user-1843',
+    '1843',
+    '0',
+    ...Array.from({ length: 7 }, () => undefined),
+  ])
+})
+
+test('fields that say nothing are left out, false and zero are not', () => {
+  expect(sayingOf({ name: 'Ada Lovelace', phone: '', city: null, orders: 0, admin: false })).toEqual({
+    name: 'Ada Lovelace',
+    orders: 0,
+    admin: false,
+  })
+  expect([sayingOf(null), sayingOf('Ada'), sayingOf([1])]).toEqual([{}, {}, {}])
+})
+
+test('one payload or a list of them is taken, anything else is not', () => {
+  expect(payloadsOf({ event: 'open' })).toEqual([{ event: 'open' }])
+  expect(payloadsOf([{ event: 'open' }, { event: 'click' }])).toHaveLength(2)
+  expect(() => payloadsOf(['open'])).toThrow('must be a JSON object')
+  expect(() => payloadsOf(undefined)).toThrow('Malformed JSON')
+})
+
+test('two texts are the same only when every character is', () => {
+  expect(isSame('meatyhamhock', 'meatyhamhock')).toBe(true)
+  for (const other of ['', 'meatyhamhoc', 'meatyhamhocK', 'meatyhamhock ', undefined])
+    expect(isSame(other, 'meatyhamhock')).toBe(false)
+})
