@@ -6,7 +6,7 @@ import { isRecord } from './check.ts'
 type Statement = (category: string) => boolean | undefined
 
 /** What an event says about consent. */
-interface Said {
+export interface Said {
   readonly provider: string | undefined
   readonly strategy: 'and' | 'or' | undefined
   readonly statements: readonly Statement[]
@@ -34,10 +34,12 @@ const unnamed = new Set(['oneTrust', 'ketch'])
  * @param consent one rule or several; all that apply must allow it
  * @returns false when the event must be kept back
  */
-export function allows(event: Pick<Event, 'context'>, consent: Consent): boolean {
-  const said = saidIn(event.context)
-  return isList(consent) ? consent.every((rule) => allowsOne(said, rule)) : allowsOne(said, consent)
-}
+export const allows = (event: Pick<Event, 'context'>, consent: Consent): boolean =>
+  permits(saidIn(event.context), consent)
+
+/** As `allows`, for several questions about one event: what it says is read once, by `saidIn`. */
+export const permits = (said: Said, consent: Consent): boolean =>
+  isList(consent) ? consent.every((rule) => allowsOne(said, rule)) : allowsOne(said, consent)
 
 const isList = (consent: Consent): consent is readonly ConsentRule[] => Array.isArray(consent)
 
@@ -64,7 +66,8 @@ function strategyOf(said: Said, rule: ConsentRule): 'and' | 'or' {
   return rule.strategy ?? said.strategy ?? (provider === 'ketch' ? 'or' : 'and')
 }
 
-function saidIn(context: unknown): Said {
+/** Reads what an event's context says about consent. */
+export function saidIn(context: unknown): Said {
   if (!isRecord(context)) return silence
   const { consentManagement: managed, consent } = context
   const preferences = isRecord(consent) ? consent['categoryPreferences'] : undefined

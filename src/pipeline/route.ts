@@ -2,7 +2,7 @@ import type { Consent } from '../core/consent.ts'
 import type { Event } from '../core/event.ts'
 import type { Source } from '../core/resolve.ts'
 import { isRecord } from './check.ts'
-import { allows } from './consent.ts'
+import { permits, type Said, saidIn } from './consent.ts'
 
 /** Choices that are remembered for each source: clients choose, so there may be as many as they like. */
 const mostChoices = 1_000
@@ -67,10 +67,11 @@ export function route(event: Event, source: Source, counters: Record<string, num
   const switches = isRecord(integrations) ? integrations : undefined
   const fallback = silent ? true : switches === undefined ? undefined : defaultOf(switches)
   let kept: string[] | undefined
+  let said: Said | undefined
   for (let i = 0; i < plan.stops.length; i++) {
     const stop = plan.stops[i] as Stop
     const on = fallback !== undefined && isOn(stop.displayName, switches, fallback)
-    if (on && (stop.consent === undefined || allows(event, stop.consent))) {
+    if (on && (stop.consent === undefined || permits((said ??= saidIn(event.context)), stop.consent))) {
       kept?.push(stop.name)
       continue
     }
