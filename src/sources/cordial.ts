@@ -31,13 +31,14 @@ const names: Readonly<Record<string, string>> = {
 }
 
 function trackOf({ contact, event }: Draft, uuid: () => string): Draft {
-  const { _id: id, a, action = a, time, ts, cID, properties, ...rest } = isRecord(event) ? event : {}
-  if (typeof action !== 'string' || action === '') throw new TypeError('The event has no action')
+  const { _id: id, a, action, time, ts, cID, properties, ...rest } = isRecord(event) ? event : {}
+  const name = idOf(action) ?? idOf(a)
+  if (name === undefined) throw new TypeError('The event has no action')
   const who = idOf(valueAt(contact, 'cID')) ?? idOf(cID) ?? idOf(valueAt(contact, '_id'))
   const at = stampOf(time) ?? stampOf(ts)
   return draftOf(vendor, {
     type: 'track',
-    event: Object.hasOwn(names, action) ? names[action] : action,
+    event: Object.hasOwn(names, name) ? names[name] : name,
     messageId: idOf(id),
     anonymousId: who ?? uuid(),
     timestamp: at,
