@@ -116,7 +116,7 @@ export interface Config<D extends string = string, W extends string = string> {
     readonly pastDays?: number
     /** Minutes after its arrival that an event's timestamp may lie; default 60. Later ones are moved back in the same way. */
     readonly futureMinutes?: number
-    /** Milliseconds that an append may take before its events are spilled to R2 instead; default 2,000. */
+    /** Milliseconds within which events are appended, or else spilled to R2: that begins up to 500 earlier; default 2,000. */
     readonly appendMs?: number
   }
   /** Where the routes are, so that a site can mount Sluiceway on its own host under names of its own. */

@@ -13,7 +13,7 @@ const graceMs = 200
 
 const clients = 20
 /** Milliseconds that a client rests between two requests. */
-const restMs = 150
+const restMs = 250
 
 const opened: { stop: () => Promise<void> }[] = []
 afterEach(async () => {
