@@ -29,6 +29,8 @@ export interface Shared {
   readonly ip?: string | undefined
   /** The same as it may be written. */
   readonly writtenIp?: string | undefined
+  /** Again the same where the connection is the visitor's; a vendor's server is not where its customers are. */
+  readonly visitorIp?: string | undefined
   /** What is to be done with other addresses before they are written. */
   readonly ipRule: Enrichment['ip']
   readonly geo?: Geo | undefined
@@ -51,7 +53,7 @@ export type Enriched = Event & { context: Record<string, unknown> }
  * @param shared what the request knows
  */
 export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Enriched {
-  const { receivedAt, ip, writtenIp, batch, ipRule } = shared
+  const { receivedAt, ip, writtenIp, visitorIp, batch, ipRule } = shared
   event['messageId'] = messageIdOf(event) || shared.uuid()
   trimId(event, 'anonymousId')
   trimId(event, 'userId')
@@ -80,7 +82,7 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   // The place is that of the connection: it says nothing about an event that was forwarded for another address.
   if (shared.geo !== undefined && context['geo'] === undefined && (!known || own === ip))
     context['geo'] = { ...shared.geo }
-  if (!known && ip !== undefined) context['ip'] = writtenIp
+  if (!known && visitorIp !== undefined) context['ip'] = visitorIp
   else if (own !== undefined && ipRule !== 'keep')
     context['ip'] = !known ? undefined : own === ip ? writtenIp : hidden(own, ipRule)
 }

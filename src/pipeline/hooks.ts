@@ -5,7 +5,7 @@ import type { World } from '../core/world.ts'
 import { isRecord } from './check.ts'
 import { accept, bury, count } from './edge.ts'
 import { kept } from './kept.ts'
-import type { Arrival } from './prepare.ts'
+import type { Arrival } from './arrival.ts'
 
 /** Headers that a dead letter must not show, whatever a vendor calls them. */
 const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/

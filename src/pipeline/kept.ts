@@ -12,11 +12,11 @@ export interface Kept {
 }
 
 /** Writes whatever was sent for a dead letter: what is too deep is cut off, of what is too long the beginning is kept. */
-export function kept(value: unknown): Kept {
-  // `stringify` itself fails somewhere beyond a few thousand levels.
-  const shallow = typeof value !== 'object' || value === null || tame(value, maxDepth)
-  return keptText(JSON.stringify(shallow ? value : pruned(value)))
-}
+export const kept = (value: unknown): Kept => keptText(JSON.stringify(shallow(value)))
+
+/** Cuts off what is too deep: `JSON.stringify` itself fails somewhere beyond a few thousand levels. */
+export const shallow = (value: unknown): unknown =>
+  typeof value !== 'object' || value === null || tame(value, maxDepth) ? value : pruned(value)
 
 /** As `kept`, for a value that is JSON text already. */
 export const keptText = (text: string): Kept =>

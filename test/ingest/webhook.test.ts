@@ -136,6 +136,14 @@ describe('a webhook source of a vendor', () => {
     expect(edge.burials[1]?.detail).toMatch(/^Only the first 600000 of/)
   })
 
+  test('writes the address of the caller, which is not where its customers are, nowhere but into request_ip', async () => {
+    const edge = fakeEdge({ source: { webhook: vendor() } })
+    const { headers, ...sent } = signed({ customer: 'ada', order: '1843' })
+    await call(edge, path, { ...sent, headers: { ...headers, 'cf-connecting-ip': '198.51.100.7' } })
+    expect(edge.events()[0]).toMatchObject({ request_ip: '198.51.100.7' })
+    expect(edge.events()[0]?.['context']).toEqual({})
+  })
+
   test('answers a HEAD, which stores nothing', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     expect((await call(edge, path, { method: 'HEAD', key: null })).status).toBe(200)

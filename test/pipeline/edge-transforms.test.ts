@@ -3,7 +3,7 @@ import type { Event } from '../../src/core/event.ts'
 import type { Source } from '../../src/core/resolve.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { accept } from '../../src/pipeline/edge.ts'
-import type { Arrival } from '../../src/pipeline/prepare.ts'
+import type { Arrival } from '../../src/pipeline/arrival.ts'
 import { acceptMended } from '../../src/pipeline/reaccept.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from './fake-edge.ts'
 

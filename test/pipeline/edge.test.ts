@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { pack } from '../../src/core/envelope.ts'
 import type { Source } from '../../src/core/resolve.ts'
 import { accept } from '../../src/pipeline/edge.ts'
-import type { Arrival } from '../../src/pipeline/prepare.ts'
+import type { Arrival } from '../../src/pipeline/arrival.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from './fake-edge.ts'
 
 const send = (edge: FakeEdge, events: unknown[], more: Partial<Arrival> = {}) =>

@@ -1,0 +1,168 @@
+import type { Burial } from '../core/dead-letter.ts'
+import type { Packed } from '../core/envelope.ts'
+import type { Event } from '../core/event.ts'
+import type { World } from '../core/world.ts'
+import { factsWith, hidden, hideAddresses } from './address.ts'
+import type { Arrival, Rejected } from './arrival.ts'
+import { botOf, flagBot } from './bots.ts'
+import { addCampaign } from './campaign.ts'
+import { type Fault, faultOf, isRecord } from './check.ts'
+import { enrich, messageIdOf, type Shared } from './enrich.ts'
+import { keptText, shallow } from './kept.ts'
+import { packerFor } from './packer.ts'
+import { applyPrivacy, factsUnder, withPrivacy } from './privacy.ts'
+import { route } from './route.ts'
+import { visitorAgent } from './sight.ts'
+import type { Suppressions } from './suppression.ts'
+import { windowOf } from './timestamps.ts'
+import { addAgent } from './user-agent.ts'
+
+const encoder = new TextEncoder()
+
+/** An event as it was before any transform, which may change the object. */
+export interface Origin {
+  /** Its place in the request. */
+  readonly index: number
+  /** Its JSON. */
+  readonly sent: string
+  readonly messageId: string
+  readonly key: string
+}
+
+/** The work of one request: collects what is to be stored. Stores nothing itself. */
+export class Preparation {
+  readonly packed: Packed[] = []
+  readonly burials: Burial[] = []
+  readonly rejected: Rejected[] = []
+  /** Places of the events that became dead letters. */
+  readonly buried = new Set<number>()
+  readonly counters: Record<string, number> = {}
+  /** Events that were dropped before any transform. */
+  dropped = 0
+  readonly #world: World
+  readonly #arrival: Arrival
+  readonly receivedAt: string
+  readonly #pack: ReturnType<typeof packerFor>
+  readonly #suppressions: Suppressions | undefined
+
+  constructor(arrival: Arrival, world: World, suppressions: Suppressions | undefined) {
+    this.#world = world
+    this.#arrival = arrival
+    this.#suppressions = suppressions
+    this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
+    const { name, enrich: rules, privacy } = arrival.source
+    const facts = factsWith(arrival.facts, rules.ip)
+    this.#pack = packerFor({
+      source: name,
+      receivedAt: this.receivedAt,
+      facts: privacy === undefined ? facts : factsUnder(facts, privacy),
+    })
+  }
+
+  get shared(): Shared {
+    const { facts, geo, batch, source } = this.#arrival
+    const { port, resolved } = this.#world
+    const window = windowOf(this.receivedAt, resolved.limits)
+    const { ip: ipRule } = source.enrich
+    const { ip } = facts
+    const writtenIp = hidden(ip, ipRule)
+    const visitorIp = source.webhook === undefined ? writtenIp : undefined
+    return { receivedAt: this.receivedAt, window, ip, writtenIp, visitorIp, ipRule, geo, batch, uuid: port.uuid }
+  }
+
+  /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
+  admit(value: unknown, index: number, shared: Shared): Event | undefined {
+    const { type, anonymousId, source, sight } = this.#arrival
+    if (isRecord(value)) {
+      if (type !== undefined) value['type'] = type
+      if (anonymousId !== undefined) value['anonymousId'] = anonymousId
+    }
+    const fault = faultOf(value)
+    if (fault !== undefined) {
+      // Nor is what is wrong with a suppressed user's event a reason to keep it.
+      if (isRecord(value) && this.#suppressions?.has(value) === true) return this.#drop('suppressed')
+      this.refuse(value, index, fault)
+      return undefined
+    }
+    const event = value as Record<string, unknown>
+    enrich(event, shared)
+    if (this.#suppressions?.has(event) === true) return this.#drop('suppressed')
+    const { bots, userAgent, campaign } = source.enrich
+    if (bots.action !== 'keep') {
+      const bot = botOf(event, sight, bots)
+      if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
+      if (bot !== undefined) flagBot(event, bot)
+    }
+    if (userAgent) addAgent(event.context, visitorAgent(event.context, sight))
+    if (campaign) addCampaign(event.context)
+    if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
+    return event
+  }
+
+  add(counter: string): void {
+    this.counters[counter] = (this.counters[counter] ?? 0) + 1
+  }
+
+  #drop(reason: string): undefined {
+    this.dropped++
+    this.add(`dropped:${reason}`)
+  }
+
+  /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
+  finish(event: Event, text: string, from: Origin): boolean {
+    const { limits, stream } = this.#world.resolved
+    if (text.length * 3 > limits.eventBytes && encoder.encode(text).byteLength > limits.eventBytes)
+      return this.#tooLarge(from, limits.eventBytes)
+    const to = route(event, this.#arrival.source, this.counters)
+    const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
+    if (packed.text.length > stream.limits.bytes) return this.#tooLarge(from, stream.limits.bytes)
+    this.packed.push(packed)
+    return true
+  }
+
+  refuse(value: unknown, index: number, fault: Fault): void {
+    const { enrich: rules, privacy } = this.#arrival.source
+    if (isRecord(value)) hideAddresses(value, rules.ip)
+    const whole = shallow(value)
+    const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
+    const id = isRecord(kept) ? messageIdOf(kept) : ''
+    const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []
+    this.bury(index, JSON.stringify(kept), {
+      ...fault,
+      stage: 'ingest',
+      messageId: id || this.#world.port.uuid(),
+      key: keys.find((one) => typeof one === 'string') ?? '',
+    })
+  }
+
+  /** One dead letter per event that was sent, though a transform may have made several of it. */
+  bury(
+    index: number,
+    event: string,
+    why: Pick<Burial, 'stage' | 'messageId' | 'key' | 'reason' | 'code'> & { readonly detail?: string },
+  ): void {
+    if (this.buried.has(index)) return
+    this.buried.add(index)
+    const { stage, messageId, key, reason, code } = why
+    const { event: text, detail = why.detail } = keptText(event)
+    this.burials.push({
+      stage,
+      messageId,
+      source: this.#arrival.source.name,
+      key,
+      reason,
+      code,
+      ...(detail === undefined ? {} : { detail }),
+      receivedAt: this.receivedAt,
+      event: text,
+      attempts: [],
+    })
+    this.rejected.push({ index, messageId, code, reason })
+  }
+
+  #tooLarge({ index, sent, messageId, key }: Origin, most: number): false {
+    const reason = `event has more than ${most} bytes`
+    this.bury(index, sent, { stage: 'ingest', messageId, key, reason, code: 'event_too_large' })
+    return false
+  }
+}
