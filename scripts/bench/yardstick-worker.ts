@@ -9,7 +9,7 @@ import { factsOf } from '../../src/ingest/facts.ts'
 import { accept } from '../../src/pipeline/edge.ts'
 import { log } from '../../src/streams/log.ts'
 import { LogObject } from '../../src/streams/log-object.ts'
-import { configWith, connection, features, suppressionList } from './features.ts'
+import { configWith, connection, type Feature, features, suppressionList } from './features.ts'
 
 interface Env {
   readonly LOG: DurableObjectNamespace<Log>
@@ -62,11 +62,16 @@ const worlds: Readonly<Record<string, (env: Env) => Omit<World, 'port' | 'waitUn
   hop: (env) => ({ resolved: resolved(stream), bindings: { LOG: env.EMPTY } as unknown as Bindings }),
   commit: (env) => ({ resolved: resolved(stream), bindings: env as unknown as Bindings }),
   slice: (env) => ({ resolved: configWith(new Set(), stream), bindings: env as unknown as Bindings }),
-  checked: (env) => ({
-    resolved: configWith(new Set(features), stream),
-    bindings: { LOG: env.LOG, ...suppressionList() } as unknown as Bindings,
-  }),
+  enriched: (env) => full(env, new Set(features.filter((feature) => feature !== 'privacy'))),
+  checked: (env) => full(env, new Set(features)),
 }
+function full(env: Env, on: ReadonlySet<Feature>): Pick<World, 'resolved' | 'bindings'> {
+  return {
+    resolved: configWith(on, stream),
+    bindings: { LOG: env.LOG, ...suppressionList() } as unknown as Bindings,
+  }
+}
+
 const made = new Map<string, World>()
 
 function worldOf(name: string, env: Env): World {
@@ -120,6 +125,7 @@ const seeing = (name: string) =>
   })
 
 export const slice = seeing('slice')
+export const enriched = seeing('enriched')
 export const checked = seeing('checked')
 
 export default parse
