@@ -19,6 +19,8 @@ export interface EnrichmentConfig {
   readonly userAgent?: boolean
   /** `context.campaign` from the utm parameters of `context.page.url`; default false. */
   readonly campaign?: boolean
+  /** `rudderId`, which RudderStack's gateway makes of userId and anonymousId, for what still reads it; default false. */
+  readonly rudderId?: boolean
   /** Default `flag`. */
   readonly bots?: BotRules['action'] | BotRules
   /**
@@ -34,6 +36,7 @@ export interface Enrichment {
   readonly geo: boolean
   readonly userAgent: boolean
   readonly campaign: boolean
+  readonly rudderId: boolean
   readonly bots: Required<BotRules>
   readonly ip: 'keep' | 'truncate' | 'drop'
 }
@@ -42,12 +45,14 @@ export const resolveEnrichment = ({
   geo = true,
   userAgent = false,
   campaign = false,
+  rudderId = false,
   bots = 'flag',
   ip = 'keep',
 }: EnrichmentConfig = {}): Enrichment => ({
   geo,
   userAgent,
   campaign,
+  rudderId,
   bots: { score: 30, dataCentres: false, ...(typeof bots === 'string' ? { action: bots } : bots) },
   ip,
 })

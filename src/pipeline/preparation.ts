@@ -12,6 +12,7 @@ import { keptText, shallow } from './kept.ts'
 import { packerFor } from './packer.ts'
 import { applyPrivacy, factsUnder, withPrivacy } from './privacy.ts'
 import { route } from './route.ts'
+import { rudderIdOf } from './rudder-id.ts'
 import { visitorAgent } from './sight.ts'
 import type { Suppressions } from './suppression.ts'
 import { windowOf } from './timestamps.ts'
@@ -87,7 +88,7 @@ export class Preparation {
     const event = value as Record<string, unknown>
     enrich(event, shared)
     if (this.#suppressions?.has(event) === true) return this.#drop('suppressed')
-    const { bots, userAgent, campaign } = source.enrich
+    const { bots, userAgent, campaign, rudderId } = source.enrich
     if (bots.action !== 'keep') {
       const bot = botOf(event, sight, bots)
       if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
@@ -96,6 +97,7 @@ export class Preparation {
     if (userAgent) addAgent(event.context, visitorAgent(event.context, sight))
     if (campaign) addCampaign(event.context)
     if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
+    if (rudderId) event['rudderId'] = rudderIdOf(event)
     return event
   }
 
