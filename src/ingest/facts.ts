@@ -55,13 +55,12 @@ export function factsOf(request: Request, { enrich, webhook }: Source): Seen {
 
 /**
  * True for what browsers send and servers do not: fetch metadata, an Origin, a user agent of the old form. Only images are
- * asked for with GET.
+ * asked for with GET. Of the fetch metadata, Node's fetch sends Sec-Fetch-Mode as well, but not Sec-Fetch-Site.
  */
 const isBrowser = ({ method, headers }: Request, userAgent: string | undefined): boolean =>
   method === 'GET' ||
   userAgent?.startsWith('Mozilla/') === true ||
   headers.has('origin') ||
-  headers.has('sec-fetch-mode') ||
   headers.has('sec-fetch-site')
 
 /** https://developers.cloudflare.com/bots/reference/bot-management-variables/ (checked 2026-11-25) */

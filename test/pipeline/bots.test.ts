@@ -101,8 +101,13 @@ describe('the connection', () => {
     ['from a line at home', { cf: bremen, headers: browser, bots: everything }, undefined],
     ['of a server in a data centre', { cf: cloud, headers: server, bots: everything }, undefined],
     ['of a server with a low score', { cf: scored(1), headers: server }, undefined],
+    [
+      'of a server that uses the fetch of Node',
+      { cf: scored(1), headers: { 'user-agent': 'node', 'sec-fetch-mode': 'cors' } },
+      undefined,
+    ],
     ['of a server that Cloudflare has verified', { cf: verified, headers: server }, undefined],
-    ['with fetch metadata only', { cf: scored(1), headers: { 'sec-fetch-mode': 'cors' } }, { reason: 'score' }],
+    ['with fetch metadata only', { cf: scored(1), headers: { 'sec-fetch-site': 'same-site' } }, { reason: 'score' }],
   ])('%s', async (_what, sending, expected) => {
     expect(await flagged(orderCompleted(), sending)).toEqual(expected)
   })
