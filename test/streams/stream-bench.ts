@@ -1,12 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { build } from 'esbuild'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { resolve } from 'node:path'
 import { pack, type Packed } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Appended } from '../../src/core/stream.ts'
+import { Workerd } from '../workerd.ts'
 import type { Answer, Got, Visit } from './recorder.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -31,86 +27,47 @@ export class Refused extends Error {
 
 /** A stream driver in workerd on state that outlives it, between a test and its lanes. */
 export class StreamBench {
-  readonly #options: Options
-  readonly #script: string
-  readonly #state: string
-  #miniflare!: Miniflare
-  #workerd: number | undefined
+  readonly #workerd: Workerd
 
-  private constructor(options: Options, script: string) {
-    this.#options = options
-    this.#script = script
-    this.#state = mkdtempSync(join(tmpdir(), 'sluiceway-stream-'))
+  private constructor(workerd: Workerd) {
+    this.#workerd = workerd
   }
 
-  static async start(options: Options): Promise<StreamBench> {
-    const { driver } = options
-    const bundle = await build({
-      stdin: {
-        contents: `
-          import { ${driver} } from './src/streams/${driver}.ts'
-          import { streamWorker } from './test/streams/stream-worker.ts'
-          const { handler, Log: A, Lane: B, Recorder: C } = streamWorker(${driver})
-          export class Log extends A {}
-          export class Lane extends B {}
-          export class Recorder extends C {}
-          export default handler`,
-        resolveDir: root,
-        loader: 'ts',
-      },
-      bundle: true,
-      format: 'esm',
-      write: false,
-      platform: 'neutral',
-      external: ['cloudflare:*', 'node:*'],
-    })
-    const bench = new StreamBench(options, bundle.outputFiles[0]?.text ?? '')
-    await bench.#open()
-    return bench
-  }
-
-  async #open(): Promise<void> {
-    const before = new Set(workerds())
-    const { options = {}, sink } = this.#options
-    this.#miniflare = new Miniflare({
-      ...convertV4MiniflareOptions({
-        workers: [
-          {
-            name: 'stream-test',
-            compatibilityDate: '2026-10-01',
-            modules: [{ type: 'ESModule', path: 'worker.mjs', contents: this.#script }],
-            durableObjects: {
-              LOG: { className: 'Log', useSQLite: true },
-              LANE: { className: 'Lane', useSQLite: true },
-              RECORDER: { className: 'Recorder', useSQLite: true },
-            },
-            r2Buckets: ['BUCKET'],
-            queueProducers: { EVENTS: 'events' },
-            queueConsumers: { events: { maxBatchSize: 100, maxBatchTimeout: 0.05, maxRetries: 100 } },
-            bindings: { STREAM: JSON.stringify(options), ...(sink === undefined ? {} : { SINK: sink }) },
+  static async start({ driver, options = {}, sink }: Options): Promise<StreamBench> {
+    const contents = `
+      import { ${driver} } from './src/streams/${driver}.ts'
+      import { streamWorker } from './test/streams/stream-worker.ts'
+      const { handler, Log: A, Lane: B, Recorder: C } = streamWorker(${driver})
+      export class Log extends A {}
+      export class Lane extends B {}
+      export class Recorder extends C {}
+      export default handler`
+    return new StreamBench(
+      await Workerd.start(
+        { stdin: { contents, resolveDir: root, loader: 'ts' } },
+        {
+          name: 'stream',
+          durableObjects: {
+            LOG: { className: 'Log', useSQLite: true },
+            LANE: { className: 'Lane', useSQLite: true },
+            RECORDER: { className: 'Recorder', useSQLite: true },
           },
-        ],
-      }),
-      resourcePersistencePath: this.#state,
-      enableDevRegistry: false,
-      logRequests: false,
-      cf: false,
-    })
-    await this.#miniflare.ready
-    this.#workerd = workerds().find((pid) => !before.has(pid))
+          r2Buckets: ['BUCKET'],
+          queueProducers: { EVENTS: 'events' },
+          queueConsumers: { events: { maxBatchSize: 100, maxBatchTimeout: 0.05, maxRetries: 100 } },
+          bindings: { STREAM: JSON.stringify(options), ...(sink === undefined ? {} : { SINK: sink }) },
+        },
+      ),
+    )
   }
 
   /** Ends the runtime as a power cut does, and starts it again on the same state. */
-  async restart(): Promise<void> {
-    if (this.#workerd === undefined) throw new Error('the process of the runtime is not known')
-    process.kill(this.#workerd, 'SIGKILL')
-    await this.#miniflare.dispose().catch(() => undefined)
-    await this.#open()
+  restart(): Promise<void> {
+    return this.#workerd.restart()
   }
 
-  async stop(): Promise<void> {
-    await this.#miniflare.dispose()
-    rmSync(this.#state, { recursive: true, force: true })
+  stop(): Promise<void> {
+    return this.#workerd.stop()
   }
 
   append(
@@ -154,10 +111,7 @@ export class StreamBench {
   }
 
   async #post<T>(path: string, body: object): Promise<T> {
-    const response = await this.#miniflare.dispatchFetch(`http://stream.test/${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-    })
+    const response = await this.#workerd.fetch(`/${path}`, { method: 'POST', body: JSON.stringify(body) })
     const answer = (await response.json()) as { result: T; code?: string; message?: string }
     if (answer.code !== undefined) throw new Refused(answer.code, answer.message ?? '')
     return answer.result
@@ -183,11 +137,3 @@ export async function until<T>(look: () => Promise<T>, enough: (seen: T) => bool
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
-
-/** Processes of workerd that this process has started. */
-export const workerds = (): number[] =>
-  execFileSync('ps', ['-A', '-o', 'pid=,ppid=,comm='], { encoding: 'utf8' })
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, parent, command = '']) => Number(parent) === process.pid && command.includes('workerd'))
-    .map(([pid]) => Number(pid))
