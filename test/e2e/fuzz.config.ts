@@ -13,7 +13,11 @@ export default defineConfig((env) => ({
     shop: { writeKey: 'fuzzKeyOfTheShop', to: ['sink', 'tables'], enrich },
     pixels: { writeKey: 'fuzzKeyOfThePixels', to: ['other'], enrich, identityCookie: {} },
     hooks: { writeKey: 'fuzzKeyOfTheHooks', to: ['other'], webhook: webhook({ requestDetails: true }) },
-    signed: { writeKey: 'fuzzKeyOfTheSigned', to: ['other'], webhook: webhook({ secret: 'whsec_b2YgdGhlIGZ1enplcg==' }) },
+    signed: {
+      writeKey: 'fuzzKeyOfTheSigned',
+      to: ['other'],
+      webhook: webhook({ secret: 'whsec_b2YgdGhlIGZ1enplcg==' }),
+    },
   },
   destinations: {
     sink: {
