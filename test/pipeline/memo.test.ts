@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { memo } from '../../src/pipeline/memo.ts'
 
@@ -30,4 +32,23 @@ test('nothing is remembered as well as something is', () => {
   none('Ada')
   none('Ada')
   expect(reads).toBe(1)
+})
+
+test('a text that is too long to be remembered is read each time', () => {
+  let reads = 0
+  const length = memo(10, (text) => (reads++, text.length))
+  const long = 'Mozilla/5.0 '.repeat(1_000)
+  expect([length(long), length(long), reads]).toEqual([12_000, 12_000, 2])
+})
+
+test('what is remembered keeps nothing alive that it was cut from', () => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const used = () => (gc(), process.memoryUsage().heapUsed)
+  const browser = memo(100, (text) => text.slice(0, 64))
+  const before = used()
+  for (let i = 0; i < 100; i++)
+    browser((JSON.parse(`"Mozilla/5.0 (${i}) ${'AppleWebKit '.repeat(50_000)}"`) as string).slice(0, 512))
+  expect(used() - before).toBeLessThan(10_000_000)
+  expect(browser('Mozilla/5.0')).toBe('Mozilla/5.0')
 })
