@@ -31,6 +31,8 @@ interface Row {
 
 /** The most bytes that Durable Objects keep in one row; not enforced locally. */
 const rowLimit = 2_000_000
+/** Rows whose fingerprints are read at once; those of one have up to some hundred KB. */
+const pageRows = 64
 
 /**
  * A log in SQL: dense offsets, one row per flush, one table per span of time, retention by dropping tables.
@@ -175,6 +177,24 @@ export class Segments {
       )
       .slice(-rows)
       .map(({ at, prints }) => ({ at, prints: new Uint32Array(prints) }))
+  }
+
+  /** As `prints`, without a bound, row by row: what is asked for may be days of them. */
+  *printsSince(since: number): Generator<Uint32Array> {
+    for (const segment of this.#segments) {
+      if (segment.ends <= since) continue
+      for (let from = segment.first; ;) {
+        const rows = this.#db.all<{ offset: number; prints: ArrayBuffer }>(
+          `SELECT offset, prints FROM ${this.#name}_${segment.number} WHERE offset >= ? AND at >= ? ORDER BY offset LIMIT ${pageRows}`,
+          from,
+          since,
+        )
+        for (const { prints } of rows) yield new Uint32Array(prints)
+        const last = rows.at(-1)
+        if (last === undefined || rows.length < pageRows) break
+        from = last.offset + 1
+      }
+    }
   }
 
   /** When the row that holds `offset` became durable, in milliseconds; undefined when it is not here. */

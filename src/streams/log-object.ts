@@ -167,7 +167,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     const halves = new Set<number>()
     for (let i = 0; i < prints.length; i += 2) halves.add(prints[i] as number)
     const found = new Set<string>()
-    for (const { prints: stored } of this.#segments.prints(since, Number.MAX_SAFE_INTEGER))
+    for (const stored of this.#segments.printsSince(since))
       for (let i = 0; i < stored.length; i += 2)
         if (halves.has(stored[i] as number)) found.add(`${stored[i]}:${stored[i + 1]}`)
     return found

@@ -101,6 +101,21 @@ test('fingerprints since a time come oldest first, with the time of their row', 
   expect(since(0, 1)).toEqual([[1100, [4, 7]]])
 })
 
+test('fingerprints since long ago come a few rows at a time: all of them would not fit into memory', () => {
+  for (let i = 0; i < 500; i++) append(100 + i * 5, 1, { first: i + 1 })
+  let most = 0
+  const exec = sqlite.exec.bind(sqlite)
+  sqlite.exec = (query, ...values) => {
+    const result = exec(query, ...values)
+    return { ...result, toArray: () => result.toArray().map((row, i) => ((most = Math.max(most, i + 1)), row)) }
+  }
+  const since = (at: number) => [...segments.printsSince(at)].map(([first]) => first)
+  expect(since(0)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1))
+  expect(since(1600)).toEqual(Array.from({ length: 200 }, (_, i) => i + 301))
+  expect(since(9_999)).toEqual([])
+  expect(most).toBeLessThanOrEqual(64)
+})
+
 test('the time of an event is that of its row', () => {
   append(100, 3)
   append(1100, 3)
