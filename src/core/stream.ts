@@ -54,6 +54,8 @@ export interface Stream {
   /** True when lanes read by offset, false when batches are pushed to them. */
   readonly readable: boolean
   readonly settings: Readonly<Record<string, number>>
+  /** Says which partition takes events of a key, where each of several can be away alone; left out where none can. */
+  readonly partitionOf?: (key: string) => number
   /**
    * Resolves once all events are durable; rejects with `stream_unavailable` if any may not be, and with `stream_limit`
    * above `limits`. May run in parallel. A repeat is harmless: the same source and messageId within the dedup window are

@@ -5,11 +5,11 @@ import { reasonOf } from '../core/errors.ts'
 import type { Stream } from '../core/stream.ts'
 import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
-import { outagesOf } from './outage.ts'
+import { type Outage, outagesOf } from './outage.ts'
 import type { Arrival, Rejected } from './arrival.ts'
 import { prepare } from './prepare.ts'
 import { takeRate } from './rate.ts'
-import { spill } from './spill.ts'
+import { partOf, spill } from './spill.ts'
 import { storeOrSpill } from './store-or-spill.ts'
 import { suppressionsOf } from './suppression.ts'
 
@@ -62,12 +62,19 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
 
 /**
  * Appends in order, in as many pieces as the stream's limits ask for; what the stream does not take in time is spilled, as
- * one object (see `storeOrSpill`).
+ * one object for each partition that is away (see `storeOrSpill`).
  *
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
  */
 export async function append(packed: readonly Packed[], world: World): Promise<void> {
   if (packed.length === 0) return
+  const { partitionOf } = world.resolved.stream
+  if (partitionOf === undefined) return appendTo(0, packed, world)
+  const parts = Map.groupBy(packed, ({ key }) => partitionOf(key))
+  await Promise.all(Array.from(parts, ([partition, part]) => appendTo(partition, part, world)))
+}
+
+async function appendTo(partition: number, packed: readonly Packed[], world: World): Promise<void> {
   const { stream } = world.resolved
   let appended = 0
   let spilled = false
@@ -75,7 +82,7 @@ export async function append(packed: readonly Packed[], world: World): Promise<v
     {
       what: 'events',
       events: packed.length,
-      outage: outagesOf(world.resolved).stream,
+      outage: outagesOf(world.resolved).stream[partition] as Outage,
       async store() {
         for (const piece of pieces(packed, stream.limits)) {
           if (spilled) throw new Error('the rest is spilled')
@@ -84,7 +91,8 @@ export async function append(packed: readonly Packed[], world: World): Promise<v
         }
       },
       async spill() {
-        const key = await spill({ kind: 'events', packed: packed.slice(appended) }, world)
+        const part = partOf(partition, stream)
+        const key = await spill({ kind: 'events', packed: packed.slice(appended), part }, world)
         spilled = true
         return key
       },

@@ -35,7 +35,7 @@ export interface Health {
   readonly stream: string
   /** Partitions of the log, and how many of them do not answer; left out for other streams. */
   readonly log?: { readonly partitions: number; readonly away: number }
-  /** True when the last append of this isolate, at most a minute ago, failed or was late. */
+  /** True when the last append of this isolate to any partition, at most a minute ago, failed or was late. */
   readonly spilling: boolean
   readonly lanes: { readonly all: number; readonly stuck: number }
   /** What waits in R2; null when R2 does not answer. `stuck` objects were set aside. */
@@ -53,7 +53,9 @@ export interface Health {
 export async function healthOf(world: World): Promise<Health> {
   const { resolved, bindings } = world
   const { stream } = resolved
-  const spilling = outagesOf(resolved).stream.lasts(world.port.now())
+  const now = world.port.now()
+  const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
+  const spilling = failed.includes(true)
   const partitions = Array.from({ length: stream.partitions }, (_, partition) => partition)
   const [logs, stuck, spill] = await Promise.all([
     stream.readable
@@ -64,12 +66,12 @@ export async function healthOf(world: World): Promise<Health> {
   ])
   const away = logs?.filter((is) => !is).length ?? 0
   const streamAway = spilling || away > 0
-  // Only a write tells whether R2 takes any.
-  const takes = spill !== undefined && (!streamAway || (await answers(() => probe(world), 'R2')))
-  // With several partitions, a failed append tells nothing about the others.
-  const allAway = partitions.length === 1 || logs === undefined ? streamAway : away === partitions.length
+  // Only a write tells whether R2 takes any: a listing may be slow when much waits.
+  const takes = !streamAway || (await answers(() => probe(world), 'R2'))
+  const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
   const down = !takes && allAway
-  const troubled = streamAway || !takes || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
+  const troubled =
+    streamAway || spill === undefined || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
   return {
     status: down ? 'DOWN' : troubled ? 'DEGRADED' : 'UP',
     stream: stream.name,

@@ -24,7 +24,8 @@ export class Outage {
   /** Whether a request shall try the store first; during an outage, true for one request a second. */
   admits(now: number): boolean {
     if (!this.#failed) return true
-    if (now < this.#nextTry) return false
+    // Further ahead than a pause it is only when the clock was set back.
+    if (now < this.#nextTry && now >= this.#nextTry - pauseMs) return false
     this.#nextTry = now + pauseMs
     return true
   }
@@ -43,8 +44,8 @@ export class Outage {
 }
 
 interface Outages {
-  /** Of the stream. */
-  readonly stream: Outage
+  /** Of the stream, by partition; a single one for a stream that is away as a whole. */
+  readonly stream: readonly Outage[]
   /** Of the lane that keeps the edge's dead letters. */
   readonly letters: Outage
 }
@@ -55,6 +56,10 @@ const known = new WeakMap<Resolved, Outages>()
 /** What this isolate knows of the stores that requests need. */
 export function outagesOf(resolved: Resolved): Outages {
   let own = known.get(resolved)
-  if (own === undefined) known.set(resolved, (own = { stream: new Outage(), letters: new Outage() }))
+  if (own === undefined) {
+    const { partitions, partitionOf } = resolved.stream
+    const stream = Array.from({ length: partitionOf === undefined ? 1 : partitions }, () => new Outage())
+    known.set(resolved, (own = { stream, letters: new Outage() }))
+  }
   return own
 }

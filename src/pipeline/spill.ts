@@ -1,6 +1,7 @@
 import type { Burial } from '../core/dead-letter.ts'
 import { type Envelope, pack, type Packed, unpack } from '../core/envelope.ts'
 import { frame, unframe } from '../core/frame.ts'
+import type { Stream } from '../core/stream.ts'
 import type { World } from '../core/world.ts'
 
 /*
@@ -9,7 +10,7 @@ import type { World } from '../core/world.ts'
  * - key `spill/<time>-<uuid>`; the time is RFC 3339 with milliseconds, UTC, so that the order of keys is that of times
  * - body one frame (see frame.ts) of the `pack` text of the events, or of burials as JSON, one a line
  * - custom metadata `kind` (events, letters), `events` (how many), `receivedAt` (the time of the key), `length` (UTF-16 code
- *   units of the text)
+ *   units of the text), and `partition` (`2/4`: number 2 of 4) when its events are for one of several
  *
  * What cannot be read, or never be appended, is moved to `spill-stuck/<the same>`; its metadata has `reason` as well.
  */
@@ -27,11 +28,21 @@ export interface SpillRef {
   readonly bytes: number
   /** UTF-16 code units of its text; a guess when it does not say. */
   readonly length: number
+  /** Where it belongs: objects of different parts need not wait for each other. */
+  readonly part: string
 }
+
+/** The part of dead letters, and that of events which are for no certain partition. */
+const lettersPart = 'letters'
+const eventsPart = 'events'
+
+/** The part of events that are for this partition. */
+export const partOf = (partition: number, { partitions, partitionOf }: Pick<Stream, 'partitions' | 'partitionOf'>) =>
+  partitionOf === undefined ? eventsPart : `${partition}/${partitions}`
 
 /** What an object holds. */
 export type Spilled =
-  | { readonly kind: 'events'; readonly packed: readonly Packed[] }
+  | { readonly kind: 'events'; readonly packed: readonly Packed[]; readonly part?: string }
   | { readonly kind: 'letters'; readonly burials: readonly Burial[] }
 
 /** Text is seldom more than ten times as long as its frame. */
@@ -51,7 +62,13 @@ export async function spill(what: Spilled, { bindings, port }: World): Promise<s
   const receivedAt = new Date(port.now()).toISOString()
   const key = `${spillPrefix}${receivedAt}-${port.uuid()}`
   await bindings.BUCKET.put(key, frame(text), {
-    customMetadata: { kind: what.kind, events: String(events), receivedAt, length: String(text.length) },
+    customMetadata: {
+      kind: what.kind,
+      events: String(events),
+      receivedAt,
+      length: String(text.length),
+      ...(what.kind === 'letters' || (what.part ?? eventsPart) === eventsPart ? {} : { partition: what.part }),
+    },
   })
   return key
 }
@@ -128,6 +145,7 @@ function refOf({ key, size, uploaded, customMetadata = {} }: R2Object, prefix: s
     events: Number.isNaN(events) ? 0 : events,
     bytes: size,
     length: Number.isNaN(length) ? size * expansion : length,
+    part: customMetadata['kind'] === 'letters' ? lettersPart : (customMetadata['partition'] ?? eventsPart),
   }
 }
 

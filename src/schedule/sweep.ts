@@ -4,7 +4,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
 import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
-import { unspill, type Unspilled } from './unspill.ts'
+import { unspill, type Unspilled, usual } from './unspill.ts'
 
 /** Milliseconds that an object may take to answer. */
 const callMs = 10_000
@@ -51,8 +51,8 @@ export async function sweep(world: World): Promise<Swept> {
       refs.map((ref) => attempt(`lane ${ref.target}:${ref.partition}`, () => laneOf(bindings, ref).poke(ref))),
     ),
   ])
-  const isAway = resolved.stream.readable && logs.flat().length === 0
-  const spill = isAway ? undefined : await unspill(world)
+  const away = partitions.filter((n) => logs[n]?.length === 0)
+  const spill = away.length === partitions.length ? undefined : await unspill(world, { ...usual, away })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
 }

@@ -6,6 +6,7 @@ import type { World } from '../core/world.ts'
 import { pieces } from '../pipeline/edge.ts'
 import {
   listSpills,
+  partOf,
   readSpill,
   setAside,
   type Spilled,
@@ -22,9 +23,12 @@ export interface UnspillLimits {
   readonly ms: number
   /** Milliseconds that one call may take. */
   readonly callMs: number
+  /** Partitions that are known to be away: what is for them is left alone. */
+  readonly away?: readonly number[]
 }
 
-const usual: UnspillLimits = { events: 200_000, length: 200_000_000, ms: 20_000, callMs: 5_000 }
+/** What a run of the sweep may do. */
+export const usual: UnspillLimits = { events: 200_000, length: 200_000_000, ms: 20_000, callMs: 5_000 }
 
 /** What one run did. */
 export interface Unspilled {
@@ -37,7 +41,7 @@ export interface Unspilled {
   readonly setAside: readonly string[]
   /** True when there may be more. */
   readonly left: boolean
-  /** Why it ended early. */
+  /** Why it ended early, or gave up what is for one partition or for the lane of the edge. */
   readonly error?: string
 }
 
@@ -51,8 +55,10 @@ const parallelReads = 6
  * get no turn as long as there is an answer to go on with.
  */
 const readsInARow = 30
-/** Failures in a row after which the stream is believed to be away. */
+/** Failures in a row after which the place that objects are for is believed to be away. */
 const patience = 3
+/** Reads that fail in a row after which R2 is believed to be away. */
+const readPatience = 12
 const edgeLane = { target: edgeTarget, partition: 0 }
 
 /**
@@ -64,20 +70,21 @@ const edgeLane = { target: edgeTarget, partition: 0 }
  * first arrival; a longer outage can double what a late append had stored, under the same messageId.
  *
  * @param world config, bindings, clock
+ * What is for a partition that is away, or for the lane of the edge, waits and keeps nothing back that is for others.
+ *
  * @param limits of this run
  * @returns what it did; an object that cannot be read, or that the stream can never take, is set aside and keeps no other back
  */
 export async function unspill(world: World, limits: UnspillLimits = usual): Promise<Unspilled> {
   const run = new Run(world, limits)
   let left = true
-  let error: string | undefined
   try {
     left = await run.all()
   } catch (thrown) {
-    error = reasonOf(thrown)
-    world.port.log('error', 'what was spilled could not be stored', { reason: error })
+    run.error = reasonOf(thrown)
   }
-  const { objects, events, duplicates } = run
+  const { objects, events, duplicates, error } = run
+  if (error !== undefined) world.port.log('error', 'what was spilled could not be stored', { reason: error })
   if (objects > 0) world.port.log('info', 'what was spilled is stored now', { objects, events, duplicates })
   return {
     objects,
@@ -99,18 +106,26 @@ class Run {
   events = 0
   duplicates = 0
   readonly setAside: string[] = []
+  error: string | undefined
   readonly #world: World
   readonly #limits: UnspillLimits
   readonly #windowMs: number
   readonly #ends: number
   #length = 0
-  #failures = 0
+  /** Objects that R2 did not give. */
+  #unread = 0
+  #unreadInARow = 0
+  /** Failures in a row, by part. */
+  readonly #failures = new Map<string, number>()
+  /** Parts that are believed to be away. */
+  readonly #away: Set<string>
 
   constructor(world: World, limits: UnspillLimits) {
     this.#world = world
     this.#limits = limits
     this.#windowMs = Math.max(5, world.resolved.stream.settings['dedupMinutes'] ?? 10) * 60_000
     this.#ends = world.port.now() + limits.ms
+    this.#away = new Set(limits.away?.map((partition) => partOf(partition, world.resolved.stream)))
   }
 
   /** Returns whether anything is left. */
@@ -121,10 +136,10 @@ class Run {
       const { refs, more } = await this.#within(listing, 'R2')
       for (const round of rounds(refs)) {
         if (this.#isSpent()) return true
-        if (!(await this.#together(round))) failed = true
+        if (!(await this.#round(round))) failed = true
       }
       after = refs.at(-1)?.key
-      if (!more) return failed
+      if (!more) return failed || this.#unread > 0
     }
   }
 
@@ -133,10 +148,17 @@ class Run {
     return this.events >= events || this.#length >= length || this.#world.port.now() >= this.#ends
   }
 
-  /** Stores a round of objects at once; one by one when that fails. Returns whether all of them are done with. */
-  async #together(refs: readonly SpillRef[]): Promise<boolean> {
-    const loaded = await this.#loadAll(refs)
-    if (loaded.length === 0) return true
+  /** Stores a round of objects, part by part. Returns whether all that could be read are done with. */
+  async #round(refs: readonly SpillRef[]): Promise<boolean> {
+    const open = refs.filter(({ part }) => !this.#away.has(part))
+    let all = open.length === refs.length
+    for (const loaded of Map.groupBy(await this.#loadAll(open), ({ ref }) => ref.part).values())
+      if (!(await this.#together(loaded))) all = false
+    return all
+  }
+
+  /** Stores objects of one part at once; one by one when that fails. Returns whether all of them are done with. */
+  async #together(loaded: readonly Loaded[]): Promise<boolean> {
     try {
       await this.#store(loaded)
       return true
@@ -146,6 +168,7 @@ class Run {
     }
     let all = true
     for (const one of loaded) {
+      if (this.#away.has(one.ref.part) || this.#isSpent()) return false
       try {
         await this.#store([one])
       } catch (error) {
@@ -175,10 +198,20 @@ class Run {
   async #load(ref: SpillRef): Promise<Loaded | undefined> {
     try {
       const spilled = await this.#within(readSpill(ref.key, this.#world), 'R2')
+      this.#unreadInARow = 0
       return spilled === null ? undefined : { ref, spilled }
     } catch (error) {
-      if (!(error instanceof UnreadableSpill)) throw error
-      await this.#setAside(ref, error)
+      if (error instanceof UnreadableSpill) {
+        await this.#setAside(ref, error)
+        return undefined
+      }
+      this.#unread++
+      if (++this.#unreadInARow >= readPatience) throw error
+      this.#world.port.log('warn', 'a spilled object was not read; it is tried again', {
+        key: ref.key,
+        reason: reasonOf(error),
+      })
+      return undefined
     }
   }
 
@@ -199,7 +232,7 @@ class Run {
       }
     const keys = loaded.map(({ ref }) => ref.key)
     await this.#within(this.#world.bindings.BUCKET.delete(keys), 'R2')
-    this.#failures = 0
+    for (const { ref } of loaded) this.#failures.delete(ref.part)
     this.objects += loaded.length
     this.events += events
     this.duplicates += duplicates
@@ -216,13 +249,18 @@ class Run {
     if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.bury(edgeLane, burials)
   }
 
-  /** Returns whether the object is done with. Throws the error when the stream seems to be away. */
+  /** Returns whether the object is done with. Gives its part up when that seems to be away. */
   async #failed({ ref }: Loaded, error: unknown): Promise<boolean> {
     if (error instanceof SluicewayError && error.code === 'stream_limit') {
       await this.#setAside(ref, error)
       return true
     }
-    if (++this.#failures >= patience) throw error
+    const failures = (this.#failures.get(ref.part) ?? 0) + 1
+    this.#failures.set(ref.part, failures)
+    if (failures >= patience) {
+      this.#away.add(ref.part)
+      this.error = reasonOf(error)
+    }
     this.#world.port.log('warn', 'a spilled object was not stored; it is tried again', {
       key: ref.key,
       reason: reasonOf(error),

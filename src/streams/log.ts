@@ -64,6 +64,7 @@ export function log(input: Input<typeof fields> = {}): Stream {
     eventBytesLimit: 524_288,
     readable: true,
     settings,
+    ...(partitions > 1 ? { partitionOf: (key: string) => partitionOf(key, partitions) } : {}),
     append: (batch, bindings, { since } = {}) =>
       append(batch, { partitions, since, bindings: bindings as unknown as Bindings }),
   }

@@ -118,6 +118,11 @@ test('a log that is away degrades it as long as R2 takes events, and takes it do
   }
 })
 
+test('a listing that fails does not take it down: R2 takes events all the same', async () => {
+  const { status, body } = await deployment({ away: ['log', 'list'] }).get()
+  expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
+})
+
 test('R2 that is away alone degrades it', async () => {
   const { status, body } = await deployment({ away: ['r2'] }).get()
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])

@@ -2,6 +2,7 @@ import type { LaneRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { Burial } from '../../src/core/dead-letter.ts'
 import { type Envelope, type Packed, unpack } from '../../src/core/envelope.ts'
+import { partitionOf } from '../../src/core/murmur2.ts'
 import { resolveConfig } from '../../src/core/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { World } from '../../src/core/world.ts'
@@ -31,6 +32,8 @@ export interface Options {
   readonly source?: Partial<Config['sources'][string]>
   readonly limits?: Config['limits']
   readonly streamLimits?: Stream['limits']
+  /** Of the stream, each of which can be away alone; one when left out. */
+  readonly partitions?: number
   /** Called at each append, before it is remembered. */
   readonly onAppend?: (batch: readonly Packed[], options?: { readonly since?: number }) => void | Promise<void>
   readonly onBury?: () => void | Promise<void>
@@ -54,9 +57,11 @@ export function fakeEdge(options: Options = {}): FakeEdge {
   const logged: string[] = []
   const bucket = new FakeBucket()
   const background: Promise<unknown>[] = []
+  const { partitions = 1 } = options
   const stream: Stream = {
     name: 'log',
-    partitions: 1,
+    partitions,
+    ...(partitions === 1 ? {} : { partitionOf: (key: string) => partitionOf(key, partitions) }),
     problems: [],
     limits: options.streamLimits ?? { events: 5_000, bytes: 800_000 },
     eventBytesLimit: 524_288,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
+import type { Packed } from '../../src/core/envelope.ts'
 import type { Source } from '../../src/core/resolve.ts'
 import { accept } from '../../src/pipeline/edge.ts'
 import { readSpill } from '../../src/pipeline/spill.ts'
@@ -164,6 +165,38 @@ describe('during an outage', () => {
     edge.bucket.before = before
     await send(edge, ...orders('order-2'))
     expect(edge.events()).toMatchObject([{ messageId: 'order-2' }])
+  })
+})
+
+describe('one partition that is away', () => {
+  // Of two partitions, these are not in the same.
+  const ada = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-ada' })
+  const grace = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-grace' })
+  const isAda = (batch: readonly Packed[]) => batch.some(({ key }) => key === 'anon-ada')
+
+  test('is what is spilled for; what is for others is appended', async () => {
+    const edge = edgeWith({ partitions: 2, onAppend: (batch) => (isAda(batch) ? fails() : undefined) })
+    expect(await send(edge, ada('order-1'), grace('order-2'), ada('order-3'))).toMatchObject({ accepted: 3 })
+    expect(edge.events().map(({ messageId }) => messageId)).toEqual(['order-2'])
+    expect(await spilledIds(edge)).toEqual([['order-1', 'order-3']])
+    const [kept] = edge.bucket.kept.values()
+    expect(kept?.customMetadata).toMatchObject({ partition: expect.stringMatching(/^[01]\/2$/) })
+  })
+
+  test('keeps no event of others waiting, and what they do does not end its outage', async () => {
+    let tries = 0
+    const edge = edgeWith({
+      partitions: 2,
+      onAppend: (batch) => (isAda(batch) ? (tries++, never()) : undefined),
+    })
+    await send(edge, ada('order-0'))
+    const ms = await msOf(async () => {
+      for (let i = 1; i <= 50; i++) await send(edge, i % 2 === 0 ? ada(`order-${i}`) : grace(`order-${i}`))
+    })
+    expect(ms).toBeLessThan(appendMs / 2)
+    expect(tries).toBe(1)
+    expect(edge.events()).toHaveLength(25)
+    expect(await spilledIds(edge)).toHaveLength(26)
   })
 })
 

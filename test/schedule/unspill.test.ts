@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
+import type { Packed } from '../../src/core/envelope.ts'
 import { SluicewayError } from '../../src/core/errors.ts'
+import { partitionOf } from '../../src/core/murmur2.ts'
 import type { World } from '../../src/core/world.ts'
-import { spill } from '../../src/pipeline/spill.ts'
-import { unspill } from '../../src/schedule/unspill.ts'
+import { partOf, spill } from '../../src/pipeline/spill.ts'
+import { unspill, type UnspillLimits } from '../../src/schedule/unspill.ts'
 import { fakeEdge, now, type Options } from '../pipeline/fake-edge.ts'
 import { order } from '../streams/stream-bench.ts'
 
@@ -11,6 +13,18 @@ const limits = { events: 1_000, length: 10_000_000, ms: 20_000, callMs: 200 }
 const away = () => {
   throw new SluicewayError('stream_unavailable', 'the log is away')
 }
+
+const refused = {
+  stage: 'ingest',
+  messageId: 'order-1',
+  source: 'shop',
+  key: 'ada',
+  reason: 'event is not a valid rudder event',
+  code: 'not_an_object',
+  receivedAt: '2026-11-22T10:00:00.500Z',
+  event: '7',
+  attempts: [],
+} as const
 
 /** A deployment in whose bucket things wait; its clock is moved on by what is spilled. */
 function deployment(options: Options = {}) {
@@ -35,14 +49,26 @@ function deployment(options: Options = {}) {
     clock.now += 1_000
     return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, world)
   }
+  const spillFor = async (anonymousId: string, id: string) => {
+    clock.now += 1_000
+    const packed = [order(id, {}, { key: anonymousId })]
+    const { stream } = world.resolved
+    return spill({ kind: 'events', packed, part: partOf(partitionOf(anonymousId, stream.partitions), stream) }, world)
+  }
+  const spillLetter = async (messageId: string) => {
+    clock.now += 1_000
+    return spill({ kind: 'letters', burials: [{ ...refused, messageId }] }, world)
+  }
   return {
     ...edge,
+    spillFor,
+    spillLetter,
     world,
     clock,
     appendOptions,
     spillOrders,
     ids: () => edge.envelopes().map(({ id }) => id),
-    run: (more: Partial<typeof limits> = {}) => unspill(world, { ...limits, ...more }),
+    run: (more: Partial<UnspillLimits> = {}) => unspill(world, { ...limits, ...more }),
   }
 }
 
@@ -157,6 +183,78 @@ test('an object that the stream does not take now waits, and keeps no other back
   expect(bucket.keys).toEqual([key])
 })
 
+describe('what cannot be stored now', () => {
+  // Of two partitions, these are not in the same.
+  const [ada, grace] = ['anon-ada', 'anon-grace']
+  const isAda = (batch: readonly Packed[]) => batch.some(({ key }) => key === ada)
+
+  test.each([
+    ['fails', away],
+    ['never answers', () => new Promise<void>(() => {})],
+  ])('because its partition %s keeps nothing of others back', async (_how, instead) => {
+    let tries = 0
+    const edge = deployment({ partitions: 2, onAppend: (batch) => (isAda(batch) ? (tries++, instead()) : undefined) })
+    for (let i = 0; i < 500; i++) await edge.spillFor(ada, `ada-${i}`)
+    await edge.spillFor(grace, 'grace-1')
+    const { left, error, objects } = await edge.run({ callMs: 50 })
+    expect({ left, objects }).toEqual({ left: true, objects: 1 })
+    expect(error).toMatch(/away|did not answer/)
+    expect(edge.ids()).toEqual(['grace-1'])
+    expect(edge.bucket.keys).toHaveLength(500)
+    // Once for the round, then three objects; the other 300 are not even read.
+    expect(tries).toBe(4)
+    expect(edge.bucket.calls.filter((call) => call.startsWith('get'))).toHaveLength(201)
+  })
+
+  test('because the sweep found its partition away is left alone', async () => {
+    const edge = deployment({ partitions: 2 })
+    await edge.spillFor(ada, 'ada-1')
+    await edge.spillFor(grace, 'grace-1')
+    const partition = partitionOf(ada, 2)
+    expect(await edge.run({ away: [partition] })).toMatchObject({ left: true, objects: 1 })
+    expect(edge.ids()).toEqual(['grace-1'])
+    expect(await edge.run()).toMatchObject({ left: false, objects: 1 })
+    expect(edge.ids()).toEqual(['grace-1', 'ada-1'])
+  })
+
+  test('because the lane of the edge is away keeps no event back', async () => {
+    const edge = deployment({ onBury: () => Promise.reject(new Error('the lane is away')) })
+    for (let i = 0; i < 5; i++) await edge.spillLetter(`refused-${i}`)
+    await edge.spillOrders('order-1')
+    expect(await edge.run()).toMatchObject({ objects: 1, left: true, error: 'the lane is away' })
+    expect(edge.appends).toHaveLength(1)
+    expect(edge.ids()).toEqual(['order-1'])
+    expect(edge.bucket.keys).toHaveLength(5)
+  })
+
+  test('because R2 does not give it keeps no other back', async () => {
+    const edge = deployment()
+    const key = await edge.spillOrders('order-1')
+    await edge.spillOrders('order-2')
+    edge.bucket.before = (verb, which) => {
+      if (verb === 'get' && which === key) throw new Error('We encountered an internal error')
+    }
+    expect(await edge.run()).toMatchObject({ objects: 1, left: true })
+    expect(edge.ids()).toEqual(['order-2'])
+    edge.bucket.before = () => {}
+    expect(await edge.run()).toMatchObject({ objects: 1, left: false })
+  })
+
+  test('does not make a run longer than it may be', async () => {
+    const edge = deployment({
+      onAppend: (batch) => {
+        edge.clock.now += 1_000
+        // Two of three objects are unlucky, so that there are never three failures in a row.
+        if (batch.some(({ id }) => Number(id.slice('order-'.length)) % 3 > 0)) away()
+      },
+    })
+    for (let i = 0; i < 100; i++) await edge.spillOrders(`order-${i}`)
+    const began = edge.clock.now
+    expect(await edge.run({ ms: 20_000 })).toMatchObject({ left: true })
+    expect(edge.clock.now - began).toBeLessThan(22_000)
+  })
+})
+
 test('a run is bounded in events, text and time', async () => {
   const { spillOrders, run, clock, bucket } = deployment({ onAppend: () => void (clock.now += 1_000) })
   // Each round holds 200 objects.
@@ -180,17 +278,7 @@ test('more objects than a listing holds are stored in one run', async () => {
 
 test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
   const { world, run, bucket, burials } = deployment()
-  const burial = {
-    stage: 'ingest',
-    messageId: 'order-1',
-    source: 'shop',
-    key: 'ada',
-    reason: 'event is not a valid rudder event',
-    code: 'not_an_object',
-    receivedAt: '2026-11-22T10:00:00.500Z',
-    event: '7',
-    attempts: [],
-  } as const
+  const burial = refused
   await spill({ kind: 'letters', burials: [burial, { ...burial, messageId: 'order-2' }] }, world)
   bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
   await run()
