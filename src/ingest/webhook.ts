@@ -34,8 +34,9 @@ async function take(request: Request, method: 'GET' | 'POST', world: World): Pro
   const hook = await hookOf(request, method, world)
   const reply = await acceptHook(hook, { source: { ...source, webhook: mapper }, ...factsOf(request, source) }, world)
   const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }
-  // Shops' pixels call from the browser.
-  return answer(request, body, { headers: { 'content-type': contentType } })
+  // Shops' pixels call from the browser. A GET is answered anew each time, or the next event would end in a cache.
+  const headers = { 'content-type': contentType, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+  return answer(request, body, { headers })
 }
 
 async function hookOf(request: Request, method: Hook['method'], world: World): Promise<Hook> {
@@ -62,18 +63,22 @@ async function hookOf(request: Request, method: Hook['method'], world: World): P
 /** The fields of a form, or JSON whatever it is called; undefined when it is neither. */
 async function bodyOf(bytes: Uint8Array, contentType: string): Promise<unknown> {
   if (bytes.byteLength === 0) return undefined
-  if (/^(multipart\/form-data|application\/x-www-form-urlencoded)\b/i.test(contentType)) {
-    try {
-      const form = await new Response(bytes as Uint8Array<ArrayBuffer>, {
-        headers: { 'content-type': contentType },
-      }).formData()
-      const fields = fieldsOf(form)
-      // Some clients send JSON under the name of a form.
-      if (fields !== undefined) return fields
-    } catch {
-      throw new SluicewayError('bad_request', 'error during parsing form')
-    }
+  const form = /^(multipart\/form-data|application\/x-www-form-urlencoded)\b/i.exec(contentType)?.[1]?.toLowerCase()
+  if (form === undefined) return jsonIn(bytes)
+  // Some clients send JSON under the name of a form; a form itself would have its brackets escaped.
+  if (form !== 'multipart/form-data' && /^\s*[[{]/.test(new TextDecoder().decode(bytes.subarray(0, 64))))
+    return jsonIn(bytes)
+  try {
+    return fieldsOf(
+      await new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { 'content-type': contentType } }).formData(),
+    )
+  } catch {
+    const what = form === 'multipart/form-data' ? 'multiform' : 'form'
+    throw new SluicewayError('bad_request', `error during parsing ${what}`)
   }
+}
+
+function jsonIn(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes))
   } catch {
@@ -81,14 +86,15 @@ async function bodyOf(bytes: Uint8Array, contentType: string): Promise<unknown> 
   }
 }
 
-function fieldsOf(form: FormData): Record<string, unknown> | undefined {
-  const fields: Record<string, unknown> = {}
+/** The fields of a form; one that comes several times is a list. */
+function fieldsOf(form: FormData): Record<string, unknown> {
+  const fields = new Map<string, unknown[]>()
   for (const [name, value] of form) {
     if (name === '__proto__') continue
-    const text = typeof value === 'string' ? value : { name: value.name, type: value.type, size: value.size }
-    const before = fields[name]
-    fields[name] = before === undefined ? text : [before, text].flat()
+    const one = typeof value === 'string' ? value : { name: value.name, type: value.type, size: value.size }
+    const before = fields.get(name)
+    if (before === undefined) fields.set(name, [one])
+    else before.push(one)
   }
-  const [only] = Object.keys(fields)
-  return only !== undefined && /^\s*[[{]/.test(only) && Object.keys(fields).length === 1 ? undefined : fields
+  return Object.fromEntries([...fields].map(([name, values]) => [name, values.length === 1 ? values[0] : values]))
 }

@@ -71,6 +71,12 @@ describe('a call that is accepted', () => {
     expect(edge.events()[0]?.['properties']).toEqual({ a: null, b: null, note: 'NaN \\" Infinity' })
   })
 
+  test('a text of quotes that is not ended is refused in a time that grows with its length only', async () => {
+    const raw = `{"a":NaN,"b":"${'\\"'.repeat(500_000)}`
+    const answer = await call(fakeEdge(), '/v1/batch', { raw })
+    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'invalid_json' }])
+  })
+
   test('the write key may be in the body when there is no Authorization header, and does not stay in the event', async () => {
     const edge = fakeEdge()
     const batch = await call(edge, '/v1/import/', { key: null, body: { writeKey, batch: [orderCompleted()] } })

@@ -44,6 +44,19 @@ describe('the generic webhook source', () => {
       { raw: '{"order":1843}', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
       { order: 1843 },
     ],
+    [
+      'JSON under the name of a form, with what divides the fields of one in it',
+      {
+        raw: '{"page":"https://shop.example/?a=1&b=2"}',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      },
+      { page: 'https://shop.example/?a=1&b=2' },
+    ],
+    [
+      'a form whose fields are named like what every object has',
+      { raw: 'constructor=Ada&toString=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      { constructor: 'Ada', toString: 'x' },
+    ],
     ['a list', { body: [1, 2] }, { value: [1, 2] }],
   ])('takes %s', async (_, options, properties) => {
     const edge = fakeEdge({ source: { webhook: webhook({}) } })
@@ -73,6 +86,31 @@ describe('the generic webhook source', () => {
     ])
     expect(JSON.stringify(edge.events())).not.toMatch(new RegExp(`${writeKey}|session=1`))
   })
+})
+
+describe('a form', () => {
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+
+  test('of 300,000 fields of one name is read in a time that grows with its length only', async () => {
+    const edge = fakeEdge({ source: { webhook: webhook({}) }, limits: { eventBytes: 524_288 } })
+    await call(edge, path, { key: null, raw: 'a&'.repeat(300_000), headers: form })
+    expect(edge.burials).toMatchObject([{ code: 'event_too_large' }])
+  })
+
+  test.each([
+    ['multipart/form-data', 'error during parsing multiform'],
+    ['multipart/form-data; boundary=x', 'error during parsing multiform'],
+  ])('under %s that can not be read is refused', async (type, message) => {
+    const edge = fakeEdge({ source: { webhook: webhook({}) } })
+    const answer = await call(edge, path, { key: null, raw: 'order=1843', headers: { 'content-type': type } })
+    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'bad_request', message }])
+  })
+})
+
+test('a call by GET is never answered from a cache, and no browser takes the answer for something else', async () => {
+  const edge = fakeEdge({ source: { webhook: webhook({}) } })
+  const { headers } = await call(edge, `${path}&signup=yes`, { method: 'GET', key: null })
+  expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff'])
 })
 
 describe('a webhook source of a vendor', () => {

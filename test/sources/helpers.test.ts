@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { idOf, payloadsOf, sayingOf } from '../../src/sources/shared/fields.ts'
+import { cartTokenOf } from '../../src/sources/shopify/identity.ts'
 import { camelOf } from '../../src/sources/shared/names.ts'
 import { isSame } from '../../src/sources/shared/signature.ts'
 import { utcStampOf } from '../../src/sources/shared/time.ts'
@@ -54,4 +55,10 @@ test('two texts are the same only when every character is', () => {
   expect(isSame('meatyhamhock', 'meatyhamhock')).toBe(true)
   for (const other of ['', 'meatyhamhoc', 'meatyhamhocK', 'meatyhamhock ', undefined])
     expect(isSame(other, 'meatyhamhock')).toBe(false)
+})
+
+test('names and cart tokens of a million odd characters are read in a time that grows with their length only', () => {
+  expect(camelOf(`${'_'.repeat(1_000_000)}!`)).toHaveLength(1_000_001)
+  expect(cartTokenOf(`${'?'.repeat(1_000_000)}\n`)).toBe(undefined)
+  expect(cartTokenOf('gid://shopify/Cart/Z2NwLXVz?key=a#b')).toBe('Z2NwLXVz')
 })

@@ -32,4 +32,4 @@ const pairsOf = (names: string): (readonly [from: string, to: string | undefined
 
 /** A name in snake case as one in camel case: `event_timestamp_ms` is `eventTimestampMs`. */
 export const camelOf = (name: string): string =>
-  name.replace(/_+([a-z0-9])/gi, (_, first: string) => first.toUpperCase())
+  name.replace(/(?<!_)_+([a-z0-9])/gi, (_, first: string) => first.toUpperCase())

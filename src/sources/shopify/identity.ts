@@ -36,7 +36,7 @@ export function idOf(value: unknown): string | undefined {
 
 /** A cart's token, whether bare or at the end of a global id (`gid://shopify/Cart/<token>?key=…`). */
 export function cartTokenOf(value: unknown): string | undefined {
-  const token = idOf(typeof value === 'string' ? value.replace(/[?#].*$/, '').replace(/^gid:\/\/.*\//, '') : value)
+  const token = idOf(typeof value === 'string' ? value.split(/[?#]/, 1)[0]?.replace(/^gid:\/\/.*\//, '') : value)
   return token !== undefined && /^[\w-]+$/.test(token) ? token : undefined
 }
 
