@@ -76,18 +76,21 @@ export class Preparation {
     const { type, anonymousId, source, sight } = this.#arrival
     if (isRecord(value)) {
       if (type !== undefined) value['type'] = type
-      if (anonymousId !== undefined) value['anonymousId'] = anonymousId
+      if (anonymousId !== undefined) {
+        if (this.isSuppressed(value)) return this.#drop('suppressed')
+        value['anonymousId'] = anonymousId
+      }
     }
     const fault = faultOf(value)
     if (fault !== undefined) {
       // Nor is what is wrong with a suppressed user's event a reason to keep it.
-      if (isRecord(value) && this.#suppressions?.has(value) === true) return this.#drop('suppressed')
+      if (isRecord(value) && this.isSuppressed(value)) return this.#drop('suppressed')
       this.refuse(value, index, fault)
       return undefined
     }
     const event = value as Record<string, unknown>
     enrich(event, shared)
-    if (this.#suppressions?.has(event) === true) return this.#drop('suppressed')
+    if (this.isSuppressed(event)) return this.#drop('suppressed')
     const { bots, userAgent, campaign, rudderId } = source.enrich
     if (bots.action !== 'keep') {
       const bot = botOf(event, sight, bots)
@@ -99,6 +102,10 @@ export class Preparation {
     if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
     if (rudderId) event['rudderId'] = rudderIdOf(event)
     return event
+  }
+
+  isSuppressed(event: Readonly<Record<string, unknown>>): boolean {
+    return this.#suppressions?.has(event) === true
   }
 
   add(counter: string): void {

@@ -77,6 +77,8 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
     }),
   )
   const stored = new Set<number>()
+  /** Places in the request. */
+  const droppedAt = new Set<number>()
   const { buried } = work
   const fail = (at: number, why: { readonly reason: string; readonly detail?: string }) => {
     const { sent, messageId, key, index } = admitted[at] as Admitted
@@ -89,9 +91,12 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
     if (fault !== undefined) fail(at, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
     else if (!tame(event, maxDepth))
       fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
-    else if (work.finish(event, text, from)) stored.add(from.index)
+    else if (work.isSuppressed(event)) {
+      // A transform may know users that the client does not name.
+      work.add('dropped:suppressed')
+      droppedAt.add(from.index)
+    } else if (work.finish(event, text, from)) stored.add(from.index)
   }
-  const droppedAt = new Set<number>()
   for (const { index: at, transform } of ran.dropped) {
     work.add(`dropped:${transform}`)
     droppedAt.add((admitted[at] as Admitted).index)

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import type { Source } from '../../src/core/resolve.ts'
+import { accept } from '../../src/pipeline/edge.ts'
 import { writeCopy } from '../../src/pipeline/suppression-copy.ts'
 import { type Snapshot, SuppressionList, type UserId } from '../../src/pipeline/suppression-list.ts'
 import { Sqlite } from '../sqlite.ts'
@@ -71,6 +74,41 @@ describe('an event of a suppressed user', () => {
     await sendOne(edge, event)
     expect(edge.events()).toHaveLength(dropped ? 0 : 1)
     expect(edge.counters).toEqual(dropped ? { 'dropped:suppressed': 1 } : {})
+  })
+
+  test('is known by the anonymousId that it was sent with, though the cookie has another', async () => {
+    const { edge, list } = edgeWithList()
+    list.add([{ kind: 'anonymousId', id: 'anon-ada' }], 1)
+    const source = edge.world.resolved.sources.get('shop') as Source
+    const events = [order({ userId: undefined }), order({ userId: undefined, anonymousId: 'anon-grace' })]
+    const answer = await accept({ source, events, facts: {}, anonymousId: 'anon-of-the-cookie' }, edge.world)
+    expect(answer).toEqual({ accepted: 1, dropped: 1, rejected: [] })
+    expect(edge.events()).toMatchObject([{ anonymousId: 'anon-of-the-cookie' }])
+  })
+
+  test('is known by the userId that a transform gives it', async () => {
+    const transformEvent = (event: Event) => {
+      const named = { ...event, userId: event.context?.['crmId'] as string }
+      return [named, { ...event, userId: 'grace' }].slice(0, event.event === 'Order Completed' ? 1 : 2)
+    }
+    const { edge, list } = edgeWithList({ source: { transforms: [{ name: 'crm', transformEvent }] } })
+    list.add([ada], 1)
+    const of = (crmId: string, more: object = {}) => order({ userId: undefined, context: { crmId }, ...more })
+    const answer = await send(edge, of('ada'), of('alan'), of('ada', { event: 'Doubled' }))
+    expect(answer.json()).toEqual({ success: true, accepted: 2, dropped: 1 })
+    expect(edge.events().map(({ userId }) => userId)).toEqual(['alan', 'grace'])
+    expect(edge.counters).toEqual({ 'dropped:suppressed': 2 })
+  })
+
+  test('harms no other when its ids are none', async () => {
+    const { edge, list } = edgeWithList()
+    list.add([ada], 1)
+    const answer = await send(
+      edge,
+      order({ anonymousId: { toString: 1, valueOf: 1 }, userId: [] }),
+      order({ userId: 7 }),
+    )
+    expect([answer.status, answer.json()]).toMatchObject([200, { accepted: 1, rejected: [{ code: 'invalid_event' }] }])
   })
 
   test('is known before its ids are hashed, and before its transforms', async () => {
