@@ -19,7 +19,8 @@ type HookSource = Source & { readonly webhook: WebhookSource }
  * @param hook the call
  * @param arrival source and what the connection tells
  * @param world config, bindings, clock
- * @returns the source's own answer, if it has one; undefined once all events are durable
+ * @returns the source's own answer, if it has one; undefined once all events are durable. A call that makes no event is
+ * counted as `ignored:<source>`
  * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
  * as a dead letter; and what `accept` throws
  */
@@ -34,7 +35,11 @@ export async function acceptHook(
     await count({ [`refused:${source.name}`]: 1 }, world)
     throw new SluicewayError('signature_invalid', refused)
   }
-  if (hook.method === 'GET' && !source.webhook.takesGet) return { body: '', contentType: 'text/plain' }
+  const ignored = () => count({ [`ignored:${source.name}`]: 1 }, world)
+  if (hook.method === 'GET' && !source.webhook.takesGet) {
+    await ignored()
+    return { body: '', contentType: 'text/plain' }
+  }
   let mapped: Mapped
   try {
     mapped = await mapHook(hook, source, world)
@@ -44,6 +49,7 @@ export async function acceptHook(
   }
   if ('reply' in mapped) return mapped.reply
   if (mapped.length > 0) await accept({ ...arrival, events: mapped }, world)
+  else await ignored()
   return undefined
 }
 

@@ -131,6 +131,12 @@ describe('a webhook source of a vendor', () => {
     expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
   })
 
+  test('counts a call that is about nothing of interest', async () => {
+    const edge = fakeEdge({ source: { webhook: { ...vendor(), map: async () => [] } } })
+    expect((await call(edge, path, signed({ customer: 'ada' }))).status).toBe(200)
+    expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { 'ignored:shop': 1 }])
+  })
+
   test('answers a challenge in its own words', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, signed({ challenge: 'sesame' }))

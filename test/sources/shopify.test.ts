@@ -205,7 +205,7 @@ test('a call that nobody signed makes no order, whatever it claims', async () =>
   expect((await call(edge, path, { key: null, body: { ...order, event: 'rudderIdentifier' } })).status).toBe(200)
   expect(edge.events()).toEqual([])
   expect(edge.burials).toEqual([])
-  expect(edge.counters).toEqual({ 'refused:shop': 2 })
+  expect(edge.counters).toEqual({ 'refused:shop': 2, 'ignored:shop': 2 })
 })
 
 test.each([
