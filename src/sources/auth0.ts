@@ -1,6 +1,6 @@
 import { defineSource, type Draft, type Hook } from '../core/webhook-source.ts'
 import { auth0Events } from './shared/auth0-events.ts'
-import { draftOf, isRecord, mapFields, type Mapping, valueAt } from './shared/fields.ts'
+import { draftOf, eachOf, isRecord, mapFields, type Mapping, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
 
@@ -32,7 +32,7 @@ function entriesOf(hook: Hook): Draft[] {
   const body = hook.body === undefined || typeof hook.body === 'string' ? linesOf(hook.bytes) : hook.body
   const logs = valueAt(body, 'logs')
   const list: unknown[] = Array.isArray(logs) ? logs : [body].flat()
-  return list.map((one) => {
+  return eachOf(list).map((one) => {
     if (!isRecord(one)) throw new TypeError('Malformed JSON in request body')
     return isRecord(one['data']) ? { log_id: one['log_id'], ...one['data'] } : one
   })
@@ -59,7 +59,7 @@ function eventsOf(entry: Draft, uuid: () => string): Draft[] {
   if (!Array.isArray(members) || members.length === 0) return [eventOf(entry, { type: 'group', groupId }, uuid)]
   // The entry's user is who added them.
   const { user_id: _, user_name: __, ...rest } = entry
-  return members.map((member: unknown) => {
+  return eachOf<unknown>(members, rest).map((member) => {
     const added = { type: 'group', groupId, userId: member, messageId: `${String(id)}:${String(member)}` }
     return eventOf(rest, added, uuid)
   })

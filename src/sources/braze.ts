@@ -1,5 +1,5 @@
 import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, isRecord, mapFields, type Mapping, valueAt } from './shared/fields.ts'
+import { draftOf, eachOf, isRecord, mapFields, type Mapping, valueAt } from './shared/fields.ts'
 import { eventNames, renamed } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
 
@@ -27,7 +27,7 @@ export const braze = defineSource({
   map({ body }, settings) {
     const events = valueAt(body, 'events') ?? valueAt(body, '0.events')
     if (!Array.isArray(events)) throw new TypeError('eventList should be an array')
-    const drafts = events.flatMap((event: unknown) => trackOf(event, settings.eventNames))
+    const drafts = eachOf<unknown>(events).flatMap((event) => trackOf(event, settings.eventNames))
     if (drafts.length === 0) throw new TypeError('All requests in the batch failed')
     return drafts
   },

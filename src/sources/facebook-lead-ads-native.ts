@@ -1,5 +1,5 @@
 import { defineSource, type Draft, type Hook, type Mapped } from '../core/webhook-source.ts'
-import { draftOf, firstOf, idOf, isRecord, payloadOf } from './shared/fields.ts'
+import { draftOf, eachOf, firstOf, idOf, isRecord, payloadOf } from './shared/fields.ts'
 import { hmacFault, isSame, signaturesIn } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
 
@@ -45,8 +45,7 @@ export const facebookLeadAdsNative = defineSource({
     if (hook.method === 'GET') return challengeOf(hook)
     const { object, entry } = payloadOf(hook.body)
     if (object !== 'page') throw new TypeError('The body is no notification about a page')
-    return listOf(entry)
-      .flatMap(({ changes }) => listOf(changes))
+    return eachOf(listOf(entry).flatMap(({ changes }) => listOf(changes)))
       .filter(({ field }) => field === 'leadgen')
       .map(({ value }) => identifyOf(value))
   },

@@ -1,5 +1,5 @@
 import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { draftOf, eachOf, idOf, isRecord, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
 
 const vendor = 'Olark'
@@ -34,7 +34,7 @@ export const olark = defineSource({
     const track = eventOf({ type: 'track', event: idOf(kind) ?? 'Conversation', messageId: transcript, properties: {} })
     return [
       mapFields(mapFields(track, visitor, feedback), payload, transcriptFields),
-      ...(Array.isArray(groups) ? groups.filter(isRecord) : []).map((group) =>
+      ...eachOf(Array.isArray(groups) ? groups.filter(isRecord) : [], visitor).map((group) =>
         eventOf({
           type: 'group',
           groupId: idOf(group['id']),

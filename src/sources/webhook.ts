@@ -8,7 +8,8 @@ import { standardWebhookFault } from './shared/signature.ts'
  *
  * With a secret, calls must be signed by the Standard Webhooks scheme.
  *
- * @param input `requestDetails` puts method, url, protocol, headers and query into the event's context
+ * @param input `requestDetails` puts method, url, protocol, headers and query into the event's context, without headers that
+ * hold secrets or addresses
  * @returns the source, for `webhook` of a source in the config
  * @example webhook({ secret: env.PARTNER_SECRET })
  */
@@ -16,7 +17,17 @@ export const webhook = defineSource({
   name: 'webhook',
   settings: {
     requestDetails: { type: 'boolean', about: 'Puts details of the request into the context.', default: false },
-    secret: { type: 'string', about: 'Secret of the Standard Webhooks signature.', secret: true, optional: true },
+    secret: {
+      type: 'string',
+      about: 'Secret of the Standard Webhooks signature.',
+      secret: true,
+      optional: true,
+      // Anything else would be decoded to a key of few bytes, or of none.
+      check: (secret: string) =>
+        !secret.startsWith('whsec_') || /^[A-Za-z0-9+/]{16,}={0,2}$/.test(secret.slice('whsec_'.length))
+          ? undefined
+          : 'must have base64 of at least 12 bytes after "whsec_"',
+    },
   },
   takesGet: true,
   verify: (hook, { secret }, { now }) => (secret === undefined ? undefined : standardWebhookFault(hook, secret, now())),
@@ -34,6 +45,9 @@ export const webhook = defineSource({
   },
 })
 
+/** Headers that are secrets, or say from which address the call came: `enrich.ip` decides where that may be written. */
+const personal = /auth|cookie|secret|token|signature|hmac|api-?key|^x-forwarded|^forwarded$|-ip(v6)?$/
+
 /** Properties are an object: what is none is kept under `value`. */
 function propertiesOf({ method, body, query }: Hook): Record<string, unknown> {
   if (method === 'GET') return flat(query)
@@ -44,7 +58,7 @@ const detailsOf = ({ method, url, proto, headers, query }: Hook): Record<string,
   method,
   url,
   proto,
-  headers,
+  headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !personal.test(name))),
   query_parameters: flat(query),
 })
 

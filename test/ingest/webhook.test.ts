@@ -78,6 +78,20 @@ describe('the generic webhook source', () => {
     ])
   })
 
+  test('writes no header that holds a secret or an address into the details of a request', async () => {
+    const edge = fakeEdge({ source: { webhook: webhook({ requestDetails: true }), enrich: { ip: 'drop' } } })
+    const secret = { 'x-api-key': 's', 'webhook-signature': 's', 'x-auth-token': 's', 'proxy-authorization': 's' }
+    const address = {
+      'cf-connecting-ip': '198.51.100.7',
+      'x-forwarded-for': '198.51.100.7',
+      'x-real-ip': '198.51.100.7',
+    }
+    const headers = { ...secret, ...address, 'x-shop': 'analytical' }
+    await call(edge, path, { key: null, body: { order: 1843 }, headers })
+    const { headers: kept } = edge.events()[0]?.['context'] as { headers: Record<string, string> }
+    expect(kept).toEqual({ 'x-shop': 'analytical', 'content-type': expect.any(String) })
+  })
+
   test('takes the query of a GET, without the key', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({ requestDetails: true }) } })
     await call(edge, `${path}&signup=yes`, { method: 'GET', key: null, headers: { cookie: 'session=1' } })

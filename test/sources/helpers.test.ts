@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { idOf, payloadsOf, sayingOf } from '../../src/sources/shared/fields.ts'
+import { eachOf, idOf, payloadsOf, sayingOf } from '../../src/sources/shared/fields.ts'
+import { auth0 } from '../../src/sources/auth0.ts'
 import { cartTokenOf } from '../../src/sources/shopify/identity.ts'
 import { camelOf } from '../../src/sources/shared/names.ts'
 import { isSame } from '../../src/sources/shared/signature.ts'
@@ -61,4 +62,21 @@ test('names and cart tokens of a million odd characters are read in a time that 
   expect(camelOf(`${'_'.repeat(1_000_000)}!`)).toHaveLength(1_000_001)
   expect(cartTokenOf(`${'?'.repeat(1_000_000)}\n`)).toBe(undefined)
   expect(cartTokenOf('gid://shopify/Cart/Z2NwLXVz?key=a#b')).toBe('Z2NwLXVz')
+})
+
+test('a list becomes events unless it is too long, or too much would be written into each of them', () => {
+  const note = 'x'.repeat(1_000_000)
+  expect(eachOf([1, 2], note)).toEqual([1, 2])
+  expect(() => eachOf(Array.from({ length: 17 }), note)).toThrow('too large to be written into each')
+  expect(() => eachOf(Array.from({ length: 5_001 }))).toThrow('more than 5000 events')
+  expect(() => payloadsOf(Array.from({ length: 5_001 }, () => ({})))).toThrow('more than 5000 events')
+})
+
+test('members that Auth0 says were added do not multiply the list of them', async () => {
+  const members = Array.from({ length: 2_000 }, (_, i) => `auth0|member-${i}-of-the-analytical-engine`)
+  const details = { request: { path: '/api/v2/organizations/org_1/members', body: { members } } }
+  const entry = { type: 'sapi', description: 'Add members to an organization', log_id: 'log-1', details }
+  const hook = { body: [entry] } as unknown as Parameters<ReturnType<typeof auth0>['map']>[0]
+  const tools = { uuid: () => 'uuid-1' } as Parameters<ReturnType<typeof auth0>['map']>[1]
+  await expect(auth0().map(hook, tools)).rejects.toThrow('too large to be written into each')
 })

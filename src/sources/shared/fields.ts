@@ -1,4 +1,4 @@
-import type { Draft } from '../../core/webhook-source.ts'
+import { type Draft, mostDrafts } from '../../core/webhook-source.ts'
 
 /** From where in a payload to where in an event; the first source path that has a value, to each of the target paths. */
 export type Mapping = readonly (readonly [from: string | readonly string[], to: string | readonly string[]])[]
@@ -69,9 +69,26 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** The first value of a query parameter or, for a list, of the list. */
 export const firstOf = <T>(values: readonly T[] | undefined): T | undefined => values?.[0]
 
-/** The payloads of a source that takes one JSON object or an array of them. Throws when it is neither. */
+/** Characters that events may have in common, all of them together; more is no vendor's. */
+const mostShared = 16_000_000
+
+/**
+ * A list of which each member becomes an event.
+ *
+ * @param list members
+ * @param shared what is written into each of the events
+ * @returns the list; throws when it has more than 5,000 members, or `shared` is too large to be written so often
+ */
+export function eachOf<T>(list: readonly T[], shared: unknown = ''): readonly T[] {
+  if (list.length > mostDrafts) throw new RangeError(`The call has more than ${mostDrafts} events`)
+  if (list.length > 1 && list.length * JSON.stringify(shared).length > mostShared)
+    throw new RangeError('What the events of the call have in common is too large to be written into each of them')
+  return list
+}
+
+/** The payloads of a source that takes one JSON object or an array of them. Throws when it is neither, or too many. */
 export const payloadsOf = (body: unknown): Record<string, unknown>[] =>
-  Array.isArray(body) ? body.map(payloadOf) : [payloadOf(body)]
+  Array.isArray(body) ? eachOf<unknown>(body).map(payloadOf) : [payloadOf(body)]
 
 /** An id as text: a text with something in it, or a number; else undefined. */
 export const idOf = (value: unknown): string | undefined =>
