@@ -47,8 +47,8 @@ export interface Stream {
   /** Partitions; growing the number changes which partition a key goes to. */
   readonly partitions: number
   readonly problems: readonly string[]
-  /** The most that one `append` takes. */
-  readonly limits: { readonly events: number; readonly bytes: number }
+  /** The most that one `append` takes; `envelopeBytes` is the most that one event may have with its header, in UTF-8. */
+  readonly limits: { readonly events: number; readonly bytes: number; readonly envelopeBytes?: number }
   /** The most that one event's JSON may have, in bytes. */
   readonly eventBytesLimit: number
   /** True when lanes read by offset, false when batches are pushed to them. */

@@ -20,6 +20,10 @@ import { addAgent } from './user-agent.ts'
 
 const encoder = new TextEncoder()
 
+/** Whether a text has more bytes than that in UTF-8. */
+const exceeds = (text: string, bytes: number): boolean =>
+  text.length * 3 > bytes && encoder.encode(text).byteLength > bytes
+
 /** An event as it was before any transform, which may change the object. */
 export interface Origin {
   /** Its place in the request. */
@@ -120,11 +124,13 @@ export class Preparation {
   /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
   finish(event: Event, text: string, from: Origin): boolean {
     const { limits, stream } = this.#world.resolved
-    if (text.length * 3 > limits.eventBytes && encoder.encode(text).byteLength > limits.eventBytes)
-      return this.#tooLarge(from, limits.eventBytes)
+    if (exceeds(text, limits.eventBytes)) return this.#tooLarge(from, limits.eventBytes)
     const to = route(event, this.#arrival.source, this.counters)
     const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
-    if (packed.text.length > stream.limits.bytes) return this.#tooLarge(from, stream.limits.bytes)
+    const { bytes, envelopeBytes } = stream.limits
+    if (packed.text.length > bytes) return this.#tooLarge(from, bytes)
+    // Its messageId, which has no limit of its own, is in the header too.
+    if (envelopeBytes !== undefined && exceeds(packed.text, envelopeBytes)) return this.#tooLarge(from, envelopeBytes)
     this.packed.push(packed)
     return true
   }

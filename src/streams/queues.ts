@@ -28,7 +28,7 @@ const renewFrom = 50
 const longestDelaySeconds = 300
 
 /** One append; an envelope (header and event) must fit one message. */
-const limits = { events: 5_000, bytes: 800_000 }
+const limits = { events: 5_000, bytes: 800_000, envelopeBytes: messageBytes }
 
 /**
  * Chooses Cloudflare Queues as the stream: no order across messages, at-least-once, retention by the queue (up to 14 days).

@@ -3,6 +3,7 @@ import { pack } from '../../src/core/envelope.ts'
 import type { Source } from '../../src/core/resolve.ts'
 import { accept } from '../../src/pipeline/edge.ts'
 import type { Arrival } from '../../src/pipeline/arrival.ts'
+import { queues } from '../../src/streams/queues.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from './fake-edge.ts'
 
 const send = (edge: FakeEdge, events: unknown[], more: Partial<Arrival> = {}) =>
@@ -163,6 +164,14 @@ describe('routing', () => {
   })
 })
 
+/** A queue that remembers. */
+function queue() {
+  const sent: unknown[] = []
+  const sendBatch = async (messages: readonly { readonly body: unknown }[]) =>
+    void sent.push(...messages.map(({ body }) => body))
+  return { EVENTS: { sendBatch }, sent }
+}
+
 describe('limits', () => {
   test('an event over the size is a dead letter, measured in bytes', async () => {
     const edge = fakeEdge({ limits: { eventBytes: 2_000 } })
@@ -179,6 +188,20 @@ describe('limits', () => {
     expect(edge.burials[0]?.event.length).toBeLessThan(700_000)
     expect(JSON.parse(edge.burials[0]?.event ?? '')).toContain('Order Completed')
     expect(edge.burials[0]?.detail).toMatch(/^Only the first 600000 of 2000\d\d\d characters were kept/)
+  })
+
+  test('an event that is too long for the stream only with its header is a dead letter, and harms no other', async () => {
+    const { EVENTS, sent } = queue()
+    const edge = fakeEdge({
+      limits: { eventBytes: 120_000 },
+      streamLimits: queues().limits,
+      onAppend: async (batch) => void (await queues().append(batch, { EVENTS })),
+    })
+    const long = orderCompleted({ messageId: 'x'.repeat(70_000), properties: {} })
+    const answer = await send(edge, [orderCompleted({ messageId: 'order-1' }), long])
+    expect(answer).toMatchObject({ accepted: 1, rejected: [{ index: 1, code: 'event_too_large' }] })
+    expect(sent.join('')).toContain('"order-1"')
+    expect(edge.burials).toMatchObject([{ reason: 'event has more than 127000 bytes' }])
   })
 
   test('100 levels are taken, 101 are not', async () => {
