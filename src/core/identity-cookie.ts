@@ -5,6 +5,7 @@ import type { Consent } from './consent.ts'
  * browsers' caps on what scripts store, and the SDK's own storage.
  *
  * Works where browsers take cookies from answers: on the site's own host (see `paths`), or on a sibling host with `domain`.
+ * Requests that another site causes, and those that a browser makes to show their answer, leave it alone.
  */
 export interface IdentityCookie {
   /** Default `sw_id`. */
@@ -15,7 +16,7 @@ export interface IdentityCookie {
   readonly maxAgeDays?: number
   /**
    * When given, the cookie is set and read only for events whose consent allows these categories, and is deleted when an
-   * event denies them. An event that says nothing about consent counts as not allowed.
+   * event denies them. For an event that says nothing about consent it is neither set, nor read, nor deleted.
    */
   readonly consent?: Consent
 }

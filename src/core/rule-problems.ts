@@ -54,6 +54,8 @@ export function sourceProblems(source: SourceConfig): string[] {
   if (cookie !== undefined) {
     if (cookie.name !== undefined && !token.test(cookie.name))
       problems.push('"identityCookie.name" must be a cookie name: letters, digits, "-" and "_"')
+    if (/^__Host-/i.test(cookie.name ?? '') && cookie.domain !== undefined)
+      problems.push('"identityCookie.domain" must be left out: browsers take a cookie named __Host-… for one host only')
     if (cookie.domain !== undefined && !host.test(cookie.domain))
       problems.push('"identityCookie.domain" must be a domain like example.com')
     if (cookie.maxAgeDays !== undefined && !(cookie.maxAgeDays > 0 && cookie.maxAgeDays <= 400))

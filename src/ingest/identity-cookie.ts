@@ -21,18 +21,20 @@ const daySeconds = 86_400
 /**
  * Reads the visitor's cookie and says how to keep it.
  *
- * Only for requests of browsers, and only when all their events are one visitor's: a server speaks for many.
+ * Only for requests of browsers, and only when all their events are one visitor's: a server speaks for many. Not for those
+ * that another site caused (see `isForeign`).
  *
  * @param request its Cookie header
  * @param rules name, domain, age and the consent that the cookie needs
  * @param sent the events as they came
  */
 export function visitorOf(request: Request, rules: IdentityCookie, sent: Sent): Visitor {
+  if (isForeign(request)) return {}
   const known = valueIn(request.headers.get('cookie'), nameOf(rules))
   if (known === undefined && !isBrowser(request)) return {}
   if (rules.consent !== undefined && !isAllowed(rules.consent, sent))
-    // Whoever has taken consent back is forgotten.
-    return known === undefined ? {} : { cookie: forgetting(request, rules) }
+    // Whoever has taken consent back is forgotten; an event from before the banner, or an image, says nothing.
+    return known === undefined || !isDenied(rules.consent, sent) ? {} : { cookie: forgetting(request, rules) }
   const ids = idsIn(sent.events)
   const seconds = Math.floor((rules.maxAgeDays ?? 365) * daySeconds)
   const keep = (value: string) => cookieOf(request, rules, { value, seconds })
@@ -52,15 +54,34 @@ export const forgetting = (request: Request, rules: IdentityCookie): string =>
 
 const nameOf = ({ name = 'sw_id' }: IdentityCookie): string => name
 
+/**
+ * True for a request that a page of another site caused, or that a browser made in order to show its answer. A link or a form
+ * elsewhere could otherwise give a visitor the id of somebody else, or take the own one away: SameSite=Lax does not keep
+ * answers to navigations from setting cookies
+ * (https://datatracker.ietf.org/doc/draft-ietf-httpbis-rfc6265bis/, "Storage Model", checked 2026-11-25).
+ */
+export const isForeign = ({ headers }: Request): boolean =>
+  headers.get('sec-fetch-site') === 'cross-site' || headers.get('sec-fetch-mode') === 'navigate'
+
+type Rules = NonNullable<IdentityCookie['consent']>
+
 /** Every event must allow it, and say so: a cookie that needs consent is not set on silence. */
-function isAllowed(consent: NonNullable<IdentityCookie['consent']>, { events, batch }: Sent): boolean {
+function isAllowed(consent: Rules, sent: Sent): boolean {
   const rules = [consent].flat().map((rule) => ({ ...rule, required: true }))
-  return events.every((event) => {
-    const own = isRecord(event) ? event['context'] : undefined
-    const context = { ...(isRecord(batch?.['context']) ? batch['context'] : {}), ...(isRecord(own) ? own : {}) }
-    return allows({ context }, rules)
-  })
+  return contextsIn(sent).every((context) => allows({ context }, rules))
 }
+
+/** One event that denies it is enough. */
+function isDenied(consent: Rules, sent: Sent): boolean {
+  const rules = [consent].flat().map((rule) => ({ ...rule, required: false }))
+  return contextsIn(sent).some((context) => !allows({ context }, rules))
+}
+
+const contextsIn = ({ events, batch }: Sent): Record<string, unknown>[] =>
+  events.map((event) => {
+    const own = isRecord(event) ? event['context'] : undefined
+    return { ...(isRecord(batch?.['context']) ? batch['context'] : {}), ...(isRecord(own) ? own : {}) }
+  })
 
 /** The visitors that events name; an event without an anonymousId is of whoever sent it. */
 function idsIn(events: readonly unknown[]): Set<string> {
@@ -82,14 +103,19 @@ function valueIn(header: string | null, name: string): string | undefined {
   for (const pair of header?.split(';') ?? []) {
     const at = pair.indexOf('=')
     if (at < 0 || pair.slice(0, at).trim() !== name) continue
-    try {
-      const value = decodeURIComponent(pair.slice(at + 1).trim())
-      return isId(value) ? value : undefined
-    } catch {
-      return undefined
-    }
+    const value = decoded(pair.slice(at + 1).trim())
+    // Browsers may have several of one name, of different hosts or paths.
+    if (value !== undefined && isId(value)) return value
   }
   return undefined
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 function cookieOf(

@@ -1,13 +1,14 @@
 import { Hono } from 'hono'
+import { SluicewayError } from '../core/errors.ts'
 import type { World } from '../core/world.ts'
 import { answer, failure, preflight, wrongMethod } from './answer.ts'
-import { forgetting } from './identity-cookie.ts'
+import { forgetting, isForeign } from './identity-cookie.ts'
 import { eventSource } from './intake.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
 /**
  * Deletes the identity cookie, where `reset()` of a browser SDK shall begin a new visitor: a page calls
- * `fetch('/v1/reset?writeKey=…', { method: 'POST' })` together with it.
+ * `fetch('/v1/reset?writeKey=…', { method: 'POST' })` together with it. A form or a page of another site can not.
  */
 export const reset = new Hono<{ Bindings: World }>()
 
@@ -18,6 +19,8 @@ for (const path of ['/v1/reset', '/v1/reset/'])
     if (request.method !== 'POST') return wrongMethod(request, 'POST')
     try {
       const { identityCookie } = eventSource(writeKeyOf(request) ?? queryKeyOf(request), c.env, 'query')
+      if (identityCookie !== undefined && isForeign(request))
+        throw new SluicewayError('bad_request', 'only a script of the same site can reset the cookie')
       const headers = identityCookie === undefined ? {} : { 'set-cookie': forgetting(request, identityCookie) }
       return answer(request, '{"success":true}', { headers })
     } catch (error) {

@@ -73,6 +73,34 @@ describe('the identity cookie', () => {
     },
   )
 
+  test('is the first that is a visitor, where a browser has several of its name', async () => {
+    const { edge, send } = browser({})
+    await send([orderCompleted()], { origin, cookie: 'sw_id=; sw_id=%; sw_id=anon-old; sw_id=anon-older' })
+    expect(idsAt(edge)).toEqual(['anon-old'])
+  })
+
+  test.each([
+    [
+      'a page of another site',
+      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' },
+    ],
+    ['a form of another site', { origin: 'null', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }],
+    ['a link in a chat', { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }],
+  ])('is neither given, changed nor read by what %s sends', async (_, headers) => {
+    const { edge, send } = browser({})
+    expect(await setCookie(send([orderCompleted({ anonymousId: 'anon-mallory' })], headers))).toBeNull()
+    const cookie = 'sw_id=anon-ada'
+    expect(await setCookie(send([orderCompleted({ anonymousId: 'anon-mallory' })], { ...headers, cookie }))).toBeNull()
+    expect(idsAt(edge)).toEqual(['anon-mallory', 'anon-mallory'])
+    const link = `/pixel/v1/page?writeKey=${writeKey}&anonymousId=anon-mallory`
+    expect((await call(edge, link, { method: 'GET', key: null, headers })).headers.get('set-cookie')).toBeNull()
+  })
+
+  test('is kept for pages of the same site', async () => {
+    const headers = { origin, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' }
+    expect(await setCookie(browser({}).send([orderCompleted()], headers))).toContain('sw_id=anon-ada;')
+  })
+
   test('comes with a pixel as well', async () => {
     const { edge } = browser({})
     const answer = await call(edge, `/pixel/v1/page?writeKey=${writeKey}&anonymousId=anon-new`, {
@@ -97,6 +125,21 @@ describe('with consent, the identity cookie', () => {
     expect(await setCookie(browser({ consent }).send([orderCompleted({ context: {} })]))).toBeNull()
   })
 
+  test.each([
+    ['says nothing', {}],
+    ['says nothing of these categories', { consentManagement: { provider: 'oneTrust', allowedConsentIds: ['C0001'] } }],
+  ])('is neither read nor deleted by an event that %s, as one from before the banner', async (_, context) => {
+    const { edge, send } = browser({ consent })
+    expect(await setCookie(send([orderCompleted({ context })], { origin, cookie: 'sw_id=anon-old' }))).toBeNull()
+    expect(idsAt(edge)).toEqual(['anon-ada'])
+  })
+
+  test('stays when one event of a batch is no event', async () => {
+    const events = [orderCompleted({ context: allowed }), null as unknown as Record<string, unknown>]
+    const { send } = browser({ consent })
+    expect(await setCookie(send(events, { origin, cookie: 'sw_id=anon-old' }))).toBeNull()
+  })
+
   test('is neither set nor read for events that deny it, and is deleted', async () => {
     const { edge, send } = browser({ consent })
     expect(await setCookie(send([orderCompleted({ context: denied })]))).toBeNull()
@@ -118,6 +161,16 @@ describe('POST /v1/reset', () => {
     expect(answer.headers.get('set-cookie')).toBe(
       'sw_id=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure; Domain=shop.example',
     )
+  })
+
+  test.each(['cross-site', 'none'])('is not for forms, links and other sites (%s)', async (site) => {
+    const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' }
+    const answer = await call(browser({}).edge, `/v1/reset?writeKey=${writeKey}`, { key: null, headers })
+    expect([answer.status, answer.json(), answer.headers.get('set-cookie')]).toMatchObject([
+      400,
+      { code: 'bad_request' },
+      null,
+    ])
   })
 
   test('does nothing where there is none, and asks for a write key', async () => {
