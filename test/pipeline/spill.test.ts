@@ -154,6 +154,16 @@ describe('during an outage', () => {
     expect(edge.bucket.keys).toHaveLength(2)
   })
 
+  test('a clock that is set back does not lengthen it', async () => {
+    let away = true
+    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    await send(edge, ...orders('order-1'))
+    away = false
+    edge.clock.now -= 3_600_000
+    await send(edge, ...orders('order-2'))
+    expect(edge.events()).toMatchObject([{ messageId: 'order-2' }])
+  })
+
   test.each([
     ['fails', () => fails()],
     ['is late', never],

@@ -1,4 +1,19 @@
+import { expect, test } from 'vitest'
 import { log } from '../../src/streams/log.ts'
+import { order } from './stream-bench.ts'
 import { streamSuite } from './stream-suite.ts'
 
 streamSuite({ driver: 'log', limits: log().limits })
+
+test('several partitions say which of them takes events of a key; a single one is away as a whole', async () => {
+  const { partitionOf, append } = log({ partitions: 4 })
+  const taken: string[] = []
+  const getByName = (name: string) => ({
+    append: async () => (taken.push(name), { accepted: 1, duplicates: 0 }),
+  })
+  const keys = ['anon-ada', 'anon-grace', 'anon-alan', 'anon-edsger', 'anon-barbara']
+  for (const key of keys) await append([order('order-1', {}, { key })], { LOG: { getByName } })
+  expect(new Set(taken).size).toBeGreaterThan(1)
+  expect(keys.map((key) => String(partitionOf?.(key)))).toEqual(taken)
+  expect(log().partitionOf).toBeUndefined()
+})

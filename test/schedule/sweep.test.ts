@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import type { World } from '../../src/core/world.ts'
+import { partOf, spill } from '../../src/pipeline/spill.ts'
+import { sweep } from '../../src/schedule/sweep.ts'
+import { fakeEdge } from '../pipeline/fake-edge.ts'
+import { order } from '../streams/stream-bench.ts'
+
+/** A deployment with two partitions of the log, of which those named do not answer. */
+function deployment(away: readonly number[]) {
+  const edge = fakeEdge({ partitions: 2 })
+  const answer = async (name: string) => {
+    if (away.includes(Number(name))) throw new Error('the object is being moved')
+    return { partition: Number(name) }
+  }
+  const world = {
+    ...edge.world,
+    bindings: {
+      ...edge.world.bindings,
+      LANE: { getByName: (name: string) => ({ poke: async () => ({ target: name }) }) },
+      LOG: { getByName: (name: string) => ({ sweep: () => answer(name) }) },
+    },
+  } as unknown as World
+  const spillFor = (partition: number, id: string) =>
+    spill({ kind: 'events', packed: [order(id)], part: partOf(partition, world.resolved.stream) }, world)
+  return { ...edge, world, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }
+}
+
+test('what was spilled for a partition that does not answer waits; what is for another is stored', async () => {
+  const { world, spillFor, ids, bucket } = deployment([0])
+  const kept = await spillFor(0, 'order-1')
+  await spillFor(1, 'order-2')
+  const { spill: report, failures } = await sweep(world)
+  expect(report).toMatchObject({ objects: 1, left: true, setAside: [] })
+  expect(failures).toEqual(['log 0: the object is being moved'])
+  expect(ids()).toEqual(['order-2'])
+  expect(bucket.keys).toEqual([kept])
+})
+
+test('nothing is read while no partition answers', async () => {
+  const { world, spillFor, bucket } = deployment([0, 1])
+  await spillFor(0, 'order-1')
+  bucket.calls.length = 0
+  expect(await sweep(world)).not.toHaveProperty('spill')
+  expect(bucket.calls).toEqual([])
+})
