@@ -27,6 +27,9 @@ const retrySeconds = '2'
 
 const json = { 'content-type': 'application/json' }
 
+/** A refusal may hold what was sent, and caches may keep a 404 or 405 that forbids it not (RFC 9110 §15.1). */
+const refused = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+
 /** Makes a JSON answer with what browsers need to read it (CORS: any origin, with credentials). */
 export function answer(
   request: Request,
@@ -78,10 +81,7 @@ export const refusal = (
     headers,
   }: { status: number; code: string; message: string; headers?: Record<string, string> },
 ): Response =>
-  answer(request, JSON.stringify({ success: false, code, message }), {
-    status,
-    ...(headers === undefined ? {} : { headers }),
-  })
+  answer(request, JSON.stringify({ success: false, code, message }), { status, headers: { ...refused, ...headers } })
 
 /** Answers a call to a path that there is not; for the entry point. */
 export const notFound = (request: Request): Response =>

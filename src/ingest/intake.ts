@@ -51,7 +51,8 @@ interface Taken {
 async function arrivalOf(request: Request, { type, keyIn }: Intake, world: World): Promise<Taken> {
   const { resolved } = world
   const givenKey = writeKeyOf(request) ?? (keyIn === 'query' ? queryKeyOf(request) : undefined)
-  const early = givenKey === undefined ? undefined : eventSource(givenKey, world)
+  const keyAt = request.headers.has('authorization') ? undefined : keyIn
+  const early = givenKey === undefined ? undefined : eventSource(givenKey, world, keyAt)
   const text = await textOf(request, resolved.limits.bodyBytes)
   // Without a header, the key is in the body: nothing else is said about a body that has none.
   const body = early === undefined ? parsedOrNothing(text) : parseJson(text)
@@ -60,11 +61,29 @@ async function arrivalOf(request: Request, { type, keyIn }: Intake, world: World
     if (early === undefined && isRecord(body)) body['writeKey'] = undefined
     return taken(request, { source, events: [body], type })
   }
-  const { batch: events, ...batch } = isRecord(body) ? body : {}
+  const fields = isRecord(body) ? body : {}
+  const { batch: events } = fields
   if (!Array.isArray(events) || events.length === 0) throw new SluicewayError('empty_batch', 'empty batch payload')
   if (events.length > resolved.limits.batchEvents)
     throw new SluicewayError('body_too_large', `request has more than ${resolved.limits.batchEvents} events`)
-  return taken(request, { source, events, batch })
+  return taken(request, { source, events, batch: sharedIn(fields) })
+}
+
+/** Longer texts are no dates. */
+const longestDate = 128
+
+/**
+ * What a batch says for all its events. Each of them costs as much again as this is large, so nothing else is handed on, and no
+ * date that is none.
+ */
+function sharedIn(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const shared: Record<string, unknown> = {}
+  if (isRecord(fields['context'])) shared['context'] = fields['context']
+  for (const name of ['sentAt', 'originalTimestamp', 'timestamp']) {
+    const value = fields[name]
+    if (typeof value === 'number' || (typeof value === 'string' && value.length <= longestDate)) shared[name] = value
+  }
+  return shared
 }
 
 /** Adds what the connection tells: who sent it, from where, and which visitor the cookie knows. */

@@ -30,6 +30,8 @@ export async function sdkAsset(request: Request, world: World): Promise<Response
 /** A file of the SDKs with its headers: the ones that Cloudflare puts on it when it serves it without the Worker. */
 async function fileAt(request: Request, path: string, { bindings }: World): Promise<Response | undefined> {
   const url = new URL(`${sdkFolder}${path}`, request.url)
+  // A part of the path may be `..` once it is decoded.
+  if (url.pathname !== `${sdkFolder}${path}`) return undefined
   const file = await bindings.ASSETS?.fetch(new Request(url, request))
   if (file === undefined || (!file.ok && file.status !== 304)) return undefined
   const response = new Response(file.body, file)

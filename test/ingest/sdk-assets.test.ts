@@ -50,6 +50,14 @@ const immutable = 'public, max-age=31536000, immutable'
 const short = 'public, max-age=300'
 
 describe('the browser SDKs', () => {
+  test.each(['..%2f..%2fsdk/a.js', '..%2F..%2F_headers/x', '..%5c../a.js', '%2e%2e/a.js'])(
+    'are all there is below their path: %s leads nowhere else',
+    async (path) => {
+      const request = new Request(`https://shop.example/analytics.js/v1/${writeKey}/analytics-next/${path}`)
+      expect((await surfaces.fetch(request, world())).status).toBe(404)
+    },
+  )
+
   test.each([
     ['/sdk/rudder-analytics.min.js', short, 'RudderLabs JavaScript SDK'],
     ['/sdk/a.js', short, 'RudderLabs JavaScript SDK'],

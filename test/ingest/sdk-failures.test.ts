@@ -117,3 +117,12 @@ describe('a call that fails as a whole', () => {
     }
   })
 })
+
+test.each(['/v1/projects/closedKey/settings', '/sourceConfig?writeKey=wrong', '/v1/track'])(
+  'what is said of %s by GET stays in no cache, and is taken for nothing but JSON',
+  async (path) => {
+    const { status, headers } = await call(fakeEdge(), path, { method: 'GET', key: null })
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff'])
+  },
+)

@@ -77,6 +77,28 @@ describe('a call that is accepted', () => {
     expect([answer.status, answer.json()]).toMatchObject([400, { code: 'invalid_json' }])
   })
 
+  test('of the fields beside a batch only those are handed on that its events use', async () => {
+    const transform = { name: 'same', transformEvent: (event: object) => event }
+    const edge = fakeEdge({ source: { transforms: [transform as never] } })
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const events = JSON.stringify([orderCompleted({ sentAt: undefined, context: {} })])
+    const raw = `{"deep":${deep},"sentAt":"2026-11-22T10:00:00Z","context":{"library":{"name":"go"}},"batch":${events}}`
+    expect((await call(edge, '/v1/batch', { raw })).status).toBe(200)
+    expect(edge.events()).toMatchObject([{ sentAt: '2026-11-22T10:00:00.000Z', context: { library: { name: 'go' } } }])
+  })
+
+  test('a text of megabytes for a date is not read again for each of 5,000 events', async () => {
+    const edge = fakeEdge()
+    const batch = Array.from({ length: 5_000 }, (_, i) => ({
+      type: 'track',
+      event: 'x',
+      userId: 'ada',
+      messageId: `${i}`,
+    }))
+    const answer = await call(edge, '/v1/batch', { body: { sentAt: 'x'.repeat(3_000_000), batch } })
+    expect([answer.status, edge.events().length]).toEqual([200, 5_000])
+  })
+
   test('the write key may be in the body when there is no Authorization header, and does not stay in the event', async () => {
     const edge = fakeEdge()
     const batch = await call(edge, '/v1/import/', { key: null, body: { writeKey, batch: [orderCompleted()] } })
