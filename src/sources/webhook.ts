@@ -1,12 +1,14 @@
 import { defineSource, type Hook } from '../core/webhook-source.ts'
 import { isRecord } from './shared/fields.ts'
+import { anonymousIdOf } from './shared/hash.ts'
 import { standardWebhookFault } from './shared/signature.ts'
 
 /**
  * Takes any call: an event `webhook_source_event` whose properties are the body (JSON or the fields of a form), or the query
  * of a GET.
  *
- * With a secret, calls must be signed by the Standard Webhooks scheme.
+ * With a secret, calls must be signed by the Standard Webhooks scheme, which knows POST only. Messages then have the id of the
+ * call, so that one that is sent again counts once.
  *
  * @param input `requestDetails` puts method, url, protocol, headers and query into the event's context, without headers that
  * hold secrets or addresses
@@ -30,20 +32,28 @@ export const webhook = defineSource({
     },
   },
   takesGet: true,
-  verify: (hook, { secret }, { now }) => (secret === undefined ? undefined : standardWebhookFault(hook, secret, now())),
-  map(hook, { requestDetails }, { uuid }) {
+  verify(hook, { secret }, { now }) {
+    if (secret === undefined) return undefined
+    // The query would not be signed.
+    return hook.method === 'GET' ? 'a call by GET can not be signed' : standardWebhookFault(hook, secret, now())
+  },
+  map(hook, { requestDetails, secret }, { uuid }) {
     if (hook.method === 'POST' && hook.body === undefined) throw new TypeError('Malformed JSON in request body')
     return [
       {
         type: 'track',
         event: 'webhook_source_event',
-        anonymousId: uuid(),
+        ...idsOf(secret === undefined ? undefined : hook.headers['webhook-id'], uuid),
         properties: propertiesOf(hook),
         ...(requestDetails ? { context: detailsOf(hook) } : {}),
       },
     ]
   },
 })
+
+/** Both are the call's: repeats are looked for among events of the same anonymousId. */
+const idsOf = (call: string | undefined, uuid: () => string): Record<string, unknown> =>
+  call === undefined ? { anonymousId: uuid() } : { messageId: call, anonymousId: anonymousIdOf(call) }
 
 /** Headers that are secrets, or say from which address the call came: `enrich.ip` decides where that may be written. */
 const personal = /auth|cookie|secret|token|signature|hmac|api-?key|^x-forwarded|^forwarded$|-ip(v6)?$/

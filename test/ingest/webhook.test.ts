@@ -1,9 +1,10 @@
+import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Burial } from '../../src/core/dead-letter.ts'
 import { defineSource } from '../../src/core/webhook-source.ts'
 import { acceptMended } from '../../src/pipeline/reaccept.ts'
 import { webhook } from '../../src/sources/webhook.ts'
-import { fakeEdge, receivedAt, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, now, receivedAt, writeKey } from '../pipeline/fake-edge.ts'
 import { call } from './call.ts'
 
 const path = `/v1/webhook?writeKey=${writeKey}`
@@ -88,8 +89,8 @@ describe('the generic webhook source', () => {
     }
     const headers = { ...secret, ...address, 'x-shop': 'analytical' }
     await call(edge, path, { key: null, body: { order: 1843 }, headers })
-    const { headers: kept } = edge.events()[0]?.['context'] as { headers: Record<string, string> }
-    expect(kept).toEqual({ 'x-shop': 'analytical', 'content-type': expect.any(String) })
+    const context = edge.events()[0]?.['context'] as Record<string, unknown> | undefined
+    expect(context?.['headers']).toEqual({ 'x-shop': 'analytical', 'content-type': expect.any(String) })
   })
 
   test('takes the query of a GET, without the key', async () => {
@@ -99,6 +100,33 @@ describe('the generic webhook source', () => {
       { properties: { signup: 'yes' }, context: { method: 'GET', url: '/v1/webhook?signup=yes' } },
     ])
     expect(JSON.stringify(edge.events())).not.toMatch(new RegExp(`${writeKey}|session=1`))
+  })
+})
+
+describe('the generic webhook source with a secret', () => {
+  const secret = 'whsec_QWRhJ3MgYW5hbHl0aWNhbCBlbmdpbmU='
+  const body = '{"order":1843}'
+  const signedAs = (id: string, signed = body) => {
+    const at = String(Math.floor(now / 1000))
+    const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
+    const signature = `v1,${createHmac('sha256', key).update(`${id}.${at}.${signed}`).digest('base64')}`
+    return { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature }
+  }
+
+  test('gives a call that is sent again the same ids, so that it counts once', async () => {
+    const edge = fakeEdge({ source: { webhook: webhook({ secret }) } })
+    for (const id of ['msg_1', 'msg_1', 'msg_2'])
+      expect((await call(edge, path, { key: null, raw: body, headers: signedAs(id) })).status).toBe(200)
+    const [first, again, other] = edge.events().map(({ messageId, anonymousId }) => ({ messageId, anonymousId }))
+    expect(first).toEqual({ messageId: 'msg_1', anonymousId: expect.stringMatching(/^[0-9a-f]{36}$/) })
+    expect([again, other?.messageId]).toEqual([first, 'msg_2'])
+  })
+
+  test('takes no call by GET, whose query is not signed', async () => {
+    const edge = fakeEdge({ source: { webhook: webhook({ secret }) } })
+    const headers = signedAs('msg_1', '')
+    const answer = await call(edge, `${path}&order=1843`, { method: 'GET', key: null, headers })
+    expect([answer.status, edge.events()]).toEqual([401, []])
   })
 })
 
