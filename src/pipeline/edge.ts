@@ -23,7 +23,7 @@ const countMs = 5_000
 export interface Accepted {
   /** Events that the stream holds now, or held already, or that R2 holds for it. */
   readonly accepted: number
-  /** Events that a transform dropped; counted under its name. */
+  /** Events that a transform dropped, or the rules on bots or suppressed users; counted as `dropped:<which>`. */
   readonly dropped: number
   /** Events that are dead letters now, in their order. */
   readonly rejected: readonly Rejected[]

@@ -69,9 +69,9 @@ const edgeLane = { target: edgeTarget, partition: 0 }
  * event. That is so with the log. With queues, it is the inboxes of the lanes that know duplicates, for ten minutes from the
  * first arrival; a longer outage can double what a late append had stored, under the same messageId.
  *
- * @param world config, bindings, clock
  * What is for a partition that is away, or for the lane of the edge, waits and keeps nothing back that is for others.
  *
+ * @param world config, bindings, clock
  * @param limits of this run
  * @returns what it did; an object that cannot be read, or that the stream can never take, is set aside and keeps no other back
  */
