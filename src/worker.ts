@@ -34,6 +34,9 @@ export interface Sluiceway {
   readonly Identity: new (ctx: DurableObjectState, env: Env) => IdentityObject
 }
 
+/** The beginning of a path: what follows may hold a write key. */
+const routeOf = (url: string): string => new URL(url).pathname.split('/').slice(0, 3).join('/')
+
 /**
  * Wires a config to everything.
  *
@@ -66,7 +69,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     return notFound(c.req.raw)
   })
   const broken = (error: Error, c: Context<{ Bindings: World }>) => {
-    c.env.port.log('error', 'a request failed', { path: new URL(c.req.url).pathname, reason: reasonOf(error) })
+    c.env.port.log('error', 'a request failed', { path: routeOf(c.req.url), reason: reasonOf(error) })
     return c.json({ success: false, code: 'internal', message: 'Something went wrong here; try again.' }, 500)
   }
   app.onError(broken)

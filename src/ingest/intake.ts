@@ -57,10 +57,7 @@ async function arrivalOf(request: Request, { type, keyIn }: Intake, world: World
   // Without a header, the key is in the body: nothing else is said about a body that has none.
   const body = early === undefined ? parsedOrNothing(text) : parseJson(text)
   const source = early ?? eventSource(bodyKeyOf(body), world, keyIn)
-  if (type !== undefined) {
-    if (early === undefined && isRecord(body)) body['writeKey'] = undefined
-    return taken(request, { source, events: [body], type })
-  }
+  if (type !== undefined) return taken(request, { source, events: [body], type })
   const fields = isRecord(body) ? body : {}
   const { batch: events } = fields
   if (!Array.isArray(events) || events.length === 0) throw new SluicewayError('empty_batch', 'empty batch payload')

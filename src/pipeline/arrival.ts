@@ -16,6 +16,8 @@ export interface Arrival {
   readonly sight?: Sight | undefined
   /** The visitor's anonymousId from the identity cookie; wins over the events' own. */
   readonly anonymousId?: string | undefined
+  /** Events that were counted against the source's rate already. */
+  readonly counted?: number
   /** RFC 3339 with milliseconds, UTC; now when left out. */
   readonly receivedAt?: string
 }

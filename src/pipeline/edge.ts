@@ -12,6 +12,7 @@ import { takeRate } from './rate.ts'
 import { partOf, spill } from './spill.ts'
 import { storeOrSpill } from './store-or-spill.ts'
 import { suppressionsOf } from './suppression.ts'
+import { tallyOf } from './tally.ts'
 
 /** Keeps the dead letters and the counters of the edge. */
 const edgeLane = { target: edgeTarget, partition: 0 }
@@ -42,7 +43,8 @@ export interface Accepted {
  * fields beside `batch` are out of bounds
  */
 export async function accept(arrival: Arrival, world: World): Promise<Accepted> {
-  if (arrival.source.rate !== undefined) await takeRate(arrival.source, arrival.events.length, world)
+  const { source, events, counted = 0 } = arrival
+  if (source.rate !== undefined && events.length > counted) await takeRate(source, events.length - counted, world)
   const known = suppressionsOf(world)
   const suppressions = known instanceof Promise ? await known : known
   const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
@@ -50,7 +52,7 @@ export async function accept(arrival: Arrival, world: World): Promise<Accepted> 
   if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
   else {
     await Promise.all([append(packed, world), bury(burials, world)])
-    await count(counters, world)
+    count(counters, world)
   }
   return { accepted, dropped, rejected }
 }
@@ -137,15 +139,23 @@ export async function bury(burials: readonly Burial[], world: World): Promise<vo
 }
 
 /**
- * Adds to the counters of the edge's lane, without keeping the answer waiting: it goes on after it. A count that fails or
- * takes long is logged instead, because the events themselves are where they belong.
+ * Adds to the counters of the edge's lane, after the answer and with at most one call a second of each isolate. A count that
+ * fails or takes long is logged instead, because the events themselves are where they belong.
  */
-export async function count(counters: Readonly<Record<string, number>>, world: World): Promise<void> {
+export function count(counters: Readonly<Record<string, number>>, world: World): void {
   if (isEmpty(counters)) return
-  const counted = (async () => laneOf(world.bindings, edgeLane).count(edgeLane, counters))()
-  world.waitUntil(
-    within(counted, countMs, 'the lane of the edge').catch((error: unknown) =>
-      world.port.log('error', 'dropped events were not counted', { ...counters, reason: reasonOf(error) }),
-    ),
-  )
+  const { port, resolved, bindings } = world
+  const tally = tallyOf(resolved)
+  const wait = tally.add(counters, port.now())
+  if (wait === undefined) return
+  const send = async () => {
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    const sum = tally.take(port.now())
+    try {
+      await within(laneOf(bindings, edgeLane).count(edgeLane, sum), countMs, 'the lane of the edge')
+    } catch (error) {
+      port.log('error', 'dropped events were not counted', { ...sum, reason: reasonOf(error) })
+    }
+  }
+  world.waitUntil(send())
 }

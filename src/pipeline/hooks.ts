@@ -2,10 +2,11 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Source } from '../core/resolve.ts'
 import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { World } from '../core/world.ts'
+import type { Arrival } from './arrival.ts'
 import { isRecord } from './check.ts'
 import { accept, bury, count } from './edge.ts'
 import { kept } from './kept.ts'
-import type { Arrival } from './arrival.ts'
+import { takeRate } from './rate.ts'
 
 /** Headers that a dead letter must not show, whatever a vendor calls them. */
 const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
@@ -22,7 +23,7 @@ type HookSource = Source & { readonly webhook: WebhookSource }
  * @returns the source's own answer, if it has one; undefined once all events are durable. A call that makes no event is
  * counted as `ignored:<source>`
  * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
- * as a dead letter; and what `accept` throws
+ * as a dead letter; stream_unavailable when what the source remembers is away; and what `accept` throws
  */
 export async function acceptHook(
   hook: Hook,
@@ -32,24 +33,29 @@ export async function acceptHook(
   const { source } = arrival
   const refused = await source.webhook.verify?.(hook, world.port)
   if (refused !== undefined) {
-    await count({ [`refused:${source.name}`]: 1 }, world)
+    count({ [`refused:${source.name}`]: 1 }, world)
     throw new SluicewayError('signature_invalid', refused)
   }
   const ignored = () => count({ [`ignored:${source.name}`]: 1 }, world)
   if (hook.method === 'GET' && !source.webhook.takesGet) {
-    await ignored()
+    ignored()
     return { body: '', contentType: 'text/plain' }
   }
+  // What a mapper remembers costs as much as an event, whether one comes of it or not.
+  await takeRate(source, 1, world)
   let mapped: Mapped
   try {
     mapped = await mapHook(hook, source, world)
   } catch (thrown) {
+    const isAway = thrown instanceof SluicewayError && thrown.code === 'stream_unavailable'
+    // A vendor's server repeats the call; a page that Shopify's pixel runs in does not.
+    if (isAway && hook.headers['origin'] === undefined) throw thrown
     await buryHook(hook, { source, thrown }, world)
-    throw new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
+    throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
   }
   if ('reply' in mapped) return mapped.reply
-  if (mapped.length > 0) await accept({ ...arrival, events: mapped }, world)
-  else await ignored()
+  if (mapped.length > 0) await accept({ ...arrival, events: mapped, counted: 1 }, world)
+  else ignored()
   return undefined
 }
 
@@ -101,10 +107,16 @@ async function twice<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if ((error as { readonly retryable?: unknown } | null)?.retryable !== true) throw error
-    return work()
+    if ((error as { readonly retryable?: unknown } | null)?.retryable !== true) throw away(error)
+    return work().catch((again: unknown) => {
+      throw away(again)
+    })
   }
 }
+
+/** It is no fault of the call: whoever made it shall make it again. */
+const away = (cause: unknown) =>
+  new SluicewayError('stream_unavailable', 'What the source remembers is away; send it again.', { cause })
 
 async function buryHook(
   hook: Hook,

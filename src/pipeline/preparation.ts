@@ -79,6 +79,8 @@ export class Preparation {
   admit(value: unknown, index: number, shared: Shared): Event | undefined {
     const { type, anonymousId, source, sight } = this.#arrival
     if (isRecord(value)) {
+      // Some SDKs write the key into every event; no destination has any use for it.
+      if (value['writeKey'] === source.writeKey) value['writeKey'] = undefined
       if (type !== undefined) value['type'] = type
       if (anonymousId !== undefined) {
         if (this.isSuppressed(value)) return this.#drop('suppressed')
@@ -99,7 +101,10 @@ export class Preparation {
     if (bots.action !== 'keep') {
       const bot = botOf(event, sight, bots)
       if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
-      if (bot !== undefined) flagBot(event, bot)
+      if (bot !== undefined) {
+        flagBot(event, bot)
+        this.add('flagged:bot')
+      }
     }
     if (userAgent) addAgent(event.context, visitorAgent(event.context, sight))
     if (campaign) addCampaign(event.context)

@@ -43,6 +43,7 @@ export async function acceptMended(
     throw new SluicewayError('bad_request', `The event is still not acceptable: ${still.reason}`, {
       details: { rejected },
     })
-  await Promise.all([append(packed, world), count(counters, world)])
+  await append(packed, world)
+  count(counters, world)
   return { accepted, dropped }
 }
