@@ -66,7 +66,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
       if (asset.status !== 404) return asset
     }
-    return notFound(c.req.raw)
+    return notFound(c.req.raw, c.env.resolved.paths.ingest)
   })
   const broken = (error: Error, c: Context<{ Bindings: World }>) => {
     c.env.port.log('error', 'a request failed', { path: routeOf(c.req.url), reason: reasonOf(error) })

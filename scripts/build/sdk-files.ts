@@ -72,6 +72,8 @@ const plain = (text: string): string => text.replace(/\n\/\/# sourceMappingURL=\
 const publicPath =
   /([a-z]\.p)=(\w+\?\w+\+"\/analytics-next\/bundles\/":"https:\/\/cdn\.segment\.com\/analytics-next\/bundles\/")/g
 const lastCdn = /\|\|("https:\/\/cdn\.segment\.com")\}/g
+/** The script looks for its host in its own URL, but only on https. */
+const ownUrl = /(\(https)(:\\\/\\\/\.\*\)\\\/analytics\\\.js\\\/v1)/g
 const lastHost = /="(api\.segment\.io)\/v1"/g
 
 /**
@@ -82,7 +84,7 @@ const lastHost = /="(api\.segment\.io)\/v1"/g
  * @param chunks where they are, relative to the script
  */
 function firstParty(script: string, chunks: string): string {
-  const found = [publicPath, lastCdn, lastHost].map((pattern) => script.match(pattern)?.length ?? 0)
+  const found = [publicPath, ownUrl, lastCdn, lastHost].map((pattern) => script.match(pattern)?.length ?? 0)
   if (found.some((count) => count !== 1))
     throw new Error(
       `standalone.js of @segment/analytics-next has changed: ${found.join(', ')} places instead of 1 each`,
@@ -94,6 +96,7 @@ function firstParty(script: string, chunks: string): string {
       const ours = `new URL(${JSON.stringify(chunks)},document.currentScript.src).href`
       return `${target}=${src}?${ours}:${theirs}`
     })
+    .replace(ownUrl, '$1?$2')
     .replace(lastCdn, (_, theirs: string) => `||(${src}?${here('origin')}:${theirs})}`)
     .replace(lastHost, (_, theirs: string) => `=(${src}?${here('host')}:"${theirs}")+"/v1"`)
 }

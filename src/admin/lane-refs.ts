@@ -1,6 +1,7 @@
 import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
+import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
 
 /** All lanes that there are: the edge's, then every target × partition. */
@@ -25,6 +26,9 @@ export interface Gathered<Value> {
   readonly failures: readonly string[]
 }
 
+/** Milliseconds that one of them may take. */
+const askMs = 10_000
+
 /** Asks many objects at once; one that does not answer takes no other along. */
 export async function gather<Key, Value>(
   keys: readonly Key[],
@@ -35,7 +39,7 @@ export async function gather<Key, Value>(
   const answers = await Promise.all(
     keys.map(async (key) => {
       try {
-        return [await ask(key)]
+        return [await within(ask(key), askMs, name(key))]
       } catch (error) {
         failures.push(`${name(key)} does not answer: ${reasonOf(error)}`)
         return []

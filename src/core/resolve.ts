@@ -2,6 +2,7 @@ import type { Config, ConfigOf, DemoConfig, Route, SourceConfig, Vars, Warehouse
 import { type Enrichment, resolveEnrichment } from './enrichment.ts'
 import { reasonOf, SluicewayError } from './errors.ts'
 import type { IdentityCookie } from './identity-cookie.ts'
+import { nameProblems } from './name-problems.ts'
 import type { PrivacyRules } from './privacy.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { ruleProblems, sourceProblems } from './rule-problems.ts'
@@ -61,7 +62,7 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
       cause: thrown,
     })
   }
-  const problems: string[] = config.stream.problems.map((problem) => `stream: ${problem}`)
+  const problems: string[] = [...nameProblems(config), ...config.stream.problems.map((one) => `stream: ${one}`)]
   const targets = new Map<string, Target>()
   const add = (target: Target, problemsOfIt: readonly string[]) => {
     const where = `${target.kind}s.${target.name}`

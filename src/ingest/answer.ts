@@ -83,9 +83,12 @@ export const refusal = (
 ): Response =>
   answer(request, JSON.stringify({ success: false, code, message }), { status, headers: { ...refused, ...headers } })
 
-/** Answers a call to a path that there is not; for the entry point. */
-export const notFound = (request: Request): Response =>
-  failure(request, new SluicewayError('not_found', `There is nothing at ${new URL(request.url).pathname}.`))
+/** Answers a call to a path that there is not; `prefix` is where the config has put the routes of events. */
+export function notFound(request: Request, prefix = ''): Response {
+  const elsewhere = prefix === '' ? '' : ` Events are taken below ${prefix}.`
+  const message = `There is nothing at ${new URL(request.url).pathname}.${elsewhere}`
+  return failure(request, new SluicewayError('not_found', message))
+}
 
 /** Answers a call with a verb that its path does not know. */
 export function wrongMethod(request: Request, allow: string): Response {

@@ -1,6 +1,7 @@
 import type { IdentityCookie } from '../core/identity-cookie.ts'
 import { isRecord } from '../pipeline/check.ts'
 import { allows } from '../pipeline/consent.ts'
+import { isSecure } from './secure.ts'
 
 /** Which visitor sent a request. */
 export interface Visitor {
@@ -123,7 +124,7 @@ function cookieOf(
   rules: IdentityCookie,
   { value, seconds }: { readonly value: string; readonly seconds: number },
 ): string {
-  const secure = request.url.startsWith('https:') ? '; Secure' : ''
+  const secure = isSecure(request) ? '; Secure' : ''
   const shared = rules.domain === undefined ? '' : `; Domain=${rules.domain}`
   const rest = `Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure}${shared}`
   return `${nameOf(rules)}=${encodeURIComponent(value)}; ${rest}`

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { World } from '../core/world.ts'
-import { accept } from '../pipeline/edge.ts'
+import { accept, count } from '../pipeline/edge.ts'
 import { preflight, wrongMethod } from './answer.ts'
 import { factsOf } from './facts.ts'
 import { visitorOf } from './identity-cookie.ts'
@@ -38,6 +38,8 @@ for (const type of ['track', 'page'] as const)
         } catch (error) {
           const level = error instanceof SluicewayError && error.code !== 'stream_unavailable' ? 'warn' : 'error'
           c.env.port.log(level, 'the event of a pixel was not taken', { reason: reasonOf(error) })
+          // The image does not tell.
+          count({ [`pixel refused: ${error instanceof SluicewayError ? error.code : 'internal'}`]: 1 }, c.env)
         }
       return new Response(request.method === 'HEAD' ? null : gif, { headers })
     })

@@ -7,6 +7,7 @@ import { answer, failure, preflight, wrongMethod } from './answer.ts'
 import { textOf } from './body.ts'
 import { eventSource } from './intake.ts'
 import { parseJson } from './json.ts'
+import { isSecure } from './secure.ts'
 
 /**
  * What `@segment/analytics-next` asks of its `cdnURL` and sends beside events: the settings of its source, and metrics of
@@ -52,14 +53,14 @@ async function takeMetrics(request: Request, world: World): Promise<Response> {
 
 /** Members that the SDK reads: CDNSettings in `src/browser/settings.ts` of @segment/analytics-next 1.84 (checked 2026-11-25). */
 function settingsOf({ writeKey, identityCookie }: Source, request: Request, { resolved }: World) {
-  const { host, protocol } = new URL(request.url)
+  const { host } = new URL(request.url)
   const apiHost = `${host}${resolved.paths.ingest}/v1`
   return {
     integrations: {
       'Segment.io': {
         apiKey: writeKey,
         apiHost,
-        protocol: protocol === 'http:' ? 'http' : 'https',
+        protocol: isSecure(request) ? 'https' : 'http',
         // An event that is sent while the page is left still arrives. A page's own deliveryStrategy takes its place.
         deliveryStrategy: {
           strategy: 'standard',

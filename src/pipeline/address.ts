@@ -41,11 +41,16 @@ export function factsWith(facts: Facts, rule: Enrichment['ip']): Facts {
   return written === undefined ? others : { ip: written, ...others }
 }
 
-/** Does with the addresses of an event that is refused, whatever its shape, what is done with those of others; in place. */
-export function hideAddresses(event: Record<string, unknown>, rule: Enrichment['ip']): void {
+/** Does with the addresses of what is refused, whatever its shape, what is done with those of events; in place. */
+export function hideAddresses(value: unknown, rule: Enrichment['ip']): void {
   if (rule === 'keep') return
-  hideIn(event, 'request_ip', rule)
-  if (isRecord(event['context'])) hideIn(event['context'], 'ip', rule)
+  if (Array.isArray(value)) for (const one of value) hideAddresses(one, rule)
+  if (!isRecord(value)) return
+  hideIn(value, 'request_ip', rule)
+  const { context } = value
+  if (isRecord(context)) hideIn(context, 'ip', rule)
+  // A context that is text may be anything.
+  else if (typeof context === 'string') value['context'] = '***'
 }
 
 function hideIn(holder: Record<string, unknown>, field: string, rule: Enrichment['ip']): void {

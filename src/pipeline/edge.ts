@@ -2,6 +2,7 @@ import { laneOf } from '../core/bindings.ts'
 import { type Burial, edgeTarget } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
+import type { Source } from '../core/resolve.ts'
 import type { Stream } from '../core/stream.ts'
 import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
@@ -44,7 +45,7 @@ export interface Accepted {
  */
 export async function accept(arrival: Arrival, world: World): Promise<Accepted> {
   const { source, events, counted = 0 } = arrival
-  if (source.rate !== undefined && events.length > counted) await takeRate(source, events.length - counted, world)
+  if (source.rate !== undefined && events.length > counted) await admit(source, events.length - counted, world)
   const known = suppressionsOf(world)
   const suppressions = known instanceof Promise ? await known : known
   const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
@@ -55,6 +56,20 @@ export async function accept(arrival: Arrival, world: World): Promise<Accepted> 
     count(counters, world)
   }
   return { accepted, dropped, rejected }
+}
+
+/**
+ * Counts events against the rate of their source.
+ *
+ * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
+ */
+export async function admit(source: Source, events: number, world: World): Promise<void> {
+  try {
+    await takeRate(source, events, world)
+  } catch (error) {
+    count({ [`limited:${source.name}`]: events }, world)
+    throw error
+  }
 }
 
 function isEmpty(counters: Readonly<Record<string, number>>): boolean {

@@ -4,9 +4,8 @@ import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../
 import type { World } from '../core/world.ts'
 import type { Arrival } from './arrival.ts'
 import { isRecord } from './check.ts'
-import { accept, bury, count } from './edge.ts'
+import { accept, admit, bury, count } from './edge.ts'
 import { kept } from './kept.ts'
-import { takeRate } from './rate.ts'
 
 /** Headers that a dead letter must not show, whatever a vendor calls them. */
 const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
@@ -42,7 +41,7 @@ export async function acceptHook(
     return { body: '', contentType: 'text/plain' }
   }
   // What a mapper remembers costs as much as an event, whether one comes of it or not.
-  await takeRate(source, 1, world)
+  await admit(source, 1, world)
   let mapped: Mapped
   try {
     mapped = await mapHook(hook, source, world)

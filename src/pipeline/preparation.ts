@@ -142,8 +142,8 @@ export class Preparation {
 
   refuse(value: unknown, index: number, fault: Fault): void {
     const { enrich: rules, privacy } = this.#arrival.source
-    if (isRecord(value)) hideAddresses(value, rules.ip)
     const whole = shallow(value)
+    hideAddresses(whole, rules.ip)
     const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
     const id = isRecord(kept) ? messageIdOf(kept) : ''
     const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []

@@ -100,8 +100,21 @@ export function applyPrivacy(event: Event | Record<string, unknown>, rules: Priv
 export function withPrivacy(value: unknown, rules: PrivacyRules): unknown {
   if (typeof value === 'string') return '***'
   if (Array.isArray(value)) return value.map((one) => withPrivacy(one, rules))
-  if (isRecord(value)) applyPrivacy(value, rules)
+  if (isRecord(value)) {
+    applyPrivacy(value, rules)
+    hideHolders(value, rules)
+  }
   return value
+}
+
+/** Where a rule's path leads through what should be an object but is text, the text may hold what the rule is for. */
+function hideHolders(event: Record<string, unknown>, rules: PrivacyRules): void {
+  const { drop, hash, mask } = compiled(rules)
+  for (const path of [...drop, ...hash, ...mask])
+    for (let length = 1; length < path.length; length++)
+      eachHolder(event, path.slice(0, length), (holder, keys) =>
+        change(holder, keys, (value) => (typeof value === 'string' && value !== '' ? '***' : value)),
+      )
 }
 
 /** Leaves out of an envelope's facts what the rules take out of events: address, user agent, place. */

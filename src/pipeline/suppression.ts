@@ -3,15 +3,23 @@ import { fingerprint } from '../core/fingerprint.ts'
 import type { Resolved } from '../core/resolve.ts'
 import { within } from '../core/within.ts'
 import type { World } from '../core/world.ts'
-import { idText } from './check.ts'
+import { idText, isRecord } from './check.ts'
 import { FingerprintSet } from './fingerprint-set.ts'
 import { readCopy } from './suppression-copy.ts'
 import type { Snapshot } from './suppression-list.ts'
 
 /** The users whose events are not taken, as this isolate knows them. */
 export interface Suppressions {
-  /** Whether its userId or its anonymousId is on the list, as text without blanks around it. */
-  readonly has: (event: { readonly userId?: unknown; readonly anonymousId?: unknown }) => boolean
+  /**
+   * Whether its userId or anonymousId is on the list, as text without blanks around it, or an id that it joins with them:
+   * the previousId of an alias, the values of a merge.
+   */
+  readonly has: (event: {
+    readonly userId?: unknown
+    readonly anonymousId?: unknown
+    readonly previousId?: unknown
+    readonly mergeProperties?: unknown
+  }) => boolean
 }
 
 /** Milliseconds after which what an isolate knows is not used any more. */
@@ -119,5 +127,12 @@ function suppressionsIn(prints: Uint32Array): Suppressions | undefined {
     fingerprint(kind, id, print, 0)
     return set.has(print[0] as number, print[1] as number)
   }
-  return { has: ({ userId, anonymousId }) => hasId('userId', userId) || hasId('anonymousId', anonymousId) }
+  const hasAny = (id: unknown) => hasId('userId', id) || hasId('anonymousId', id)
+  return {
+    has: ({ userId, anonymousId, previousId, mergeProperties }) =>
+      hasId('userId', userId) ||
+      hasId('anonymousId', anonymousId) ||
+      (previousId !== undefined && hasAny(previousId)) ||
+      (Array.isArray(mergeProperties) && mergeProperties.some((one) => isRecord(one) && hasAny(one['value']))),
+  }
 }

@@ -218,6 +218,15 @@ describe('the address', () => {
       context: { ip: '198.51.100.0' },
     })
   })
+
+  test.each<[string, unknown]>([
+    ['in a list', [{ userId: 'ada', request_ip: '198.51.100.4', context: { ip: '198.51.100.4' } }]],
+    ['as the context itself', { type: 'track', userId: 'ada', context: '198.51.100.4' }],
+  ])('is hidden in a dead letter also %s', async (_where, refused) => {
+    const { edge } = await send([refused], { source: { enrich: { ip: 'truncate' } } })
+    expect(edge.burials).toHaveLength(1)
+    expect(edge.burials[0]?.event).not.toContain('198.51.100.4')
+  })
 })
 
 describe('a pixel', () => {

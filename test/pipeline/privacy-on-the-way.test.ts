@@ -83,6 +83,7 @@ describe('the rules of a source', () => {
     ['is nested too deep', order({ extra: deep() }), 'too_deep'],
     ['is too large', order({ properties: { note: 'x'.repeat(40_000) } }), 'event_too_large'],
     ['is no object', 'ada@example.com', 'not_an_object'],
+    ['has text where an object belongs', order({ context: 'ada@example.com' }), 'invalid_event'],
     ['is a list', [order()], 'not_an_object'],
   ])('hold for an event that is refused because it %s', async (_what, event, code) => {
     const edge = fakeEdge({ source: { privacy: rules } })

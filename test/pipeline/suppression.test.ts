@@ -65,6 +65,18 @@ describe('an event of a suppressed user', () => {
     ['its anonymousId', { kind: 'anonymousId', id: 'anon-ada' }, { userId: 'grace' }, true],
     ['a number', { kind: 'userId', id: '42' }, { userId: 42 }, true],
     ['an id with blanks around it', ada, { userId: ' ada ' }, true],
+    [
+      'the id that an alias joins to another',
+      ada,
+      { type: 'alias', userId: 'grace', anonymousId: 'g', previousId: 'ada' },
+      true,
+    ],
+    [
+      'an id of a merge',
+      ada,
+      { type: 'merge', userId: 'grace', mergeProperties: [{ type: 'id', value: 'ada' }] },
+      true,
+    ],
     ['no id of the other kind', { kind: 'anonymousId', id: 'ada' }, {}, false],
     ['no id in capitals', { kind: 'userId', id: 'ADA' }, {}, false],
     ['no empty id', { kind: 'userId', id: '' }, { userId: '' }, false],
