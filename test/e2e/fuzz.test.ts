@@ -144,6 +144,8 @@ test(
 
     const { log } = await server.admin<{ log: { duplicates: number }[] }>('/log')
     const duplicates = log.reduce((sum, one) => sum + one.duplicates, 0)
+    // Counts go out after the answers, once a second.
+    await sleep(2_500)
     const { counters } = await server.lane('@edge')
     const unrouted = (counters['integrations:sink'] ?? 0) + (counters['consent:sink'] ?? 0)
     const expected = promised.accepted - duplicates - unrouted

@@ -166,7 +166,8 @@ test('the log away for a minute under load, in three ways, then R2, then both: n
   await until('it says that it is down', async () => (await fetch(`${server.url}/health`)).status === 503)
   await turn(server, { r2: 'there', log: 'there' })
 
-  await sleep(1_000)
+  // Once a second, a request tries a stream that has failed.
+  await sleep(2_500)
   visitors.stop()
   await running
   expect((await spilled(server)).stuck.objects).toBe(0)
@@ -181,10 +182,15 @@ test('the log away for a minute under load, in three ways, then R2, then both: n
   // Appends that were late but went through were spilled as well.
   expect(duplicates).toBeGreaterThan(0)
   console.log(`${head} events, each once; the log told ${duplicates} duplicates`)
-  await until('all is well again', async () => {
-    const health = await fetch(`${server.url}/health`)
-    return ((await health.json()) as { status: string }).status === 'UP'
-  })
+  // A failure is news for a minute, should no request have come since.
+  await until(
+    'all is well again',
+    async () => {
+      const health = await fetch(`${server.url}/health`)
+      return ((await health.json()) as { status: string }).status === 'UP'
+    },
+    { seconds: 75, everyMs: 500 },
+  )
 })
 
 test('a kill -9 between the append of what was spilled and its deletion doubles nothing', async () => {
