@@ -8,10 +8,13 @@ import { realPort } from '../core/port.ts'
 import { Seen } from '../core/seen.ts'
 import { Segments } from '../core/segments.ts'
 import type { Chunk, LaneRef, Offer } from '../core/stream.ts'
+import { within } from '../core/within.ts'
 import type { Work } from './work.ts'
 
 /** Bytes of one read. */
 const readBytes = 1_000_000
+/** Milliseconds that one read of the log may take: a call that is never answered must not stop the lane. */
+const readMs = 15_000
 /** A table of the inbox spans ten minutes: what is delivered is forgotten by dropping tables, which costs no rows. */
 const inboxSpanMs = 600_000
 /** A pushed event with the same source and messageId is dropped for at least so long. */
@@ -170,12 +173,14 @@ export class Feed {
     try {
       if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.taken, readBytes))
       else {
-        const { chunks, head } = await bindings.LOG.getByName(`${ref.partition}`).read(work.taken, readBytes, ref)
+        const log = bindings.LOG.getByName(`${ref.partition}`)
+        const { chunks, head } = await within(log.read(work.taken, readBytes, ref), readMs, `log ${ref.partition}`)
         this.#head = Math.max(this.#head, head)
         if (chunks.length === 0 && work.taken < head) throw new Error(`nothing is left at offset ${work.taken}`)
         this.#takeRead(work, chunks)
       }
       this.#failures = 0
+      this.#pausedUntil = 0
     } catch (error) {
       this.#refused ||= refused
       this.#failures++
