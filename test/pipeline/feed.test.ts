@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/core/bindings.ts'
 import { frame, unframe } from '../../src/core/frame.ts'
 import { pack, unpack } from '../../src/core/envelope.ts'
@@ -41,7 +41,7 @@ class Taker implements Work {
 let work: Taker
 let sqlite: Sqlite
 let reads: number[]
-let log: { chunks: Chunk[]; head: number; broken?: boolean }
+let log: { chunks: Chunk[]; head: number; broken?: boolean; silent?: boolean }
 beforeEach(() => {
   work = new Taker()
   sqlite = new Sqlite()
@@ -53,8 +53,8 @@ function open(readable: boolean): Feed {
   const object = {
     read: async (from: number) => {
       reads.push(from)
-      const { chunks, head } = log
-      await Promise.resolve()
+      const { chunks, head, silent } = log
+      await (silent === true ? new Promise(() => {}) : Promise.resolve())
       if (log.broken === true) throw new Error('the log is away')
       return { chunks: chunks.filter(({ offset, count }) => offset + count > from), head }
     },
@@ -162,4 +162,39 @@ test('a push that could not be stored is taken when it comes again', () => {
   sqlite.exec = exec
   feed.pushed(text('ada 2', 'ada 1'))
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
+})
+
+test('a read that is never answered is given up, and the lane goes on', async () => {
+  vi.useFakeTimers()
+  try {
+    const feed = open(true)
+    log = { chunks: [chunk(0, 'ada 1')], head: 1, silent: true }
+    feed.offered({ chunks: [], head: 1 })
+    feed.readOn()
+    log.silent = false
+    await vi.advanceTimersByTimeAsync(17_000)
+    expect(work.ids).toEqual(['ada 1'])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a read that works ends the pause after one that failed', async () => {
+  vi.useFakeTimers()
+  try {
+    const feed = open(true)
+    log = { chunks: [chunk(0, 'ada 1')], head: 1, broken: true }
+    feed.offered({ chunks: [], head: 1 })
+    // The sweep looks, however long the lane pauses.
+    for (let i = 0; i < 6; i++) await feed.look()
+    log.broken = false
+    await feed.look()
+    log = { chunks: [chunk(0, 'ada 1'), chunk(1, 'ada 2')], head: 2 }
+    feed.offered({ chunks: [], head: 2 })
+    feed.readOn()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(work.ids).toEqual(['ada 1', 'ada 2'])
+  } finally {
+    vi.useRealTimers()
+  }
 })
