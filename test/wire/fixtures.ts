@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect } from 'vitest'
+import type { Recorded } from '../../scripts/record/recorder.ts'
 
 /** A call as it was made, in the words of the event specification. */
 export interface Sent {
@@ -9,15 +10,6 @@ export interface Sent {
   readonly timestamp: string
   readonly traits?: Readonly<Record<string, unknown>>
   readonly [field: string]: unknown
-}
-
-/** A request as a client sent it; see scripts/record. */
-export interface Recorded {
-  readonly method: string
-  readonly path: string
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  readonly chunked: boolean
-  readonly body: string
 }
 
 /** What one client sent when it was asked to. */

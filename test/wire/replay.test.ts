@@ -1,18 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { fakeEdge, receivedAt } from '../pipeline/fake-edge.ts'
-import {
-  bodyOf,
-  expectAll,
-  firstOf,
-  type Fixture,
-  fixtureOf,
-  fixtures,
-  idsOf,
-  isGzip,
-  type Recorded,
-  textOf,
-} from './fixtures.ts'
+import type { Recorded } from '../../scripts/record/recorder.ts'
+import { bodyOf, expectAll, firstOf, type Fixture, fixtureOf, fixtures, idsOf, isGzip, textOf } from './fixtures.ts'
 import { replay } from './replay.ts'
 
 const header = ({ headers }: Recorded, name: string) => headers.find(([one]) => one.toLowerCase() === name)?.[1]

@@ -1,7 +1,8 @@
 import { surfaces } from '../../src/ingest/surfaces.ts'
 import { streamed } from '../ingest/call.ts'
 import type { FakeEdge } from '../pipeline/fake-edge.ts'
-import { bytesOf, type Recorded } from './fixtures.ts'
+import type { Recorded } from '../../scripts/record/recorder.ts'
+import { bytesOf } from './fixtures.ts'
 
 /**
  * Sends a recorded request to the HTTP surface, byte for byte.
