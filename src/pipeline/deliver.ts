@@ -3,37 +3,47 @@ import type { Destination, HttpResponse, Item } from '../core/destination.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
-import { retryAfterSeconds } from '../core/retry.ts'
-import { done, type Verdict } from '../core/verdict.ts'
-
-/** The most of an answer's body that is read, in bytes. */
-const bodyBytes = 10_240
+import type { Verdict } from '../core/verdict.ts'
+import { exchange, type Exchange } from './exchange.ts'
+import { verdictOf } from './status-verdict.ts'
 
 /** What became of one event in one delivery. */
-export interface Fate {
+export interface Outcome {
   readonly verdict: Verdict
-  /** A stable word for a dead letter: `http_400`, `encode_failed`, …; `held` when it was not sent because of its key. */
+  /**
+   * A stable word for a dead letter: `http_400`, `encode_failed`, …; `held` when it was not sent because of its key,
+   * `platform` when a limit of the platform kept it from being sent.
+   */
   readonly code: string
-  /** The answer's body or a stack, for the reader of a dead letter. */
+  /** The response's body or a stack, for the reader of a dead letter. */
   readonly detail?: string
 }
 
 /** One request that was sent: which events it carried, by their place in the call. */
-export interface Sent extends Attempt {
+export interface SentRequest extends Attempt {
   readonly events: readonly number[]
   readonly verdict: Verdict['kind'] | 'mixed'
   readonly afterSeconds?: number
 }
 
+/** What one call of `deliver` did. */
 export interface Delivery {
   /** In the order of the events given. */
-  readonly fates: readonly Fate[]
-  readonly sent: readonly Sent[]
+  readonly outcomes: readonly Outcome[]
+  readonly sent: readonly SentRequest[]
 }
 
-interface Parcel {
+/** An event in the form in which the destination wants it. */
+interface EncodedEvent {
+  /** Its place in the call. */
   readonly event: number
   readonly item: Item
+}
+
+interface DeliveryOptions {
+  readonly port: Port
+  /** False lets events of a key overtake each other; default true. */
+  readonly ordered?: boolean
 }
 
 /**
@@ -43,179 +53,148 @@ interface Parcel {
  *
  * @param envelopes what to deliver, in order; already transformed
  * @param destination where to
- * @param world fetch and clock; `ordered: false` lets events of a key overtake each other
- * @returns a fate for every event; never rejects
+ * @param options fetch and clock; `ordered: false` lets events of a key overtake each other
+ * @returns an outcome for every event; never rejects
  */
 export async function deliver(
   envelopes: readonly Envelope[],
   destination: Destination,
-  { port, ordered = true }: { readonly port: Port; readonly ordered?: boolean },
+  options: DeliveryOptions,
 ): Promise<Delivery> {
-  const fates: Fate[] = []
-  const sent: Sent[] = []
-  const stopped = new Set<string>()
-  const parcels: Parcel[] = []
-  envelopes.forEach((envelope, event) => {
-    try {
-      const item = destination.encode(envelope)
-      if (item === null) fates[event] = { verdict: { kind: 'skip', reason: 'not for this destination' }, code: 'skip' }
-      else parcels.push({ event, item })
-    } catch (error) {
-      fates[event] = dead('encode_failed', reasonOf(error), error instanceof Error ? error.stack : undefined)
-    }
-  })
-  const { events, bytes } = destination.limits
-  for (let at = 0; at < parcels.length;) {
-    let end = at
-    let size = 0
-    while (end < parcels.length && end - at < events) {
-      size += (parcels[end] as Parcel).item.text.length
-      if (size > bytes && end > at) break
-      end++
-    }
-    await send(parcels.slice(at, end))
-    at = end
-  }
-  return { fates, sent }
+  const delivering = new Delivering(envelopes, destination, options)
+  for (const batch of batchesOf(delivering.encode(), destination.limits)) await delivering.send(batch)
+  return delivering
+}
 
-  async function send(parcelsOfOne: readonly Parcel[]): Promise<void> {
-    const group = parcelsOfOne.filter(({ event }) => {
-      const held = stopped.has(keyOf(event))
-      if (held) fates[event] = { verdict: { kind: 'retry', reason: 'an earlier event of its key waits' }, code: 'held' }
-      return !held
+/** The state of one call of `deliver`. */
+class Delivering implements Delivery {
+  readonly outcomes: Outcome[] = []
+  readonly sent: SentRequest[] = []
+  /** Keys whose later events are not sent, with the code that these get. */
+  readonly #stopped = new Map<string, 'held' | 'platform'>()
+  readonly #envelopes: readonly Envelope[]
+  readonly #destination: Destination
+  readonly #port: Port
+  readonly #ordered: boolean
+
+  constructor(envelopes: readonly Envelope[], destination: Destination, { port, ordered = true }: DeliveryOptions) {
+    this.#envelopes = envelopes
+    this.#destination = destination
+    this.#port = port
+    this.#ordered = ordered
+  }
+
+  /** Encodes every event; one that is skipped or dead has its outcome then. */
+  encode(): EncodedEvent[] {
+    return this.#envelopes.flatMap((envelope, event) => {
+      try {
+        const item = this.#destination.encode(envelope)
+        if (item !== null) return [{ event, item }]
+        this.outcomes[event] = { verdict: { kind: 'skip', reason: 'not for this destination' }, code: 'skip' }
+      } catch (error) {
+        this.outcomes[event] = {
+          verdict: { kind: 'dead', reason: reasonOf(error) },
+          code: 'encode_failed',
+          ...(error instanceof Error && error.stack !== undefined ? { detail: error.stack } : {}),
+        }
+      }
+      return []
     })
+  }
+
+  async send(batch: readonly EncodedEvent[]): Promise<void> {
+    const group = batch.filter(({ event }) => !this.#holdsBack(event))
     if (group.length === 0) return
     const items = group.map(({ item }) => item)
-    const started = port.now()
-    const answer = await exchange(items, destination, port)
-    const verdicts = verdictsOf(answer, items, destination, port.now())
-    const first = verdicts[0] as Verdict
-    const same = verdicts.every(({ kind }) => kind === first.kind)
-    // A request that could not be made was not sent and says nothing of the destination.
-    if (answer.failure?.kind !== 'dead')
-      sent.push({
-        at: started,
-        ms: port.now() - started,
-        status: answer.status,
-        events: group.map(({ event }) => event),
-        verdict: same ? first.kind : 'mixed',
-        ...(same && 'reason' in first ? { reason: first.reason } : {}),
-        ...(same && first.kind === 'retry' && first.afterSeconds !== undefined
-          ? { afterSeconds: first.afterSeconds }
-          : {}),
-      })
+    const startedAt = this.#port.now()
+    const answer = await exchange(items, this.#destination, this.#port)
+    const { verdicts, isWhole } = verdictsOf(answer, items, { destination: this.#destination, now: this.#port.now() })
+    // A request that could not be made or sent is none, and says nothing of the destination.
+    if (answer.failure === undefined || answer.failure.code === 'no_answer')
+      this.sent.push(sentRequest(group, verdicts, { at: startedAt, ms: this.#port.now() - startedAt, answer }))
     // One verdict for a batch says nothing of its events: the half that is all right goes through.
-    if (group.length > 1 && answer.whole && first.kind === 'dead') {
+    if (group.length > 1 && isWhole && verdicts[0]?.kind === 'dead') {
       const half = group.length >> 1
-      await send(group.slice(0, half))
-      await send(group.slice(half))
+      await this.send(group.slice(0, half))
+      await this.send(group.slice(half))
       return
     }
-    group.forEach(({ event }, i) => {
-      const verdict = verdicts[i] as Verdict
-      if (ordered && (verdict.kind === 'retry' || verdict.kind === 'pause')) stopped.add(keyOf(event))
-      fates[event] = {
-        verdict,
-        code: answer.failure?.kind === 'dead' ? 'request_failed' : codeOf(answer),
-        ...(answer.body === '' ? {} : { detail: answer.body }),
-      }
-    })
+    group.forEach(({ event }, i) => this.#settle(event, verdicts[i] as Verdict, answer))
   }
 
-  function keyOf(event: number): string {
-    return (envelopes[event] as Envelope).key
+  #settle(event: number, verdict: Verdict, answer: Exchange): void {
+    const code = answer.failure?.code ?? codeOf(answer)
+    if (this.#ordered && (verdict.kind === 'retry' || verdict.kind === 'pause'))
+      this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
+    this.outcomes[event] = { verdict, code, ...(answer.body === '' ? {} : { detail: answer.body }) }
   }
-}
 
-const codeOf = ({ status }: HttpResponse): string => (status === 0 ? 'no_answer' : `http_${status}`)
-
-interface Answer extends HttpResponse {
-  /** False when the destination gave each event its own verdict. */
-  whole: boolean
-  /** Why there is no answer. */
-  readonly failure?: Verdict
-}
-
-async function exchange(items: readonly Item[], destination: Destination, port: Port): Promise<Answer> {
-  const none = { status: 0, headers: {}, body: '', whole: true }
-  let request: Request
-  try {
-    const { url, body, ...rest } = await destination.request(items, { now: port.now() })
-    request = new Request(url, {
-      ...rest,
-      ...(body === undefined ? {} : { body }),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(destination.limits.timeoutSeconds * 1000),
-    })
-  } catch (error) {
-    return { ...none, failure: { kind: 'dead', reason: `the request could not be made: ${reasonOf(error)}` } }
+  /** True when an earlier event of the same key waits, so that this one must wait too. */
+  #holdsBack(event: number): boolean {
+    const code = this.#stopped.get(this.#keyOf(event))
+    if (code === undefined) return false
+    this.outcomes[event] = { verdict: { kind: 'retry', reason: 'an earlier event of its key waits' }, code }
+    return true
   }
-  try {
-    const response = await port.fetch(request)
-    const wanted = !response.ok || destination.verdicts !== undefined
-    const body = wanted ? await readSome(response) : ''
-    if (!wanted) void response.body?.cancel().catch(() => undefined)
-    return { status: response.status, headers: Object.fromEntries(response.headers), body, whole: true }
-  } catch (error) {
-    const late = error instanceof Error && error.name === 'TimeoutError'
-    const reason = late
-      ? `no answer within ${destination.limits.timeoutSeconds} s`
-      : `no connection: ${reasonOf(error)}`
-    return { ...none, failure: { kind: 'retry', reason } }
+
+  #keyOf(event: number): string {
+    return (this.#envelopes[event] as Envelope).key
   }
 }
 
-function verdictsOf(answer: Answer, items: readonly Item[], destination: Destination, now: number): Verdict[] {
-  const all = (verdict: Verdict) => items.map(() => verdict)
-  if (answer.failure !== undefined) return all(answer.failure)
-  if (destination.verdicts === undefined) return all(verdictOf(answer, now))
+/** Cuts events into batches that one request may carry; at least one event each. */
+function* batchesOf(
+  encoded: readonly EncodedEvent[],
+  { events, bytes }: Destination['limits'],
+): Generator<readonly EncodedEvent[]> {
+  for (let start = 0; start < encoded.length;) {
+    let end = start
+    let size = 0
+    while (end < encoded.length && end - start < events) {
+      size += (encoded[end] as EncodedEvent).item.text.length
+      if (size > bytes && end > start) break
+      end++
+    }
+    yield encoded.slice(start, end)
+    start = end
+  }
+}
+
+function sentRequest(
+  group: readonly EncodedEvent[],
+  verdicts: readonly Verdict[],
+  { at, ms, answer }: { readonly at: number; readonly ms: number; readonly answer: HttpResponse },
+): SentRequest {
+  const first = verdicts[0] as Verdict
+  const same = verdicts.every(({ kind }) => kind === first.kind)
+  return {
+    at,
+    ms,
+    status: answer.status,
+    events: group.map(({ event }) => event),
+    verdict: same ? first.kind : 'mixed',
+    ...(same && 'reason' in first ? { reason: first.reason } : {}),
+    ...(same && first.kind === 'retry' && first.afterSeconds !== undefined ? { afterSeconds: first.afterSeconds } : {}),
+  }
+}
+
+const codeOf = ({ status }: HttpResponse): string => `http_${status}`
+
+/** `isWhole` is false when the destination gave each event its own verdict. */
+function verdictsOf(
+  answer: Exchange,
+  items: readonly Item[],
+  { destination, now }: { readonly destination: Destination; readonly now: number },
+): { readonly verdicts: readonly Verdict[]; readonly isWhole: boolean } {
+  const whole = (verdict: Verdict) => ({ verdicts: items.map(() => verdict), isWhole: true })
+  if (answer.failure !== undefined) return whole(answer.failure.verdict)
+  if (destination.verdicts === undefined) return whole(verdictOf(answer, now))
   try {
     const own = destination.verdicts(answer, items)
-    if (!Array.isArray(own)) return all(own as Verdict)
+    if (!Array.isArray(own)) return whole(own as Verdict)
     if (own.length !== items.length) throw new Error(`${own.length} verdicts for ${items.length} events`)
-    answer.whole = false
-    return own as Verdict[]
+    return { verdicts: own as Verdict[], isWhole: false }
   } catch (error) {
-    return all({ kind: 'retry', reason: `the answer could not be read: ${reasonOf(error)}` })
+    return whole({ kind: 'retry', reason: `the answer could not be read: ${reasonOf(error)}` })
   }
-}
-
-/**
- * Decides by the status of an answer.
- *
- * 2xx done · 408, 425, 429 and 5xx retry (with `Retry-After`) · 401, 403 (credential), 410 (endpoint gone) and 3xx (moved:
- * redirects are not followed) pause the lane · every other status is dead for this event.
- */
-export function verdictOf(response: HttpResponse, now: number): Verdict {
-  const { status } = response
-  if (status >= 200 && status < 300) return done
-  if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    const afterSeconds = retryAfterSeconds(response.headers['retry-after'], now)
-    return { kind: 'retry', reason: `HTTP ${status}`, ...(afterSeconds === undefined ? {} : { afterSeconds }) }
-  }
-  if (status === 401 || status === 403) return { kind: 'pause', reason: `HTTP ${status}: the credential is refused` }
-  if (status === 410) return { kind: 'pause', reason: 'HTTP 410: the endpoint says that it is gone' }
-  if (status < 400) return { kind: 'pause', reason: `HTTP ${status}: the endpoint has moved; change its URL` }
-  return { kind: 'dead', reason: `HTTP ${status}` }
-}
-
-const dead = (code: string, reason: string, detail?: string): Fate => ({
-  verdict: { kind: 'dead', reason },
-  code,
-  ...(detail === undefined ? {} : { detail }),
-})
-
-async function readSome(response: Response): Promise<string> {
-  const reader = response.body?.getReader()
-  if (reader === undefined) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  for (let left = bodyBytes; left > 0;) {
-    const { done: ended, value } = await reader.read()
-    if (ended) return text + decoder.decode()
-    text += decoder.decode(value.subarray(0, left), { stream: true })
-    left -= value.byteLength
-  }
-  await reader.cancel()
-  return text
 }

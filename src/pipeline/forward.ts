@@ -1,10 +1,11 @@
 import { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
+import { isPlatformError } from '../core/platform-error.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolve.ts'
 import { runTransforms } from '../transforms/run.ts'
-import { deliver, type Delivery, type Fate } from './deliver.ts'
+import { deliver, type Delivery, type Outcome } from './deliver.ts'
 import { envelopeUnder } from './privacy.ts'
 
 /**
@@ -13,7 +14,7 @@ import { envelopeUnder } from './privacy.ts'
  * @param stored in order; they stay as they are
  * @param target the destination with its rules, filter and transforms
  * @param port fetch, clock
- * @returns a fate for every event given (the worst one, where a transform made several of it), and the requests sent
+ * @returns a outcome for every event given (the worst one, where a transform made several of it), and the requests sent
  */
 export async function forward(
   stored: readonly Envelope[],
@@ -24,15 +25,15 @@ export async function forward(
   const envelopes = privacy === undefined ? stored : stored.map((envelope) => envelopeUnder(envelope, privacy))
   if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { port, ordered })
 
-  const fates: Fate[] = []
+  const outcomes: Outcome[] = []
   const kept: number[] = []
   envelopes.forEach((envelope, i) => {
     try {
       const { event } = envelope
       if (filter === undefined || filter(event)) kept.push(i)
-      else fates[i] = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
+      else outcomes[i] = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
     } catch (error) {
-      fates[i] = {
+      outcomes[i] = {
         verdict: { kind: 'dead', reason: `the filter threw: ${reasonOf(error)}` },
         code: 'filter_failed',
         ...(error instanceof Error && error.stack !== undefined ? { detail: error.stack } : {}),
@@ -59,13 +60,11 @@ export async function forward(
       },
     )
     for (const { index, transform } of ran.dropped)
-      fates[kept[index] as number] = { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' }
+      outcomes[kept[index] as number] = { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' }
     for (const { index, error } of ran.failed)
-      fates[kept[index] as number] = {
-        verdict: { kind: 'dead', reason: error.message },
-        code: 'transform_failed',
-        detail: error.stack,
-      }
+      outcomes[kept[index] as number] = isPlatformError(error.message)
+        ? { verdict: { kind: 'retry', reason: `platform: ${error.message}` }, code: 'platform' }
+        : { verdict: { kind: 'dead', reason: error.message }, code: 'transform_failed', detail: error.stack }
     ready = ran.events.map(({ event, text, index }) => {
       const from = kept[index] as number
       const { header } = envelopes[from] as Envelope
@@ -79,15 +78,15 @@ export async function forward(
     { port, ordered },
   )
   ready.forEach(({ from }, i) => {
-    const fate = delivery.fates[i] as Fate
-    const worst = fates[from]
-    if (worst === undefined || rank[fate.verdict.kind] > rank[worst.verdict.kind]) fates[from] = fate
+    const outcome = delivery.outcomes[i] as Outcome
+    const worst = outcomes[from]
+    if (worst === undefined || rank[outcome.verdict.kind] > rank[worst.verdict.kind]) outcomes[from] = outcome
   })
   const sent = delivery.sent.map((request) => ({
     ...request,
     events: [...new Set(request.events.map((i) => (ready[i] as { from: number }).from))],
   }))
-  return { fates, sent }
+  return { outcomes, sent }
 }
 
 const rank = { skip: 0, done: 1, dead: 2, retry: 3, pause: 4 } as const

@@ -3,7 +3,7 @@ import type { Port } from '../core/port.ts'
 import { backoffMs } from '../core/retry.ts'
 import type { Verdict } from '../core/verdict.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import type { Fate, Sent } from './deliver.ts'
+import type { Outcome, SentRequest } from './deliver.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import type { Waiting } from './waiting.ts'
 import type { Slot } from './window.ts'
@@ -22,7 +22,7 @@ interface Tools {
   readonly retryDays: number
 }
 
-/** How an event's fate came about. */
+/** How an event's outcome came about. */
 interface Tried {
   /** The requests that carried it, in this delivery. */
   readonly attempts: readonly Attempt[]
@@ -40,16 +40,16 @@ export class Ledger {
     this.#tools = tools
   }
 
-  /** Carries out a fate; returns true when the event is to be sent again as it is, without a row. */
-  settle(slot: Slot, fate: Fate, tried: Tried): boolean {
+  /** Carries out a outcome; returns true when the event is to be sent again as it is, without a row. */
+  settle(slot: Slot, outcome: Outcome, tried: Tried): boolean {
     const { store, port } = this.#tools
-    const { verdict } = fate
+    const { verdict } = outcome
     const history = [...(slot.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)
-    if (verdict.kind === 'dead') this.#bury(slot, fate, { reason: verdict.reason, history })
+    if (verdict.kind === 'dead') this.#bury(slot, outcome, { reason: verdict.reason, history })
     else if (verdict.kind === 'retry' || verdict.kind === 'pause') {
       // While the destination is down events wait as they are; only a probe's event makes way for another.
       if (slot.row === undefined && tried.down && !tried.probe) return true
-      this.#retry(slot, fate, { verdict, history })
+      this.#retry(slot, outcome, { verdict, history })
     } else {
       store.count(verdict.kind === 'done' ? 'done' : `skip: ${verdict.reason}`)
       // The row goes, and a crash may have taken requests that no checkpoint held: its attempts stay traceable.
@@ -72,7 +72,7 @@ export class Ledger {
   }
 
   /** Notes a request so that every event in it can be traced. */
-  record(request: Sent, group: readonly Slot[]): void {
+  record(request: SentRequest, group: readonly Slot[]): void {
     const places = request.events.map((i) => placeOf(group[i] as Slot))
     const from = Math.min(...places)
     const to = Math.max(...places)
@@ -82,7 +82,7 @@ export class Ledger {
 
   #retry(
     slot: Slot,
-    fate: Fate,
+    outcome: Outcome,
     {
       verdict,
       history,
@@ -90,12 +90,12 @@ export class Ledger {
   ): void {
     const { store, waiting, port, retryDays } = this.#tools
     const { row } = slot
-    if (row === undefined && fate.code === 'held') return this.wait(slot)
+    if (row === undefined && outcome.code === 'held') return this.wait(slot)
     store.count('retry')
     const now = port.now()
     const first = row?.first || now
     if (now - first >= retryDays * 86_400_000)
-      return this.#bury(slot, fate, { reason: `not delivered within ${retryDays} days: ${verdict.reason}`, history })
+      return this.#bury(slot, outcome, { reason: `not delivered within ${retryDays} days: ${verdict.reason}`, history })
     const attempts = (row?.attempts ?? 0) + 1
     const asked = verdict.kind === 'retry' ? Math.min(verdict.afterSeconds ?? 0, longestWaitSeconds) * 1000 : 0
     const due = now + Math.max(asked, backoffMs(attempts, port.random()))
@@ -106,7 +106,7 @@ export class Ledger {
 
   #bury(
     slot: Slot,
-    { code, detail }: Fate,
+    { code, detail }: Outcome,
     { reason, history }: { readonly reason: string; readonly history: readonly Attempt[] },
   ): void {
     const { store, letters, port } = this.#tools

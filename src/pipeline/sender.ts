@@ -3,10 +3,11 @@ import { reasonOf } from '../core/errors.ts'
 import { unframe } from '../core/frame.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolve.ts'
+import { backoffMs } from '../core/retry.ts'
 import type { Chunk } from '../core/stream.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import type { Delivery, Fate, Sent } from './deliver.ts'
+import type { Delivery, Outcome, SentRequest } from './deliver.ts'
 import { forward } from './forward.ts'
 import { Keys } from './keys.ts'
 import { Ledger, longestWaitSeconds, toAttempt } from './ledger.ts'
@@ -18,6 +19,13 @@ import type { Work } from './work.ts'
 /** What a lane holds in memory at most; above it, the rest stays in the stream. */
 const holdEvents = 20_000
 const holdLength = 16_000_000
+/**
+ * What a lane waits after a limit of the platform, in seconds: long enough that the alarm wakes it, in an invocation with
+ * limits of its own.
+ */
+const platformWait = { leastSeconds: 15, baseSeconds: 5, capSeconds: 300 }
+/** Failures by limits of the platform, with no request between them, after which no longer the lane waits, but each event. */
+const platformPatience = 5
 
 interface Tools {
   readonly store: LaneStore
@@ -48,6 +56,11 @@ export class Sender implements Work {
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
   #active = 0
+  /** Since the last request that was sent. */
+  #platformFailures = 0
+  /** Nothing is sent before, milliseconds since the epoch. */
+  #platformWaitUntil = 0
+  #platformReason: string | undefined
   taken: number
 
   constructor(target: DestinationTarget, tools: Tools) {
@@ -80,7 +93,7 @@ export class Sender implements Work {
   }
 
   get reason(): string | undefined {
-    return this.#circuit.reason
+    return this.#circuit.reason ?? this.#platformReason
   }
 
   /** Events in memory that have neither a verdict nor a row. */
@@ -117,6 +130,7 @@ export class Sender implements Work {
 
   pump(): void {
     const { parallel } = this.#target.route.use.limits
+    if (this.#tools.port.now() < this.#platformWaitUntil) return
     while (this.#active < parallel && this.#circuit.admits(this.#tools.port.now())) {
       const down = this.#circuit.state !== 'closed'
       // A probe prefers an event that has not failed yet: one bad event must not keep the circuit open.
@@ -131,9 +145,9 @@ export class Sender implements Work {
     const down = this.#circuit.state !== 'closed'
     if ((down && this.#circuit.probing) || this.#active >= this.#target.route.use.limits.parallel) return undefined
     let due = this.#waiting.soonest((key) => !this.#keys.isBusy(key))
-    if (down) {
+    if (down || this.#platformWaitUntil > 0) {
       if (this.#window.someLeft(({ key }) => !this.#waiting.has(key))) due = 0
-      if (due !== undefined) due = Math.max(due, this.#circuit.probeAt)
+      if (due !== undefined) due = Math.max(due, this.#circuit.probeAt, this.#platformWaitUntil)
     }
     // What could not start just now starts when something that is under way ends.
     return due !== undefined && due <= this.#tools.port.now() && this.#active > 0 ? undefined : due
@@ -142,6 +156,7 @@ export class Sender implements Work {
   resume(): void {
     if (this.#circuit.state !== 'closed') this.#waiting.hasten()
     this.#circuit.resume(this.#tools.port.now())
+    this.#platformWaitUntil = 0
     this.pump()
   }
 
@@ -216,19 +231,25 @@ export class Sender implements Work {
     this.#active++
     const probe = this.#circuit.state !== 'closed'
     if (probe) this.#circuit.probing = true
-    const { fates, sent } = await this.#forward(group)
+    const { outcomes, sent } = await this.#forward(group)
     this.#active--
     if (probe) this.#circuit.probing = false
     const before = this.#circuit.save()
     this.#judge(sent, { group, probe })
     const after = this.#circuit.save()
     if (before !== after) this.#tools.store.set('circuit', after)
+    this.#noteLimits(outcomes, sent.length)
     const back: Slot[] = []
     group.forEach((slot, i) => {
-      const fate = fates[i] as Fate
+      const outcome = outcomes[i] as Outcome
+      if (outcome.code === 'platform' && this.#platformFailures <= platformPatience) {
+        // A row stays as it is, too: it is no attempt.
+        if (slot.row === undefined) back.push(slot)
+        return
+      }
       const attempts =
-        fate.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
-      if (this.#ledger.settle(slot, fate, { attempts, probe, down: after !== undefined })) back.push(slot)
+        outcome.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
+      if (this.#ledger.settle(slot, outcome, { attempts, probe, down: after !== undefined })) back.push(slot)
     })
     for (const request of sent) this.#ledger.record(request, group)
     const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#keys.release(key))
@@ -248,12 +269,37 @@ export class Sender implements Work {
     } catch (error) {
       const verdict = { kind: 'retry', reason: `internal: ${reasonOf(error)}` } as const
       this.#tools.port.log('error', 'a delivery broke', { target: this.#target.name, reason: reasonOf(error) })
-      return { fates: group.map(() => ({ verdict, code: 'internal' })), sent: [] }
+      return { outcomes: group.map(() => ({ verdict, code: 'internal' })), sent: [] }
     }
   }
 
+  /** Makes the lane wait where a limit of the platform kept events from being sent. */
+  #noteLimits(outcomes: readonly Outcome[], sent: number): void {
+    const { port } = this.#tools
+    if (sent > 0) {
+      this.#platformFailures = 0
+      this.#platformWaitUntil = 0
+      this.#platformReason = undefined
+    }
+    const limited = outcomes.find(({ code }) => code === 'platform')
+    if (limited === undefined || !('reason' in limited.verdict)) return
+    const { leastSeconds, ...backoff } = platformWait
+    this.#platformFailures++
+    if (this.#platformFailures > platformPatience) return
+    this.#platformReason = limited.verdict.reason
+    this.#platformWaitUntil =
+      port.now() + leastSeconds * 1000 + backoffMs(this.#platformFailures, port.random(), backoff)
+    port.log('warn', 'a lane waits: a limit of the platform was reached', {
+      target: this.#target.name,
+      reason: limited.verdict.reason,
+    })
+  }
+
   /** Tells the circuit what the requests say of the destination as a whole. */
-  #judge(sent: readonly Sent[], { group, probe }: { readonly group: readonly Slot[]; readonly probe: boolean }): void {
+  #judge(
+    sent: readonly SentRequest[],
+    { group, probe }: { readonly group: readonly Slot[]; readonly probe: boolean },
+  ): void {
     const { port, store } = this.#tools
     for (const { verdict, reason = '', afterSeconds = 0, events } of sent) {
       const at = { now: port.now(), random: port.random(), probe }

@@ -73,7 +73,7 @@ for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
         })),
       )
       expect(found).toEqual(requests.map(({ answer: _, ...request }) => request))
-      expect(delivery.fates.map(({ verdict }) => verdict.kind)).toEqual(fates)
+      expect(delivery.outcomes.map(({ verdict }) => verdict.kind)).toEqual(fates)
     })
   })
 }

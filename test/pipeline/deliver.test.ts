@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
 import type { Port } from '../../src/core/port.ts'
-import { deliver, verdictOf } from '../../src/pipeline/deliver.ts'
+import { deliver } from '../../src/pipeline/deliver.ts'
+import { verdictOf } from '../../src/pipeline/status-verdict.ts'
 
 const now = Date.parse('2026-11-25T12:00:00Z')
 const envelope = (id: string, key = id, text = '{}') =>
@@ -72,28 +73,28 @@ test('requests keep within the events and the bytes of the destination', async (
   const { port, sent } = network(ok)
   const limits = { events: 3, bytes: 100, parallel: 1, timeoutSeconds: 1 }
   const texts = [10, 10, 10, 10, 60, 60, 200, 5].map((length, i) => envelope(`${i}`, `${i}`, 'x'.repeat(length)))
-  const { fates } = await deliver(texts, destination({ limits }), { port })
+  const { outcomes } = await deliver(texts, destination({ limits }), { port })
   expect(sent).toEqual([['0', '1', '2'], ['3', '4'], ['5'], ['6'], ['7']])
-  expect(fates.every(({ verdict }) => verdict.kind === 'done')).toBe(true)
+  expect(outcomes.every(({ verdict }) => verdict.kind === 'done')).toBe(true)
 })
 
 test('a refused batch is halved until the refused events stand alone', async () => {
   const { port, sent } = network((ids) => (ids.includes('c') ? new Response('c is bad', { status: 400 }) : ok()))
-  const { fates } = await deliver(
+  const { outcomes } = await deliver(
     ['a', 'b', 'c', 'd'].map((id) => envelope(id)),
     destination(),
     { port },
   )
   expect(sent).toEqual([['a', 'b', 'c', 'd'], ['a', 'b'], ['c', 'd'], ['c'], ['d']])
-  expect(fates.map(({ verdict }) => verdict.kind)).toEqual(['done', 'done', 'dead', 'done'])
-  expect(fates[2]).toEqual({ verdict: { kind: 'dead', reason: 'HTTP 400' }, code: 'http_400', detail: 'c is bad' })
+  expect(outcomes.map(({ verdict }) => verdict.kind)).toEqual(['done', 'done', 'dead', 'done'])
+  expect(outcomes[2]).toEqual({ verdict: { kind: 'dead', reason: 'HTTP 400' }, code: 'http_400', detail: 'c is bad' })
 })
 
 test('a batch that must be retried is not halved', async () => {
   const { port, sent } = network(() => new Response(null, { status: 503 }))
-  const { fates, sent: requests } = await deliver([envelope('a'), envelope('b')], destination(), { port })
+  const { outcomes, sent: requests } = await deliver([envelope('a'), envelope('b')], destination(), { port })
   expect(sent).toHaveLength(1)
-  expect(fates.map(({ verdict }) => verdict.kind)).toEqual(['retry', 'retry'])
+  expect(outcomes.map(({ verdict }) => verdict.kind)).toEqual(['retry', 'retry'])
   expect(requests).toEqual([{ at: now, ms: 0, status: 503, events: [0, 1], verdict: 'retry', reason: 'HTTP 503' }])
 })
 
@@ -102,9 +103,9 @@ test('later events of a key are held once an earlier one must be retried, those 
   const events = [envelope('ada 1', 'ada'), envelope('grace 1', 'grace'), envelope('ada 2', 'ada')]
   const answer = (ids: string[]) => (ids[0] === 'ada 1' ? new Response(null, { status: 500 }) : ok())
   const ordered = network(answer)
-  const { fates } = await deliver(events, destination({ limits }), { port: ordered.port })
+  const { outcomes } = await deliver(events, destination({ limits }), { port: ordered.port })
   expect(ordered.sent).toEqual([['ada 1'], ['grace 1']])
-  expect(fates.map(({ code }) => code)).toEqual(['http_500', 'http_204', 'held'])
+  expect(outcomes.map(({ code }) => code)).toEqual(['http_500', 'http_204', 'held'])
 
   const free = network(answer)
   await deliver(events, destination({ limits }), { port: free.port, ordered: false })
@@ -113,7 +114,7 @@ test('later events of a key are held once an earlier one must be retried, those 
 
 test('no connection and no answer in time are retries', async () => {
   const refused = network(() => Promise.reject(new Error('connection refused')))
-  expect((await deliver([envelope('a')], destination(), { port: refused.port })).fates[0]).toEqual({
+  expect((await deliver([envelope('a')], destination(), { port: refused.port })).outcomes[0]).toEqual({
     verdict: { kind: 'retry', reason: 'no connection: connection refused' },
     code: 'no_answer',
   })
@@ -122,7 +123,7 @@ test('no connection and no answer in time are retries', async () => {
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
   )
   const limits = { events: 1, bytes: 100, parallel: 1, timeoutSeconds: 0.02 }
-  expect((await deliver([envelope('a')], destination({ limits }), { port: slow.port })).fates[0]?.verdict).toEqual({
+  expect((await deliver([envelope('a')], destination({ limits }), { port: slow.port })).outcomes[0]?.verdict).toEqual({
     kind: 'retry',
     reason: 'no answer within 0.02 s',
   })
@@ -130,8 +131,8 @@ test('no connection and no answer in time are retries', async () => {
 
 test('at most 10 KB of an answer are read', async () => {
   const { port } = network(() => new Response('é'.repeat(50_000), { status: 400 }))
-  const { fates } = await deliver([envelope('a')], destination(), { port })
-  expect(fates[0]?.detail?.length).toBeLessThanOrEqual(5121)
+  const { outcomes } = await deliver([envelope('a')], destination(), { port })
+  expect(outcomes[0]?.detail?.length).toBeLessThanOrEqual(5121)
 })
 
 test('what encode declines is skipped, what it throws at is dead, and neither is sent', async () => {
@@ -140,13 +141,13 @@ test('what encode declines is skipped, what it throws at is dead, and neither is
     if (id === 'b') throw new Error('no email')
     return id === 'a' ? null : { id, text }
   }
-  const { fates } = await deliver(
+  const { outcomes } = await deliver(
     ['a', 'b', 'c'].map((id) => envelope(id)),
     destination({ encode }),
     { port },
   )
   expect(sent).toEqual([['c']])
-  expect(fates.map(({ code }) => code)).toEqual(['skip', 'encode_failed', 'http_204'])
+  expect(outcomes.map(({ code }) => code)).toEqual(['skip', 'encode_failed', 'http_204'])
 })
 
 test('a request that cannot be made is no request', async () => {
@@ -157,7 +158,7 @@ test('a request that cannot be made is no request', async () => {
   }
   const result = await deliver([envelope('a'), envelope('b')], destination({ request }), { port })
   expect(sent).toEqual([['b']])
-  expect(result.fates.map(({ code }) => code)).toEqual(['request_failed', 'http_204'])
+  expect(result.outcomes.map(({ code }) => code)).toEqual(['request_failed', 'http_204'])
   expect(result.sent).toHaveLength(1)
 })
 
@@ -166,7 +167,7 @@ test('a destination that judges badly (too few verdicts, a throw) makes a retry'
   const few = await deliver([envelope('a'), envelope('b')], destination({ verdicts: () => [{ kind: 'done' }] }), {
     port,
   })
-  expect(few.fates[0]?.verdict).toEqual({
+  expect(few.outcomes[0]?.verdict).toEqual({
     kind: 'retry',
     reason: 'the answer could not be read: 1 verdicts for 2 events',
   })
@@ -174,7 +175,7 @@ test('a destination that judges badly (too few verdicts, a throw) makes a retry'
     throw new Error('not JSON')
   }
   const thrown = await deliver([envelope('a')], destination({ verdicts }), { port })
-  expect(thrown.fates[0]?.verdict.kind).toBe('retry')
+  expect(thrown.outcomes[0]?.verdict.kind).toBe('retry')
 })
 
 test('redirects are not followed', async () => {
@@ -182,5 +183,50 @@ test('redirects are not followed', async () => {
     expect(request.redirect).toBe('manual')
     return new Response(null, { status: 302, headers: { location: 'http://elsewhere.test/' } })
   })
-  expect((await deliver([envelope('a')], destination(), { port })).fates[0]?.verdict.kind).toBe('pause')
+  expect((await deliver([envelope('a')], destination(), { port })).outcomes[0]?.verdict.kind).toBe('pause')
+})
+
+test('what the platform throws is no verdict on an event, wherever it is thrown', async () => {
+  const { port, sent } = network(ok)
+  vi.stubGlobal('setTimeout', () => {
+    throw new DOMException('You have exceeded the number of active timeouts you may set.', 'QuotaExceededError')
+  })
+  const events = [envelope('ada 1', 'ada'), envelope('ada 2', 'ada')]
+  const limits = { events: 1, bytes: 100, parallel: 1, timeoutSeconds: 1 }
+  const result = await deliver(events, destination({ limits }), { port }).finally(() => vi.unstubAllGlobals())
+  expect(sent).toEqual([])
+  expect(result.sent).toEqual([])
+  expect(result.outcomes.map(({ verdict, code }) => [verdict.kind, code])).toEqual([
+    ['retry', 'platform'],
+    ['retry', 'platform'],
+  ])
+})
+
+test('the timer of a request ends with it, and covers the body of the response', async () => {
+  vi.useFakeTimers()
+  try {
+    const healthy = network(ok)
+    await deliver([envelope('a'), envelope('b')], destination(), { port: healthy.port })
+    expect(vi.getTimerCount()).toBe(0)
+
+    const endless = network((_, { signal }) => {
+      const body = new ReadableStream({
+        start: (controller) => signal.addEventListener('abort', () => controller.error(signal.reason)),
+      })
+      return new Response(body, { status: 500 })
+    })
+    const delivering = deliver([envelope('a')], destination(), { port: endless.port })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect((await delivering).outcomes[0]?.verdict).toEqual({ kind: 'retry', reason: 'no answer within 1 s' })
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a URL that is none is a verdict on the events of the request, never on the destination', async () => {
+  const { port } = network(ok)
+  const request: Destination['request'] = () => ({ method: 'POST', url: 'no url', headers: {} })
+  const result = await deliver([envelope('a')], destination({ request }), { port })
+  expect(result.outcomes[0]).toMatchObject({ verdict: { kind: 'dead' }, code: 'request_failed' })
+  expect(result.sent).toEqual([])
 })

@@ -16,7 +16,7 @@ export interface OnItsWay {
   readonly ids: readonly string[]
   readonly at: number
   readonly answer: (status: number, headers?: Record<string, string>, body?: string) => Promise<void>
-  readonly breakOff: () => Promise<void>
+  readonly breakOff: (error?: Error) => Promise<void>
 }
 
 interface Options {
@@ -101,7 +101,7 @@ export class LaneWorld {
             at: this.now,
             answer: (status, headers = {}, body = '') =>
               finish(() => resolve(new Response(status === 204 ? null : body, { status, headers }))),
-            breakOff: () => finish(() => reject(new Error('connection reset'))),
+            breakOff: (error = new Error('connection reset')) => finish(() => reject(error)),
           }
           this.requests.push(one)
           this.#moves++

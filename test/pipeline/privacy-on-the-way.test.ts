@@ -161,15 +161,15 @@ describe('the rules of a destination', () => {
       },
     }
     const target = { kind: 'destination', name: 'crm', displayName: 'CRM', route: { use, ...more } } as const
-    const { fates } = await forward(envelopes, target, port)
-    return { bodies, headers, fates }
+    const { outcomes } = await forward(envelopes, target, port)
+    return { bodies, headers, outcomes }
   }
 
   test('hold for what it gets, and for it alone', async () => {
     const envelope = stored()
     const before = envelope.text
-    const { bodies, headers, fates } = await deliver([envelope], { privacy: rules })
-    expect(fates).toMatchObject([{ verdict: { kind: 'done' } }])
+    const { bodies, headers, outcomes } = await deliver([envelope], { privacy: rules })
+    expect(outcomes).toMatchObject([{ verdict: { kind: 'done' } }])
     expect(bodies.join()).toContain(sha256('ada@example.com'))
     expect(bodies.join()).toContain('Order Completed')
     expect(bodies.join()).not.toMatch(personal)

@@ -578,3 +578,40 @@ test('a delivery that breaks inside is retried, and the lane goes on', async () 
   expect(world.rows()).toEqual(['ada 1'])
   expect(world.store.counters).toEqual({ retry: 1, done: 1 })
 })
+
+const subrequests = () =>
+  new Error('Too many subrequests by single Worker invocation. To configure this limit, refer to the documentation.')
+
+test('a limit of the platform is no attempt, no dead letter and no mark against the destination; the lane waits it out', async () => {
+  const world = new LaneWorld({ limits: { parallel: 2 } })
+  world.append([...of('ada', 1, 2), ...of('grace', 1, 2), ...of('joan', 1)])
+  await world.feed()
+  await carrying(world, 'ada 1').breakOff(subrequests())
+  await carrying(world, 'grace 1').breakOff(subrequests())
+  expect(underWay(world)).toEqual([])
+  expect(world.rows()).toEqual([])
+  expect(world.sender.reason).toMatch(/^platform: Too many subrequests/)
+  // Later than ten seconds, so that the alarm wakes the lane: another invocation has limits of its own.
+  expect((world.sender.due() as number) - world.now).toBeGreaterThan(10_000)
+
+  await world.pass((world.sender.due() as number) - world.now)
+  for (const id of ['ada 1', 'grace 1', 'ada 2', 'grace 2', 'joan 1']) await carrying(world, id).answer(200)
+  expect(world.sender.cursor).toBe(5)
+  expect(world.sender.reason).toBeUndefined()
+  expect(letters(world)).toEqual([])
+  expect(world.store.counters).toEqual({ done: 5 })
+})
+
+test('an event that runs into limits of the platform again and again waits by itself, and the others go on', async () => {
+  const world = new LaneWorld({ limits: { parallel: 1 } })
+  world.append([...of('ada', 1), ...of('grace', 1)])
+  await world.feed()
+  for (let i = 0; i < 5; i++) {
+    await carrying(world, 'ada 1').breakOff(subrequests())
+    await world.pass((world.sender.due() as number) - world.now)
+  }
+  await carrying(world, 'ada 1').breakOff(subrequests())
+  expect(world.rows()).toEqual(['ada 1'])
+  await carrying(world, 'grace 1').answer(200)
+  expect(letters(world)).toEqual([])
+})

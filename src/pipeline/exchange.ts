@@ -1,0 +1,101 @@
+import type { Destination, HttpRequest, HttpResponse, Item } from '../core/destination.ts'
+import { reasonOf } from '../core/errors.ts'
+import { isPlatformError } from '../core/platform-error.ts'
+import type { Port } from '../core/port.ts'
+import type { Verdict } from '../core/verdict.ts'
+
+/** The most of a response's body that is read, in bytes. */
+const bodyBytes = 10_240
+
+/** Why there is no response. */
+export interface Failure {
+  /**
+   * `request_failed`: the destination's own code made no request of these events. `no_answer`: the request was sent, and
+   * nothing came back. `platform`: the platform did not let it be sent, which says nothing of events or destination.
+   */
+  readonly code: 'request_failed' | 'no_answer' | 'platform'
+  readonly verdict: Verdict
+}
+
+/** What came of one request: a response, or why there is none (`status` is 0 then). */
+export interface Exchange extends HttpResponse {
+  readonly failure?: Failure
+}
+
+/**
+ * Sends one request to a destination and reads its response.
+ *
+ * The time-out covers the whole exchange, the body of the response included. Its timer ends with the exchange: the platform
+ * allows an object 10,000 timers, and one that is left to fire on its own counts until then.
+ *
+ * @param items what the request carries, at least one
+ * @param destination makes the request; its `timeoutSeconds` holds
+ * @param port fetch and clock
+ * @returns the response or the failure; never rejects
+ */
+export async function exchange(items: readonly Item[], destination: Destination, port: Port): Promise<Exchange> {
+  let made: HttpRequest
+  try {
+    made = await destination.request(items, { now: port.now() })
+  } catch (error) {
+    return unmade(error)
+  }
+  const { timeoutSeconds } = destination.limits
+  const abort = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  try {
+    timer = setTimeout(() => abort.abort(), timeoutSeconds * 1000)
+    const request = requestOf(made, abort.signal)
+    if (!(request instanceof Request)) return request
+    const response = await port.fetch(request)
+    const wanted = !response.ok || destination.verdicts !== undefined
+    const body = wanted ? await readSome(response) : ''
+    if (!wanted) void response.body?.cancel().catch(() => undefined)
+    return { status: response.status, headers: Object.fromEntries(response.headers), body }
+  } catch (error) {
+    if (abort.signal.aborted) return unanswered(`no answer within ${timeoutSeconds} s`)
+    if (isPlatformError(error)) return failed('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
+    return unanswered(`no connection: ${reasonOf(error)}`)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A URL or a header that is none is the fault of the code that made it. */
+function requestOf({ url, body, ...rest }: HttpRequest, signal: AbortSignal): Request | Exchange {
+  try {
+    return new Request(url, { ...rest, ...(body === undefined ? {} : { body }), redirect: 'manual', signal })
+  } catch (error) {
+    if (isPlatformError(error)) throw error
+    return unmade(error)
+  }
+}
+
+const failed = (code: Failure['code'], verdict: Verdict): Exchange => ({
+  status: 0,
+  headers: {},
+  body: '',
+  failure: { code, verdict },
+})
+
+const unmade = (error: unknown): Exchange =>
+  isPlatformError(error)
+    ? failed('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
+    : failed('request_failed', { kind: 'dead', reason: `the request could not be made: ${reasonOf(error)}` })
+
+const unanswered = (reason: string): Exchange => failed('no_answer', { kind: 'retry', reason })
+
+async function readSome(response: Response): Promise<string> {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let left = bodyBytes; left > 0;) {
+    const { done: ended, value } = await reader.read()
+    if (ended) return text + decoder.decode()
+    text += decoder.decode(value.subarray(0, left), { stream: true })
+    left -= value.byteLength
+  }
+  await reader.cancel()
+  return text
+}
