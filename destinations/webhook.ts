@@ -1,4 +1,4 @@
-import { defineDestination } from '../src/core/define-destination.ts'
+import { defineDestination } from '../src/configure/define-destination.ts'
 import type { Item } from '../src/core/destination.ts'
 
 const encoder = new TextEncoder()

@@ -1,4 +1,4 @@
-import type { Billed } from '../../src/core/database.ts'
+import type { Billed } from '../../src/storage/database.ts'
 import { idleSeconds, objectGigabytes, prices } from './prices.ts'
 
 /** What a run used of one Durable Object. */

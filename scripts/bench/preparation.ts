@@ -1,11 +1,11 @@
 import type { Bindings } from '../../src/core/bindings.ts'
 import { realPort } from '../../src/core/port.ts'
 import type { Stream } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/world.ts'
-import { factsOf } from '../../src/ingest/facts.ts'
-import type { Arrival } from '../../src/pipeline/arrival.ts'
-import { prepare } from '../../src/pipeline/prepare.ts'
-import { suppressionsOf } from '../../src/pipeline/suppression.ts'
+import type { World } from '../../src/core/app-context.ts'
+import { factsOf } from '../../src/ingest/request-signals.ts'
+import type { Arrival } from '../../src/edge/incoming-batch.ts'
+import { prepare } from '../../src/edge/prepare.ts'
+import { suppressionsOf } from '../../src/admission/suppression.ts'
 import { configWith, connection, type Feature, suppressionList } from './features.ts'
 
 /**

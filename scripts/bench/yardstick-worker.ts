@@ -2,13 +2,13 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
 import { realPort } from '../../src/core/port.ts'
-import { type Resolved, resolveConfig } from '../../src/core/resolve.ts'
+import { type Resolved, resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/world.ts'
-import { factsOf } from '../../src/ingest/facts.ts'
-import { accept } from '../../src/pipeline/edge.ts'
+import type { World } from '../../src/core/app-context.ts'
+import { factsOf } from '../../src/ingest/request-signals.ts'
+import { accept } from '../../src/edge/accept.ts'
 import { log } from '../../src/streams/log.ts'
-import { LogObject } from '../../src/streams/log-object.ts'
+import { LogObject } from '../../src/streams/log/log-object.ts'
 import { configWith, connection, type Feature, features, suppressionList } from './features.ts'
 
 interface Env {

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import { sameSecret } from '../core/secret.ts'
-import type { World } from '../core/world.ts'
-import { type Call, failure } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { type Call, failure } from './responses.ts'
 import {
   discardLetter,
   discardLetters,

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
-import type { Call } from './answer.ts'
+import type { Call } from './responses.ts'
 
 /**
  * Reads a JSON body and checks it.

@@ -2,7 +2,7 @@ import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/world.ts'
+import type { World } from '../core/app-context.ts'
 
 /** All lanes that there are: the edge's, then every target × partition. */
 export const allLanes = ({ resolved }: World): LaneRef[] => [

@@ -2,7 +2,7 @@ import { laneName, laneOf } from '../core/bindings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
 import { sweep } from '../schedule/sweep.ts'
-import { answer, type Call } from './answer.ts'
+import { answer, type Call } from './responses.ts'
 import { allLanes, gather } from './lane-refs.ts'
 
 /** GET /lanes: how every lane is doing. */

@@ -2,7 +2,7 @@ import { laneName, laneOf } from '../core/bindings.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/world.ts'
+import type { World } from '../core/app-context.ts'
 
 /** Letters of one lane that are asked for at once: with the largest events they stay far below the 32 MiB of a call. */
 const pageSize = 100

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import { type Envelope, unpack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
-import { unframe } from '../core/frame.ts'
+import { unframe } from '../storage/frame.ts'
 import type { Chunk } from '../core/stream.ts'
-import type { World } from '../core/world.ts'
-import { answer, type Call } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { answer, type Call } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
 import { gather, partitionsOf } from './lane-refs.ts'
 

@@ -2,9 +2,9 @@ import { laneName, laneOf } from '../core/bindings.ts'
 import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/world.ts'
-import { acceptMended } from '../pipeline/reaccept.ts'
-import { tell } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { acceptMended } from '../edge/replay-edge-letter.ts'
+import { tell } from './responses.ts'
 
 /** A letter by its place. */
 export interface Place {

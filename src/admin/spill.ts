@@ -1,5 +1,5 @@
-import { spillPrefix, stuckPrefix, summarizeSpills } from '../pipeline/spill.ts'
-import { answer, type Call } from './answer.ts'
+import { spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
+import { answer, type Call } from './responses.ts'
 
 /** Pages of 1,000 objects that are counted. */
 const pages = 20

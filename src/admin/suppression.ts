@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import type { SuppressionRpc } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { UserId } from '../pipeline/suppression-list.ts'
-import { answer, type Call } from './answer.ts'
+import type { UserId } from '../admission/suppression-list.ts'
+import { answer, type Call } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf } from './body.ts'
 
 /** Users in one call at most. */

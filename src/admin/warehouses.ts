@@ -1,6 +1,6 @@
 import type { LoaderStatus } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { answer, type Call } from './answer.ts'
+import { answer, type Call } from './responses.ts'
 import { gather } from './lane-refs.ts'
 
 /** GET /warehouses: what is staged, what was loaded, the known tables. */

@@ -1,6 +1,6 @@
 import type { LoaderStatus } from '../core/bindings.ts'
-import type { Target } from '../core/resolve.ts'
-import type { World } from '../core/world.ts'
+import type { Target } from '../configure/resolve.ts'
+import type { World } from '../core/app-context.ts'
 
 /** A table of a warehouse with its newest rows. */
 export interface Table {

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { DemoConfig } from '../core/config.ts'
 import { sameSecret } from '../core/secret.ts'
-import type { World } from '../core/world.ts'
+import type { World } from '../core/app-context.ts'
 import { DemoSink, eventsOf } from './demo-sink.ts'
 import { demoState } from './demo-state.ts'
 import { checkSignature } from './signature.ts'

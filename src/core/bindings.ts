@@ -1,9 +1,9 @@
 import type { Attempt, Burial, DeadLetter } from './dead-letter.ts'
-import type { Billed } from './database.ts'
+import type { Billed } from '../storage/database.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Chunk, Inbox, LaneRef } from './stream.ts'
 
-/** Calls that the `Log` object answers; see streams/log-object.ts. */
+/** Calls that the `Log` object answers; see streams/log/log-object.ts. */
 export interface LogRpc {
   /**
    * Resolves once durable. `body` is text as written by `pack`, or frames of it (see frame.ts); `prints` holds two 32-bit
@@ -67,7 +67,7 @@ export interface LaneTrace {
   readonly attempts: readonly Attempt[]
 }
 
-/** Calls that the `Lane` object answers; see pipeline/lane.ts. */
+/** Calls that the `Lane` object answers; see lanes/lane-object.ts. */
 export interface LaneRpc extends Inbox {
   /** Wakes the lane: recomputes its alarm, reads on. Called by the sweep. */
   readonly poke: (ref: LaneRef) => Promise<LaneStatus>
@@ -102,7 +102,7 @@ export interface StagedFile {
   readonly bytes: number
 }
 
-/** Calls that the `Loader` object answers; see schedule/loader.ts. */
+/** Calls that the `Loader` object answers; see loading/loader-object.ts. */
 export interface LoaderRpc {
   /** Notes a staged file; repeating it is harmless. Durable when it resolves. */
   readonly register: (warehouse: string, file: StagedFile) => Promise<void>
@@ -144,7 +144,7 @@ export interface Suppressed {
   readonly at: number
 }
 
-/** Calls that the `Suppression` object answers; see pipeline/suppression-object.ts. The only one is named `all`. */
+/** Calls that the `Suppression` object answers; see admission/suppression-object.ts. The only one is named `all`. */
 export interface SuppressionRpc {
   /** Adds; repeating it is harmless. Durable when it resolves. */
   readonly add: (users: readonly Pick<Suppressed, 'kind' | 'id'>[]) => Promise<void>
@@ -158,7 +158,7 @@ export interface SuppressionRpc {
   readonly snapshot: (version: number | undefined) => Promise<{ version: number; prints: Uint32Array } | null>
 }
 
-/** Calls that the `RateLimiter` object answers; see pipeline/rate-limiter.ts. One for each source. */
+/** Calls that the `RateLimiter` object answers; see admission/rate-limiter-object.ts. One for each source. */
 export interface RateLimiterRpc {
   readonly take: (events: number, rate: Required<RateLimit>) => Promise<RateAnswer>
 }

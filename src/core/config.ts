@@ -66,7 +66,7 @@ export interface WarehouseRoute {
   readonly consent?: Consent
   /** What is done with personal data on the way to the tables; staging files hold events as they were accepted. */
   readonly privacy?: PrivacyRules
-  /** Options of the table mapping (see warehouses/mapping.ts). */
+  /** Options of the table mapping (see warehouses/mapping/map-event.ts). */
   readonly mapping?: {
     readonly storeFullEvent?: boolean
     readonly jsonPaths?: readonly string[]

@@ -1,5 +1,5 @@
 import type { Envelope } from './envelope.ts'
-import type { Fields, Settings } from './settings.ts'
+import type { Fields, Settings } from '../configure/settings.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How much a lane may ask of a destination at once. */

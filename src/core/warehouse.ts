@@ -28,7 +28,7 @@ export interface Load {
  * `details.rows` true it says that a value in the rows is in the way: the loader then looks for the row and loads the rest.
  */
 export interface Engine {
-  /** Names the mapping rules: `postgres`, `bq`, … (see warehouses/mapping.ts). D1 uses those of `postgres`. */
+  /** Names the mapping rules: `postgres`, `bq`, … (see warehouses/mapping/map-event.ts). D1 uses those of `postgres`. */
   readonly provider: string
   /** Rows written since the engine was opened, where Cloudflare bills them. */
   readonly rowsWritten?: number

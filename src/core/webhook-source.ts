@@ -1,4 +1,4 @@
-import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
+import { checkSettings, type Fields, type Input, type Settings } from '../configure/settings.ts'
 
 /** A webhook call as a source sees it. */
 export interface Hook {

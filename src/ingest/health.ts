@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
-import type { Resolved } from '../core/resolve.ts'
+import type { Resolved } from '../configure/resolve.ts'
 import { sameSecret } from '../core/secret.ts'
-import type { World } from '../core/world.ts'
-import { type Health, healthOf } from '../pipeline/health.ts'
-import { answer, preflight, wrongMethod } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { type Health, healthOf } from '../observe/health.ts'
+import { answer, preflight, wrongMethod } from './responses.ts'
 
 /** The version in package.json. */
 export const version = '0.1.0'

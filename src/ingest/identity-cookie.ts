@@ -1,6 +1,6 @@
 import type { IdentityCookie } from '../core/identity-cookie.ts'
-import { isRecord } from '../pipeline/check.ts'
-import { allows } from '../pipeline/consent.ts'
+import { isRecord } from '../edge/validate-event.ts'
+import { allows } from '../privacy/consent.ts'
 import { isSecure } from './secure.ts'
 
 /** Which visitor sent a request. */

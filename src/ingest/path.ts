@@ -1,5 +1,5 @@
 import { getPath } from 'hono/utils/url'
-import type { World } from '../core/world.ts'
+import type { World } from '../core/app-context.ts'
 
 /** What is told without a prefix as well. */
 const always = new Set(['/', '/health', '/version', '/robots.txt'])

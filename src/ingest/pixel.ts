@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { World } from '../core/world.ts'
-import { accept, count } from '../pipeline/edge.ts'
-import { preflight, wrongMethod } from './answer.ts'
-import { factsOf } from './facts.ts'
+import type { World } from '../core/app-context.ts'
+import { accept, count } from '../edge/accept.ts'
+import { preflight, wrongMethod } from './responses.ts'
+import { factsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
-import { eventSource } from './intake.ts'
+import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
 /** A transparent GIF of one pixel. */

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import type { World } from '../core/world.ts'
-import { answer, failure, preflight, wrongMethod } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { forgetting, isForeign } from './identity-cookie.ts'
-import { eventSource } from './intake.ts'
+import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
 /**

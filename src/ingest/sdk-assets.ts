@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
-import type { World } from '../core/world.ts'
-import { answer, failure, notFound } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { answer, failure, notFound } from './responses.ts'
 import { sdkAliases, sdkFolder, sdkHeaders } from './sdk-headers.ts'
-import { eventSource } from './intake.ts'
+import { eventSource } from './event-route.ts'
 
 /** `/<folder>/<version>/<file>`, or `/<folder>/<version>.js`. */
 const versioned = /^\/([a-z-]+)\/\d[\w.-]*?(?:\.js|\/(?:rsa\.min|standalone|index)\.js)$/

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
-import type { World } from '../core/world.ts'
-import { type Intake, intake } from './intake.ts'
+import type { World } from '../core/app-context.ts'
+import { type Intake, intake } from './event-route.ts'
 
 /** Routes that bring one event of their own type. */
 const singles = ['identify', 'track', 'page', 'screen', 'group', 'alias', 'merge'] as const

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import type { Source } from '../core/resolve.ts'
-import type { World } from '../core/world.ts'
-import { answer, failure, preflight, wrongMethod } from './answer.ts'
-import { eventSource } from './intake.ts'
+import type { Source } from '../configure/resolve.ts'
+import type { World } from '../core/app-context.ts'
+import { answer, failure, preflight, wrongMethod } from './responses.ts'
+import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
 /**

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { Hook } from '../core/webhook-source.ts'
-import type { World } from '../core/world.ts'
-import { acceptHook } from '../pipeline/hooks.ts'
-import { answer, failure, preflight, wrongMethod } from './answer.ts'
+import type { World } from '../core/app-context.ts'
+import { acceptHook } from '../edge/accept-webhook.ts'
+import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { bytesIn } from './body.ts'
-import { factsOf } from './facts.ts'
+import { factsOf } from './request-signals.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
 
 /** Where vendors send what happened, each to the write key of its own source. */

@@ -1,5 +1,5 @@
 import { SluicewayError } from '../core/errors.ts'
-import type { Resolved, Source } from '../core/resolve.ts'
+import type { Resolved, Source } from '../configure/resolve.ts'
 
 /**
  * Reads the write key of a request: the user of Basic auth, whatever the password.

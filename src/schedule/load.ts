@@ -1,6 +1,6 @@
 import type { LoadReport } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { World } from '../core/world.ts'
+import type { World } from '../core/app-context.ts'
 
 /**
  * Loads every warehouse whose turn it is. Run each minute.

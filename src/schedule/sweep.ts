@@ -3,8 +3,8 @@ import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/stream.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/world.ts'
-import { unspill, type Unspilled, usual } from './unspill.ts'
+import type { World } from '../core/app-context.ts'
+import { unspill, type Unspilled, usual } from '../spill/drain-spill.ts'
 
 /** Milliseconds that an object may take to answer. */
 const callMs = 10_000

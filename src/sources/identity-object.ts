@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, IdentityRpc } from '../core/bindings.ts'
-import { Database } from '../core/database.ts'
+import { Database } from '../storage/database.ts'
 
 /**
  * Remembers who is who for one webhook source: small texts that expire.

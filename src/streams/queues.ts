@@ -1,8 +1,8 @@
 import type { Bindings } from '../core/bindings.ts'
 import { type Packed, unpack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
-import { partitionOf } from '../core/murmur2.ts'
-import { checkSettings, type Input } from '../core/settings.ts'
+import { partitionOf } from '../storage/murmur2.ts'
+import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Appended, Inbox, LaneRef, Stream } from '../core/stream.ts'
 import { assertWithin } from './limits.ts'
 

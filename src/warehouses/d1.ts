@@ -1,8 +1,8 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { checkSettings, type Input } from '../core/settings.ts'
+import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
-import { D1Insert } from './d1-insert.ts'
-import { D1Layout } from './d1-layout.ts'
+import { D1Insert } from './d1/insert.ts'
+import { D1Layout } from './d1/layout.ts'
 import { quoted } from './identifier.ts'
 
 const fields = {

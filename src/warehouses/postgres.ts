@@ -2,11 +2,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import connect, { type Sql, type TransactionSql } from 'postgres'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { checkSettings, type Input } from '../core/settings.ts'
+import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { quoted } from './identifier.ts'
-import { copyTexts } from './postgres-copy.ts'
-import { createStage, createTable, mergeSql, typeOfColumn, widenTable } from './postgres-sql.ts'
+import { copyTexts } from './postgres/copy.ts'
+import { createStage, createTable, mergeSql, typeOfColumn, widenTable } from './postgres/sql.ts'
 
 const fields = {
   url: {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { spill } from '../../src/pipeline/spill.ts'
-import { order } from '../streams/stream-bench.ts'
+import { spill } from '../../src/spill/spill.ts'
+import { order } from '../streams/stream-harness.ts'
 import { fakeAdmin, now } from './fake-world.ts'
 
 const at = (world: ReturnType<typeof fakeAdmin>['world'], ms: number, uuid: string) => ({

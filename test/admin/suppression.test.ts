@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SuppressionRpc } from '../../src/core/bindings.ts'
-import { SuppressionList } from '../../src/pipeline/suppression-list.ts'
-import { Sqlite } from '../sqlite.ts'
+import { SuppressionList } from '../../src/admission/suppression-list.ts'
+import { Sqlite } from '../support/sqlite.ts'
 import { fakeAdmin, now } from './fake-world.ts'
 
 function adminWithList(broken = false) {

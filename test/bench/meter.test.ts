@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LaneStatus, LoaderStatus, LogStatus } from '../../src/core/bindings.ts'
-import type { Billed } from '../../src/core/database.ts'
+import type { Billed } from '../../src/storage/database.ts'
 import { Meter } from '../../scripts/bench/meter.ts'
 
 /** What the objects of a deployment answer, as far as the meter looks. */

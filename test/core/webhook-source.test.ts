@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { resolveConfig } from '../../src/core/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve.ts'
 import { defineSource, type Draft, type Hook, type SourceTools } from '../../src/core/webhook-source.ts'
 import { facebookLeadAdsNative } from '../../src/sources/facebook-lead-ads-native.ts'
 import { stripe } from '../../src/sources/stripe.ts'
 import { webhook } from '../../src/sources/webhook.ts'
-import { fakeEdge } from '../pipeline/fake-edge.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
 
 test.each([
   ['nothing', undefined],

@@ -5,7 +5,7 @@ import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Port } from '../../src/core/port.ts'
-import { deliver } from '../../src/pipeline/deliver.ts'
+import { deliver } from '../../src/lanes/deliver.ts'
 
 /** One case of `test/destinations/<name>/*.json`: what a destination sends for some events, and what it makes of the answers. */
 interface Case {

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { chromium, chromiumFlags } from './chromium.ts'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
+import { chromium, chromiumFlags } from '../support/chromium.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
 import { Site } from './site.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 if (chromium === undefined && process.env.CI === undefined)
   console.warn('No Chromium on this machine: the tests of the browser SDKs are skipped. Install one, or set CHROMIUM.')

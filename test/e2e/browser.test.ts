@@ -2,10 +2,10 @@ import { type Browser, chromium as playwright, type Page } from 'playwright-core
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { chromium, chromiumFlags } from './chromium.ts'
-import { Server } from './server.ts'
-import { d1Tables, type Row } from './tables.ts'
-import { until } from './until.ts'
+import { chromium, chromiumFlags } from '../support/chromium.ts'
+import { Server } from '../support/server.ts'
+import { d1Tables, type Row } from '../support/tables.ts'
+import { until } from '../support/until.ts'
 
 if (chromium === undefined && process.env.CI === undefined)
   console.warn('No Chromium on this machine: the tests of the demo page are skipped. Install one, or set CHROMIUM.')

@@ -1,8 +1,8 @@
 // One request per event, faster than the time-out of a delivery ends: the platform's limits must never be a verdict on an event.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { until } from './until.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { until } from '../support/until.ts'
 
 /** Six times as many as an object may have active timers (10,000), all within the time-out of one delivery or two. */
 const events = 60_000
@@ -36,7 +36,7 @@ test('a burst of 60,000 single deliveries to a healthy webhook arrives whole, an
   await until('all of them are at the sink', () => sink.ids.size >= events, { seconds: 150, everyMs: 500 })
   const lane = await server.lane('webhook')
   expect(lane.deadLetters).toBe(0)
-  expect(lane.counters).toMatchObject({ done: events })
-  expect(lane.counters['dead']).toBeUndefined()
+  // Not one retry either: the sink answers every request with 200.
+  expect(lane.counters).toEqual({ done: events })
   expect(await server.deadLetters()).toEqual([])
 })

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { startPostgres } from '../warehouses/real-postgres.ts'
+import { startPostgres } from '../support/real-postgres.ts'
 import { CommitProxy } from './commit-proxy.ts'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { d1Tables, postgresTables } from './tables.ts'
-import { until } from './until.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { d1Tables, postgresTables } from '../support/tables.ts'
+import { until } from '../support/until.ts'
 
 /** Milliseconds that a client rests between two events. */
 const restMs = 300

@@ -4,10 +4,10 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { LaneTrace } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
-import { basic, Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { d1Tables } from './tables.ts'
-import { until } from './until.ts'
+import { basic, Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { d1Tables } from '../support/tables.ts'
+import { until } from '../support/until.ts'
 
 let sink: Sink
 let batches: Sink

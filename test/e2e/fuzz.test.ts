@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bomb, keys, type Shot, shots } from './fuzz/shots.ts'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { until } from './until.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { until } from '../support/until.ts'
 
 /** FUZZ_SEED repeats a run, FUZZ_REQUESTS makes it longer. */
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000)

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import type { LogStatus } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { SpillSummary } from '../../src/pipeline/spill.ts'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { until } from './until.ts'
+import type { SpillSummary } from '../../src/spill/spill.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { until } from '../support/until.ts'
 
 /** The default of `limits.appendMs`, and how much later an answer may be. */
 const deadlineMs = 2_000

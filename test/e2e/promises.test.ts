@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { basic, Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { d1Tables } from './tables.ts'
-import { until } from './until.ts'
+import { basic, Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { d1Tables } from '../support/tables.ts'
+import { until } from '../support/until.ts'
 
 const order = (messageId: string, more: Partial<Event> = {}): Event => ({
   type: 'track',

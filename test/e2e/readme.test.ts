@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConfigOf } from '../../src/core/config.ts'
-import { resolveConfig } from '../../src/core/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Hook, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')

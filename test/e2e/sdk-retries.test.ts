@@ -2,10 +2,10 @@ import RudderAnalytics from '@rudderstack/rudder-sdk-node'
 import { Analytics as SegmentAnalytics } from '@segment/analytics-node'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
 import { type Mishap, openUnsteadyProxy, type UnsteadyProxy } from './unsteady-proxy.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 const orders = 32
 const flushAt = 8

@@ -3,11 +3,11 @@ import { Analytics as SegmentAnalytics } from '@segment/analytics-node'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { type RealPostgres, startPostgres } from '../warehouses/real-postgres.ts'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { d1Tables, postgresTables, type Tables } from './tables.ts'
-import { until } from './until.ts'
+import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { d1Tables, postgresTables, type Tables } from '../support/tables.ts'
+import { until } from '../support/until.ts'
 
 const orders = 25
 /** An event of each other type: identify, group, page, screen, alias. */

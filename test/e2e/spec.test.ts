@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Example, examples, expectUnchanged, isFor } from '../spec/examples.ts'
-import { basic, Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { d1Tables, type Row } from './tables.ts'
-import { until } from './until.ts'
+import { basic, Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { d1Tables, type Row } from '../support/tables.ts'
+import { until } from '../support/until.ts'
 
 const batchEvents = 50
 const ip = '198.51.100.7'

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Recorded } from '../../scripts/record/recorder.ts'
 import { bytesOf, expectAll, fixtures, idsOf } from '../wire/fixtures.ts'
-import { Server } from './server.ts'
-import { Sink, sinkSecret } from './sink.ts'
-import { until } from './until.ts'
+import { Server } from '../support/server.ts'
+import { Sink, sinkSecret } from '../support/sink.ts'
+import { until } from '../support/until.ts'
 
 interface Answer {
   readonly status: number | undefined

@@ -1,5 +1,5 @@
-import { surfaces } from '../../src/ingest/surfaces.ts'
-import { type FakeEdge, writeKey } from '../pipeline/fake-edge.ts'
+import { surfaces } from '../../src/ingest/routes.ts'
+import { type FakeEdge, writeKey } from '../support/fake-edge.ts'
 
 export const basic = (key: string) => `Basic ${btoa(`${key}:`)}`
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { LaneStatus } from '../../src/core/bindings.ts'
-import type { World } from '../../src/core/world.ts'
+import type { World } from '../../src/core/app-context.ts'
 import { about, version } from '../../src/ingest/health.ts'
-import { append } from '../../src/pipeline/edge.ts'
-import { spill } from '../../src/pipeline/spill.ts'
-import { order } from '../streams/stream-bench.ts'
-import { fakeEdge, now } from '../pipeline/fake-edge.ts'
+import { append } from '../../src/edge/accept.ts'
+import { spill } from '../../src/spill/spill.ts'
+import { order } from '../streams/stream-harness.ts'
+import { fakeEdge, now } from '../support/fake-edge.ts'
 
 const adminToken = 'correct-horse-battery-staple'
 

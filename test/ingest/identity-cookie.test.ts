@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { IdentityCookie } from '../../src/core/identity-cookie.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
 
 const origin = 'https://www.shop.example'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { surfaces } from '../../src/ingest/surfaces.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../pipeline/fake-edge.ts'
+import { surfaces } from '../../src/ingest/routes.ts'
+import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { basic } from './call.ts'
 
 function mounted(ingest: string) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, receivedAt, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, receivedAt, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
 
 const get = (edge: ReturnType<typeof fakeEdge>, query: string, type = 'track') =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { isSecure } from '../../src/ingest/secure.ts'
-import { notFound } from '../../src/ingest/answer.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../pipeline/fake-edge.ts'
+import { notFound } from '../../src/ingest/responses.ts'
+import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
 
 const limited = () => {

@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildAssets } from '../../scripts/build/assets.ts'
 import { sdkAsset } from '../../src/ingest/sdk-assets.ts'
-import { surfaces } from '../../src/ingest/surfaces.ts'
-import type { World } from '../../src/core/world.ts'
-import { fakeEdge, writeKey } from '../pipeline/fake-edge.ts'
+import { surfaces } from '../../src/ingest/routes.ts'
+import type { World } from '../../src/core/app-context.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const assets = join(root, 'dist/assets')

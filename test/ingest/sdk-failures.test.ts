@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
-import { fakeEdge, orderCompleted } from '../pipeline/fake-edge.ts'
+import { fakeEdge, orderCompleted } from '../support/fake-edge.ts'
 import { call, type Call } from './call.ts'
 
 describe('a call that fails as a whole', () => {

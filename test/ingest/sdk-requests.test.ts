@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { sdk } from '../../src/ingest/sdk.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { basic, call } from './call.ts'
 
 describe('browsers', () => {

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, orderCompleted, receivedAt, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, orderCompleted, receivedAt, writeKey } from '../support/fake-edge.ts'
 import { call, streamed, utf8 } from './call.ts'
 
 describe('a call that is accepted', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, orderCompleted, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
 
 const edge = fakeEdge()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { notFound } from '../../src/ingest/answer.ts'
+import { notFound } from '../../src/ingest/responses.ts'
 import { sourceConfig } from '../../src/ingest/source-config.ts'
-import { fakeEdge, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
 const { world } = fakeEdge()
 const origin = 'https://shop.example'

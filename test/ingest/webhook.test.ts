@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Burial } from '../../src/core/dead-letter.ts'
 import { defineSource } from '../../src/core/webhook-source.ts'
-import { acceptMended } from '../../src/pipeline/reaccept.ts'
+import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
 import { webhook } from '../../src/sources/webhook.ts'
-import { fakeEdge, now, receivedAt, writeKey } from '../pipeline/fake-edge.ts'
+import { fakeEdge, now, receivedAt, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
 
 const path = `/v1/webhook?writeKey=${writeKey}`

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { LoadReport } from '../../src/core/bindings.ts'
-import type { World } from '../../src/core/world.ts'
+import type { World } from '../../src/core/app-context.ts'
 import { load } from '../../src/schedule/load.ts'
 
 const report = (files: number): LoadReport => ({ files, events: files, rows: 2 * files, discards: 0 })

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { World } from '../../src/core/world.ts'
-import { partOf, spill } from '../../src/pipeline/spill.ts'
+import type { World } from '../../src/core/app-context.ts'
+import { partOf, spill } from '../../src/spill/spill.ts'
 import { sweep } from '../../src/schedule/sweep.ts'
-import { fakeEdge } from '../pipeline/fake-edge.ts'
-import { order } from '../streams/stream-bench.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
+import { order } from '../streams/stream-harness.ts'
 
 /** A deployment with two partitions of the log, of which those named do not answer. */
 function deployment(away: readonly number[]) {

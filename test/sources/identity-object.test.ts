@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { until } from '../streams/stream-bench.ts'
-import { IdentityBench } from './identity-bench.ts'
+import { until } from '../streams/stream-harness.ts'
+import { IdentityBench } from './identity-harness.ts'
 
 const hour = 3_600_000
 let bench: IdentityBench

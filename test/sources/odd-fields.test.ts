@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Draft, Hook, WebhookSource } from '../../src/core/webhook-source.ts'
-import { faultOf } from '../../src/pipeline/check.ts'
+import { faultOf } from '../../src/edge/validate-event.ts'
 
 /** A golden case whose body is mangled; see golden.test.ts. */
 interface Case {

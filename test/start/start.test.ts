@@ -5,7 +5,15 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { cleanEnv, isAlive, readRunning, type Ready, startAndFail, startServing, type Serving } from './serving.ts'
+import {
+  cleanEnv,
+  isAlive,
+  readRunning,
+  type Ready,
+  startAndFail,
+  startServing,
+  type Serving,
+} from '../support/serving.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
-import { fingerprint } from '../../src/core/fingerprint.ts'
-import { partitionOf } from '../../src/core/murmur2.ts'
+import { fingerprint } from '../../src/storage/fingerprint.ts'
+import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { LogStatus } from '../../src/core/bindings.ts'
-import { order, StreamBench, until } from './stream-bench.ts'
+import { order, StreamBench, until } from './stream-harness.ts'
 
 const hour = 3_600_000
 let bench: StreamBench

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { log } from '../../src/streams/log.ts'
-import { order } from './stream-bench.ts'
+import { order } from './stream-harness.ts'
 import { streamSuite } from './stream-suite.ts'
 
 streamSuite({ driver: 'log', limits: log().limits })

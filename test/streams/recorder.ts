@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
 import { unpack } from '../../src/core/envelope.ts'
-import { unframe } from '../../src/core/frame.ts'
+import { unframe } from '../../src/storage/frame.ts'
 import type { Ack, Chunk, Inbox, LaneRef, Offer } from '../../src/core/stream.ts'
 
 /** What a recorder says when events come: takes them, wants them later, or breaks. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pack, type Packed } from '../../src/core/envelope.ts'
-import { order, StreamBench } from './stream-bench.ts'
+import { order, StreamBench } from './stream-harness.ts'
 
 interface Subject {
   /** A file of src/streams that exports a driver of the same name. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { quoted } from '../../src/warehouses/identifier.ts'
 import { engineSuite } from './engine-suite.ts'
-import { type RealPostgres, startPostgres } from './real-postgres.ts'
+import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
 engineSuite('postgres', async () => {
   const server = await startPostgres()

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, receivedAt } from '../pipeline/fake-edge.ts'
+import { fakeEdge, receivedAt } from '../support/fake-edge.ts'
 import type { Recorded } from '../../scripts/record/recorder.ts'
 import { bodyOf, expectAll, firstOf, type Fixture, fixtureOf, fixtures, idsOf, isGzip, textOf } from './fixtures.ts'
 import { replay } from './replay.ts'

@@ -1,6 +1,6 @@
-import { surfaces } from '../../src/ingest/surfaces.ts'
+import { surfaces } from '../../src/ingest/routes.ts'
 import { streamed } from '../ingest/call.ts'
-import type { FakeEdge } from '../pipeline/fake-edge.ts'
+import type { FakeEdge } from '../support/fake-edge.ts'
 import type { Recorded } from '../../scripts/record/recorder.ts'
 import { bytesOf } from './fixtures.ts'
 

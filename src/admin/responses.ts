@@ -1,0 +1,45 @@
+import type { Context } from 'hono'
+import { type ErrorCode, reasonOf, SluicewayError } from '../core/errors.ts'
+import type { World } from '../core/app-context.ts'
+
+/** What every handler gets. */
+export type Call = Context<{ Bindings: World }>
+
+/** Status of each code that the admin API tells; whatever else goes wrong is told as `internal`, and logged. */
+const statuses = {
+  bad_request: 400,
+  invalid_json: 400,
+  unauthorized: 401,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  body_too_large: 413,
+  stream_limit: 413,
+  warehouse_failed: 502,
+  stream_unavailable: 503,
+} as const satisfies Partial<Record<ErrorCode, number>>
+
+/** Answers concern one person at one moment: nobody in between keeps them. */
+const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+
+/** Answers with JSON. */
+export const answer = (c: Call, body: object, status: 200 | (typeof statuses)[keyof typeof statuses] = 200): Response =>
+  c.json(body, status, headers)
+
+/** Answers a call that failed: `{"success":false,"code","message"}`. */
+export function failure(c: Call, error: unknown): Response {
+  const told = tell(error)
+  if (told.code !== 'internal') {
+    if (told.code === 'unauthorized') c.header('www-authenticate', 'Bearer realm="Sluiceway admin"')
+    return answer(c, { success: false, ...told }, statuses[told.code])
+  }
+  c.env.port.log('error', 'a call of the admin API failed', { path: c.req.path, reason: reasonOf(error) })
+  return c.json({ success: false, ...told }, 500, headers)
+}
+
+/** What of an error may be told: code and message of our own errors, nothing of others. */
+export function tell(error: unknown): { readonly code: keyof typeof statuses | 'internal'; readonly message: string } {
+  if (error instanceof SluicewayError && Object.hasOwn(statuses, error.code))
+    return { code: error.code as keyof typeof statuses, message: error.message }
+  return { code: 'internal', message: 'Something went wrong here; the log of the deployment says what.' }
+}

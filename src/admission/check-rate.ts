@@ -1,0 +1,51 @@
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { RateAnswer } from '../core/rate-limit.ts'
+import type { Source } from '../configure/resolve.ts'
+import { within } from '../core/within.ts'
+import type { World } from '../core/app-context.ts'
+import { Outage } from '../spill/outage.ts'
+
+/** Milliseconds that the answer of the limiter may take; without one, requests pass. */
+const patienceMs = 500
+
+/** What this isolate knows of the limiters: while one is away, one request a second waits for it. */
+const outages = new WeakMap<Source, Outage>()
+
+function outageOf(source: Source): Outage {
+  let outage = outages.get(source)
+  if (outage === undefined) outages.set(source, (outage = new Outage()))
+  return outage
+}
+
+/**
+ * Counts a request against the rate limit of its source. It passes when the limiter does not answer within half a second.
+ *
+ * @param source nothing is done for one without a limit
+ * @param events how many the request has
+ * @param world bindings and clock
+ * @throws {SluicewayError} rate_limited, with `details`: source, eventsPerSecond, burst, remaining (events), retryAfter (seconds)
+ */
+export async function takeRate(source: Source, events: number, world: World): Promise<void> {
+  const { rate, name } = source
+  const outage = outageOf(source)
+  const { bindings, port } = world
+  if (rate === undefined || !outage.admits(port.now())) return
+  let answer: RateAnswer
+  try {
+    answer = await within(
+      (async () => bindings.RATE.getByName(name).take(events, rate))(),
+      patienceMs,
+      'the rate limiter',
+    )
+    outage.end()
+  } catch (error) {
+    outage.begin(port.now())
+    port.log('warn', 'requests pass without a rate limit', { source: name, reason: reasonOf(error) })
+    return
+  }
+  const { allowed, remaining, retryAfter } = answer
+  if (!allowed)
+    throw new SluicewayError('rate_limited', 'max requests limit reached', {
+      details: { source: name, ...rate, remaining, retryAfter },
+    })
+}

@@ -1,0 +1,138 @@
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { fingerprint } from '../storage/fingerprint.ts'
+import type { Resolved } from '../configure/resolve.ts'
+import { within } from '../core/within.ts'
+import type { World } from '../core/app-context.ts'
+import { idText, isRecord } from '../edge/validate-event.ts'
+import { FingerprintSet } from './fingerprint-set.ts'
+import { readCopy } from './suppression-copy.ts'
+import type { Snapshot } from './suppression-list.ts'
+
+/** The users whose events are not taken, as this isolate knows them. */
+export interface Suppressions {
+  /**
+   * Whether its userId or anonymousId is on the list, as text without blanks around it, or an id that it joins with them:
+   * the previousId of an alias, the values of a merge.
+   */
+  readonly has: (event: {
+    readonly userId?: unknown
+    readonly anonymousId?: unknown
+    readonly previousId?: unknown
+    readonly mergeProperties?: unknown
+  }) => boolean
+}
+
+/** Milliseconds after which what an isolate knows is not used any more. */
+const longestMs = 10_000
+/** Milliseconds after which it is asked for again, while the old list still serves. */
+const freshMs = 5_000
+/** Milliseconds after which another request asks, when the one that did has not got an answer: it may have been cut off. */
+const askingMs = 3_000
+/** Milliseconds that the object may take, and R2 after it. */
+const objectMs = 500
+const bucketMs = 2_000
+
+/** What an isolate knows. Only data: a promise of one request cannot be waited for by another. */
+interface Known {
+  version: number | undefined
+  /** Undefined when nobody is on the list. */
+  suppressions: Suppressions | undefined
+  /** When the list was asked for that is known now, and when it was asked for last; milliseconds since the epoch. */
+  at: number
+  askedAt: number
+}
+
+/** By config, of which an isolate has one. */
+const knownTo = new WeakMap<Resolved, Known>()
+
+function knownOf(resolved: Resolved): Known {
+  let known = knownTo.get(resolved)
+  if (known === undefined)
+    knownTo.set(resolved, (known = { version: undefined, suppressions: undefined, at: -Infinity, askedAt: -Infinity }))
+  return known
+}
+
+/**
+ * Gives the list of suppressed users, at most ten seconds old.
+ *
+ * Each isolate keeps it and asks again, after the answer to a request, once it is five seconds old; a request that finds none,
+ * or one that is too old, waits. When the object that keeps the list does not answer within 500 ms, its copy in R2 is read.
+ *
+ * Without an admin token nobody can be on the list, and nothing is asked.
+ *
+ * @returns undefined when nobody is on the list
+ * @throws {SluicewayError} stream_unavailable when neither the object nor R2 answers
+ */
+export function suppressionsOf(world: World): Suppressions | undefined | Promise<Suppressions | undefined> {
+  const { resolved, port } = world
+  if (resolved.adminToken === undefined) return undefined
+  const known = knownOf(resolved)
+  const now = port.now()
+  const age = Math.abs(now - known.at)
+  if (age > longestMs) return refreshed(known, world)
+  if (age > freshMs && now - known.askedAt > askingMs)
+    world.waitUntil(
+      refreshed(known, world).catch((error: unknown) =>
+        port.log('error', 'the list of suppressed users could not be read', { reason: reasonOf(error) }),
+      ),
+    )
+  return known.suppressions
+}
+
+async function refreshed(known: Known, world: World): Promise<Suppressions | undefined> {
+  const at = world.port.now()
+  known.askedAt = at
+  const found = await newest(known.version, world)
+  // Another request may have asked later and got its answer earlier.
+  if (at >= known.at || Math.abs(at - known.at) > longestMs) {
+    known.at = at
+    if (found !== null) {
+      known.version = found.version
+      known.suppressions = suppressionsIn(found.prints)
+    }
+  }
+  return known.suppressions
+}
+
+/** The list, or null when `version` still is the newest. */
+async function newest(version: number | undefined, { bindings, port }: World): Promise<Snapshot | null> {
+  try {
+    const asked = (async () => bindings.SUPPRESSION.getByName('all').snapshot(version))()
+    return await within(asked, objectMs, 'the list of suppressed users')
+  } catch (error) {
+    port.log('warn', 'the list of suppressed users is away; its copy is read', { reason: reasonOf(error) })
+  }
+  try {
+    const copy = await within(readCopy(bindings.BUCKET), bucketMs, 'R2')
+    // The copy of a change that R2 failed to take is older than what is known.
+    return version !== undefined && copy.version <= version ? null : copy
+  } catch (cause) {
+    throw new SluicewayError(
+      'stream_unavailable',
+      'It could not be found out which users are suppressed; send the events again.',
+      { cause },
+    )
+  }
+}
+
+function suppressionsIn(prints: Uint32Array): Suppressions | undefined {
+  if (prints.length === 0) return undefined
+  const set = new FingerprintSet(prints)
+  const print = new Uint32Array(2)
+  const hasId = (kind: 'userId' | 'anonymousId', value: unknown): boolean => {
+    // Of an event that is refused, an id may be anything; some objects can not even be made text.
+    if (typeof value === 'object') return false
+    const id = idText(value)
+    if (id === '') return false
+    fingerprint(kind, id, print, 0)
+    return set.has(print[0] as number, print[1] as number)
+  }
+  const hasAny = (id: unknown) => hasId('userId', id) || hasId('anonymousId', id)
+  return {
+    has: ({ userId, anonymousId, previousId, mergeProperties }) =>
+      hasId('userId', userId) ||
+      hasId('anonymousId', anonymousId) ||
+      (previousId !== undefined && hasAny(previousId)) ||
+      (Array.isArray(mergeProperties) && mergeProperties.some((one) => isRecord(one) && hasAny(one['value']))),
+  }
+}

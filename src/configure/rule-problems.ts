@@ -1,0 +1,78 @@
+import type { SourceConfig } from '../core/config.ts'
+import type { Consent } from '../core/consent.ts'
+import type { PrivacyRules } from '../core/privacy.ts'
+
+const path = /^[^.\s]+(\.[^.\s]+)*$/
+/** Fields without which an event cannot be told from others; of these, only the ids may be hashed. */
+const needed = ['type', 'messageId', 'anonymousId']
+/** RFC 6265 §4.1.1: a cookie's name is a token. */
+const token = /^[\w!#$%&'*+.^`|~-]+$/
+const host = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i
+
+/** Says what is wrong with the consent and privacy rules of a source, destination or warehouse. */
+export function ruleProblems({
+  consent,
+  privacy,
+}: {
+  readonly consent?: Consent | undefined
+  readonly privacy?: PrivacyRules | undefined
+}): string[] {
+  const problems: string[] = []
+  for (const rule of consent === undefined ? [] : [consent].flat()) {
+    if (rule.categories.length === 0) problems.push('"consent" must name at least one category')
+    if (rule.strategy !== undefined && rule.strategy !== 'and' && rule.strategy !== 'or')
+      problems.push('"consent.strategy" must be "and" or "or"')
+  }
+  for (const kind of ['hash', 'mask', 'drop', 'allow'] as const)
+    for (const one of privacy?.[kind] ?? []) {
+      if (!path.test(one) || one.split('.').includes('__proto__'))
+        problems.push(`"privacy.${kind}" has "${one}", which is no path like context.traits.email`)
+      if (kind !== 'allow' && one === '*')
+        problems.push(`"privacy.${kind}" must not have "*": it would take what an event is known by`)
+    }
+  for (const [kind, fields] of [
+    ['drop', needed],
+    ['mask', needed],
+    ['hash', ['type']],
+  ] as const)
+    for (const field of fields)
+      if (privacy?.[kind]?.includes(field) === true)
+        problems.push(`"privacy.${kind}" must not have "${field}": without it, an event cannot be told from others`)
+  if (privacy !== undefined && 'salt' in privacy && !privacy.salt)
+    problems.push('"privacy.salt" is missing; set it as a secret in env, or leave it out')
+  return problems
+}
+
+/** Says what is wrong with what a source has beside name, key, targets and transforms. */
+export function sourceProblems(source: SourceConfig): string[] {
+  const { webhook, identityCookie: cookie, rate, enrich } = source
+  const problems = [...(webhook?.problems ?? []).map((one) => `webhook: ${one}`), ...ruleProblems(source)]
+  for (const kind of ['drop', 'mask', 'hash'] as const)
+    for (const one of source.privacy?.[kind] ?? [])
+      if (/^context\.(consent|consentManagement)(\.|$)/.test(one))
+        problems.push(`"privacy.${kind}" of a source must not have "${one}": what needs consent is decided by it later`)
+  if (cookie !== undefined) {
+    if (cookie.name !== undefined && !token.test(cookie.name))
+      problems.push('"identityCookie.name" must be a cookie name: letters, digits, "-" and "_"')
+    if (/^__Host-/i.test(cookie.name ?? '') && cookie.domain !== undefined)
+      problems.push('"identityCookie.domain" must be left out: browsers take a cookie named __Host-… for one host only')
+    if (cookie.domain !== undefined && !host.test(cookie.domain))
+      problems.push('"identityCookie.domain" must be a domain like example.com')
+    if (cookie.maxAgeDays !== undefined && !(cookie.maxAgeDays > 0 && cookie.maxAgeDays <= 400))
+      problems.push('"identityCookie.maxAgeDays" must be more than 0 and at most 400')
+    for (const problem of ruleProblems(cookie)) problems.push(`identityCookie: ${problem}`)
+  }
+  if (rate !== undefined) {
+    if (!(rate.eventsPerSecond > 0 && Number.isFinite(rate.eventsPerSecond)))
+      problems.push('"rate.eventsPerSecond" must be a number above 0')
+    if (rate.burst !== undefined && !(rate.burst >= 1 && Number.isFinite(rate.burst)))
+      problems.push('"rate.burst" must be at least 1')
+  }
+  if (
+    typeof enrich?.bots === 'object' &&
+    enrich.bots.score !== undefined &&
+    !(enrich.bots.score >= 0 && enrich.bots.score <= 100)
+  )
+    problems.push('"enrich.bots.score" must be from 0 to 100')
+  return problems
+}

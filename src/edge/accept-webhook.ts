@@ -1,0 +1,145 @@
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { Source } from '../configure/resolve.ts'
+import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
+import type { World } from '../core/app-context.ts'
+import type { Arrival } from './incoming-batch.ts'
+import { isRecord } from './validate-event.ts'
+import { accept, admit, bury, count } from './accept.ts'
+import { kept } from './dead-letter-body.ts'
+
+/** Headers that a dead letter must not show, whatever a vendor calls them. */
+const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
+
+/** A source that takes webhooks. */
+type HookSource = Source & { readonly webhook: WebhookSource }
+
+/**
+ * Takes one webhook call: verifies it, maps it, and accepts its events.
+ *
+ * @param hook the call
+ * @param arrival source and what the connection tells
+ * @param world config, bindings, clock
+ * @returns the source's own answer, if it has one; undefined once all events are durable. A call that makes no event is
+ * counted as `ignored:<source>`
+ * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
+ * as a dead letter; stream_unavailable when what the source remembers is away; and what `accept` throws
+ */
+export async function acceptHook(
+  hook: Hook,
+  arrival: Omit<Arrival, 'events' | 'source'> & { readonly source: HookSource },
+  world: World,
+): Promise<Reply['reply'] | undefined> {
+  const { source } = arrival
+  const refused = await source.webhook.verify?.(hook, world.port)
+  if (refused !== undefined) {
+    count({ [`refused:${source.name}`]: 1 }, world)
+    throw new SluicewayError('signature_invalid', refused)
+  }
+  const ignored = () => count({ [`ignored:${source.name}`]: 1 }, world)
+  if (hook.method === 'GET' && !source.webhook.takesGet) {
+    ignored()
+    return { body: '', contentType: 'text/plain' }
+  }
+  // What a mapper remembers costs as much as an event, whether one comes of it or not.
+  await admit(source, 1, world)
+  let mapped: Mapped
+  try {
+    mapped = await mapHook(hook, source, world)
+  } catch (thrown) {
+    const isAway = thrown instanceof SluicewayError && thrown.code === 'stream_unavailable'
+    // A vendor's server repeats the call; a page that Shopify's pixel runs in does not.
+    if (isAway && hook.headers['origin'] === undefined) throw thrown
+    await buryHook(hook, { source, thrown }, world)
+    throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
+  }
+  if ('reply' in mapped) return mapped.reply
+  if (mapped.length > 0) await accept({ ...arrival, events: mapped, counted: 1 }, world)
+  else ignored()
+  return undefined
+}
+
+/**
+ * Maps a call that was kept as a dead letter, as it was or mended.
+ *
+ * @param call what `acceptHook` put into the letter
+ * @throws {SluicewayError} bad_request when it still cannot be mapped
+ */
+export async function mapAgain(call: unknown, source: Source, world: World): Promise<readonly Draft[]> {
+  const { webhook } = source
+  if (webhook === undefined)
+    throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
+  const problem = 'A webhook call is {"method","url","proto","headers","query","body"}; keep that form when mending it.'
+  if (!isRecord(call) || !isRecord(call['headers']) || !isRecord(call['query']))
+    throw new SluicewayError('bad_request', problem)
+  const { body } = call
+  const text = typeof body === 'string' ? body : JSON.stringify(body ?? null)
+  const hook = { ...call, bytes: new TextEncoder().encode(text), body } as unknown as Hook
+  try {
+    const mapped = await mapHook(hook, { ...source, webhook }, world)
+    return 'reply' in mapped ? [] : mapped
+  } catch (cause) {
+    throw new SluicewayError('bad_request', `The call is still not acceptable: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** Runs a source's mapper. */
+const mapHook = (hook: Hook, source: HookSource, world: World): Promise<Mapped> =>
+  source.webhook.map(hook, toolsOf(source, world))
+
+function toolsOf({ name }: Source, { port, bindings }: World): SourceTools {
+  return {
+    now: port.now,
+    uuid: port.uuid,
+    memory: {
+      get: (key) => twice(() => bindings.IDENTITY.getByName(name).get(key)),
+      set: (key, value, seconds) => twice(() => bindings.IDENTITY.getByName(name).set(key, value, seconds)),
+    },
+  }
+}
+
+/**
+ * Tries again when an object was reset under a call, as at a deploy. The runtime itself repeats only what surely never reached
+ * the object; both methods may run twice
+ * (https://developers.cloudflare.com/durable-objects/best-practices/automatic-retries/, checked 2026-11-25).
+ */
+async function twice<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if ((error as { readonly retryable?: unknown } | null)?.retryable !== true) throw away(error)
+    return work().catch((again: unknown) => {
+      throw away(again)
+    })
+  }
+}
+
+/** It is no fault of the call: whoever made it shall make it again. */
+const away = (cause: unknown) =>
+  new SluicewayError('stream_unavailable', 'What the source remembers is away; send it again.', { cause })
+
+async function buryHook(
+  hook: Hook,
+  { source, thrown }: { readonly source: Source; readonly thrown: unknown },
+  world: World,
+): Promise<void> {
+  const { method, url, proto, query, body, bytes } = hook
+  const headers = Object.fromEntries(Object.entries(hook.headers).filter(([name]) => !secretHeader.test(name)))
+  const stack = thrown instanceof Error ? thrown.stack : undefined
+  await bury(
+    [
+      {
+        stage: 'ingest',
+        messageId: world.port.uuid(),
+        source: source.name,
+        key: '',
+        reason: reasonOf(thrown),
+        code: 'source_failed',
+        ...(stack === undefined ? {} : { detail: stack }),
+        receivedAt: new Date(world.port.now()).toISOString(),
+        ...kept({ method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }),
+        attempts: [],
+      },
+    ],
+    world,
+  )
+}

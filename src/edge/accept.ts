@@ -1,0 +1,176 @@
+import { laneOf } from '../core/bindings.ts'
+import { type Burial, edgeTarget } from '../core/dead-letter.ts'
+import type { Packed } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Source } from '../configure/resolve.ts'
+import type { Stream } from '../core/stream.ts'
+import { within } from '../core/within.ts'
+import type { World } from '../core/app-context.ts'
+import { type Outage, outagesOf } from '../spill/outage.ts'
+import type { Arrival, Rejected } from './incoming-batch.ts'
+import { prepare } from './prepare.ts'
+import { takeRate } from '../admission/check-rate.ts'
+import { partOf, spill } from '../spill/spill.ts'
+import { storeOrSpill } from '../spill/store-or-spill.ts'
+import { suppressionsOf } from '../admission/suppression.ts'
+import { tallyOf } from './counter-buffer.ts'
+
+/** Keeps the dead letters and the counters of the edge. */
+const edgeLane = { target: edgeTarget, partition: 0 }
+
+/** Milliseconds after which a count is given up. */
+const countMs = 5_000
+
+/** What became of the events of one request. Every event that was sent is in exactly one of the three. */
+export interface Accepted {
+  /** Events that the stream holds now, or held already, or that R2 holds for it. */
+  readonly accepted: number
+  /** Events that a transform dropped, or the rules on bots or suppressed users; counted as `dropped:<which>`. */
+  readonly dropped: number
+  /** Events that are dead letters now, in their order. */
+  readonly rejected: readonly Rejected[]
+}
+
+/**
+ * Takes what one request brought: checks, enriches, transforms, routes and appends it.
+ *
+ * An event that can not be accepted becomes a dead letter and harms no other.
+ *
+ * @param arrival the events as they were sent and what is known of the request
+ * @param world config, bindings, clock
+ * @returns once the accepted events and the dead letters are durable
+ * @throws {SluicewayError} stream_unavailable when some of it may not be durable: the client must send it all again;
+ * rate_limited when the source sends too much; stream_limit when an event can never be appended; bad_request when the
+ * fields beside `batch` are out of bounds
+ */
+export async function accept(arrival: Arrival, world: World): Promise<Accepted> {
+  const { source, events, counted = 0 } = arrival
+  if (source.rate !== undefined && events.length > counted) await admit(source, events.length - counted, world)
+  const known = suppressionsOf(world)
+  const suppressions = known instanceof Promise ? await known : known
+  const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
+  // The usual case waits for one promise only.
+  if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
+  else {
+    await Promise.all([append(packed, world), bury(burials, world)])
+    count(counters, world)
+  }
+  return { accepted, dropped, rejected }
+}
+
+/**
+ * Counts events against the rate of their source.
+ *
+ * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
+ */
+export async function admit(source: Source, events: number, world: World): Promise<void> {
+  try {
+    await takeRate(source, events, world)
+  } catch (error) {
+    count({ [`limited:${source.name}`]: events }, world)
+    throw error
+  }
+}
+
+function isEmpty(counters: Readonly<Record<string, number>>): boolean {
+  for (const _ in counters) return false
+  return true
+}
+
+/**
+ * Appends in order, in as many pieces as the stream's limits ask for; what the stream does not take in time is spilled, as
+ * one object for each partition that is away (see `storeOrSpill`).
+ *
+ * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
+ */
+export async function append(packed: readonly Packed[], world: World): Promise<void> {
+  if (packed.length === 0) return
+  const { partitionOf } = world.resolved.stream
+  if (partitionOf === undefined) return appendTo(0, packed, world)
+  const parts = Map.groupBy(packed, ({ key }) => partitionOf(key))
+  await Promise.all(Array.from(parts, ([partition, part]) => appendTo(partition, part, world)))
+}
+
+async function appendTo(partition: number, packed: readonly Packed[], world: World): Promise<void> {
+  const { stream } = world.resolved
+  let appended = 0
+  let spilled = false
+  await storeOrSpill(
+    {
+      what: 'events',
+      events: packed.length,
+      outage: outagesOf(world.resolved).stream[partition] as Outage,
+      async store() {
+        for (const piece of pieces(packed, stream.limits)) {
+          if (spilled) throw new Error('the rest is spilled')
+          await stream.append(piece, world.bindings as unknown as Readonly<Record<string, unknown>>)
+          appended += piece.length
+        }
+      },
+      async spill() {
+        const part = partOf(partition, stream)
+        const key = await spill({ kind: 'events', packed: packed.slice(appended), part }, world)
+        spilled = true
+        return key
+      },
+    },
+    world,
+  )
+}
+
+/** Cuts a batch into pieces that the stream takes. */
+export function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator<readonly Packed[]> {
+  let from = 0
+  let bytes = 0
+  for (let i = 0; i < packed.length; i++) {
+    const { length } = (packed[i] as Packed).text
+    if (i > from && (i - from >= limits.events || bytes + length > limits.bytes)) {
+      yield packed.slice(from, i)
+      from = i
+      bytes = 0
+    }
+    bytes += length
+  }
+  if (from < packed.length) yield from === 0 ? packed : packed.slice(from)
+}
+
+/**
+ * Stores dead letters of the edge; what its lane does not take in time is spilled (see `storeOrSpill`).
+ *
+ * @throws {SluicewayError} stream_unavailable when they may not be durable
+ */
+export async function bury(burials: readonly Burial[], world: World): Promise<void> {
+  if (burials.length === 0) return
+  await storeOrSpill(
+    {
+      what: 'dead letters',
+      events: burials.length,
+      outage: outagesOf(world.resolved).letters,
+      store: async () => laneOf(world.bindings, edgeLane).bury(edgeLane, burials),
+      spill: () => spill({ kind: 'letters', burials }, world),
+    },
+    world,
+  )
+}
+
+/**
+ * Adds to the counters of the edge's lane, after the answer and with at most one call a second of each isolate. A count that
+ * fails or takes long is logged instead, because the events themselves are where they belong.
+ */
+export function count(counters: Readonly<Record<string, number>>, world: World): void {
+  if (isEmpty(counters)) return
+  const { port, resolved, bindings } = world
+  const tally = tallyOf(resolved)
+  const wait = tally.add(counters, port.now())
+  if (wait === undefined) return
+  const send = async () => {
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    const sum = tally.take(port.now())
+    try {
+      await within(laneOf(bindings, edgeLane).count(edgeLane, sum), countMs, 'the lane of the edge')
+    } catch (error) {
+      port.log('error', 'dropped events were not counted', { ...sum, reason: reasonOf(error) })
+    }
+  }
+  world.waitUntil(send())
+}

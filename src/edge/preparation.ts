@@ -1,0 +1,188 @@
+import type { Burial } from '../core/dead-letter.ts'
+import type { Packed } from '../core/envelope.ts'
+import type { Event } from '../core/event.ts'
+import type { World } from '../core/app-context.ts'
+import { factsWith, hidden, hideAddresses } from '../enrichment/address.ts'
+import type { Arrival, Rejected } from './incoming-batch.ts'
+import { botOf, flagBot } from '../enrichment/bots.ts'
+import { addCampaign } from '../enrichment/campaign.ts'
+import { type Fault, faultOf, isRecord } from './validate-event.ts'
+import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
+import { keptText, shallow } from './dead-letter-body.ts'
+import { packerFor } from './packer.ts'
+import { applyPrivacy, factsUnder, withPrivacy } from '../privacy/privacy.ts'
+import { route } from './route.ts'
+import { rudderIdOf } from '../enrichment/rudder-id.ts'
+import { visitorAgent } from '../enrichment/client-signals.ts'
+import type { Suppressions } from '../admission/suppression.ts'
+import { windowOf } from '../enrichment/timestamps.ts'
+import { addAgent } from '../enrichment/user-agent.ts'
+
+const encoder = new TextEncoder()
+
+/** Whether a text has more bytes than that in UTF-8. */
+const exceeds = (text: string, bytes: number): boolean =>
+  text.length * 3 > bytes && encoder.encode(text).byteLength > bytes
+
+/** An event as it was before any transform, which may change the object. */
+export interface Origin {
+  /** Its place in the request. */
+  readonly index: number
+  /** Its JSON. */
+  readonly sent: string
+  readonly messageId: string
+  readonly key: string
+}
+
+/** The work of one request: collects what is to be stored. Stores nothing itself. */
+export class Preparation {
+  readonly packed: Packed[] = []
+  readonly burials: Burial[] = []
+  readonly rejected: Rejected[] = []
+  /** Places of the events that became dead letters. */
+  readonly buried = new Set<number>()
+  readonly counters: Record<string, number> = {}
+  /** Events that were dropped before any transform. */
+  dropped = 0
+  readonly #world: World
+  readonly #arrival: Arrival
+  readonly receivedAt: string
+  readonly #pack: ReturnType<typeof packerFor>
+  readonly #suppressions: Suppressions | undefined
+
+  constructor(arrival: Arrival, world: World, suppressions: Suppressions | undefined) {
+    this.#world = world
+    this.#arrival = arrival
+    this.#suppressions = suppressions
+    this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
+    const { name, enrich: rules, privacy } = arrival.source
+    const facts = factsWith(arrival.facts, rules.ip)
+    this.#pack = packerFor({
+      source: name,
+      receivedAt: this.receivedAt,
+      facts: privacy === undefined ? facts : factsUnder(facts, privacy),
+    })
+  }
+
+  get shared(): Shared {
+    const { facts, geo, batch, source } = this.#arrival
+    const { port, resolved } = this.#world
+    const window = windowOf(this.receivedAt, resolved.limits)
+    const { ip: ipRule } = source.enrich
+    const { ip } = facts
+    const writtenIp = hidden(ip, ipRule)
+    const visitorIp = source.webhook === undefined ? writtenIp : undefined
+    return { receivedAt: this.receivedAt, window, ip, writtenIp, visitorIp, ipRule, geo, batch, uuid: port.uuid }
+  }
+
+  /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
+  admit(value: unknown, index: number, shared: Shared): Event | undefined {
+    const { type, anonymousId, source, sight } = this.#arrival
+    if (isRecord(value)) {
+      // Some SDKs write the key into every event; no destination has any use for it.
+      if (value['writeKey'] === source.writeKey) value['writeKey'] = undefined
+      if (type !== undefined) value['type'] = type
+      if (anonymousId !== undefined) {
+        if (this.isSuppressed(value)) return this.#drop('suppressed')
+        value['anonymousId'] = anonymousId
+      }
+    }
+    const fault = faultOf(value)
+    if (fault !== undefined) {
+      // Nor is what is wrong with a suppressed user's event a reason to keep it.
+      if (isRecord(value) && this.isSuppressed(value)) return this.#drop('suppressed')
+      this.refuse(value, index, fault)
+      return undefined
+    }
+    const event = value as Record<string, unknown>
+    enrich(event, shared)
+    if (this.isSuppressed(event)) return this.#drop('suppressed')
+    const { bots, userAgent, campaign, rudderId } = source.enrich
+    if (bots.action !== 'keep') {
+      const bot = botOf(event, sight, bots)
+      if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
+      if (bot !== undefined) {
+        flagBot(event, bot)
+        this.add('flagged:bot')
+      }
+    }
+    if (userAgent) addAgent(event.context, visitorAgent(event.context, sight))
+    if (campaign) addCampaign(event.context)
+    if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
+    if (rudderId) event['rudderId'] = rudderIdOf(event)
+    return event
+  }
+
+  isSuppressed(event: Readonly<Record<string, unknown>>): boolean {
+    return this.#suppressions?.has(event) === true
+  }
+
+  add(counter: string): void {
+    this.counters[counter] = (this.counters[counter] ?? 0) + 1
+  }
+
+  #drop(reason: string): undefined {
+    this.dropped++
+    this.add(`dropped:${reason}`)
+  }
+
+  /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
+  finish(event: Event, text: string, from: Origin): boolean {
+    const { limits, stream } = this.#world.resolved
+    if (exceeds(text, limits.eventBytes)) return this.#tooLarge(from, limits.eventBytes)
+    const to = route(event, this.#arrival.source, this.counters)
+    const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
+    const { bytes, envelopeBytes } = stream.limits
+    if (packed.text.length > bytes) return this.#tooLarge(from, bytes)
+    // Its messageId, which has no limit of its own, is in the header too.
+    if (envelopeBytes !== undefined && exceeds(packed.text, envelopeBytes)) return this.#tooLarge(from, envelopeBytes)
+    this.packed.push(packed)
+    return true
+  }
+
+  refuse(value: unknown, index: number, fault: Fault): void {
+    const { enrich: rules, privacy } = this.#arrival.source
+    const whole = shallow(value)
+    hideAddresses(whole, rules.ip)
+    const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
+    const id = isRecord(kept) ? messageIdOf(kept) : ''
+    const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []
+    this.bury(index, JSON.stringify(kept), {
+      ...fault,
+      stage: 'ingest',
+      messageId: id || this.#world.port.uuid(),
+      key: keys.find((one) => typeof one === 'string') ?? '',
+    })
+  }
+
+  /** One dead letter per event that was sent, though a transform may have made several of it. */
+  bury(
+    index: number,
+    event: string,
+    why: Pick<Burial, 'stage' | 'messageId' | 'key' | 'reason' | 'code'> & { readonly detail?: string },
+  ): void {
+    if (this.buried.has(index)) return
+    this.buried.add(index)
+    const { stage, messageId, key, reason, code } = why
+    const { event: text, detail = why.detail } = keptText(event)
+    this.burials.push({
+      stage,
+      messageId,
+      source: this.#arrival.source.name,
+      key,
+      reason,
+      code,
+      ...(detail === undefined ? {} : { detail }),
+      receivedAt: this.receivedAt,
+      event: text,
+      attempts: [],
+    })
+    this.rejected.push({ index, messageId, code, reason })
+  }
+
+  #tooLarge({ index, sent, messageId, key }: Origin, most: number): false {
+    const reason = `event has more than ${most} bytes`
+    this.bury(index, sent, { stage: 'ingest', messageId, key, reason, code: 'event_too_large' })
+    return false
+  }
+}

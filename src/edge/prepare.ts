@@ -1,0 +1,118 @@
+import type { Burial } from '../core/dead-letter.ts'
+import type { Packed } from '../core/envelope.ts'
+import { SluicewayError } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import type { World } from '../core/app-context.ts'
+import { runTransforms } from '../transforms/run.ts'
+import type { Arrival, Rejected } from './incoming-batch.ts'
+import { isRecord, keyOf, maxDepth, shapeFault, tame } from './validate-event.ts'
+import { type Origin, Preparation } from './preparation.ts'
+import type { Suppressions } from '../admission/suppression.ts'
+
+/** What is to be stored of a request, and what to say of it. */
+export interface Prepared {
+  readonly packed: readonly Packed[]
+  readonly burials: readonly Burial[]
+  readonly rejected: readonly Rejected[]
+  /** Events of the request of which at least one is in `packed`. */
+  readonly accepted: number
+  readonly dropped: number
+  /** For the edge's lane: `dropped:<transform>`, `dropped:bot`, `dropped:suppressed`, `consent:<target>`, … */
+  readonly counters: Readonly<Record<string, number>>
+}
+
+/**
+ * Does everything with the events of one request that needs no storage: check, enrich, transform, route, pack.
+ *
+ * @param arrival the events and what is known of the request; the events are changed in place
+ * @param world config, clock, random ids
+ * @param suppressions users whose events are dropped
+ * @returns what to append, what to bury, what to answer
+ * @throws {SluicewayError} bad_request when the fields beside `batch` are out of bounds
+ */
+export async function prepare(arrival: Arrival, world: World, suppressions?: Suppressions): Promise<Prepared> {
+  checkBatchContext(arrival, world)
+  const work = new Preparation(arrival, world, suppressions)
+  if (arrival.source.transforms.length > 0) return transformed(arrival, work)
+  const { shared } = work
+  let accepted = 0
+  for (let index = 0; index < arrival.events.length; index++) {
+    const event = work.admit(arrival.events[index], index, shared)
+    if (event === undefined) continue
+    const { messageId } = event
+    const sent = JSON.stringify(event)
+    if (work.finish(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
+  }
+  const { packed, burials, rejected, dropped, counters } = work
+  return { packed, burials, rejected, accepted, dropped, counters }
+}
+
+interface Admitted extends Origin {
+  readonly event: Event
+}
+
+/** The way through the source's transforms. */
+async function transformed(arrival: Arrival, work: Preparation): Promise<Prepared> {
+  const { source, events } = arrival
+  const { shared } = work
+  const admitted: Admitted[] = []
+  for (const [index, value] of events.entries()) {
+    // The batch's context goes into each event as a copy: a transform may change it.
+    const own = shared.batch === undefined ? shared : { ...shared, batch: structuredClone(shared.batch) }
+    const event = work.admit(value, index, own)
+    // A transform may change the event before it fails; the dead letter holds what it got.
+    if (event === undefined) continue
+    const { messageId } = event
+    admitted.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index })
+  }
+  const ran = await runTransforms(
+    source.transforms,
+    admitted.map(({ event }) => event),
+    (event) => ({
+      messageId: event.messageId,
+      sourceName: source.name,
+      receivedAt: work.receivedAt,
+      eventType: event.type,
+      ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
+    }),
+  )
+  const stored = new Set<number>()
+  /** Places in the request. */
+  const droppedAt = new Set<number>()
+  const { buried } = work
+  const fail = (at: number, why: { readonly reason: string; readonly detail?: string }) => {
+    const { sent, messageId, key, index } = admitted[at] as Admitted
+    work.bury(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
+  }
+  for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
+  for (const { event, text, index: at } of ran.events) {
+    const from = admitted[at] as Admitted
+    const fault = shapeFault(event)
+    if (fault !== undefined) fail(at, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
+    else if (!tame(event, maxDepth))
+      fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
+    else if (work.isSuppressed(event)) {
+      // A transform may know users that the client does not name.
+      work.add('dropped:suppressed')
+      droppedAt.add(from.index)
+    } else if (work.finish(event, text, from)) stored.add(from.index)
+  }
+  for (const { index: at, transform } of ran.dropped) {
+    work.add(`dropped:${transform}`)
+    droppedAt.add((admitted[at] as Admitted).index)
+  }
+  const dropped = work.dropped + [...droppedAt].filter((index) => !stored.has(index) && !buried.has(index)).length
+  const accepted = [...stored].filter((index) => !buried.has(index)).length
+  const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
+  return { packed: work.packed, burials: work.burials, rejected, accepted, dropped, counters: work.counters }
+}
+
+/** The batch's context is written into every event, so its size counts as often. */
+function checkBatchContext({ batch, events }: Arrival, world: World): void {
+  const context = batch?.['context']
+  if (!isRecord(context)) return
+  if (!tame(context, maxDepth - 1))
+    throw new SluicewayError('bad_request', `The batch's context is nested deeper than ${maxDepth} levels.`)
+  if (JSON.stringify(context).length * events.length > 2 * world.resolved.limits.bodyBytes)
+    throw new SluicewayError('bad_request', "The batch's context is too large for so many events.")
+}

@@ -1,0 +1,49 @@
+import type { DeadLetter } from '../core/dead-letter.ts'
+import { SluicewayError } from '../core/errors.ts'
+import type { World } from '../core/app-context.ts'
+import { isRecord } from './validate-event.ts'
+import { append, count } from './accept.ts'
+import { mapAgain } from './accept-webhook.ts'
+import { prepare } from './prepare.ts'
+import { suppressionsOf } from '../admission/suppression.ts'
+
+/**
+ * Takes a dead letter of the edge (stage ingest or transform) in again, after somebody mended it.
+ *
+ * A call that its source could not map is mapped again. An event goes the whole way of a new one, with the time at which it first arrived and, where it has none of its own, the
+ * messageId of the letter. The letter itself is left alone: discard it afterwards.
+ *
+ * @param letter the dead letter with its mended event
+ * @param world config, bindings, clock
+ * @returns once what became of it is durable; `accepted` is 0 when a transform dropped it
+ * @throws {SluicewayError} bad_request when it is still no good, with the reason; stream_unavailable
+ */
+export async function acceptMended(
+  letter: Pick<DeadLetter, 'event' | 'source' | 'stage' | 'code' | 'messageId' | 'receivedAt'>,
+  world: World,
+): Promise<{ readonly accepted: number; readonly dropped: number }> {
+  const source = world.resolved.sources.get(letter.source)
+  if (source === undefined)
+    throw new SluicewayError('bad_request', `The config has no source "${letter.source}" any more.`)
+  const event: unknown = structuredClone(letter.event)
+  // Past stage ingest, the address is what the edge saw; before, it is the client's word.
+  const ip = letter.stage !== 'ingest' && isRecord(event) ? event['request_ip'] : undefined
+  const events = letter.code === 'source_failed' ? await mapAgain(event, source, world) : [event]
+  // The same ids at every try: a repeat is told by them.
+  for (const [i, one] of events.entries())
+    if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
+  const suppressions = await suppressionsOf(world)
+  const { packed, rejected, accepted, dropped, counters } = await prepare(
+    { source, events, facts: typeof ip === 'string' ? { ip } : {}, receivedAt: letter.receivedAt },
+    world,
+    suppressions,
+  )
+  const [still] = rejected
+  if (still !== undefined)
+    throw new SluicewayError('bad_request', `The event is still not acceptable: ${still.reason}`, {
+      details: { rejected },
+    })
+  await append(packed, world)
+  count(counters, world)
+  return { accepted, dropped }
+}

@@ -1,0 +1,103 @@
+import type { Consent } from '../core/consent.ts'
+import type { Event } from '../core/event.ts'
+import type { Source } from '../configure/resolve.ts'
+import { isRecord } from './validate-event.ts'
+import { permits, type Said, saidIn } from '../privacy/consent.ts'
+
+/** Choices that are remembered for each source: clients choose, so there may be as many as they like. */
+const mostChoices = 1_000
+
+interface Stop {
+  readonly name: string
+  readonly displayName: string
+  readonly consent: Consent | undefined
+  /** Counters. */
+  readonly integrations: string
+  readonly refused: string
+}
+
+/** What a source's targets come to, made once. */
+interface Plan {
+  readonly stops: readonly Stop[]
+  readonly names: readonly string[]
+  readonly needsConsent: boolean
+  /** By their names. */
+  readonly choices: Map<string, readonly string[]>
+}
+
+const plans = new WeakMap<Source, Plan>()
+
+function planOf(source: Source): Plan {
+  let plan = plans.get(source)
+  if (plan === undefined) plans.set(source, (plan = planFor(source)))
+  return plan
+}
+
+function planFor({ targets }: Source): Plan {
+  const names = targets.map(({ name }) => name)
+  return {
+    stops: targets.map(({ name, displayName, route: { consent } }) => ({
+      name,
+      displayName,
+      consent,
+      integrations: `integrations:${name}`,
+      refused: `consent:${name}`,
+    })),
+    names,
+    needsConsent: targets.some(({ route: { consent } }) => consent !== undefined),
+    choices: new Map(),
+  }
+}
+
+/**
+ * Chooses the destinations and warehouses of an event: those of its source that its `integrations` do not switch off and that
+ * have the consent that they need.
+ *
+ * `integrations` is keyed by display name; `All` (true when missing) decides about names that it does not hold. An `All`
+ * that is no boolean, or an `integrations` that is no object, means none.
+ *
+ * @param counters gets `integrations:<target>` or `consent:<target>` for each target that was left out
+ * @returns names from the config; equal choices are often the same array
+ */
+export function route(event: Event, source: Source, counters: Record<string, number>): readonly string[] {
+  const plan = planOf(source)
+  const { integrations } = event as { integrations?: unknown }
+  const silent = integrations === undefined || integrations === null
+  if (silent && !plan.needsConsent) return plan.names
+  const switches = isRecord(integrations) ? integrations : undefined
+  const fallback = silent ? true : switches === undefined ? undefined : defaultOf(switches)
+  let kept: string[] | undefined
+  let said: Said | undefined
+  for (let i = 0; i < plan.stops.length; i++) {
+    const stop = plan.stops[i] as Stop
+    const on = fallback !== undefined && isOn(stop.displayName, switches, fallback)
+    if (on && (stop.consent === undefined || permits((said ??= saidIn(event.context)), stop.consent))) {
+      kept?.push(stop.name)
+      continue
+    }
+    kept ??= plan.names.slice(0, i)
+    const counter = on ? stop.refused : stop.integrations
+    counters[counter] = (counters[counter] ?? 0) + 1
+  }
+  return kept === undefined ? plan.names : sameAs(kept, plan)
+}
+
+/** What `All` says; undefined when it is no boolean. */
+function defaultOf(switches: Readonly<Record<string, unknown>>): boolean | undefined {
+  const { All: fallback = true } = switches
+  return typeof fallback === 'boolean' ? fallback : undefined
+}
+
+function isOn(name: string, switches: Readonly<Record<string, unknown>> | undefined, fallback: boolean): boolean {
+  if (switches === undefined || !Object.hasOwn(switches, name)) return fallback
+  const own = switches[name]
+  return typeof own === 'boolean' ? own : isRecord(own) || fallback
+}
+
+/** The array that was given for these names before. */
+function sameAs(names: readonly string[], { choices }: Plan): readonly string[] {
+  const key = names.join(' ')
+  const known = choices.get(key)
+  if (known === undefined && choices.size < mostChoices) choices.set(key, names)
+  return known ?? names
+}

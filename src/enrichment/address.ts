@@ -1,0 +1,59 @@
+import type { Enrichment } from '../core/enrichment.ts'
+import type { Facts } from '../core/envelope.ts'
+import { isRecord } from '../edge/validate-event.ts'
+
+const v4 = /^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$/
+const group = /^[0-9a-f]{1,4}$/
+
+/**
+ * Does with an address what the source's `ip` switch says.
+ *
+ * @param address as a header or an event has it; IPv6 addresses may have a zone
+ * @returns undefined when it is to be dropped, and, under `truncate`, when it can not be read: it might hold an address
+ */
+export function hidden(address: string | undefined, rule: Enrichment['ip']): string | undefined {
+  if (rule === 'keep' || address === undefined) return address
+  return rule === 'drop' ? undefined : truncated(address.trim().toLowerCase())
+}
+
+/** Zeroes the last byte of an IPv4 address, and all but the first 48 bits of an IPv6 one. */
+function truncated(address: string): string | undefined {
+  const mapped = address.startsWith('::ffff:') && address.includes('.') ? '::ffff:' : ''
+  const net = v4.exec(address.slice(mapped.length))?.[1]
+  if (net !== undefined) return `${mapped}${net}.0`
+  const halves = (address.split('%', 1)[0] ?? '').split('::')
+  const [head = [], tail = []] = halves.map((half) => (half === '' ? [] : half.split(':')))
+  const missing = 8 - head.length - tail.length
+  if (halves.length > 2 || (halves.length === 2 ? missing < 1 : missing !== 0)) return undefined
+  if (![...head, ...tail].every((one) => group.test(one))) return undefined
+  const kept = [...head, ...Array.from<string>({ length: missing }).fill('0'), ...tail]
+    .slice(0, 3)
+    .map((one) => one.replace(/^0+(?=.)/, ''))
+  while (kept.at(-1) === '0') kept.pop()
+  return `${kept.join(':')}::`
+}
+
+/** The facts with their address as the rule wants it written. */
+export function factsWith(facts: Facts, rule: Enrichment['ip']): Facts {
+  if (rule === 'keep' || facts.ip === undefined) return facts
+  const { ip, ...others } = facts
+  const written = hidden(ip, rule)
+  return written === undefined ? others : { ip: written, ...others }
+}
+
+/** Does with the addresses of what is refused, whatever its shape, what is done with those of events; in place. */
+export function hideAddresses(value: unknown, rule: Enrichment['ip']): void {
+  if (rule === 'keep') return
+  if (Array.isArray(value)) for (const one of value) hideAddresses(one, rule)
+  if (!isRecord(value)) return
+  hideIn(value, 'request_ip', rule)
+  const { context } = value
+  if (isRecord(context)) hideIn(context, 'ip', rule)
+  // A context that is text may be anything.
+  else if (typeof context === 'string') value['context'] = '***'
+}
+
+function hideIn(holder: Record<string, unknown>, field: string, rule: Enrichment['ip']): void {
+  const address = holder[field]
+  if (address !== undefined) holder[field] = typeof address === 'string' ? hidden(address, rule) : undefined
+}

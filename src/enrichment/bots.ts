@@ -1,0 +1,86 @@
+import { isbot, isbotMatch } from 'isbot'
+import type { BotRules } from '../core/enrichment.ts'
+import type { Event } from '../core/event.ts'
+import { isBlank } from '../core/blank.ts'
+import { isRecord } from '../edge/validate-event.ts'
+import { dataCentres } from './data-centers.ts'
+import type { Enriched } from './enrich.ts'
+import { memo } from '../core/memo.ts'
+import { type Sight, visitorAgent } from './client-signals.ts'
+
+/** Why an event is a bot's. */
+export interface Bot {
+  /** Name of the bot, as its user agent has it. */
+  readonly name?: string
+  /** Where its user agent says that one can read about it. */
+  readonly url?: string
+  /** True when the user agent is none that a browser would send. */
+  readonly isInvalidBrowser?: true
+  readonly reason: 'user agent' | 'verified' | 'score' | 'data centre'
+}
+
+/** Longer user agents are no browser's; the rest of one is not looked at. */
+const longest = 512
+/** They fetch images for people who open a mail, so that the mailer does not see where they are. */
+const mailProxy = /\b(GoogleImageProxy|YahooMailProxy)\b/
+
+const byUserAgent = memo(2_000, (userAgent): Bot | undefined => {
+  const read = userAgent.slice(0, longest)
+  return isbot(read) && !mailProxy.test(read) ? described(read) : undefined
+})
+const verified: Bot = { reason: 'verified' }
+const scored: Bot = { reason: 'score' }
+const inDataCentre: Bot = { reason: 'data centre' }
+
+/**
+ * Says whether a bot caused an event.
+ *
+ * The event's own user agent counts; that of the request only where a browser sent it, like everything else that the
+ * connection tells: the network, score and user agent of a server say nothing of the people whose events it forwards.
+ *
+ * @param sight what the request shows; undefined when nothing is known
+ * @returns the first reason found, by how sure it is; the same object may be returned again
+ */
+export function botOf(event: Event, sight: Sight | undefined, rules: Required<BotRules>): Bot | undefined {
+  const userAgent = visitorAgent(event.context, sight)
+  const bot = userAgent === undefined ? undefined : byUserAgent(userAgent)
+  if (bot !== undefined && !(bot.isInvalidBrowser === true && isApp(event))) return bot
+  if (sight === undefined || !sight.browser) return undefined
+  const { verifiedBot, score, asn } = sight
+  if (verifiedBot !== undefined) return verified
+  if (score !== undefined && score < rules.score) return scored
+  return rules.dataCentres && asn !== undefined && dataCentres.has(asn) ? inDataCentre : undefined
+}
+
+/** Says in the event that a bot caused it; what the client said of the bot stays where nothing else is known. */
+export function flagBot({ context }: Enriched, bot: Bot): void {
+  context['isBot'] = true
+  context['bot'] = { ...(isRecord(context['bot']) ? context['bot'] : {}), ...bot }
+}
+
+/** Apps call themselves and their HTTP libraries all kinds of things; a phone or tablet says what it is beside that. */
+function isApp({ channel, context }: Event): boolean {
+  const device = context?.['device']
+  return channel === 'mobile' || (isRecord(device) && !(isBlank(device['id']) && isBlank(device['model'])))
+}
+
+/** Reads a bot's name and address from `Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)` and the like. */
+function described(userAgent: string): Bot {
+  const name = /\bcompatible; ?([\w. -]+?) ?[/;)]/.exec(userAgent)?.[1] ?? wordAround(userAgent, isbotMatch(userAgent))
+  const url = /https?:\/\/[^\s;,)]+/.exec(userAgent)?.[0]
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(url === undefined ? {} : { url }),
+    ...(/^(Mozilla|Opera)\/\d+\.\d+ /.test(userAgent) ? {} : { isInvalidBrowser: true }),
+    reason: 'user agent',
+  }
+}
+
+/** The whole word of which `part` is a part, such as HeadlessChrome around Headless. */
+function wordAround(text: string, part: string | null): string | undefined {
+  const at = part === null ? -1 : text.indexOf(part)
+  if (part === null || at < 0) return undefined
+  const before = /[\w-]*$/.exec(text.slice(0, at))?.[0] ?? ''
+  const word = /^[\w-]*/.exec(before + text.slice(at))?.[0] ?? ''
+  return word === '' || /^(https?|Mozilla)$/i.test(word) ? undefined : word
+}

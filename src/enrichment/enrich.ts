@@ -1,0 +1,109 @@
+import type { Enrichment } from '../core/enrichment.ts'
+import type { Event } from '../core/event.ts'
+import { hidden } from './address.ts'
+import { idText, isRecord } from '../edge/validate-event.ts'
+import { clamped, normalised, skewed, type TimeWindow } from './timestamps.ts'
+
+/** Where a request came from, as `context.geo` holds it; members as Cloudflare names them. */
+export interface Geo {
+  readonly country?: string
+  readonly region?: string
+  readonly city?: string
+  readonly postalCode?: string
+  readonly timezone?: string
+  readonly latitude?: string
+  readonly longitude?: string
+  /** Number of the network. */
+  readonly asn?: number
+  /** Who runs the network. */
+  readonly asOrganization?: string
+}
+
+/** What all events of one request share. */
+export interface Shared {
+  /** RFC 3339 with milliseconds, UTC. */
+  readonly receivedAt: string
+  /** What `timestamp` may be. */
+  readonly window: TimeWindow
+  /** The connection's address, as it is. */
+  readonly ip?: string | undefined
+  /** The same as it may be written. */
+  readonly writtenIp?: string | undefined
+  /** Again the same where the connection is the visitor's; a vendor's server is not where its customers are. */
+  readonly visitorIp?: string | undefined
+  /** What is to be done with other addresses before they are written. */
+  readonly ipRule: Enrichment['ip']
+  readonly geo?: Geo | undefined
+  /** The fields beside `batch`, for events that lack them. */
+  readonly batch?: Readonly<Record<string, unknown>> | undefined
+  readonly uuid: () => string
+}
+
+/** An event that has a context. */
+export type Enriched = Event & { context: Record<string, unknown> }
+
+/**
+ * Fills in what an event lacks, in place: ids as text, timestamps, ip, place, and fields of its batch.
+ *
+ * `timestamp` is kept when it can be read. Else it is the event's own clock corrected by the server's:
+ * receivedAt − (sentAt − originalTimestamp), or receivedAt when the event does not say when it happened. What lies outside
+ * the window is moved to its border, and what it was is in `context.unclampedTimestamp`.
+ *
+ * @param event an event without faults
+ * @param shared what the request knows
+ */
+export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Enriched {
+  const { receivedAt, ip, writtenIp, visitorIp, batch, ipRule } = shared
+  event['messageId'] = messageIdOf(event) || shared.uuid()
+  trimId(event, 'anonymousId')
+  trimId(event, 'userId')
+
+  const sentAt = normalised(event['sentAt'] ?? batch?.['sentAt'])
+  let happenedAt = normalised(event['originalTimestamp'])
+  let timestamp = normalised(event['timestamp'])
+  if (batch !== undefined && happenedAt === undefined && timestamp === undefined) {
+    happenedAt = normalised(batch['originalTimestamp'])
+    timestamp = normalised(batch['timestamp'])
+  }
+  event['sentAt'] = sentAt ?? receivedAt
+  event['originalTimestamp'] = happenedAt ?? receivedAt
+  const time =
+    timestamp ?? (happenedAt === undefined ? receivedAt : skewed(receivedAt, sentAt ?? receivedAt, happenedAt))
+  const believed = clamped(time, shared.window)
+  event['timestamp'] = believed
+  event['receivedAt'] = receivedAt
+  // Never the client's own word: whoever sends it could claim any address.
+  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = writtenIp
+
+  const context = contextOf(event, batch)
+  if (believed !== time) context['unclampedTimestamp'] = time
+  const own = context['ip']
+  const known = typeof own === 'string' && own !== ''
+  // The place is that of the connection: it says nothing about an event that was forwarded for another address.
+  if (shared.geo !== undefined && context['geo'] === undefined && (!known || own === ip))
+    context['geo'] = { ...shared.geo }
+  if (!known && visitorIp !== undefined) context['ip'] = visitorIp
+  else if (own !== undefined && ipRule !== 'keep')
+    context['ip'] = !known ? undefined : own === ip ? writtenIp : hidden(own, ipRule)
+}
+
+/** The messageId as the client gave it, without blanks around it and characters that can not be seen; or nothing. */
+export function messageIdOf(event: Readonly<Record<string, unknown>>): string {
+  const id = event['messageId']
+  if (typeof id !== 'string') return ''
+  return (/[^\x20-\x7e]/.test(id) ? id.replace(/\p{C}/gu, '') : id).trim()
+}
+
+function trimId(event: Record<string, unknown>, field: 'anonymousId' | 'userId'): void {
+  const id = event[field]
+  if (id === undefined) return
+  event[field] = id === null ? undefined : idText(id)
+}
+
+function contextOf(event: Record<string, unknown>, batch: Shared['batch']): Record<string, unknown> {
+  const own = event['context'] as Record<string, unknown> | null | undefined
+  const common = batch?.['context']
+  const context = isRecord(common) ? { ...common, ...own } : (own ?? {})
+  if (context !== own) event['context'] = context
+  return context
+}

@@ -1,0 +1,129 @@
+import { SluicewayError } from '../core/errors.ts'
+import type { Source } from '../configure/resolve.ts'
+import type { World } from '../core/app-context.ts'
+import { isRecord } from '../edge/validate-event.ts'
+import { accept, type Accepted } from '../edge/accept.ts'
+import type { Arrival } from '../edge/incoming-batch.ts'
+import { answer, failure, preflight, refusal, wrongMethod } from './responses.ts'
+import { textOf } from './body.ts'
+import { factsOf } from './request-signals.ts'
+import { visitorOf } from './identity-cookie.ts'
+import { parseJson } from './json.ts'
+import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
+
+/** How one route reads its requests. */
+export interface Intake {
+  /** What the route says of its one event; a batch when left out. */
+  readonly type?: string
+  /** Where the write key is when there is no Authorization header; the body may always have it. */
+  readonly keyIn?: 'query'
+}
+
+/** Answers a POST with events, and what browsers ask before. */
+export function intake(request: Request, how: Intake, world: World): Promise<Response> | Response {
+  if (request.method === 'POST') return take(request, how, world)
+  return request.method === 'OPTIONS' ? preflight(request, 'POST') : wrongMethod(request, 'POST')
+}
+
+async function take(request: Request, how: Intake, world: World): Promise<Response> {
+  try {
+    const { arrival, cookie } = await arrivalOf(request, how, world)
+    const taken = await accept(arrival, world)
+    const [refused] = taken.rejected
+    const headers = cookie === undefined ? undefined : { 'set-cookie': cookie }
+    // A lone event that is no good is the client's mistake; one that a transform failed on is not.
+    return how.type !== undefined && refused !== undefined && refused.code !== 'transform_failed'
+      ? refusal(request, { status: 400, code: refused.code, message: refused.reason })
+      : answer(request, report(taken), headers === undefined ? {} : { headers })
+  } catch (error) {
+    if (!(error instanceof SluicewayError))
+      world.port.log('error', 'a request for events failed', { reason: String(error) })
+    return failure(request, error)
+  }
+}
+
+interface Taken {
+  readonly arrival: Arrival
+  readonly cookie: string | undefined
+}
+
+/** Reads a request into what the edge takes, and finds out whose it is as early as possible. */
+async function arrivalOf(request: Request, { type, keyIn }: Intake, world: World): Promise<Taken> {
+  const { resolved } = world
+  const givenKey = writeKeyOf(request) ?? (keyIn === 'query' ? queryKeyOf(request) : undefined)
+  const keyAt = request.headers.has('authorization') ? undefined : keyIn
+  const early = givenKey === undefined ? undefined : eventSource(givenKey, world, keyAt)
+  const text = await textOf(request, resolved.limits.bodyBytes)
+  // Without a header, the key is in the body: nothing else is said about a body that has none.
+  const body = early === undefined ? parsedOrNothing(text) : parseJson(text)
+  const source = early ?? eventSource(bodyKeyOf(body), world, keyIn)
+  if (type !== undefined) return taken(request, { source, events: [body], type })
+  const fields = isRecord(body) ? body : {}
+  const { batch: events } = fields
+  if (!Array.isArray(events) || events.length === 0) throw new SluicewayError('empty_batch', 'empty batch payload')
+  if (events.length > resolved.limits.batchEvents)
+    throw new SluicewayError('body_too_large', `request has more than ${resolved.limits.batchEvents} events`)
+  return taken(request, { source, events, batch: sharedIn(fields) })
+}
+
+/** Longer texts are no dates. */
+const longestDate = 128
+
+/**
+ * What a batch says for all its events. Each of them costs as much again as this is large, so nothing else is handed on, and no
+ * date that is none.
+ */
+function sharedIn(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const shared: Record<string, unknown> = {}
+  if (isRecord(fields['context'])) shared['context'] = fields['context']
+  for (const name of ['sentAt', 'originalTimestamp', 'timestamp']) {
+    const value = fields[name]
+    if (typeof value === 'number' || (typeof value === 'string' && value.length <= longestDate)) shared[name] = value
+  }
+  return shared
+}
+
+/** Adds what the connection tells: who sent it, from where, and which visitor the cookie knows. */
+function taken(request: Request, arrival: Omit<Arrival, 'facts'>): Taken {
+  const { source } = arrival
+  const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
+  return {
+    arrival: { ...arrival, ...factsOf(request, source), anonymousId: visitor?.anonymousId },
+    cookie: visitor?.cookie,
+  }
+}
+
+/**
+ * Finds the source of a key that sends events itself.
+ *
+ * @throws {SluicewayError} as `sourceOf`; source_is_webhook
+ */
+export function eventSource(key: string | undefined, world: World, keyIn?: Intake['keyIn']): Source {
+  const source = sourceOf(key, world.resolved, keyIn)
+  if (source.webhook !== undefined)
+    throw new SluicewayError('source_is_webhook', 'source accepts webhook events only; send them to /v1/webhook')
+  return source
+}
+
+const bodyKeyOf = (body: unknown): string | undefined => {
+  const key = isRecord(body) ? body['writeKey'] : undefined
+  return typeof key === 'string' ? key : undefined
+}
+
+function parsedOrNothing(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
+}
+
+const report = ({ accepted, dropped, rejected }: Accepted): string =>
+  rejected.length === 0 && dropped === 0
+    ? `{"success":true,"accepted":${accepted}}`
+    : JSON.stringify({
+        success: true,
+        accepted,
+        ...(dropped > 0 ? { dropped } : {}),
+        ...(rejected.length > 0 ? { rejected } : {}),
+      })

@@ -1,0 +1,92 @@
+import { Envelope } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import { isPlatformError } from '../core/platform-error.ts'
+import type { Port } from '../core/port.ts'
+import type { Target } from '../configure/resolve.ts'
+import { runTransforms } from '../transforms/run.ts'
+import { deliver, type Delivery, type Outcome } from './deliver.ts'
+import { envelopeUnder } from '../privacy/privacy.ts'
+
+/**
+ * Takes events the last part of their way: the destination's privacy rules, its filter, its transforms, the delivery.
+ *
+ * @param stored in order; they stay as they are
+ * @param target the destination with its rules, filter and transforms
+ * @param port fetch, clock
+ * @returns a outcome for every event given (the worst one, where a transform made several of it), and the requests sent
+ */
+export async function forward(
+  stored: readonly Envelope[],
+  target: Extract<Target, { kind: 'destination' }>,
+  port: Port,
+): Promise<Delivery> {
+  const { privacy, filter, transforms = [], use, ordered = true } = target.route
+  const envelopes = privacy === undefined ? stored : stored.map((envelope) => envelopeUnder(envelope, privacy))
+  if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { port, ordered })
+
+  const outcomes: Outcome[] = []
+  const kept: number[] = []
+  envelopes.forEach((envelope, i) => {
+    try {
+      const { event } = envelope
+      if (filter === undefined || filter(event)) kept.push(i)
+      else outcomes[i] = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
+    } catch (error) {
+      outcomes[i] = {
+        verdict: { kind: 'dead', reason: `the filter threw: ${reasonOf(error)}` },
+        code: 'filter_failed',
+        ...(error instanceof Error && error.stack !== undefined ? { detail: error.stack } : {}),
+      }
+    }
+  })
+
+  let ready = kept.map((i) => ({ from: i, envelope: envelopes[i] as Envelope }))
+  if (transforms.length > 0) {
+    const ran = await runTransforms(
+      transforms,
+      // Copies of their own, from the text: a transform may change them, and a retry starts from what was stored.
+      ready.map(({ envelope }) => JSON.parse(envelope.text) as Event),
+      (event, index) => {
+        const { header } = envelopes[kept[index] as number] as Envelope
+        return {
+          messageId: event.messageId,
+          sourceName: header.source,
+          destinationName: target.name,
+          receivedAt: header.receivedAt,
+          eventType: event.type,
+          ...(event.event === undefined ? {} : { eventName: event.event }),
+        }
+      },
+    )
+    for (const { index, transform } of ran.dropped)
+      outcomes[kept[index] as number] = { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' }
+    for (const { index, error } of ran.failed)
+      outcomes[kept[index] as number] = isPlatformError(error.message)
+        ? { verdict: { kind: 'retry', reason: `platform: ${error.message}` }, code: 'platform' }
+        : { verdict: { kind: 'dead', reason: error.message }, code: 'transform_failed', detail: error.stack }
+    ready = ran.events.map(({ event, text, index }) => {
+      const from = kept[index] as number
+      const { header } = envelopes[from] as Envelope
+      return { from, envelope: new Envelope({ ...header, id: event.messageId }, text) }
+    })
+  }
+
+  const delivery = await deliver(
+    ready.map(({ envelope }) => envelope),
+    use,
+    { port, ordered },
+  )
+  ready.forEach(({ from }, i) => {
+    const outcome = delivery.outcomes[i] as Outcome
+    const worst = outcomes[from]
+    if (worst === undefined || rank[outcome.verdict.kind] > rank[worst.verdict.kind]) outcomes[from] = outcome
+  })
+  const sent = delivery.sent.map((request) => ({
+    ...request,
+    events: [...new Set(request.events.map((i) => (ready[i] as { from: number }).from))],
+  }))
+  return { outcomes, sent }
+}
+
+const rank = { skip: 0, done: 1, dead: 2, retry: 3, pause: 4 } as const

@@ -1,0 +1,287 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { Bindings, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
+import { type Burial, type DeadLetter, edgeTarget } from '../core/dead-letter.ts'
+import { Database, noBill } from '../storage/database.ts'
+import { type Header, pack } from '../core/envelope.ts'
+import { SluicewayError } from '../core/errors.ts'
+import { fingerprintOf } from '../storage/fingerprint.ts'
+import { frame } from '../storage/frame.ts'
+import { realPort } from '../core/port.ts'
+import type { Resolved, Target } from '../configure/resolve.ts'
+import type { Ack, LaneRef, Offer } from '../core/stream.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { Feed } from './lane-reader.ts'
+import { LaneStore, replayBase } from './lane-store.ts'
+import { Sender } from './sender.ts'
+import { stageOne } from './stage-one.ts'
+import { Stager } from './stager.ts'
+import type { Work } from './lane-consumer.ts'
+
+/** Progress is stored at most so often. */
+const checkpointMs = 1_000
+/** What is due sooner is waited for in memory; anything later wakes the object by its alarm, so that it may sleep. */
+const shortWaitMs = 10_000
+/** A lane that will not take more for now tells the log to ask again after so long; it reads by itself before that. */
+const quietSeconds = 300
+
+/**
+ * The durable delivery queue of one destination (or warehouse) and one partition.
+ *
+ * Its inbox is a cursor into the log, or, for a stream that only pushes, a small log of its own. Layout of the storage: see
+ * LaneStore, DeadLetters and Feed. The object's name is `<target>:<partition>`; `@edge:0` only keeps the edge's dead letters.
+ */
+export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
+  readonly #ref: LaneRef
+  readonly #resolved: Resolved
+  readonly #target: Target | undefined
+  readonly #billed = noBill()
+  readonly #store: LaneStore
+  readonly #letters: DeadLetters
+  readonly #feed: Feed
+  readonly #work: Work | undefined
+  readonly #sender: Sender | undefined
+  #checkpointDue = false
+  #dueTimer: ReturnType<typeof setTimeout> | undefined
+  #dueTimerAt = Number.POSITIVE_INFINITY
+  #alarmAt: number | undefined
+
+  constructor(ctx: DurableObjectState, env: Bindings, resolved: Resolved) {
+    super(ctx, env)
+    const [, target = '', partition = '0'] = /^(.*):(\d+)$/.exec(ctx.id.name ?? '') ?? []
+    this.#ref = { target, partition: Number(partition) }
+    this.#resolved = resolved
+    this.#target = resolved.targets.get(target)
+    const db = new Database(ctx.storage.sql, this.#billed)
+    this.#store = new LaneStore(db, Date.now())
+    this.#letters = new DeadLetters(db, this.#ref)
+    const changed = () => this.#changed()
+    const common = { store: this.#store, port: realPort, changed }
+    if (this.#target?.kind === 'destination')
+      this.#work = this.#sender = new Sender(this.#target, { ...common, letters: this.#letters })
+    if (this.#target?.kind === 'warehouse')
+      this.#work = new Stager(this.#target, {
+        ...common,
+        bindings: env,
+        billed: this.#billed,
+        partition: this.#ref.partition,
+      })
+    this.#feed = new Feed(db, {
+      ref: this.#ref,
+      bindings: env,
+      readable: resolved.stream.readable,
+      work: this.#work,
+      changed,
+    })
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
+    })
+  }
+
+  async offer(_ref: LaneRef, offer: Offer): Promise<Ack> {
+    this.#billed.calls++
+    // A lane whose target is gone from the config needs nothing.
+    if (this.#work === undefined) return { next: offer.head, committed: offer.head }
+    this.#feed.offered(offer)
+    this.#changed()
+    return {
+      next: this.#work.taken,
+      committed: this.#store.cursor,
+      ...(this.#work.hasRoom ? {} : { afterSeconds: quietSeconds }),
+    }
+  }
+
+  async push(_ref: LaneRef, text: string): Promise<void> {
+    this.#billed.calls++
+    if (this.#work === undefined) {
+      this.#store.count('dropped: the target is no longer in the config', text.split('\n').length >> 1)
+      this.#store.checkpoint(this.#store.cursor, Date.now())
+      return
+    }
+    this.#feed.pushed(text)
+    this.#changed()
+  }
+
+  async poke(_ref: LaneRef): Promise<LaneStatus> {
+    this.#billed.calls++
+    const now = Date.now()
+    const expired = this.#letters.expire(now - this.#resolved.limits.deadLetterDays * 86_400_000)
+    if (expired > 0) this.#store.count('dead letters expired', expired)
+    await this.#feed.look()
+    this.#changed()
+    return this.#status()
+  }
+
+  async status(_ref: LaneRef): Promise<LaneStatus> {
+    this.#billed.calls++
+    return this.#status()
+  }
+
+  async resume(_ref: LaneRef): Promise<LaneStatus> {
+    this.#billed.calls++
+    this.#work?.resume()
+    this.#changed()
+    return this.#status()
+  }
+
+  async trace(_ref: LaneRef, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {
+    this.#billed.calls++
+    const { id, source } = event
+    const offset = event.offset ?? this.#feed.find(fingerprintOf(source, id))
+    const letter = this.#letters.list({ limit: 1, messageId: id })[0]
+    if (letter !== undefined) return { ...this.#ref, fate: 'dead', reason: letter.reason, attempts: letter.attempts }
+    const row = this.#sender?.rowOf(id)
+    if (row !== undefined) {
+      const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason
+      return { ...this.#ref, fate: 'waiting', ...(reason === undefined ? {} : { reason }), attempts: row.history }
+    }
+    if (offset === undefined) return { ...this.#ref, fate: 'unknown', attempts: [] }
+    const attempts = this.#store.attemptsOf(offset)
+    const final = this.#sender === undefined ? offset < (this.#work?.cursor ?? 0) : this.#sender.isFinal(offset)
+    if (!final) return { ...this.#ref, fate: 'pending', attempts }
+    const last = attempts.at(-1)
+    if (last?.reason?.startsWith('skip: ') === true)
+      return { ...this.#ref, fate: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }
+    return { ...this.#ref, fate: 'done', attempts }
+  }
+
+  async bury(_ref: LaneRef, burials: readonly Burial[]): Promise<void> {
+    this.#billed.calls++
+    for (const burial of burials) this.#letters.bury(burial, Date.now())
+    this.#store.count('dead', burials.length)
+    this.#changed()
+  }
+
+  async count(_ref: LaneRef, counters: Readonly<Record<string, number>>): Promise<void> {
+    this.#billed.calls++
+    for (const [name, by] of Object.entries(counters)) this.#store.count(name, by)
+    this.#changed()
+  }
+
+  async letters(
+    _ref: LaneRef,
+    query: { before?: number; limit: number; stage?: string; messageId?: string },
+  ): Promise<DeadLetter[]> {
+    this.#billed.calls++
+    return this.#letters.list(query)
+  }
+
+  async letter(_ref: LaneRef, number: number): Promise<DeadLetter | null> {
+    this.#billed.calls++
+    return this.#letters.get(number)
+  }
+
+  async mend(_ref: LaneRef, number: number, event: string): Promise<DeadLetter | null> {
+    this.#billed.calls++
+    return this.#letters.mend(number, event)
+  }
+
+  async replay(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {
+    this.#billed.calls++
+    const found: number[] = []
+    for (const number of numbers) {
+      const burial = this.#letters.burial(number)
+      if (burial === null) continue
+      const header: Header = {
+        id: burial.messageId,
+        key: burial.key,
+        source: burial.source,
+        receivedAt: burial.receivedAt,
+        to: [this.#ref.target],
+        facts: {},
+      }
+      const count = Number(this.#store.get('replays') ?? 0) + 1
+      this.#store.set('replays', `${count}`)
+      if (this.#sender !== undefined)
+        this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, burial.event)
+      else if (this.#target?.kind === 'warehouse')
+        await stageOne(this.env, this.#ref, { name: `replay-${count}`, data: frame(pack(header, burial.event).text) })
+      else
+        throw new SluicewayError(
+          'conflict',
+          this.#ref.target === edgeTarget
+            ? 'Letters of the edge are replayed through the edge.'
+            : `"${this.#ref.target}" is no longer in the config: put it back to replay, or discard the letters.`,
+        )
+      this.#letters.remove(number)
+      this.#store.count('replayed')
+      found.push(number)
+    }
+    this.#changed()
+    return found
+  }
+
+  async discard(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {
+    this.#billed.calls++
+    const found = numbers.filter((number) => this.#letters.remove(number))
+    if (found.length > 0) this.#store.count('discarded', found.length)
+    this.#changed()
+    return found
+  }
+
+  override async alarm(): Promise<void> {
+    this.#billed.alarms++
+    this.#alarmAt = undefined
+    await this.#feed.look()
+    this.#changed()
+  }
+
+  /** Starts what can be started, and sees to it that progress is stored and the object wakes when something is due. */
+  #changed(): void {
+    this.#work?.pump()
+    this.#feed.readOn()
+    if (!this.#checkpointDue) {
+      this.#checkpointDue = true
+      setTimeout(() => this.#checkpoint(), checkpointMs)
+    }
+    this.#wakeAt(this.#work?.due())
+  }
+
+  #checkpoint(): void {
+    this.#checkpointDue = false
+    this.#store.checkpoint(this.#work?.cursor ?? this.#store.cursor, Date.now())
+    this.#feed.trim(this.#store.cursor)
+  }
+
+  #wakeAt(due: number | undefined): void {
+    if (due === undefined) return
+    const now = Date.now()
+    if (due - now <= shortWaitMs) {
+      if (due >= this.#dueTimerAt) return
+      clearTimeout(this.#dueTimer)
+      this.#dueTimerAt = due
+      this.#dueTimer = setTimeout(
+        () => {
+          this.#dueTimerAt = Number.POSITIVE_INFINITY
+          this.#changed()
+        },
+        Math.max(0, due - now),
+      )
+    } else if (this.#alarmAt === undefined || this.#alarmAt > due || this.#alarmAt <= now) {
+      this.#alarmAt = due
+      this.#billed.rowsWritten++
+      void this.ctx.storage.setAlarm(due)
+    }
+  }
+
+  #status(): LaneStatus {
+    const work = this.#work
+    const nextAttemptAt = this.#sender?.due()
+    const waiting = this.#sender?.waiting ?? 0
+    const unread = work === undefined ? 0 : Math.max(0, this.#feed.head - work.taken)
+    const held = this.#sender?.held ?? (work === undefined ? 0 : work.taken - work.cursor)
+    const oldest = work?.oldest ?? (unread > 0 ? this.#feed.timeOf(work?.cursor ?? 0) : undefined)
+    return {
+      ...this.#ref,
+      kind: this.#target?.kind ?? 'edge',
+      state: work?.state ?? 'idle',
+      ...(work?.reason === undefined ? {} : { reason: work.reason }),
+      depth: unread + held + waiting,
+      waiting,
+      oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((Date.now() - oldest) / 1000)),
+      deadLetters: this.#letters.count,
+      counters: { ...this.#store.counters },
+      ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+      billed: { ...this.#billed },
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import type { Bindings } from '../core/bindings.ts'
+import type { Database } from '../storage/database.ts'
+import { type Envelope, unpack } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import { fingerprint } from '../storage/fingerprint.ts'
+import { frame } from '../storage/frame.ts'
+import { realPort } from '../core/port.ts'
+import { Seen } from '../storage/dedup-window.ts'
+import { Segments } from '../storage/segments.ts'
+import type { Chunk, LaneRef, Offer } from '../core/stream.ts'
+import { within } from '../core/within.ts'
+import type { Work } from './lane-consumer.ts'
+
+/** Bytes of one read. */
+const readBytes = 1_000_000
+/** Milliseconds that one read of the log may take: a call that is never answered must not stop the lane. */
+const readMs = 15_000
+/** A table of the inbox spans ten minutes: what is delivered is forgotten by dropping tables, which costs no rows. */
+const inboxSpanMs = 600_000
+/** A pushed event with the same source and messageId is dropped for at least so long. */
+const dedupMs = 600_000
+/** A row of the inbox holds at most so many UTF-16 code units of text. */
+const rowLength = 800_000
+
+interface Tools {
+  readonly ref: LaneRef
+  readonly bindings: Bindings
+  /** True when the stream can be read by offset. */
+  readonly readable: boolean
+  readonly work: Work | undefined
+  /** Called when a read has brought something. */
+  readonly changed: () => void
+}
+
+/**
+ * Where a lane's events come from: the log, by offset, or the lane's own inbox, into which a push stream puts them.
+ *
+ * The inbox is a small log in the lane's storage (tables `inbox_<n>`, see Segments), so that delivery works the same way for
+ * both kinds of stream.
+ */
+export class Feed {
+  readonly #tools: Tools
+  readonly #inbox: Segments | undefined
+  #seen: Seen | undefined
+  #head: number
+  #reading = false
+  /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
+  #refused = false
+  #failures = 0
+  #pausedUntil = 0
+
+  constructor(db: Database, tools: Tools) {
+    this.#tools = tools
+    const now = Date.now()
+    if (!tools.readable && tools.work !== undefined) {
+      this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
+      this.#seen = seenIn(this.#inbox, now)
+    }
+    this.#head = this.#inbox?.next ?? tools.work?.taken ?? 0
+  }
+
+  /** The offset after the newest event that is known of. */
+  get head(): number {
+    return this.#head
+  }
+
+  /** Takes what the log offers, as far as it follows on what the lane has. */
+  offered({ chunks, head }: Offer): void {
+    this.#head = Math.max(this.#head, head)
+    this.#takeAll(chunks)
+    if (this.#tools.work?.hasRoom === false) this.#refused = true
+  }
+
+  /** Stores pushed events in the inbox and takes them. Durable when the call that brought them is answered. */
+  pushed(text: string): void {
+    const inbox = this.#inbox
+    if (inbox === undefined)
+      throw new Error('the stream of this deployment is read by offset; nothing is pushed to its lanes')
+    const now = Date.now()
+    try {
+      this.#storeNew(inbox, text, now)
+    } catch (error) {
+      // Ids of events that were not stored must not count as seen: the stream brings them again.
+      this.#seen = seenIn(inbox, now)
+      throw error
+    }
+  }
+
+  #storeNew(inbox: Segments, text: string, now: number): void {
+    let envelopes: Envelope[] = []
+    let length = 0
+    const print = new Uint32Array(2)
+    for (const envelope of unpack(text)) {
+      fingerprint(envelope.header.source, envelope.id, print, 0)
+      if (this.#seen?.add(print[0] as number, print[1] as number, now) === false) continue
+      if (length + envelope.text.length > rowLength && envelopes.length > 0) {
+        this.#store(inbox, envelopes, now)
+        envelopes = []
+        length = 0
+      }
+      envelopes.push(envelope)
+      length += envelope.text.length
+    }
+    if (envelopes.length > 0) this.#store(inbox, envelopes, now)
+  }
+
+  /** Reads the next chunks, if there are any and the lane has room. */
+  readOn(): void {
+    const { work } = this.#tools
+    if (work === undefined || this.#reading || !work.hasRoom) return
+    if (work.taken >= this.#head && !this.#refused) return
+    if (Date.now() < this.#pausedUntil) return
+    void this.#read(work)
+  }
+
+  /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
+  async look(): Promise<void> {
+    const { work, bindings, ref } = this.#tools
+    if (work === undefined || this.#inbox !== undefined || this.#reading) return
+    if (work.hasRoom) return this.#read(work)
+    try {
+      const { head } = await bindings.LOG.getByName(`${ref.partition}`).status()
+      this.#head = Math.max(this.#head, head)
+    } catch (error) {
+      realPort.log('warn', 'a lane could not ask its stream for the head', { ...ref, reason: reasonOf(error) })
+    }
+  }
+
+  /** Forgets inbox tables that lie below `cursor`. */
+  trim(cursor: number): void {
+    const inbox = this.#inbox
+    for (const segment of inbox?.segments ?? [])
+      if (segment.next <= cursor && segment.ends + dedupMs < Date.now()) inbox?.drop(segment)
+  }
+
+  /** The offset at which the inbox holds an event. */
+  find(print: Uint32Array): number | undefined {
+    return this.#inbox?.find(new Uint8Array(print.buffer))[0]?.offset
+  }
+
+  timeOf(offset: number): number | undefined {
+    return this.#inbox?.timeOf(offset)
+  }
+
+  #store(inbox: Segments, envelopes: readonly Envelope[], now: number): void {
+    const prints = new Uint32Array(envelopes.length * 2)
+    envelopes.forEach(({ header, id }, i) => fingerprint(header.source, id, prints, i * 2))
+    const text = envelopes.map((envelope) => `${JSON.stringify(envelope.header)}\n${envelope.text}\n`).join('')
+    const chunk = inbox.append(
+      { count: envelopes.length, prints: new Uint8Array(prints.buffer), data: frame(text) },
+      now,
+    )
+    this.#head = inbox.next
+    this.#takeAll([chunk])
+  }
+
+  #takeAll(chunks: readonly Chunk[]): void {
+    const { work } = this.#tools
+    if (work === undefined) return
+    for (const chunk of chunks) {
+      if (chunk.offset + chunk.count <= work.taken) continue
+      // A gap: what is missing must be read first.
+      if (chunk.offset > work.taken || !work.hasRoom) break
+      work.take(chunk)
+    }
+  }
+
+  async #read(work: Work): Promise<void> {
+    const { ref, bindings, changed } = this.#tools
+    const refused = this.#refused
+    this.#reading = true
+    this.#refused = false
+    try {
+      if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.taken, readBytes))
+      else {
+        const log = bindings.LOG.getByName(`${ref.partition}`)
+        const { chunks, head } = await within(log.read(work.taken, readBytes, ref), readMs, `log ${ref.partition}`)
+        this.#head = Math.max(this.#head, head)
+        if (chunks.length === 0 && work.taken < head) throw new Error(`nothing is left at offset ${work.taken}`)
+        this.#takeRead(work, chunks)
+      }
+      this.#failures = 0
+      this.#pausedUntil = 0
+    } catch (error) {
+      this.#refused ||= refused
+      this.#failures++
+      this.#pausedUntil = Date.now() + Math.min(30_000, 500 * 2 ** this.#failures)
+      realPort.log('warn', 'a lane could not read its stream', { ...ref, reason: reasonOf(error) })
+      setTimeout(changed, this.#pausedUntil - Date.now() + 1)
+    }
+    this.#reading = false
+    if (work.taken < this.#head) changed()
+    else work.pump()
+  }
+
+  /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */
+  #takeRead(work: Work, chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) if (chunk.offset + chunk.count > work.taken) work.take(chunk)
+  }
+}
+
+/** What the inbox holds of the dedup window. */
+function seenIn(inbox: Segments, now: number): Seen {
+  const seen = new Seen(dedupMs, now - dedupMs)
+  for (const { at, prints } of inbox.prints(now - dedupMs, 100_000))
+    for (let i = 0; i < prints.length; i += 2) seen.add(prints[i] as number, prints[i + 1] as number, at)
+  return seen
+}

@@ -1,0 +1,267 @@
+import type { Attempt } from '../core/dead-letter.ts'
+import type { Database } from '../storage/database.ts'
+import { frame, unframe } from '../storage/frame.ts'
+
+/** A table of checkpoints spans one day. */
+const dayMs = 86_400_000
+/** Checkpoints, with the attempts in them, are kept so long. */
+const keepDays = 8
+
+/** Attempts of one request: which offsets it carried (first, last), and its outcome. */
+export interface RequestRecord extends Attempt {
+  readonly from: number
+  readonly to: number
+  /** Set when the request carried only these offsets of the range. */
+  readonly only?: readonly number[]
+}
+
+/** Counters since the lane was made, by name (`done`, `skip: <reason>`, `filtered`, `retry`, `dead`, …). */
+export type Counters = Record<string, number>
+
+/** An event with a row of its own: retrying, or waiting behind one of the same key. */
+export interface WaitingRow {
+  /** Its offset in the stream; above `replayBase` for a replayed dead letter. */
+  readonly offset: number
+  /** Where the stream holds the event; differs from `offset` for a replayed letter, -1 when the stream never had it. */
+  readonly origin: number
+  readonly key: string
+  readonly id: string
+  /** Milliseconds since the epoch of its next attempt; null while it waits behind another of its key. */
+  due: number | null
+  attempts: number
+  /** Milliseconds since the epoch of its first failed attempt; 0 before. */
+  first: number
+  /** When it became durable in the stream, milliseconds since the epoch. */
+  readonly at: number
+  history: Attempt[]
+}
+
+/** A waiting row with the event, as `pack` wrote its two lines. */
+export interface StoredRow extends WaitingRow {
+  readonly header: string
+  readonly event: string
+}
+
+/** Counters have at most so many names; reasons from outside must not grow the state without bound. */
+const counterNames = 200
+
+/** Offsets from here on belong to replayed dead letters: they come after everything of the stream. */
+export const replayBase = 2 ** 52
+
+/** How a request rests in a checkpoint. */
+type Stored = [
+  from: number,
+  to: number,
+  at: number,
+  status: number,
+  ms: number,
+  reason: string | null,
+  only: readonly number[] | null,
+]
+
+/**
+ * What a lane stores. Layout version 1:
+ *
+ * - `checkpoint_<day>`: one row per checkpoint (at most one a second): the cursor, the counters, and the requests since the
+ *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
+ *   no row of its own and can still be traced. The newest row is the state.
+ * - `waiting`: one row per event that is retried or waits behind one.
+ * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed).
+ */
+export class LaneStore {
+  readonly #db: Database
+  #day: number
+  readonly counters: Counters
+  cursor: number
+  #requests: RequestRecord[] = []
+  #dirty = false
+
+  constructor(db: Database, now: number) {
+    this.#db = db
+    db.run(
+      `CREATE TABLE IF NOT EXISTS waiting (offset INTEGER PRIMARY KEY, origin INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, due INTEGER,
+       attempts INTEGER NOT NULL, first INTEGER NOT NULL, at INTEGER NOT NULL, history TEXT NOT NULL, header TEXT NOT NULL,
+       event TEXT NOT NULL)`,
+    )
+    db.run('CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID')
+    this.#day = Math.floor(now / dayMs)
+    const newest = this.#days().at(-1)
+    const state =
+      newest === undefined
+        ? undefined
+        : db.first<{ cursor: number; counters: string }>(
+            `SELECT cursor, counters FROM checkpoint_${newest} ORDER BY id DESC LIMIT 1`,
+          )
+    this.cursor = state?.cursor ?? 0
+    this.counters = state === undefined ? {} : (JSON.parse(state.counters) as Counters)
+    if (newest !== undefined) this.#day = newest
+  }
+
+  count(name: string, by = 1): void {
+    if (!(name in this.counters) && Object.keys(this.counters).length >= counterNames) name = 'other'
+    this.counters[name] = (this.counters[name] ?? 0) + by
+    this.#dirty = true
+  }
+
+  record(request: RequestRecord): void {
+    this.#requests.push(request)
+    this.#dirty = true
+  }
+
+  /** Notes that the event at `place` was skipped; neighbours with the same reason share a record. */
+  recordSkip(place: number, at: number, reason: string): void {
+    const last = this.#requests.at(-1)
+    const joins = last?.status === 0 && last.reason === `skip: ${reason}` && last.to + 1 === place
+    if (joins) this.#requests[this.#requests.length - 1] = { ...last, to: place }
+    else this.record({ from: place, to: place, at, status: 0, ms: 0, reason: `skip: ${reason}` })
+  }
+
+  /** Stores cursor, counters and requests as one row, if there is anything new. */
+  checkpoint(cursor: number, now: number): void {
+    if (!this.#dirty && cursor === this.cursor) return
+    const day = Math.max(Math.floor(now / dayMs), this.#day)
+    if (day !== this.#day || !this.#days().includes(day)) {
+      this.#db.run(
+        `CREATE TABLE IF NOT EXISTS checkpoint_${day} (id INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, at INTEGER NOT NULL,
+         low INTEGER, high INTEGER, counters TEXT NOT NULL, requests BLOB)`,
+      )
+      this.#day = day
+    }
+    const some = this.#requests.length > 0
+    this.#db.run(
+      `INSERT INTO checkpoint_${day} (cursor, at, low, high, counters, requests) VALUES (?, ?, ?, ?, ?, ?)`,
+      cursor,
+      now,
+      some ? this.#requests.reduce((low, { from }) => Math.min(low, from), Infinity) : null,
+      some ? this.#requests.reduce((high, { to }) => Math.max(high, to), -Infinity) : null,
+      JSON.stringify(this.counters),
+      some ? frame(JSON.stringify(this.#requests.map(toStored))) : null,
+    )
+    this.cursor = cursor
+    this.#requests = []
+    this.#dirty = false
+    for (const old of this.#days()) if (old < day - keepDays) this.#db.run(`DROP TABLE checkpoint_${old}`)
+  }
+
+  /** The attempts that carried the event at `offset`, oldest first. Reads the checkpoints of all days. */
+  attemptsOf(offset: number): Attempt[] {
+    const carried = (request: RequestRecord) =>
+      request.from <= offset && offset <= request.to && (request.only === undefined || request.only.includes(offset))
+    const stored = this.#days().flatMap((day) =>
+      this.#db
+        .all<{ requests: ArrayBuffer }>(
+          `SELECT requests FROM checkpoint_${day} WHERE low <= ? AND high >= ? ORDER BY id`,
+          offset,
+          offset,
+        )
+        .flatMap(({ requests }) => (JSON.parse(unframe(new Uint8Array(requests))) as Stored[]).map(fromStored)),
+    )
+    const attempts = [...stored, ...this.#requests]
+      .filter(carried)
+      .map(({ at, status, ms, reason }) => ({ at, status, ms, ...(reason === undefined ? {} : { reason }) }))
+    // An attempt of an event that had a row is recorded twice: with its request, and when the row went.
+    const distinct = new Map(attempts.map((attempt) => [`${attempt.at} ${attempt.status}`, attempt]))
+    return [...distinct.values()].toSorted((a, b) => a.at - b.at)
+  }
+
+  /** Offsets and keys of waiting events above `after`, in order; at most 10,000. */
+  waitingPlaces(after: number): { readonly offset: number; readonly key: string; readonly due: number | null }[] {
+    return this.#db.all('SELECT offset, key, due FROM waiting WHERE offset > ? ORDER BY offset LIMIT 10000', after)
+  }
+
+  /** Where the stream holds waiting events, from `cursor` on. */
+  waitingOrigins(cursor: number): number[] {
+    return this.#db
+      .all<{ origin: number }>('SELECT origin FROM waiting WHERE origin >= ?', cursor)
+      .map(({ origin }) => origin)
+  }
+
+  /** When the first waiting event became durable in the stream. */
+  oldestWaiting(): number | undefined {
+    return this.#db.first<{ at: number }>('SELECT at FROM waiting ORDER BY offset LIMIT 1')?.at
+  }
+
+  waiting(offset: number): StoredRow | undefined {
+    return this.#row('offset = ?', offset)
+  }
+
+  waitingById(id: string): StoredRow | undefined {
+    return this.#row('id = ? ORDER BY offset LIMIT 1', id)
+  }
+
+  #row(where: string, value: string | number): StoredRow | undefined {
+    const row = this.#db.first<Omit<StoredRow, 'history'> & { history: string }>(
+      `SELECT * FROM waiting WHERE ${where}`,
+      value,
+    )
+    return row === undefined ? undefined : { ...row, history: JSON.parse(row.history) as Attempt[] }
+  }
+
+  putWaiting(row: WaitingRow, header: string, event: string): void {
+    this.#db.run(
+      'INSERT OR REPLACE INTO waiting (offset, origin, key, id, due, attempts, first, at, history, header, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      row.offset,
+      row.origin,
+      row.key,
+      row.id,
+      row.due,
+      row.attempts,
+      row.first,
+      row.at,
+      JSON.stringify(row.history),
+      header,
+      event,
+    )
+  }
+
+  updateWaiting(row: WaitingRow): void {
+    this.#db.run(
+      'UPDATE waiting SET due = ?, attempts = ?, first = ?, history = ? WHERE offset = ?',
+      row.due,
+      row.attempts,
+      row.first,
+      JSON.stringify(row.history),
+      row.offset,
+    )
+  }
+
+  deleteWaiting(offset: number): void {
+    this.#db.run('DELETE FROM waiting WHERE offset = ?', offset)
+  }
+
+  get(name: string): string | undefined {
+    return this.#db.first<{ value: string }>('SELECT value FROM meta WHERE name = ?', name)?.value
+  }
+
+  set(name: string, value: string | undefined): void {
+    if (value === undefined) this.#db.run('DELETE FROM meta WHERE name = ?', name)
+    else this.#db.run('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)', name, value)
+  }
+
+  #days(): number[] {
+    return this.#db
+      .all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'checkpoint_[0-9]*'")
+      .map(({ name }) => Number(name.slice('checkpoint_'.length)))
+      .toSorted((a, b) => a - b)
+  }
+}
+
+const toStored = ({ from, to, at, status, ms, reason, only }: RequestRecord): Stored => [
+  from,
+  to,
+  at,
+  status,
+  ms,
+  reason ?? null,
+  only ?? null,
+]
+
+const fromStored = ([from, to, at, status, ms, reason, only]: Stored): RequestRecord => ({
+  from,
+  to,
+  at,
+  status,
+  ms,
+  ...(reason === null ? {} : { reason }),
+  ...(only === null ? {} : { only }),
+})

@@ -1,0 +1,136 @@
+import type { Bindings } from '../core/bindings.ts'
+import type { Billed } from '../storage/database.ts'
+import { reasonOf } from '../core/errors.ts'
+import { joinFrames } from '../storage/frame.ts'
+import type { Port } from '../core/port.ts'
+import type { Target } from '../configure/resolve.ts'
+import { backoffMs } from '../core/retry.ts'
+import type { Chunk } from '../core/stream.ts'
+import type { LaneStore } from './lane-store.ts'
+import type { Work } from './lane-consumer.ts'
+
+/** A staging file is written when it has so many bytes of frames, whatever its age. */
+const fileBytes = 4_000_000
+/** Chunks are taken up to this, while a file is being written. */
+const holdBytes = 16_000_000
+
+interface Tools {
+  readonly store: LaneStore
+  readonly bindings: Bindings
+  readonly port: Port
+  readonly billed: Billed
+  readonly partition: number
+  readonly changed: () => void
+}
+
+/**
+ * Stages one partition's events for one warehouse: gathers chunks as they are, without looking into them, writes them to R2
+ * as one file, and tells the loader. The loader takes out the events that are routed to its warehouse.
+ *
+ * Files are `staging/<warehouse>/<partition>/<first offset>-<next offset>`. The cursor moves, and is stored, once the loader knows the file.
+ */
+export class Stager implements Work {
+  readonly #target: Extract<Target, { kind: 'warehouse' }>
+  readonly #tools: Tools
+  #chunks: Chunk[] = []
+  #bytes = 0
+  #since = 0
+  #writing = false
+  /** Chunks of the file that could not be written: it is tried again as it was, for the loader may know it already. */
+  #again: number | undefined
+  #failures = 0
+  #retryAt = 0
+  reason: string | undefined
+  taken: number
+  cursor: number
+
+  constructor(target: Extract<Target, { kind: 'warehouse' }>, tools: Tools) {
+    this.#target = target
+    this.#tools = tools
+    this.taken = tools.store.cursor
+    this.cursor = tools.store.cursor
+  }
+
+  get hasRoom(): boolean {
+    return this.#bytes < holdBytes
+  }
+
+  get state(): Work['state'] {
+    if (this.#failures > 0) return 'open'
+    return this.#chunks.length > 0 ? 'running' : 'idle'
+  }
+
+  get oldest(): number | undefined {
+    return this.#chunks[0]?.at
+  }
+
+  take(chunk: Chunk): void {
+    if (this.#chunks.length === 0) this.#since = this.#tools.port.now()
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.data.byteLength
+    this.taken = chunk.offset + chunk.count
+  }
+
+  pump(): void {
+    const due = this.due()
+    if (due !== undefined && due <= this.#tools.port.now() && !this.#writing) void this.#write()
+  }
+
+  due(): number | undefined {
+    if (this.#chunks.length === 0 || this.#writing) return undefined
+    const full = this.#bytes >= fileBytes
+    return Math.max(this.#retryAt, full ? 0 : this.#since + (this.#target.route.stageSeconds ?? 10) * 1000)
+  }
+
+  resume(): void {
+    this.#retryAt = 0
+    this.#since = 0
+    this.pump()
+  }
+
+  async #write(): Promise<void> {
+    const { bindings, port, billed, partition, changed } = this.#tools
+    this.#writing = true
+    let bytes = 0
+    const chunks: Chunk[] = []
+    for (const chunk of this.#chunks) {
+      if (bytes >= fileBytes || chunks.length === this.#again) break
+      chunks.push(chunk)
+      bytes += chunk.data.byteLength
+    }
+    const first = chunks[0] as Chunk
+    const last = chunks.at(-1) as Chunk
+    const next = last.offset + last.count
+    const { name } = this.#target
+    const key = `staging/${name}/${partition}/${first.offset}-${next}`
+    try {
+      const file = joinFrames(chunks.map(({ data }) => data))
+      await bindings.BUCKET.put(key, file)
+      billed.r2Writes++
+      await bindings.LOADER.getByName(name).register(name, {
+        key,
+        partition,
+        events: next - first.offset,
+        bytes: file.byteLength,
+      })
+      this.#chunks = this.#chunks.slice(chunks.length)
+      this.#bytes -= bytes
+      this.#since = port.now()
+      this.cursor = next
+      this.#again = undefined
+      this.#failures = 0
+      this.reason = undefined
+      this.#retryAt = 0
+      this.#tools.store.count('staged', next - first.offset)
+      this.#tools.store.checkpoint(next, port.now())
+    } catch (error) {
+      this.#again = chunks.length
+      this.#failures++
+      this.reason = `staging failed: ${reasonOf(error)}`
+      this.#retryAt = port.now() + backoffMs(this.#failures, port.random(), { baseSeconds: 2, capSeconds: 300 })
+      port.log('warn', 'a staging file could not be written', { target: name, partition, reason: this.reason })
+    }
+    this.#writing = false
+    changed()
+  }
+}

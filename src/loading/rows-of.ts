@@ -1,0 +1,69 @@
+import type { Burial } from '../core/dead-letter.ts'
+import type { Envelope } from '../core/envelope.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { PrivacyRules } from '../core/privacy.ts'
+import { eventUnder } from '../privacy/privacy.ts'
+import { mapEvent, type MapOptions } from '../warehouses/mapping/map-event.ts'
+import type { Row } from '../warehouses/mapping/row.ts'
+
+/** Longer ids do not fit into an index of PostgreSQL, whose entries have at most 2,704 bytes. */
+const longestId = 800
+
+/** A row on its way, and where it came from. */
+export interface PendingRow {
+  readonly row: Row
+  readonly id: string
+  readonly envelope: Envelope
+  /** Key of the staging file. */
+  readonly file: string
+}
+
+/**
+ * Makes the rows of an event, or the dead letter that it becomes when it has none.
+ *
+ * The warehouse's privacy rules come first. The envelope stays as it is, and so does the event of a dead letter: when it is
+ * replayed, the rules come first again.
+ */
+export function rowsOf(
+  envelope: Envelope,
+  { privacy, ...options }: MapOptions & { readonly file: string; readonly privacy?: PrivacyRules | undefined },
+): readonly PendingRow[] | Burial {
+  try {
+    const event = privacy === undefined ? envelope.event : eventUnder(envelope, privacy)
+    return mapEvent(event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
+      row,
+      id: idOf(row),
+      envelope,
+      file: options.file,
+    }))
+  } catch (thrown) {
+    return burialOf(envelope, thrown)
+  }
+}
+
+export function burialOf(envelope: Envelope, thrown: unknown): Burial {
+  const { id, key, source, receivedAt } = envelope.header
+  return {
+    stage: 'load',
+    messageId: id,
+    source,
+    key,
+    reason: reasonOf(thrown),
+    code: thrown instanceof SluicewayError ? thrown.code : 'internal',
+    receivedAt,
+    event: envelope.text,
+    attempts: [],
+  }
+}
+
+function idOf({ table, data }: Row): string {
+  const id = data['id']
+  if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'boolean')
+    throw new SluicewayError('mapping_failed', `The row for "${table}" has no id`, { details: { table } })
+  const text = String(id)
+  if (text.length > longestId)
+    throw new SluicewayError('mapping_failed', `The id for "${table}" is longer than ${longestId}`, {
+      details: { table, length: text.length },
+    })
+  return text
+}

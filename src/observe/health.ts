@@ -1,0 +1,134 @@
+import { laneName, laneOf, type LaneStatus } from '../core/bindings.ts'
+import { edgeTarget } from '../core/dead-letter.ts'
+import type { LaneRef } from '../core/stream.ts'
+import { within } from '../core/within.ts'
+import type { World } from '../core/app-context.ts'
+import { outagesOf } from '../spill/outage.ts'
+import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
+
+/** Milliseconds that each question may take. */
+const questionMs = 2_000
+/** A lane is stuck when its oldest event has waited longer, in seconds. */
+const laneSeconds = 300
+/** The sweep runs each minute, so what was spilled is gone sooner than this, in seconds. */
+const spillSeconds = 120
+/** Pages of 1,000 objects that are counted. */
+const pages = 2
+
+/** A lane that does not get on. */
+export interface StuckLane {
+  readonly target: string
+  readonly partition: number
+  /** `away`: its object did not answer. */
+  readonly state: LaneStatus['state'] | 'away'
+  readonly reason?: string
+  readonly oldestSeconds?: number
+}
+
+/** How a deployment is doing. */
+export interface Health {
+  /**
+   * `DEGRADED`: events are taken, but something must be looked at. `DOWN`: events are refused, because neither the stream nor
+   * R2 takes any.
+   */
+  readonly status: 'UP' | 'DEGRADED' | 'DOWN'
+  readonly stream: string
+  /** Partitions of the log, and how many of them do not answer; left out for other streams. */
+  readonly log?: { readonly partitions: number; readonly away: number }
+  /** True when the last append of this isolate to any partition, at most a minute ago, failed or was late. */
+  readonly spilling: boolean
+  readonly lanes: { readonly all: number; readonly stuck: number }
+  /** What waits in R2; null when R2 does not answer. `stuck` objects were set aside. */
+  readonly spill: (Omit<SpillSummary, 'keys'> & { readonly stuck: number }) | null
+  readonly stuck: readonly StuckLane[]
+}
+
+/**
+ * Asks every object how it is doing: one call for each partition of the log and each lane, two listings of R2, and a write to
+ * R2 only while the stream is away. No answer takes longer than about four seconds.
+ *
+ * @param world config and bindings
+ * @returns how the deployment is doing, as far as it can be seen from here
+ */
+export async function healthOf(world: World): Promise<Health> {
+  const { resolved, bindings } = world
+  const { stream } = resolved
+  const now = world.port.now()
+  const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
+  const spilling = failed.includes(true)
+  const partitions = Array.from({ length: stream.partitions }, (_, partition) => partition)
+  const [logs, stuck, spill] = await Promise.all([
+    stream.readable
+      ? Promise.all(partitions.map((n) => answers(async () => bindings.LOG.getByName(`${n}`).status(), `log ${n}`)))
+      : undefined,
+    stuckLanes(partitions, world),
+    spillOf(world),
+  ])
+  const away = logs?.filter((is) => !is).length ?? 0
+  const streamAway = spilling || away > 0
+  // Only a write tells whether R2 takes any: a listing may be slow when much waits.
+  const takes = !streamAway || (await answers(() => probe(world), 'R2'))
+  const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
+  const down = !takes && allAway
+  const troubled =
+    streamAway || spill === undefined || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
+  return {
+    status: down ? 'DOWN' : troubled ? 'DEGRADED' : 'UP',
+    stream: stream.name,
+    ...(logs === undefined ? {} : { log: { partitions: logs.length, away } }),
+    spilling,
+    lanes: { all: refsOf(partitions, world).length, stuck: stuck.length },
+    spill: spill ?? null,
+    stuck,
+  }
+}
+
+const refsOf = (partitions: readonly number[], { resolved }: World): LaneRef[] => [
+  { target: edgeTarget, partition: 0 },
+  ...[...resolved.targets.keys()].flatMap((target) => partitions.map((partition) => ({ target, partition }))),
+]
+
+async function stuckLanes(partitions: readonly number[], world: World): Promise<StuckLane[]> {
+  const found = await Promise.all(
+    refsOf(partitions, world).map(async (ref): Promise<StuckLane[]> => {
+      try {
+        const asked = (async () => laneOf(world.bindings, ref).status(ref))()
+        const { state, reason, oldestSeconds } = await within(asked, questionMs, `lane ${laneName(ref)}`)
+        if (state !== 'paused' && state !== 'open' && oldestSeconds <= laneSeconds) return []
+        return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
+      } catch {
+        return [{ ...ref, state: 'away' }]
+      }
+    }),
+  )
+  return found.flat()
+}
+
+async function spillOf(world: World): Promise<Exclude<Health['spill'], null> | undefined> {
+  try {
+    const [waiting, stuck] = await within(
+      Promise.all([
+        summarizeSpills(spillPrefix, world, { pages, keys: 0 }),
+        summarizeSpills(stuckPrefix, world, { pages: 1, keys: 0 }),
+      ]),
+      questionMs,
+      'R2',
+    )
+    const { keys: _, ...rest } = waiting
+    return { ...rest, stuck: stuck.objects }
+  } catch {
+    return undefined
+  }
+}
+
+const probe = ({ bindings, port }: World): Promise<unknown> =>
+  bindings.BUCKET.put('health/probe', new Date(port.now()).toISOString())
+
+async function answers(ask: () => Promise<unknown>, what: string): Promise<boolean> {
+  try {
+    await within(ask(), questionMs, what)
+    return true
+  } catch {
+    return false
+  }
+}

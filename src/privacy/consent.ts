@@ -1,0 +1,104 @@
+import type { Consent, ConsentRule } from '../core/consent.ts'
+import type { Event } from '../core/event.ts'
+import { isRecord } from '../edge/validate-event.ts'
+
+/** What one part of an event says of a category; undefined when it says nothing of it. */
+type Statement = (category: string) => boolean | undefined
+
+/** What an event says about consent. */
+export interface Said {
+  readonly provider: string | undefined
+  readonly strategy: 'and' | 'or' | undefined
+  readonly statements: readonly Statement[]
+}
+
+const silence: Said = { provider: undefined, strategy: undefined, statements: [] }
+/** Providers that events of older SDKs do not name. */
+const unnamed = new Set(['oneTrust', 'ketch'])
+
+/**
+ * Says whether the consent that an event carries allows what needs `consent`.
+ *
+ * `context.consentManagement` is read as RudderStack does: `deniedConsentIds` decide; `allowedConsentIds` matter for
+ * `required` only, and where that list is missing, what is not denied counts as allowed. `context.consent.categoryPreferences`
+ * is read as Segment does: false denies, true allows. Where both are there, both must allow. What has another form says nothing.
+ *
+ * The strategy is the rule's own, else the event's, else `or` for Ketch and `and` for all others; for provider `custom` the
+ * event's does not count. A rule for OneTrust or Ketch also applies to events that name no provider, as older SDKs send them;
+ * a `required` one applies to every event that names no other provider.
+ *
+ * https://www.rudderstack.com/docs/data-governance/consent-management/overview/ and
+ * https://www.twilio.com/docs/segment/privacy/consent-management/consent-in-segment-connections (checked 2026-11-25)
+ *
+ * @param event its context is looked at
+ * @param consent one rule or several; all that apply must allow it
+ * @returns false when the event must be kept back
+ */
+export const allows = (event: Pick<Event, 'context'>, consent: Consent): boolean =>
+  permits(saidIn(event.context), consent)
+
+/** As `allows`, for several questions about one event: what it says is read once, by `saidIn`. */
+export const permits = (said: Said, consent: Consent): boolean =>
+  isList(consent) ? consent.every((rule) => allowsOne(said, rule)) : allowsOne(said, consent)
+
+const isList = (consent: Consent): consent is readonly ConsentRule[] => Array.isArray(consent)
+
+function allowsOne(said: Said, rule: ConsentRule): boolean {
+  if (!applies(said, rule)) return true
+  const { categories, required = false } = rule
+  const any = strategyOf(said, rule) === 'or'
+  const denied = (category: string) => said.statements.some((statement) => statement(category) === false)
+  if (any ? categories.every(denied) : categories.some(denied)) return false
+  if (!required) return true
+  const granted = (category: string) => said.statements.some((statement) => statement(category) === true)
+  return any ? categories.some((category) => !denied(category) && granted(category)) : categories.every(granted)
+}
+
+function applies({ provider, statements }: Said, rule: ConsentRule): boolean {
+  if (rule.provider === undefined || rule.provider === provider) return true
+  if (provider !== undefined) return false
+  return rule.required === true || (statements.length > 0 && unnamed.has(rule.provider))
+}
+
+function strategyOf(said: Said, rule: ConsentRule): 'and' | 'or' {
+  const provider = said.provider ?? rule.provider
+  if (provider === 'custom') return rule.strategy ?? 'and'
+  return rule.strategy ?? said.strategy ?? (provider === 'ketch' ? 'or' : 'and')
+}
+
+/** Reads what an event's context says about consent. */
+export function saidIn(context: unknown): Said {
+  if (!isRecord(context)) return silence
+  const { consentManagement: managed, consent } = context
+  const preferences = isRecord(consent) ? consent['categoryPreferences'] : undefined
+  if (!isRecord(managed)) return isRecord(preferences) ? { ...silence, statements: [preferred(preferences)] } : silence
+  const { provider, resolutionStrategy: strategy } = managed
+  return {
+    provider: typeof provider === 'string' && provider !== '' ? provider : undefined,
+    strategy: strategy === 'and' || strategy === 'or' ? strategy : undefined,
+    statements: isRecord(preferences) ? [listed(managed), preferred(preferences)] : [listed(managed)],
+  }
+}
+
+function listed({ deniedConsentIds, allowedConsentIds }: Readonly<Record<string, unknown>>): Statement {
+  const denied = idsIn(deniedConsentIds)
+  const allowed = allowedConsentIds === undefined || allowedConsentIds === null ? undefined : idsIn(allowedConsentIds)
+  const spoke = Array.isArray(deniedConsentIds)
+  return (category) => {
+    if (denied.has(category)) return false
+    return (allowed === undefined ? spoke : allowed.has(category)) ? true : undefined
+  }
+}
+
+const preferred =
+  (preferences: Readonly<Record<string, unknown>>): Statement =>
+  (category) => {
+    const value = Object.hasOwn(preferences, category) ? preferences[category] : undefined
+    return typeof value === 'boolean' ? value : undefined
+  }
+
+/** Ids of a list, or the keys of an object, as OneTrust's names come. */
+function idsIn(value: unknown): ReadonlySet<string> {
+  const ids: unknown[] = Array.isArray(value) ? value : isRecord(value) ? Object.keys(value) : []
+  return new Set(ids.flatMap((id) => (typeof id === 'string' && id.trim() !== '' ? [id.trim()] : [])))
+}

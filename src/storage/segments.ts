@@ -1,0 +1,236 @@
+import type { Database } from './database.ts'
+import type { Chunk } from '../core/stream.ts'
+
+/** What `append` takes: the events of one row. */
+export interface Flush {
+  /** Events. */
+  readonly count: number
+  /** Their fingerprints, 8 bytes each. */
+  readonly prints: Uint8Array
+  /** Frames; at most 2 MB, the limit of a row. */
+  readonly data: Uint8Array
+}
+
+/** One table of the log: everything that was appended within one span of time. */
+export interface Segment {
+  readonly number: number
+  /** Offset of its first event. */
+  readonly first: number
+  /** Offset after its last event. */
+  readonly next: number
+  /** Milliseconds since the epoch at which it ends. */
+  readonly ends: number
+}
+
+interface Row {
+  offset: number
+  count: number
+  at: number
+  data: ArrayBuffer
+}
+
+/** The most bytes that Durable Objects keep in one row; not enforced locally. */
+const rowLimit = 2_000_000
+/** Rows whose fingerprints are read at once; those of one have up to some hundred KB. */
+const pageRows = 64
+
+/**
+ * A log in SQL: dense offsets, one row per flush, one table per span of time, retention by dropping tables.
+ *
+ * Tables are `<name>_<n>` with n = start ÷ span; `<name>_floor` keeps the next offset when all tables are gone. The key is a
+ * plain INTEGER PRIMARY KEY and there is no index: an append writes one billed row. Layout version 1.
+ */
+export class Segments {
+  readonly #db: Database
+  readonly #name: string
+  readonly #spanMs: number
+  #segments: Segment[] = []
+  #next = 0
+
+  constructor(db: Database, options: { readonly name: string; readonly spanMs: number }) {
+    this.#db = db
+    this.#name = options.name
+    this.#spanMs = options.spanMs
+    db.run(`CREATE TABLE IF NOT EXISTS ${this.#name}_floor (id INTEGER PRIMARY KEY, next INTEGER NOT NULL)`)
+    this.#next = db.first<{ next: number }>(`SELECT next FROM ${this.#name}_floor WHERE id = 0`)?.next ?? 0
+    const tables = db.all<{ name: string }>(
+      `SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB '${this.#name}_[0-9]*'`,
+    )
+    const numbers = tables.map(({ name }) => Number(name.slice(this.#name.length + 1))).toSorted((a, b) => a - b)
+    for (const number of numbers) {
+      const table = `${this.#name}_${number}`
+      const first = db.first<{ offset: number }>(`SELECT offset FROM ${table} ORDER BY offset LIMIT 1`)
+      const last = db.first<{ offset: number; count: number }>(
+        `SELECT offset, count FROM ${table} ORDER BY offset DESC LIMIT 1`,
+      )
+      const next = last === undefined ? this.#next : last.offset + last.count
+      this.#segments.push({ number, first: first?.offset ?? next, next, ends: (number + 1) * this.#spanMs })
+      this.#next = Math.max(this.#next, next)
+    }
+  }
+
+  /** Offset of the oldest event that is still here. */
+  get first(): number {
+    return this.#segments[0]?.first ?? this.#next
+  }
+
+  /** Offset that the next event will get. */
+  get next(): number {
+    return this.#next
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments
+  }
+
+  /** Adds one row; returns it as a chunk. */
+  append(flush: Flush, at: number): Chunk {
+    if (flush.data.byteLength > rowLimit) throw new RangeError(`a row holds at most ${rowLimit} bytes`)
+    const number = Math.max(Math.floor(at / this.#spanMs), this.#segments.at(-1)?.number ?? 0)
+    let segment = this.#segments.at(-1)
+    if (segment?.number !== number) {
+      this.#db.run(
+        `CREATE TABLE ${this.#name}_${number} (offset INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, prints BLOB NOT NULL, data BLOB NOT NULL)`,
+      )
+      segment = { number, first: this.#next, next: this.#next, ends: (number + 1) * this.#spanMs }
+      this.#segments.push(segment)
+    }
+    const offset = this.#next
+    this.#db.run(
+      `INSERT INTO ${this.#name}_${number} (offset, count, at, prints, data) VALUES (?, ?, ?, ?, ?)`,
+      offset,
+      flush.count,
+      at,
+      flush.prints,
+      flush.data,
+    )
+    this.#next = offset + flush.count
+    this.#segments[this.#segments.length - 1] = { ...segment, next: this.#next }
+    return { offset, count: flush.count, at, data: flush.data }
+  }
+
+  /** Reads rows from the one that holds `from` on: at least one if there is any, at most about `bytes`. */
+  read(from: number, bytes: number): Chunk[] {
+    const chunks: Chunk[] = []
+    let left = bytes
+    for (const segment of this.#segments) {
+      if (segment.next <= from) continue
+      // The row that holds `from` may start before it; rows are dense, so it is the last one at or below.
+      let at = this.#rowAt(segment.number, from) ?? segment.first
+      while (left > 0 && at < segment.next) {
+        const row = this.#db.first<Row>(
+          `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset >= ? ORDER BY offset LIMIT 1`,
+          at,
+        )
+        if (row === undefined) break
+        chunks.push(toChunk(row))
+        left -= row.data.byteLength
+        at = row.offset + row.count
+      }
+      if (left <= 0) break
+    }
+    return chunks
+  }
+
+  /** The newest rows with at least `events` events, oldest first. */
+  tail(events: number): Chunk[] {
+    const chunks: Chunk[] = []
+    for (const segment of this.#segments.toReversed()) {
+      for (let before = segment.next; events > 0;) {
+        const row = this.#db.first<Row>(
+          `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset < ? ORDER BY offset DESC LIMIT 1`,
+          before,
+        )
+        if (row === undefined) break
+        chunks.unshift(toChunk(row))
+        events -= row.count
+        before = row.offset
+      }
+    }
+    return chunks
+  }
+
+  /** The rows that hold an event with this fingerprint, with the event's offset. Reads every row's fingerprints. */
+  find(print: Uint8Array): { readonly chunk: Chunk; readonly offset: number }[] {
+    return this.#segments.flatMap((segment) =>
+      this.#db
+        .all<Row & { prints: ArrayBuffer }>(
+          `SELECT offset, count, at, prints, data FROM ${this.#name}_${segment.number} WHERE instr(prints, ?) > 0`,
+          print,
+        )
+        .flatMap((row) => {
+          const place = placeOf(new Uint8Array(row.prints), print)
+          return place < 0 ? [] : [{ chunk: toChunk(row), offset: row.offset + place }]
+        }),
+    )
+  }
+
+  /** Fingerprints of the events since `since` (milliseconds), oldest rows first, at most the newest `rows` rows. */
+  prints(since: number, rows: number): { at: number; prints: Uint32Array }[] {
+    return this.#segments
+      .filter((segment) => segment.ends > since)
+      .flatMap((segment) =>
+        this.#db.all<{ at: number; prints: ArrayBuffer }>(
+          `SELECT at, prints FROM ${this.#name}_${segment.number} WHERE at >= ? ORDER BY offset`,
+          since,
+        ),
+      )
+      .slice(-rows)
+      .map(({ at, prints }) => ({ at, prints: new Uint32Array(prints) }))
+  }
+
+  /** As `prints`, without a bound, row by row: what is asked for may be days of them. */
+  *printsSince(since: number): Generator<Uint32Array> {
+    for (const segment of this.#segments) {
+      if (segment.ends <= since) continue
+      for (let from = segment.first; ;) {
+        const rows = this.#db.all<{ offset: number; prints: ArrayBuffer }>(
+          `SELECT offset, prints FROM ${this.#name}_${segment.number} WHERE offset >= ? AND at >= ? ORDER BY offset LIMIT ${pageRows}`,
+          from,
+          since,
+        )
+        for (const { prints } of rows) yield new Uint32Array(prints)
+        const last = rows.at(-1)
+        if (last === undefined || rows.length < pageRows) break
+        from = last.offset + 1
+      }
+    }
+  }
+
+  /** When the row that holds `offset` became durable, in milliseconds; undefined when it is not here. */
+  timeOf(offset: number): number | undefined {
+    const segment = this.#segments.find(({ first, next }) => first <= offset && offset < next)
+    return segment === undefined
+      ? undefined
+      : this.#db.first<{ at: number }>(
+          `SELECT at FROM ${this.#name}_${segment.number} WHERE offset <= ? ORDER BY offset DESC LIMIT 1`,
+          offset,
+        )?.at
+  }
+
+  /** Forgets a segment. The newest one is forgotten only once it has ended. */
+  drop(segment: Segment): void {
+    this.#db.run(`INSERT OR REPLACE INTO ${this.#name}_floor (id, next) VALUES (0, ?)`, this.#next)
+    this.#db.run(`DROP TABLE ${this.#name}_${segment.number}`)
+    this.#segments = this.#segments.filter(({ number }) => number !== segment.number)
+  }
+
+  #rowAt(segment: number, offset: number): number | undefined {
+    return this.#db.first<{ offset: number }>(
+      `SELECT offset FROM ${this.#name}_${segment} WHERE offset <= ? ORDER BY offset DESC LIMIT 1`,
+      offset,
+    )?.offset
+  }
+}
+
+const toChunk = (row: Row): Chunk => ({
+  offset: row.offset,
+  count: row.count,
+  at: row.at,
+  data: new Uint8Array(row.data),
+})
+
+function placeOf(prints: Uint8Array, print: Uint8Array): number {
+  for (let at = 0; at < prints.length; at += 8) if (print.every((byte, i) => prints[at + i] === byte)) return at / 8
+  return -1
+}

@@ -1,0 +1,258 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
+import { Database, noBill } from '../../storage/database.ts'
+import { frame, joinFrames, unframe } from '../../storage/frame.ts'
+import { realPort } from '../../core/port.ts'
+import type { Resolved } from '../../configure/resolve.ts'
+import { Seen } from '../../storage/dedup-window.ts'
+import { Segments } from '../../storage/segments.ts'
+import type { Chunk, LaneRef } from '../../core/stream.ts'
+import { Expired } from './overdue-chunks.ts'
+import { HandOver } from './lane-fanout.ts'
+
+/** A table of the log spans one hour. */
+const segmentMs = 3_600_000
+/** A flush does not wait for its time any longer once so many appends, or so many code units of text, have gathered. */
+const eagerAppends = 32
+const eagerLength = 256_000
+/** A row's text stays below this, so that it fits a row even when it does not compress. */
+const rowLength = 800_000
+/** Reads hand out at most so many bytes at once, well below the 32 MiB of an RPC. */
+const readBytes = 4_000_000
+/** The database is kept below this by forgetting (or moving to R2) the oldest hour early; the platform's limit is 10 GB. */
+const databaseLimit = 8_000_000_000
+
+interface Append {
+  /** Text of envelopes, or frames of it. */
+  readonly body: string | Uint8Array
+  readonly prints: Uint32Array
+  readonly count: number
+}
+
+/**
+ * One partition of the embedded log.
+ *
+ * Appends that arrive while the flush before them is becoming durable are committed together as one row. An append's
+ * promise resolves after its row is written, and the output gate holds the answer until the row is durable. Layout of the
+ * storage: `log_<hour>` tables (see Segments), `expired` (see Expired).
+ */
+export class LogObject extends DurableObject<Bindings> implements LogRpc {
+  readonly #billed = noBill()
+  readonly #db: Database
+  readonly #segments: Segments
+  readonly #expired: Expired
+  readonly #seen: Seen
+  readonly #handOver: HandOver
+  readonly #partition: number
+  readonly #flushMs: number
+  readonly #retentionMs: number
+  #pending: Append[] = []
+  #pendingLength = 0
+  #waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
+  #lastFlush = 0
+  #flushing = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #duplicates = 0
+
+  constructor(ctx: DurableObjectState, env: Bindings, resolved: Resolved) {
+    super(ctx, env)
+    const { settings } = resolved.stream
+    this.#partition = Number(ctx.id.name ?? 0)
+    this.#flushMs = settings['flushMs'] ?? 20
+    this.#retentionMs = (settings['retentionDays'] ?? 7) * 86_400_000
+    this.#db = new Database(ctx.storage.sql, this.#billed)
+    this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
+    this.#expired = new Expired(this.#db, env.BUCKET, this.#partition)
+    const windowMs = (settings['dedupMinutes'] ?? 10) * 60_000
+    const now = Date.now()
+    this.#seen = new Seen(windowMs, now - windowMs)
+    for (const { at, prints } of this.#segments.prints(now - windowMs, 200_000))
+      for (let i = 0; i < prints.length; i += 2) this.#seen.add(prints[i] as number, prints[i + 1] as number, at)
+    const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
+    this.#handOver = new HandOver(refs, { bindings: env, port: realPort, head: () => this.#segments.next })
+  }
+
+  async append(
+    body: string | Uint8Array,
+    prints: Uint32Array,
+    since?: number,
+  ): Promise<{ accepted: number; duplicates: number }> {
+    this.#billed.calls++
+    const one = this.#withoutDuplicates(body, prints, since)
+    const duplicates = prints.length / 2 - one.count
+    this.#duplicates += duplicates
+    // A duplicate of an event that is not durable yet is answered with that event's flush.
+    if (one.count === 0 && this.#pending.length === 0) return { accepted: 0, duplicates }
+    if (this.#pendingLength > 0 && this.#pendingLength + one.body.length > rowLength) this.#flush()
+    const written = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
+    if (one.count > 0) {
+      this.#pending.push(one)
+      this.#pendingLength += one.body.length
+    }
+    this.#schedule()
+    await written
+    return { accepted: one.count, duplicates }
+  }
+
+  async read(from: number, bytes: number, lane?: LaneRef): Promise<{ chunks: Chunk[]; head: number }> {
+    this.#billed.calls++
+    const most = Math.min(bytes, readBytes)
+    const old = from < this.#segments.first ? await this.#expired.read(from, most) : []
+    const chunks = old.length > 0 ? old : this.#segments.read(from, most)
+    const last = chunks.at(-1)
+    const head = this.#segments.next
+    if (lane !== undefined) this.#handOver.wants(lane, last === undefined ? head : last.offset + last.count)
+    return { chunks, head }
+  }
+
+  async tail(events: number): Promise<{ chunks: Chunk[]; head: number }> {
+    this.#billed.calls++
+    return { chunks: this.#segments.tail(events), head: this.#segments.next }
+  }
+
+  async find(print: Uint32Array): Promise<{ offset: number; chunk: Chunk }[]> {
+    this.#billed.calls++
+    return this.#segments.find(new Uint8Array(print.buffer, print.byteOffset, print.byteLength))
+  }
+
+  async sweep(): Promise<LogStatus> {
+    this.#billed.calls++
+    await this.#retain(Date.now())
+    this.#handOver.kickAll()
+    return this.#status()
+  }
+
+  async status(): Promise<LogStatus> {
+    this.#billed.calls++
+    return this.#status()
+  }
+
+  #status(): LogStatus {
+    return {
+      partition: this.#partition,
+      first: this.#segments.first,
+      head: this.#segments.next,
+      segments: this.#segments.segments.length,
+      bytes: this.ctx.storage.sql.databaseSize,
+      duplicates: this.#duplicates,
+      billed: { ...this.#billed },
+    }
+  }
+
+  #withoutDuplicates(body: string | Uint8Array, prints: Uint32Array, since: number | undefined): Append {
+    const now = Date.now()
+    const total = prints.length / 2
+    const older = since === undefined ? undefined : this.#storedSince(since, prints)
+    const fresh: number[] = []
+    for (let i = 0; i < total; i++) {
+      const a = prints[i * 2] as number
+      const b = prints[i * 2 + 1] as number
+      const isNew = this.#seen.add(a, b, now)
+      if (isNew && older?.has(`${a}:${b}`) !== true) fresh.push(i)
+    }
+    if (fresh.length === total) return { body, prints, count: total }
+    const lines = (typeof body === 'string' ? body : unframe(body)).split('\n')
+    const kept = new Uint32Array(fresh.length * 2)
+    let left = ''
+    fresh.forEach((i, k) => {
+      left += `${lines[i * 2]}\n${lines[i * 2 + 1]}\n`
+      kept[k * 2] = prints[i * 2] as number
+      kept[k * 2 + 1] = prints[i * 2 + 1] as number
+    })
+    return { body: left, prints: kept, count: fresh.length }
+  }
+
+  /** Which of these fingerprints the tables have since then: the set in memory may have forgotten them. */
+  #storedSince(since: number, prints: Uint32Array): Set<string> {
+    const halves = new Set<number>()
+    for (let i = 0; i < prints.length; i += 2) halves.add(prints[i] as number)
+    const found = new Set<string>()
+    for (const stored of this.#segments.printsSince(since))
+      for (let i = 0; i < stored.length; i += 2)
+        if (halves.has(stored[i] as number)) found.add(`${stored[i]}:${stored[i + 1]}`)
+    return found
+  }
+
+  #schedule(): void {
+    if (this.#flushing) return
+    const wait = this.#lastFlush + this.#flushMs - Date.now()
+    if (wait <= 0 || this.#pending.length >= eagerAppends || this.#pendingLength >= eagerLength) this.#flush()
+    else this.#timer ??= setTimeout(() => this.#flush(), wait)
+  }
+
+  /** Writes everything pending as one row, and starts the next flush when this one is durable. */
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const pending = this.#pending
+    const waiters = this.#waiters
+    this.#pending = []
+    this.#waiters = []
+    this.#pendingLength = 0
+    this.#lastFlush = Date.now()
+    try {
+      if (pending.length > 0) this.#handOver.add(this.#write(pending))
+    } catch (error) {
+      for (const waiter of waiters) waiter.reject(error)
+      // What is in memory (fingerprints, offsets) no longer matches the disk: start again from there.
+      this.ctx.abort('an append failed')
+      return
+    }
+    for (const waiter of waiters) waiter.resolve()
+    this.#flushing = true
+    void this.ctx.storage.sync().then(() => {
+      this.#flushing = false
+      this.#handOver.kickAll()
+      if (this.#waiters.length > 0) this.#schedule()
+    })
+  }
+
+  #write(pending: readonly Append[]): Chunk {
+    const count = pending.reduce((sum, one) => sum + one.count, 0)
+    const prints = new Uint32Array(count * 2)
+    let at = 0
+    for (const one of pending) {
+      prints.set(one.prints, at)
+      at += one.prints.length
+    }
+    const data = joinFrames(framesOf(pending))
+    return this.#segments.append({ count, prints: new Uint8Array(prints.buffer), data }, Date.now())
+  }
+
+  /** Forgets hours that are past retention; what a lane has not committed of them goes to R2 first. */
+  async #retain(now: number): Promise<void> {
+    for (;;) {
+      const segment = this.#segments.segments[0]
+      if (segment === undefined || segment.ends > now) break
+      if (segment.ends > now - this.#retentionMs && this.ctx.storage.sql.databaseSize < databaseLimit) break
+      const committed = await this.#handOver.committed()
+      for (let from = Math.max(committed, segment.first); from < segment.next;) {
+        const chunks = this.#segments.read(from, readBytes).filter(({ offset }) => offset < segment.next)
+        const last = chunks.at(-1)
+        if (last === undefined) break
+        await this.#expired.keep(chunks)
+        this.#billed.r2Writes++
+        from = last.offset + last.count
+      }
+      this.#segments.drop(segment)
+    }
+    if (this.#expired.any) await this.#expired.forget(await this.#handOver.committed())
+  }
+}
+
+/** Frames of appends in their order; texts that follow each other share one. */
+function framesOf(pending: readonly Append[]): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  let texts: string[] = []
+  for (const { body } of pending) {
+    if (typeof body === 'string') {
+      texts.push(body)
+      continue
+    }
+    if (texts.length > 0) frames.push(frame(texts.join('')))
+    texts = []
+    frames.push(body)
+  }
+  if (texts.length > 0) frames.push(frame(texts.join('')))
+  return frames
+}

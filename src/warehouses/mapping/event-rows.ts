@@ -1,0 +1,223 @@
+import { SluicewayError } from '../../core/errors.ts'
+import { flatten } from './flatten.ts'
+import type { EventType, Mapping } from './mapping-context.ts'
+import { mergeCells } from './merge-rule.ts'
+import { type Row, RowDraft } from './row.ts'
+import { isBlank, isObject, toTimestamp, typeOf } from './types.ts'
+
+/** How each type of event becomes rows. */
+export const EVENT_ROWS: ReadonlyMap<EventType, (mapping: Mapping) => readonly Row[]> = new Map([
+  ['track', trackRows],
+  ['identify', identifyRows],
+  ['page', viewRows],
+  ['screen', viewRows],
+  ['group', groupRows],
+  ['alias', aliasRows],
+  ['extract', extractRows],
+  ['merge', mergeRows],
+] as const)
+
+const ROOT_DEPTH = 2
+const RECORD_SOURCES: ReadonlySet<string | undefined> = new Set(['cloud', 'singer-protocol'])
+const NO_RECORD_ID = 'recordId cannot be empty for cloud sources events'
+
+function trackRows(mapping: Mapping): readonly Row[] {
+  const { message, rules } = mapping
+  const { names } = rules
+  const common = new RowDraft(mapping.typing)
+  flattenContext(mapping, common)
+  common.putScalar(names.fixed('event_text'), message['event'])
+  putStandard(mapping, common)
+  const event = names.eventValue(textOf(common.data[names.fixed('event_text')], mapping))
+  common.set(names.fixed('event'), event, 'string')
+
+  const table = isBlank(event) ? undefined : eventRow(mapping, { common, table: names.eventTable(event) })
+  const rows: Row[] = []
+  if (mapping.tracksTable) rows.push(tracksRow(mapping, common))
+  if (table !== undefined) rows.push(table, ...mergeRows(mapping))
+  return rows
+}
+
+function tracksRow(mapping: Mapping, common: RowDraft): Row {
+  if (isRecord(mapping) && !isBlank(mapping.message['recordId'])) {
+    common.set(mapping.rules.names.fixed('record_id'), String(mapping.message['recordId']), 'string')
+  }
+  putFullEvent(mapping, common)
+  return rowOf(mapping, { table: mapping.rules.names.fixed('tracks'), draft: common })
+}
+
+function eventRow(mapping: Mapping, { common, table }: { common: RowDraft; table: string }): Row {
+  const own = new RowDraft(mapping.typing)
+  flattenField(mapping, 'properties', own)
+  flattenField(mapping, 'userProperties', own)
+  const row = new RowDraft(mapping.typing, own, common)
+  if (isRecord(mapping)) putRecordId(mapping, row)
+  return rowOf(mapping, { table, draft: row })
+}
+
+function identifyRows(mapping: Mapping): readonly Row[] {
+  const { message, rules } = mapping
+  const common = new RowDraft(mapping.typing)
+  flattenField(mapping, 'userProperties', common)
+  if (mapping.contextTraits) {
+    const place = { prefix: '', path: 'identify_context_traits_', pathDepth: ROOT_DEPTH + 1, depth: 0 }
+    flatten(contextOf(mapping)['traits'], place, { rules, into: common })
+  }
+  flattenField(mapping, 'traits', common)
+  flattenContext(mapping, common)
+
+  const identify = new RowDraft(mapping.typing, common)
+  putStandard(mapping, identify)
+  putFullEvent(mapping, identify)
+  const rows = [rowOf(mapping, { table: rules.names.fixed('identifies'), draft: identify }), ...mergeRows(mapping)]
+  if (mapping.usersTable && !isBlank(message['userId'])) rows.push(usersRow(mapping, common))
+  return rows
+}
+
+function usersRow(mapping: Mapping, common: RowDraft): Row {
+  const { message, rules, receivedAt } = mapping
+  const { names } = rules
+  const users = new RowDraft(mapping.typing, common)
+  putAddresses(mapping, users)
+  if (!rules.provider.lake) {
+    users.putScalar(names.fixed('sent_at'), message['sentAt'])
+    users.putScalar(names.fixed('timestamp'), message['timestamp'])
+    users.putScalar(names.fixed('original_timestamp'), message['originalTimestamp'])
+  }
+  users.set(names.fixed('id'), message['userId'], typeOf(message['userId'], mapping.typing))
+  users.set(names.fixed('received_at'), toTimestamp(receivedAt) ?? receivedAt, 'datetime')
+  return rowOf(mapping, { table: names.fixed('users'), draft: users })
+}
+
+function viewRows(mapping: Mapping): readonly Row[] {
+  const { message } = mapping
+  const properties = isObject(message['properties']) ? message['properties'] : {}
+  const name = isBlank(message['name']) ? properties['name'] : message['name']
+  return oneRow(mapping, { table: `${mapping.type}s`, field: 'properties', column: 'name', value: name })
+}
+
+function groupRows(mapping: Mapping): readonly Row[] {
+  return oneRow(mapping, { table: 'groups', field: 'traits', column: 'group_id', value: mapping.message['groupId'] })
+}
+
+function aliasRows(mapping: Mapping): readonly Row[] {
+  const value = mapping.message['previousId']
+  return oneRow(mapping, { table: 'aliases', field: 'traits', column: 'previous_id', value })
+}
+
+interface OneRow {
+  readonly table: string
+  readonly field: 'properties' | 'traits'
+  /** The column that only this type of event has. */
+  readonly column: string
+  readonly value: unknown
+}
+
+function oneRow(mapping: Mapping, { table, field, column, value }: OneRow): readonly Row[] {
+  const { names } = mapping.rules
+  const row = new RowDraft(mapping.typing)
+  flattenField(mapping, field, row)
+  flattenContext(mapping, row)
+  putStandard(mapping, row)
+  row.putScalar(names.fixed(column), value)
+  putFullEvent(mapping, row)
+  return [rowOf(mapping, { table: names.fixed(table), draft: row }), ...mergeRows(mapping)]
+}
+
+function extractRows(mapping: Mapping): readonly Row[] {
+  const { message, rules } = mapping
+  const { names } = rules
+  const own = new RowDraft(mapping.typing)
+  flattenField(mapping, 'properties', own)
+  const common = new RowDraft(mapping.typing)
+  flattenContext(mapping, common)
+  if (isMissing(message['recordId'])) throw failure(NO_RECORD_ID, mapping)
+  common.putScalar(names.fixed('id'), message['recordId'])
+  common.putScalar(names.fixed('received_at'), message['receivedAt'])
+  common.putScalar(names.fixed('event'), message['event'])
+  const row = new RowDraft(mapping.typing, own, common)
+  const event = textOf(common.data[names.fixed('event')], mapping)
+  if (event === '') {
+    throw failure('cannot create event table with empty event name, event name is missing in the payload', mapping)
+  }
+  return [rowOf(mapping, { table: names.eventTable(event), draft: row })]
+}
+
+function mergeRows(mapping: Mapping): readonly Row[] {
+  if (!mapping.mergeRules) return []
+  const cells = mergeCells(mapping.message, mapping.rules.names)
+  return cells === undefined ? [] : [{ ...cells, receivedAt: mapping.receivedAt }]
+}
+
+function rowOf(mapping: Mapping, { table, draft }: { table: string; draft: RowDraft }): Row {
+  const { names, provider } = mapping.rules
+  for (const column of provider.stampColumns) draft.columns[names.fixed(column)] = 'datetime'
+  return { table, columns: draft.columns, data: draft.data, receivedAt: mapping.receivedAt }
+}
+
+function flattenField(mapping: Mapping, field: 'properties' | 'userProperties' | 'traits', into: RowDraft): void {
+  const place = { prefix: '', path: `${mapping.type}_${field}_`, pathDepth: ROOT_DEPTH, depth: 0 }
+  flatten(mapping.message[field], place, { rules: mapping.rules, into })
+}
+
+function flattenContext(mapping: Mapping, into: RowDraft): void {
+  const place = { prefix: 'context_', path: `${mapping.type}_context_`, pathDepth: ROOT_DEPTH, depth: 0 }
+  flatten(mapping.message['context'], place, { rules: mapping.rules, into })
+}
+
+function putStandard(mapping: Mapping, row: RowDraft): void {
+  const { message } = mapping
+  const { names } = mapping.rules
+  row.putScalar(names.fixed('id'), message['messageId'])
+  row.putScalar(names.fixed('anonymous_id'), message['anonymousId'])
+  row.putScalar(names.fixed('user_id'), message['userId'])
+  row.putScalar(names.fixed('sent_at'), message['sentAt'])
+  row.putScalar(names.fixed('timestamp'), message['timestamp'])
+  row.putScalar(names.fixed('received_at'), message['receivedAt'])
+  row.putScalar(names.fixed('original_timestamp'), message['originalTimestamp'])
+  row.putScalar(names.fixed('channel'), message['channel'])
+  putAddresses(mapping, row)
+}
+
+function putAddresses(mapping: Mapping, row: RowDraft): void {
+  const { names } = mapping.rules
+  const passed = contextOf(mapping)['ip']
+  const requested = mapping.message['request_ip']
+  row.putScalar(names.fixed('context_ip'), isBlank(passed) ? requested : passed)
+  row.putScalar(names.fixed('context_request_ip'), requested)
+  row.putScalar(names.fixed('context_passed_ip'), passed)
+}
+
+function putFullEvent(mapping: Mapping, row: RowDraft): void {
+  if (!mapping.fullEvent) return
+  const { names, provider } = mapping.rules
+  row.set(names.fixed('rudder_event'), JSON.stringify(mapping.message), provider.fullEvent)
+}
+
+function putRecordId(mapping: Mapping, row: RowDraft): void {
+  const recordId = mapping.message['recordId']
+  if (isMissing(recordId)) throw failure(NO_RECORD_ID, mapping)
+  row.set(mapping.rules.names.fixed('id'), recordId, typeOf(recordId, mapping.typing))
+}
+
+/** Whether a track is a record that a cloud source copied, which has an id of its own. */
+function isRecord({ message, sourceCategory }: Mapping): boolean {
+  if (message['type'] !== 'track' || !RECORD_SOURCES.has(sourceCategory)) return false
+  const context = message['context']
+  const sources = isObject(context) ? context['sources'] : undefined
+  return isObject(sources) && !isBlank(sources['version'])
+}
+
+const contextOf = ({ message }: Mapping): Readonly<Record<string, unknown>> =>
+  isObject(message['context']) ? message['context'] : {}
+
+const isMissing = (value: unknown): boolean => isBlank(value) || typeof value === 'object'
+
+function textOf(event: unknown, mapping: Mapping): string {
+  if (event === undefined) return ''
+  if (typeof event !== 'string') throw failure('The name of the event must be a string.', mapping)
+  return event
+}
+
+const failure = (message: string, { type, rules }: Mapping): SluicewayError =>
+  new SluicewayError('mapping_failed', message, { details: { type, provider: rules.provider.name } })

@@ -1,0 +1,50 @@
+import type { EventType as SpecifiedType } from '../../core/event.ts'
+import type { FlattenRules } from './flatten.ts'
+import type { Typing } from './types.ts'
+
+/** The types of events that have rows: those of the specification, and the records that cloud sources copy. */
+export type EventType = SpecifiedType | 'extract'
+
+/** An event whose messageId, receivedAt and context are filled in. */
+export type Message = Readonly<Record<string, unknown>>
+
+/** One event, and everything that decides what its rows are. */
+export interface Mapping {
+  readonly type: EventType
+  readonly message: Message
+  readonly receivedAt: string
+  readonly rules: FlattenRules
+  readonly typing: Typing
+  readonly sourceCategory: string | undefined
+  readonly fullEvent: boolean
+  readonly tracksTable: boolean
+  readonly usersTable: boolean
+  readonly contextTraits: boolean
+  readonly mergeRules: boolean
+}
+
+const STANDARD = [
+  'id',
+  'anonymous_id',
+  'user_id',
+  'sent_at',
+  'timestamp',
+  'received_at',
+  'original_timestamp',
+  'channel',
+  'context_ip',
+  'context_request_ip',
+  'context_passed_ip',
+]
+
+/** The columns of each type of event that no property can fill. */
+export const OWN_COLUMNS: Readonly<Record<EventType, ReadonlySet<string>>> = {
+  track: new Set([...STANDARD, 'event_text', 'record_id']),
+  identify: new Set(STANDARD),
+  page: new Set([...STANDARD, 'name']),
+  screen: new Set([...STANDARD, 'name']),
+  group: new Set([...STANDARD, 'group_id']),
+  alias: new Set([...STANDARD, 'previous_id']),
+  extract: new Set(['id', 'received_at', 'event']),
+  merge: new Set(),
+}

@@ -1,0 +1,84 @@
+import type { Columns, ColumnType, Load } from '../../core/warehouse.ts'
+import { quoted } from '../identifier.ts'
+
+const declared: Readonly<Record<ColumnType, string>> = {
+  int: 'bigint',
+  float: 'numeric',
+  boolean: 'boolean',
+  datetime: 'timestamptz',
+  string: 'text',
+  text: 'text',
+  json: 'jsonb',
+}
+
+const logical: Readonly<Record<string, ColumnType>> = {
+  bigint: 'int',
+  integer: 'int',
+  smallint: 'int',
+  numeric: 'float',
+  'double precision': 'float',
+  real: 'float',
+  boolean: 'boolean',
+  'timestamp with time zone': 'datetime',
+  'timestamp without time zone': 'datetime',
+  date: 'datetime',
+  jsonb: 'json',
+  json: 'json',
+}
+
+const addedAtOnce = 100
+
+/** The logical type of a column whose type `information_schema` gives; what is not known takes text. */
+export const typeOfColumn = (type: string): ColumnType => logical[type] ?? 'string'
+
+/** Creates a table with as many of the columns as one statement shall have; `table` is quoted. */
+export function createTable(table: string, columns: Columns): string {
+  // The id must be in the first statement: it is the key.
+  const list = Object.entries(columns)
+    .toSorted(([a], [b]) => Number(b === 'id') - Number(a === 'id'))
+    .slice(0, addedAtOnce)
+    .map(([name, type]) => `${quoted(name)} ${declared[type]}${name === 'id' ? ' PRIMARY KEY' : ''}`)
+  return `CREATE TABLE IF NOT EXISTS ${table} (${list.join(', ')})`
+}
+
+/** Adds the columns that are not there. */
+export function widenTable(table: string, columns: Columns): readonly string[] {
+  const all = Object.entries(columns).map(
+    ([name, type]) => `ADD COLUMN IF NOT EXISTS ${quoted(name)} ${declared[type]}`,
+  )
+  return Array.from(
+    { length: Math.ceil(all.length / addedAtOnce) },
+    (_, i) => `ALTER TABLE ${table} ${all.slice(i * addedAtOnce, (i + 1) * addedAtOnce).join(', ')}`,
+  )
+}
+
+/** Creates the table into which COPY writes: all text, so that COPY has nothing to refuse. */
+export const createStage = (stage: string, names: readonly string[]): string =>
+  `CREATE TEMPORARY TABLE ${stage} (${names.map((name) => `${quoted(name)} text`).join(', ')}) ON COMMIT DROP`
+
+/**
+ * Moves what is in `stage` into `table`, without asking for a unique index: a table that was there may have none.
+ *
+ * @param move `types` are the types of the columns as SQL, in the order of the columns
+ */
+export function mergeSql(move: {
+  readonly table: string
+  readonly stage: string
+  readonly types: ReadonlyMap<string, string>
+  readonly merge: Load['merge']
+}): readonly string[] {
+  const { table, stage, types, merge } = move
+  const cell = ([name, type]: readonly [string, string]) => `fresh.${quoted(name)}::${type}`
+  const columns = [...types]
+  const list = columns.map(([name]) => quoted(name)).join(', ')
+  const insert = `INSERT INTO ${table} (${list}) SELECT ${columns.map(cell).join(', ')} FROM ${stage} AS fresh`
+  if (merge === 'append') return [insert]
+  const same = `kept."id" = ${cell(['id', types.get('id') ?? 'text'])}`
+  if (merge === 'replace') return [`DELETE FROM ${table} AS kept USING ${stage} AS fresh WHERE ${same}`, insert]
+  const merged = columns
+    .filter(([name]) => name !== 'id')
+    .map((column) => `${quoted(column[0])} = coalesce(${cell(column)}, kept.${quoted(column[0])})`)
+  const inserted = `${insert} WHERE NOT EXISTS (SELECT 1 FROM ${table} AS kept WHERE ${same})`
+  if (merged.length === 0) return [inserted]
+  return [`UPDATE ${table} AS kept SET ${merged.join(', ')} FROM ${stage} AS fresh WHERE ${same}`, inserted]
+}

@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest'
+import { webhook } from '../../destinations/webhook.ts'
+import { type Config, defineConfig, type Vars } from '../../src/core/config.ts'
+import { SluicewayError } from '../../src/core/errors.ts'
+import { resolveConfig } from '../../src/configure/resolve.ts'
+import { log } from '../../src/streams/log.ts'
+import { d1 } from '../../src/warehouses/d1.ts'
+import { postgres } from '../../src/warehouses/postgres.ts'
+import * as dropBots from '../../transforms/drop-bots.ts'
+import demoConfig from '../../src/config.ts'
+
+const crm = webhook({ url: 'https://crm.ada.dev/' })
+const good: Config = { stream: log(), sources: { web: { writeKey: 'keyOfTheShop' } } }
+const resolve = (config: object, env: Vars = {}) => resolveConfig(() => ({ ...good, ...config }) as Config, env)
+
+function errorOf(run: () => unknown): SluicewayError {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof SluicewayError) return error
+  }
+  throw new Error('that should have been refused')
+}
+
+const problemsOf = (config: object): unknown => errorOf(() => resolve(config)).details['problems']
+
+describe('a config that is all right', () => {
+  test('has its sources by name and by write key, each with all targets unless it names some', () => {
+    const { sources, sourcesByKey, targets } = resolve({
+      sources: { web: { writeKey: 'keyOfTheShop' }, app: { writeKey: 'keyOfTheApp', to: ['tables'], enabled: false } },
+      destinations: { crm: { use: crm, displayName: 'Our CRM' } },
+      warehouses: { tables: { use: d1() } },
+    })
+    expect([...targets.values()].map(({ kind, name, displayName }) => [kind, name, displayName])).toEqual([
+      ['destination', 'crm', 'Our CRM'],
+      ['warehouse', 'tables', 'd1'],
+    ])
+    expect(sourcesByKey.get('keyOfTheShop')).toBe(sources.get('web'))
+    expect(sources.get('web')).toMatchObject({ enabled: true, transforms: [] })
+    expect(sources.get('web')?.targets.map(({ name }) => name)).toEqual(['crm', 'tables'])
+    expect(sources.get('app')?.targets.map(({ name }) => name)).toEqual(['tables'])
+    expect(sources.get('app')?.enabled).toBe(false)
+  })
+
+  test('has defaults for what it leaves out', () => {
+    const { limits, demo, adminToken } = resolve({})
+    expect(limits).toMatchObject({ bodyBytes: 4_096_000, eventBytes: 32_768, batchEvents: 5_000, deadLetterDays: 30 })
+    expect([demo, adminToken]).toEqual([false, undefined])
+    expect(resolve({ limits: { eventBytes: 1000 } }).limits).toMatchObject({ eventBytes: 1000, batchEvents: 5_000 })
+  })
+
+  test('takes a transform that was imported as a whole', () => {
+    const { sources } = resolve({ sources: { web: { writeKey: 'keyOfTheShop', transforms: [dropBots] } } })
+    expect(sources.get('web')?.transforms[0]?.name).toBe('drop-bots')
+  })
+})
+
+describe('a config with mistakes', () => {
+  test('is one error that lists them all', () => {
+    const error = errorOf(() =>
+      resolve({
+        stream: log({ partitions: 0 }),
+        sources: { Web: { writeKey: 'a' }, web: { writeKey: 'a', to: ['crn'] } },
+        destinations: { crm: { use: webhook({ url: 'http://10.0.0.1/', secret: 'ada' }) } },
+      }),
+    )
+    expect(error.code).toBe('config_invalid')
+    expect(error.message.split('\n')).toEqual([
+      'The config has 6 problems:',
+      '- stream: "partitions" must be at least 1',
+      '- destinations.crm: "url" must begin with https: (unless "allowPrivate" is true, for tests)',
+      '- destinations.crm: "secret" must have at least 16 characters',
+      '- sources.Web: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"',
+      '- sources.web: "to" names "crn", but there are only: crm',
+      '- sources.web: another source has the same write key',
+    ])
+  })
+
+  test.each<[string, object, string]>([
+    [
+      'a name that is no name',
+      { destinations: { 'Our CRM': { use: crm } } },
+      'destinations.Our CRM: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"',
+    ],
+    [
+      'one name for two targets',
+      { destinations: { crm: { use: crm } }, warehouses: { crm: { use: d1() } } },
+      'warehouses.crm: the name is taken by a destination; give the warehouse another',
+    ],
+    [
+      'a target where there is none',
+      { sources: { web: { writeKey: 'k', to: ['crm'] } } },
+      'sources.web: "to" names "crm", but there is neither a destination nor a warehouse',
+    ],
+    ['no source', { sources: {} }, 'sources: there is none; add one with a write key, or no event can arrive'],
+    [
+      'a transform that is none',
+      { sources: { web: { writeKey: 'k', transforms: [{}] } } },
+      'sources.web: transforms[0]: a transform exports exactly one of transformEvent and transformBatch, found neither',
+    ],
+    [
+      'a transform that is two',
+      {
+        destinations: {
+          crm: { use: crm, transforms: [dropBots, { transformEvent: () => null, transformBatch: () => [] }] },
+        },
+      },
+      'destinations.crm: transforms[1]: a transform exports exactly one of transformEvent and transformBatch, found transformEvent and transformBatch',
+    ],
+    [
+      'no time to retry',
+      { destinations: { crm: { use: crm, retryDays: 0 } } },
+      'destinations.crm: "retryDays" must be more than 0',
+    ],
+    [
+      'loads without end',
+      { warehouses: { tables: { use: d1(), everyMinutes: 0 } } },
+      'warehouses.tables: "everyMinutes" must be a whole number of minutes, at least 1',
+    ],
+    [
+      'loads at broken minutes',
+      { warehouses: { tables: { use: d1(), everyMinutes: 1.5 } } },
+      'warehouses.tables: "everyMinutes" must be a whole number of minutes, at least 1',
+    ],
+    [
+      'staging back in time',
+      { warehouses: { tables: { use: d1(), stageSeconds: -1 } } },
+      'warehouses.tables: "stageSeconds" must be 0 or more',
+    ],
+    [
+      'an admin token that is too short',
+      { admin: { token: 'ada' } },
+      'admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`',
+    ],
+    ['a limit of nothing', { limits: { eventBytes: 0 } }, 'limits.eventBytes: must be a number above 0'],
+  ])('is refused for %s', (_what, config, problem) => {
+    expect(problemsOf(config)).toEqual([problem])
+  })
+
+  test('says which names of env are not set, and how to set them', () => {
+    const make = defineConfig((env) => ({
+      ...good,
+      sources: { web: { writeKey: env['WRITE_KEY'] } },
+      destinations: { crm: { use: webhook({ url: env['CRM_URL'] ?? env['OLD_URL'], secret: env['CRM_SECRET'] }) } },
+    }))
+    const error = errorOf(() => resolveConfig(make, { WRITE_KEY: '', CRM_SECRET: 'secret of the shop' }))
+    expect(error.message.split('\n')).toEqual([
+      'The config has 2 problems:',
+      '- destinations.crm: "url" is missing: Where events are sent.',
+      '- sources.web: "writeKey" is missing; set it in the config or as a secret in env',
+      'The config also asks env for WRITE_KEY, CRM_URL, OLD_URL, which are not set. Set what you need with "npx wrangler secret put NAME", or on this machine with "npm start -- --var NAME=value".',
+    ])
+  })
+
+  test('does not speak of env when nothing is missing', () => {
+    const error = errorOf(() => resolveConfig((env) => ({ ...good, admin: { token: env['TOKEN'] ?? 'ada' } }), {}))
+    expect(error.message).not.toContain('env')
+  })
+
+  test('holds no secret in its message', () => {
+    const error = errorOf(() =>
+      resolve({
+        destinations: { crm: { use: webhook({ url: undefined, secret: 'whsec_Lovelace!' }) } },
+        warehouses: { tables: { use: postgres({ url: 'mysql://ada:Lovelace@db/' }) } },
+        admin: { token: 'Lovelace' },
+      }),
+    )
+    expect(JSON.stringify([error.message, error.details])).not.toContain('Lovelace')
+  })
+
+  test('that throws says what it threw', () => {
+    const error = errorOf(() =>
+      resolveConfig(() => {
+        throw new Error('no orders today')
+      }, {}),
+    )
+    expect([error.code, error.message]).toEqual([
+      'config_invalid',
+      'The config could not be evaluated: no orders today',
+    ])
+  })
+})
+
+describe('the config of this repository', () => {
+  const env = {
+    WRITE_KEY: 'keyOfTheShop',
+    ADMIN_TOKEN: 'correct-horse-battery-staple',
+    WEBHOOK_URL: 'https://crm.ada.dev/',
+  }
+
+  test('needs a write key and a URL, and says so', () => {
+    const error = errorOf(() => resolveConfig(demoConfig, {}))
+    expect(error.details['problems']).toEqual([
+      'destinations.webhook: "url" is missing: Where events are sent.',
+      'sources.web: "writeKey" is missing; set it in the config or as a secret in env',
+    ])
+    expect(error.details['unset']).toEqual(expect.arrayContaining(['WRITE_KEY', 'WEBHOOK_URL', 'ADMIN_TOKEN']))
+  })
+
+  test('is a deployment: the log, a webhook, tables in D1, no demo', () => {
+    const { stream, sources, targets, demo } = resolveConfig(demoConfig, env)
+    expect([stream.name, demo]).toEqual(['log', false])
+    expect(sources.get('web')?.transforms.map(({ name }) => name)).toEqual([
+      'drop-bots',
+      'campaign-from-url',
+      'hash-email',
+    ])
+    expect([...targets.values()].map(({ route }) => route.use.name)).toEqual(['webhook', 'd1'])
+  })
+
+  test('takes queues, PostgreSQL and batches from env', () => {
+    const { stream, targets } = resolveConfig(demoConfig, {
+      ...env,
+      STREAM: 'queues',
+      POSTGRES_URL: 'postgres://ada:pw@db.ada.dev/shop',
+      WEBHOOK_BATCH: '1',
+    })
+    expect(stream.name).toBe('queues')
+    expect(targets.get('tables')?.route.use.name).toBe('postgres')
+    expect(targets.get('webhook')).toMatchObject({ route: { use: { limits: { events: 100 } } } })
+  })
+
+  test('is the demo on one machine, and sends to its own sink', () => {
+    const local = {
+      WRITE_KEY: 'keyOfTheShop',
+      SINK_URL: 'http://127.0.0.1:8787/demo/sink',
+      WEBHOOK_SECRET: 'secret of the shop',
+    }
+    expect(resolveConfig(demoConfig, { ...local, LOCAL: '1', DEMO: '1' }).demo).toEqual({
+      sinkSecret: 'secret of the shop',
+      tokenOnly: false,
+    })
+    expect(resolveConfig(demoConfig, { ...local, LOCAL: '1', DEMO: 'token' }).demo).toMatchObject({ tokenOnly: true })
+    expect(errorOf(() => resolveConfig(demoConfig, local)).message).toContain('must begin with https:')
+  })
+})

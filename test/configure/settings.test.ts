@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest'
+import { checkSettings, type Fields } from '../../src/configure/settings.ts'
+
+const fields = {
+  url: { type: 'url', about: 'Where events are sent.', insecureWhen: 'local' },
+  docs: { type: 'url', about: 'A page.', optional: true },
+  token: { type: 'string', about: 'Token of the account.', secret: true },
+  region: { type: 'choice', about: 'Where the account lives.', choices: ['us', 'eu'], default: 'us' },
+  seconds: { type: 'number', about: 'How long to wait.', default: 10, min: 1, max: 60 },
+  local: { type: 'boolean', about: 'For tests.', default: false },
+  headers: { type: 'headers', about: 'More headers.', optional: true },
+  even: {
+    type: 'number',
+    about: 'An even number.',
+    optional: true,
+    check: (value: number) => (value % 2 === 0 ? undefined : 'must be even'),
+  },
+} as const satisfies Fields
+
+const good = { url: 'https://crm.ada.dev/', token: 'token-of-ada' }
+const check = (more: object) => checkSettings(fields, { ...good, ...more } as typeof good)
+
+describe('settings', () => {
+  test('are filled up with defaults; what is optional may be missing', () => {
+    const { settings, problems } = checkSettings(fields, good)
+    expect(problems).toEqual([])
+    expect(settings).toEqual({ ...good, region: 'us', seconds: 10, local: false })
+  })
+
+  test('are kept as they were written', () => {
+    const { settings } = check({ region: 'eu', seconds: 60, even: 42, headers: { 'x-shop': 'Ada' } })
+    expect(settings).toMatchObject({ region: 'eu', seconds: 60, even: 42, headers: { 'x-shop': 'Ada' } })
+    // The types say so, too.
+    const region: 'us' | 'eu' = settings.region
+    const even: number | undefined = settings.even
+    expect([region, even]).toEqual(['eu', 42])
+  })
+
+  test('with several problems say all of them', () => {
+    const { problems } = checkSettings(fields, { url: undefined, token: '', seconds: 0, colour: 'red' } as never)
+    expect(problems).toEqual([
+      '"colour" is no setting; there are: url, docs, token, region, seconds, local, headers, even',
+      '"url" is missing: Where events are sent.',
+      '"token" is missing: Token of the account.',
+      '"seconds" must be at least 1',
+    ])
+  })
+
+  test.each<[object, string]>([
+    [{ token: 42 }, '"token" must be text'],
+    [{ region: 'mars' }, '"region" must be one of us, eu'],
+    [{ seconds: '10' }, '"seconds" must be a number'],
+    [{ seconds: Number.NaN }, '"seconds" must be a number'],
+    [{ seconds: 61 }, '"seconds" must be at most 60'],
+    [{ local: 'true' }, '"local" must be true or false'],
+    [{ even: 43 }, '"even" must be even'],
+    [{ url: 'crm.ada.dev' }, '"url" must be an http(s) URL'],
+    [{ url: 'javascript:alert(1)' }, '"url" must be an http(s) URL'],
+    [{ url: 'https://ada:pw@crm.ada.dev/' }, '"url" must not hold a user or password'],
+    [{ url: 'http://crm.ada.dev/' }, '"url" must begin with https: (unless "local" is true, for tests)'],
+    [{ docs: 'http://crm.ada.dev/', local: true }, '"docs" must begin with https:'],
+    [{ docs: 'https://10.0.0.1/' }, '"docs" must name a public host: 10.0.0.1 is a private network'],
+    [{ headers: 'x: y' }, '"headers" must be an object of header names and values'],
+    [{ headers: ['x'] }, '"headers" must be an object of header names and values'],
+    [{ headers: { 'x y': '1' } }, '"headers" has "x y", which is no name of a header'],
+    [{ headers: { 'x-key': '' } }, '"headers" has no value for "x-key"'],
+    [{ headers: { 'x-key': 'a\r\nx-other: b' } }, '"headers" must give "x-key" a text of printable ASCII characters'],
+    [{ headers: { 'x-key': 7 } }, '"headers" must give "x-key" a text of printable ASCII characters'],
+  ])('like %j are a problem', (more, problem) => {
+    expect(check(more).problems).toEqual([problem])
+  })
+
+  test('may name any host where the setting that allows it is true', () => {
+    expect(check({ url: 'http://localhost:8787/sink', local: true }).problems).toEqual([])
+    expect(check({ url: 'http://localhost:8787/sink', local: 'true' }).problems).toContain(
+      '"url" must begin with https: (unless "local" is true, for tests)',
+    )
+  })
+
+  test('are shown with secrets and the values of headers masked', () => {
+    const { redacted } = check({ headers: { authorization: 'Bearer token-of-ada' } })
+    expect(redacted).toEqual({
+      url: 'https://crm.ada.dev/',
+      token: '***',
+      region: 'us',
+      seconds: 10,
+      local: false,
+      headers: { authorization: '***' },
+    })
+  })
+
+  test('never show a secret in a problem', () => {
+    const { problems, redacted } = checkSettings(
+      { pin: { type: 'choice', about: 'A pin.', choices: ['1843'], secret: true } },
+      { pin: 'Lovelace' as never },
+    )
+    expect(problems).toHaveLength(1)
+    expect(JSON.stringify([problems, redacted])).not.toContain('Lovelace')
+  })
+})

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { rudderIdOf } from '../../src/enrichment/rudder-id.ts'
+import { call } from '../ingest/call.ts'
+import { fakeEdge, orderCompleted } from '../support/fake-edge.ts'
+
+test("is RudderStack's own for the same ids", () => {
+  expect(rudderIdOf({ userId: 'identified_user_id', anonymousId: 'anonymousId_1' })).toBe(
+    'e4cab80e-2f0e-4fa2-87e0-3a4af182634c',
+  )
+})
+
+test('is the same for the same identity, and there is one for half of it', () => {
+  const ids = [{ userId: 'ada' }, { anonymousId: 'ada' }, { userId: 'ada', anonymousId: 'ada' }].map(rudderIdOf)
+  expect(new Set(ids).size).toBe(3)
+  expect(rudderIdOf({ userId: 'ada' })).toBe(ids[0])
+})
+
+test('is in events only where the source wants it, whatever the client says', async () => {
+  for (const rudderId of [true, false]) {
+    const edge = fakeEdge({ source: { enrich: { rudderId } } })
+    await call(edge, '/v1/track', { body: orderCompleted({ rudderId: 'of the client' }) })
+    const expected = rudderId ? rudderIdOf({ userId: 'ada', anonymousId: 'anon-ada' }) : 'of the client'
+    expect(edge.events()[0]?.['rudderId']).toBe(expected)
+  }
+})
+
+test('tells nothing of an id that a privacy rule has hashed', async () => {
+  const edge = fakeEdge({ source: { enrich: { rudderId: true }, privacy: { hash: ['userId'] } } })
+  await call(edge, '/v1/track', { body: orderCompleted() })
+  const [event = {}] = edge.events()
+  expect(event['userId']).toMatch(/^[0-9a-f]{64}$/)
+  expect(event['rudderId']).toBe(rudderIdOf({ userId: String(event['userId']), anonymousId: 'anon-ada' }))
+})

@@ -1,0 +1,200 @@
+import { beforeEach, expect, test, vi } from 'vitest'
+import type { Bindings } from '../../src/core/bindings.ts'
+import { frame, unframe } from '../../src/storage/frame.ts'
+import { pack, unpack } from '../../src/core/envelope.ts'
+import type { Chunk } from '../../src/core/stream.ts'
+import { Feed } from '../../src/lanes/lane-reader.ts'
+import type { Work } from '../../src/lanes/lane-consumer.ts'
+import { Sqlite } from '../support/sqlite.ts'
+
+const text = (...ids: string[]) =>
+  ids
+    .map((id) => pack({ id, key: 'ada', source: 'shop', receivedAt: '', to: ['webhook'], facts: {} }, '{}').text)
+    .join('')
+const chunk = (offset: number, ...ids: string[]): Chunk => ({
+  offset,
+  count: ids.length,
+  at: 0,
+  data: frame(text(...ids)),
+})
+
+/** A lane that takes what it is given, while it has room. */
+class Taker implements Work {
+  readonly ids: string[] = []
+  hasRoom = true
+  taken = 0
+  cursor = 0
+  readonly state = 'idle'
+  readonly reason = undefined
+  readonly oldest = undefined
+  take({ offset, count, data }: Chunk): void {
+    this.ids.push(...unpack(unframe(data)).map(({ id }) => id))
+    this.taken = offset + count
+  }
+  pump(): void {}
+  due(): undefined {
+    return undefined
+  }
+  resume(): void {}
+}
+
+let work: Taker
+let sqlite: Sqlite
+let reads: number[]
+let log: { chunks: Chunk[]; head: number; broken?: boolean; silent?: boolean }
+beforeEach(() => {
+  work = new Taker()
+  sqlite = new Sqlite()
+  reads = []
+  log = { chunks: [], head: 0 }
+})
+
+function open(readable: boolean): Feed {
+  const object = {
+    read: async (from: number) => {
+      reads.push(from)
+      const { chunks, head, silent } = log
+      await (silent === true ? new Promise(() => {}) : Promise.resolve())
+      if (log.broken === true) throw new Error('the log is away')
+      return { chunks: chunks.filter(({ offset, count }) => offset + count > from), head }
+    },
+    status: async () => ({ head: log.head }),
+  }
+  const bindings = { LOG: { getByName: () => object } } as unknown as Bindings
+  const feed: Feed = new Feed(sqlite.open(), {
+    ref: { target: 'webhook', partition: 0 },
+    bindings,
+    readable,
+    work,
+    changed: () => feed.readOn(),
+  })
+  return feed
+}
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+test('what is offered and follows on is taken without a read', () => {
+  const feed = open(true)
+  feed.offered({ chunks: [chunk(0, 'ada 1', 'ada 2')], head: 2 })
+  feed.readOn()
+  expect(work.ids).toEqual(['ada 1', 'ada 2'])
+  expect(reads).toEqual([])
+})
+
+test('an offer behind a gap is read, from where the lane is', async () => {
+  const feed = open(true)
+  log = { chunks: [chunk(0, 'ada 1', 'ada 2'), chunk(2, 'ada 3')], head: 3 }
+  feed.offered({ chunks: [chunk(2, 'ada 3')], head: 3 })
+  feed.readOn()
+  await settled()
+  expect(work.ids).toEqual(['ada 1', 'ada 2', 'ada 3'])
+  expect(reads).toEqual([0])
+})
+
+test('a read that began before an offer does not hide what the offer told of', async () => {
+  const feed = open(true)
+  log = { chunks: [chunk(0, 'ada 1')], head: 1 }
+  feed.offered({ chunks: [], head: 1 })
+  feed.readOn()
+  log = { chunks: [chunk(0, 'ada 1'), chunk(1, 'ada 2')], head: 2 }
+  feed.offered({ chunks: [chunk(1, 'ada 2')], head: 2 })
+  await settled()
+  expect(work.ids).toEqual(['ada 1', 'ada 2'])
+  expect(feed.head).toBe(2)
+})
+
+test('a lane without room takes and reads nothing, however often it looks, and knows how far the stream is', async () => {
+  const feed = open(true)
+  work.hasRoom = false
+  log = { chunks: [chunk(0, 'ada 1')], head: 1 }
+  feed.offered({ chunks: log.chunks, head: 1 })
+  feed.readOn()
+  log = { chunks: [...log.chunks, chunk(1, 'ada 2')], head: 2 }
+  await feed.look()
+  await feed.look()
+  expect([work.ids, reads, feed.head]).toEqual([[], [], 2])
+})
+
+test('a lane that had no room reads on once it has, also beyond what it was told of', async () => {
+  const feed = open(true)
+  feed.offered({ chunks: [chunk(0, 'ada 1')], head: 1 })
+  work.hasRoom = false
+  feed.offered({ chunks: [], head: 1 })
+  log = { chunks: [chunk(1, 'ada 2')], head: 2 }
+  feed.readOn()
+  work.hasRoom = true
+  feed.readOn()
+  await settled()
+  expect(work.ids).toEqual(['ada 1', 'ada 2'])
+})
+
+test('a read that fails is tried again after a while', async () => {
+  const feed = open(true)
+  log = { chunks: [chunk(0, 'ada 1')], head: 1, broken: true }
+  feed.offered({ chunks: [], head: 1 })
+  feed.readOn()
+  await settled()
+  feed.readOn()
+  expect(reads).toEqual([0])
+  delete log.broken
+  await expect.poll(() => work.ids, { timeout: 3000 }).toEqual(['ada 1'])
+})
+
+test('what is pushed is taken once, also after a restart', async () => {
+  open(false).pushed(text('ada 1', 'ada 2', 'ada 1'))
+  expect(work.ids).toEqual(['ada 1', 'ada 2'])
+  work = new Taker()
+  const feed = open(false)
+  feed.pushed(text('ada 2', 'ada 3'))
+  feed.readOn()
+  await settled()
+  expect(work.ids).toEqual(['ada 1', 'ada 2', 'ada 3'])
+})
+
+test('a push that could not be stored is taken when it comes again', () => {
+  const feed = open(false)
+  feed.pushed(text('ada 1'))
+  const exec = sqlite.exec.bind(sqlite)
+  sqlite.exec = (query, ...values) => {
+    if (query.startsWith('INSERT INTO inbox_')) throw new Error('the disk is full')
+    return exec(query, ...values)
+  }
+  expect(() => feed.pushed(text('ada 2'))).toThrow('the disk is full')
+  sqlite.exec = exec
+  feed.pushed(text('ada 2', 'ada 1'))
+  expect(work.ids).toEqual(['ada 1', 'ada 2'])
+})
+
+test('a read that is never answered is given up, and the lane goes on', async () => {
+  vi.useFakeTimers()
+  try {
+    const feed = open(true)
+    log = { chunks: [chunk(0, 'ada 1')], head: 1, silent: true }
+    feed.offered({ chunks: [], head: 1 })
+    feed.readOn()
+    log.silent = false
+    await vi.advanceTimersByTimeAsync(17_000)
+    expect(work.ids).toEqual(['ada 1'])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a read that works ends the pause after one that failed', async () => {
+  vi.useFakeTimers()
+  try {
+    const feed = open(true)
+    log = { chunks: [chunk(0, 'ada 1')], head: 1, broken: true }
+    feed.offered({ chunks: [], head: 1 })
+    // The sweep looks, however long the lane pauses.
+    for (let i = 0; i < 6; i++) await feed.look()
+    log.broken = false
+    await feed.look()
+    log = { chunks: [chunk(0, 'ada 1'), chunk(1, 'ada 2')], head: 2 }
+    feed.offered({ chunks: [], head: 2 })
+    feed.readOn()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(work.ids).toEqual(['ada 1', 'ada 2'])
+  } finally {
+    vi.useRealTimers()
+  }
+})

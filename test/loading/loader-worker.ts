@@ -1,0 +1,91 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { Bindings } from '../../src/core/bindings.ts'
+import type { Burial } from '../../src/core/dead-letter.ts'
+import { SluicewayError } from '../../src/core/errors.ts'
+import { realPort } from '../../src/core/port.ts'
+import type { Resolved } from '../../src/configure/resolve.ts'
+import type { Warehouse } from '../../src/core/warehouse.ts'
+import { LoaderObject } from '../../src/loading/loader-object.ts'
+import { d1 } from '../../src/warehouses/d1.ts'
+
+/** What a test sets through `POST /setup`, for the whole isolate. */
+interface Setup {
+  /** Added to the clock. */
+  aheadMs?: number
+  /** What happens once, after the engine has loaded the rows of this table. */
+  after?: { readonly table: string; readonly what: 'kill' | 'fail' | 'refuse' } | undefined
+}
+
+let setup: Setup = {}
+let kill = (): void => {}
+
+/** D1 with accidents. */
+function accidental(inner: Warehouse): Warehouse {
+  return {
+    ...inner,
+    open: (bindings) => {
+      const engine = inner.open(bindings)
+      return {
+        provider: engine.provider,
+        columns: (table) => engine.columns(table),
+        widen: (table, added) => engine.widen(table, added),
+        close: () => engine.close(),
+        load: async (load) => {
+          const { after } = setup
+          if (after?.what === 'refuse' && load.rows.some((row) => row['order_id'] === 'o-refused'))
+            throw new SluicewayError('warehouse_failed', 'value refused', { details: { rows: true } })
+          await engine.load(load)
+          if (load.table !== after?.table || after.what === 'refuse') return
+          setup.after = undefined
+          if (after.what === 'kill') kill()
+          throw new SluicewayError('warehouse_failed', 'the connection was lost')
+        },
+      }
+    },
+  }
+}
+
+const use = accidental(d1())
+const resolved = {
+  targets: new Map([['tables', { kind: 'warehouse', name: 'tables', displayName: 'd1', route: { use } }]]),
+} as unknown as Resolved
+
+export class Loader extends LoaderObject {
+  protected override readonly port = { ...realPort, now: () => Date.now() + (setup.aheadMs ?? 0), log: () => {} }
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env, resolved)
+    kill = () => ctx.abort('killed by the test')
+  }
+}
+
+/** Keeps the dead letters of the loader. */
+export class Lane extends DurableObject {
+  readonly #letters: Burial[] = []
+
+  bury(_ref: unknown, burials: readonly Burial[]): void {
+    this.#letters.push(...burials)
+  }
+
+  letters(): readonly Burial[] {
+    return this.#letters
+  }
+}
+
+export default {
+  async fetch(request: Request, env: Bindings): Promise<Response> {
+    const [, object, method = ''] = new URL(request.url).pathname.split('/')
+    const args = (await request.json()) as unknown[]
+    if (object === 'setup') {
+      setup = args[0] as Setup
+      return Response.json({})
+    }
+    const stub = object === 'lane' ? env.LANE.getByName('tables:0') : env.LOADER.getByName('tables')
+    const call = (stub as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[method]
+    try {
+      return Response.json((await call?.(...args)) ?? null)
+    } catch (thrown) {
+      return Response.json({ thrown: String(thrown) }, { status: 500 })
+    }
+  },
+}

@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { LaneStatus, Suppressed } from '../../src/core/bindings.ts'
+import { until } from '../streams/stream-harness.ts'
+import { EdgeBench } from '../edge/edge-harness.ts'
+import { HttpSink } from '../support/worker-sink.ts'
+
+// Suppression and rate limits in the real runtime, from the request to the sink.
+
+let sink: HttpSink
+let bench: EdgeBench
+beforeEach(async () => {
+  sink = await HttpSink.start()
+  bench = await EdgeBench.start(sink.url)
+})
+afterEach(async () => {
+  await bench.stop()
+  await sink.stop()
+})
+
+const order = (messageId: string, userId = 'ada') => ({
+  type: 'track',
+  event: 'Order Completed',
+  messageId,
+  userId,
+  properties: { revenue: 39.95 },
+})
+const orders = (prefix: string, events: number) => Array.from({ length: events }, (_, i) => order(`${prefix}-${i}`))
+const seen = (...ids: string[]) =>
+  until(
+    async () => sink.ids,
+    (all) => ids.every((id) => all.includes(id)),
+  )
+const counters = async (): Promise<Readonly<Record<string, number>>> => {
+  const { lanes } = (await bench.admin('/lanes')).body as unknown as { lanes: LaneStatus[] }
+  return lanes.find(({ target }) => target === '@edge')?.counters ?? {}
+}
+const ada = { users: [{ kind: 'userId', id: 'ada' }] }
+
+describe('a suppressed user', () => {
+  test('is not heard of ten seconds after the call, is counted, and is taken again ten seconds after the removal', async () => {
+    await bench.send([order('before')])
+    expect(await bench.admin('/suppression', ada)).toEqual({ status: 200, body: { success: true } })
+    await bench.set({ aheadMs: 10_100 })
+    const answer = await bench.send([order('during'), order('of-grace', 'grace')])
+    expect(answer).toMatchObject({ status: 200, body: { accepted: 1, dropped: 1 } })
+    await seen('before', 'of-grace')
+    await until(counters, (all) => all['dropped:suppressed'] === 1)
+    expect((await bench.admin('/suppression/remove', ada)).body).toEqual({ success: true, removed: 1 })
+    await bench.set({ aheadMs: 20_300 })
+    await bench.send([order('after')])
+    await seen('after')
+    expect(sink.ids.toSorted()).toEqual(['after', 'before', 'of-grace'])
+  })
+
+  test('stays suppressed after a power cut, from the first request on', async () => {
+    await bench.admin('/suppression', ada)
+    await bench.restart()
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => bench.send([order(`late-${i}`)])))
+    expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
+    const { users } = (await bench.admin('/suppression')).body as unknown as { users: Suppressed[] }
+    expect(users).toMatchObject([{ kind: 'userId', id: 'ada' }])
+    await bench.send([order('of-grace', 'grace')])
+    await seen('of-grace')
+    expect(sink.ids).toEqual(['of-grace'])
+  })
+
+  test('is known from the copy in R2 while the object that keeps the list is away', async () => {
+    await bench.admin('/suppression', ada)
+    await bench.restart()
+    await bench.set({ away: ['SUPPRESSION'] })
+    const began = performance.now()
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => bench.send([order(`late-${i}`)])))
+    expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
+    expect(performance.now() - began).toBeLessThan(2_500)
+    await bench.send([order('of-grace', 'grace')])
+    await seen('of-grace')
+    expect(sink.ids).toEqual(['of-grace'])
+  })
+
+  test('many requests at once share what the isolate knows, while it is asked for again', async () => {
+    await bench.admin('/suppression', ada)
+    for (const aheadMs of [0, 6_000, 12_000, 18_000, 30_000]) {
+      await bench.set({ aheadMs })
+      const all = await Promise.all(Array.from({ length: 40 }, (_, i) => bench.send([order(`at-${aheadMs}-${i}`)])))
+      expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
+    }
+    await until(counters, (all) => all['dropped:suppressed'] === 200)
+    expect(sink.ids).toEqual([])
+  })
+})
+
+describe('a source with a rate limit', () => {
+  const metered = (events: object[]) => bench.send(events, 'keyOfTheMetered')
+
+  test('gets 429 above it, recovers, and takes nothing from other sources', async () => {
+    expect((await metered(orders('first', 4))).status).toBe(200)
+    const refused = await metered(orders('second', 2))
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { code: 'rate_limited', message: 'max requests limit reached' },
+    })
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(refused.headers.get('ratelimit-policy')).toBe('"source-metered";q=4;w=2')
+    expect((await bench.send(orders('other', 4), 'keyOfTheOther')).status).toBe(200)
+    await bench.set({ aheadMs: 1_000 })
+    expect((await metered(orders('third', 2))).status).toBe(200)
+    await seen('first-3', 'other-3', 'third-1')
+    expect(sink.ids.filter((id) => id.startsWith('second'))).toEqual([])
+  })
+
+  test('of many requests at once, as many pass as the limit has room for', async () => {
+    const all = await Promise.all(Array.from({ length: 12 }, (_, i) => metered([order(`at-once-${i}`)])))
+    const passed = all.filter(({ status }) => status === 200).length
+    // Tokens come back while they are sent.
+    expect(passed).toBeGreaterThanOrEqual(4)
+    expect(passed).toBeLessThan(12)
+    expect(all.every(({ status }) => status === 200 || status === 429)).toBe(true)
+  })
+
+  test('passes while the limiter is away', async () => {
+    await bench.set({ away: ['RATE'] })
+    expect((await metered(orders('unmetered', 20))).status).toBe(200)
+    expect((await metered(orders('more', 20))).status).toBe(200)
+    await seen('unmetered-19', 'more-19')
+  })
+})

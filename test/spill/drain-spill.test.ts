@@ -1,0 +1,293 @@
+import { describe, expect, test } from 'vitest'
+import type { DeadLetter } from '../../src/core/dead-letter.ts'
+import type { Packed } from '../../src/core/envelope.ts'
+import { SluicewayError } from '../../src/core/errors.ts'
+import { partitionOf } from '../../src/storage/murmur2.ts'
+import type { World } from '../../src/core/app-context.ts'
+import { partOf, spill } from '../../src/spill/spill.ts'
+import { unspill, type UnspillLimits } from '../../src/spill/drain-spill.ts'
+import { fakeEdge, now, type Options } from '../support/fake-edge.ts'
+import { order } from '../streams/stream-harness.ts'
+
+const limits = { events: 1_000, length: 10_000_000, ms: 20_000, callMs: 200 }
+const away = () => {
+  throw new SluicewayError('stream_unavailable', 'the log is away')
+}
+
+const refused = {
+  stage: 'ingest',
+  messageId: 'order-1',
+  source: 'shop',
+  key: 'ada',
+  reason: 'event is not a valid rudder event',
+  code: 'not_an_object',
+  receivedAt: '2026-11-22T10:00:00.500Z',
+  event: '7',
+  attempts: [],
+} as const
+
+/** A deployment in whose bucket things wait; its clock is moved on by what is spilled. */
+function deployment(options: Options = {}) {
+  const appendOptions: ({ readonly since?: number } | undefined)[] = []
+  const edge = fakeEdge({
+    ...options,
+    async onAppend(batch, more) {
+      appendOptions.push(more)
+      await options.onAppend?.(batch, more)
+    },
+  })
+  const lane = edge.world.bindings.LANE.getByName('@edge:0')
+  const letters = async (_ref: object, { messageId }: { messageId?: string }) =>
+    edge.burials.filter((burial) => burial.messageId === messageId) as unknown as DeadLetter[]
+  const clock = { now }
+  const world = {
+    ...edge.world,
+    port: { ...edge.world.port, now: () => clock.now },
+    bindings: { ...edge.world.bindings, LANE: { getByName: () => ({ ...lane, letters }) } },
+  } as unknown as World
+  const spillOrders = async (...ids: string[]) => {
+    clock.now += 1_000
+    return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, world)
+  }
+  const spillFor = async (anonymousId: string, id: string) => {
+    clock.now += 1_000
+    const packed = [order(id, {}, { key: anonymousId })]
+    const { stream } = world.resolved
+    return spill({ kind: 'events', packed, part: partOf(partitionOf(anonymousId, stream.partitions), stream) }, world)
+  }
+  const spillLetter = async (messageId: string) => {
+    clock.now += 1_000
+    return spill({ kind: 'letters', burials: [{ ...refused, messageId }] }, world)
+  }
+  return {
+    ...edge,
+    spillFor,
+    spillLetter,
+    world,
+    clock,
+    appendOptions,
+    spillOrders,
+    ids: () => edge.envelopes().map(({ id }) => id),
+    run: (more: Partial<UnspillLimits> = {}) => unspill(world, { ...limits, ...more }),
+  }
+}
+
+test('what was spilled is appended as it was, oldest first and many objects at once, and deleted', async () => {
+  const { spillOrders, run, ids, appends, bucket, logged } = deployment()
+  const all = [['order-1', 'order-2'], ['order-3'], ['order-4', 'order-5']]
+  for (const some of all) await spillOrders(...some)
+  expect(await run()).toEqual({ objects: 3, events: 5, duplicates: 0, setAside: [], left: false })
+  expect(ids()).toEqual(all.flat())
+  expect(appends.flat()).toEqual(all.flat().map((id) => order(id)))
+  expect(appends).toHaveLength(1)
+  expect(bucket.keys).toEqual([])
+  expect(logged).toEqual(['what was spilled is stored now'])
+})
+
+test('duplicates are looked for back to a dedup window before the oldest object', async () => {
+  const { spillOrders, run, appendOptions } = deployment()
+  await spillOrders('order-1')
+  await spillOrders('order-2')
+  await run()
+  expect(appendOptions).toEqual([{ since: now + 1_000 - 600_000 }])
+})
+
+test('pieces are as small as the stream asks for', async () => {
+  const { spillOrders, run, appends, ids } = deployment({ streamLimits: { events: 2, bytes: 800_000 } })
+  await spillOrders('order-1', 'order-2', 'order-3')
+  await spillOrders('order-4')
+  await run()
+  expect(appends.map(({ length }) => length)).toEqual([2, 2])
+  expect(ids()).toEqual(['order-1', 'order-2', 'order-3', 'order-4'])
+})
+
+test('nothing is deleted before it was appended; the next run goes on', async () => {
+  let gone = true
+  const { spillOrders, run, bucket, ids } = deployment({ onAppend: () => (gone ? away() : undefined) })
+  for (let i = 1; i <= 6; i++) await spillOrders(`order-${i}`)
+  expect(await run()).toMatchObject({ objects: 0, left: true, error: 'the log is away' })
+  expect(bucket.keys).toHaveLength(6)
+  gone = false
+  expect(await run()).toMatchObject({ objects: 6, left: false })
+  expect(ids()).toEqual(['order-1', 'order-2', 'order-3', 'order-4', 'order-5', 'order-6'])
+})
+
+test('a stream that never answers ends the run in time', async () => {
+  const { spillOrders, run, bucket } = deployment({ onAppend: () => new Promise(() => {}) })
+  await spillOrders('order-1')
+  await spillOrders('order-2')
+  const began = Date.now()
+  expect(await run({ callMs: 50 })).toMatchObject({ objects: 0, left: true })
+  expect(Date.now() - began).toBeLessThan(1_000)
+  expect(bucket.keys).toHaveLength(2)
+})
+
+test('a run that ends between append and delete is repeated with the same events, for the stream to tell', async () => {
+  const { spillOrders, run, bucket, ids } = deployment()
+  await spillOrders('order-1')
+  bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
+  expect(await run()).toMatchObject({ objects: 0, left: true })
+  bucket.before = () => {}
+  expect(await run()).toMatchObject({ objects: 1, left: false })
+  expect(new Set(ids())).toEqual(new Set(['order-1']))
+})
+
+test('an object that cannot be read is set aside as it is, and keeps no other back', async () => {
+  const { spillOrders, run, bucket, ids, logged } = deployment()
+  await spillOrders('order-1')
+  const rotten = new Uint8Array([7, 0, 0, 0, 1, 2, 3])
+  await bucket.put('spill/2026-11-22T10:00:01.700Z-rotten', rotten, { customMetadata: { events: '3' } })
+  await bucket.put('spill/2026-11-22T10:00:01.800Z-empty', new Uint8Array(0))
+  await spillOrders('order-2')
+  const report = await run()
+  expect(report).toMatchObject({ objects: 2, left: false })
+  expect(report.setAside).toEqual([
+    expect.stringContaining('spill/2026-11-22T10:00:01.700Z-rotten'),
+    expect.stringContaining('spill/2026-11-22T10:00:01.800Z-empty'),
+  ])
+  expect(ids()).toEqual(['order-1', 'order-2'])
+  expect(bucket.keys).toEqual([
+    'spill-stuck/2026-11-22T10:00:01.700Z-rotten',
+    'spill-stuck/2026-11-22T10:00:01.800Z-empty',
+  ])
+  const kept = bucket.kept.get('spill-stuck/2026-11-22T10:00:01.700Z-rotten')
+  expect(kept?.bytes).toEqual(rotten)
+  expect(kept?.customMetadata).toMatchObject({ events: '3', reason: expect.stringContaining('cannot be read') })
+  expect(logged).toContain('a spilled object was set aside')
+  expect(await run()).toMatchObject({ objects: 0, setAside: [], left: false })
+})
+
+test('an object that the stream can never take is set aside, and keeps no other back', async () => {
+  const { spillOrders, run, bucket, ids } = deployment({
+    onAppend: (batch) => {
+      if (batch.some(({ id }) => id === 'huge')) throw new SluicewayError('stream_limit', 'too large for the queue')
+    },
+  })
+  await spillOrders('order-1')
+  const key = await spillOrders('huge')
+  await spillOrders('order-2')
+  expect(await run()).toMatchObject({ objects: 2, left: false, setAside: [`${key}: too large for the queue`] })
+  expect(ids()).toEqual(['order-1', 'order-2'])
+  expect(bucket.keys).toEqual([key.replace('spill/', 'spill-stuck/')])
+})
+
+test('an object that the stream does not take now waits, and keeps no other back', async () => {
+  const { spillOrders, run, bucket, ids } = deployment({
+    onAppend: (batch) => (batch.some(({ id }) => id === 'unlucky') ? away() : undefined),
+  })
+  const key = await spillOrders('unlucky')
+  await spillOrders('order-1')
+  await spillOrders('order-2')
+  expect(await run()).toMatchObject({ objects: 2, left: true, setAside: [] })
+  expect(ids()).toEqual(['order-1', 'order-2'])
+  expect(bucket.keys).toEqual([key])
+})
+
+describe('what cannot be stored now', () => {
+  // Of two partitions, these are not in the same.
+  const [ada, grace] = ['anon-ada', 'anon-grace']
+  const isAda = (batch: readonly Packed[]) => batch.some(({ key }) => key === ada)
+
+  test.each([
+    ['fails', away],
+    ['never answers', () => new Promise<void>(() => {})],
+  ])('because its partition %s keeps nothing of others back', async (_how, instead) => {
+    let tries = 0
+    const edge = deployment({ partitions: 2, onAppend: (batch) => (isAda(batch) ? (tries++, instead()) : undefined) })
+    for (let i = 0; i < 500; i++) await edge.spillFor(ada, `ada-${i}`)
+    await edge.spillFor(grace, 'grace-1')
+    const { left, error, objects } = await edge.run({ callMs: 50 })
+    expect({ left, objects }).toEqual({ left: true, objects: 1 })
+    expect(error).toMatch(/away|did not answer/)
+    expect(edge.ids()).toEqual(['grace-1'])
+    expect(edge.bucket.keys).toHaveLength(500)
+    // Once for the round, then three objects; the other 300 are not even read.
+    expect(tries).toBe(4)
+    expect(edge.bucket.calls.filter((call) => call.startsWith('get'))).toHaveLength(201)
+  })
+
+  test('because the sweep found its partition away is left alone', async () => {
+    const edge = deployment({ partitions: 2 })
+    await edge.spillFor(ada, 'ada-1')
+    await edge.spillFor(grace, 'grace-1')
+    const partition = partitionOf(ada, 2)
+    expect(await edge.run({ away: [partition] })).toMatchObject({ left: true, objects: 1 })
+    expect(edge.ids()).toEqual(['grace-1'])
+    expect(await edge.run()).toMatchObject({ left: false, objects: 1 })
+    expect(edge.ids()).toEqual(['grace-1', 'ada-1'])
+  })
+
+  test('because the lane of the edge is away keeps no event back', async () => {
+    const edge = deployment({ onBury: () => Promise.reject(new Error('the lane is away')) })
+    for (let i = 0; i < 5; i++) await edge.spillLetter(`refused-${i}`)
+    await edge.spillOrders('order-1')
+    expect(await edge.run()).toMatchObject({ objects: 1, left: true, error: 'the lane is away' })
+    expect(edge.appends).toHaveLength(1)
+    expect(edge.ids()).toEqual(['order-1'])
+    expect(edge.bucket.keys).toHaveLength(5)
+  })
+
+  test('because R2 does not give it keeps no other back', async () => {
+    const edge = deployment()
+    const key = await edge.spillOrders('order-1')
+    await edge.spillOrders('order-2')
+    edge.bucket.before = (verb, which) => {
+      if (verb === 'get' && which === key) throw new Error('We encountered an internal error')
+    }
+    expect(await edge.run()).toMatchObject({ objects: 1, left: true })
+    expect(edge.ids()).toEqual(['order-2'])
+    edge.bucket.before = () => {}
+    expect(await edge.run()).toMatchObject({ objects: 1, left: false })
+  })
+
+  test('does not make a run longer than it may be', async () => {
+    const edge = deployment({
+      onAppend: (batch) => {
+        edge.clock.now += 1_000
+        // Two of three objects are unlucky, so that there are never three failures in a row.
+        if (batch.some(({ id }) => Number(id.slice('order-'.length)) % 3 > 0)) away()
+      },
+    })
+    for (let i = 0; i < 100; i++) await edge.spillOrders(`order-${i}`)
+    const began = edge.clock.now
+    expect(await edge.run({ ms: 20_000 })).toMatchObject({ left: true })
+    expect(edge.clock.now - began).toBeLessThan(22_000)
+  })
+})
+
+test('a run is bounded in events, text and time', async () => {
+  const { spillOrders, run, clock, bucket } = deployment({ onAppend: () => void (clock.now += 1_000) })
+  // Each round holds 200 objects.
+  for (let i = 0; i < 600; i++) await spillOrders(`order-${i}`)
+  expect(await run({ events: 100 })).toMatchObject({ objects: 200, left: true })
+  expect(await run({ length: 100 })).toMatchObject({ objects: 200, left: true })
+  expect(await run({ ms: 900 })).toMatchObject({ objects: 200, left: false })
+  for (let i = 0; i < 600; i++) await spillOrders(`more-${i}`)
+  expect(await run({ ms: 1_900 })).toMatchObject({ objects: 400, left: true })
+  expect(bucket.keys).toHaveLength(200)
+})
+
+test('more objects than a listing holds are stored in one run', async () => {
+  const { spillOrders, run, bucket, ids } = deployment()
+  bucket.pageSize = 3
+  const all = Array.from({ length: 10 }, (_, i) => `order-${i}`)
+  for (const id of all) await spillOrders(id)
+  expect(await run()).toMatchObject({ objects: 10, left: false })
+  expect(ids()).toEqual(all)
+})
+
+test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
+  const { world, run, bucket, burials } = deployment()
+  const burial = refused
+  await spill({ kind: 'letters', burials: [burial, { ...burial, messageId: 'order-2' }] }, world)
+  bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
+  await run()
+  bucket.before = () => {}
+  expect(await run()).toMatchObject({ objects: 1, events: 2, left: false })
+  expect(burials).toEqual([burial, { ...burial, messageId: 'order-2' }])
+  // Another event under the same messageId is another letter.
+  const later = { ...burial, receivedAt: '2026-11-22T10:05:00.000Z' }
+  await spill({ kind: 'letters', burials: [later] }, world)
+  await run()
+  expect(burials).toHaveLength(3)
+})

@@ -1,0 +1,240 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { SluicewayError } from '../../src/core/errors.ts'
+import type { Packed } from '../../src/core/envelope.ts'
+import type { Source } from '../../src/configure/resolve.ts'
+import { accept } from '../../src/edge/accept.ts'
+import { readSpill } from '../../src/spill/spill.ts'
+import { fakeEdge, type FakeEdge, type Options, orderCompleted } from '../support/fake-edge.ts'
+
+const appendMs = 200
+const never = () => new Promise<void>(() => {})
+const fails = () => {
+  throw new SluicewayError('stream_unavailable', 'the log is away')
+}
+
+/** An edge with a deadline that a test can wait for, and a clock that the test sets. */
+function edgeWith(options: Options = {}) {
+  const edge = fakeEdge({ limits: { appendMs }, ...options })
+  const clock = { now: edge.world.port.now() }
+  const world = { ...edge.world, port: { ...edge.world.port, now: () => clock.now } }
+  return { ...edge, world, clock }
+}
+
+const send = (edge: Pick<FakeEdge, 'world'>, ...events: unknown[]) =>
+  accept({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {} }, edge.world)
+
+const orders = (...ids: string[]) => ids.map((messageId) => orderCompleted({ messageId }))
+
+/** The messageIds in each object, in the order of keys. */
+async function spilledIds({ bucket, world }: Pick<FakeEdge, 'bucket' | 'world'>): Promise<string[][]> {
+  return Promise.all(
+    bucket.keys.map(async (key) => {
+      const spilled = await readSpill(key, world)
+      return spilled?.kind === 'events' ? spilled.packed.map(({ id }) => id) : []
+    }),
+  )
+}
+
+const msOf = async (work: () => Promise<unknown>): Promise<number> => {
+  const began = performance.now()
+  await work()
+  return performance.now() - began
+}
+
+describe('events that the stream does not take', () => {
+  test('are one object in R2, and accepted', async () => {
+    const edge = edgeWith({ onAppend: fails })
+    expect(await send(edge, ...orders('order-1', 'order-2'))).toMatchObject({ accepted: 2, rejected: [] })
+    expect(edge.bucket.keys).toEqual([expect.stringMatching(/^spill\/2026-11-22T10:00:00\.500Z-[0-9a-f-]{36}$/)])
+    expect(await spilledIds(edge)).toEqual([['order-1', 'order-2']])
+    const [kept] = edge.bucket.kept.values()
+    expect(kept?.customMetadata).toMatchObject({ kind: 'events', events: '2', receivedAt: '2026-11-22T10:00:00.500Z' })
+    const [key = ''] = edge.bucket.keys
+    const spilled = await readSpill(key, edge.world)
+    expect(spilled?.kind === 'events' && JSON.parse(spilled.packed[1]?.text.split('\n')[1] ?? '')).toMatchObject({
+      event: 'Order Completed',
+      messageId: 'order-2',
+      receivedAt: '2026-11-22T10:00:00.500Z',
+    })
+  })
+
+  test('within the deadline are spilled before it has passed', async () => {
+    const edge = edgeWith({ onAppend: never })
+    const ms = await msOf(() => send(edge, ...orders('order-1')))
+    expect(ms).toBeGreaterThan(appendMs * 0.7)
+    expect(ms).toBeLessThan(appendMs)
+    expect(await spilledIds(edge)).toEqual([['order-1']])
+  })
+
+  test('but only late are appended all the same: their object is deleted', async () => {
+    const edge = edgeWith({ onAppend: () => sleep(appendMs * 1.5) })
+    await send(edge, ...orders('order-1'))
+    expect(edge.bucket.keys).toHaveLength(1)
+    await Promise.all(edge.background)
+    expect(edge.bucket.keys).toEqual([])
+    expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
+  })
+
+  test('are waited for until the deadline while R2 is slow', async () => {
+    const edge = edgeWith({ onAppend: () => sleep(800), limits: { appendMs: 1_000 } })
+    edge.bucket.before = (verb) => (verb === 'put' ? sleep(500) : undefined)
+    const ms = await msOf(() => send(edge, ...orders('order-1')))
+    expect(ms).toBeLessThan(1_000)
+    await Promise.all(edge.background)
+    expect(edge.bucket.keys).toEqual([])
+  })
+
+  test('are spilled from the first piece on that was not appended', async () => {
+    let pieces = 0
+    const edge = edgeWith({
+      streamLimits: { events: 2, bytes: 800_000 },
+      onAppend: () => (++pieces === 2 ? fails() : undefined),
+    })
+    await send(edge, ...orders('order-1', 'order-2', 'order-3', 'order-4', 'order-5'))
+    expect(edge.events().map(({ messageId }) => messageId)).toEqual(['order-1', 'order-2'])
+    expect(await spilledIds(edge)).toEqual([['order-3', 'order-4', 'order-5']])
+  })
+
+  test('because they are beyond its limits are refused, not spilled', async () => {
+    const edge = edgeWith({
+      onAppend: () => {
+        throw new SluicewayError('stream_limit', 'too large for the queue')
+      },
+    })
+    await expect(send(edge, ...orders('order-1'))).rejects.toMatchObject({ code: 'stream_limit' })
+    expect(edge.bucket.keys).toEqual([])
+  })
+
+  test('nor R2 are refused', async () => {
+    const edge = edgeWith({ onAppend: fails })
+    edge.bucket.before = () => {
+      throw new Error('R2 is away')
+    }
+    await expect(send(edge, ...orders('order-1'))).rejects.toMatchObject({ code: 'stream_unavailable' })
+    expect(edge.logged).toContain('events were neither stored nor spilled')
+  })
+})
+
+test('R2 that is away changes nothing while the stream is there', async () => {
+  const edge = edgeWith()
+  edge.bucket.before = never
+  const ms = await msOf(() => send(edge, ...orders('order-1')))
+  expect(ms).toBeLessThan(appendMs / 2)
+  expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
+})
+
+describe('during an outage', () => {
+  test('one request a second tries the stream, the others are spilled at once', async () => {
+    let tries = 0
+    const edge = edgeWith({ onAppend: () => (tries++, never()) })
+    await send(edge, ...orders('order-0'))
+    const ms = await msOf(() =>
+      Promise.all(Array.from({ length: 50 }, (_, i) => send(edge, ...orders(`order-${i + 1}`)))),
+    )
+    expect(ms).toBeLessThan(appendMs / 2)
+    expect(tries).toBe(1)
+    edge.clock.now += 1_000
+    await Promise.all(Array.from({ length: 50 }, (_, i) => send(edge, ...orders(`order-${i + 51}`))))
+    expect(tries).toBe(2)
+    expect((await spilledIds(edge)).flat()).toHaveLength(101)
+  })
+
+  test('the first success ends it', async () => {
+    let away = true
+    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    await send(edge, ...orders('order-1'))
+    away = false
+    await send(edge, ...orders('order-2'))
+    expect(edge.bucket.keys).toHaveLength(2)
+    edge.clock.now += 1_000
+    await send(edge, ...orders('order-3'))
+    await send(edge, ...orders('order-4'))
+    expect(edge.events().map(({ messageId }) => messageId)).toEqual(['order-3', 'order-4'])
+    expect(edge.bucket.keys).toHaveLength(2)
+  })
+
+  test('a clock that is set back does not lengthen it', async () => {
+    let away = true
+    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    await send(edge, ...orders('order-1'))
+    away = false
+    edge.clock.now -= 3_600_000
+    await send(edge, ...orders('order-2'))
+    expect(edge.events()).toMatchObject([{ messageId: 'order-2' }])
+  })
+
+  test.each([
+    ['fails', () => fails()],
+    ['is late', never],
+  ])('the stream is tried all the same when R2 %s', async (_how, before) => {
+    let away = true
+    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    await send(edge, ...orders('order-1'))
+    away = false
+    edge.bucket.before = before
+    await send(edge, ...orders('order-2'))
+    expect(edge.events()).toMatchObject([{ messageId: 'order-2' }])
+  })
+})
+
+describe('one partition that is away', () => {
+  // Of two partitions, these are not in the same.
+  const ada = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-ada' })
+  const grace = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-grace' })
+  const isAda = (batch: readonly Packed[]) => batch.some(({ key }) => key === 'anon-ada')
+
+  test('is what is spilled for; what is for others is appended', async () => {
+    const edge = edgeWith({ partitions: 2, onAppend: (batch) => (isAda(batch) ? fails() : undefined) })
+    expect(await send(edge, ada('order-1'), grace('order-2'), ada('order-3'))).toMatchObject({ accepted: 3 })
+    expect(edge.events().map(({ messageId }) => messageId)).toEqual(['order-2'])
+    expect(await spilledIds(edge)).toEqual([['order-1', 'order-3']])
+    const [kept] = edge.bucket.kept.values()
+    expect(kept?.customMetadata).toMatchObject({ partition: expect.stringMatching(/^[01]\/2$/) })
+  })
+
+  test('keeps no event of others waiting, and what they do does not end its outage', async () => {
+    let tries = 0
+    const edge = edgeWith({
+      partitions: 2,
+      onAppend: (batch) => (isAda(batch) ? (tries++, never()) : undefined),
+    })
+    await send(edge, ada('order-0'))
+    const ms = await msOf(async () => {
+      for (let i = 1; i <= 50; i++) await send(edge, i % 2 === 0 ? ada(`order-${i}`) : grace(`order-${i}`))
+    })
+    expect(ms).toBeLessThan(appendMs / 2)
+    expect(tries).toBe(1)
+    expect(edge.events()).toHaveLength(25)
+    expect(await spilledIds(edge)).toHaveLength(26)
+  })
+})
+
+describe('what the lane of the edge does not take', () => {
+  test('dead letters are an object too, beside events that are appended', async () => {
+    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is away')) })
+    expect(await send(edge, ...orders('order-1'), 7)).toMatchObject({ accepted: 1, rejected: [{ index: 1 }] })
+    expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
+    const [key = ''] = edge.bucket.keys
+    expect(await readSpill(key, edge.world)).toMatchObject({
+      kind: 'letters',
+      burials: [{ stage: 'ingest', code: 'not_an_object', event: '7' }],
+    })
+  })
+
+  test('dead letters that nobody takes are refused', async () => {
+    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is away')) })
+    edge.bucket.before = () => Promise.reject(new Error('R2 is away'))
+    await expect(send(edge, 7)).rejects.toMatchObject({ code: 'stream_unavailable' })
+  })
+
+  test('counts keep no answer waiting; one that fails is in the log', async () => {
+    const transforms = [{ name: 'drop-all', transformEvent: () => null }]
+    const hanging = edgeWith({ source: { transforms }, onCount: never })
+    expect(await msOf(() => send(hanging, ...orders('order-1')))).toBeLessThan(appendMs / 2)
+    const failing = edgeWith({ source: { transforms }, onCount: () => Promise.reject(new Error('the lane is away')) })
+    expect(await send(failing, ...orders('order-1'))).toMatchObject({ accepted: 0, dropped: 1 })
+    await Promise.all(failing.background)
+    expect(failing.logged).toEqual(['dropped events were not counted'])
+  })
+})

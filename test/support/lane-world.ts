@@ -1,0 +1,183 @@
+import { DeadLetters } from '../../src/lanes/dead-letters.ts'
+import { LaneStore } from '../../src/lanes/lane-store.ts'
+import { Sender } from '../../src/lanes/sender.ts'
+import type { Route } from '../../src/core/config.ts'
+import type { Destination, Limits } from '../../src/core/destination.ts'
+import { type Header, pack } from '../../src/core/envelope.ts'
+import type { Event } from '../../src/core/event.ts'
+import { frame } from '../../src/storage/frame.ts'
+import type { Port } from '../../src/core/port.ts'
+import type { Target } from '../../src/configure/resolve.ts'
+import type { Chunk } from '../../src/core/stream.ts'
+import { Sqlite } from './sqlite.ts'
+
+/** A request on its way: nothing happens to it until the test says so. */
+export interface OnItsWay {
+  readonly ids: readonly string[]
+  readonly at: number
+  readonly answer: (status: number, headers?: Record<string, string>, body?: string) => Promise<void>
+  readonly breakOff: (error?: Error) => Promise<void>
+}
+
+interface Options {
+  readonly limits?: Partial<Limits>
+  readonly route?: Omit<Route, 'use'>
+  readonly use?: Partial<Destination>
+  readonly random?: () => number
+}
+
+const start = Date.parse('2026-11-25T12:00:00Z')
+
+/** A destination that takes what it is sent as `{ ids: [...] }`. */
+const recorder = (limits: Partial<Limits>, use: Partial<Destination>): Destination => ({
+  kind: 'destination',
+  name: 'webhook',
+  limits: { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 30, ...limits },
+  problems: [],
+  redacted: {},
+  encode: ({ id, text }) => ({ id, text }),
+  request: (items) => ({
+    method: 'POST',
+    url: 'http://sink.test/',
+    headers: {},
+    body: JSON.stringify({ ids: items.map(({ id }) => id) }),
+  }),
+  ...use,
+})
+
+/**
+ * The sender of a lane on a real database, with a clock, a network and a stream that the test holds in its hands.
+ *
+ * `crash` throws everything in memory away and starts again on the same database.
+ */
+export class LaneWorld {
+  readonly sqlite = new Sqlite()
+  readonly target: Extract<Target, { kind: 'destination' }>
+  readonly chunks: Chunk[] = []
+  /** Every event of the stream with its offset. */
+  readonly events: { readonly offset: number; readonly id: string; readonly key: string }[] = []
+  readonly #random: () => number
+  requests: OnItsWay[] = []
+  now = start
+  head = 0
+  /** How often anything moved: a request went out, or an outcome was noted. */
+  #moves = 0
+  #life = 0
+  store!: LaneStore
+  letters!: DeadLetters
+  sender!: Sender
+
+  constructor(options: Options = {}) {
+    const use = recorder(options.limits ?? {}, options.use ?? {})
+    this.target = { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: { ...options.route, use } }
+    this.#random = options.random ?? (() => 0.5)
+    this.#open()
+  }
+
+  #open(): void {
+    const life = this.#life
+    const db = this.sqlite.open()
+    this.store = new LaneStore(db, this.now)
+    this.letters = new DeadLetters(db, { target: 'webhook', partition: 0 })
+    const port: Port = {
+      now: () => this.now,
+      random: this.#random,
+      uuid: () => 'c0ffee00-0000-4000-8000-000000000000',
+      log: () => undefined,
+      fetch: async (request) => {
+        const { ids } = (await request.json()) as { ids: string[] }
+        return new Promise((resolve, reject) => {
+          if (life !== this.#life) return
+          const finish = async (end: () => void) => {
+            const index = this.requests.indexOf(one)
+            if (index < 0) return
+            this.requests.splice(index, 1)
+            const before = this.#moves
+            end()
+            await this.settled(before)
+          }
+          const one: OnItsWay = {
+            ids,
+            at: this.now,
+            answer: (status, headers = {}, body = '') =>
+              finish(() => resolve(new Response(status === 204 ? null : body, { status, headers }))),
+            breakOff: (error = new Error('connection reset')) => finish(() => reject(error)),
+          }
+          this.requests.push(one)
+          this.#moves++
+        })
+      },
+    }
+    this.sender = new Sender(this.target, {
+      store: this.store,
+      letters: this.letters,
+      port,
+      changed: () => {
+        if (life === this.#life) this.#moves++
+      },
+    })
+  }
+
+  /** Waits until what was answered has had its effect, and what that sets off is on its way. */
+  async settled(before = this.#moves): Promise<void> {
+    for (let i = 0; i < 100 && this.#moves === before; i++) await turn()
+    await turn()
+    await turn()
+  }
+
+  /** Appends events (`key` and `id`, or more) as one chunk of the stream. */
+  append(events: readonly (Partial<Event> & { id: string; key: string; to?: readonly string[] })[]): Chunk {
+    const text = events
+      .map(({ id, key, to = ['webhook'], ...event }) => {
+        const header: Header = { id, key, source: 'shop', receivedAt: new Date(this.now).toISOString(), to, facts: {} }
+        return pack(header, { type: 'track', event: 'Order Completed', messageId: id, anonymousId: key, ...event }).text
+      })
+      .join('')
+    const chunk = { offset: this.head, count: events.length, at: this.now, data: frame(text) }
+    events.forEach(({ id, key }, i) => this.events.push({ offset: this.head + i, id, key }))
+    this.head += events.length
+    this.chunks.push(chunk)
+    return chunk
+  }
+
+  /** Hands over what the sender has room for, and lets it send. */
+  async feed(): Promise<void> {
+    for (const chunk of this.chunks)
+      if (chunk.offset + chunk.count > this.sender.taken && this.sender.hasRoom) this.sender.take(chunk)
+    await this.pump()
+  }
+
+  async pump(): Promise<void> {
+    this.sender.pump()
+    await turn()
+    await turn()
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.now += ms
+    await this.pump()
+  }
+
+  checkpoint(): void {
+    this.store.checkpoint(this.sender.cursor, this.now)
+  }
+
+  /** Everything in memory is gone; requests on their way are left to the test in `lost`. */
+  crash(): { readonly lost: readonly OnItsWay[] } {
+    const lost = this.requests
+    this.requests = []
+    this.#life++
+    this.#open()
+    return { lost }
+  }
+
+  /** Ids of the events with a row, in the order of the stream. */
+  rows(): string[] {
+    return this.sqlite
+      .exec('SELECT id FROM waiting ORDER BY offset')
+      .toArray()
+      .map(({ id }) => id as string)
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))

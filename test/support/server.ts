@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { DeadLetter } from '../../src/core/dead-letter.ts'
+import type { LaneStatus } from '../../src/core/bindings.ts'
+import { until } from './until.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+export interface ServerOptions {
+  /** Name of a config in `test/e2e`; `src/config.ts` when left out. */
+  readonly config?: string
+  readonly vars?: Readonly<Record<string, string>>
+  /** Seconds between runs of the scheduled functions. */
+  readonly tick?: number
+}
+
+interface Ready {
+  readonly url: string
+  readonly writeKey: string
+  readonly adminToken: string
+}
+
+/** Sluiceway as `npm start` serves it, on a state folder that outlives kills and restarts. */
+export class Server {
+  readonly state: string
+  readonly #options: ServerOptions
+  #child: ChildProcess | undefined
+  #ready: Ready | undefined
+  /** What it said on stderr, for the reader of a failure. */
+  said = ''
+
+  private constructor(options: ServerOptions) {
+    this.#options = options
+    this.state = mkdtempSync(join(tmpdir(), 'sluiceway-e2e-'))
+  }
+
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    const server = new Server(options)
+    try {
+      await server.#spawn(0)
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+    return server
+  }
+
+  get url(): string {
+    return this.#known.url
+  }
+
+  get writeKey(): string {
+    return this.#known.writeKey
+  }
+
+  get adminToken(): string {
+    return this.#known.adminToken
+  }
+
+  /** The runtime that serves now: another one after each crash. */
+  get workerdPid(): number {
+    const file = join(this.state, 'running.json')
+    const { workerdPid } = existsSync(file)
+      ? (JSON.parse(readFileSync(file, 'utf8')) as { workerdPid?: number })
+      : { workerdPid: undefined }
+    if (workerdPid === undefined) throw new Error('no runtime is noted in the state folder')
+    return workerdPid
+  }
+
+  /** `kill -9` of workerd; the start script brings it back. Resolves once another one answers. */
+  async killWorkerd(): Promise<void> {
+    const before = this.workerdPid
+    process.kill(before, 'SIGKILL')
+    await until('another workerd answers', async () => this.workerdPid !== before && (await this.#isUp()))
+  }
+
+  /** `kill -9` of everything at once, as when the machine loses its power; a new start on the same state and port. */
+  async killAll(): Promise<void> {
+    const { workerdPid } = this
+    const gone = this.#gone()
+    this.#child?.kill('SIGKILL')
+    process.kill(workerdPid, 'SIGKILL')
+    await gone
+    await this.#spawn(Number(new URL(this.url).port))
+  }
+
+  /** Ends it as Ctrl-C does, and starts it again on the same state and port. */
+  async restart(): Promise<void> {
+    await this.#interrupt()
+    await this.#spawn(Number(new URL(this.url).port))
+  }
+
+  /** Ends it; the state folder stays until `stop`. */
+  async halt(): Promise<void> {
+    await this.#interrupt()
+  }
+
+  async stop(): Promise<void> {
+    await this.#interrupt()
+    rmSync(this.state, { recursive: true, force: true })
+  }
+
+  /** Sends a body to an ingest route with the write key. */
+  post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+    return fetch(`${this.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: basic(this.writeKey) },
+      body: JSON.stringify(body),
+      ...init,
+    })
+  }
+
+  /** Calls the admin API; throws on any status that is not 2xx. */
+  async admin<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const response = await fetch(`${this.url}/admin${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${this.adminToken}`, 'content-type': 'application/json' },
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${init.method ?? 'GET'} /admin${path} answered ${response.status}: ${text}`)
+    return JSON.parse(text) as T
+  }
+
+  async lane(target: string): Promise<LaneStatus> {
+    const { lanes } = await this.admin<{ lanes: LaneStatus[] }>('/lanes')
+    const lane = lanes.find((one) => one.target === target)
+    if (lane === undefined) throw new Error(`there is no lane ${target}`)
+    return lane
+  }
+
+  async deadLetters(): Promise<DeadLetter[]> {
+    return (await this.admin<{ deadLetters: DeadLetter[] }>('/dead-letters?limit=1000')).deadLetters
+  }
+
+  get #known(): Ready {
+    if (this.#ready === undefined) throw new Error('the server has not started')
+    return this.#ready
+  }
+
+  async #spawn(port: number): Promise<void> {
+    const { config, vars = {}, tick = 1 } = this.#options
+    const child = spawn(
+      process.execPath,
+      [
+        'scripts/start.ts',
+        '--json',
+        '--port',
+        `${port}`,
+        '--state',
+        this.state,
+        '--tick',
+        `${tick}`,
+        ...(config === undefined ? [] : ['--config', join(root, 'test/e2e', config)]),
+        ...Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}=${value}`]),
+      ],
+      { cwd: root, env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] },
+    )
+    this.#child = child
+    // Whatever ends the tests ends the server too.
+    process.once('exit', () => child.kill('SIGTERM'))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-20_000)))
+    const lines = createInterface({ input: child.stdout })
+    this.#ready = await new Promise<Ready>((ready, failed) => {
+      lines.once('line', (line) => ready(JSON.parse(line) as Ready))
+      child.once('exit', (code) => failed(new Error(`the start script ended with code ${code}:\n${this.said}`)))
+    })
+  }
+
+  async #interrupt(): Promise<void> {
+    const gone = this.#gone()
+    this.#child?.kill('SIGINT')
+    await gone
+  }
+
+  #gone(): Promise<unknown> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+    return new Promise((resolve) => child.once('exit', resolve))
+  }
+
+  async #isUp(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.url}/health`, { signal: AbortSignal.timeout(2_000) })).ok
+    } catch {
+      return false
+    }
+  }
+}
+
+export const basic = (writeKey: string): string => `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}`
+
+/** Nothing of the environment of whoever runs the tests may choose another port, key or stream. */
+function cleanEnv(): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR, LANG } = process.env
+  return { PATH, HOME, TMPDIR, LANG }
+}

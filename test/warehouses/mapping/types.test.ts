@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { type ProviderName, PROVIDERS } from '../../../src/warehouses/mapping/providers.ts'
+import { isBlank, toTimestamp, typeOf } from '../../../src/warehouses/mapping/types.ts'
+import cases from './types.json' with { type: 'json' }
+
+test.each(cases.timestamps)('the text "$text" is read as $iso', ({ text, iso }) => {
+  expect(toTimestamp(text) ?? null).toBe(iso)
+})
+
+test.each(cases.types)(
+  '$value at $provider (arrays: $arrays) has the type $type',
+  ({ provider, value, type, arrays }) => {
+    expect(typeOf(value, { provider: PROVIDERS[provider as ProviderName], arrays: arrays === true })).toBe(type)
+  },
+)
+
+describe('at Redshift', () => {
+  const typing = { provider: PROVIDERS.rs, arrays: false }
+
+  test('a string of 512 units is a string, and a longer one is text', () => {
+    expect(typeOf('a'.repeat(512), typing)).toBe('string')
+    expect(typeOf('a'.repeat(513), typing)).toBe('text')
+  })
+
+  test('an array is measured by its JSON', () => {
+    expect(typeOf(['a'.repeat(508)], typing)).toBe('string')
+    expect(typeOf(['a'.repeat(509)], typing)).toBe('text')
+  })
+})
+
+test('a long string is a string everywhere but at Redshift', () => {
+  for (const provider of Object.values(PROVIDERS).filter(({ name }) => name !== 'rs')) {
+    expect(typeOf('a'.repeat(513), { provider, arrays: false })).toBe('string')
+  }
+})
+
+test.each(cases.blank.map((value) => ({ value })))('$value is blank', ({ value }) => {
+  expect(isBlank(value)).toBe(true)
+})
+
+test.each(cases.notBlank.map((value) => ({ value })))('$value is not blank', ({ value }) => {
+  expect(isBlank(value)).toBe(false)
+})
+
+test('undefined is blank and NaN is not', () => {
+  expect(isBlank(undefined)).toBe(true)
+  expect(isBlank(Number.NaN)).toBe(false)
+})
