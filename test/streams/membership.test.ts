@@ -5,7 +5,9 @@ import { expect, test } from 'vitest'
 const drivers = join(import.meta.dirname, '../../src/streams')
 
 // A driver is a file with a function that returns a Stream; modules for workerd cannot be imported here, so its text is read.
-const found = readdirSync(drivers)
+const found = readdirSync(drivers, { withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ name }) => name)
   .filter((file) =>
     /^export (?:const|function) \w+.*\): Stream (?:=>|\{)/m.test(readFileSync(join(drivers, file), 'utf8')),
   )
