@@ -2,11 +2,11 @@ import { webhook } from '../destinations/webhook.ts'
 import * as campaignFromUrl from '../transforms/campaign-from-url.ts'
 import * as dropBots from '../transforms/drop-bots.ts'
 import * as hashEmail from '../transforms/hash-email.ts'
-import { defineConfig } from './core/config.ts'
 import { log } from './streams/log.ts'
 import { queues } from './streams/queues.ts'
 import { d1 } from './warehouses/d1.ts'
 import { postgres } from './warehouses/postgres.ts'
+import { defineConfig } from './configure/define-config.ts'
 
 /** What this deployment does: the one file to edit. Keys and secrets come from `env`; mistakes are listed all at once. */
 export default defineConfig((env) => ({

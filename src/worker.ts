@@ -1,12 +1,11 @@
 import { type Context, Hono } from 'hono'
 import { admin } from './admin/app.ts'
 import { demo } from './console/demo.ts'
-import { type Bindings, laneOf } from './core/bindings.ts'
+import { type Bindings } from './core/bindings.ts'
 import type { ConfigOf, Vars } from './core/config.ts'
 import { reasonOf, SluicewayError } from './core/errors.ts'
-import { realPort } from './core/port.ts'
-import { type Resolved, resolveConfig } from './configure/resolve.ts'
-import type { World } from './core/app-context.ts'
+import { resolveConfig } from './configure/resolve.ts'
+import type { AppContext } from './core/app-context.ts'
 import { notFound } from './ingest/responses.ts'
 import { pathIn } from './ingest/path.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
@@ -19,7 +18,8 @@ import { LoaderObject } from './loading/loader-object.ts'
 import { sweep } from './schedule/sweep.ts'
 import { IdentityObject } from './sources/identity-object.ts'
 import { LogObject } from './streams/log/log-object.ts'
-import { consumeQueue } from './streams/queues.ts'
+import { realPort } from './platform/real-port.ts'
+import type { ResolvedConfig } from './core/resolved-config.ts'
 
 type Env = Bindings & Vars
 
@@ -45,9 +45,9 @@ const routeOf = (url: string): string => new URL(url).pathname.split('/').slice(
  */
 export function sluiceway(configOf: ConfigOf): Sluiceway {
   // One isolate serves one deployment, so its env never changes.
-  let resolved: Resolved | undefined
-  const resolve = (env: Env): Resolved => (resolved ??= resolveConfig(configOf, env))
-  const worldOf = (env: Env, ctx: ExecutionContext): World => ({
+  let resolved: ResolvedConfig | undefined
+  const resolve = (env: Env): ResolvedConfig => (resolved ??= resolveConfig(configOf, env))
+  const worldOf = (env: Env, ctx: ExecutionContext): AppContext => ({
     resolved: resolve(env),
     bindings: env,
     port: realPort,
@@ -55,10 +55,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   })
 
   // Two apps, so that the routes of events are all of the kind that Hono matches with one regular expression.
-  const app = new Hono<{ Bindings: World }>({ getPath: pathIn }).route('/', surfaces)
-  const rest = new Hono<{ Bindings: World }>().route('/admin', admin).route('/demo', demo)
+  const app = new Hono<{ Bindings: AppContext }>({ getPath: pathIn }).route('/', surfaces)
+  const rest = new Hono<{ Bindings: AppContext }>().route('/admin', admin).route('/demo', demo)
   app.notFound((c) => rest.fetch(c.req.raw, c.env))
   rest.notFound(async (c) => {
+    const taken = await c.env.resolved.stream.triggers.fetch?.(c.req.raw, c.env)
+    if (taken !== undefined) return taken
     const { method } = c.req.raw
     if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
       const sdk = await sdkAsset(c.req.raw, c.env)
@@ -68,7 +70,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     }
     return notFound(c.req.raw, c.env.resolved.paths.ingest)
   })
-  const broken = (error: Error, c: Context<{ Bindings: World }>) => {
+  const broken = (error: Error, c: Context<{ Bindings: AppContext }>) => {
     c.env.port.log('error', 'a request failed', { path: routeOf(c.req.url), reason: reasonOf(error) })
     return c.json({ success: false, code: 'internal', message: 'Something went wrong here; try again.' }, 500)
   }
@@ -86,12 +88,16 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
         return Response.json({ success: false, code: error.code, message }, { status: 500 })
       }
     },
-    async queue(batch, env) {
-      await consumeQueue(batch, { push: (ref, text) => laneOf(env, ref).push(ref, text) }, env.EVENTS)
+    async queue(batch, env, ctx) {
+      const context = worldOf(env, ctx)
+      const take = context.resolved.stream.triggers.queue
+      if (take === undefined) batch.retryAll({ delaySeconds: 300 })
+      else await take(batch, context)
     },
     async scheduled(_controller, env, ctx) {
-      const world = worldOf(env, ctx)
-      await Promise.all([sweep(world), load(world)])
+      const context = worldOf(env, ctx)
+      const { triggers } = context.resolved.stream
+      await Promise.all([sweep(context), load(context), triggers.scheduled?.(context)])
     },
   }
   return {

@@ -1,6 +1,6 @@
 // A config that only accepts: no destination, no warehouse.
-import { defineConfig } from '../../src/core/config.ts'
 import { log } from '../../src/streams/log.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 export default defineConfig((env) => ({
   stream: log(),

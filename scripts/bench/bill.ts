@@ -1,5 +1,5 @@
-import type { Billed } from '../../src/storage/database.ts'
 import { idleSeconds, objectGigabytes, prices } from './prices.ts'
+import type { Billed } from '../../src/core/billed.ts'
 
 /** What a run used of one Durable Object. */
 export interface ObjectUsage extends Readonly<Billed> {

@@ -4,9 +4,10 @@ import type { SourceConfig } from '../../src/core/config.ts'
 import type { Consent } from '../../src/core/consent.ts'
 import type { Event } from '../../src/core/event.ts'
 import { fingerprint } from '../../src/storage/fingerprint.ts'
-import { type Resolved, resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import { Random } from './random.ts'
+import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
 
 /** What happens to an event between its parsing and the append, beside what always does. */
 export const features = [
@@ -40,7 +41,7 @@ export const writeKey = 'yardstick'
 const suppressedUsers = 10_000
 
 /** The config with these features switched on, and all others off. */
-export function configWith(on: ReadonlySet<Feature>, stream: Stream): Resolved {
+export function configWith(on: ReadonlySet<Feature>, stream: Stream): ResolvedConfig {
   const consent = (...categories: string[]): { consent?: Consent } =>
     on.has('consent') ? { consent: { categories, provider: 'oneTrust' } } : {}
   const source: SourceConfig = {

@@ -1,8 +1,8 @@
 // The config of the benchmarks: one source, one webhook lane in batch mode, one warehouse lane.
 import { webhook } from '../../destinations/webhook.ts'
-import { defineConfig } from '../../src/core/config.ts'
 import { log } from '../../src/streams/log.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 export default defineConfig((env) => ({
   stream: log(),

@@ -1,7 +1,7 @@
 // A config with a webhook lane and no warehouse.
 import { webhook } from '../../destinations/webhook.ts'
-import { defineConfig } from '../../src/core/config.ts'
 import { log } from '../../src/streams/log.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 export default defineConfig((env) => ({
   stream: log(),

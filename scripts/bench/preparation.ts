@@ -1,12 +1,12 @@
 import type { Bindings } from '../../src/core/bindings.ts'
-import { realPort } from '../../src/core/port.ts'
 import type { Stream } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { factsOf } from '../../src/ingest/request-signals.ts'
 import type { Arrival } from '../../src/edge/incoming-batch.ts'
 import { prepare } from '../../src/edge/prepare.ts'
 import { suppressionsOf } from '../../src/admission/suppression.ts'
 import { configWith, connection, type Feature, suppressionList } from './features.ts'
+import { realPort } from '../../src/platform/real-port.ts'
 
 /**
  * Makes a measurement of `prepare` with some features switched on.
@@ -17,7 +17,7 @@ import { configWith, connection, type Feature, suppressionList } from './feature
 export function preparation(on: ReadonlySet<Feature>, stream: Stream): (bodies: readonly string[]) => Promise<number> {
   const resolved = configWith(on, stream)
   const bindings = suppressionList() as unknown as Bindings
-  const world: World = { resolved, bindings, port: realPort, waitUntil: () => undefined }
+  const world: AppContext = { resolved, bindings, port: realPort, waitUntil: () => undefined }
   const source = resolved.sources.get('shop')
   if (source === undefined) throw new RangeError('there is no source')
   const headers = { 'cf-connecting-ip': '203.0.113.9', 'user-agent': 'Mozilla/5.0', origin: 'https://shop.example.com' }

@@ -1,15 +1,16 @@
 // The Workers that the benchmarks measure Sluiceway against, in one: each path does a little more than the one before it.
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
-import { realPort } from '../../src/core/port.ts'
-import { type Resolved, resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { factsOf } from '../../src/ingest/request-signals.ts'
 import { accept } from '../../src/edge/accept.ts'
 import { log } from '../../src/streams/log.ts'
 import { LogObject } from '../../src/streams/log/log-object.ts'
 import { configWith, connection, type Feature, features, suppressionList } from './features.ts'
+import { realPort } from '../../src/platform/real-port.ts'
+import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
 
 interface Env {
   readonly LOG: DurableObjectNamespace<Log>
@@ -48,7 +49,7 @@ export class Log extends LogObject {
   }
 }
 
-const resolved = (stream: Stream): Resolved =>
+const resolved = (stream: Stream): ResolvedConfig =>
   resolveConfig(() => ({ stream, sources: { shop: { writeKey: 'yardstick' } } }), {})
 
 /** Stops before the append. */
@@ -57,7 +58,7 @@ const nowhere: Stream = {
   append: (batch) => Promise.resolve({ accepted: batch.length, duplicates: 0 }),
 }
 
-const worlds: Readonly<Record<string, (env: Env) => Omit<World, 'port' | 'waitUntil'>>> = {
+const worlds: Readonly<Record<string, (env: Env) => Omit<AppContext, 'port' | 'waitUntil'>>> = {
   checks: (env) => ({ resolved: resolved(nowhere), bindings: env as unknown as Bindings }),
   hop: (env) => ({ resolved: resolved(stream), bindings: { LOG: env.EMPTY } as unknown as Bindings }),
   commit: (env) => ({ resolved: resolved(stream), bindings: env as unknown as Bindings }),
@@ -65,16 +66,16 @@ const worlds: Readonly<Record<string, (env: Env) => Omit<World, 'port' | 'waitUn
   enriched: (env) => full(env, new Set(features.filter((feature) => feature !== 'privacy'))),
   checked: (env) => full(env, new Set(features)),
 }
-function full(env: Env, on: ReadonlySet<Feature>): Pick<World, 'resolved' | 'bindings'> {
+function full(env: Env, on: ReadonlySet<Feature>): Pick<AppContext, 'resolved' | 'bindings'> {
   return {
     resolved: configWith(on, stream),
     bindings: { LOG: env.LOG, ...suppressionList() } as unknown as Bindings,
   }
 }
 
-const made = new Map<string, World>()
+const made = new Map<string, AppContext>()
 
-function worldOf(name: string, env: Env): World {
+function worldOf(name: string, env: Env): AppContext {
   let world = made.get(name)
   const make = worlds[name]
   if (make === undefined) throw new RangeError(`there is no yardstick ${name}`)

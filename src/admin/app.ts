@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import { sameSecret } from '../core/secret.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { type Call, failure } from './responses.ts'
 import {
   discardLetter,
@@ -48,7 +48,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
  * Every call brings `Authorization: Bearer <admin token>`. Without a token in the config nothing is here; with one, nothing
  * is told, not even what exists, to a caller who has not got it.
  */
-export const admin = new Hono<{ Bindings: World }>()
+export const admin = new Hono<{ Bindings: AppContext }>()
 
 admin.use('*', async (c, next) => {
   const { adminToken } = c.env.resolved

@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
-import { laneName, laneOf } from '../core/bindings.ts'
 import { type ErrorCode, SluicewayError } from '../core/errors.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
 import { answer, type Call } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
-import { allLanes, gather, lanesOf } from './lane-refs.ts'
+import { gather } from './lane-refs.ts'
 import { LetterFeed, placeOf } from './letter-feed.ts'
 import { discard, type Outcome, replay } from './replay.ts'
+import { laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
 
 /** Letters that one call replays or discards at most: each may be a call of its own to a stream. */
 const mostAtOnce = 500

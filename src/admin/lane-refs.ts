@@ -1,23 +1,8 @@
-import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { LaneRef } from '../core/stream.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-
-/** All lanes that there are: the edge's, then every target × partition. */
-export const allLanes = ({ resolved }: World): LaneRef[] => [
-  { target: edgeTarget, partition: 0 },
-  ...[...resolved.targets.keys()].flatMap((target) =>
-    partitionsOf(resolved.stream.partitions).map((partition) => ({ target, partition })),
-  ),
-]
-
-/** The lanes of one target. It may be gone from the config: its letters are still there. */
-export const lanesOf = (target: string, { resolved }: World): LaneRef[] =>
-  partitionsOf(target === edgeTarget ? 1 : resolved.stream.partitions).map((partition) => ({ target, partition }))
-
-/** 0, 1, … up to `count`. */
-export const partitionsOf = (count: number): number[] => Array.from({ length: count }, (_, partition) => partition)
+import type { AppContext } from '../core/app-context.ts'
+import { edgeTarget } from '../core/lanes.ts'
+import type { LaneRef } from '../core/inbox.ts'
 
 /** What was asked of many objects at once. */
 export interface Gathered<Value> {

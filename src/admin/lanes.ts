@@ -1,9 +1,9 @@
-import { laneName, laneOf } from '../core/bindings.ts'
 import { SluicewayError } from '../core/errors.ts'
-import type { LaneRef } from '../core/stream.ts'
 import { sweep } from '../schedule/sweep.ts'
 import { answer, type Call } from './responses.ts'
-import { allLanes, gather } from './lane-refs.ts'
+import { gather } from './lane-refs.ts'
+import { laneName, laneOf, allLanes } from '../core/lanes.ts'
+import type { LaneRef } from '../core/inbox.ts'
 
 /** GET /lanes: how every lane is doing. */
 export async function listLanes(c: Call): Promise<Response> {

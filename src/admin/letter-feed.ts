@@ -1,8 +1,8 @@
-import { laneName, laneOf } from '../core/bindings.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
+import { laneName, laneOf } from '../core/lanes.ts'
+import type { LaneRef } from '../core/inbox.ts'
 
 /** Letters of one lane that are asked for at once: with the largest events they stay far below the 32 MiB of a call. */
 const pageSize = 100
@@ -32,12 +32,12 @@ export interface Found {
 export class LetterFeed {
   /** Lanes that did not answer, one sentence each. */
   readonly failures: string[] = []
-  readonly #world: World
+  readonly #world: AppContext
   readonly #query: LetterQuery
   readonly #before: Map<string, number>
 
   /** @throws {SluicewayError} bad_request when the cursor is none of ours */
-  constructor(world: World, query: LetterQuery) {
+  constructor(world: AppContext, query: LetterQuery) {
     this.#world = world
     this.#query = query
     this.#before = new Map(query.cursor === undefined ? [] : readCursor(query.cursor))

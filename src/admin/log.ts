@@ -1,12 +1,14 @@
+import type { LogRpc } from '../core/bindings.ts'
 import * as z from 'zod/mini'
 import { type Envelope, unpack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { unframe } from '../storage/frame.ts'
-import type { Chunk } from '../core/stream.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { answer, type Call } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
-import { gather, partitionsOf } from './lane-refs.ts'
+import { gather } from './lane-refs.ts'
+import { partitionsOf } from '../core/lanes.ts'
+import type { Chunk } from '../core/inbox.ts'
 
 /** An event with its place in the log. */
 export interface Placed {
@@ -20,20 +22,20 @@ export const eventsIn = (chunk: Chunk, partition: number): Placed[] =>
   unpack(unframe(chunk.data)).map((envelope, i) => ({ partition, offset: chunk.offset + i, envelope }))
 
 /** Partitions of the log; none when the stream is another. */
-export const logPartitions = ({ resolved }: World): number[] =>
-  resolved.stream.name === 'log' ? partitionsOf(resolved.stream.partitions) : []
+export const logPartitions = ({ resolved }: AppContext): number[] =>
+  resolved.stream.log === undefined ? [] : partitionsOf(resolved.stream.partitions)
 
 /** GET /log: offsets, segments and size of every partition. */
 export async function listLog(c: Call): Promise<Response> {
-  const { values, failures } = await askLog(c, (partition) => c.env.bindings.LOG.getByName(String(partition)).status())
+  const { values, failures } = await askLog(c, (log) => log.status())
   return answer(c, { log: values, failures })
 }
 
 /** GET /events?limit=: the newest accepted events, newest first. */
 export async function listEvents(c: Call): Promise<Response> {
   const { limit = 50 } = queryOf(c, z.object({ limit: limitUpTo(500) }))
-  const { values, failures } = await askLog(c, async (partition) => {
-    const { chunks } = await c.env.bindings.LOG.getByName(String(partition)).tail(limit)
+  const { values, failures } = await askLog(c, async (log, partition) => {
+    const { chunks } = await log.tail(limit)
     return chunks.map((chunk) => ({ chunk, partition }))
   })
   const events = values
@@ -53,9 +55,14 @@ export async function listEvents(c: Call): Promise<Response> {
   return answer(c, { events, failures })
 }
 
-function askLog<Value>(c: Call, ask: (partition: number) => Promise<Value>) {
+function askLog<Value>(c: Call, ask: (log: LogRpc, partition: number) => Promise<Value>) {
   const { stream } = c.env.resolved
-  if (stream.name !== 'log')
-    throw new SluicewayError('not_found', `The stream is ${stream.name}: it cannot be read, only the log can.`)
-  return gather(logPartitions(c.env), ask, (partition) => `log ${partition}`)
+  const { log } = stream
+  if (log === undefined)
+    throw new SluicewayError('not_found', `The stream is ${stream.name}: it cannot be read again by offset.`)
+  return gather(
+    logPartitions(c.env),
+    (partition) => ask(log.partition(c.env.bindings, partition), partition),
+    (partition) => `log ${partition}`,
+  )
 }

@@ -1,10 +1,9 @@
-import { laneName, laneOf } from '../core/bindings.ts'
-import { edgeTarget } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { acceptMended } from '../edge/replay-edge-letter.ts'
 import { tell } from './responses.ts'
+import { laneName, laneOf, edgeTarget } from '../core/lanes.ts'
+import type { LaneRef } from '../core/inbox.ts'
 
 /** A letter by its place. */
 export interface Place {
@@ -27,7 +26,7 @@ export interface Outcome {
  * @param places which letters
  * @returns what was replayed, and why the others were not; those stay as they are
  */
-export const replay = (places: readonly Place[], world: World): Promise<Outcome> =>
+export const replay = (places: readonly Place[], world: AppContext): Promise<Outcome> =>
   byLane(places, world, async (ref, numbers) => {
     if (ref.target === edgeTarget) return replayFromEdge(ref, numbers, world)
     if (!world.resolved.targets.has(ref.target))
@@ -39,12 +38,12 @@ export const replay = (places: readonly Place[], world: World): Promise<Outcome>
   })
 
 /** Forgets dead letters. */
-export const discard = (places: readonly Place[], world: World): Promise<Outcome> =>
+export const discard = (places: readonly Place[], world: AppContext): Promise<Outcome> =>
   byLane(places, world, async (ref, numbers) =>
     report(ref, numbers, await laneOf(world.bindings, ref).discard(ref, numbers)),
   )
 
-async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: World): Promise<Outcome> {
+async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: AppContext): Promise<Outcome> {
   const lane = laneOf(world.bindings, ref)
   const done: string[] = []
   const failed: Outcome['failed'][number][] = []
@@ -67,7 +66,7 @@ async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: W
 
 async function byLane(
   places: readonly Place[],
-  world: World,
+  world: AppContext,
   act: (ref: LaneRef, numbers: readonly number[]) => Promise<Outcome>,
 ): Promise<Outcome> {
   const lanes = Map.groupBy(places, ({ ref }) => laneName(ref))
@@ -86,7 +85,7 @@ async function byLane(
   return { done: outcomes.flatMap(({ done }) => done), failed: outcomes.flatMap(({ failed }) => failed) }
 }
 
-function told(error: unknown, ref: LaneRef, world: World) {
+function told(error: unknown, ref: LaneRef, world: AppContext) {
   const why = tell(error)
   if (why.code === 'internal')
     world.port.log('error', 'dead letters could not be moved', { lane: laneName(ref), reason: reasonOf(error) })

@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import { type ErrorCode, reasonOf, SluicewayError } from '../core/errors.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 
 /** What every handler gets. */
-export type Call = Context<{ Bindings: World }>
+export type Call = Context<{ Bindings: AppContext }>
 
 /** Status of each code that the admin API tells; whatever else goes wrong is told as `internal`, and logged. */
 const statuses = {

@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
-import { type LaneTrace, laneName, laneOf } from '../core/bindings.ts'
-import { edgeTarget } from '../core/dead-letter.ts'
+import { type LaneTrace } from '../core/bindings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
-import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { answer, type Call } from './responses.ts'
 import { queryOf } from './body.ts'
-import { gather, lanesOf } from './lane-refs.ts'
+import { gather } from './lane-refs.ts'
 import { eventsIn, logPartitions, type Placed } from './log.ts'
+import { laneName, laneOf, lanesOf, edgeTarget } from '../core/lanes.ts'
+import type { LaneRef } from '../core/inbox.ts'
 
 interface Wanted {
   readonly id: string
@@ -54,10 +54,10 @@ const told = ({ partition, offset, envelope: { header, event } }: Placed) => ({
 
 /** Fingerprints may collide: what was found is compared. A repeat may be in the log twice; the first one counts. */
 async function find(
-  { bindings }: World,
+  { bindings, resolved }: AppContext,
   { id, source, partition }: { readonly id: string; readonly source: string; readonly partition: number },
 ): Promise<Placed[]> {
-  const hits = await bindings.LOG.getByName(String(partition)).find(fingerprintOf(source, id))
+  const hits = (await resolved.stream.log?.partition(bindings, partition).find(fingerprintOf(source, id))) ?? []
   return hits
     .flatMap(({ offset, chunk }) => eventsIn(chunk, partition).filter((event) => event.offset === offset))
     .filter(({ envelope }) => envelope.id === id && envelope.header.source === source)
@@ -66,7 +66,7 @@ async function find(
 }
 
 /** The log holds the event: its partition, its offset and its targets are known. */
-async function traceFrom(world: World, { partition, offset, envelope: { id, header } }: Placed) {
+async function traceFrom(world: AppContext, { partition, offset, envelope: { id, header } }: Placed) {
   const refs = [...world.resolved.targets.keys()].map((target) => ({ target, partition }))
   return ask(world, refs, async (ref): Promise<LaneTrace> => {
     if (!header.to.includes(ref.target)) return { ...ref, fate: 'not routed', attempts: [] }
@@ -75,7 +75,7 @@ async function traceFrom(world: World, { partition, offset, envelope: { id, head
 }
 
 /** The stream does not hold it (any more): each lane says what it knows, and the edge, where the event may have ended. */
-async function traceBlindly(world: World, { id, sources }: Wanted) {
+async function traceBlindly(world: AppContext, { id, sources }: Wanted) {
   const refs = [edgeTarget, ...world.resolved.targets.keys()].flatMap((target) => lanesOf(target, world))
   const all = await ask(world, refs, async (ref) => {
     const traces = await Promise.all(sources.map((source) => laneOf(world.bindings, ref).trace(ref, { id, source })))
@@ -84,5 +84,5 @@ async function traceBlindly(world: World, { id, sources }: Wanted) {
   return { ...all, values: all.values.filter(({ fate }) => fate !== 'unknown') }
 }
 
-const ask = (world: World, refs: readonly LaneRef[], call: (ref: LaneRef) => Promise<LaneTrace>) =>
+const ask = (world: AppContext, refs: readonly LaneRef[], call: (ref: LaneRef) => Promise<LaneTrace>) =>
   gather(refs, call, (ref) => `lane ${laneName(ref)}`)

@@ -1,21 +1,16 @@
+import { perIsolate } from '../core/per-isolate.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { RateAnswer } from '../core/rate-limit.ts'
-import type { Source } from '../configure/resolve.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-import { Outage } from '../spill/outage.ts'
+import type { AppContext } from '../core/app-context.ts'
+import type { Source } from '../core/resolved-config.ts'
+import { Outage } from '../core/outage.ts'
 
 /** Milliseconds that the answer of the limiter may take; without one, requests pass. */
 const patienceMs = 500
 
-/** What this isolate knows of the limiters: while one is away, one request a second waits for it. */
-const outages = new WeakMap<Source, Outage>()
-
-function outageOf(source: Source): Outage {
-  let outage = outages.get(source)
-  if (outage === undefined) outages.set(source, (outage = new Outage()))
-  return outage
-}
+/** What this isolate knows of the limiters: while one is unavailable, one request a second waits for it. */
+const outageOf = perIsolate((_source: Source) => new Outage())
 
 /**
  * Counts a request against the rate limit of its source. It passes when the limiter does not answer within half a second.
@@ -25,7 +20,7 @@ function outageOf(source: Source): Outage {
  * @param world bindings and clock
  * @throws {SluicewayError} rate_limited, with `details`: source, eventsPerSecond, burst, remaining (events), retryAfter (seconds)
  */
-export async function takeRate(source: Source, events: number, world: World): Promise<void> {
+export async function takeRate(source: Source, events: number, world: AppContext): Promise<void> {
   const { rate, name } = source
   const outage = outageOf(source)
   const { bindings, port } = world

@@ -1,12 +1,13 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
-import type { Resolved } from '../configure/resolve.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-import { idText, isRecord } from '../edge/validate-event.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { FingerprintSet } from './fingerprint-set.ts'
 import { readCopy } from './suppression-copy.ts'
 import type { Snapshot } from './suppression-list.ts'
+import { isRecord, idText } from '../core/json.ts'
+import { perIsolate } from '../core/per-isolate.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
 
 /** The users whose events are not taken, as this isolate knows them. */
 export interface Suppressions {
@@ -42,15 +43,12 @@ interface Known {
   askedAt: number
 }
 
-/** By config, of which an isolate has one. */
-const knownTo = new WeakMap<Resolved, Known>()
-
-function knownOf(resolved: Resolved): Known {
-  let known = knownTo.get(resolved)
-  if (known === undefined)
-    knownTo.set(resolved, (known = { version: undefined, suppressions: undefined, at: -Infinity, askedAt: -Infinity }))
-  return known
-}
+const knownOf = perIsolate((_resolved: ResolvedConfig): Known => ({
+  version: undefined,
+  suppressions: undefined,
+  at: -Infinity,
+  askedAt: -Infinity,
+}))
 
 /**
  * Gives the list of suppressed users, at most ten seconds old.
@@ -63,7 +61,7 @@ function knownOf(resolved: Resolved): Known {
  * @returns undefined when nobody is on the list
  * @throws {SluicewayError} stream_unavailable when neither the object nor R2 answers
  */
-export function suppressionsOf(world: World): Suppressions | undefined | Promise<Suppressions | undefined> {
+export function suppressionsOf(world: AppContext): Suppressions | undefined | Promise<Suppressions | undefined> {
   const { resolved, port } = world
   if (resolved.adminToken === undefined) return undefined
   const known = knownOf(resolved)
@@ -79,7 +77,7 @@ export function suppressionsOf(world: World): Suppressions | undefined | Promise
   return known.suppressions
 }
 
-async function refreshed(known: Known, world: World): Promise<Suppressions | undefined> {
+async function refreshed(known: Known, world: AppContext): Promise<Suppressions | undefined> {
   const at = world.port.now()
   known.askedAt = at
   const found = await newest(known.version, world)
@@ -95,7 +93,7 @@ async function refreshed(known: Known, world: World): Promise<Suppressions | und
 }
 
 /** The list, or null when `version` still is the newest. */
-async function newest(version: number | undefined, { bindings, port }: World): Promise<Snapshot | null> {
+async function newest(version: number | undefined, { bindings, port }: AppContext): Promise<Snapshot | null> {
   try {
     const asked = (async () => bindings.SUPPRESSION.getByName('all').snapshot(version))()
     return await within(asked, objectMs, 'the list of suppressed users')

@@ -1,5 +1,30 @@
-import type { Destination, DestinationSpec, Limits } from '../core/destination.ts'
-import { checkSettings, type Fields, type Input } from './settings.ts'
+import type { Destination, HttpRequest, HttpResponse, Item, Limits, RequestContext } from '../core/destination.ts'
+import type { Envelope } from '../core/envelope.ts'
+import type { Verdict } from '../core/verdict.ts'
+import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
+
+/**
+ * A destination: pure functions from events to HTTP requests and from responses to verdicts.
+ *
+ * The lane calls `encode` for each event, `request` for each group of items within `limits`, sends, and asks `verdicts`.
+ * None of them fetches, reads the clock or stores. `encode` returns null when the destination has no use for the event
+ * (verdict skip) and throws when the event can never be delivered (verdict dead). `request` may be async only because
+ * WebCrypto is.
+ */
+export interface DestinationSpec<F extends Fields = Fields> {
+  readonly name: string
+  /** Declared once: type, check, console form, redaction, docs. */
+  readonly settings: F
+  readonly limits?: Partial<Limits> | ((settings: Settings<F>) => Partial<Limits>)
+  readonly encode: (envelope: Envelope, settings: Settings<F>) => Item | null
+  readonly request: (
+    items: readonly Item[],
+    settings: Settings<F>,
+    context: RequestContext,
+  ) => HttpRequest | Promise<HttpRequest>
+  /** One verdict for all items, or one each in their order. Without it `verdictOf` of delivery decides by status. */
+  readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[]
+}
 
 const defaults: Limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeconds: 10 }
 

@@ -1,5 +1,5 @@
 import type { Config, ConfigOf, DemoConfig, Route, SourceConfig, Vars, WarehouseRoute } from '../core/config.ts'
-import { type Enrichment, resolveEnrichment } from '../core/enrichment.ts'
+import { type Enrichment } from '../core/enrichment.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { IdentityCookie } from '../core/identity-cookie.ts'
 import { nameProblems } from './name-problems.ts'
@@ -9,38 +9,8 @@ import { ruleProblems, sourceProblems } from './rule-problems.ts'
 import type { Stream } from '../core/stream.ts'
 import type { Transform } from '../core/transform.ts'
 import type { WebhookSource } from '../core/webhook-source.ts'
-
-/** A source with everything decided. */
-export interface Source {
-  readonly name: string
-  readonly writeKey: string
-  readonly enabled: boolean
-  readonly transforms: readonly Transform[]
-  readonly targets: readonly Target[]
-  readonly enrich: Enrichment
-  /** Left out, like the others below, where the config has none. */
-  readonly webhook?: WebhookSource
-  readonly privacy?: PrivacyRules
-  readonly identityCookie?: IdentityCookie
-  readonly rate?: Required<RateLimit>
-}
-
-/** A destination or warehouse with everything decided. */
-export type Target =
-  | { readonly kind: 'destination'; readonly name: string; readonly displayName: string; readonly route: Route }
-  | { readonly kind: 'warehouse'; readonly name: string; readonly displayName: string; readonly route: WarehouseRoute }
-
-/** The config as the code uses it. */
-export interface Resolved {
-  readonly stream: Stream
-  readonly sourcesByKey: ReadonlyMap<string, Source>
-  readonly sources: ReadonlyMap<string, Source>
-  readonly targets: ReadonlyMap<string, Target>
-  readonly adminToken: string | undefined
-  readonly demo: boolean | DemoConfig
-  readonly limits: Required<NonNullable<Config['limits']>>
-  readonly paths: Required<NonNullable<Config['paths']>>
-}
+import type { Source, Target, ResolvedConfig } from '../core/resolved-config.ts'
+import { resolveEnrichment } from './enrichment.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
 
@@ -52,7 +22,7 @@ const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
  * @returns the config with names resolved and defaults filled in
  * @throws {SluicewayError} config_invalid, listing every problem and what to do, without secrets
  */
-export function resolveConfig(configOf: ConfigOf, env: Vars): Resolved {
+export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
   const unset = new Set<string>()
   let config: Config
   try {

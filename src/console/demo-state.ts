@@ -1,14 +1,14 @@
-import { type LaneStatus, laneOf } from '../core/bindings.ts'
-import { type DeadLetter, edgeTarget } from '../core/dead-letter.ts'
+import { type LaneStatus } from '../core/bindings.ts'
+import { type DeadLetter } from '../core/dead-letter.ts'
 import { unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { unframe } from '../storage/frame.ts'
-import type { Target } from '../configure/resolve.ts'
-import type { LaneRef } from '../core/stream.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { type Delivery, DemoSink } from './demo-sink.ts'
 import { viewWarehouse, type WarehouseView } from './demo-warehouse.ts'
+import { allLanes, laneOf, partitionsOf } from '../core/lanes.ts'
+import type { Target } from '../core/resolved-config.ts'
 
 /** What a part shows, or why it cannot: one part that fails takes no other along. */
 export type Part<Value> = Value | { readonly unavailable: string }
@@ -45,9 +45,9 @@ const rowsShown = 10
  * @param world the lanes, the log, the loaders and D1 are asked, all at once
  * @returns the state; what could not be read says why
  */
-export async function demoState(world: World): Promise<DemoState> {
+export async function demoState(world: AppContext): Promise<DemoState> {
   const { resolved, port } = world
-  const refs = lanesOf(world)
+  const refs = allLanes(world)
   const [events, deliveries, lanes, letters, warehouses] = await Promise.all([
     part(acceptedOf(world)),
     part(new DemoSink(world.bindings.DB).newest(shown)),
@@ -80,11 +80,12 @@ export async function demoState(world: World): Promise<DemoState> {
 }
 
 /** Null when the stream cannot be read again: what is known then is what the sink got. */
-async function acceptedOf({ resolved, bindings }: World): Promise<{ total: number; items: Accepted[] } | null> {
+async function acceptedOf({ resolved, bindings }: AppContext): Promise<{ total: number; items: Accepted[] } | null> {
   const { stream } = resolved
-  if (stream.name !== 'log') return null
+  const { log } = stream
+  if (log === undefined) return null
   const tails = await Promise.all(
-    Array.from({ length: stream.partitions }, (_, partition) => bindings.LOG.getByName(String(partition)).tail(shown)),
+    partitionsOf(stream.partitions).map((partition) => log.partition(bindings, partition).tail(shown)),
   )
   const items = tails
     .flatMap(({ chunks }) => chunks)
@@ -107,14 +108,7 @@ function acceptedFrom({ id, event }: { readonly id: string; readonly event: Even
   }
 }
 
-const lanesOf = ({ resolved }: World): LaneRef[] => [
-  { target: edgeTarget, partition: 0 },
-  ...[...resolved.targets.keys()].flatMap((target) =>
-    Array.from({ length: resolved.stream.partitions }, (_, partition) => ({ target, partition })),
-  ),
-]
-
-const warehousesOf = ({ resolved }: World): Extract<Target, { kind: 'warehouse' }>[] =>
+const warehousesOf = ({ resolved }: AppContext): Extract<Target, { kind: 'warehouse' }>[] =>
   [...resolved.targets.values()].filter((target) => target.kind === 'warehouse')
 
 const part = <Value>(value: Promise<Value>): Promise<Part<Value>> =>

@@ -1,6 +1,6 @@
 import type { LoaderStatus } from '../core/bindings.ts'
-import type { Target } from '../configure/resolve.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
+import type { Target } from '../core/resolved-config.ts'
 
 /** A table of a warehouse with its newest rows. */
 export interface Table {
@@ -31,7 +31,7 @@ const clocks = ['received_at', 'uuid_ts', 'loaded_at']
  * @returns its status and tables
  */
 export async function viewWarehouse(
-  { bindings }: World,
+  { bindings }: AppContext,
   { target, rows }: { readonly target: Extract<Target, { kind: 'warehouse' }>; readonly rows: number },
 ): Promise<WarehouseView> {
   const { tables, billed: _, ...status } = await bindings.LOADER.getByName(target.name).status(target.name)

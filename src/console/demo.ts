@@ -1,12 +1,12 @@
 import { type Context, Hono } from 'hono'
 import type { DemoConfig } from '../core/config.ts'
 import { sameSecret } from '../core/secret.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { DemoSink, eventsOf } from './demo-sink.ts'
 import { demoState } from './demo-state.ts'
 import { checkSignature } from './signature.ts'
 
-type Call = Context<{ Bindings: World }>
+type Call = Context<{ Bindings: AppContext }>
 
 /** UTF-16 units of a request's body that the sink takes; a row of D1 has room for 2 MB. */
 const sinkUnits = 500_000
@@ -30,7 +30,7 @@ const pageHeaders = {
  * also takes what is signed with its secret. With `demo.tokenOnly` the `Host` opens nothing, since a program can forge it.
  * The page itself and `config.json` hold no secret: a write key is public.
  */
-export const demo = new Hono<{ Bindings: World }>()
+export const demo = new Hono<{ Bindings: AppContext }>()
 
 demo.use('*', async (c, next) => {
   if (c.env.resolved.demo === false) return refused(c, 404, 'There is nothing here.')

@@ -1,10 +1,10 @@
 import type { Bindings } from './bindings.ts'
 import type { Port } from './port.ts'
-import type { Resolved } from '../configure/resolve.ts'
+import type { ResolvedConfig } from './resolved-config.ts'
 
 /** What every HTTP surface gets as Hono's `c.env`: `new Hono<{ Bindings: World }>()`. */
-export interface World {
-  readonly resolved: Resolved
+export interface AppContext {
+  readonly resolved: ResolvedConfig
   readonly bindings: Bindings
   readonly port: Port
   /** Lets work go on after the answer. */

@@ -1,7 +1,8 @@
 import type { Attempt, Burial, DeadLetter } from './dead-letter.ts'
-import type { Billed } from '../storage/database.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
-import type { Chunk, Inbox, LaneRef } from './stream.ts'
+import { laneName } from './lanes.ts'
+import type { Billed } from './billed.ts'
+import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 
 /** Calls that the `Log` object answers; see streams/log/log-object.ts. */
 export interface LogRpc {
@@ -187,7 +188,3 @@ export interface Bindings {
   readonly EVENTS: Queue<string>
   readonly ASSETS?: Fetcher
 }
-
-export const laneName = (ref: LaneRef): string => `${ref.target}:${ref.partition}`
-
-export const laneOf = (bindings: Bindings, ref: LaneRef): LaneRpc => bindings.LANE.getByName(laneName(ref))

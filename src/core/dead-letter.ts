@@ -44,6 +44,3 @@ export interface DeadLetter extends Omit<Burial, 'event'> {
   /** True once a person has changed the event. */
   readonly edited: boolean
 }
-
-/** The target name under which dead letters of the edge (stages `ingest`, `transform`) are kept. */
-export const edgeTarget = '@edge'

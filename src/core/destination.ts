@@ -1,5 +1,4 @@
 import type { Envelope } from './envelope.ts'
-import type { Fields, Settings } from '../configure/settings.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How much a lane may ask of a destination at once. */
@@ -41,29 +40,6 @@ export interface Item {
 export interface RequestContext {
   /** Milliseconds since the epoch, at the attempt. */
   readonly now: number
-}
-
-/**
- * A destination: pure functions from events to HTTP requests and from responses to verdicts.
- *
- * The lane calls `encode` for each event, `request` for each group of items within `limits`, sends, and asks `verdicts`.
- * None of them fetches, reads the clock or stores. `encode` returns null when the destination has no use for the event
- * (verdict skip) and throws when the event can never be delivered (verdict dead). `request` may be async only because
- * WebCrypto is.
- */
-export interface DestinationSpec<F extends Fields = Fields> {
-  readonly name: string
-  /** Declared once: type, check, console form, redaction, docs. */
-  readonly settings: F
-  readonly limits?: Partial<Limits> | ((settings: Settings<F>) => Partial<Limits>)
-  readonly encode: (envelope: Envelope, settings: Settings<F>) => Item | null
-  readonly request: (
-    items: readonly Item[],
-    settings: Settings<F>,
-    context: RequestContext,
-  ) => HttpRequest | Promise<HttpRequest>
-  /** One verdict for all items, or one each in their order. Without it `verdictOf` of delivery decides by status. */
-  readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[]
 }
 
 /** A destination with its settings, as `src/config.ts` holds it. Settings were checked when the config was resolved. */

@@ -40,19 +40,3 @@ export interface Enrichment {
   readonly bots: Required<BotRules>
   readonly ip: 'keep' | 'truncate' | 'drop'
 }
-
-export const resolveEnrichment = ({
-  geo = true,
-  userAgent = false,
-  campaign = false,
-  rudderId = false,
-  bots = 'flag',
-  ip = 'keep',
-}: EnrichmentConfig = {}): Enrichment => ({
-  geo,
-  userAgent,
-  campaign,
-  rudderId,
-  bots: { score: 30, dataCentres: false, ...(typeof bots === 'string' ? { action: bots } : bots) },
-  ip,
-})

@@ -9,12 +9,3 @@ export interface Port {
   readonly uuid: () => string
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
-
-/** The real world. Logs one JSON object a line. */
-export const realPort: Port = {
-  fetch: (request) => fetch(request),
-  now: () => Date.now(),
-  random: () => Math.random(),
-  uuid: () => crypto.randomUUID(),
-  log: (level, message, fields) => console[level](JSON.stringify({ level, message, ...fields })),
-}

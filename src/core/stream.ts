@@ -1,49 +1,51 @@
+import type { Bindings, LogRpc } from './bindings.ts'
 import type { Packed } from './envelope.ts'
+import type { Port } from './port.ts'
 
-/** Some rows of a stream: `count` events from `offset` on, as compressed frames (see frame.ts). */
-export interface Chunk {
-  readonly offset: number
-  /** Events. */
-  readonly count: number
-  /** Milliseconds since the epoch at which the chunk became durable. */
-  readonly at: number
-  readonly data: Uint8Array
+/** What an append did. */
+export interface Appended {
+  readonly accepted: number
+  readonly duplicates: number
 }
 
-/** What a readable stream tells a lane: what is new, with the bytes when the lane is believed to want them. */
-export interface Offer {
-  readonly chunks: readonly Chunk[]
-  /** The offset after the last event of the partition. */
-  readonly head: number
+/** How the objects of a stream that can be read again keep what they take. */
+export interface LogTimes {
+  /** Milliseconds between two commits under load. */
+  readonly flushMs: number
+  /** Milliseconds that events stay readable. */
+  readonly retentionMs: number
+  /** Milliseconds for which a second event with the same source and messageId is dropped. */
+  readonly dedupMs: number
 }
 
-/** A lane's answer to an offer. */
-export interface Ack {
-  /** The offset of the first event that the lane has not taken. */
-  readonly next: number
-  /** Below it, every event has its final verdict or a row of its own: the stream need not keep it for this lane. */
-  readonly committed: number
-  /** The lane will not take more for so long, or until it reads by itself. */
-  readonly afterSeconds?: number
+/** A stream that lanes read by offset. */
+export interface ReadableLog extends LogTimes {
+  /** The object that keeps a partition. */
+  readonly partition: (bindings: Bindings, partition: number) => LogRpc
 }
 
-/** Names a lane: its target's name in the config, and the partition. */
-export interface LaneRef {
-  readonly target: string
-  readonly partition: number
+/** What a trigger of a stream may use. */
+export interface TriggerContext {
+  readonly bindings: Bindings
+  readonly port: Port
 }
 
-/** What a stream hands over to. A lane implements it; tests script it. */
-export interface Inbox {
-  /** From a stream that can be read again. May be repeated, may skip ahead; the lane reads what it missed. */
-  readonly offer: (ref: LaneRef, offer: Offer) => Promise<Ack>
-  /** From a stream that only pushes: resolves once the lane has stored all envelopes of `text` (see `pack`). */
-  readonly push: (ref: LaneRef, text: string) => Promise<void>
+/**
+ * What the platform starts a stream with, beside its appends. The Worker calls what is there and knows nothing of the driver.
+ */
+export interface StreamTriggers {
+  /** Answers a request that no route of the Worker takes; undefined when it is none of the stream's. */
+  readonly fetch?: (request: Request, context: TriggerContext) => Promise<Response | undefined>
+  /** Takes a batch of the queue that wrangler.toml binds; a rejection redelivers all of it. */
+  readonly queue?: (batch: MessageBatch<string>, context: TriggerContext) => Promise<void>
+  /** Runs each minute, beside the sweep. */
+  readonly scheduled?: (context: TriggerContext) => Promise<void>
 }
 
 /** The durable transport between the edge and the lanes, as `src/config.ts` holds it. */
 export interface Stream {
-  readonly name: 'log' | 'queues'
+  /** The driver's name, for people. */
+  readonly name: string
   /** Partitions; growing the number changes which partition a key goes to. */
   readonly partitions: number
   readonly problems: readonly string[]
@@ -51,10 +53,12 @@ export interface Stream {
   readonly limits: { readonly events: number; readonly bytes: number; readonly envelopeBytes?: number }
   /** The most that one event's JSON may have, in bytes. */
   readonly eventBytesLimit: number
-  /** True when lanes read by offset, false when batches are pushed to them. */
-  readonly readable: boolean
-  readonly settings: Readonly<Record<string, number>>
-  /** Says which partition takes events of a key, where each of several can be away alone; left out where none can. */
+  /** Milliseconds for which the stream, or the lanes behind it, recognize a duplicate. */
+  readonly dedupMs: number
+  /** There where lanes read by offset; left out where batches are pushed to them. */
+  readonly log?: ReadableLog
+  readonly triggers: StreamTriggers
+  /** Says which partition takes events of a key, where each of several can be unavailable alone; left out where none can. */
   readonly partitionOf?: (key: string) => number
   /**
    * Resolves once all events are durable; rejects with `stream_unavailable` if any may not be, and with `stream_limit`
@@ -67,13 +71,7 @@ export interface Stream {
    */
   readonly append: (
     batch: readonly Packed[],
-    bindings: Readonly<Record<string, unknown>>,
+    bindings: Bindings,
     options?: { readonly since?: number },
   ) => Promise<Appended>
-}
-
-/** What an append did. */
-export interface Appended {
-  readonly accepted: number
-  readonly duplicates: number
 }

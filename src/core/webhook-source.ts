@@ -1,5 +1,3 @@
-import { checkSettings, type Fields, type Input, type Settings } from '../configure/settings.ts'
-
 /** A webhook call as a source sees it. */
 export interface Hook {
   readonly method: 'GET' | 'POST'
@@ -44,33 +42,6 @@ export interface Reply {
 /** What a source makes of a call: events, in order, or an answer. */
 export type Mapped = readonly Draft[] | Reply
 
-/**
- * A webhook source: how one vendor's calls become events.
- *
- * The edge calls `verify` first, then `map`. `map` is pure but for its tools. It throws when the call can not become events:
- * the caller gets 400 with the text of the error, and the call is kept as a dead letter, which can be mended and mapped
- * again. No events is a good answer too; more than 5,000 are as bad as an error.
- */
-export interface SourceSpec<F extends Fields = Fields> {
-  readonly name: string
-  readonly settings: F
-  /** True when events come by GET as well; else a GET is answered with an empty 200. */
-  readonly takesGet?: true
-  /**
-   * Says why a call is not from who it claims to be, or undefined when it is. Called with raw bytes. A call that is refused
-   * is answered with 401, counted and never stored.
-   */
-  readonly verify?: (
-    hook: Hook,
-    settings: Settings<F>,
-    tools: Pick<SourceTools, 'now'>,
-  ) => string | undefined | Promise<string | undefined>
-  readonly map: (hook: Hook, settings: Settings<F>, tools: SourceTools) => Mapped | Promise<Mapped>
-}
-
-/** Events that one call may become; each costs more memory than the few bytes that it may have been in the call. */
-export const mostDrafts = 5_000
-
 /** A webhook source with its settings, as `src/config.ts` holds it. */
 export interface WebhookSource {
   readonly kind: 'webhook'
@@ -83,41 +54,3 @@ export interface WebhookSource {
   readonly verify?: (hook: Hook, tools: Pick<SourceTools, 'now'>) => Promise<string | undefined>
   readonly map: (hook: Hook, tools: SourceTools) => Promise<Mapped>
 }
-
-/**
- * Makes a webhook source of its pure functions: what `src/sources/*.ts` export and the config calls with settings.
- *
- * A secret that is optional may be left out, but one that is named and has no value is a problem: it was meant to be there,
- * and without it anybody's calls would be taken.
- *
- * @param spec name, settings and functions
- * @returns a function from settings to a source; what is wrong with the settings is in its `problems`, nothing throws
- * @example sources: { payments: { writeKey: env.PAYMENTS_KEY, webhook: stripe({ secret: env.STRIPE_SECRET }) } }
- */
-export const defineSource =
-  <const F extends Fields>(spec: SourceSpec<F>) =>
-  (input: Input<F> = {} as Input<F>): WebhookSource => {
-    const { settings, problems, redacted } = checkSettings(spec.settings, input)
-    const given = input as Readonly<Record<string, unknown>>
-    const unset = Object.entries(spec.settings)
-      .filter(([name, { secret, optional }]) => secret === true && optional === true && Object.hasOwn(given, name))
-      .filter(([name]) => given[name] === undefined || given[name] === null || given[name] === '')
-      .map(
-        ([name]) => `"${name}" has no value, so that calls of anybody would be taken; set it in env, or leave it out`,
-      )
-    const { verify } = spec
-    return {
-      kind: 'webhook',
-      name: spec.name,
-      problems: [...problems, ...unset],
-      redacted,
-      takesGet: spec.takesGet ?? false,
-      ...(verify === undefined ? {} : { verify: async (hook, tools) => verify(hook, settings, tools) }),
-      async map(hook, tools) {
-        const mapped = await spec.map(hook, settings, tools)
-        if (!('reply' in mapped) && mapped.length > mostDrafts)
-          throw new RangeError(`The call has more than ${mostDrafts} events`)
-        return mapped
-      },
-    }
-  }

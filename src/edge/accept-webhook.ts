@@ -1,11 +1,11 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { Source } from '../configure/resolve.ts'
 import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import type { Arrival } from './incoming-batch.ts'
-import { isRecord } from './validate-event.ts'
 import { accept, admit, bury, count } from './accept.ts'
 import { kept } from './dead-letter-body.ts'
+import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 /** Headers that a dead letter must not show, whatever a vendor calls them. */
 const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
@@ -27,7 +27,7 @@ type HookSource = Source & { readonly webhook: WebhookSource }
 export async function acceptHook(
   hook: Hook,
   arrival: Omit<Arrival, 'events' | 'source'> & { readonly source: HookSource },
-  world: World,
+  world: AppContext,
 ): Promise<Reply['reply'] | undefined> {
   const { source } = arrival
   const refused = await source.webhook.verify?.(hook, world.port)
@@ -64,7 +64,7 @@ export async function acceptHook(
  * @param call what `acceptHook` put into the letter
  * @throws {SluicewayError} bad_request when it still cannot be mapped
  */
-export async function mapAgain(call: unknown, source: Source, world: World): Promise<readonly Draft[]> {
+export async function mapAgain(call: unknown, source: Source, world: AppContext): Promise<readonly Draft[]> {
   const { webhook } = source
   if (webhook === undefined)
     throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
@@ -83,10 +83,10 @@ export async function mapAgain(call: unknown, source: Source, world: World): Pro
 }
 
 /** Runs a source's mapper. */
-const mapHook = (hook: Hook, source: HookSource, world: World): Promise<Mapped> =>
+const mapHook = (hook: Hook, source: HookSource, world: AppContext): Promise<Mapped> =>
   source.webhook.map(hook, toolsOf(source, world))
 
-function toolsOf({ name }: Source, { port, bindings }: World): SourceTools {
+function toolsOf({ name }: Source, { port, bindings }: AppContext): SourceTools {
   return {
     now: port.now,
     uuid: port.uuid,
@@ -120,7 +120,7 @@ const away = (cause: unknown) =>
 async function buryHook(
   hook: Hook,
   { source, thrown }: { readonly source: Source; readonly thrown: unknown },
-  world: World,
+  world: AppContext,
 ): Promise<void> {
   const { method, url, proto, query, body, bytes } = hook
   const headers = Object.fromEntries(Object.entries(hook.headers).filter(([name]) => !secretHeader.test(name)))

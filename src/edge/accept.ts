@@ -1,12 +1,10 @@
-import { laneOf } from '../core/bindings.ts'
-import { type Burial, edgeTarget } from '../core/dead-letter.ts'
+import { type Burial } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { Source } from '../configure/resolve.ts'
 import type { Stream } from '../core/stream.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-import { type Outage, outagesOf } from '../spill/outage.ts'
+import type { AppContext } from '../core/app-context.ts'
+import { outagesOf } from '../spill/outages.ts'
 import type { Arrival, Rejected } from './incoming-batch.ts'
 import { prepare } from './prepare.ts'
 import { takeRate } from '../admission/check-rate.ts'
@@ -14,9 +12,10 @@ import { partOf, spill } from '../spill/spill.ts'
 import { storeOrSpill } from '../spill/store-or-spill.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { tallyOf } from './counter-buffer.ts'
-
-/** Keeps the dead letters and the counters of the edge. */
-const edgeLane = { target: edgeTarget, partition: 0 }
+import { pieces } from '../core/batch.ts'
+import { laneOf, edgeLane } from '../core/lanes.ts'
+import type { Source } from '../core/resolved-config.ts'
+import type { Outage } from '../core/outage.ts'
 
 /** Milliseconds after which a count is given up. */
 const countMs = 5_000
@@ -43,7 +42,7 @@ export interface Accepted {
  * rate_limited when the source sends too much; stream_limit when an event can never be appended; bad_request when the
  * fields beside `batch` are out of bounds
  */
-export async function accept(arrival: Arrival, world: World): Promise<Accepted> {
+export async function accept(arrival: Arrival, world: AppContext): Promise<Accepted> {
   const { source, events, counted = 0 } = arrival
   if (source.rate !== undefined && events.length > counted) await admit(source, events.length - counted, world)
   const known = suppressionsOf(world)
@@ -63,7 +62,7 @@ export async function accept(arrival: Arrival, world: World): Promise<Accepted> 
  *
  * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
  */
-export async function admit(source: Source, events: number, world: World): Promise<void> {
+export async function admit(source: Source, events: number, world: AppContext): Promise<void> {
   try {
     await takeRate(source, events, world)
   } catch (error) {
@@ -83,7 +82,7 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
  *
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
  */
-export async function append(packed: readonly Packed[], world: World): Promise<void> {
+export async function append(packed: readonly Packed[], world: AppContext): Promise<void> {
   if (packed.length === 0) return
   const { partitionOf } = world.resolved.stream
   if (partitionOf === undefined) return appendTo(0, packed, world)
@@ -91,7 +90,7 @@ export async function append(packed: readonly Packed[], world: World): Promise<v
   await Promise.all(Array.from(parts, ([partition, part]) => appendTo(partition, part, world)))
 }
 
-async function appendTo(partition: number, packed: readonly Packed[], world: World): Promise<void> {
+async function appendTo(partition: number, packed: readonly Packed[], world: AppContext): Promise<void> {
   const { stream } = world.resolved
   let appended = 0
   let spilled = false
@@ -103,7 +102,7 @@ async function appendTo(partition: number, packed: readonly Packed[], world: Wor
       async store() {
         for (const piece of pieces(packed, stream.limits)) {
           if (spilled) throw new Error('the rest is spilled')
-          await stream.append(piece, world.bindings as unknown as Readonly<Record<string, unknown>>)
+          await stream.append(piece, world.bindings)
           appended += piece.length
         }
       },
@@ -118,28 +117,12 @@ async function appendTo(partition: number, packed: readonly Packed[], world: Wor
   )
 }
 
-/** Cuts a batch into pieces that the stream takes. */
-export function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator<readonly Packed[]> {
-  let from = 0
-  let bytes = 0
-  for (let i = 0; i < packed.length; i++) {
-    const { length } = (packed[i] as Packed).text
-    if (i > from && (i - from >= limits.events || bytes + length > limits.bytes)) {
-      yield packed.slice(from, i)
-      from = i
-      bytes = 0
-    }
-    bytes += length
-  }
-  if (from < packed.length) yield from === 0 ? packed : packed.slice(from)
-}
-
 /**
  * Stores dead letters of the edge; what its lane does not take in time is spilled (see `storeOrSpill`).
  *
  * @throws {SluicewayError} stream_unavailable when they may not be durable
  */
-export async function bury(burials: readonly Burial[], world: World): Promise<void> {
+export async function bury(burials: readonly Burial[], world: AppContext): Promise<void> {
   if (burials.length === 0) return
   await storeOrSpill(
     {
@@ -157,7 +140,7 @@ export async function bury(burials: readonly Burial[], world: World): Promise<vo
  * Adds to the counters of the edge's lane, after the answer and with at most one call a second of each isolate. A count that
  * fails or takes long is logged instead, because the events themselves are where they belong.
  */
-export function count(counters: Readonly<Record<string, number>>, world: World): void {
+export function count(counters: Readonly<Record<string, number>>, world: AppContext): void {
   if (isEmpty(counters)) return
   const { port, resolved, bindings } = world
   const tally = tallyOf(resolved)

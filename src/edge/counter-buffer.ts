@@ -1,4 +1,5 @@
-import type { Resolved } from '../configure/resolve.ts'
+import { perIsolate } from '../core/per-isolate.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
 
 /** Milliseconds between two sums that an isolate sends: each is a call of one object, and a write of it. */
 const pauseMs = 1_000
@@ -40,12 +41,5 @@ export class Tally {
   }
 }
 
-/** By config, of which an isolate has one. */
-const known = new WeakMap<Resolved, Tally>()
-
-/** The tally of this isolate. */
-export function tallyOf(resolved: Resolved): Tally {
-  let own = known.get(resolved)
-  if (own === undefined) known.set(resolved, (own = new Tally()))
-  return own
-}
+/** The counters that this isolate has gathered. */
+export const tallyOf = perIsolate((_resolved: ResolvedConfig) => new Tally())

@@ -1,7 +1,7 @@
 import type { Facts } from '../core/envelope.ts'
-import type { Source } from '../configure/resolve.ts'
 import type { Geo } from '../enrichment/enrich.ts'
 import type { Sight } from '../enrichment/client-signals.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 /** What one request brought. The events are fresh from the parser and belong to the edge, which changes them in place. */
 export interface Arrival {

@@ -1,12 +1,12 @@
 import type { Burial } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { factsWith, hidden, hideAddresses } from '../enrichment/address.ts'
 import type { Arrival, Rejected } from './incoming-batch.ts'
 import { botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
-import { type Fault, faultOf, isRecord } from './validate-event.ts'
+import { type Fault, faultOf } from './validate-event.ts'
 import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
 import { keptText, shallow } from './dead-letter-body.ts'
 import { packerFor } from './packer.ts'
@@ -17,6 +17,7 @@ import { visitorAgent } from '../enrichment/client-signals.ts'
 import type { Suppressions } from '../admission/suppression.ts'
 import { windowOf } from '../enrichment/timestamps.ts'
 import { addAgent } from '../enrichment/user-agent.ts'
+import { isRecord } from '../core/json.ts'
 
 const encoder = new TextEncoder()
 
@@ -44,13 +45,13 @@ export class Preparation {
   readonly counters: Record<string, number> = {}
   /** Events that were dropped before any transform. */
   dropped = 0
-  readonly #world: World
+  readonly #world: AppContext
   readonly #arrival: Arrival
   readonly receivedAt: string
   readonly #pack: ReturnType<typeof packerFor>
   readonly #suppressions: Suppressions | undefined
 
-  constructor(arrival: Arrival, world: World, suppressions: Suppressions | undefined) {
+  constructor(arrival: Arrival, world: AppContext, suppressions: Suppressions | undefined) {
     this.#world = world
     this.#arrival = arrival
     this.#suppressions = suppressions

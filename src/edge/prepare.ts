@@ -2,12 +2,13 @@ import type { Burial } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { runTransforms } from '../transforms/run.ts'
 import type { Arrival, Rejected } from './incoming-batch.ts'
-import { isRecord, keyOf, maxDepth, shapeFault, tame } from './validate-event.ts'
+import { keyOf, maxDepth, shapeFault, tame } from './validate-event.ts'
 import { type Origin, Preparation } from './preparation.ts'
 import type { Suppressions } from '../admission/suppression.ts'
+import { isRecord } from '../core/json.ts'
 
 /** What is to be stored of a request, and what to say of it. */
 export interface Prepared {
@@ -30,7 +31,7 @@ export interface Prepared {
  * @returns what to append, what to bury, what to answer
  * @throws {SluicewayError} bad_request when the fields beside `batch` are out of bounds
  */
-export async function prepare(arrival: Arrival, world: World, suppressions?: Suppressions): Promise<Prepared> {
+export async function prepare(arrival: Arrival, world: AppContext, suppressions?: Suppressions): Promise<Prepared> {
   checkBatchContext(arrival, world)
   const work = new Preparation(arrival, world, suppressions)
   if (arrival.source.transforms.length > 0) return transformed(arrival, work)
@@ -108,7 +109,7 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
 }
 
 /** The batch's context is written into every event, so its size counts as often. */
-function checkBatchContext({ batch, events }: Arrival, world: World): void {
+function checkBatchContext({ batch, events }: Arrival, world: AppContext): void {
   const context = batch?.['context']
   if (!isRecord(context)) return
   if (!tame(context, maxDepth - 1))

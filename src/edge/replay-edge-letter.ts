@@ -1,11 +1,11 @@
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { SluicewayError } from '../core/errors.ts'
-import type { World } from '../core/app-context.ts'
-import { isRecord } from './validate-event.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { append, count } from './accept.ts'
 import { mapAgain } from './accept-webhook.ts'
 import { prepare } from './prepare.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
+import { isRecord } from '../core/json.ts'
 
 /**
  * Takes a dead letter of the edge (stage ingest or transform) in again, after somebody mended it.
@@ -20,7 +20,7 @@ import { suppressionsOf } from '../admission/suppression.ts'
  */
 export async function acceptMended(
   letter: Pick<DeadLetter, 'event' | 'source' | 'stage' | 'code' | 'messageId' | 'receivedAt'>,
-  world: World,
+  world: AppContext,
 ): Promise<{ readonly accepted: number; readonly dropped: number }> {
   const source = world.resolved.sources.get(letter.source)
   if (source === undefined)

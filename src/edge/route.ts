@@ -1,8 +1,9 @@
 import type { Consent } from '../core/consent.ts'
 import type { Event } from '../core/event.ts'
-import type { Source } from '../configure/resolve.ts'
-import { isRecord } from './validate-event.ts'
+import { perIsolate } from '../core/per-isolate.ts'
 import { permits, type Said, saidIn } from '../privacy/consent.ts'
+import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 /** Choices that are remembered for each source: clients choose, so there may be as many as they like. */
 const mostChoices = 1_000
@@ -25,15 +26,7 @@ interface Plan {
   readonly choices: Map<string, readonly string[]>
 }
 
-const plans = new WeakMap<Source, Plan>()
-
-function planOf(source: Source): Plan {
-  let plan = plans.get(source)
-  if (plan === undefined) plans.set(source, (plan = planFor(source)))
-  return plan
-}
-
-function planFor({ targets }: Source): Plan {
+const planOf = perIsolate(({ targets }: Source): Plan => {
   const names = targets.map(({ name }) => name)
   return {
     stops: targets.map(({ name, displayName, route: { consent } }) => ({
@@ -47,7 +40,7 @@ function planFor({ targets }: Source): Plan {
     needsConsent: targets.some(({ route: { consent } }) => consent !== undefined),
     choices: new Map(),
   }
-}
+})
 
 /**
  * Chooses the destinations and warehouses of an event: those of its source that its `integrations` do not switch off and that

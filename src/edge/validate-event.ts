@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Event } from '../core/event.ts'
+import { isRecord, idText } from '../core/json.ts'
 
 /** Why an event can not be accepted: a stable word and a sentence. */
 export interface Fault {
@@ -9,10 +10,6 @@ export interface Fault {
 
 /** Levels of objects and arrays in one event, itself included. */
 export const maxDepth = 100
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const scalar = v.nullish(v.union([v.string(), v.number(), v.boolean()], 'must be text, a number or a boolean'))
 const record = v.nullish(v.custom<Record<string, unknown>>(isRecord, 'must be an object'))
 
@@ -78,10 +75,6 @@ export function faultOf(value: unknown): Fault | undefined {
     return { code: 'too_deep', reason: `event is nested deeper than ${maxDepth} levels; deeper ones were cut off` }
   return undefined
 }
-
-/** The text of an id: scalars become text, blanks around it go. */
-export const idText = (value: unknown): string =>
-  typeof value === 'string' ? value.trim() : value === undefined || value === null ? '' : String(value)
 
 /**
  * Removes own `__proto__` keys, which a careless merge in a transform would turn into a prototype.

@@ -1,6 +1,6 @@
 import type { Enrichment } from '../core/enrichment.ts'
 import type { Facts } from '../core/envelope.ts'
-import { isRecord } from '../edge/validate-event.ts'
+import { isRecord } from '../core/json.ts'
 
 const v4 = /^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$/
 const group = /^[0-9a-f]{1,4}$/

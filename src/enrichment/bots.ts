@@ -1,12 +1,11 @@
 import { isbot, isbotMatch } from 'isbot'
 import type { BotRules } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
-import { isBlank } from '../core/blank.ts'
-import { isRecord } from '../edge/validate-event.ts'
 import { dataCentres } from './data-centers.ts'
 import type { Enriched } from './enrich.ts'
 import { memo } from '../core/memo.ts'
 import { type Sight, visitorAgent } from './client-signals.ts'
+import { isBlank, isRecord } from '../core/json.ts'
 
 /** Why an event is a bot's. */
 export interface Bot {

@@ -1,5 +1,4 @@
-import { isRecord } from '../edge/validate-event.ts'
-import { isBlank } from '../core/blank.ts'
+import { isBlank, isRecord } from '../core/json.ts'
 
 /** Fields of `context.campaign`, as both event specifications name them, by the parameter that fills them. */
 const fields = [

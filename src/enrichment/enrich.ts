@@ -1,8 +1,8 @@
 import type { Enrichment } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
 import { hidden } from './address.ts'
-import { idText, isRecord } from '../edge/validate-event.ts'
 import { clamped, normalised, skewed, type TimeWindow } from './timestamps.ts'
+import { isRecord, idText } from '../core/json.ts'
 
 /** Where a request came from, as `context.geo` holds it; members as Cloudflare names them. */
 export interface Geo {

@@ -1,7 +1,6 @@
 import { parse } from 'bowser'
-import { isBlank } from '../core/blank.ts'
-import { isRecord } from '../edge/validate-event.ts'
 import { memo } from '../core/memo.ts'
+import { isBlank, isRecord } from '../core/json.ts'
 
 /** What a user agent says of its device, as both event specifications name it. */
 interface Agent {

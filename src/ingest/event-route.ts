@@ -1,7 +1,5 @@
 import { SluicewayError } from '../core/errors.ts'
-import type { Source } from '../configure/resolve.ts'
-import type { World } from '../core/app-context.ts'
-import { isRecord } from '../edge/validate-event.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { accept, type Accepted } from '../edge/accept.ts'
 import type { Arrival } from '../edge/incoming-batch.ts'
 import { answer, failure, preflight, refusal, wrongMethod } from './responses.ts'
@@ -10,6 +8,8 @@ import { factsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
 import { parseJson } from './json.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
+import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 /** How one route reads its requests. */
 export interface Intake {
@@ -20,12 +20,12 @@ export interface Intake {
 }
 
 /** Answers a POST with events, and what browsers ask before. */
-export function intake(request: Request, how: Intake, world: World): Promise<Response> | Response {
+export function intake(request: Request, how: Intake, world: AppContext): Promise<Response> | Response {
   if (request.method === 'POST') return take(request, how, world)
   return request.method === 'OPTIONS' ? preflight(request, 'POST') : wrongMethod(request, 'POST')
 }
 
-async function take(request: Request, how: Intake, world: World): Promise<Response> {
+async function take(request: Request, how: Intake, world: AppContext): Promise<Response> {
   try {
     const { arrival, cookie } = await arrivalOf(request, how, world)
     const taken = await accept(arrival, world)
@@ -48,7 +48,7 @@ interface Taken {
 }
 
 /** Reads a request into what the edge takes, and finds out whose it is as early as possible. */
-async function arrivalOf(request: Request, { type, keyIn }: Intake, world: World): Promise<Taken> {
+async function arrivalOf(request: Request, { type, keyIn }: Intake, world: AppContext): Promise<Taken> {
   const { resolved } = world
   const givenKey = writeKeyOf(request) ?? (keyIn === 'query' ? queryKeyOf(request) : undefined)
   const keyAt = request.headers.has('authorization') ? undefined : keyIn
@@ -98,7 +98,7 @@ function taken(request: Request, arrival: Omit<Arrival, 'facts'>): Taken {
  *
  * @throws {SluicewayError} as `sourceOf`; source_is_webhook
  */
-export function eventSource(key: string | undefined, world: World, keyIn?: Intake['keyIn']): Source {
+export function eventSource(key: string | undefined, world: AppContext, keyIn?: Intake['keyIn']): Source {
   const source = sourceOf(key, world.resolved, keyIn)
   if (source.webhook !== undefined)
     throw new SluicewayError('source_is_webhook', 'source accepts webhook events only; send them to /v1/webhook')

@@ -1,9 +1,10 @@
 import { Hono } from 'hono'
-import type { Resolved } from '../configure/resolve.ts'
 import { sameSecret } from '../core/secret.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { type Health, healthOf } from '../observe/health.ts'
 import { answer, preflight, wrongMethod } from './responses.ts'
+import { perIsolate } from '../core/per-isolate.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
 
 /** The version in package.json. */
 export const version = '0.1.0'
@@ -12,7 +13,7 @@ export const version = '0.1.0'
 const freshMs = 10_000
 
 /** What a deployment says of itself to anybody. */
-export const about = new Hono<{ Bindings: World }>()
+export const about = new Hono<{ Bindings: AppContext }>()
 
 serve('/', health)
 serve('/health', health)
@@ -22,7 +23,7 @@ serve(
   () => new Response('User-agent: * \nDisallow: / \n', { headers: { 'content-type': 'text/plain' } }),
 )
 
-function serve(path: string, say: (request: Request, world: World) => Response | Promise<Response>): void {
+function serve(path: string, say: (request: Request, world: AppContext) => Response | Promise<Response>): void {
   about.all(path, (c) => {
     const request = c.req.raw
     if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
@@ -32,7 +33,7 @@ function serve(path: string, say: (request: Request, world: World) => Response |
 }
 
 /** What anybody is told; destinations are named to who has the admin token. */
-async function health(request: Request, world: World): Promise<Response> {
+async function health(request: Request, world: AppContext): Promise<Response> {
   const { status, stuck, ...rest } = await freshHealth(world)
   const body = { status, version, ...rest, ...((await isAdmin(request, world)) ? { stuck } : {}) }
   return answer(request, JSON.stringify(body), {
@@ -41,29 +42,27 @@ async function health(request: Request, world: World): Promise<Response> {
   })
 }
 
-async function isAdmin(request: Request, { resolved }: World): Promise<boolean> {
+async function isAdmin(request: Request, { resolved }: AppContext): Promise<boolean> {
   const [, given] = /^bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '') ?? []
   return given !== undefined && (await sameSecret(given, resolved.adminToken))
 }
 
 interface Known {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch at which it was asked for last. */
   at: number
-  /** Missing until the first question is answered. */
-  health?: Health
+  /** Undefined until the first question is answered. */
+  health: Health | undefined
 }
 
-/** By config, of which an isolate has one. */
-const known = new WeakMap<Resolved, Known>()
+const knownOf = perIsolate((_resolved: ResolvedConfig): Known => ({ at: -Infinity, health: undefined }))
 
 /** One request at a time asks, as no request can wait for what another one does; meanwhile the others get the old answer. */
-async function freshHealth(world: World): Promise<Health> {
+async function freshHealth(world: AppContext): Promise<Health> {
   const now = world.port.now()
-  const last = known.get(world.resolved)
-  if (last?.health !== undefined && now - last.at < freshMs) return last.health
-  const mine: Known = { at: now, ...(last?.health === undefined ? {} : { health: last.health }) }
-  known.set(world.resolved, mine)
+  const known = knownOf(world.resolved)
+  if (known.health !== undefined && now - known.at < freshMs) return known.health
+  known.at = now
   const health = await healthOf(world)
-  known.set(world.resolved, { at: now, health })
+  Object.assign(known, { at: now, health })
   return health
 }

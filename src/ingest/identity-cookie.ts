@@ -1,7 +1,7 @@
 import type { IdentityCookie } from '../core/identity-cookie.ts'
-import { isRecord } from '../edge/validate-event.ts'
 import { allows } from '../privacy/consent.ts'
 import { isSecure } from './secure.ts'
+import { isRecord } from '../core/json.ts'
 
 /** Which visitor sent a request. */
 export interface Visitor {

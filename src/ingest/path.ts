@@ -1,5 +1,5 @@
 import { getPath } from 'hono/utils/url'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 
 /** What is told without a prefix as well. */
 const always = new Set(['/', '/health', '/version', '/robots.txt'])
@@ -10,7 +10,7 @@ const always = new Set(['/', '/health', '/version', '/robots.txt'])
  *
  * Two slashes at the beginning count as one: some mobile SDKs join their URLs like that.
  */
-export function pathIn(request: Request, options?: { readonly env?: World }): string {
+export function pathIn(request: Request, options?: { readonly env?: AppContext }): string {
   const raw = getPath(request)
   const path = raw.startsWith('//') ? raw.slice(1) : raw
   const prefix = options?.env?.resolved.paths.ingest ?? ''

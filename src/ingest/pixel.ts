@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { accept, count } from '../edge/accept.ts'
 import { preflight, wrongMethod } from './responses.ts'
 import { factsOf } from './request-signals.ts'
@@ -21,7 +21,7 @@ const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
  * Whoever asks gets the image with status 200, whatever becomes of the event: one that is no good is a dead letter, and a
  * wrong write key is only logged.
  */
-export const pixel = new Hono<{ Bindings: World }>()
+export const pixel = new Hono<{ Bindings: AppContext }>()
 
 for (const type of ['track', 'page'] as const)
   for (const slash of ['', '/'])
@@ -44,7 +44,7 @@ for (const type of ['track', 'page'] as const)
       return new Response(request.method === 'HEAD' ? null : gif, { headers })
     })
 
-async function take(request: Request, type: 'track' | 'page', world: World): Promise<string | undefined> {
+async function take(request: Request, type: 'track' | 'page', world: AppContext): Promise<string | undefined> {
   const source = eventSource(writeKeyOf(request) ?? queryKeyOf(request), world, 'query')
   const now = new Date(world.port.now()).toISOString()
   const event: Record<string, unknown> = {

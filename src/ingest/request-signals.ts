@@ -1,8 +1,8 @@
 import type { Facts } from '../core/envelope.ts'
-import type { Source } from '../configure/resolve.ts'
-import { isRecord } from '../edge/validate-event.ts'
 import type { Geo } from '../enrichment/enrich.ts'
 import type { Sight } from '../enrichment/client-signals.ts'
+import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 const longestUserAgent = 512
 const address = /^[0-9a-f:.]{2,45}$/i

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { forgetting, isForeign } from './identity-cookie.ts'
 import { eventSource } from './event-route.ts'
@@ -10,7 +10,7 @@ import { queryKeyOf, writeKeyOf } from './write-key.ts'
  * Deletes the identity cookie, where `reset()` of a browser SDK shall begin a new visitor: a page calls
  * `fetch('/v1/reset?writeKey=…', { method: 'POST' })` together with it. A form or a page of another site can not.
  */
-export const reset = new Hono<{ Bindings: World }>()
+export const reset = new Hono<{ Bindings: AppContext }>()
 
 for (const path of ['/v1/reset', '/v1/reset/'])
   reset.all(path, (c) => {

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { about } from './health.ts'
 import { pathIn } from './path.ts'
 import { pixel } from './pixel.ts'
@@ -11,7 +11,7 @@ import { sourceConfig } from './source-config.ts'
 import { webhook } from './webhook.ts'
 
 /** Everything that sends events, or asks before it does, is answered here. */
-export const surfaces = new Hono<{ Bindings: World }>({ getPath: pathIn })
+export const surfaces = new Hono<{ Bindings: AppContext }>({ getPath: pathIn })
 
 for (const surface of [sdk, pixel, webhook, sourceConfig, segmentSettings, analyticsJs, reset, about])
   surfaces.route('/', surface)

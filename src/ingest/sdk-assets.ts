@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { answer, failure, notFound } from './responses.ts'
 import { sdkAliases, sdkFolder, sdkHeaders } from './sdk-headers.ts'
 import { eventSource } from './event-route.ts'
@@ -16,7 +16,7 @@ const versioned = /^\/([a-z-]+)\/\d[\w.-]*?(?:\.js|\/(?:rsa\.min|standalone|inde
  * @param request a GET or HEAD
  * @returns undefined when its path is not one of theirs
  */
-export async function sdkAsset(request: Request, world: World): Promise<Response | undefined> {
+export async function sdkAsset(request: Request, world: AppContext): Promise<Response | undefined> {
   const { pathname } = new URL(request.url)
   const base = [world.resolved.paths.sdk, sdkFolder].find((one) => pathname.startsWith(`${one}/`))
   if (base === undefined) return undefined
@@ -28,7 +28,7 @@ export async function sdkAsset(request: Request, world: World): Promise<Response
 }
 
 /** A file of the SDKs with its headers: the ones that Cloudflare puts on it when it serves it without the Worker. */
-async function fileAt(request: Request, path: string, { bindings }: World): Promise<Response | undefined> {
+async function fileAt(request: Request, path: string, { bindings }: AppContext): Promise<Response | undefined> {
   const url = new URL(`${sdkFolder}${path}`, request.url)
   // A part of the path may be `..` once it is decoded.
   if (url.pathname !== `${sdkFolder}${path}`) return undefined
@@ -43,7 +43,7 @@ async function fileAt(request: Request, path: string, { bindings }: World): Prom
  * The URL that Segment's snippet loads: `analytics-next` with the write key in it, so that a page changes the snippet's host
  * and nothing else. Its chunks are below the same path.
  */
-export const analyticsJs = new Hono<{ Bindings: World }>()
+export const analyticsJs = new Hono<{ Bindings: AppContext }>()
 
 for (const name of ['analytics.min.js', 'analytics.js'])
   for (const platform of ['', '/platform'])

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { type Intake, intake } from './event-route.ts'
 
 /** Routes that bring one event of their own type. */
@@ -10,7 +10,7 @@ const batches = ['batch', 'import'] as const
 const short = { t: 'track', p: 'page', i: 'identify', g: 'group', a: 'alias', s: 'screen' } as const
 
 /** Where server and browser SDKs send events, as RudderStack and Segment lay it out. */
-export const sdk = new Hono<{ Bindings: World }>()
+export const sdk = new Hono<{ Bindings: AppContext }>()
 
 // One handler a path, for all verbs: with a single match Hono composes no middleware.
 for (const type of singles) serve(`/v1/${type}`, { type })

@@ -1,13 +1,13 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import type { Source } from '../configure/resolve.ts'
-import type { World } from '../core/app-context.ts'
-import { isRecord } from '../edge/validate-event.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { textOf } from './body.ts'
 import { eventSource } from './event-route.ts'
 import { parseJson } from './json.ts'
 import { isSecure } from './secure.ts'
+import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 /**
  * What `@segment/analytics-next` asks of its `cdnURL` and sends beside events: the settings of its source, and metrics of
@@ -16,7 +16,7 @@ import { isSecure } from './secure.ts'
  * A source that is disabled, or that does not exist, is an error: the SDK stops at that. With settings that name no host it
  * would send to Segment's.
  */
-export const segmentSettings = new Hono<{ Bindings: World }>()
+export const segmentSettings = new Hono<{ Bindings: AppContext }>()
 
 for (const slash of ['', '/']) {
   segmentSettings.all(`/v1/projects/:key/settings${slash}`, (c) => {
@@ -40,7 +40,7 @@ for (const slash of ['', '/']) {
 }
 
 /** Answers the SDK's metrics, which nobody stores; anything else would be lost here, and is refused. */
-async function takeMetrics(request: Request, world: World): Promise<Response> {
+async function takeMetrics(request: Request, world: AppContext): Promise<Response> {
   try {
     const body = parseJson(await textOf(request, world.resolved.limits.bodyBytes))
     if (!isRecord(body) || !Array.isArray(body['series']))
@@ -52,7 +52,7 @@ async function takeMetrics(request: Request, world: World): Promise<Response> {
 }
 
 /** Members that the SDK reads: CDNSettings in `src/browser/settings.ts` of @segment/analytics-next 1.84 (checked 2026-11-25). */
-function settingsOf({ writeKey, identityCookie }: Source, request: Request, { resolved }: World) {
+function settingsOf({ writeKey, identityCookie }: Source, request: Request, { resolved }: AppContext) {
   const { host } = new URL(request.url)
   const apiHost = `${host}${resolved.paths.ingest}/v1`
   return {

@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import type { Source } from '../configure/resolve.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 /**
  * What RudderStack's browser and mobile SDKs ask before they send: who their source is and which destinations run in the
@@ -13,7 +13,7 @@ import { queryKeyOf, writeKeyOf } from './write-key.ts'
  * A source that is disabled is told so with status 200 and `enabled: false`: the SDKs stop at that, where they would ask
  * again, or go on with what they were told last, after an error.
  */
-export const sourceConfig = new Hono<{ Bindings: World }>()
+export const sourceConfig = new Hono<{ Bindings: AppContext }>()
 
 for (const path of ['/sourceConfig', '/sourceConfig/'])
   sourceConfig.all(path, (c) => {
@@ -28,7 +28,7 @@ for (const path of ['/sourceConfig', '/sourceConfig/'])
     }
   })
 
-function sourceFor(key: string | undefined, world: World): Source {
+function sourceFor(key: string | undefined, world: AppContext): Source {
   try {
     return eventSource(key, world)
   } catch (error) {

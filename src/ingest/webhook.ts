@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { Hook } from '../core/webhook-source.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { acceptHook } from '../edge/accept-webhook.ts'
 import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { bytesIn } from './body.ts'
@@ -9,7 +9,7 @@ import { factsOf } from './request-signals.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
 
 /** Where vendors send what happened, each to the write key of its own source. */
-export const webhook = new Hono<{ Bindings: World }>()
+export const webhook = new Hono<{ Bindings: AppContext }>()
 
 for (const path of ['/v1/webhook', '/v1/webhook/'])
   webhook.all(path, async (c) => {
@@ -26,7 +26,7 @@ for (const path of ['/v1/webhook', '/v1/webhook/'])
     }
   })
 
-async function take(request: Request, method: 'GET' | 'POST', world: World): Promise<Response> {
+async function take(request: Request, method: 'GET' | 'POST', world: AppContext): Promise<Response> {
   // Vendors that sign with Authorization have the key in the URL; those that can set no URL parameter use Basic auth.
   const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), world.resolved, 'query')
   const { webhook: mapper } = source
@@ -39,7 +39,7 @@ async function take(request: Request, method: 'GET' | 'POST', world: World): Pro
   return answer(request, body, { headers })
 }
 
-async function hookOf(request: Request, method: Hook['method'], world: World): Promise<Hook> {
+async function hookOf(request: Request, method: Hook['method'], world: AppContext): Promise<Hook> {
   const bytes = method === 'GET' ? new Uint8Array(0) : await bytesIn(request, world.resolved.limits.bodyBytes)
   const url = new URL(request.url)
   url.searchParams.delete('writeKey')

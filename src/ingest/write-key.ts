@@ -1,5 +1,5 @@
 import { SluicewayError } from '../core/errors.ts'
-import type { Resolved, Source } from '../configure/resolve.ts'
+import type { Source, ResolvedConfig } from '../core/resolved-config.ts'
 
 /**
  * Reads the write key of a request: the user of Basic auth, whatever the password.
@@ -30,7 +30,7 @@ export function queryKeyOf(request: Request): string | undefined {
  */
 export function sourceOf(
   writeKey: string | undefined,
-  { sourcesByKey }: Resolved,
+  { sourcesByKey }: ResolvedConfig,
   keyIn: 'header' | 'query' = 'header',
 ): Source {
   if (writeKey === undefined || writeKey === '')

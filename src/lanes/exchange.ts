@@ -1,8 +1,8 @@
 import type { Destination, HttpRequest, HttpResponse, Item } from '../core/destination.ts'
 import { reasonOf } from '../core/errors.ts'
-import { isPlatformError } from '../core/platform-error.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
+import { isPlatformError } from '../platform/platform-error.ts'
 
 /** The most of a response's body that is read, in bytes. */
 const bodyBytes = 10_240

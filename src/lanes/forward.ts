@@ -1,12 +1,12 @@
 import { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import { isPlatformError } from '../core/platform-error.ts'
 import type { Port } from '../core/port.ts'
-import type { Target } from '../configure/resolve.ts'
 import { runTransforms } from '../transforms/run.ts'
 import { deliver, type Delivery, type Outcome } from './deliver.ts'
 import { envelopeUnder } from '../privacy/privacy.ts'
+import { isPlatformError } from '../platform/platform-error.ts'
+import type { Target } from '../core/resolved-config.ts'
 
 /**
  * Takes events the last part of their way: the destination's privacy rules, its filter, its transforms, the delivery.

@@ -1,4 +1,4 @@
-import type { Chunk } from '../core/stream.ts'
+import type { Chunk } from '../core/inbox.ts'
 
 /** What a lane does with the chunks of its stream: send them (destination) or stage them (warehouse). */
 export interface Work {

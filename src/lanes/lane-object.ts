@@ -1,14 +1,11 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
-import { type Burial, type DeadLetter, edgeTarget } from '../core/dead-letter.ts'
-import { Database, noBill } from '../storage/database.ts'
+import { type Burial, type DeadLetter } from '../core/dead-letter.ts'
+import { Database } from '../storage/database.ts'
 import { type Header, pack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
-import { realPort } from '../core/port.ts'
-import type { Resolved, Target } from '../configure/resolve.ts'
-import type { Ack, LaneRef, Offer } from '../core/stream.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Feed } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
@@ -16,6 +13,11 @@ import { Sender } from './sender.ts'
 import { stageOne } from './stage-one.ts'
 import { Stager } from './stager.ts'
 import type { Work } from './lane-consumer.ts'
+import { edgeTarget } from '../core/lanes.ts'
+import { noBill } from '../core/billed.ts'
+import { realPort } from '../platform/real-port.ts'
+import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
+import type { Offer, Ack, LaneRef } from '../core/inbox.ts'
 
 /** Progress is stored at most so often. */
 const checkpointMs = 1_000
@@ -32,7 +34,7 @@ const quietSeconds = 300
  */
 export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #ref: LaneRef
-  readonly #resolved: Resolved
+  readonly #resolved: ResolvedConfig
   readonly #target: Target | undefined
   readonly #billed = noBill()
   readonly #store: LaneStore
@@ -45,7 +47,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   #dueTimerAt = Number.POSITIVE_INFINITY
   #alarmAt: number | undefined
 
-  constructor(ctx: DurableObjectState, env: Bindings, resolved: Resolved) {
+  constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
     const [, target = '', partition = '0'] = /^(.*):(\d+)$/.exec(ctx.id.name ?? '') ?? []
     this.#ref = { target, partition: Number(partition) }
@@ -67,8 +69,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       })
     this.#feed = new Feed(db, {
       ref: this.#ref,
-      bindings: env,
-      readable: resolved.stream.readable,
+      log: resolved.stream.log?.partition(env, this.#ref.partition),
       work: this.#work,
       changed,
     })

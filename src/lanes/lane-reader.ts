@@ -1,15 +1,15 @@
-import type { Bindings } from '../core/bindings.ts'
+import type { LogRpc } from '../core/bindings.ts'
 import type { Database } from '../storage/database.ts'
 import { type Envelope, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
-import { realPort } from '../core/port.ts'
 import { Seen } from '../storage/dedup-window.ts'
 import { Segments } from '../storage/segments.ts'
-import type { Chunk, LaneRef, Offer } from '../core/stream.ts'
 import { within } from '../core/within.ts'
 import type { Work } from './lane-consumer.ts'
+import { realPort } from '../platform/real-port.ts'
+import type { Chunk, Offer, LaneRef } from '../core/inbox.ts'
 
 /** Bytes of one read. */
 const readBytes = 1_000_000
@@ -24,9 +24,8 @@ const rowLength = 800_000
 
 interface Tools {
   readonly ref: LaneRef
-  readonly bindings: Bindings
-  /** True when the stream can be read by offset. */
-  readonly readable: boolean
+  /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
+  readonly log: LogRpc | undefined
   readonly work: Work | undefined
   /** Called when a read has brought something. */
   readonly changed: () => void
@@ -52,7 +51,7 @@ export class Feed {
   constructor(db: Database, tools: Tools) {
     this.#tools = tools
     const now = Date.now()
-    if (!tools.readable && tools.work !== undefined) {
+    if (tools.log === undefined && tools.work !== undefined) {
       this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
       this.#seen = seenIn(this.#inbox, now)
     }
@@ -115,11 +114,11 @@ export class Feed {
 
   /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
   async look(): Promise<void> {
-    const { work, bindings, ref } = this.#tools
-    if (work === undefined || this.#inbox !== undefined || this.#reading) return
+    const { work, log, ref } = this.#tools
+    if (work === undefined || log === undefined || this.#reading) return
     if (work.hasRoom) return this.#read(work)
     try {
-      const { head } = await bindings.LOG.getByName(`${ref.partition}`).status()
+      const { head } = await log.status()
       this.#head = Math.max(this.#head, head)
     } catch (error) {
       realPort.log('warn', 'a lane could not ask its stream for the head', { ...ref, reason: reasonOf(error) })
@@ -166,14 +165,13 @@ export class Feed {
   }
 
   async #read(work: Work): Promise<void> {
-    const { ref, bindings, changed } = this.#tools
+    const { ref, log, changed } = this.#tools
     const refused = this.#refused
     this.#reading = true
     this.#refused = false
     try {
       if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.taken, readBytes))
-      else {
-        const log = bindings.LOG.getByName(`${ref.partition}`)
+      else if (log !== undefined) {
         const { chunks, head } = await within(log.read(work.taken, readBytes, ref), readMs, `log ${ref.partition}`)
         this.#head = Math.max(this.#head, head)
         if (chunks.length === 0 && work.taken < head) throw new Error(`nothing is left at offset ${work.taken}`)

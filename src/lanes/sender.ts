@@ -2,9 +2,7 @@ import { Envelope, type Header, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { unframe } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
-import type { Target } from '../configure/resolve.ts'
 import { backoffMs } from '../core/retry.ts'
-import type { Chunk } from '../core/stream.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Outcome, SentRequest } from './deliver.ts'
@@ -15,6 +13,8 @@ import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { Waiting } from './retry-queue.ts'
 import { type Slot, Window } from './in-flight-events.ts'
 import type { Work } from './lane-consumer.ts'
+import type { Target } from '../core/resolved-config.ts'
+import type { Chunk } from '../core/inbox.ts'
 
 /** What a lane holds in memory at most; above it, the rest stays in the stream. */
 const holdEvents = 20_000

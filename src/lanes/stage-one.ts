@@ -1,5 +1,5 @@
 import type { Bindings } from '../core/bindings.ts'
-import type { LaneRef } from '../core/stream.ts'
+import type { LaneRef } from '../core/inbox.ts'
 
 /** Stages one event by itself, as a replayed letter of a warehouse needs it. Resolves once the loader knows the file. */
 export async function stageOne(

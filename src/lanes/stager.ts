@@ -1,13 +1,13 @@
 import type { Bindings } from '../core/bindings.ts'
-import type { Billed } from '../storage/database.ts'
 import { reasonOf } from '../core/errors.ts'
 import { joinFrames } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
-import type { Target } from '../configure/resolve.ts'
 import { backoffMs } from '../core/retry.ts'
-import type { Chunk } from '../core/stream.ts'
 import type { LaneStore } from './lane-store.ts'
 import type { Work } from './lane-consumer.ts'
+import type { Billed } from '../core/billed.ts'
+import type { Target } from '../core/resolved-config.ts'
+import type { Chunk } from '../core/inbox.ts'
 
 /** A staging file is written when it has so many bytes of frames, whatever its age. */
 const fileBytes = 4_000_000

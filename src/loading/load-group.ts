@@ -1,16 +1,16 @@
 import type { Bindings, LoadReport, StagedFile } from '../core/bindings.ts'
-import { laneOf } from '../core/bindings.ts'
 import type { Burial } from '../core/dead-letter.ts'
 import { type Envelope, unpack } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { splitFrames, unframe } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
-import type { Target } from '../configure/resolve.ts'
 import type { ColumnType, Engine, Load } from '../core/warehouse.ts'
 import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { burialOf, type PendingRow, rowsOf } from './rows-of.ts'
 import { type Discard, discardColumns, TableRows } from './table-rows.ts'
+import { laneOf } from '../core/lanes.ts'
+import type { Target } from '../core/resolved-config.ts'
 
 /** Events whose rows are in memory at once; an object has 128 MB. */
 const sliceEvents = 2_000

@@ -1,14 +1,16 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LoaderRpc, LoaderStatus, LoadReport, StagedFile } from '../core/bindings.ts'
-import { Database, noBill } from '../storage/database.ts'
+import { Database } from '../storage/database.ts'
 import { reasonOf } from '../core/errors.ts'
-import { type Port, realPort } from '../core/port.ts'
-import type { Resolved, Target } from '../configure/resolve.ts'
+import { type Port } from '../core/port.ts'
 import type { Engine } from '../core/warehouse.ts'
 import { KnownSchema } from './known-schema.ts'
 import { LoadGroup, UnreadableFile } from './load-group.ts'
 import { LoadHistory } from './load-history.ts'
 import { StagedFiles } from './staged-files.ts'
+import { noBill } from '../core/billed.ts'
+import { realPort } from '../platform/real-port.ts'
+import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
 
 const defaultBudgetMs = 25_000
 const nothing: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
@@ -23,14 +25,14 @@ type WarehouseTarget = Extract<Target, { readonly kind: 'warehouse' }>
  */
 export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   protected readonly port: Port = realPort
-  readonly #resolved: Resolved
+  readonly #resolved: ResolvedConfig
   readonly #billed = noBill()
   readonly #files: StagedFiles
   readonly #schema: KnownSchema
   readonly #history: LoadHistory
   #running: Promise<LoadReport> | undefined
 
-  constructor(ctx: DurableObjectState, env: Bindings, resolved: Resolved) {
+  constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
     const db = new Database(ctx.storage.sql, this.#billed)
     this.#resolved = resolved

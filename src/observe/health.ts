@@ -1,9 +1,8 @@
-import { laneName, laneOf, type LaneStatus } from '../core/bindings.ts'
-import { edgeTarget } from '../core/dead-letter.ts'
-import type { LaneRef } from '../core/stream.ts'
+import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import { type LaneStatus } from '../core/bindings.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-import { outagesOf } from '../spill/outage.ts'
+import type { AppContext } from '../core/app-context.ts'
+import { outagesOf } from '../spill/outages.ts'
 import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
 
 /** Milliseconds that each question may take. */
@@ -50,18 +49,19 @@ export interface Health {
  * @param world config and bindings
  * @returns how the deployment is doing, as far as it can be seen from here
  */
-export async function healthOf(world: World): Promise<Health> {
+export async function healthOf(world: AppContext): Promise<Health> {
   const { resolved, bindings } = world
   const { stream } = resolved
+  const { log } = stream
   const now = world.port.now()
   const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
   const spilling = failed.includes(true)
-  const partitions = Array.from({ length: stream.partitions }, (_, partition) => partition)
+  const partitions = partitionsOf(stream.partitions)
   const [logs, stuck, spill] = await Promise.all([
-    stream.readable
-      ? Promise.all(partitions.map((n) => answers(async () => bindings.LOG.getByName(`${n}`).status(), `log ${n}`)))
+    log
+      ? Promise.all(partitions.map((n) => answers(async () => log.partition(bindings, n).status(), `log ${n}`)))
       : undefined,
-    stuckLanes(partitions, world),
+    stuckLanes(world),
     spillOf(world),
   ])
   const away = logs?.filter((is) => !is).length ?? 0
@@ -77,20 +77,15 @@ export async function healthOf(world: World): Promise<Health> {
     stream: stream.name,
     ...(logs === undefined ? {} : { log: { partitions: logs.length, away } }),
     spilling,
-    lanes: { all: refsOf(partitions, world).length, stuck: stuck.length },
+    lanes: { all: allLanes(world).length, stuck: stuck.length },
     spill: spill ?? null,
     stuck,
   }
 }
 
-const refsOf = (partitions: readonly number[], { resolved }: World): LaneRef[] => [
-  { target: edgeTarget, partition: 0 },
-  ...[...resolved.targets.keys()].flatMap((target) => partitions.map((partition) => ({ target, partition }))),
-]
-
-async function stuckLanes(partitions: readonly number[], world: World): Promise<StuckLane[]> {
+async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
   const found = await Promise.all(
-    refsOf(partitions, world).map(async (ref): Promise<StuckLane[]> => {
+    allLanes(world).map(async (ref): Promise<StuckLane[]> => {
       try {
         const asked = (async () => laneOf(world.bindings, ref).status(ref))()
         const { state, reason, oldestSeconds } = await within(asked, questionMs, `lane ${laneName(ref)}`)
@@ -104,7 +99,7 @@ async function stuckLanes(partitions: readonly number[], world: World): Promise<
   return found.flat()
 }
 
-async function spillOf(world: World): Promise<Exclude<Health['spill'], null> | undefined> {
+async function spillOf(world: AppContext): Promise<Exclude<Health['spill'], null> | undefined> {
   try {
     const [waiting, stuck] = await within(
       Promise.all([
@@ -121,7 +116,7 @@ async function spillOf(world: World): Promise<Exclude<Health['spill'], null> | u
   }
 }
 
-const probe = ({ bindings, port }: World): Promise<unknown> =>
+const probe = ({ bindings, port }: AppContext): Promise<unknown> =>
   bindings.BUCKET.put('health/probe', new Date(port.now()).toISOString())
 
 async function answers(ask: () => Promise<unknown>, what: string): Promise<boolean> {

@@ -1,5 +1,5 @@
-import { isRecord } from '../edge/validate-event.ts'
 import type { FieldPath } from './field-path.ts'
+import { isRecord } from '../core/json.ts'
 
 /** What may stay below one place. */
 interface Node {

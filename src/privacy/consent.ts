@@ -1,6 +1,6 @@
 import type { Consent, ConsentRule } from '../core/consent.ts'
 import type { Event } from '../core/event.ts'
-import { isRecord } from '../edge/validate-event.ts'
+import { isRecord } from '../core/json.ts'
 
 /** What one part of an event says of a category; undefined when it says nothing of it. */
 type Statement = (category: string) => boolean | undefined

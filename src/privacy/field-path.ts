@@ -1,4 +1,4 @@
-import { isRecord } from '../edge/validate-event.ts'
+import { isRecord } from '../core/json.ts'
 
 /** The segments of a dotted path; `*` stands for every member. */
 export type FieldPath = readonly string[]

@@ -1,10 +1,11 @@
 import { Envelope, type Facts } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
+import { perIsolate } from '../core/per-isolate.ts'
 import type { PrivacyRules } from '../core/privacy.ts'
 import { AllowList } from './allow-list.ts'
-import { isRecord } from '../edge/validate-event.ts'
 import { covers, eachHolder, type FieldPath, fieldPath } from './field-path.ts'
 import { hashed, masked } from './personal-value.ts'
+import { isRecord } from '../core/json.ts'
 
 /** Fields of the event specification that an allow-list leaves alone; `properties`, `traits` and `context` are looked into. */
 const specified: ReadonlySet<string> = new Set(
@@ -32,15 +33,7 @@ interface Compiled {
   readonly changesIds: boolean
 }
 
-const compiledRules = new WeakMap<PrivacyRules, Compiled>()
-
-function compiled(rules: PrivacyRules): Compiled {
-  let own = compiledRules.get(rules)
-  if (own === undefined) compiledRules.set(rules, (own = compile(rules)))
-  return own
-}
-
-function compile({ allow, drop = [], hash = [], mask = [], salt }: PrivacyRules): Compiled {
+const compiled = perIsolate(({ allow, drop = [], hash = [], mask = [], salt }: PrivacyRules): Compiled => {
   const changes = [...drop, ...hash, ...mask].map(fieldPath)
   const allowed = allow?.map(fieldPath)
   const touched = (field: string) => changes.some((path) => covers(path, fieldPath(field)))
@@ -70,7 +63,7 @@ function compile({ allow, drop = [], hash = [], mask = [], salt }: PrivacyRules)
     hiddenFacts: (Object.keys(hidden) as (keyof Facts)[]).filter((fact) => hidden[fact]),
     changesIds: touched('anonymousId') || touched('userId'),
   }
-}
+})
 
 /**
  * Does with an event's personal data what the rules say, in place: allow, drop, hash, mask, in this order.

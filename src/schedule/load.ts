@@ -1,6 +1,6 @@
 import type { LoadReport } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 
 /**
  * Loads every warehouse whose turn it is. Run each minute.
@@ -11,7 +11,7 @@ import type { World } from '../core/app-context.ts'
  * @param world config and bindings
  * @returns what was loaded, by warehouse; a failure is in the `error` of its report and keeps no other from being loaded
  */
-export async function load(world: World): Promise<Record<string, LoadReport>> {
+export async function load(world: AppContext): Promise<Record<string, LoadReport>> {
   const { resolved, bindings, port } = world
   const minute = Math.floor(port.now() / 60_000)
   const due = [...resolved.targets.values()].flatMap((target) =>

@@ -1,9 +1,8 @@
-import { laneOf, type LaneStatus, type LogStatus } from '../core/bindings.ts'
-import { edgeTarget } from '../core/dead-letter.ts'
+import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import { type LaneStatus, type LogStatus } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { LaneRef } from '../core/stream.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 import { unspill, type Unspilled, usual } from '../spill/drain-spill.ts'
 
 /** Milliseconds that an object may take to answer. */
@@ -26,7 +25,7 @@ export interface Swept {
  * @param world config and bindings
  * @returns how each of them is doing; one that does not answer is in `failures` and keeps no other from being woken
  */
-export async function sweep(world: World): Promise<Swept> {
+export async function sweep(world: AppContext): Promise<Swept> {
   const { resolved, bindings, port } = world
   const failures: string[] = []
   const attempt = async <T>(what: string, call: () => Promise<T>): Promise<T[]> => {
@@ -38,18 +37,11 @@ export async function sweep(world: World): Promise<Swept> {
       return []
     }
   }
-  const partitions = Array.from({ length: resolved.stream.partitions }, (_, i) => i)
-  const refs: LaneRef[] = [
-    { target: edgeTarget, partition: 0 },
-    ...[...resolved.targets.keys()].flatMap((target) => partitions.map((partition) => ({ target, partition }))),
-  ]
+  const { log } = resolved.stream
+  const partitions = partitionsOf(resolved.stream.partitions)
   const [logs, lanes] = await Promise.all([
-    resolved.stream.readable
-      ? Promise.all(partitions.map((n) => attempt(`log ${n}`, () => bindings.LOG.getByName(`${n}`).sweep())))
-      : [],
-    Promise.all(
-      refs.map((ref) => attempt(`lane ${ref.target}:${ref.partition}`, () => laneOf(bindings, ref).poke(ref))),
-    ),
+    log ? Promise.all(partitions.map((n) => attempt(`log ${n}`, () => log.partition(bindings, n).sweep()))) : [],
+    Promise.all(allLanes(world).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
   const away = partitions.filter((n) => logs[n]?.length === 0)
   const spill = away.length === partitions.length ? undefined : await unspill(world, { ...usual, away })

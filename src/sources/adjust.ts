@@ -1,6 +1,7 @@
-import { defineSource, type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type Hook } from '../core/webhook-source.ts'
 import { draftOf, idOf, mapFields, type Mapping, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Adjust'
 

@@ -1,6 +1,6 @@
-import { defineSource } from '../core/webhook-source.ts'
 import { draftOf, idOf, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { utcStampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'AppsFlyer'
 

@@ -1,8 +1,10 @@
-import { defineSource, type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type Hook } from '../core/webhook-source.ts'
 import { auth0Events } from './shared/auth0-events.ts'
-import { draftOf, eachOf, isRecord, mapFields, type Mapping, valueAt } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, eachOf, mapFields, type Mapping, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Auth0'
 

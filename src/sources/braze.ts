@@ -1,7 +1,9 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, eachOf, isRecord, mapFields, type Mapping, valueAt } from './shared/fields.ts'
+import { type Draft } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, eachOf, mapFields, type Mapping, valueAt } from './shared/fields.ts'
 import { eventNames, renamed } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Braze'
 

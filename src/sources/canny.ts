@@ -1,8 +1,10 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, payloadOf } from './shared/fields.ts'
+import { type Draft } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, payloadOf } from './shared/fields.ts'
 import { sha256 } from './shared/hash.ts'
 import { isHmac } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Canny'
 

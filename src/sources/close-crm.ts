@@ -1,8 +1,9 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, payloadOf } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, payloadOf } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { hmacFault, signedBody } from './shared/signature.ts'
 import { utcStampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Close CRM'
 

@@ -1,8 +1,8 @@
-import { defineSource } from '../core/webhook-source.ts'
 import { draftOf, idOf, payloadOf } from './shared/fields.ts'
 import { camelOf } from './shared/names.ts'
 import { hmacFault } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Extole'
 

@@ -1,7 +1,9 @@
-import { defineSource, type Draft, type Hook, type Mapped } from '../core/webhook-source.ts'
-import { draftOf, eachOf, firstOf, idOf, isRecord, payloadOf } from './shared/fields.ts'
+import { type Draft, type Hook, type Mapped } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, eachOf, firstOf, idOf, payloadOf } from './shared/fields.ts'
 import { hmacFault, isSame, signaturesIn } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Facebook Lead Ads'
 

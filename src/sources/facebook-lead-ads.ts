@@ -1,7 +1,7 @@
-import { defineSource } from '../core/webhook-source.ts'
 import { draftOf, idOf, mapFields, payloadOf, sayingOf } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Facebook Lead Ads'
 

@@ -1,7 +1,8 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, mapFields, payloadOf } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, mapFields, payloadOf } from './shared/fields.ts'
 import { isHmac } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Formsort'
 

@@ -1,6 +1,8 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { type Draft } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Gainsight PX'
 

@@ -1,7 +1,9 @@
-import { defineSource, type Draft, type Hook } from '../core/webhook-source.ts'
-import { draftOf, isRecord, payloadOf, valueAt } from './shared/fields.ts'
+import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { hmacFault, signaturesIn } from './shared/signature.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'GitHub'
 

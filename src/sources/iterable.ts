@@ -1,7 +1,8 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, isRecord, payloadOf } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, payloadOf } from './shared/fields.ts'
 import { md5 } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Iterable'
 

@@ -1,7 +1,8 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, payloadOf, valueAt } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, payloadOf, valueAt } from './shared/fields.ts'
 import { sha256 } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Mailmodo'
 

@@ -1,5 +1,6 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { isRecord, payloadsOf } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { payloadsOf } from './shared/fields.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 /**
  * Takes the events that MoEngage forwards by its RudderStack integration: those of `batch`, or the body itself, unchanged.

@@ -1,8 +1,9 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, isRecord, payloadOf } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, payloadOf } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { titleOf } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Monday'
 

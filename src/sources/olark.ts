@@ -1,6 +1,8 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, eachOf, idOf, isRecord, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { type Draft } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, eachOf, idOf, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Olark'
 

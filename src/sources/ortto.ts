@@ -1,8 +1,9 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, mapFields, payloadOf, valueAt } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { eventNames, renamed } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Ortto'
 

@@ -1,9 +1,11 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, isRecord, payloadOf, valueAt } from './shared/fields.ts'
+import { type Draft } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { titleOf } from './shared/names.ts'
 import { hmacFault, signaturesIn } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'PagerDuty'
 

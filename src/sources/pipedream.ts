@@ -1,5 +1,5 @@
-import { defineSource } from '../core/webhook-source.ts'
 import { draftOf, idOf, payloadOf, valueAt } from './shared/fields.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'PIPEDREAM'
 

@@ -1,8 +1,10 @@
-import { defineSource, type Draft, type Hook } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, mapFields, payloadOf, valueAt } from './shared/fields.ts'
+import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { camelOf, eventNames, renamed } from './shared/names.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'RevenueCat'
 

@@ -1,6 +1,7 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { draftOf, idOf, isRecord, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, idOf, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'SATISMETER'
 

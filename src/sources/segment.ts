@@ -1,6 +1,6 @@
-import { defineSource } from '../core/webhook-source.ts'
-import { isRecord } from './shared/fields.ts'
+import { isRecord } from '../core/json.ts'
 import { isHmac } from './shared/signature.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 /**
  * Takes what Segment's Webhooks destination forwards: events, unchanged.

@@ -1,10 +1,11 @@
-import { defineSource, type Hook } from '../core/webhook-source.ts'
+import { type Hook } from '../core/webhook-source.ts'
 import { firstOf, payloadOf } from './shared/fields.ts'
 import { isHmac } from './shared/signature.ts'
 import { clientCallOf, clientEvents } from './shopify/client-events.ts'
 import { idOf, pixel, tracker } from './shopify/identity.ts'
 import { serverEvents } from './shopify/server-events.ts'
 import { topicIn } from './shopify/topics.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 /**
  * Takes a Shopify shop: its server webhooks (`?topic=orders_create`, or Shopify's header `X-Shopify-Topic`) and, with

@@ -1,7 +1,8 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
+import { type Draft } from '../core/webhook-source.ts'
 import { draftOf, idOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'SIGNL4'
 

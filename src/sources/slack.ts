@@ -1,9 +1,11 @@
-import { defineSource, type Draft } from '../core/webhook-source.ts'
-import { draftOf, isRecord, mapFields, payloadOf, valueAt } from './shared/fields.ts'
+import { type Draft } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { eventNames, renamed } from './shared/names.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Slack'
 

@@ -1,7 +1,9 @@
-import { defineSource, type Draft, type Hook } from '../core/webhook-source.ts'
-import { draftOf, isRecord, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
+import { draftOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 const vendor = 'Stripe'
 

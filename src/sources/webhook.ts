@@ -1,7 +1,8 @@
-import { defineSource, type Hook } from '../core/webhook-source.ts'
-import { isRecord } from './shared/fields.ts'
+import { type Hook } from '../core/webhook-source.ts'
+import { isRecord } from '../core/json.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { standardWebhookFault } from './shared/signature.ts'
+import { defineSource } from '../configure/define-source.ts'
 
 /**
  * Takes any call: an event `webhook_source_event` whose properties are the body (JSON or the fields of a form), or the query

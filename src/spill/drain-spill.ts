@@ -1,9 +1,7 @@
-import { laneOf } from '../core/bindings.ts'
-import { type Burial, edgeTarget } from '../core/dead-letter.ts'
+import { type Burial } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-import { pieces } from '../edge/accept.ts'
+import type { AppContext } from '../core/app-context.ts'
 import {
   listSpills,
   partOf,
@@ -14,6 +12,8 @@ import {
   type SpillRef,
   UnreadableSpill,
 } from './spill.ts'
+import { pieces } from '../core/batch.ts'
+import { laneOf, edgeLane } from '../core/lanes.ts'
 
 /** What one run does at most. What is left goes on in the next. */
 export interface UnspillLimits {
@@ -59,7 +59,6 @@ const readsInARow = 30
 const patience = 3
 /** Reads that fail in a row after which R2 is believed to be away. */
 const readPatience = 12
-const edgeLane = { target: edgeTarget, partition: 0 }
 
 /**
  * Stores what was spilled, oldest first, and deletes its objects.
@@ -75,7 +74,7 @@ const edgeLane = { target: edgeTarget, partition: 0 }
  * @param limits of this run
  * @returns what it did; an object that cannot be read, or that the stream can never take, is set aside and keeps no other back
  */
-export async function unspill(world: World, limits: UnspillLimits = usual): Promise<Unspilled> {
+export async function unspill(world: AppContext, limits: UnspillLimits = usual): Promise<Unspilled> {
   const run = new Run(world, limits)
   let left = true
   try {
@@ -107,7 +106,7 @@ class Run {
   duplicates = 0
   readonly setAside: string[] = []
   error: string | undefined
-  readonly #world: World
+  readonly #world: AppContext
   readonly #limits: UnspillLimits
   readonly #windowMs: number
   readonly #ends: number
@@ -120,10 +119,10 @@ class Run {
   /** Parts that are believed to be away. */
   readonly #away: Set<string>
 
-  constructor(world: World, limits: UnspillLimits) {
+  constructor(world: AppContext, limits: UnspillLimits) {
     this.#world = world
     this.#limits = limits
-    this.#windowMs = Math.max(5, world.resolved.stream.settings['dedupMinutes'] ?? 10) * 60_000
+    this.#windowMs = Math.max(300_000, world.resolved.stream.dedupMs)
     this.#ends = world.port.now() + limits.ms
     this.#away = new Set(limits.away?.map((partition) => partOf(partition, world.resolved.stream)))
   }
@@ -220,7 +219,7 @@ class Run {
     const packed = loaded.flatMap(({ spilled }) => (spilled.kind === 'events' ? spilled.packed : []))
     const { stream } = this.#world.resolved
     const since = Math.min(...loaded.map(({ ref }) => ref.at)) - this.#windowMs
-    const bindings = this.#world.bindings as unknown as Readonly<Record<string, unknown>>
+    const { bindings } = this.#world
     let duplicates = 0
     for (const piece of pieces(packed, stream.limits))
       duplicates += (await this.#within(stream.append(piece, bindings, { since }), 'the stream')).duplicates

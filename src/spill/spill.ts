@@ -2,7 +2,7 @@ import type { Burial } from '../core/dead-letter.ts'
 import { type Envelope, pack, type Packed, unpack } from '../core/envelope.ts'
 import { frame, unframe } from '../storage/frame.ts'
 import type { Stream } from '../core/stream.ts'
-import type { World } from '../core/app-context.ts'
+import type { AppContext } from '../core/app-context.ts'
 
 /*
  * Objects in R2 that hold what the stream, or the lane of the edge's dead letters, did not take in time. Layout version 1:
@@ -53,7 +53,7 @@ const expansion = 10
  *
  * @returns its key, once it is durable
  */
-export async function spill(what: Spilled, { bindings, port }: World): Promise<string> {
+export async function spill(what: Spilled, { bindings, port }: AppContext): Promise<string> {
   const text =
     what.kind === 'events'
       ? what.packed.map((packed) => packed.text).join('')
@@ -79,7 +79,7 @@ export async function spill(what: Spilled, { bindings, port }: World): Promise<s
  * @returns what it holds, or null when it is gone, because another run of the sweep was faster
  * @throws {UnreadableSpill} when it is not what `spill` wrote; whatever R2 throws when it does not answer
  */
-export async function readSpill(key: string, { bindings }: World): Promise<Spilled | null> {
+export async function readSpill(key: string, { bindings }: AppContext): Promise<Spilled | null> {
   const object = await bindings.BUCKET.get(key)
   if (object === null) return null
   const bytes = new Uint8Array(await object.arrayBuffer())
@@ -123,7 +123,7 @@ export interface SpillPage {
  */
 export async function listSpills(
   prefix: typeof spillPrefix | typeof stuckPrefix,
-  { bindings }: World,
+  { bindings }: AppContext,
   { after, limit = 1_000 }: { readonly after?: string | undefined; readonly limit?: number } = {},
 ): Promise<SpillPage> {
   const { objects, truncated } = await bindings.BUCKET.list({
@@ -150,7 +150,7 @@ function refOf({ key, size, uploaded, customMetadata = {} }: R2Object, prefix: s
 }
 
 /** Moves an object out of the way of the others. It is kept as it is, with the reason. */
-export async function setAside(key: string, reason: string, { bindings }: World): Promise<void> {
+export async function setAside(key: string, reason: string, { bindings }: AppContext): Promise<void> {
   const object = await bindings.BUCKET.get(key)
   if (object === null) return
   await bindings.BUCKET.put(stuckPrefix + key.slice(spillPrefix.length), await object.arrayBuffer(), {
@@ -180,7 +180,7 @@ export interface SpillSummary {
  */
 export async function summarizeSpills(
   prefix: typeof spillPrefix | typeof stuckPrefix,
-  world: World,
+  world: AppContext,
   { pages, keys }: { readonly pages: number; readonly keys: number },
 ): Promise<SpillSummary> {
   const refs: SpillRef[] = []

@@ -1,7 +1,7 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { within } from '../core/within.ts'
-import type { World } from '../core/app-context.ts'
-import type { Outage } from './outage.ts'
+import type { AppContext } from '../core/app-context.ts'
+import type { Outage } from '../core/outage.ts'
 
 /**
  * Milliseconds before the deadline at which the spill begins, a quarter of the deadline at most: a write to R2 takes some
@@ -43,12 +43,12 @@ export interface Storing {
  * @throws {SluicewayError} stream_unavailable when neither took it: some of it may be stored all the same; stream_limit,
  * from the store
  */
-export async function storeOrSpill(storing: Storing, world: World): Promise<void> {
+export async function storeOrSpill(storing: Storing, world: AppContext): Promise<void> {
   if (storing.outage.admits(world.port.now())) await storeFirst(storing, world)
   else await spillFirst(storing, world)
 }
 
-async function storeFirst(storing: Storing, world: World): Promise<void> {
+async function storeFirst(storing: Storing, world: AppContext): Promise<void> {
   const { what, events, outage } = storing
   const { appendMs } = world.resolved.limits
   const headStart = Math.min(longestHeadStart, appendMs / 4)
@@ -64,7 +64,7 @@ async function storeFirst(storing: Storing, world: World): Promise<void> {
   await either({ stored, ms: headStart, spilled: storing.spill() }, storing, world)
 }
 
-async function spillFirst(storing: Storing, world: World): Promise<void> {
+async function spillFirst(storing: Storing, world: AppContext): Promise<void> {
   const { appendMs } = world.resolved.limits
   const spilled = storing.spill()
   if ((await failureOf(spilled, appendMs / 2)) === undefined) return
@@ -79,7 +79,7 @@ interface Attempts {
 }
 
 /** Waits for the first that succeeds. */
-async function either({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, world: World) {
+async function either({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, world: AppContext) {
   const { bindings, port } = world
   const inTime = within(stored, ms, 'the store').then(
     () => outage.end(),

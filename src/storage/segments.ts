@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import type { Chunk } from '../core/stream.ts'
+import type { Chunk } from '../core/inbox.ts'
 
 /** What `append` takes: the events of one row. */
 export interface Flush {

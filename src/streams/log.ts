@@ -1,4 +1,4 @@
-import type { Bindings } from '../core/bindings.ts'
+import type { Bindings, LogRpc } from '../core/bindings.ts'
 import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { frame } from '../storage/frame.ts'
@@ -7,6 +7,7 @@ import { partitionOf } from '../storage/murmur2.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Appended, Stream } from '../core/stream.ts'
 import { assertWithin } from './limits.ts'
+import { appendMessages } from './queues/messages.ts'
 
 const fields = {
   partitions: {
@@ -56,19 +57,31 @@ const frameFrom = 8_000
 export function log(input: Input<typeof fields> = {}): Stream {
   const { settings, problems } = checkSettings(fields, input)
   const { partitions } = settings
-  return {
+  const stream: Stream = {
     name: 'log',
     partitions,
     problems,
     limits,
     eventBytesLimit: 524_288,
-    readable: true,
-    settings,
+    dedupMs: settings.dedupMinutes * 60_000,
+    log: {
+      flushMs: settings.flushMs,
+      retentionMs: settings.retentionDays * 86_400_000,
+      dedupMs: settings.dedupMinutes * 60_000,
+      partition: partitionObject,
+    },
+    // Whoever comes from `queues()` may have left messages in the queue.
+    triggers: {
+      queue: (batch, { bindings }) =>
+        appendMessages(batch, bindings.EVENTS, (events) => stream.append(events, bindings)),
+    },
     ...(partitions > 1 ? { partitionOf: (key: string) => partitionOf(key, partitions) } : {}),
-    append: (batch, bindings, { since } = {}) =>
-      append(batch, { partitions, since, bindings: bindings as unknown as Bindings }),
+    append: (batch, bindings, { since } = {}) => append(batch, { partitions, since, bindings }),
   }
+  return stream
 }
+
+const partitionObject = (bindings: Bindings, partition: number): LogRpc => bindings.LOG.getByName(`${partition}`)
 
 interface Where {
   readonly partitions: number
@@ -84,7 +97,7 @@ async function append(batch: readonly Packed[], { partitions, bindings, since }:
       groups.map(async (group, partition) =>
         group.length === 0
           ? { accepted: 0, duplicates: 0 }
-          : appendTo(group, bindings.LOG.getByName(`${partition}`), since),
+          : appendTo(group, partitionObject(bindings, partition), since),
       ),
     )
     return answers.reduce((sum, one) => ({
@@ -96,11 +109,7 @@ async function append(batch: readonly Packed[], { partitions, bindings, since }:
   }
 }
 
-function appendTo(
-  group: readonly Packed[],
-  object: ReturnType<Bindings['LOG']['getByName']>,
-  since: number | undefined,
-): Promise<Appended> {
+function appendTo(group: readonly Packed[], object: LogRpc, since: number | undefined): Promise<Appended> {
   const prints = new Uint32Array(group.length * 2)
   let text = ''
   for (let i = 0; i < group.length; i++) {

@@ -1,5 +1,6 @@
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
+import { isRecord } from '../core/json.ts'
 import type { Metadata, MetadataOf, Transform } from '../core/transform.ts'
 
 /** What became of events in transforms. `index` is that of the input; an input may be in `events` more than once. */
@@ -215,6 +216,3 @@ function safely(show: () => unknown): string {
     return 'a value that can not be shown was thrown'
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,18 +1,19 @@
+import { readableLog } from '../support/fake-stream.ts'
 import { Hono } from 'hono'
 import { admin } from '../../src/admin/app.ts'
 import { webhook } from '../../destinations/webhook.ts'
 import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
-import { noBill } from '../../src/storage/database.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { type Header, pack, type Packed, unpack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { fingerprintOf } from '../../src/storage/fingerprint.ts'
 import { frame } from '../../src/storage/frame.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
-import type { Chunk } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
+import { noBill } from '../../src/core/billed.ts'
+import type { Chunk } from '../../src/core/inbox.ts'
 
 export const token = 'correct-horse-battery-staple'
 export const now = Date.parse('2026-11-22T10:00:01.000Z')
@@ -199,8 +200,9 @@ export function fakeAdmin(given: Given = {}) {
         problems: [],
         limits: { events: 5_000, bytes: 800_000 },
         eventBytesLimit: 524_288,
-        readable: given.stream !== 'queues',
-        settings: {},
+        dedupMs: 600_000,
+        triggers: {},
+        ...(given.stream === 'queues' ? {} : { log: readableLog }),
         async append(batch) {
           if (broken.includes('stream')) throw new Error('the stream is away')
           appended.push(...batch)
@@ -267,8 +269,8 @@ export function fakeAdmin(given: Given = {}) {
       log: (_level: string, message: string) => logged.push(message),
     },
     waitUntil: (work: Promise<unknown>) => void work,
-  } as unknown as World
-  const app = new Hono<{ Bindings: World }>().route('/admin', admin)
+  } as unknown as AppContext
+  const app = new Hono<{ Bindings: AppContext }>().route('/admin', admin)
   const call = async (path: string, init: RequestInit & { readonly bearer?: string | null } = {}) => {
     const { bearer = token, ...rest } = init
     const headers = new Headers(rest.headers)

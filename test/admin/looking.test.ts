@@ -131,7 +131,7 @@ describe('the log', () => {
     const admin = fakeAdmin({ stream: 'queues' })
     for (const path of ['/log', '/events']) {
       const { status, body } = await admin.call(path)
-      expect([status, body.message]).toEqual([404, 'The stream is queues: it cannot be read, only the log can.'])
+      expect([status, body.message]).toEqual([404, 'The stream is queues: it cannot be read again by offset.'])
     }
   })
 })

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import type { Source } from '../../src/configure/resolve.ts'
 import { accept } from '../../src/edge/accept.ts'
 import { writeCopy } from '../../src/admission/suppression-copy.ts'
 import { type Snapshot, SuppressionList, type UserId } from '../../src/admission/suppression-list.ts'
@@ -8,6 +7,7 @@ import { Sqlite } from '../support/sqlite.ts'
 import { call } from '../ingest/call.ts'
 import type { FakeBucket } from '../support/fake-bucket.ts'
 import { type FakeEdge, fakeEdge, now as start, orderCompleted } from '../support/fake-edge.ts'
+import type { Source } from '../../src/core/resolved-config.ts'
 
 const ada: UserId = { kind: 'userId', id: 'ada' }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LaneStatus, LoaderStatus, LogStatus } from '../../src/core/bindings.ts'
-import type { Billed } from '../../src/storage/database.ts'
 import { Meter } from '../../scripts/bench/meter.ts'
+import type { Billed } from '../../src/core/billed.ts'
 
 /** What the objects of a deployment answer, as far as the meter looks. */
 const state = (log: Partial<Billed>, loader: Partial<Billed> = {}) => ({

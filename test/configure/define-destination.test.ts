@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { defineDestination } from '../../src/configure/define-destination.ts'
-import type { DestinationSpec } from '../../src/core/destination.ts'
+import { defineDestination, type DestinationSpec } from '../../src/configure/define-destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
 
 const settings = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { webhook } from '../../destinations/webhook.ts'
-import { type Config, defineConfig, type Vars } from '../../src/core/config.ts'
+import { type Config, type Vars } from '../../src/core/config.ts'
 import { SluicewayError } from '../../src/core/errors.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
 import { log } from '../../src/streams/log.ts'
@@ -8,6 +8,7 @@ import { d1 } from '../../src/warehouses/d1.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import * as dropBots from '../../transforms/drop-bots.ts'
 import demoConfig from '../../src/config.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 const crm = webhook({ url: 'https://crm.ada.dev/' })
 const good: Config = { stream: log(), sources: { web: { writeKey: 'keyOfTheShop' } } }

@@ -1,22 +1,23 @@
+import { readableLog } from '../support/fake-stream.ts'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Hono } from 'hono'
 import { demo } from '../../src/console/demo.ts'
 import type { Bindings, LaneRpc, LaneStatus, LoaderStatus } from '../../src/core/bindings.ts'
-import { noBill } from '../../src/storage/database.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { type Header, pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { frame } from '../../src/storage/frame.ts'
-import type { Resolved, Target } from '../../src/configure/resolve.ts'
-import type { Chunk } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
+import { noBill } from '../../src/core/billed.ts'
+import type { Target, ResolvedConfig } from '../../src/core/resolved-config.ts'
+import type { Chunk } from '../../src/core/inbox.ts'
 
 export const adminToken = 'correct-horse-battery-staple'
 export const now = Date.parse('2026-11-22T10:00:01.000Z')
 
 /** What a test may want to be different. */
 export interface Given {
-  readonly demo?: Resolved['demo']
+  readonly demo?: ResolvedConfig['demo']
   readonly stream?: 'log' | 'queues'
   readonly partitions?: number
   readonly warehouse?: string
@@ -35,8 +36,8 @@ export function fakeDemo(given: Given = {}) {
     resolved: resolvedOf(given),
     bindings,
     port: { now: () => now, log: () => {} },
-  } as unknown as World
-  const app = new Hono<{ Bindings: World }>().route('/demo', demo)
+  } as unknown as AppContext
+  const app = new Hono<{ Bindings: AppContext }>().route('/demo', demo)
   app.onError((error) => {
     throw error
   })
@@ -51,19 +52,19 @@ export function fakeDemo(given: Given = {}) {
   }
 }
 
-function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse = 'd1' }: Given): Resolved {
+function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse = 'd1' }: Given): ResolvedConfig {
   const targets: [string, Target][] = [
     ['webhook', { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: {} } as unknown as Target],
     ['tables', { kind: 'warehouse', name: 'tables', route: { use: { name: warehouse } } } as unknown as Target],
   ]
   return {
-    stream: { name: stream, partitions },
+    stream: { name: stream, partitions, ...(stream === 'log' ? { log: readableLog } : {}) },
     sources: new Map([['shop', { name: 'shop', writeKey: 'demo-write-key' }]]),
     paths: { ingest: '', sdk: '/sdk' },
     targets: new Map(targets),
     adminToken,
     demo: on,
-  } as unknown as Resolved
+  } as unknown as ResolvedConfig
 }
 
 function bindingsOf(given: Given, database: DatabaseSync): Bindings {

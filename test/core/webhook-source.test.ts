@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { resolveConfig } from '../../src/configure/resolve.ts'
-import { defineSource, type Draft, type Hook, type SourceTools } from '../../src/core/webhook-source.ts'
+import { type Draft, type Hook, type SourceTools } from '../../src/core/webhook-source.ts'
 import { facebookLeadAdsNative } from '../../src/sources/facebook-lead-ads-native.ts'
 import { stripe } from '../../src/sources/stripe.ts'
 import { webhook } from '../../src/sources/webhook.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
+import { defineSource } from '../../src/configure/define-source.ts'
 
 test.each([
   ['nothing', undefined],

@@ -1,9 +1,9 @@
 // What crash.test.ts serves: staged and loaded every second, so that kills come in the middle of that as well.
 import { webhook } from '../../destinations/webhook.ts'
-import { defineConfig } from '../../src/core/config.ts'
 import { log } from '../../src/streams/log.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 export default defineConfig((env) => ({
   stream: log(),

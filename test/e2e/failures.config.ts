@@ -1,10 +1,10 @@
 // What failures.test.ts and promises.test.ts serve: a destination that takes batches, one that is choosy, and a source whose
 // transform misbehaves.
 import { webhook } from '../../destinations/webhook.ts'
-import { defineConfig } from '../../src/core/config.ts'
 import type { Event } from '../../src/core/event.ts'
 import { log } from '../../src/streams/log.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 const moods = {
   name: 'moods',

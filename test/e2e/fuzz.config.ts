@@ -1,9 +1,9 @@
 // What fuzz.test.ts serves: a source whose events are counted at the sink, and sources for what is only not to do harm.
 import { webhook as webhookDestination } from '../../destinations/webhook.ts'
-import { defineConfig } from '../../src/core/config.ts'
 import { webhook } from '../../src/sources/webhook.ts'
 import { log } from '../../src/streams/log.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 const enrich = { userAgent: true, campaign: true, ip: 'truncate' } as const
 

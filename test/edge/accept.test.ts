@@ -1,10 +1,11 @@
+import type { Bindings } from '../../src/core/bindings.ts'
 import { describe, expect, test } from 'vitest'
 import { pack } from '../../src/core/envelope.ts'
-import type { Source } from '../../src/configure/resolve.ts'
 import { accept } from '../../src/edge/accept.ts'
 import type { Arrival } from '../../src/edge/incoming-batch.ts'
 import { queues } from '../../src/streams/queues.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
+import type { Source } from '../../src/core/resolved-config.ts'
 
 const send = (edge: FakeEdge, events: unknown[], more: Partial<Arrival> = {}) =>
   accept({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
@@ -195,7 +196,7 @@ describe('limits', () => {
     const edge = fakeEdge({
       limits: { eventBytes: 120_000 },
       streamLimits: queues().limits,
-      onAppend: async (batch) => void (await queues().append(batch, { EVENTS })),
+      onAppend: async (batch) => void (await queues().append(batch, { EVENTS } as unknown as Bindings)),
     })
     const long = orderCompleted({ messageId: 'x'.repeat(70_000), properties: {} })
     const answer = await send(edge, [orderCompleted({ messageId: 'order-1' }), long])

@@ -1,8 +1,8 @@
 import type { Bindings } from '../../src/core/bindings.ts'
-import { defineConfig } from '../../src/core/config.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import { log } from '../../src/streams/log.ts'
 import { sluiceway } from '../../src/worker.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 /** What a test sets through `POST /test`, for the whole isolate. */
 interface Setup {

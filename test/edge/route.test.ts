@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Consent } from '../../src/core/consent.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { Source } from '../../src/configure/resolve.ts'
 import { route } from '../../src/edge/route.ts'
+import type { Source } from '../../src/core/resolved-config.ts'
 
 const target = (name: string, displayName: string, consent?: Consent) => ({
   kind: 'destination',

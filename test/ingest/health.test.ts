@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { LaneStatus } from '../../src/core/bindings.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { about, version } from '../../src/ingest/health.ts'
 import { append } from '../../src/edge/accept.ts'
 import { spill } from '../../src/spill/spill.ts'
@@ -47,7 +47,7 @@ function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
       LANE: { getByName: (name: string) => ({ status: () => ask(name) }) },
       LOG: { getByName: () => ({ status: () => ask('log') }) },
     },
-  } as unknown as World
+  } as unknown as AppContext
   const get = async (path = '/health', init: RequestInit = {}) => {
     const answer = await about.fetch(new Request(`https://edge.example${path}`, init), world)
     const text = await answer.text()
@@ -57,7 +57,8 @@ function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
   return { world, get, asked, clock, bucket: edge.bucket }
 }
 
-const spilledOrders = (world: World) => spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, world)
+const spilledOrders = (world: AppContext) =>
+  spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, world)
 
 test.each(['/', '/health'])('%s says that all is well, with the version and the stream', async (path) => {
   const { status, body } = await deployment().get(path)

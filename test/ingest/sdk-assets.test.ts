@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { buildAssets } from '../../scripts/build/assets.ts'
 import { sdkAsset } from '../../src/ingest/sdk-assets.ts'
 import { surfaces } from '../../src/ingest/routes.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -25,7 +25,7 @@ const files = {
   },
 }
 
-function world(paths: World['resolved']['paths'] = { ingest: '', sdk: '/sdk' }): World {
+function world(paths: AppContext['resolved']['paths'] = { ingest: '', sdk: '/sdk' }): AppContext {
   const edge = fakeEdge()
   return {
     ...edge.world,

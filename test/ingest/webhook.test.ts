@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Burial } from '../../src/core/dead-letter.ts'
-import { defineSource } from '../../src/core/webhook-source.ts'
 import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
 import { webhook } from '../../src/sources/webhook.ts'
 import { fakeEdge, now, receivedAt, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
+import { defineSource } from '../../src/configure/define-source.ts'
 
 const path = `/v1/webhook?writeKey=${writeKey}`
 

@@ -1,11 +1,11 @@
 import { beforeEach, expect, test, vi } from 'vitest'
-import type { Bindings } from '../../src/core/bindings.ts'
+import type { LogRpc } from '../../src/core/bindings.ts'
 import { frame, unframe } from '../../src/storage/frame.ts'
 import { pack, unpack } from '../../src/core/envelope.ts'
-import type { Chunk } from '../../src/core/stream.ts'
 import { Feed } from '../../src/lanes/lane-reader.ts'
 import type { Work } from '../../src/lanes/lane-consumer.ts'
 import { Sqlite } from '../support/sqlite.ts'
+import type { Chunk } from '../../src/core/inbox.ts'
 
 const text = (...ids: string[]) =>
   ids
@@ -60,11 +60,9 @@ function open(readable: boolean): Feed {
     },
     status: async () => ({ head: log.head }),
   }
-  const bindings = { LOG: { getByName: () => object } } as unknown as Bindings
   const feed: Feed = new Feed(sqlite.open(), {
     ref: { target: 'webhook', partition: 0 },
-    bindings,
-    readable,
+    log: readable ? (object as unknown as LogRpc) : undefined,
     work,
     changed: () => feed.readOn(),
   })

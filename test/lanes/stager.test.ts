@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Bindings, StagedFile } from '../../src/core/bindings.ts'
-import { noBill } from '../../src/storage/database.ts'
 import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { Stager } from '../../src/lanes/stager.ts'
 import { Sqlite } from '../support/sqlite.ts'
+import { noBill } from '../../src/core/billed.ts'
 
 let sqlite: Sqlite
 let store: LaneStore

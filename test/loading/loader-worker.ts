@@ -2,11 +2,11 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
 import type { Burial } from '../../src/core/dead-letter.ts'
 import { SluicewayError } from '../../src/core/errors.ts'
-import { realPort } from '../../src/core/port.ts'
-import type { Resolved } from '../../src/configure/resolve.ts'
 import type { Warehouse } from '../../src/core/warehouse.ts'
 import { LoaderObject } from '../../src/loading/loader-object.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
+import { realPort } from '../../src/platform/real-port.ts'
+import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
 
 /** What a test sets through `POST /setup`, for the whole isolate. */
 interface Setup {
@@ -48,7 +48,7 @@ function accidental(inner: Warehouse): Warehouse {
 const use = accidental(d1())
 const resolved = {
   targets: new Map([['tables', { kind: 'warehouse', name: 'tables', displayName: 'd1', route: { use } }]]),
-} as unknown as Resolved
+} as unknown as ResolvedConfig
 
 export class Loader extends LoaderObject {
   protected override readonly port = { ...realPort, now: () => Date.now() + (setup.aheadMs ?? 0), log: () => {} }

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import type { Route } from '../../src/core/config.ts'
 import { Envelope, type Facts } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
-import { realPort } from '../../src/core/port.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { accept } from '../../src/edge/accept.ts'
@@ -11,6 +10,7 @@ import { forward } from '../../src/lanes/forward.ts'
 import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
 import { rowsOf } from '../../src/loading/rows-of.ts'
 import { type FakeEdge, fakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
+import { realPort } from '../../src/platform/real-port.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const rules = {

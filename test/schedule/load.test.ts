@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { LoadReport } from '../../src/core/bindings.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { load } from '../../src/schedule/load.ts'
 
 const report = (files: number): LoadReport => ({ files, events: files, rows: 2 * files, discards: 0 })
 
 /** A world with a destination and two warehouses, in a minute counted from 1970; loaders answer as told. */
-const worldAt = (minute: number, loaders: Readonly<Record<string, () => Promise<LoadReport>>>): World => {
+const worldAt = (minute: number, loaders: Readonly<Record<string, () => Promise<LoadReport>>>): AppContext => {
   const targets = new Map<string, unknown>([
     ['webhook', { kind: 'destination', name: 'webhook' }],
     ['tables', { kind: 'warehouse', name: 'tables', route: {} }],
@@ -16,7 +16,7 @@ const worldAt = (minute: number, loaders: Readonly<Record<string, () => Promise<
     resolved: { targets },
     bindings: { LOADER: { getByName: (name: string) => ({ load: loaders[name] }) } },
     port: { now: () => minute * 60_000 + 1_500, log: () => {} },
-  } as unknown as World
+  } as unknown as AppContext
 }
 
 describe('load', () => {

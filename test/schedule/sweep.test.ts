@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { sweep } from '../../src/schedule/sweep.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
@@ -19,7 +19,7 @@ function deployment(away: readonly number[]) {
       LANE: { getByName: (name: string) => ({ poke: async () => ({ target: name }) }) },
       LOG: { getByName: (name: string) => ({ sweep: () => answer(name) }) },
     },
-  } as unknown as World
+  } as unknown as AppContext
   const spillFor = (partition: number, id: string) =>
     spill({ kind: 'events', packed: [order(id)], part: partOf(partition, world.resolved.stream) }, world)
   return { ...edge, world, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }

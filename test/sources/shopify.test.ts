@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { shopify } from '../../src/sources/shopify.ts'
 import { topicOf } from '../../src/sources/shopify/topics.ts'
 import { call } from '../ingest/call.ts'
@@ -22,7 +22,7 @@ function shopEdge(name: string, options: Options = {}): FakeEdge {
   const edge = fakeEdge({ ...options, source: { webhook: shopify({ secret }) } })
   // What the log does not take has nowhere else to go.
   const bindings = { ...edge.world.bindings, IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket }
-  return { ...edge, world: { ...edge.world, bindings } as unknown as World }
+  return { ...edge, world: { ...edge.world, bindings } as unknown as AppContext }
 }
 
 /** What the pixel sends from Ada's browser. */

@@ -3,7 +3,7 @@ import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import type { Packed } from '../../src/core/envelope.ts'
 import { SluicewayError } from '../../src/core/errors.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { unspill, type UnspillLimits } from '../../src/spill/drain-spill.ts'
 import { fakeEdge, now, type Options } from '../support/fake-edge.ts'
@@ -44,7 +44,7 @@ function deployment(options: Options = {}) {
     ...edge.world,
     port: { ...edge.world.port, now: () => clock.now },
     bindings: { ...edge.world.bindings, LANE: { getByName: () => ({ ...lane, letters }) } },
-  } as unknown as World
+  } as unknown as AppContext
   const spillOrders = async (...ids: string[]) => {
     clock.now += 1_000
     return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, world)

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Packed } from '../../src/core/envelope.ts'
-import type { Source } from '../../src/configure/resolve.ts'
 import { accept } from '../../src/edge/accept.ts'
 import { readSpill } from '../../src/spill/spill.ts'
 import { fakeEdge, type FakeEdge, type Options, orderCompleted } from '../support/fake-edge.ts'
+import type { Source } from '../../src/core/resolved-config.ts'
 
 const appendMs = 200
 const never = () => new Promise<void>(() => {})

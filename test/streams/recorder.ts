@@ -2,7 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
 import { unpack } from '../../src/core/envelope.ts'
 import { unframe } from '../../src/storage/frame.ts'
-import type { Ack, Chunk, Inbox, LaneRef, Offer } from '../../src/core/stream.ts'
+import type { Chunk, Offer, Ack, LaneRef, Inbox } from '../../src/core/inbox.ts'
 
 /** What a recorder says when events come: takes them, wants them later, or breaks. */
 export type Answer =

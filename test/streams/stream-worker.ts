@@ -1,5 +1,5 @@
 import type { Bindings, LaneRpc } from '../../src/core/bindings.ts'
-import { type ConfigOf, defineConfig } from '../../src/core/config.ts'
+import { type ConfigOf } from '../../src/core/config.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import type { Packed } from '../../src/core/envelope.ts'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
@@ -7,8 +7,9 @@ import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import { LaneObject } from '../../src/lanes/lane-object.ts'
 import { LogObject } from '../../src/streams/log/log-object.ts'
-import { consumeQueue } from '../../src/streams/queues.ts'
+import { realPort } from '../../src/platform/real-port.ts'
 import { Recorder } from './recorder.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
 
 type Env = Bindings & { readonly RECORDER: Bindings['LANE']; readonly STREAM: string; readonly SINK?: string }
 
@@ -63,9 +64,7 @@ export function streamWorker(driver: (options: object) => Stream) {
       }
     },
     async queue(batch, env) {
-      const lane = (name: string) => bound(env).LANE.getByName(name)
-      const push: LaneRpc['push'] = (ref, text) => lane(`${ref.target}:${ref.partition}`).push(ref, text)
-      await consumeQueue(batch, { push }, env.EVENTS)
+      await resolved(env).stream.triggers.queue?.(batch, { bindings: bound(env), port: realPort })
     },
   }
 
@@ -78,7 +77,7 @@ export function streamWorker(driver: (options: object) => Stream) {
         ? { LOG: { getByName: () => ({ append: gone }) }, EVENTS: { sendBatch: gone, send: gone } }
         : {}),
     }
-    return stream.append(batch as Packed[], bindings, typeof since === 'number' ? { since } : {})
+    return stream.append(batch as Packed[], bindings as unknown as Env, typeof since === 'number' ? { since } : {})
   }
 
   /** Calls a method of an object; number arrays after `prints` become fingerprints. */

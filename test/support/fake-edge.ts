@@ -1,3 +1,4 @@
+import { readableLog } from './fake-stream.ts'
 import type { LaneRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { Burial } from '../../src/core/dead-letter.ts'
@@ -5,7 +6,7 @@ import { type Envelope, type Packed, unpack } from '../../src/core/envelope.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
-import type { World } from '../../src/core/app-context.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import { FakeBucket } from './fake-bucket.ts'
 
@@ -15,7 +16,7 @@ export const receivedAt = '2026-11-22T10:00:00.500Z'
 
 /** A world whose stream and lane only remember. */
 export interface FakeEdge {
-  readonly world: World
+  readonly world: AppContext
   readonly appends: (readonly Packed[])[]
   readonly burials: Burial[]
   readonly counters: Record<string, number>
@@ -65,8 +66,9 @@ export function fakeEdge(options: Options = {}): FakeEdge {
     problems: [],
     limits: options.streamLimits ?? { events: 5_000, bytes: 800_000 },
     eventBytesLimit: 524_288,
-    readable: true,
-    settings: {},
+    dedupMs: 600_000,
+    triggers: {},
+    log: readableLog,
     async append(batch, _bindings, more) {
       await options.onAppend?.(batch, more)
       appends.push(batch)
@@ -110,7 +112,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
       log: (_level: string, message: string) => logged.push(message),
     },
     waitUntil: (work: Promise<unknown>) => void background.push(work),
-  } as unknown as World
+  } as unknown as AppContext
   const envelopes = () => appends.flatMap((batch) => batch.flatMap(({ text }) => unpack(text)))
   return {
     world,

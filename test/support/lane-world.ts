@@ -7,9 +7,9 @@ import { type Header, pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { frame } from '../../src/storage/frame.ts'
 import type { Port } from '../../src/core/port.ts'
-import type { Target } from '../../src/configure/resolve.ts'
-import type { Chunk } from '../../src/core/stream.ts'
 import { Sqlite } from './sqlite.ts'
+import type { Target } from '../../src/core/resolved-config.ts'
+import type { Chunk } from '../../src/core/inbox.ts'
 
 /** A request on its way: nothing happens to it until the test says so. */
 export interface OnItsWay {

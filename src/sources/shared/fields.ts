@@ -1,4 +1,6 @@
-import { type Draft, mostDrafts } from '../../core/webhook-source.ts'
+import { isRecord } from '../../core/json.ts'
+import type { Draft } from '../../core/webhook-source.ts'
+import { mostDrafts } from '../../configure/define-source.ts'
 
 /** From where in a payload to where in an event; the first source path that has a value, to each of the target paths. */
 export type Mapping = readonly (readonly [from: string | readonly string[], to: string | readonly string[]])[]
@@ -62,9 +64,6 @@ export function payloadOf(body: unknown): Record<string, unknown> {
     throw new TypeError(body === undefined ? 'Malformed JSON in request body' : 'The body must be a JSON object')
   return body
 }
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The first value of a query parameter or, for a list, of the list. */
 export const firstOf = <T>(values: readonly T[] | undefined): T | undefined => values?.[0]

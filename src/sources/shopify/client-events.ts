@@ -1,5 +1,6 @@
 import type { Draft, SourceTools } from '../../core/webhook-source.ts'
-import { draftOf, isRecord, valueAt } from '../shared/fields.ts'
+import { isRecord } from '../../core/json.ts'
+import { draftOf, valueAt } from '../shared/fields.ts'
 import { cartTokenOf, type Generation, idOf, pixel, rememberCart, rememberUser, userOf } from './identity.ts'
 import { cartInPath, contextOf, pageOf } from './pixel-context.ts'
 import { pixelEventOf } from './pixel-events.ts'

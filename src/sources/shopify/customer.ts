@@ -1,4 +1,5 @@
-import { isRecord, type Mapping, mapFields } from '../shared/fields.ts'
+import { isRecord } from '../../core/json.ts'
+import { type Mapping, mapFields } from '../shared/fields.ts'
 
 /** https://shopify.dev/docs/api/admin-rest/latest/resources/customer (checked 2026-11-25) */
 const traitMapping: Mapping = [

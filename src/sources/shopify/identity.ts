@@ -1,6 +1,6 @@
 import { v5 } from 'uuid'
 import type { Memory, SourceTools } from '../../core/webhook-source.ts'
-import { isRecord } from '../shared/fields.ts'
+import { isRecord } from '../../core/json.ts'
 import { listOf } from './products.ts'
 
 /**

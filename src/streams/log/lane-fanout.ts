@@ -1,8 +1,9 @@
-import { laneOf, type Bindings } from '../../core/bindings.ts'
+import { type Bindings } from '../../core/bindings.ts'
 import { reasonOf } from '../../core/errors.ts'
 import type { Port } from '../../core/port.ts'
 import { backoffMs } from '../../core/retry.ts'
-import type { Chunk, LaneRef } from '../../core/stream.ts'
+import { laneOf } from '../../core/lanes.ts'
+import type { Chunk, LaneRef } from '../../core/inbox.ts'
 
 /** Bytes of frames kept in memory for lanes that keep up. */
 const keepBytes = 8_000_000
@@ -26,24 +27,23 @@ interface Feed {
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
-interface World {
-  readonly bindings: Bindings
-  readonly port: Port
-  readonly head: () => number
-}
-
 /**
  * Offers what was appended to the lanes of one partition: with its bytes while a lane keeps up, as a mere hint when it
  * lags (it then reads by itself). Nothing here is durable: a lost offer is made good by the sweep.
  */
 export class HandOver {
   readonly #feeds: readonly Feed[]
-  readonly #world: World
+  readonly #bindings: Bindings
+  readonly #port: Port
+  readonly #head: () => number
   #recent: Chunk[] = []
   #recentBytes = 0
 
-  constructor(refs: readonly LaneRef[], world: World) {
-    this.#world = world
+  /** `head` gives the offset after the newest event of the partition. */
+  constructor(refs: readonly LaneRef[], bindings: Bindings, port: Port, head: () => number) {
+    this.#bindings = bindings
+    this.#port = port
+    this.#head = head
     this.#feeds = refs.map((ref) => ({
       ref,
       next: undefined,
@@ -78,18 +78,18 @@ export class HandOver {
     feed.quietUntil = 0
     clearTimeout(feed.timer)
     feed.timer = undefined
-    if (next < this.#world.head()) this.#kick(feed)
+    if (next < this.#head()) this.#kick(feed)
   }
 
   /** The offset below which no lane needs anything any more. Asks lanes that have not answered since the start. */
   async committed(): Promise<number> {
     await Promise.all(this.#feeds.map((feed) => this.#offer(feed, [])))
-    return Math.min(this.#world.head(), ...this.#feeds.map(({ committed }) => committed))
+    return Math.min(this.#head(), ...this.#feeds.map(({ committed }) => committed))
   }
 
   #kick(feed: Feed): void {
     if (feed.busy || feed.timer !== undefined) return
-    const now = this.#world.port.now()
+    const now = this.#port.now()
     const wait = Math.max(feed.lastOffer + gatherMs, feed.quietUntil) - now
     if (wait <= 0) void this.#send(feed)
     else
@@ -103,23 +103,23 @@ export class HandOver {
     if (feed.busy) return
     feed.busy = true
     const from = feed.next
-    const head = this.#world.head()
+    const head = this.#head()
     await this.#offer(feed, this.#chunksFrom(from))
     feed.busy = false
-    const more = feed.next !== undefined && feed.next < this.#world.head() && this.#chunksFrom(feed.next).length > 0
+    const more = feed.next !== undefined && feed.next < this.#head() && this.#chunksFrom(feed.next).length > 0
     // A first answer tells where the lane is; an unchanged one with bytes at hand means that it will read by itself, unless
     // it has named a time.
-    const later = feed.quietUntil > this.#world.port.now()
-    if (more && (later || from === undefined || feed.next !== from || head < this.#world.head())) this.#kick(feed)
+    const later = feed.quietUntil > this.#port.now()
+    if (more && (later || from === undefined || feed.next !== from || head < this.#head())) this.#kick(feed)
     else if (feed.failures > 0) this.#kick(feed)
   }
 
   async #offer(feed: Feed, chunks: readonly Chunk[]): Promise<void> {
-    const { bindings, port, head } = this.#world
+    const port = this.#port
     feed.lastOffer = port.now()
     const { reads } = feed
     try {
-      const ack = await laneOf(bindings, feed.ref).offer(feed.ref, { chunks, head: head() })
+      const ack = await laneOf(this.#bindings, feed.ref).offer(feed.ref, { chunks, head: this.#head() })
       feed.committed = ack.committed
       feed.failures = 0
       if (feed.reads !== reads) return

@@ -1,14 +1,16 @@
+import type { LogTimes } from '../../core/stream.ts'
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
-import { Database, noBill } from '../../storage/database.ts'
+import { Database } from '../../storage/database.ts'
 import { frame, joinFrames, unframe } from '../../storage/frame.ts'
-import { realPort } from '../../core/port.ts'
-import type { Resolved } from '../../configure/resolve.ts'
 import { Seen } from '../../storage/dedup-window.ts'
 import { Segments } from '../../storage/segments.ts'
-import type { Chunk, LaneRef } from '../../core/stream.ts'
 import { Expired } from './overdue-chunks.ts'
 import { HandOver } from './lane-fanout.ts'
+import { noBill } from '../../core/billed.ts'
+import { realPort } from '../../platform/real-port.ts'
+import type { ResolvedConfig } from '../../core/resolved-config.ts'
+import type { Chunk, LaneRef } from '../../core/inbox.ts'
 
 /** A table of the log spans one hour. */
 const segmentMs = 3_600_000
@@ -21,6 +23,9 @@ const rowLength = 800_000
 const readBytes = 4_000_000
 /** The database is kept below this by forgetting (or moving to R2) the oldest hour early; the platform's limit is 10 GB. */
 const databaseLimit = 8_000_000_000
+
+/** Of a log that is not the stream of its deployment any more: what it still holds stays readable. */
+const idle: LogTimes = { flushMs: 20, retentionMs: 365 * 86_400_000, dedupMs: 600_000 }
 
 interface Append {
   /** Text of envelopes, or frames of it. */
@@ -54,22 +59,21 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   #timer: ReturnType<typeof setTimeout> | undefined
   #duplicates = 0
 
-  constructor(ctx: DurableObjectState, env: Bindings, resolved: Resolved) {
+  constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
-    const { settings } = resolved.stream
+    const { flushMs, retentionMs, dedupMs } = resolved.stream.log ?? idle
     this.#partition = Number(ctx.id.name ?? 0)
-    this.#flushMs = settings['flushMs'] ?? 20
-    this.#retentionMs = (settings['retentionDays'] ?? 7) * 86_400_000
+    this.#flushMs = flushMs
+    this.#retentionMs = retentionMs
     this.#db = new Database(ctx.storage.sql, this.#billed)
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
     this.#expired = new Expired(this.#db, env.BUCKET, this.#partition)
-    const windowMs = (settings['dedupMinutes'] ?? 10) * 60_000
     const now = Date.now()
-    this.#seen = new Seen(windowMs, now - windowMs)
-    for (const { at, prints } of this.#segments.prints(now - windowMs, 200_000))
+    this.#seen = new Seen(dedupMs, now - dedupMs)
+    for (const { at, prints } of this.#segments.prints(now - dedupMs, 200_000))
       for (let i = 0; i < prints.length; i += 2) this.#seen.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
-    this.#handOver = new HandOver(refs, { bindings: env, port: realPort, head: () => this.#segments.next })
+    this.#handOver = new HandOver(refs, env, realPort, () => this.#segments.next)
   }
 
   async append(

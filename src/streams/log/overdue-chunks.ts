@@ -1,6 +1,6 @@
 import type { Database } from '../../storage/database.ts'
 import { joinFrames } from '../../storage/frame.ts'
-import type { Chunk } from '../../core/stream.ts'
+import type { Chunk } from '../../core/inbox.ts'
 
 interface Row {
   first: number

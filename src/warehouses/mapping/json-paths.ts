@@ -1,3 +1,5 @@
+import { perIsolate } from '../../core/per-isolate.ts'
+
 /** The paths whose values are kept as JSON text, by how they are written: raw keys joined by `_`, and how deep that is. */
 export interface JsonPaths {
   /** Paths from the event's root: `track.properties.cart`. */
@@ -7,8 +9,6 @@ export interface JsonPaths {
 }
 
 const ROOTED = /^(?:track|identify|page|screen|alias|group|extract)\./
-
-const parsed = new WeakMap<readonly string[], JsonPaths>()
 
 /**
  * Reads a list of JSON paths.
@@ -20,13 +20,10 @@ const parsed = new WeakMap<readonly string[], JsonPaths>()
  * @example parseJsonPaths(['track.properties.cart'])
  */
 export function parseJsonPaths(list: readonly string[]): JsonPaths | undefined {
-  if (list.length === 0) return undefined
-  let paths = parsed.get(list)
-  if (paths === undefined) parsed.set(list, (paths = parse(list)))
-  return paths
+  return list.length === 0 ? undefined : pathsOf(list)
 }
 
-function parse(list: readonly string[]): JsonPaths {
+const pathsOf = perIsolate((list: readonly string[]): JsonPaths => {
   const rooted = new Map<string, number>()
   const legacy = new Map<string, number>()
   for (const entry of list) {
@@ -37,4 +34,4 @@ function parse(list: readonly string[]): JsonPaths {
     into.set(keys.join('_'), keys.length - 1)
   }
   return { rooted, legacy }
-}
+})

@@ -1,4 +1,4 @@
-import { reasonOf } from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 /**
  * What the runtime says when an invocation has used up its timers or its subrequests. It gives no codes, only texts, which are

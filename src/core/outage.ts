@@ -1,5 +1,3 @@
-import type { Resolved } from '../configure/resolve.ts'
-
 /** Milliseconds between two requests that try a store which has failed. */
 const pauseMs = 1_000
 /** Milliseconds for which a failure says something about now. */
@@ -41,25 +39,4 @@ export class Outage {
   end(): void {
     this.#failed = false
   }
-}
-
-interface Outages {
-  /** Of the stream, by partition; a single one for a stream that is away as a whole. */
-  readonly stream: readonly Outage[]
-  /** Of the lane that keeps the edge's dead letters. */
-  readonly letters: Outage
-}
-
-/** By config, of which an isolate has one. */
-const known = new WeakMap<Resolved, Outages>()
-
-/** What this isolate knows of the stores that requests need. */
-export function outagesOf(resolved: Resolved): Outages {
-  let own = known.get(resolved)
-  if (own === undefined) {
-    const { partitions, partitionOf } = resolved.stream
-    const stream = Array.from({ length: partitionOf === undefined ? 1 : partitions }, () => new Outage())
-    known.set(resolved, (own = { stream, letters: new Outage() }))
-  }
-  return own
 }

@@ -1,0 +1,40 @@
+import type { Config, DemoConfig, Route, WarehouseRoute } from './config.ts'
+import type { Enrichment } from './enrichment.ts'
+import type { IdentityCookie } from './identity-cookie.ts'
+import type { PrivacyRules } from './privacy.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { Stream } from './stream.ts'
+import type { Transform } from './transform.ts'
+import type { WebhookSource } from './webhook-source.ts'
+
+/** A source with everything decided. */
+export interface Source {
+  readonly name: string
+  readonly writeKey: string
+  readonly enabled: boolean
+  readonly transforms: readonly Transform[]
+  readonly targets: readonly Target[]
+  readonly enrich: Enrichment
+  /** Left out, like the others below, where the config has none. */
+  readonly webhook?: WebhookSource
+  readonly privacy?: PrivacyRules
+  readonly identityCookie?: IdentityCookie
+  readonly rate?: Required<RateLimit>
+}
+
+/** A destination or warehouse with everything decided. */
+export type Target =
+  | { readonly kind: 'destination'; readonly name: string; readonly displayName: string; readonly route: Route }
+  | { readonly kind: 'warehouse'; readonly name: string; readonly displayName: string; readonly route: WarehouseRoute }
+
+/** The config as the code uses it. */
+export interface ResolvedConfig {
+  readonly stream: Stream
+  readonly sourcesByKey: ReadonlyMap<string, Source>
+  readonly sources: ReadonlyMap<string, Source>
+  readonly targets: ReadonlyMap<string, Target>
+  readonly adminToken: string | undefined
+  readonly demo: boolean | DemoConfig
+  readonly limits: Required<NonNullable<Config['limits']>>
+  readonly paths: Required<NonNullable<Config['paths']>>
+}
