@@ -1,6 +1,6 @@
 import type { Facts } from '../core/envelope.ts'
 import type { Geo } from '../enrichment/enrich.ts'
-import type { Sight } from '../enrichment/client-signals.ts'
+import type { ClientSignals } from '../enrichment/client-signals.ts'
 import type { Source } from '../core/resolved-config.ts'
 
 /** What one request brought. The events are fresh from the parser and belong to the edge, which changes them in place. */
@@ -13,7 +13,7 @@ export interface Arrival {
   readonly batch?: Readonly<Record<string, unknown>> | undefined
   readonly facts: Facts
   readonly geo?: Geo | undefined
-  readonly sight?: Sight | undefined
+  readonly signals?: ClientSignals | undefined
   /** The visitor's anonymousId from the identity cookie; wins over the events' own. */
   readonly anonymousId?: string | undefined
   /** Events that were counted against the source's rate already. */

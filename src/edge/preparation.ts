@@ -13,7 +13,7 @@ import { packerFor } from './packer.ts'
 import { applyPrivacy, factsUnder, withPrivacy } from '../privacy/privacy.ts'
 import { route } from './route.ts'
 import { rudderIdOf } from '../enrichment/rudder-id.ts'
-import { visitorAgent } from '../enrichment/client-signals.ts'
+import { visitorUserAgent } from '../enrichment/client-signals.ts'
 import type { Suppressions } from '../admission/suppression.ts'
 import { windowOf } from '../enrichment/timestamps.ts'
 import { addAgent } from '../enrichment/user-agent.ts'
@@ -78,7 +78,7 @@ export class Preparation {
 
   /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
   admit(value: unknown, index: number, shared: Shared): Event | undefined {
-    const { type, anonymousId, source, sight } = this.#arrival
+    const { type, anonymousId, source, signals: sight } = this.#arrival
     if (isRecord(value)) {
       // Some SDKs write the key into every event; no destination has any use for it.
       if (value['writeKey'] === source.writeKey) value['writeKey'] = undefined
@@ -107,7 +107,7 @@ export class Preparation {
         this.add('flagged:bot')
       }
     }
-    if (userAgent) addAgent(event.context, visitorAgent(event.context, sight))
+    if (userAgent) addAgent(event.context, visitorUserAgent(event.context, sight))
     if (campaign) addCampaign(event.context)
     if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
     if (rudderId) event['rudderId'] = rudderIdOf(event)

@@ -4,7 +4,7 @@ import type { Event } from '../core/event.ts'
 import { dataCentres } from './data-centers.ts'
 import type { Enriched } from './enrich.ts'
 import { memo } from '../core/memo.ts'
-import { type Sight, visitorAgent } from './client-signals.ts'
+import { type ClientSignals, visitorUserAgent } from './client-signals.ts'
 import { isBlank, isRecord } from '../core/json.ts'
 
 /** Why an event is a bot's. */
@@ -40,8 +40,8 @@ const inDataCentre: Bot = { reason: 'data centre' }
  * @param sight what the request shows; undefined when nothing is known
  * @returns the first reason found, by how sure it is; the same object may be returned again
  */
-export function botOf(event: Event, sight: Sight | undefined, rules: Required<BotRules>): Bot | undefined {
-  const userAgent = visitorAgent(event.context, sight)
+export function botOf(event: Event, sight: ClientSignals | undefined, rules: Required<BotRules>): Bot | undefined {
+  const userAgent = visitorUserAgent(event.context, sight)
   const bot = userAgent === undefined ? undefined : byUserAgent(userAgent)
   if (bot !== undefined && !(bot.isInvalidBrowser === true && isApp(event))) return bot
   if (sight === undefined || !sight.browser) return undefined

@@ -1,5 +1,5 @@
 /** What a request shows of who sent it, for the verdict on bots. All of it is the connection's, not the event's. */
-export interface Sight {
+export interface ClientSignals {
   /**
    * True when a browser (or what pretends to be one) sent it: then the request's user agent and network are the visitor's.
    * A server that forwards what others did has a network and a user agent of its own, which say nothing of them.
@@ -16,9 +16,9 @@ export interface Sight {
 }
 
 /** The user agent of an event's visitor: the event's own, else that of the request where a browser sent it. */
-export function visitorAgent(
+export function visitorUserAgent(
   context: Readonly<Record<string, unknown>> | undefined,
-  sight: Sight | undefined,
+  sight: ClientSignals | undefined,
 ): string | undefined {
   const own = context?.['userAgent']
   if (typeof own === 'string' && own !== '') return own

@@ -1,6 +1,6 @@
 import type { Facts } from '../core/envelope.ts'
 import type { Geo } from '../enrichment/enrich.ts'
-import type { Sight } from '../enrichment/client-signals.ts'
+import type { ClientSignals } from '../enrichment/client-signals.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
 
@@ -16,7 +16,7 @@ export interface Seen {
   /** For `context.geo`; undefined when the platform knows no place, or the source wants none. */
   readonly geo: Geo | undefined
   /** For the verdict on bots; undefined when the source does not ask for it. */
-  readonly sight: Sight | undefined
+  readonly signals: ClientSignals | undefined
 }
 
 /**
@@ -44,13 +44,13 @@ export function factsOf(request: Request, { enrich, webhook }: Source): Seen {
   if (geo?.asn !== undefined) facts.asn = geo.asn
   if (verifiedBot !== undefined) facts.bot = verifiedBot
   // A vendor that calls a webhook is neither where its customers are, nor a bot among them.
-  if (webhook !== undefined) return { facts, geo: undefined, sight: undefined }
-  if (enrich.bots.action === 'keep' && !enrich.userAgent) return { facts, geo, sight: undefined }
-  const sight: Writable<Sight> = { browser: isBrowser(request, userAgent) }
+  if (webhook !== undefined) return { facts, geo: undefined, signals: undefined }
+  if (enrich.bots.action === 'keep' && !enrich.userAgent) return { facts, geo, signals: undefined }
+  const sight: Writable<ClientSignals> = { browser: isBrowser(request, userAgent) }
   if (userAgent !== undefined) sight.userAgent = userAgent
   if (verifiedBot !== undefined) sight.verifiedBot = verifiedBot
   if (cf !== undefined) addNetwork(sight, cf)
-  return { facts, geo, sight }
+  return { facts, geo, signals: sight }
 }
 
 /**
@@ -64,7 +64,7 @@ const isBrowser = ({ method, headers }: Request, userAgent: string | undefined):
   headers.has('sec-fetch-site')
 
 /** https://developers.cloudflare.com/bots/reference/bot-management-variables/ (checked 2026-11-25) */
-function addNetwork(sight: Writable<Sight>, cf: Readonly<Record<string, unknown>>): void {
+function addNetwork(sight: Writable<ClientSignals>, cf: Readonly<Record<string, unknown>>): void {
   const management = isRecord(cf['botManagement']) ? cf['botManagement'] : {}
   const { score, corporateProxy } = management
   // 0 means that it was not computed.
