@@ -2,7 +2,7 @@ import type { Bindings } from '../../src/core/bindings.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { factsOf } from '../../src/ingest/request-signals.ts'
-import type { Arrival } from '../../src/edge/incoming-batch.ts'
+import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
 import { prepare } from '../../src/edge/prepare.ts'
 import { suppressionsOf } from '../../src/admission/suppression.ts'
 import { configWith, connection, type Feature, suppressionList } from './features.ts'
@@ -29,7 +29,7 @@ export function preparation(on: ReadonlySet<Feature>, stream: Stream): (bodies: 
     let accepted = 0
     const before = process.cpuUsage()
     for (const batch of batches) {
-      const arrival: Arrival = { source, events: batch, ...factsOf(request, source) }
+      const arrival: IncomingBatch = { source, events: batch, ...factsOf(request, source) }
       const known = suppressionsOf(world)
       accepted += (await prepare(arrival, world, known instanceof Promise ? await known : known)).accepted
     }

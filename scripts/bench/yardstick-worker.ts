@@ -5,7 +5,7 @@ import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { factsOf } from '../../src/ingest/request-signals.ts'
-import { accept } from '../../src/edge/accept.ts'
+import { acceptEvents } from '../../src/edge/accept.ts'
 import { log } from '../../src/streams/log.ts'
 import { LogObject } from '../../src/streams/log/log-object.ts'
 import { configWith, connection, type Feature, features, suppressionList } from './features.ts'
@@ -105,7 +105,7 @@ const edge = (name: string) =>
     const source = world.resolved.sources.get('shop')
     if (source === undefined) throw new RangeError('there is no source')
     const facts = { ip: '203.0.113.7', userAgent: request.headers.get('user-agent') ?? 'bench' }
-    const { accepted } = await accept({ source, events, facts }, world)
+    const { accepted } = await acceptEvents({ source, events, facts }, world)
     return answer(accepted)
   })
 
@@ -121,7 +121,7 @@ const seeing = (name: string) =>
     if (source === undefined) throw new RangeError('there is no source')
     const events = eventsOf(JSON.parse(await request.text()))
     Object.defineProperty(request, 'cf', { value: connection })
-    const { accepted } = await accept({ source, events, ...factsOf(request, source) }, world)
+    const { accepted } = await acceptEvents({ source, events, ...factsOf(request, source) }, world)
     return answer(accepted)
   })
 

@@ -1,8 +1,8 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
-import type { Arrival } from './incoming-batch.ts'
-import { accept, admit, bury, count } from './accept.ts'
+import type { IncomingBatch } from './incoming-batch.ts'
+import { acceptEvents, checkRate, bury, count } from './accept.ts'
 import { kept } from './dead-letter-body.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
@@ -22,11 +22,11 @@ type HookSource = Source & { readonly webhook: WebhookSource }
  * @returns the source's own answer, if it has one; undefined once all events are durable. A call that makes no event is
  * counted as `ignored:<source>`
  * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
- * as a dead letter; stream_unavailable when what the source remembers is away; and what `accept` throws
+ * as a dead letter; stream_unavailable when what the source remembers is away; and what `acceptEvents` throws
  */
 export async function acceptHook(
   hook: Hook,
-  arrival: Omit<Arrival, 'events' | 'source'> & { readonly source: HookSource },
+  arrival: Omit<IncomingBatch, 'events' | 'source'> & { readonly source: HookSource },
   world: AppContext,
 ): Promise<Reply['reply'] | undefined> {
   const { source } = arrival
@@ -41,7 +41,7 @@ export async function acceptHook(
     return { body: '', contentType: 'text/plain' }
   }
   // What a mapper remembers costs as much as an event, whether one comes of it or not.
-  await admit(source, 1, world)
+  await checkRate(source, 1, world)
   let mapped: Mapped
   try {
     mapped = await mapHook(hook, source, world)
@@ -53,7 +53,7 @@ export async function acceptHook(
     throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
   }
   if ('reply' in mapped) return mapped.reply
-  if (mapped.length > 0) await accept({ ...arrival, events: mapped, counted: 1 }, world)
+  if (mapped.length > 0) await acceptEvents({ ...arrival, events: mapped, counted: 1 }, world)
   else ignored()
   return undefined
 }

@@ -5,7 +5,7 @@ import type { Stream } from '../core/stream.ts'
 import { within } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
-import type { Arrival, Rejected } from './incoming-batch.ts'
+import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { prepare } from './prepare.ts'
 import { takeRate } from '../admission/check-rate.ts'
 import { partOf, spill } from '../spill/spill.ts'
@@ -21,13 +21,13 @@ import type { Outage } from '../core/outage.ts'
 const countMs = 5_000
 
 /** What became of the events of one request. Every event that was sent is in exactly one of the three. */
-export interface Accepted {
+export interface AcceptedEvents {
   /** Events that the stream holds now, or held already, or that R2 holds for it. */
   readonly accepted: number
   /** Events that a transform dropped, or the rules on bots or suppressed users; counted as `dropped:<which>`. */
   readonly dropped: number
   /** Events that are dead letters now, in their order. */
-  readonly rejected: readonly Rejected[]
+  readonly rejected: readonly RejectedEvent[]
 }
 
 /**
@@ -42,9 +42,9 @@ export interface Accepted {
  * rate_limited when the source sends too much; stream_limit when an event can never be appended; bad_request when the
  * fields beside `batch` are out of bounds
  */
-export async function accept(arrival: Arrival, world: AppContext): Promise<Accepted> {
+export async function acceptEvents(arrival: IncomingBatch, world: AppContext): Promise<AcceptedEvents> {
   const { source, events, counted = 0 } = arrival
-  if (source.rate !== undefined && events.length > counted) await admit(source, events.length - counted, world)
+  if (source.rate !== undefined && events.length > counted) await checkRate(source, events.length - counted, world)
   const known = suppressionsOf(world)
   const suppressions = known instanceof Promise ? await known : known
   const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
@@ -62,7 +62,7 @@ export async function accept(arrival: Arrival, world: AppContext): Promise<Accep
  *
  * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
  */
-export async function admit(source: Source, events: number, world: AppContext): Promise<void> {
+export async function checkRate(source: Source, events: number, world: AppContext): Promise<void> {
   try {
     await takeRate(source, events, world)
   } catch (error) {

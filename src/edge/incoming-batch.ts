@@ -4,7 +4,7 @@ import type { ClientSignals } from '../enrichment/client-signals.ts'
 import type { Source } from '../core/resolved-config.ts'
 
 /** What one request brought. The events are fresh from the parser and belong to the edge, which changes them in place. */
-export interface Arrival {
+export interface IncomingBatch {
   readonly source: Source
   readonly events: readonly unknown[]
   /** What the request's route says; overrides the events' own `type`. */
@@ -23,7 +23,7 @@ export interface Arrival {
 }
 
 /** An event that became a dead letter, as the client is told. */
-export interface Rejected {
+export interface RejectedEvent {
   /** Its place in the request. */
   readonly index: number
   readonly messageId: string

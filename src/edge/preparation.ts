@@ -3,7 +3,7 @@ import type { Packed } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { factsWith, hidden, hideAddresses } from '../enrichment/address.ts'
-import type { Arrival, Rejected } from './incoming-batch.ts'
+import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
 import { type Fault, faultOf } from './validate-event.ts'
@@ -39,19 +39,19 @@ export interface Origin {
 export class Preparation {
   readonly packed: Packed[] = []
   readonly burials: Burial[] = []
-  readonly rejected: Rejected[] = []
+  readonly rejected: RejectedEvent[] = []
   /** Places of the events that became dead letters. */
   readonly buried = new Set<number>()
   readonly counters: Record<string, number> = {}
   /** Events that were dropped before any transform. */
   dropped = 0
   readonly #world: AppContext
-  readonly #arrival: Arrival
+  readonly #arrival: IncomingBatch
   readonly receivedAt: string
   readonly #pack: ReturnType<typeof packerFor>
   readonly #suppressions: Suppressions | undefined
 
-  constructor(arrival: Arrival, world: AppContext, suppressions: Suppressions | undefined) {
+  constructor(arrival: IncomingBatch, world: AppContext, suppressions: Suppressions | undefined) {
     this.#world = world
     this.#arrival = arrival
     this.#suppressions = suppressions

@@ -4,7 +4,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { runTransforms } from '../transforms/run.ts'
-import type { Arrival, Rejected } from './incoming-batch.ts'
+import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { keyOf, maxDepth, shapeFault, tame } from './validate-event.ts'
 import { type Origin, Preparation } from './preparation.ts'
 import type { Suppressions } from '../admission/suppression.ts'
@@ -14,7 +14,7 @@ import { isRecord } from '../core/json.ts'
 export interface Prepared {
   readonly packed: readonly Packed[]
   readonly burials: readonly Burial[]
-  readonly rejected: readonly Rejected[]
+  readonly rejected: readonly RejectedEvent[]
   /** Events of the request of which at least one is in `packed`. */
   readonly accepted: number
   readonly dropped: number
@@ -31,7 +31,11 @@ export interface Prepared {
  * @returns what to append, what to bury, what to answer
  * @throws {SluicewayError} bad_request when the fields beside `batch` are out of bounds
  */
-export async function prepare(arrival: Arrival, world: AppContext, suppressions?: Suppressions): Promise<Prepared> {
+export async function prepare(
+  arrival: IncomingBatch,
+  world: AppContext,
+  suppressions?: Suppressions,
+): Promise<Prepared> {
   checkBatchContext(arrival, world)
   const work = new Preparation(arrival, world, suppressions)
   if (arrival.source.transforms.length > 0) return transformed(arrival, work)
@@ -53,7 +57,7 @@ interface Admitted extends Origin {
 }
 
 /** The way through the source's transforms. */
-async function transformed(arrival: Arrival, work: Preparation): Promise<Prepared> {
+async function transformed(arrival: IncomingBatch, work: Preparation): Promise<Prepared> {
   const { source, events } = arrival
   const { shared } = work
   const admitted: Admitted[] = []
@@ -109,7 +113,7 @@ async function transformed(arrival: Arrival, work: Preparation): Promise<Prepare
 }
 
 /** The batch's context is written into every event, so its size counts as often. */
-function checkBatchContext({ batch, events }: Arrival, world: AppContext): void {
+function checkBatchContext({ batch, events }: IncomingBatch, world: AppContext): void {
   const context = batch?.['context']
   if (!isRecord(context)) return
   if (!tame(context, maxDepth - 1))

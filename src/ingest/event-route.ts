@@ -1,7 +1,7 @@
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { accept, type Accepted } from '../edge/accept.ts'
-import type { Arrival } from '../edge/incoming-batch.ts'
+import { acceptEvents, type AcceptedEvents } from '../edge/accept.ts'
+import type { IncomingBatch } from '../edge/incoming-batch.ts'
 import { answer, failure, preflight, refusal, wrongMethod } from './responses.ts'
 import { textOf } from './body.ts'
 import { factsOf } from './request-signals.ts'
@@ -28,7 +28,7 @@ export function intake(request: Request, how: Intake, world: AppContext): Promis
 async function take(request: Request, how: Intake, world: AppContext): Promise<Response> {
   try {
     const { arrival, cookie } = await arrivalOf(request, how, world)
-    const taken = await accept(arrival, world)
+    const taken = await acceptEvents(arrival, world)
     const [refused] = taken.rejected
     const headers = cookie === undefined ? undefined : { 'set-cookie': cookie }
     // A lone event that is no good is the client's mistake; one that a transform failed on is not.
@@ -43,7 +43,7 @@ async function take(request: Request, how: Intake, world: AppContext): Promise<R
 }
 
 interface Taken {
-  readonly arrival: Arrival
+  readonly arrival: IncomingBatch
   readonly cookie: string | undefined
 }
 
@@ -84,7 +84,7 @@ function sharedIn(fields: Readonly<Record<string, unknown>>): Record<string, unk
 }
 
 /** Adds what the connection tells: who sent it, from where, and which visitor the cookie knows. */
-function taken(request: Request, arrival: Omit<Arrival, 'facts'>): Taken {
+function taken(request: Request, arrival: Omit<IncomingBatch, 'facts'>): Taken {
   const { source } = arrival
   const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
   return {
@@ -118,7 +118,7 @@ function parsedOrNothing(text: string): unknown {
   }
 }
 
-const report = ({ accepted, dropped, rejected }: Accepted): string =>
+const report = ({ accepted, dropped, rejected }: AcceptedEvents): string =>
   rejected.length === 0 && dropped === 0
     ? `{"success":true,"accepted":${accepted}}`
     : JSON.stringify({

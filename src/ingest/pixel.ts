@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { accept, count } from '../edge/accept.ts'
+import { acceptEvents, count } from '../edge/accept.ts'
 import { preflight, wrongMethod } from './responses.ts'
 import { factsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
@@ -57,7 +57,7 @@ async function take(request: Request, type: 'track' | 'page', world: AppContext)
   for (const [name, value] of new URL(request.url).searchParams) if (name !== 'writeKey') put(event, name, value)
   const arrival = { source, events: [event], type }
   const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
-  const { rejected } = await accept(
+  const { rejected } = await acceptEvents(
     { ...arrival, ...factsOf(request, source), anonymousId: visitor?.anonymousId },
     world,
   )

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { accept } from '../../src/edge/accept.ts'
+import { acceptEvents } from '../../src/edge/accept.ts'
 import { writeCopy } from '../../src/admission/suppression-copy.ts'
 import { type Snapshot, SuppressionList, type UserId } from '../../src/admission/suppression-list.ts'
 import { Sqlite } from '../support/sqlite.ts'
@@ -93,7 +93,7 @@ describe('an event of a suppressed user', () => {
     list.add([{ kind: 'anonymousId', id: 'anon-ada' }], 1)
     const source = edge.world.resolved.sources.get('shop') as Source
     const events = [order({ userId: undefined }), order({ userId: undefined, anonymousId: 'anon-grace' })]
-    const answer = await accept({ source, events, facts: {}, anonymousId: 'anon-of-the-cookie' }, edge.world)
+    const answer = await acceptEvents({ source, events, facts: {}, anonymousId: 'anon-of-the-cookie' }, edge.world)
     expect(answer).toEqual({ accepted: 1, dropped: 1, rejected: [] })
     expect(edge.events()).toMatchObject([{ anonymousId: 'anon-of-the-cookie' }])
   })

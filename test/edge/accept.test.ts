@@ -1,16 +1,16 @@
 import type { Bindings } from '../../src/core/bindings.ts'
 import { describe, expect, test } from 'vitest'
 import { pack } from '../../src/core/envelope.ts'
-import { accept } from '../../src/edge/accept.ts'
-import type { Arrival } from '../../src/edge/incoming-batch.ts'
+import { acceptEvents } from '../../src/edge/accept.ts'
+import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
 import { queues } from '../../src/streams/queues.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
-const send = (edge: FakeEdge, events: unknown[], more: Partial<Arrival> = {}) =>
-  accept({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
+const send = (edge: FakeEdge, events: unknown[], more: Partial<IncomingBatch> = {}) =>
+  acceptEvents({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
 
-async function enriched(event: Record<string, unknown>, more: Partial<Arrival> = {}) {
+async function enriched(event: Record<string, unknown>, more: Partial<IncomingBatch> = {}) {
   const edge = fakeEdge()
   expect(await send(edge, [event], more)).toMatchObject({ accepted: 1 })
   return edge.events()[0] as Record<string, unknown>

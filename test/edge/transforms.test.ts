@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import type { Transform } from '../../src/core/transform.ts'
-import { accept } from '../../src/edge/accept.ts'
-import type { Arrival } from '../../src/edge/incoming-batch.ts'
+import { acceptEvents } from '../../src/edge/accept.ts'
+import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
 import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
-const send = (edge: FakeEdge, events: unknown[], more: Partial<Arrival> = {}) =>
-  accept({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
+const send = (edge: FakeEdge, events: unknown[], more: Partial<IncomingBatch> = {}) =>
+  acceptEvents({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
 
 describe('source transforms', () => {
   const dropBots: Transform = {

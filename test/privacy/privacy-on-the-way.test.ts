@@ -5,7 +5,7 @@ import { Envelope, type Facts } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Transform } from '../../src/core/transform.ts'
-import { accept } from '../../src/edge/accept.ts'
+import { acceptEvents } from '../../src/edge/accept.ts'
 import { forward } from '../../src/lanes/forward.ts'
 import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
 import { rowsOf } from '../../src/loading/rows-of.ts'
@@ -24,7 +24,7 @@ const personal = /ada@example|anon-ada|198\.51\.100|Mozilla|"ada"/
 async function send(edge: FakeEdge, events: unknown[], batch?: Record<string, unknown>) {
   const source = edge.world.resolved.sources.get('shop')
   if (source === undefined) throw new Error('no source')
-  return accept({ source, events, facts, ...(batch === undefined ? {} : { batch }) }, edge.world)
+  return acceptEvents({ source, events, facts, ...(batch === undefined ? {} : { batch }) }, edge.world)
 }
 
 const order = (more: object = {}) =>

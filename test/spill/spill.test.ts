@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Packed } from '../../src/core/envelope.ts'
-import { accept } from '../../src/edge/accept.ts'
+import { acceptEvents } from '../../src/edge/accept.ts'
 import { readSpill } from '../../src/spill/spill.ts'
 import { fakeEdge, type FakeEdge, type Options, orderCompleted } from '../support/fake-edge.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
@@ -22,7 +22,7 @@ function edgeWith(options: Options = {}) {
 }
 
 const send = (edge: Pick<FakeEdge, 'world'>, ...events: unknown[]) =>
-  accept({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {} }, edge.world)
+  acceptEvents({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {} }, edge.world)
 
 const orders = (...ids: string[]) => ids.map((messageId) => orderCompleted({ messageId }))
 
