@@ -1,4 +1,4 @@
-// What full checks and enrichment add to the CPU of an event: `prepare` alone in Node, and whole requests in workerd.
+// What full checks and enrichment add to the CPU of an event: `prepareBatch` alone in Node, and whole requests in workerd.
 import { log } from '../../src/streams/log.ts'
 import type { Contender, Round } from './contender.ts'
 import { round } from './contender.ts'
@@ -40,7 +40,7 @@ const variants: readonly (readonly [name: string, on: readonly Feature[]])[] = [
   ['all on', features],
 ]
 
-/** Microseconds of CPU per event of `prepare` for each variant, which take turns. */
+/** Microseconds of CPU per event of `prepareBatch` for each variant, which take turns. */
 async function inNode(per: number): Promise<void> {
   const source = new Events(1)
   const bodies = Array.from({ length: Math.ceil(eventsInNode / per) }, (_, r) =>

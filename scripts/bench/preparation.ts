@@ -3,13 +3,13 @@ import type { Stream } from '../../src/core/stream.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { factsOf } from '../../src/ingest/request-signals.ts'
 import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
-import { prepare } from '../../src/edge/prepare.ts'
+import { prepareBatch } from '../../src/edge/prepare.ts'
 import { suppressionsOf } from '../../src/admission/suppression.ts'
 import { configWith, connection, type Feature, suppressionList } from './features.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 
 /**
- * Makes a measurement of `prepare` with some features switched on.
+ * Makes a measurement of `prepareBatch` with some features switched on.
  *
  * @returns takes bodies of requests, prepares all their events, and gives the microseconds of CPU that each event took,
  * without the parsing; throws when one was not accepted
@@ -31,7 +31,7 @@ export function preparation(on: ReadonlySet<Feature>, stream: Stream): (bodies: 
     for (const batch of batches) {
       const arrival: IncomingBatch = { source, events: batch, ...factsOf(request, source) }
       const known = suppressionsOf(world)
-      accepted += (await prepare(arrival, world, known instanceof Promise ? await known : known)).accepted
+      accepted += (await prepareBatch(arrival, world, known instanceof Promise ? await known : known)).accepted
     }
     const { user, system } = process.cpuUsage(before)
     if (accepted !== events) throw new RangeError(`${accepted} of ${events} events were accepted`)

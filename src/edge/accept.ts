@@ -6,7 +6,7 @@ import { within } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
-import { prepare } from './prepare.ts'
+import { prepareBatch } from './prepare.ts'
 import { takeRate } from '../admission/check-rate.ts'
 import { partOf, spill } from '../spill/spill.ts'
 import { storeOrSpill } from '../spill/store-or-spill.ts'
@@ -47,7 +47,14 @@ export async function acceptEvents(arrival: IncomingBatch, world: AppContext): P
   if (source.rate !== undefined && events.length > counted) await checkRate(source, events.length - counted, world)
   const known = suppressionsOf(world)
   const suppressions = known instanceof Promise ? await known : known
-  const { packed, burials, rejected, dropped, counters, accepted } = await prepare(arrival, world, suppressions)
+  const {
+    packed,
+    deadLetters: burials,
+    rejected,
+    dropped,
+    counters,
+    accepted,
+  } = await prepareBatch(arrival, world, suppressions)
   // The usual case waits for one promise only.
   if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
   else {

@@ -9,7 +9,7 @@ export type Packer = (event: Pick<Header, 'id' | 'key' | 'to'>, text: string) =>
  * @param shared what all headers have in common
  * @returns a function with the output of `pack`
  */
-export function packerFor(shared: { source: string; receivedAt: string; facts: Facts }): Packer {
+export function createPacker(shared: { source: string; receivedAt: string; facts: Facts }): Packer {
   const { source } = shared
   const before = `,"source":${JSON.stringify(source)},"receivedAt":${JSON.stringify(shared.receivedAt)},"to":`
   const after = `,"facts":${JSON.stringify(shared.facts)}}\n`

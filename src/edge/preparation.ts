@@ -9,7 +9,7 @@ import { addCampaign } from '../enrichment/campaign.ts'
 import { type Fault, faultOf } from './validate-event.ts'
 import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
 import { keptText, shallow } from './dead-letter-body.ts'
-import { packerFor } from './packer.ts'
+import { createPacker } from './packer.ts'
 import { applyPrivacy, factsUnder, withPrivacy } from '../privacy/privacy.ts'
 import { route } from './route.ts'
 import { rudderIdOf } from '../enrichment/rudder-id.ts'
@@ -22,11 +22,11 @@ import { isRecord } from '../core/json.ts'
 const encoder = new TextEncoder()
 
 /** Whether a text has more bytes than that in UTF-8. */
-const exceeds = (text: string, bytes: number): boolean =>
+const isLongerThan = (text: string, bytes: number): boolean =>
   text.length * 3 > bytes && encoder.encode(text).byteLength > bytes
 
 /** An event as it was before any transform, which may change the object. */
-export interface Origin {
+export interface SentEvent {
   /** Its place in the request. */
   readonly index: number
   /** Its JSON. */
@@ -38,17 +38,17 @@ export interface Origin {
 /** The work of one request: collects what is to be stored. Stores nothing itself. */
 export class Preparation {
   readonly packed: Packed[] = []
-  readonly burials: Burial[] = []
+  readonly deadLetters: Burial[] = []
   readonly rejected: RejectedEvent[] = []
   /** Places of the events that became dead letters. */
-  readonly buried = new Set<number>()
+  readonly deadIndexes = new Set<number>()
   readonly counters: Record<string, number> = {}
   /** Events that were dropped before any transform. */
   dropped = 0
   readonly #world: AppContext
   readonly #arrival: IncomingBatch
   readonly receivedAt: string
-  readonly #pack: ReturnType<typeof packerFor>
+  readonly #pack: ReturnType<typeof createPacker>
   readonly #suppressions: Suppressions | undefined
 
   constructor(arrival: IncomingBatch, world: AppContext, suppressions: Suppressions | undefined) {
@@ -58,7 +58,7 @@ export class Preparation {
     this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
     const { name, enrich: rules, privacy } = arrival.source
     const facts = factsWith(arrival.facts, rules.ip)
-    this.#pack = packerFor({
+    this.#pack = createPacker({
       source: name,
       receivedAt: this.receivedAt,
       facts: privacy === undefined ? facts : factsUnder(facts, privacy),
@@ -77,7 +77,7 @@ export class Preparation {
   }
 
   /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
-  admit(value: unknown, index: number, shared: Shared): Event | undefined {
+  prepareEvent(value: unknown, index: number, shared: Shared): Event | undefined {
     const { type, anonymousId, source, signals: sight } = this.#arrival
     if (isRecord(value)) {
       // Some SDKs write the key into every event; no destination has any use for it.
@@ -92,7 +92,7 @@ export class Preparation {
     if (fault !== undefined) {
       // Nor is what is wrong with a suppressed user's event a reason to keep it.
       if (isRecord(value) && this.isSuppressed(value)) return this.#drop('suppressed')
-      this.refuse(value, index, fault)
+      this.rejectEvent(value, index, fault)
       return undefined
     }
     const event = value as Record<string, unknown>
@@ -104,7 +104,7 @@ export class Preparation {
       if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
       if (bot !== undefined) {
         flagBot(event, bot)
-        this.add('flagged:bot')
+        this.count('flagged:bot')
       }
     }
     if (userAgent) addAgent(event.context, visitorUserAgent(event.context, sight))
@@ -118,37 +118,38 @@ export class Preparation {
     return this.#suppressions?.has(event) === true
   }
 
-  add(counter: string): void {
+  count(counter: string): void {
     this.counters[counter] = (this.counters[counter] ?? 0) + 1
   }
 
   #drop(reason: string): undefined {
     this.dropped++
-    this.add(`dropped:${reason}`)
+    this.count(`dropped:${reason}`)
   }
 
   /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
-  finish(event: Event, text: string, from: Origin): boolean {
+  routeAndPack(event: Event, text: string, from: SentEvent): boolean {
     const { limits, stream } = this.#world.resolved
-    if (exceeds(text, limits.eventBytes)) return this.#tooLarge(from, limits.eventBytes)
+    if (isLongerThan(text, limits.eventBytes)) return this.#tooLarge(from, limits.eventBytes)
     const to = route(event, this.#arrival.source, this.counters)
     const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
     const { bytes, envelopeBytes } = stream.limits
     if (packed.text.length > bytes) return this.#tooLarge(from, bytes)
     // Its messageId, which has no limit of its own, is in the header too.
-    if (envelopeBytes !== undefined && exceeds(packed.text, envelopeBytes)) return this.#tooLarge(from, envelopeBytes)
+    if (envelopeBytes !== undefined && isLongerThan(packed.text, envelopeBytes))
+      return this.#tooLarge(from, envelopeBytes)
     this.packed.push(packed)
     return true
   }
 
-  refuse(value: unknown, index: number, fault: Fault): void {
+  rejectEvent(value: unknown, index: number, fault: Fault): void {
     const { enrich: rules, privacy } = this.#arrival.source
     const whole = shallow(value)
     hideAddresses(whole, rules.ip)
     const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
     const id = isRecord(kept) ? messageIdOf(kept) : ''
     const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []
-    this.bury(index, JSON.stringify(kept), {
+    this.addDeadLetter(index, JSON.stringify(kept), {
       ...fault,
       stage: 'ingest',
       messageId: id || this.#world.port.uuid(),
@@ -157,16 +158,16 @@ export class Preparation {
   }
 
   /** One dead letter per event that was sent, though a transform may have made several of it. */
-  bury(
+  addDeadLetter(
     index: number,
     event: string,
     why: Pick<Burial, 'stage' | 'messageId' | 'key' | 'reason' | 'code'> & { readonly detail?: string },
   ): void {
-    if (this.buried.has(index)) return
-    this.buried.add(index)
+    if (this.deadIndexes.has(index)) return
+    this.deadIndexes.add(index)
     const { stage, messageId, key, reason, code } = why
     const { event: text, detail = why.detail } = keptText(event)
-    this.burials.push({
+    this.deadLetters.push({
       stage,
       messageId,
       source: this.#arrival.source.name,
@@ -181,9 +182,9 @@ export class Preparation {
     this.rejected.push({ index, messageId, code, reason })
   }
 
-  #tooLarge({ index, sent, messageId, key }: Origin, most: number): false {
+  #tooLarge({ index, sent, messageId, key }: SentEvent, most: number): false {
     const reason = `event has more than ${most} bytes`
-    this.bury(index, sent, { stage: 'ingest', messageId, key, reason, code: 'event_too_large' })
+    this.addDeadLetter(index, sent, { stage: 'ingest', messageId, key, reason, code: 'event_too_large' })
     return false
   }
 }

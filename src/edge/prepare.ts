@@ -6,14 +6,14 @@ import type { AppContext } from '../core/app-context.ts'
 import { runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { keyOf, maxDepth, shapeFault, tame } from './validate-event.ts'
-import { type Origin, Preparation } from './preparation.ts'
+import { type SentEvent, Preparation } from './preparation.ts'
 import type { Suppressions } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
 
 /** What is to be stored of a request, and what to say of it. */
-export interface Prepared {
+export interface PreparedBatch {
   readonly packed: readonly Packed[]
-  readonly burials: readonly Burial[]
+  readonly deadLetters: readonly Burial[]
   readonly rejected: readonly RejectedEvent[]
   /** Events of the request of which at least one is in `packed`. */
   readonly accepted: number
@@ -31,40 +31,40 @@ export interface Prepared {
  * @returns what to append, what to bury, what to answer
  * @throws {SluicewayError} bad_request when the fields beside `batch` are out of bounds
  */
-export async function prepare(
+export async function prepareBatch(
   arrival: IncomingBatch,
   world: AppContext,
   suppressions?: Suppressions,
-): Promise<Prepared> {
+): Promise<PreparedBatch> {
   checkBatchContext(arrival, world)
   const work = new Preparation(arrival, world, suppressions)
-  if (arrival.source.transforms.length > 0) return transformed(arrival, work)
+  if (arrival.source.transforms.length > 0) return prepareWithTransforms(arrival, work)
   const { shared } = work
   let accepted = 0
   for (let index = 0; index < arrival.events.length; index++) {
-    const event = work.admit(arrival.events[index], index, shared)
+    const event = work.prepareEvent(arrival.events[index], index, shared)
     if (event === undefined) continue
     const { messageId } = event
     const sent = JSON.stringify(event)
-    if (work.finish(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
+    if (work.routeAndPack(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
   }
-  const { packed, burials, rejected, dropped, counters } = work
-  return { packed, burials, rejected, accepted, dropped, counters }
+  const { packed, deadLetters: burials, rejected, dropped, counters } = work
+  return { packed, deadLetters: burials, rejected, accepted, dropped, counters }
 }
 
-interface Admitted extends Origin {
+interface PreparedEvent extends SentEvent {
   readonly event: Event
 }
 
 /** The way through the source's transforms. */
-async function transformed(arrival: IncomingBatch, work: Preparation): Promise<Prepared> {
+async function prepareWithTransforms(arrival: IncomingBatch, work: Preparation): Promise<PreparedBatch> {
   const { source, events } = arrival
   const { shared } = work
-  const admitted: Admitted[] = []
+  const admitted: PreparedEvent[] = []
   for (const [index, value] of events.entries()) {
     // The batch's context goes into each event as a copy: a transform may change it.
     const own = shared.batch === undefined ? shared : { ...shared, batch: structuredClone(shared.batch) }
-    const event = work.admit(value, index, own)
+    const event = work.prepareEvent(value, index, own)
     // A transform may change the event before it fails; the dead letter holds what it got.
     if (event === undefined) continue
     const { messageId } = event
@@ -84,32 +84,32 @@ async function transformed(arrival: IncomingBatch, work: Preparation): Promise<P
   const stored = new Set<number>()
   /** Places in the request. */
   const droppedAt = new Set<number>()
-  const { buried } = work
+  const { deadIndexes: buried } = work
   const fail = (at: number, why: { readonly reason: string; readonly detail?: string }) => {
-    const { sent, messageId, key, index } = admitted[at] as Admitted
-    work.bury(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
+    const { sent, messageId, key, index } = admitted[at] as PreparedEvent
+    work.addDeadLetter(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
   }
   for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
   for (const { event, text, index: at } of ran.events) {
-    const from = admitted[at] as Admitted
+    const from = admitted[at] as PreparedEvent
     const fault = shapeFault(event)
     if (fault !== undefined) fail(at, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
     else if (!tame(event, maxDepth))
       fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
     else if (work.isSuppressed(event)) {
       // A transform may know users that the client does not name.
-      work.add('dropped:suppressed')
+      work.count('dropped:suppressed')
       droppedAt.add(from.index)
-    } else if (work.finish(event, text, from)) stored.add(from.index)
+    } else if (work.routeAndPack(event, text, from)) stored.add(from.index)
   }
   for (const { index: at, transform } of ran.dropped) {
-    work.add(`dropped:${transform}`)
-    droppedAt.add((admitted[at] as Admitted).index)
+    work.count(`dropped:${transform}`)
+    droppedAt.add((admitted[at] as PreparedEvent).index)
   }
   const dropped = work.dropped + [...droppedAt].filter((index) => !stored.has(index) && !buried.has(index)).length
   const accepted = [...stored].filter((index) => !buried.has(index)).length
   const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
-  return { packed: work.packed, burials: work.burials, rejected, accepted, dropped, counters: work.counters }
+  return { packed: work.packed, deadLetters: work.deadLetters, rejected, accepted, dropped, counters: work.counters }
 }
 
 /** The batch's context is written into every event, so its size counts as often. */

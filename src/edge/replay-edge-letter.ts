@@ -3,7 +3,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { append, count } from './accept.ts'
 import { mapAgain } from './accept-webhook.ts'
-import { prepare } from './prepare.ts'
+import { prepareBatch } from './prepare.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
 
@@ -33,7 +33,7 @@ export async function acceptMended(
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
   const suppressions = await suppressionsOf(world)
-  const { packed, rejected, accepted, dropped, counters } = await prepare(
+  const { packed, rejected, accepted, dropped, counters } = await prepareBatch(
     { source, events, facts: typeof ip === 'string' ? { ip } : {}, receivedAt: letter.receivedAt },
     world,
     suppressions,
