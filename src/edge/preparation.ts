@@ -6,7 +6,7 @@ import { factsWith, hidden, hideAddresses } from '../enrichment/address.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
-import { type Fault, faultOf } from './validate-event.ts'
+import { type ValidationError, validateEvent } from './validate-event.ts'
 import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
 import { keptText, shallow } from './dead-letter-body.ts'
 import { createPacker } from './packer.ts'
@@ -88,7 +88,7 @@ export class Preparation {
         value['anonymousId'] = anonymousId
       }
     }
-    const fault = faultOf(value)
+    const fault = validateEvent(value)
     if (fault !== undefined) {
       // Nor is what is wrong with a suppressed user's event a reason to keep it.
       if (isRecord(value) && this.isSuppressed(value)) return this.#drop('suppressed')
@@ -142,7 +142,7 @@ export class Preparation {
     return true
   }
 
-  rejectEvent(value: unknown, index: number, fault: Fault): void {
+  rejectEvent(value: unknown, index: number, fault: ValidationError): void {
     const { enrich: rules, privacy } = this.#arrival.source
     const whole = shallow(value)
     hideAddresses(whole, rules.ip)

@@ -5,7 +5,7 @@ import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
-import { keyOf, maxDepth, shapeFault, tame } from './validate-event.ts'
+import { keyOf, maxDepth, validateShape, tame } from './validate-event.ts'
 import { type SentEvent, Preparation } from './preparation.ts'
 import type { Suppressions } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
@@ -92,7 +92,7 @@ async function prepareWithTransforms(arrival: IncomingBatch, work: Preparation):
   for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
   for (const { event, text, index: at } of ran.events) {
     const from = admitted[at] as PreparedEvent
-    const fault = shapeFault(event)
+    const fault = validateShape(event)
     if (fault !== undefined) fail(at, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
     else if (!tame(event, maxDepth))
       fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })

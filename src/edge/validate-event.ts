@@ -3,7 +3,7 @@ import type { Event } from '../core/event.ts'
 import { isRecord, idText } from '../core/json.ts'
 
 /** Why an event can not be accepted: a stable word and a sentence. */
-export interface Fault {
+export interface ValidationError {
   readonly code: 'not_an_object' | 'no_identity' | 'invalid_event' | 'too_deep' | 'event_too_large'
   readonly reason: string
 }
@@ -26,22 +26,22 @@ export const eventSchema = v.looseObject({
 })
 
 /** True only for what `eventSchema` takes; it costs a twentieth, and the schema decides about the rest. */
-function plainlyGood(event: Record<string, unknown>): boolean {
+function passesFastPath(event: Record<string, unknown>): boolean {
   const { type, anonymousId, userId, groupId, previousId, context, traits, properties } = event
   return (
     typeof type === 'string' &&
     type !== '' &&
-    textOrNone(anonymousId) &&
-    textOrNone(userId) &&
-    textOrNone(groupId) &&
-    textOrNone(previousId) &&
+    isTextOrMissing(anonymousId) &&
+    isTextOrMissing(userId) &&
+    isTextOrMissing(groupId) &&
+    isTextOrMissing(previousId) &&
     (context === undefined || isRecord(context)) &&
     (traits === undefined || isRecord(traits)) &&
     (properties === undefined || isRecord(properties))
   )
 }
 
-const textOrNone = (value: unknown): boolean => value === undefined || typeof value === 'string'
+const isTextOrMissing = (value: unknown): boolean => value === undefined || typeof value === 'string'
 
 /**
  * Says what is wrong with the shape of an event.
@@ -49,8 +49,8 @@ const textOrNone = (value: unknown): boolean => value === undefined || typeof va
  * @param event any object
  * @returns the first fault, or undefined when all is well
  */
-export function shapeFault(event: Record<string, unknown>): Fault | undefined {
-  if (plainlyGood(event)) return undefined
+export function validateShape(event: Record<string, unknown>): ValidationError | undefined {
+  if (passesFastPath(event)) return undefined
   const { issues } = v.safeParse(eventSchema, event, { abortEarly: true })
   const issue = issues?.[0]
   if (issue === undefined) return undefined
@@ -65,9 +65,9 @@ export function shapeFault(event: Record<string, unknown>): Fault | undefined {
  * @param value parsed JSON
  * @returns the first fault, or undefined when `value` is an `Event`, though one whose fields are not filled in yet
  */
-export function faultOf(value: unknown): Fault | undefined {
+export function validateEvent(value: unknown): ValidationError | undefined {
   if (!isRecord(value)) return { code: 'not_an_object', reason: 'event is not a valid rudder event' }
-  const fault = shapeFault(value)
+  const fault = validateShape(value)
   if (fault !== undefined) return fault
   if (idText(value['anonymousId']) === '' && idText(value['userId']) === '')
     return { code: 'no_identity', reason: 'request neither has anonymousId nor userId' }

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { eventSchema, shapeFault } from '../../src/edge/validate-event.ts'
+import { eventSchema, validateShape } from '../../src/edge/validate-event.ts'
 
 const values = ['text', '', 7, true, null, undefined, {}, [], [1], { a: 1 }]
 const fields = ['type', 'anonymousId', 'userId', 'groupId', 'previousId', 'context', 'traits', 'properties']
@@ -9,7 +9,7 @@ describe('the quick check and the schema', () => {
   test.each(fields)('agree about %s', (field) => {
     for (const value of values) {
       const event = { type: 'track', [field]: value }
-      expect([value, shapeFault(event) === undefined]).toEqual([value, v.is(eventSchema, event)])
+      expect([value, validateShape(event) === undefined]).toEqual([value, v.is(eventSchema, event)])
     }
   })
 
@@ -20,11 +20,11 @@ describe('the quick check and the schema', () => {
     [{ type: 'track', userId: {} }, 'userId must be text, a number or a boolean'],
     [{ type: 'track', context: [] }, 'context must be an object'],
   ])('%j: %s', (event, reason) => {
-    expect(shapeFault(event)).toEqual({ code: 'invalid_event', reason })
+    expect(validateShape(event)).toEqual({ code: 'invalid_event', reason })
   })
 
   test('null counts as absent, as Python SDKs mean it', () => {
     const event = { type: 'track', anonymousId: null, context: null, traits: null, properties: null }
-    expect(shapeFault(event)).toBeUndefined()
+    expect(validateShape(event)).toBeUndefined()
   })
 })

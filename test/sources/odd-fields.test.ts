@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Draft, Hook, WebhookSource } from '../../src/core/webhook-source.ts'
-import { faultOf } from '../../src/edge/validate-event.ts'
+import { validateEvent } from '../../src/edge/validate-event.ts'
 
 /** A golden case whose body is mangled; see golden.test.ts. */
 interface Case {
@@ -76,7 +76,7 @@ test.each([
       })
       if (mapped === undefined || 'reply' in mapped) continue
       for (const event of mapped) {
-        const fault = faultOf(event)?.reason ?? namesFault(event)
+        const fault = validateEvent(event)?.reason ?? namesFault(event)
         if (fault === undefined) accepted++
         else problems.push(`${fault}: ${text}`)
       }
