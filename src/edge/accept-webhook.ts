@@ -3,7 +3,7 @@ import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../
 import type { AppContext } from '../core/app-context.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
 import { acceptEvents, checkRate, bury, count } from './accept.ts'
-import { kept } from './dead-letter-body.ts'
+import { deadLetterBody } from './dead-letter-body.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
 
@@ -136,7 +136,7 @@ async function buryHook(
         code: 'source_failed',
         ...(stack === undefined ? {} : { detail: stack }),
         receivedAt: new Date(world.port.now()).toISOString(),
-        ...kept({ method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }),
+        ...deadLetterBody({ method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }),
         attempts: [],
       },
     ],

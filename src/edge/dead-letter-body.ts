@@ -1,10 +1,10 @@
-import { maxDepth, pruned, tame } from './validate-event.ts'
+import { maxDepth, truncateDepth, removeProtoKeys } from './validate-event.ts'
 
 /** UTF-16 units of what a dead letter holds: its row must stay below 2 MB in UTF-8. */
 const longest = 600_000
 
 /** What of a value a dead letter holds. */
-export interface Kept {
+export interface DeadLetterBody {
   /** JSON text. */
   readonly event: string
   /** Says what is missing, if anything is. */
@@ -12,14 +12,15 @@ export interface Kept {
 }
 
 /** Writes whatever was sent for a dead letter: what is too deep is cut off, of what is too long the beginning is kept. */
-export const kept = (value: unknown): Kept => keptText(JSON.stringify(shallow(value)))
+export const deadLetterBody = (value: unknown): DeadLetterBody =>
+  deadLetterBodyFromText(JSON.stringify(limitDepth(value)))
 
 /** Cuts off what is too deep: `JSON.stringify` itself fails somewhere beyond a few thousand levels. */
-export const shallow = (value: unknown): unknown =>
-  typeof value !== 'object' || value === null || tame(value, maxDepth) ? value : pruned(value)
+export const limitDepth = (value: unknown): unknown =>
+  typeof value !== 'object' || value === null || removeProtoKeys(value, maxDepth) ? value : truncateDepth(value)
 
-/** As `kept`, for a value that is JSON text already. */
-export const keptText = (text: string): Kept =>
+/** As `deadLetterBody`, for a value that is JSON text already. */
+export const deadLetterBodyFromText = (text: string): DeadLetterBody =>
   text.length <= longest
     ? { event: text }
     : {

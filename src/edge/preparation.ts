@@ -8,7 +8,7 @@ import { botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
 import { type ValidationError, validateEvent } from './validate-event.ts'
 import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
-import { keptText, shallow } from './dead-letter-body.ts'
+import { deadLetterBodyFromText, limitDepth } from './dead-letter-body.ts'
 import { createPacker } from './packer.ts'
 import { applyPrivacy, factsUnder, withPrivacy } from '../privacy/privacy.ts'
 import { route } from './route.ts'
@@ -144,7 +144,7 @@ export class Preparation {
 
   rejectEvent(value: unknown, index: number, fault: ValidationError): void {
     const { enrich: rules, privacy } = this.#arrival.source
-    const whole = shallow(value)
+    const whole = limitDepth(value)
     hideAddresses(whole, rules.ip)
     const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
     const id = isRecord(kept) ? messageIdOf(kept) : ''
@@ -166,7 +166,7 @@ export class Preparation {
     if (this.deadIndexes.has(index)) return
     this.deadIndexes.add(index)
     const { stage, messageId, key, reason, code } = why
-    const { event: text, detail = why.detail } = keptText(event)
+    const { event: text, detail = why.detail } = deadLetterBodyFromText(event)
     this.deadLetters.push({
       stage,
       messageId,

@@ -5,7 +5,7 @@ import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
-import { keyOf, maxDepth, validateShape, tame } from './validate-event.ts'
+import { keyOf, maxDepth, validateShape, removeProtoKeys } from './validate-event.ts'
 import { type SentEvent, Preparation } from './preparation.ts'
 import type { Suppressions } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
@@ -94,7 +94,7 @@ async function prepareWithTransforms(arrival: IncomingBatch, work: Preparation):
     const from = admitted[at] as PreparedEvent
     const fault = validateShape(event)
     if (fault !== undefined) fail(at, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
-    else if (!tame(event, maxDepth))
+    else if (!removeProtoKeys(event, maxDepth))
       fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
     else if (work.isSuppressed(event)) {
       // A transform may know users that the client does not name.
@@ -116,7 +116,7 @@ async function prepareWithTransforms(arrival: IncomingBatch, work: Preparation):
 function checkBatchContext({ batch, events }: IncomingBatch, world: AppContext): void {
   const context = batch?.['context']
   if (!isRecord(context)) return
-  if (!tame(context, maxDepth - 1))
+  if (!removeProtoKeys(context, maxDepth - 1))
     throw new SluicewayError('bad_request', `The batch's context is nested deeper than ${maxDepth} levels.`)
   if (JSON.stringify(context).length * events.length > 2 * world.resolved.limits.bodyBytes)
     throw new SluicewayError('bad_request', "The batch's context is too large for so many events.")

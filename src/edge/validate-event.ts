@@ -71,7 +71,7 @@ export function validateEvent(value: unknown): ValidationError | undefined {
   if (fault !== undefined) return fault
   if (idText(value['anonymousId']) === '' && idText(value['userId']) === '')
     return { code: 'no_identity', reason: 'request neither has anonymousId nor userId' }
-  if (!tame(value, maxDepth))
+  if (!removeProtoKeys(value, maxDepth))
     return { code: 'too_deep', reason: `event is nested deeper than ${maxDepth} levels; deeper ones were cut off` }
   return undefined
 }
@@ -81,12 +81,12 @@ export function validateEvent(value: unknown): ValidationError | undefined {
  *
  * @returns false when there are more than `levels` levels; it stops there
  */
-export function tame(value: object, levels: number): boolean {
+export function removeProtoKeys(value: object, levels: number): boolean {
   if (levels === 0) return false
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const one: unknown = value[i]
-      if (typeof one === 'object' && one !== null && !tame(one, levels - 1)) return false
+      if (typeof one === 'object' && one !== null && !removeProtoKeys(one, levels - 1)) return false
     }
     return true
   }
@@ -97,17 +97,17 @@ export function tame(value: object, levels: number): boolean {
       continue
     }
     const one = fields[key]
-    if (typeof one === 'object' && one !== null && !tame(one, levels - 1)) return false
+    if (typeof one === 'object' && one !== null && !removeProtoKeys(one, levels - 1)) return false
   }
   return true
 }
 
 /** Copies the first `levels` levels of a value; what lies deeper becomes a note. */
-export function pruned(value: unknown, levels: number = maxDepth): unknown {
+export function truncateDepth(value: unknown, levels: number = maxDepth): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (levels === 0) return '[cut off]'
-  if (Array.isArray(value)) return value.map((one) => pruned(one, levels - 1))
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, pruned(one, levels - 1)]))
+  if (Array.isArray(value)) return value.map((one) => truncateDepth(one, levels - 1))
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, truncateDepth(one, levels - 1)]))
 }
 
 /** The ordering key: the anonymousId, else the userId, so that it stays when a visitor logs in. */
