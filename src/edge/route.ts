@@ -1,7 +1,7 @@
 import type { Consent } from '../core/consent.ts'
 import type { Event } from '../core/event.ts'
 import { perIsolate } from '../core/per-isolate.ts'
-import { permits, type Said, saidIn } from '../privacy/consent.ts'
+import { isAllowed, type ConsentState, readConsent } from '../privacy/consent.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
 
@@ -60,11 +60,11 @@ export function route(event: Event, source: Source, counters: Record<string, num
   const switches = isRecord(integrations) ? integrations : undefined
   const fallback = silent ? true : switches === undefined ? undefined : defaultOf(switches)
   let kept: string[] | undefined
-  let said: Said | undefined
+  let said: ConsentState | undefined
   for (let i = 0; i < plan.stops.length; i++) {
     const stop = plan.stops[i] as Stop
     const on = fallback !== undefined && isOn(stop.displayName, switches, fallback)
-    if (on && (stop.consent === undefined || permits((said ??= saidIn(event.context)), stop.consent))) {
+    if (on && (stop.consent === undefined || isAllowed((said ??= readConsent(event.context)), stop.consent))) {
       kept?.push(stop.name)
       continue
     }

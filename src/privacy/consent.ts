@@ -3,16 +3,16 @@ import type { Event } from '../core/event.ts'
 import { isRecord } from '../core/json.ts'
 
 /** What one part of an event says of a category; undefined when it says nothing of it. */
-type Statement = (category: string) => boolean | undefined
+type ConsentStatement = (category: string) => boolean | undefined
 
 /** What an event says about consent. */
-export interface Said {
+export interface ConsentState {
   readonly provider: string | undefined
   readonly strategy: 'and' | 'or' | undefined
-  readonly statements: readonly Statement[]
+  readonly statements: readonly ConsentStatement[]
 }
 
-const silence: Said = { provider: undefined, strategy: undefined, statements: [] }
+const noConsentState: ConsentState = { provider: undefined, strategy: undefined, statements: [] }
 /** Providers that events of older SDKs do not name. */
 const unnamed = new Set(['oneTrust', 'ketch'])
 
@@ -35,16 +35,16 @@ const unnamed = new Set(['oneTrust', 'ketch'])
  * @returns false when the event must be kept back
  */
 export const allows = (event: Pick<Event, 'context'>, consent: Consent): boolean =>
-  permits(saidIn(event.context), consent)
+  isAllowed(readConsent(event.context), consent)
 
-/** As `allows`, for several questions about one event: what it says is read once, by `saidIn`. */
-export const permits = (said: Said, consent: Consent): boolean =>
-  isList(consent) ? consent.every((rule) => allowsOne(said, rule)) : allowsOne(said, consent)
+/** As `allows`, for several questions about one event: what it says is read once, by `readConsent`. */
+export const isAllowed = (said: ConsentState, consent: Consent): boolean =>
+  isList(consent) ? consent.every((rule) => isAllowedByRule(said, rule)) : isAllowedByRule(said, consent)
 
 const isList = (consent: Consent): consent is readonly ConsentRule[] => Array.isArray(consent)
 
-function allowsOne(said: Said, rule: ConsentRule): boolean {
-  if (!applies(said, rule)) return true
+function isAllowedByRule(said: ConsentState, rule: ConsentRule): boolean {
+  if (!ruleApplies(said, rule)) return true
   const { categories, required = false } = rule
   const any = strategyOf(said, rule) === 'or'
   const denied = (category: string) => said.statements.some((statement) => statement(category) === false)
@@ -54,33 +54,41 @@ function allowsOne(said: Said, rule: ConsentRule): boolean {
   return any ? categories.some((category) => !denied(category) && granted(category)) : categories.every(granted)
 }
 
-function applies({ provider, statements }: Said, rule: ConsentRule): boolean {
+function ruleApplies({ provider, statements }: ConsentState, rule: ConsentRule): boolean {
   if (rule.provider === undefined || rule.provider === provider) return true
   if (provider !== undefined) return false
   return rule.required === true || (statements.length > 0 && unnamed.has(rule.provider))
 }
 
-function strategyOf(said: Said, rule: ConsentRule): 'and' | 'or' {
+function strategyOf(said: ConsentState, rule: ConsentRule): 'and' | 'or' {
   const provider = said.provider ?? rule.provider
   if (provider === 'custom') return rule.strategy ?? 'and'
   return rule.strategy ?? said.strategy ?? (provider === 'ketch' ? 'or' : 'and')
 }
 
 /** Reads what an event's context says about consent. */
-export function saidIn(context: unknown): Said {
-  if (!isRecord(context)) return silence
+export function readConsent(context: unknown): ConsentState {
+  if (!isRecord(context)) return noConsentState
   const { consentManagement: managed, consent } = context
   const preferences = isRecord(consent) ? consent['categoryPreferences'] : undefined
-  if (!isRecord(managed)) return isRecord(preferences) ? { ...silence, statements: [preferred(preferences)] } : silence
+  if (!isRecord(managed))
+    return isRecord(preferences)
+      ? { ...noConsentState, statements: [statementOfPreferences(preferences)] }
+      : noConsentState
   const { provider, resolutionStrategy: strategy } = managed
   return {
     provider: typeof provider === 'string' && provider !== '' ? provider : undefined,
     strategy: strategy === 'and' || strategy === 'or' ? strategy : undefined,
-    statements: isRecord(preferences) ? [listed(managed), preferred(preferences)] : [listed(managed)],
+    statements: isRecord(preferences)
+      ? [statementOfLists(managed), statementOfPreferences(preferences)]
+      : [statementOfLists(managed)],
   }
 }
 
-function listed({ deniedConsentIds, allowedConsentIds }: Readonly<Record<string, unknown>>): Statement {
+function statementOfLists({
+  deniedConsentIds,
+  allowedConsentIds,
+}: Readonly<Record<string, unknown>>): ConsentStatement {
   const denied = idsIn(deniedConsentIds)
   const allowed = allowedConsentIds === undefined || allowedConsentIds === null ? undefined : idsIn(allowedConsentIds)
   const spoke = Array.isArray(deniedConsentIds)
@@ -90,8 +98,8 @@ function listed({ deniedConsentIds, allowedConsentIds }: Readonly<Record<string,
   }
 }
 
-const preferred =
-  (preferences: Readonly<Record<string, unknown>>): Statement =>
+const statementOfPreferences =
+  (preferences: Readonly<Record<string, unknown>>): ConsentStatement =>
   (category) => {
     const value = Object.hasOwn(preferences, category) ? preferences[category] : undefined
     return typeof value === 'boolean' ? value : undefined
