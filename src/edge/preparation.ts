@@ -2,7 +2,7 @@ import type { Burial } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { factsWith, hidden, hideAddresses } from '../enrichment/address.ts'
+import { anonymizeFacts, anonymizeIp, anonymizeEventIps } from '../enrichment/address.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
@@ -57,7 +57,7 @@ export class Preparation {
     this.#suppressions = suppressions
     this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
     const { name, enrich: rules, privacy } = arrival.source
-    const facts = factsWith(arrival.facts, rules.ip)
+    const facts = anonymizeFacts(arrival.facts, rules.ip)
     this.#pack = createPacker({
       source: name,
       receivedAt: this.receivedAt,
@@ -71,7 +71,7 @@ export class Preparation {
     const window = windowOf(this.receivedAt, resolved.limits)
     const { ip: ipRule } = source.enrich
     const { ip } = facts
-    const writtenIp = hidden(ip, ipRule)
+    const writtenIp = anonymizeIp(ip, ipRule)
     const visitorIp = source.webhook === undefined ? writtenIp : undefined
     return { receivedAt: this.receivedAt, window, ip, writtenIp, visitorIp, ipRule, geo, batch, uuid: port.uuid }
   }
@@ -145,7 +145,7 @@ export class Preparation {
   rejectEvent(value: unknown, index: number, fault: ValidationError): void {
     const { enrich: rules, privacy } = this.#arrival.source
     const whole = limitDepth(value)
-    hideAddresses(whole, rules.ip)
+    anonymizeEventIps(whole, rules.ip)
     const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
     const id = isRecord(kept) ? messageIdOf(kept) : ''
     const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []

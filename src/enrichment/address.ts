@@ -11,13 +11,13 @@ const group = /^[0-9a-f]{1,4}$/
  * @param address as a header or an event has it; IPv6 addresses may have a zone
  * @returns undefined when it is to be dropped, and, under `truncate`, when it can not be read: it might hold an address
  */
-export function hidden(address: string | undefined, rule: Enrichment['ip']): string | undefined {
+export function anonymizeIp(address: string | undefined, rule: Enrichment['ip']): string | undefined {
   if (rule === 'keep' || address === undefined) return address
-  return rule === 'drop' ? undefined : truncated(address.trim().toLowerCase())
+  return rule === 'drop' ? undefined : truncateIp(address.trim().toLowerCase())
 }
 
 /** Zeroes the last byte of an IPv4 address, and all but the first 48 bits of an IPv6 one. */
-function truncated(address: string): string | undefined {
+function truncateIp(address: string): string | undefined {
   const mapped = address.startsWith('::ffff:') && address.includes('.') ? '::ffff:' : ''
   const net = v4.exec(address.slice(mapped.length))?.[1]
   if (net !== undefined) return `${mapped}${net}.0`
@@ -34,26 +34,26 @@ function truncated(address: string): string | undefined {
 }
 
 /** The facts with their address as the rule wants it written. */
-export function factsWith(facts: Facts, rule: Enrichment['ip']): Facts {
+export function anonymizeFacts(facts: Facts, rule: Enrichment['ip']): Facts {
   if (rule === 'keep' || facts.ip === undefined) return facts
   const { ip, ...others } = facts
-  const written = hidden(ip, rule)
+  const written = anonymizeIp(ip, rule)
   return written === undefined ? others : { ip: written, ...others }
 }
 
 /** Does with the addresses of what is refused, whatever its shape, what is done with those of events; in place. */
-export function hideAddresses(value: unknown, rule: Enrichment['ip']): void {
+export function anonymizeEventIps(value: unknown, rule: Enrichment['ip']): void {
   if (rule === 'keep') return
-  if (Array.isArray(value)) for (const one of value) hideAddresses(one, rule)
+  if (Array.isArray(value)) for (const one of value) anonymizeEventIps(one, rule)
   if (!isRecord(value)) return
-  hideIn(value, 'request_ip', rule)
+  anonymizeField(value, 'request_ip', rule)
   const { context } = value
-  if (isRecord(context)) hideIn(context, 'ip', rule)
+  if (isRecord(context)) anonymizeField(context, 'ip', rule)
   // A context that is text may be anything.
   else if (typeof context === 'string') value['context'] = '***'
 }
 
-function hideIn(holder: Record<string, unknown>, field: string, rule: Enrichment['ip']): void {
+function anonymizeField(holder: Record<string, unknown>, field: string, rule: Enrichment['ip']): void {
   const address = holder[field]
-  if (address !== undefined) holder[field] = typeof address === 'string' ? hidden(address, rule) : undefined
+  if (address !== undefined) holder[field] = typeof address === 'string' ? anonymizeIp(address, rule) : undefined
 }

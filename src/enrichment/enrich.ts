@@ -1,6 +1,6 @@
 import type { Enrichment } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
-import { hidden } from './address.ts'
+import { anonymizeIp } from './address.ts'
 import { clamped, normalised, skewed, type TimeWindow } from './timestamps.ts'
 import { isRecord, idText } from '../core/json.ts'
 
@@ -84,7 +84,7 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
     context['geo'] = { ...shared.geo }
   if (!known && visitorIp !== undefined) context['ip'] = visitorIp
   else if (own !== undefined && ipRule !== 'keep')
-    context['ip'] = !known ? undefined : own === ip ? writtenIp : hidden(own, ipRule)
+    context['ip'] = !known ? undefined : own === ip ? writtenIp : anonymizeIp(own, ipRule)
 }
 
 /** The messageId as the client gave it, without blanks around it and characters that can not be seen; or nothing. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hidden } from '../../src/enrichment/address.ts'
+import { anonymizeIp } from '../../src/enrichment/address.ts'
 
 test.each<[string, string | undefined]>([
   ['203.0.113.9', '203.0.113.0'],
@@ -22,12 +22,12 @@ test.each<[string, string | undefined]>([
   ['localhost', undefined],
   ['', undefined],
 ])('%j becomes %j when it is truncated', (address, expected) => {
-  expect(hidden(address, 'truncate')).toBe(expected)
+  expect(anonymizeIp(address, 'truncate')).toBe(expected)
   // What was truncated once stays as it is when it is accepted again.
-  if (expected !== undefined) expect(hidden(expected, 'truncate')).toBe(expected)
+  if (expected !== undefined) expect(anonymizeIp(expected, 'truncate')).toBe(expected)
 })
 
 test('an address is kept as it is, or dropped whatever it is', () => {
-  expect(hidden(' ::1 ', 'keep')).toBe(' ::1 ')
-  expect(hidden('203.0.113.9', 'drop')).toBeUndefined()
+  expect(anonymizeIp(' ::1 ', 'keep')).toBe(' ::1 ')
+  expect(anonymizeIp('203.0.113.9', 'drop')).toBeUndefined()
 })
