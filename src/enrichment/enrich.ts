@@ -1,7 +1,7 @@
 import type { Enrichment } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
 import { anonymizeIp } from './address.ts'
-import { clamped, normalised, skewed, type TimeWindow } from './timestamps.ts'
+import { clampTimestamp, parseTimestamp, correctClockSkew, type TimeWindow } from './timestamps.ts'
 import { isRecord, idText } from '../core/json.ts'
 
 /** Where a request came from, as `context.geo` holds it; members as Cloudflare names them. */
@@ -58,18 +58,19 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   trimId(event, 'anonymousId')
   trimId(event, 'userId')
 
-  const sentAt = normalised(event['sentAt'] ?? batch?.['sentAt'])
-  let happenedAt = normalised(event['originalTimestamp'])
-  let timestamp = normalised(event['timestamp'])
+  const sentAt = parseTimestamp(event['sentAt'] ?? batch?.['sentAt'])
+  let happenedAt = parseTimestamp(event['originalTimestamp'])
+  let timestamp = parseTimestamp(event['timestamp'])
   if (batch !== undefined && happenedAt === undefined && timestamp === undefined) {
-    happenedAt = normalised(batch['originalTimestamp'])
-    timestamp = normalised(batch['timestamp'])
+    happenedAt = parseTimestamp(batch['originalTimestamp'])
+    timestamp = parseTimestamp(batch['timestamp'])
   }
   event['sentAt'] = sentAt ?? receivedAt
   event['originalTimestamp'] = happenedAt ?? receivedAt
   const time =
-    timestamp ?? (happenedAt === undefined ? receivedAt : skewed(receivedAt, sentAt ?? receivedAt, happenedAt))
-  const believed = clamped(time, shared.window)
+    timestamp ??
+    (happenedAt === undefined ? receivedAt : correctClockSkew(receivedAt, sentAt ?? receivedAt, happenedAt))
+  const believed = clampTimestamp(time, shared.window)
   event['timestamp'] = believed
   event['receivedAt'] = receivedAt
   // Never the client's own word: whoever sends it could claim any address.

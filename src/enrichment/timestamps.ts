@@ -5,7 +5,7 @@ const firstMs = Date.UTC(1000, 0)
 const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** Milliseconds since the epoch as RFC 3339 text; undefined outside the years 1000 to 9999. */
-export const stampOf = (ms: number): string | undefined =>
+export const toIsoTimestamp = (ms: number): string | undefined =>
   ms >= firstMs && ms <= lastMs ? new Date(ms).toISOString() : undefined
 
 /**
@@ -13,9 +13,9 @@ export const stampOf = (ms: number): string | undefined =>
  *
  * @returns RFC 3339 text with milliseconds, UTC, or undefined when it can not be read
  */
-export function normalised(value: unknown): string | undefined {
-  if (typeof value === 'string') return canonical.test(value) ? value : stampOf(Date.parse(value))
-  if (typeof value === 'number') return stampOf(Math.abs(value) < 1e11 ? value * 1000 : value)
+export function parseTimestamp(value: unknown): string | undefined {
+  if (typeof value === 'string') return canonical.test(value) ? value : toIsoTimestamp(Date.parse(value))
+  if (typeof value === 'number') return toIsoTimestamp(Math.abs(value) < 1e11 ? value * 1000 : value)
   return undefined
 }
 
@@ -27,8 +27,8 @@ export function normalised(value: unknown): string | undefined {
  * @param happenedAt when it happened, by the client's clock
  * @returns receivedAt − (sentAt − happenedAt); receivedAt when that is no date
  */
-export const skewed = (receivedAt: string, sentAt: string, happenedAt: string): string =>
-  stampOf(Date.parse(receivedAt) - (Date.parse(sentAt) - Date.parse(happenedAt))) ?? receivedAt
+export const correctClockSkew = (receivedAt: string, sentAt: string, happenedAt: string): string =>
+  toIsoTimestamp(Date.parse(receivedAt) - (Date.parse(sentAt) - Date.parse(happenedAt))) ?? receivedAt
 
 /** The first and the last point in time that an event of a request may have, as canonical text. */
 export interface TimeWindow {
@@ -48,11 +48,11 @@ export function windowOf(
 ): TimeWindow {
   const at = Date.parse(receivedAt)
   return {
-    earliest: stampOf(at - pastDays * 86_400_000) ?? '1000-01-01T00:00:00.000Z',
-    latest: stampOf(at + futureMinutes * 60_000) ?? '9999-12-31T23:59:59.999Z',
+    earliest: toIsoTimestamp(at - pastDays * 86_400_000) ?? '1000-01-01T00:00:00.000Z',
+    latest: toIsoTimestamp(at + futureMinutes * 60_000) ?? '9999-12-31T23:59:59.999Z',
   }
 }
 
 /** Moves a time into the window. Canonical texts of the years 1000 to 9999 compare like the times themselves. */
-export const clamped = (time: string, { earliest, latest }: TimeWindow): string =>
+export const clampTimestamp = (time: string, { earliest, latest }: TimeWindow): string =>
   time < earliest ? earliest : time > latest ? latest : time

@@ -14,7 +14,7 @@ export function stampOf(value: unknown): string | undefined {
 
 const lastMs = Date.UTC(9999, 11, 31)
 
-/** Reads a time as `stampOf` does; a date with a time of day but without an offset is in UTC. */
+/** Reads a time as `toIsoTimestamp` does; a date with a time of day but without an offset is in UTC. */
 export const utcStampOf = (value: unknown): string | undefined =>
   stampOf(typeof value === 'string' && withoutOffset.test(value) ? `${value.replace(' ', 'T')}Z` : value)
 
