@@ -11,7 +11,7 @@ import { takeRate } from '../admission/check-rate.ts'
 import { partOf, spill } from '../spill/spill.ts'
 import { storeOrSpill } from '../spill/store-or-spill.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
-import { tallyOf } from './counter-buffer.ts'
+import { counterBufferOf } from './counter-buffer.ts'
 import { pieces } from '../core/batch.ts'
 import { laneOf, edgeLane } from '../core/lanes.ts'
 import type { Source } from '../core/resolved-config.ts'
@@ -150,7 +150,7 @@ export async function bury(burials: readonly Burial[], world: AppContext): Promi
 export function count(counters: Readonly<Record<string, number>>, world: AppContext): void {
   if (isEmpty(counters)) return
   const { port, resolved, bindings } = world
-  const tally = tallyOf(resolved)
+  const tally = counterBufferOf(resolved)
   const wait = tally.add(counters, port.now())
   if (wait === undefined) return
   const send = async () => {

@@ -12,7 +12,7 @@ const lostMs = 10_000
  * The first count after a pause is sent at once, those that come within a second of it together at its end, by the request
  * that brought the first of them.
  */
-export class Tally {
+export class CounterBuffer {
   #counters: Record<string, number> = {}
   #sentAt = -Infinity
   #dueAt: number | undefined
@@ -42,4 +42,4 @@ export class Tally {
 }
 
 /** The counters that this isolate has gathered. */
-export const tallyOf = perIsolate((_resolved: ResolvedConfig) => new Tally())
+export const counterBufferOf = perIsolate((_resolved: ResolvedConfig) => new CounterBuffer())

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Tally } from '../../src/edge/counter-buffer.ts'
+import { CounterBuffer } from '../../src/edge/counter-buffer.ts'
 
 test('sends the first count at once, and those of the next second together at its end', () => {
-  const tally = new Tally()
+  const tally = new CounterBuffer()
   expect(tally.add({ 'dropped:bot': 1 }, 10_000)).toBe(0)
   expect(tally.take(10_000)).toEqual({ 'dropped:bot': 1 })
   expect(tally.add({ 'dropped:bot': 2 }, 10_300)).toBe(700)
@@ -13,7 +13,7 @@ test('sends the first count at once, and those of the next second together at it
 })
 
 test('lets another request send when the one that was to do it is gone', () => {
-  const tally = new Tally()
+  const tally = new CounterBuffer()
   expect(tally.add({ 'dropped:bot': 1 }, 10_000)).toBe(0)
   expect(tally.add({ 'dropped:bot': 1 }, 15_000)).toBe(undefined)
   expect(tally.add({ 'dropped:bot': 1 }, 20_001)).toBe(0)
@@ -21,7 +21,7 @@ test('lets another request send when the one that was to do it is gone', () => {
 })
 
 test('never waits longer than a second, also when the clock is set back', () => {
-  const tally = new Tally()
+  const tally = new CounterBuffer()
   tally.add({ 'dropped:bot': 1 }, 100_000)
   tally.take(100_000)
   expect(tally.add({ 'dropped:bot': 1 }, 50_000)).toBe(1_000)
