@@ -1,6 +1,6 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { acceptMended } from '../edge/replay-edge-letter.ts'
+import { replayEdgeLetter } from '../edge/replay-edge-letter.ts'
 import { tell } from './responses.ts'
 import { laneName, laneOf, edgeTarget } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
@@ -54,7 +54,7 @@ async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: A
       continue
     }
     try {
-      await acceptMended(letter, world)
+      await replayEdgeLetter(letter, world)
       await lane.discard(ref, [number])
       done.push(letter.id)
     } catch (error) {

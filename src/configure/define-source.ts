@@ -1,4 +1,4 @@
-import type { Hook, Mapped, SourceTools, WebhookSource } from '../core/webhook-source.ts'
+import type { WebhookCall, Mapped, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
 
 /**
@@ -18,11 +18,11 @@ export interface SourceSpec<F extends Fields = Fields> {
    * is answered with 401, counted and never stored.
    */
   readonly verify?: (
-    hook: Hook,
+    hook: WebhookCall,
     settings: Settings<F>,
     tools: Pick<SourceTools, 'now'>,
   ) => string | undefined | Promise<string | undefined>
-  readonly map: (hook: Hook, settings: Settings<F>, tools: SourceTools) => Mapped | Promise<Mapped>
+  readonly map: (hook: WebhookCall, settings: Settings<F>, tools: SourceTools) => Mapped | Promise<Mapped>
 }
 
 /** Events that one call may become; each costs more memory than the few bytes that it may have been in the call. */

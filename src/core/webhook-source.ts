@@ -1,5 +1,5 @@
 /** A webhook call as a source sees it. */
-export interface Hook {
+export interface WebhookCall {
   readonly method: 'GET' | 'POST'
   /** Path and query, without the write key. */
   readonly url: string
@@ -51,6 +51,6 @@ export interface WebhookSource {
   /** The settings with secrets masked. */
   readonly redacted: Readonly<Record<string, unknown>>
   readonly takesGet: boolean
-  readonly verify?: (hook: Hook, tools: Pick<SourceTools, 'now'>) => Promise<string | undefined>
-  readonly map: (hook: Hook, tools: SourceTools) => Promise<Mapped>
+  readonly verify?: (hook: WebhookCall, tools: Pick<SourceTools, 'now'>) => Promise<string | undefined>
+  readonly map: (hook: WebhookCall, tools: SourceTools) => Promise<Mapped>
 }

@@ -1,5 +1,5 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import type { Draft, Hook, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
+import type { Draft, WebhookCall, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
 import { acceptEvents, checkRate, bury, count } from './accept.ts'
@@ -11,7 +11,7 @@ import type { Source } from '../core/resolved-config.ts'
 const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
 
 /** A source that takes webhooks. */
-type HookSource = Source & { readonly webhook: WebhookSource }
+type CallableSource = Source & { readonly webhook: WebhookSource }
 
 /**
  * Takes one webhook call: verifies it, maps it, and accepts its events.
@@ -24,9 +24,9 @@ type HookSource = Source & { readonly webhook: WebhookSource }
  * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
  * as a dead letter; stream_unavailable when what the source remembers is away; and what `acceptEvents` throws
  */
-export async function acceptHook(
-  hook: Hook,
-  arrival: Omit<IncomingBatch, 'events' | 'source'> & { readonly source: HookSource },
+export async function acceptWebhook(
+  hook: WebhookCall,
+  arrival: Omit<IncomingBatch, 'events' | 'source'> & { readonly source: CallableSource },
   world: AppContext,
 ): Promise<Reply['reply'] | undefined> {
   const { source } = arrival
@@ -44,12 +44,12 @@ export async function acceptHook(
   await checkRate(source, 1, world)
   let mapped: Mapped
   try {
-    mapped = await mapHook(hook, source, world)
+    mapped = await mapCall(hook, source, world)
   } catch (thrown) {
     const isAway = thrown instanceof SluicewayError && thrown.code === 'stream_unavailable'
     // A vendor's server repeats the call; a page that Shopify's pixel runs in does not.
     if (isAway && hook.headers['origin'] === undefined) throw thrown
-    await buryHook(hook, { source, thrown }, world)
+    await addCallLetter(hook, { source, thrown }, world)
     throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
   }
   if ('reply' in mapped) return mapped.reply
@@ -61,10 +61,10 @@ export async function acceptHook(
 /**
  * Maps a call that was kept as a dead letter, as it was or mended.
  *
- * @param call what `acceptHook` put into the letter
+ * @param call what `acceptWebhook` put into the letter
  * @throws {SluicewayError} bad_request when it still cannot be mapped
  */
-export async function mapAgain(call: unknown, source: Source, world: AppContext): Promise<readonly Draft[]> {
+export async function remapCall(call: unknown, source: Source, world: AppContext): Promise<readonly Draft[]> {
   const { webhook } = source
   if (webhook === undefined)
     throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
@@ -73,9 +73,9 @@ export async function mapAgain(call: unknown, source: Source, world: AppContext)
     throw new SluicewayError('bad_request', problem)
   const { body } = call
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? null)
-  const hook = { ...call, bytes: new TextEncoder().encode(text), body } as unknown as Hook
+  const hook = { ...call, bytes: new TextEncoder().encode(text), body } as unknown as WebhookCall
   try {
-    const mapped = await mapHook(hook, { ...source, webhook }, world)
+    const mapped = await mapCall(hook, { ...source, webhook }, world)
     return 'reply' in mapped ? [] : mapped
   } catch (cause) {
     throw new SluicewayError('bad_request', `The call is still not acceptable: ${reasonOf(cause)}`, { cause })
@@ -83,7 +83,7 @@ export async function mapAgain(call: unknown, source: Source, world: AppContext)
 }
 
 /** Runs a source's mapper. */
-const mapHook = (hook: Hook, source: HookSource, world: AppContext): Promise<Mapped> =>
+const mapCall = (hook: WebhookCall, source: CallableSource, world: AppContext): Promise<Mapped> =>
   source.webhook.map(hook, toolsOf(source, world))
 
 function toolsOf({ name }: Source, { port, bindings }: AppContext): SourceTools {
@@ -91,8 +91,8 @@ function toolsOf({ name }: Source, { port, bindings }: AppContext): SourceTools 
     now: port.now,
     uuid: port.uuid,
     memory: {
-      get: (key) => twice(() => bindings.IDENTITY.getByName(name).get(key)),
-      set: (key, value, seconds) => twice(() => bindings.IDENTITY.getByName(name).set(key, value, seconds)),
+      get: (key) => retryOnce(() => bindings.IDENTITY.getByName(name).get(key)),
+      set: (key, value, seconds) => retryOnce(() => bindings.IDENTITY.getByName(name).set(key, value, seconds)),
     },
   }
 }
@@ -102,23 +102,23 @@ function toolsOf({ name }: Source, { port, bindings }: AppContext): SourceTools 
  * the object; both methods may run twice
  * (https://developers.cloudflare.com/durable-objects/best-practices/automatic-retries/, checked 2026-11-25).
  */
-async function twice<T>(work: () => Promise<T>): Promise<T> {
+async function retryOnce<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if ((error as { readonly retryable?: unknown } | null)?.retryable !== true) throw away(error)
+    if ((error as { readonly retryable?: unknown } | null)?.retryable !== true) throw unavailableError(error)
     return work().catch((again: unknown) => {
-      throw away(again)
+      throw unavailableError(again)
     })
   }
 }
 
 /** It is no fault of the call: whoever made it shall make it again. */
-const away = (cause: unknown) =>
+const unavailableError = (cause: unknown) =>
   new SluicewayError('stream_unavailable', 'What the source remembers is away; send it again.', { cause })
 
-async function buryHook(
-  hook: Hook,
+async function addCallLetter(
+  hook: WebhookCall,
   { source, thrown }: { readonly source: Source; readonly thrown: unknown },
   world: AppContext,
 ): Promise<void> {

@@ -2,7 +2,7 @@ import type { DeadLetter } from '../core/dead-letter.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { append, count } from './accept.ts'
-import { mapAgain } from './accept-webhook.ts'
+import { remapCall } from './accept-webhook.ts'
 import { prepareBatch } from './prepare.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
@@ -18,7 +18,7 @@ import { isRecord } from '../core/json.ts'
  * @returns once what became of it is durable; `accepted` is 0 when a transform dropped it
  * @throws {SluicewayError} bad_request when it is still no good, with the reason; stream_unavailable
  */
-export async function acceptMended(
+export async function replayEdgeLetter(
   letter: Pick<DeadLetter, 'event' | 'source' | 'stage' | 'code' | 'messageId' | 'receivedAt'>,
   world: AppContext,
 ): Promise<{ readonly accepted: number; readonly dropped: number }> {
@@ -28,7 +28,7 @@ export async function acceptMended(
   const event: unknown = structuredClone(letter.event)
   // Past stage ingest, the address is what the edge saw; before, it is the client's word.
   const ip = letter.stage !== 'ingest' && isRecord(event) ? event['request_ip'] : undefined
-  const events = letter.code === 'source_failed' ? await mapAgain(event, source, world) : [event]
+  const events = letter.code === 'source_failed' ? await remapCall(event, source, world) : [event]
   // The same ids at every try: a repeat is told by them.
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`

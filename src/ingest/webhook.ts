@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import type { Hook } from '../core/webhook-source.ts'
+import type { WebhookCall } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { acceptHook } from '../edge/accept-webhook.ts'
+import { acceptWebhook } from '../edge/accept-webhook.ts'
 import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { bytesIn } from './body.ts'
 import { factsOf } from './request-signals.ts'
@@ -31,15 +31,19 @@ async function take(request: Request, method: 'GET' | 'POST', world: AppContext)
   const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), world.resolved, 'query')
   const { webhook: mapper } = source
   if (mapper === undefined) throw new SluicewayError('source_not_webhook', 'source does not accept webhook events')
-  const hook = await hookOf(request, method, world)
-  const reply = await acceptHook(hook, { source: { ...source, webhook: mapper }, ...factsOf(request, source) }, world)
+  const hook = await callOf(request, method, world)
+  const reply = await acceptWebhook(
+    hook,
+    { source: { ...source, webhook: mapper }, ...factsOf(request, source) },
+    world,
+  )
   const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }
   // Shops' pixels call from the browser. A GET is answered anew each time, or the next event would end in a cache.
   const headers = { 'content-type': contentType, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
   return answer(request, body, { headers })
 }
 
-async function hookOf(request: Request, method: Hook['method'], world: AppContext): Promise<Hook> {
+async function callOf(request: Request, method: WebhookCall['method'], world: AppContext): Promise<WebhookCall> {
   const bytes = method === 'GET' ? new Uint8Array(0) : await bytesIn(request, world.resolved.limits.bodyBytes)
   const url = new URL(request.url)
   url.searchParams.delete('writeKey')

@@ -18,7 +18,7 @@ const pages = 2
 export interface StuckLane {
   readonly target: string
   readonly partition: number
-  /** `away`: its object did not answer. */
+  /** `unavailableError`: its object did not answer. */
   readonly state: LaneStatus['state'] | 'away'
   readonly reason?: string
   readonly oldestSeconds?: number

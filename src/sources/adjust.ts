@@ -1,4 +1,4 @@
-import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { draftOf, idOf, mapFields, type Mapping, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -46,7 +46,7 @@ export const adjust = defineSource({
 })
 
 /** Lists of one value become the value. */
-function parametersOf(query: Hook['query']): Draft {
+function parametersOf(query: WebhookCall['query']): Draft {
   return sayingOf(
     Object.fromEntries(Object.entries(query).map(([name, values]) => [name, values.length === 1 ? values[0] : values])),
   )

@@ -1,4 +1,4 @@
-import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { auth0Events } from './shared/auth0-events.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, eachOf, mapFields, type Mapping, valueAt } from './shared/fields.ts'
@@ -29,7 +29,7 @@ export const auth0 = defineSource({
 })
 
 /** The log entries of a call, without the envelope that each comes in. */
-function entriesOf(hook: Hook): Draft[] {
+function entriesOf(hook: WebhookCall): Draft[] {
   // A call that was kept because it could not be mapped comes back with the text as its body.
   const body = hook.body === undefined || typeof hook.body === 'string' ? linesOf(hook.bytes) : hook.body
   const logs = valueAt(body, 'logs')

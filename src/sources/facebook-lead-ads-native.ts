@@ -1,4 +1,4 @@
-import { type Draft, type Hook, type Mapped } from '../core/webhook-source.ts'
+import { type Draft, type WebhookCall, type Mapped } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, eachOf, firstOf, idOf, payloadOf } from './shared/fields.ts'
 import { hmacFault, isSame, signaturesIn } from './shared/signature.ts'
@@ -54,7 +54,7 @@ export const facebookLeadAdsNative = defineSource({
 })
 
 /** Facebook's challenge is a number; nothing that a browser could take for more is sent back. */
-function challengeOf({ query }: Hook): Mapped {
+function challengeOf({ query }: WebhookCall): Mapped {
   const challenge = firstOf(query['hub.challenge'])
   if (challenge === undefined || !/^[\w-]{1,128}$/.test(challenge)) return []
   return { reply: { body: challenge, contentType: 'text/plain' } }

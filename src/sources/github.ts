@@ -1,4 +1,4 @@
-import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
@@ -54,7 +54,7 @@ export const github = defineSource({
 })
 
 /** A webhook with the content type of a form has its JSON in the field `payload`. */
-function jsonOf({ body }: Hook): unknown {
+function jsonOf({ body }: WebhookCall): unknown {
   const payload = isRecord(body) ? body['payload'] : undefined
   return typeof payload === 'string' ? JSON.parse(payload) : body
 }

@@ -1,4 +1,4 @@
-import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, idOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { camelOf, eventNames, renamed } from './shared/names.ts'
@@ -57,7 +57,7 @@ export const revenuecat = defineSource({
 })
 
 /** `t=1795341588,v1=…`; several v1 while a secret is rolled. */
-function signedBy({ headers, bytes }: Hook) {
+function signedBy({ headers, bytes }: WebhookCall) {
   const header = headers['x-revenuecat-webhook-signature']
   const [at] = signaturesIn(header, 't=')
   return { signatures: signaturesIn(header, 'v1='), content: signedBody(`${at ?? ''}.`, bytes), at }

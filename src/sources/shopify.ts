@@ -1,4 +1,4 @@
-import { type Hook } from '../core/webhook-source.ts'
+import { type WebhookCall } from '../core/webhook-source.ts'
 import { firstOf, payloadOf } from './shared/fields.ts'
 import { isHmac } from './shared/signature.ts'
 import { clientCallOf, clientEvents } from './shopify/client-events.ts'
@@ -61,10 +61,10 @@ export const shopify = defineSource({
   },
 })
 
-const isPixel = ({ query }: Hook): boolean => firstOf(query['version']) === 'pixel'
+const isPixel = ({ query }: WebhookCall): boolean => firstOf(query['version']) === 'pixel'
 
 /** Shopify's id of the call; what does not look like one is nobody's. */
-function callIdOf({ headers }: Hook): string | undefined {
+function callIdOf({ headers }: WebhookCall): string | undefined {
   const id = idOf(headers['x-shopify-webhook-id'])
   return id !== undefined && /^[\w-]+$/.test(id) ? id : undefined
 }

@@ -1,4 +1,4 @@
-import { type Draft, type Hook } from '../core/webhook-source.ts'
+import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
@@ -48,7 +48,7 @@ export const stripe = defineSource({
 })
 
 /** `t=1492774577,v1=…,v1=…,v0=…`: several v1 while a secret is rolled; v0 is for test events and no proof. */
-function signedBy({ headers, bytes }: Hook) {
+function signedBy({ headers, bytes }: WebhookCall) {
   const header = headers['stripe-signature']
   const [at] = signaturesIn(header, 't=')
   return { signatures: signaturesIn(header, 'v1='), content: signedBody(`${at ?? ''}.`, bytes), at }

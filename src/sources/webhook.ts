@@ -1,4 +1,4 @@
-import { type Hook } from '../core/webhook-source.ts'
+import { type WebhookCall } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { standardWebhookFault } from './shared/signature.ts'
@@ -60,12 +60,12 @@ const idsOf = (call: string | undefined, uuid: () => string): Record<string, unk
 const personal = /auth|cookie|secret|token|signature|hmac|api-?key|^x-forwarded|^forwarded$|-ip(v6)?$/
 
 /** Properties are an object: what is none is kept under `value`. */
-function propertiesOf({ method, body, query }: Hook): Record<string, unknown> {
+function propertiesOf({ method, body, query }: WebhookCall): Record<string, unknown> {
   if (method === 'GET') return flat(query)
   return isRecord(body) ? body : { value: body }
 }
 
-const detailsOf = ({ method, url, proto, headers, query }: Hook): Record<string, unknown> => ({
+const detailsOf = ({ method, url, proto, headers, query }: WebhookCall): Record<string, unknown> => ({
   method,
   url,
   proto,
@@ -74,5 +74,5 @@ const detailsOf = ({ method, url, proto, headers, query }: Hook): Record<string,
 })
 
 /** Lists of one value become the value. */
-const flat = (query: Hook['query']): Record<string, unknown> =>
+const flat = (query: WebhookCall['query']): Record<string, unknown> =>
   Object.fromEntries(Object.entries(query).map(([name, values]) => [name, values.length === 1 ? values[0] : values]))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { resolveConfig } from '../../src/configure/resolve.ts'
-import { type Draft, type Hook, type SourceTools } from '../../src/core/webhook-source.ts'
+import { type Draft, type WebhookCall, type SourceTools } from '../../src/core/webhook-source.ts'
 import { facebookLeadAdsNative } from '../../src/sources/facebook-lead-ads-native.ts'
 import { stripe } from '../../src/sources/stripe.ts'
 import { webhook } from '../../src/sources/webhook.ts'
@@ -37,7 +37,7 @@ test('a call of more than 5,000 events can not be mapped', async () => {
     map: ({ body }): Draft[] =>
       Array.from({ length: body as number }, () => ({ type: 'track', event: 'Order Completed' })),
   })()
-  const hook = (body: number) => ({ body }) as unknown as Hook
+  const hook = (body: number) => ({ body }) as unknown as WebhookCall
   expect(await many.map(hook(5_000), {} as SourceTools)).toHaveLength(5_000)
   await expect(many.map(hook(5_001), {} as SourceTools)).rejects.toThrow('more than 5000 events')
 })

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConfigOf } from '../../src/core/config.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
-import type { Hook, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { WebhookCall, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
 import { until } from '../support/until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -131,7 +131,7 @@ test('the TypeScript of the README compiles, and the transform and the destinati
   const hook = {
     headers: { 'x-letterbox-secret': 'sesame' },
     body: { reader: 'ada', letter: '1843' },
-  } as unknown as Hook
+  } as unknown as WebhookCall
   expect(await source.verify?.(hook, { now: Date.now })).toBe(undefined)
   expect(await source.verify?.({ ...hook, headers: {} }, { now: Date.now })).toContain('missing or wrong')
   expect(await source.map(hook, {} as SourceTools)).toEqual([

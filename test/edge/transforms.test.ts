@@ -3,7 +3,7 @@ import type { Event } from '../../src/core/event.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { acceptEvents } from '../../src/edge/accept.ts'
 import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
-import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
+import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
 import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
@@ -115,7 +115,7 @@ describe('a mended dead letter', () => {
   test('goes the whole way, with the time and the id that it had', async () => {
     const edge = fakeEdge()
     const event = { type: 'track', event: 'Order Completed', userId: 'ada', request_ip: '6.6.6.6' }
-    expect(await acceptMended({ ...letter, event }, edge.world)).toEqual({ accepted: 1, dropped: 0 })
+    expect(await replayEdgeLetter({ ...letter, event }, edge.world)).toEqual({ accepted: 1, dropped: 0 })
     expect(edge.events()[0]).toMatchObject({ messageId: 'letter-1', receivedAt: letter.receivedAt })
     expect(edge.events()[0]).not.toHaveProperty('request_ip')
     expect(edge.envelopes()[0]?.header).toMatchObject({ id: 'letter-1', key: 'ada', to: ['webhook', 'crm'] })
@@ -126,17 +126,17 @@ describe('a mended dead letter', () => {
     const upper: Transform = { transformEvent: (event) => ({ ...event, event: event.event?.toUpperCase() ?? '' }) }
     const edge = fakeEdge({ source: { transforms: [upper] } })
     const event: Event = { type: 'track', event: 'order', messageId: 'm-1', userId: 'ada', request_ip: '203.0.113.9' }
-    await acceptMended({ ...letter, stage: 'transform', event }, edge.world)
+    await replayEdgeLetter({ ...letter, stage: 'transform', event }, edge.world)
     expect(edge.events()[0]).toMatchObject({ event: 'ORDER', messageId: 'm-1', request_ip: '203.0.113.9' })
   })
 
   test('that is still no good is refused with the reason, and not buried again', async () => {
     const edge = fakeEdge()
-    await expect(acceptMended({ ...letter, event: { type: 'track' } }, edge.world)).rejects.toMatchObject({
+    await expect(replayEdgeLetter({ ...letter, event: { type: 'track' } }, edge.world)).rejects.toMatchObject({
       code: 'bad_request',
       message: expect.stringContaining('request neither has anonymousId nor userId'),
     })
-    await expect(acceptMended({ ...letter, source: 'gone', event: {} }, edge.world)).rejects.toMatchObject({
+    await expect(replayEdgeLetter({ ...letter, source: 'gone', event: {} }, edge.world)).rejects.toMatchObject({
       code: 'bad_request',
     })
     expect([edge.appends, edge.burials]).toEqual([[], []])

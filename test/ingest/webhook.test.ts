@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Burial } from '../../src/core/dead-letter.ts'
-import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
+import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
 import { webhook } from '../../src/sources/webhook.ts'
 import { fakeEdge, now, receivedAt, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
@@ -198,10 +198,10 @@ describe('a webhook source of a vendor', () => {
     expect(letter.event).not.toMatch(/signed:|secret-of-vendor/)
     const kept = JSON.parse(letter.event) as { body: Record<string, string> }
     expect(kept.body).toEqual({ order: '1843' })
-    await expect(acceptMended({ ...letter, event: kept }, edge.world)).rejects.toThrow('there is no customer')
+    await expect(replayEdgeLetter({ ...letter, event: kept }, edge.world)).rejects.toThrow('there is no customer')
     kept.body['customer'] = 'ada'
     for (let repeat = 0; repeat < 2; repeat++) {
-      const taken = await acceptMended({ ...letter, event: kept }, edge.world)
+      const taken = await replayEdgeLetter({ ...letter, event: kept }, edge.world)
       expect(taken).toEqual({ accepted: 2, dropped: 0 })
     }
     const ids = edge.events().map(({ messageId }) => messageId)

@@ -7,7 +7,7 @@ import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { acceptEvents } from '../../src/edge/accept.ts'
 import { forward } from '../../src/lanes/forward.ts'
-import { acceptMended } from '../../src/edge/replay-edge-letter.ts'
+import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
 import { rowsOf } from '../../src/loading/rows-of.ts'
 import { type FakeEdge, fakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
 import { realPort } from '../../src/platform/real-port.ts'
@@ -98,7 +98,7 @@ describe('the rules of a source', () => {
     const [letter] = edge.burials
     if (letter === undefined) throw new Error('there is no dead letter')
     const event = { ...(JSON.parse(letter.event) as Event), properties: { revenue: 39.95 } }
-    expect(await acceptMended({ ...letter, event }, edge.world)).toEqual({ accepted: 1, dropped: 0 })
+    expect(await replayEdgeLetter({ ...letter, event }, edge.world)).toEqual({ accepted: 1, dropped: 0 })
     expect(edge.events()[0]).toMatchObject({
       userId: sha256('pepperada'),
       context: { traits: { email: sha256('pepperada@example.com') } },

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Draft, Hook, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { Draft, WebhookCall, WebhookSource } from '../../src/core/webhook-source.ts'
 
 /** One case of `test/sources/golden/<name>.json` or `<name>/*.json`: what a source makes of one call. */
 interface Case {
@@ -83,7 +83,14 @@ for (const file of globSync('src/sources/*.ts', { cwd: root }).toSorted()) {
   })
 }
 
-function hookOf({ method = 'POST', url = '/v1/webhook', query = {}, headers = {}, body, raw }: Case['request']): Hook {
+function hookOf({
+  method = 'POST',
+  url = '/v1/webhook',
+  query = {},
+  headers = {},
+  body,
+  raw,
+}: Case['request']): WebhookCall {
   const text = raw ?? (body === undefined ? '' : JSON.stringify(body))
   return { method, url, proto: 'HTTP/2', headers, query, bytes: new TextEncoder().encode(text), body: parsed(text) }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Draft, Hook, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { Draft, WebhookCall, WebhookSource } from '../../src/core/webhook-source.ts'
 import { validateEvent } from '../../src/edge/validate-event.ts'
 
 /** A golden case whose body is mangled; see golden.test.ts. */
@@ -27,7 +27,7 @@ function* mangled(body: unknown): Generator {
   }
 }
 
-const hookOf = (body: unknown, text: string): Hook => ({
+const hookOf = (body: unknown, text: string): WebhookCall => ({
   method: 'POST',
   url: '/v1/webhook',
   proto: 'HTTP/2',

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Hook, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { WebhookCall, WebhookSource } from '../../src/core/webhook-source.ts'
 import { closeCrm } from '../../src/sources/close-crm.ts'
 import { customerio } from '../../src/sources/customerio.ts'
 import { extole } from '../../src/sources/extole.ts'
@@ -140,7 +140,7 @@ const body = Buffer.concat([
   Buffer.from([0xff, 0xfe, 0x22, 0x7d]),
 ])
 
-const hookOf = (headers: Record<string, string>, bytes: Buffer = body): Hook => ({
+const hookOf = (headers: Record<string, string>, bytes: Buffer = body): WebhookCall => ({
   method: 'POST',
   url: '/v1/webhook',
   proto: 'HTTP/2',
@@ -152,7 +152,7 @@ const hookOf = (headers: Record<string, string>, bytes: Buffer = body): Hook => 
 
 const faultBy =
   ({ make }: Signer) =>
-  (hook: Hook, settings: { readonly secret?: string } = { secret }, at = now) =>
+  (hook: WebhookCall, settings: { readonly secret?: string } = { secret }, at = now) =>
     make(settings).verify?.(hook, { now: () => at })
 
 describe.each(signers)('a call that $name signed', (signer) => {

@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import type { Hook } from '../../core/webhook-source.ts'
+import type { WebhookCall } from '../../core/webhook-source.ts'
 
 /** Seconds that a signed call may be old, or ahead: Stripe, Slack and Standard Webhooks all say five minutes. */
 export const replaySeconds = 300
@@ -31,7 +31,7 @@ export const isRecent = (seconds: string | undefined, now: number): boolean =>
  *
  * @returns what is wrong, or undefined
  */
-export function standardWebhookFault(hook: Hook, secret: string, now: number): string | undefined {
+export function standardWebhookFault(hook: WebhookCall, secret: string, now: number): string | undefined {
   const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signatures } = hook.headers
   if (id === undefined || at === undefined || signatures === undefined) return 'the signature is missing'
   if (!isRecent(at, now)) return 'the signature is too old'

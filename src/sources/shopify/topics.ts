@@ -1,4 +1,4 @@
-import type { Hook } from '../../core/webhook-source.ts'
+import type { WebhookCall } from '../../core/webhook-source.ts'
 
 /** What a server topic becomes. */
 export interface Topic {
@@ -98,7 +98,7 @@ export function topicOf(topic: string, { pixel }: { readonly pixel: boolean }): 
  *
  * Throws the errors that RudderStack answers when there is none.
  */
-export function topicIn({ query, headers }: Hook): string {
+export function topicIn({ query, headers }: WebhookCall): string {
   const header = headers['x-shopify-topic']
   const given = query['topic']
   if (given === undefined && header !== undefined && header !== '') return header.replaceAll('/', '_')
