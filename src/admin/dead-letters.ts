@@ -52,7 +52,7 @@ export async function readLetter(c: Call): Promise<Response> {
 }
 
 /** PUT /dead-letters/:id: replaces the event. Its messageId must stay, so that repeats are still known as such. */
-export async function mendLetter(c: Call): Promise<Response> {
+export async function editLetter(c: Call): Promise<Response> {
   const { ref, number } = placeOf(idOf(c))
   const { event } = await bodyOf(c, mendBody)
   const lane = laneOf(c.env.bindings, ref)
@@ -65,7 +65,7 @@ export async function mendLetter(c: Call): Promise<Response> {
   const { eventBytes } = c.env.resolved.limits
   if (encoder.encode(mended).byteLength > eventBytes)
     throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
-  const deadLetter = await lane.mend(ref, number, mended)
+  const deadLetter = await lane.editDeadLetter(ref, number, mended)
   if (deadLetter === null) throw none(c)
   return answer(c, { success: true, deadLetter })
 }

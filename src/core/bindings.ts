@@ -1,4 +1,4 @@
-import type { Attempt, Burial, DeadLetter } from './dead-letter.ts'
+import type { Attempt, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import { laneName } from './lanes.ts'
 import type { Billed } from './billed.ts'
@@ -78,7 +78,7 @@ export interface LaneRpc extends Inbox {
   /** `offset` is where the log holds the event, when there is a log. */
   readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
   /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
-  readonly bury: (ref: LaneRef, burials: readonly Burial[]) => Promise<void>
+  readonly addDeadLetters: (ref: LaneRef, burials: readonly NewDeadLetter[]) => Promise<void>
   /** Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`. Stored within a second: a crash may lose that much. */
   readonly count: (ref: LaneRef, counters: Readonly<Record<string, number>>) => Promise<void>
   /** Newest first. `before` is the number of a letter. */
@@ -88,7 +88,7 @@ export interface LaneRpc extends Inbox {
   ) => Promise<DeadLetter[]>
   readonly letter: (ref: LaneRef, number: number) => Promise<DeadLetter | null>
   /** Replaces the event of a letter. Null when there is no such letter. */
-  readonly mend: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
+  readonly editDeadLetter: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
   /** Queues letters again under their own messageId and removes them; returns the numbers that existed. */
   readonly replay: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
   readonly discard: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>

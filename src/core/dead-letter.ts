@@ -15,7 +15,7 @@ export interface Attempt {
 }
 
 /** An event that got the verdict dead before it had an id of its own here. */
-export interface Burial {
+export interface NewDeadLetter {
   readonly stage: Stage
   readonly messageId: string
   readonly source: string
@@ -34,7 +34,7 @@ export interface Burial {
 }
 
 /** A dead letter as the admin API shows it. */
-export interface DeadLetter extends Omit<Burial, 'event'> {
+export interface DeadLetter extends Omit<NewDeadLetter, 'event'> {
   /** `<target>:<partition>:<number>`. */
   readonly id: string
   readonly target: string

@@ -2,7 +2,7 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Draft, WebhookCall, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
-import { acceptEvents, checkRate, bury, count } from './accept.ts'
+import { acceptEvents, checkRate, addDeadLetters, count } from './accept.ts'
 import { deadLetterBody } from './dead-letter-body.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
@@ -125,7 +125,7 @@ async function addCallLetter(
   const { method, url, proto, query, body, bytes } = hook
   const headers = Object.fromEntries(Object.entries(hook.headers).filter(([name]) => !secretHeader.test(name)))
   const stack = thrown instanceof Error ? thrown.stack : undefined
-  await bury(
+  await addDeadLetters(
     [
       {
         stage: 'ingest',

@@ -1,4 +1,4 @@
-import { type Burial } from '../core/dead-letter.ts'
+import { type NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Stream } from '../core/stream.ts'
@@ -58,7 +58,7 @@ export async function acceptEvents(arrival: IncomingBatch, world: AppContext): P
   // The usual case waits for one promise only.
   if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
   else {
-    await Promise.all([append(packed, world), bury(burials, world)])
+    await Promise.all([append(packed, world), addDeadLetters(burials, world)])
     count(counters, world)
   }
   return { accepted, dropped, rejected }
@@ -129,14 +129,14 @@ async function appendTo(partition: number, packed: readonly Packed[], world: App
  *
  * @throws {SluicewayError} stream_unavailable when they may not be durable
  */
-export async function bury(burials: readonly Burial[], world: AppContext): Promise<void> {
+export async function addDeadLetters(burials: readonly NewDeadLetter[], world: AppContext): Promise<void> {
   if (burials.length === 0) return
   await storeOrSpill(
     {
       what: 'dead letters',
       events: burials.length,
       outage: outagesOf(world.resolved).letters,
-      store: async () => laneOf(world.bindings, edgeLane).bury(edgeLane, burials),
+      store: async () => laneOf(world.bindings, edgeLane).addDeadLetters(edgeLane, burials),
       spill: () => spill({ kind: 'letters', burials }, world),
     },
     world,

@@ -1,4 +1,4 @@
-import type { Burial } from '../core/dead-letter.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
@@ -38,7 +38,7 @@ export interface SentEvent {
 /** The work of one request: collects what is to be stored. Stores nothing itself. */
 export class Preparation {
   readonly packed: Packed[] = []
-  readonly deadLetters: Burial[] = []
+  readonly deadLetters: NewDeadLetter[] = []
   readonly rejected: RejectedEvent[] = []
   /** Places of the events that became dead letters. */
   readonly deadIndexes = new Set<number>()
@@ -161,7 +161,7 @@ export class Preparation {
   addDeadLetter(
     index: number,
     event: string,
-    why: Pick<Burial, 'stage' | 'messageId' | 'key' | 'reason' | 'code'> & { readonly detail?: string },
+    why: Pick<NewDeadLetter, 'stage' | 'messageId' | 'key' | 'reason' | 'code'> & { readonly detail?: string },
   ): void {
     if (this.deadIndexes.has(index)) return
     this.deadIndexes.add(index)

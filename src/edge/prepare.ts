@@ -1,4 +1,4 @@
-import type { Burial } from '../core/dead-letter.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
@@ -13,7 +13,7 @@ import { isRecord } from '../core/json.ts'
 /** What is to be stored of a request, and what to say of it. */
 export interface PreparedBatch {
   readonly packed: readonly Packed[]
-  readonly deadLetters: readonly Burial[]
+  readonly deadLetters: readonly NewDeadLetter[]
   readonly rejected: readonly RejectedEvent[]
   /** Events of the request of which at least one is in `packed`. */
   readonly accepted: number

@@ -1,10 +1,10 @@
-import type { Burial, DeadLetter } from '../core/dead-letter.ts'
+import type { NewDeadLetter, DeadLetter } from '../core/dead-letter.ts'
 import type { Database } from '../storage/database.ts'
 
 /** The most of a detail (a stack, an answer's body) that is kept, in UTF-16 code units. */
 const detailLength = 10_000
 
-interface Row {
+interface DeadLetterRow {
   number: number
   offset: number | null
   stage: string
@@ -43,7 +43,7 @@ export class DeadLetters {
   }
 
   /** Stores a letter. `offset` is the event's place in the stream, when it has one. */
-  bury(burial: Burial, at: number, offset: number | null = null): void {
+  add(burial: NewDeadLetter, at: number, offset: number | null = null): void {
     this.#db.run(
       `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
@@ -77,7 +77,7 @@ export class DeadLetters {
   /** Newest first. */
   list(query: { before?: number; limit: number; stage?: string; messageId?: string }): DeadLetter[] {
     return this.#db
-      .all<Row>(
+      .all<DeadLetterRow>(
         `SELECT * FROM dead WHERE number < ? AND (?2 IS NULL OR stage = ?2) AND (?3 IS NULL OR message_id = ?3) ORDER BY number DESC LIMIT ?4`,
         query.before ?? Number.MAX_SAFE_INTEGER,
         query.stage ?? null,
@@ -93,7 +93,7 @@ export class DeadLetters {
   }
 
   /** The event's JSON text and what it needs to travel again. */
-  burial(number: number): Burial | null {
+  getStored(number: number): NewDeadLetter | null {
     const row = this.#row(number)
     if (row === undefined) return null
     const { detail, ...letter } = this.#letter(row)
@@ -105,7 +105,7 @@ export class DeadLetters {
     return this.#row(number)?.offset ?? undefined
   }
 
-  mend(number: number, event: string): DeadLetter | null {
+  edit(number: number, event: string): DeadLetter | null {
     this.#db.run('UPDATE dead SET event = ?, edited = 1 WHERE number = ?', event, number)
     return this.get(number)
   }
@@ -131,11 +131,11 @@ export class DeadLetters {
     return Math.max(floor, last + 1)
   }
 
-  #row(number: number): Row | undefined {
-    return this.#db.first<Row>('SELECT * FROM dead WHERE number = ?', number)
+  #row(number: number): DeadLetterRow | undefined {
+    return this.#db.first<DeadLetterRow>('SELECT * FROM dead WHERE number = ?', number)
   }
 
-  #letter(row: Row): DeadLetter {
+  #letter(row: DeadLetterRow): DeadLetter {
     return {
       id: `${this.#lane.target}:${this.#lane.partition}:${row.number}`,
       target: this.#lane.target,
@@ -148,7 +148,7 @@ export class DeadLetters {
       ...(row.detail === null ? {} : { detail: row.detail }),
       receivedAt: row.received_at,
       at: row.at,
-      event: parsed(row.event),
+      event: parseOrText(row.event),
       attempts: JSON.parse(row.attempts) as DeadLetter['attempts'],
       edited: row.edited === 1,
     }
@@ -156,7 +156,7 @@ export class DeadLetters {
 }
 
 /** What was sent need not be JSON. */
-function parsed(text: string): unknown {
+function parseOrText(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
-import { type Burial, type DeadLetter } from '../core/dead-letter.ts'
+import { type NewDeadLetter, type DeadLetter } from '../core/dead-letter.ts'
 import { Database } from '../storage/database.ts'
 import { type Header, pack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
@@ -145,9 +145,9 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     return { ...this.#ref, fate: 'done', attempts }
   }
 
-  async bury(_ref: LaneRef, burials: readonly Burial[]): Promise<void> {
+  async addDeadLetters(_ref: LaneRef, burials: readonly NewDeadLetter[]): Promise<void> {
     this.#billed.calls++
-    for (const burial of burials) this.#letters.bury(burial, Date.now())
+    for (const burial of burials) this.#letters.add(burial, Date.now())
     this.#store.count('dead', burials.length)
     this.#changed()
   }
@@ -171,16 +171,16 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     return this.#letters.get(number)
   }
 
-  async mend(_ref: LaneRef, number: number, event: string): Promise<DeadLetter | null> {
+  async editDeadLetter(_ref: LaneRef, number: number, event: string): Promise<DeadLetter | null> {
     this.#billed.calls++
-    return this.#letters.mend(number, event)
+    return this.#letters.edit(number, event)
   }
 
   async replay(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {
     this.#billed.calls++
     const found: number[] = []
     for (const number of numbers) {
-      const burial = this.#letters.burial(number)
+      const burial = this.#letters.getStored(number)
       if (burial === null) continue
       const header: Header = {
         id: burial.messageId,

@@ -45,7 +45,7 @@ export class Ledger {
     const { store, port } = this.#tools
     const { verdict } = outcome
     const history = [...(slot.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)
-    if (verdict.kind === 'dead') this.#bury(slot, outcome, { reason: verdict.reason, history })
+    if (verdict.kind === 'dead') this.#addDeadLetter(slot, outcome, { reason: verdict.reason, history })
     else if (verdict.kind === 'retry' || verdict.kind === 'pause') {
       // While the destination is down events wait as they are; only a probe's event makes way for another.
       if (slot.row === undefined && tried.down && !tried.probe) return true
@@ -95,7 +95,10 @@ export class Ledger {
     const now = port.now()
     const first = row?.first || now
     if (now - first >= retryDays * 86_400_000)
-      return this.#bury(slot, outcome, { reason: `not delivered within ${retryDays} days: ${verdict.reason}`, history })
+      return this.#addDeadLetter(slot, outcome, {
+        reason: `not delivered within ${retryDays} days: ${verdict.reason}`,
+        history,
+      })
     const attempts = (row?.attempts ?? 0) + 1
     const asked = verdict.kind === 'retry' ? Math.min(verdict.afterSeconds ?? 0, longestWaitSeconds) * 1000 : 0
     const due = now + Math.max(asked, backoffMs(attempts, port.random()))
@@ -104,14 +107,14 @@ export class Ledger {
     else waiting.update(Object.assign(row, change))
   }
 
-  #bury(
+  #addDeadLetter(
     slot: Slot,
     { code, detail }: Outcome,
     { reason, history }: { readonly reason: string; readonly history: readonly Attempt[] },
   ): void {
     const { store, letters, port } = this.#tools
     const { header, text } = slot.envelope
-    letters.bury(
+    letters.add(
       {
         stage: code === 'transform_failed' ? 'transform' : 'delivery',
         messageId: header.id,

@@ -1,5 +1,5 @@
 import type { Bindings, LoadReport, StagedFile } from '../core/bindings.ts'
-import type { Burial } from '../core/dead-letter.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { type Envelope, unpack } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { splitFrames, unframe } from '../storage/frame.ts'
@@ -7,7 +7,7 @@ import type { Port } from '../core/port.ts'
 import type { ColumnType, Engine, Load } from '../core/warehouse.ts'
 import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import type { KnownSchema } from './known-schema.ts'
-import { burialOf, type PendingRow, rowsOf } from './rows-of.ts'
+import { deadLetterOf, type PendingRow, rowsOf } from './rows-of.ts'
 import { type Discard, discardColumns, TableRows } from './table-rows.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { Target } from '../core/resolved-config.ts'
@@ -48,7 +48,7 @@ export class LoadGroup {
   readonly #options: MapOptions
   readonly #now: string
   readonly #discards: Discard[] = []
-  readonly #letters: Burial[] = []
+  readonly #letters: NewDeadLetter[] = []
   #tables = new Map<string, TableRows>()
   #inSlice = 0
   #slices = 0
@@ -82,7 +82,7 @@ export class LoadGroup {
     await this.#loadDiscards()
     const lane = { target: this.#loading.target.name, partition: 0 }
     for (let i = 0; i < this.#letters.length; i += lettersAtOnce)
-      await laneOf(this.#loading.bindings, lane).bury(lane, this.#letters.slice(i, i + lettersAtOnce))
+      await laneOf(this.#loading.bindings, lane).addDeadLetters(lane, this.#letters.slice(i, i + lettersAtOnce))
     return { files: files.length, events: this.#events, rows: this.#rows, discards: this.#discards.length }
   }
 
@@ -129,7 +129,7 @@ export class LoadGroup {
       this.#discards.push(...fitted.discards)
       for (const { envelope } of fitted.refused)
         this.#letters.push(
-          burialOf(envelope, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`)),
+          deadLetterOf(envelope, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`)),
         )
       const used = Object.keys(wanted).flatMap((name): [string, ColumnType][] =>
         columns[name] === undefined ? [] : [[name, columns[name]]],
@@ -146,7 +146,8 @@ export class LoadGroup {
     } catch (thrown) {
       if (!(thrown instanceof SluicewayError) || thrown.details['rows'] !== true) throw thrown
       const only = pending[0]
-      if (pending.length === 1 && only !== undefined) return void this.#letters.push(burialOf(only.envelope, thrown))
+      if (pending.length === 1 && only !== undefined)
+        return void this.#letters.push(deadLetterOf(only.envelope, thrown))
       const middle = pending.length >> 1
       for (const [from, to] of [
         [0, middle],

@@ -1,4 +1,4 @@
-import type { Burial } from '../core/dead-letter.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { PrivacyRules } from '../core/privacy.ts'
@@ -27,7 +27,7 @@ export interface PendingRow {
 export function rowsOf(
   envelope: Envelope,
   { privacy, ...options }: MapOptions & { readonly file: string; readonly privacy?: PrivacyRules | undefined },
-): readonly PendingRow[] | Burial {
+): readonly PendingRow[] | NewDeadLetter {
   try {
     const event = privacy === undefined ? envelope.event : eventUnder(envelope, privacy)
     return mapEvent(event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
@@ -37,11 +37,11 @@ export function rowsOf(
       file: options.file,
     }))
   } catch (thrown) {
-    return burialOf(envelope, thrown)
+    return deadLetterOf(envelope, thrown)
   }
 }
 
-export function burialOf(envelope: Envelope, thrown: unknown): Burial {
+export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter {
   const { id, key, source, receivedAt } = envelope.header
   return {
     stage: 'load',

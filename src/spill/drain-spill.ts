@@ -1,4 +1,4 @@
-import { type Burial } from '../core/dead-letter.ts'
+import { type NewDeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { within } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
@@ -226,7 +226,7 @@ class Run {
     let events = packed.length
     for (const { spilled } of loaded)
       if (spilled.kind === 'letters') {
-        await this.#within(this.#bury(spilled.burials), 'the lane of the edge')
+        await this.#within(this.#addDeadLetters(spilled.burials), 'the lane of the edge')
         events += spilled.burials.length
       }
     const keys = loaded.map(({ ref }) => ref.key)
@@ -239,13 +239,13 @@ class Run {
   }
 
   /** The letters of one object are buried in one go, so the first one tells whether that was done before. */
-  async #bury(burials: readonly Burial[]): Promise<void> {
+  async #addDeadLetters(burials: readonly NewDeadLetter[]): Promise<void> {
     const [first] = burials
     if (first === undefined) return
     const lane = laneOf(this.#world.bindings, edgeLane)
     const { messageId, receivedAt } = first
     const known = await lane.letters(edgeLane, { limit: 20, messageId })
-    if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.bury(edgeLane, burials)
+    if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.addDeadLetters(edgeLane, burials)
   }
 
   /** Returns whether the object is done with. Gives its part up when that seems to be away. */

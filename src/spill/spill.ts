@@ -1,4 +1,4 @@
-import type { Burial } from '../core/dead-letter.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { type Envelope, pack, type Packed, unpack } from '../core/envelope.ts'
 import { frame, unframe } from '../storage/frame.ts'
 import type { Stream } from '../core/stream.ts'
@@ -43,7 +43,7 @@ export const partOf = (partition: number, { partitions, partitionOf }: Pick<Stre
 /** What an object holds. */
 export type Spilled =
   | { readonly kind: 'events'; readonly packed: readonly Packed[]; readonly part?: string }
-  | { readonly kind: 'letters'; readonly burials: readonly Burial[] }
+  | { readonly kind: 'letters'; readonly burials: readonly NewDeadLetter[] }
 
 /** Text is seldom more than ten times as long as its frame. */
 const expansion = 10
@@ -86,7 +86,7 @@ export async function readSpill(key: string, { bindings }: AppContext): Promise<
   try {
     const text = unframe(bytes)
     if (object.customMetadata?.['kind'] === 'letters')
-      return { kind: 'letters', burials: text.split('\n').map((line) => JSON.parse(line) as Burial) }
+      return { kind: 'letters', burials: text.split('\n').map((line) => JSON.parse(line) as NewDeadLetter) }
     const packed = unpack(text).map(packedOf)
     if (packed.length === 0) throw new RangeError('there is no event in it')
     return { kind: 'events', packed }

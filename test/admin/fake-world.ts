@@ -46,7 +46,7 @@ export interface Logged {
 }
 
 /** One lane that only remembers. */
-export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 'trace' | 'count' | 'bury'> {
+export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 'trace' | 'count' | 'addDeadLetters'> {
   letters: DeadLetter[]
   resumed = 0
   poked = 0
@@ -103,7 +103,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
   }
 
   async count(): Promise<void> {}
-  async bury(): Promise<void> {
+  async addDeadLetters(): Promise<void> {
     throw new Error('nothing is buried here')
   }
 
@@ -114,7 +114,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
       poke: () => this.poke(),
       trace: (ref, event) => this.trace(ref, event),
       count: () => this.count(),
-      bury: () => this.bury(),
+      addDeadLetters: () => this.addDeadLetters(),
       offer: () => Promise.reject(new Error('not scripted')),
       push: () => Promise.reject(new Error('not scripted')),
       letters: async (_ref, query) => {
@@ -127,7 +127,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
           .slice(0, query.limit)
       },
       letter: async (_ref, number) => this.letters.find((letter) => numberOf(letter) === number) ?? null,
-      mend: async (_ref, number, event) => {
+      editDeadLetter: async (_ref, number, event) => {
         const at = this.letters.findIndex((letter) => numberOf(letter) === number)
         if (at < 0) return null
         return (this.letters[at] = { ...(this.letters[at] as DeadLetter), event: JSON.parse(event), edited: true })

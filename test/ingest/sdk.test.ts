@@ -113,10 +113,10 @@ describe('a call that is accepted', () => {
       await new Promise((resolve) => setTimeout(resolve, 10))
       order.push(what)
     }
-    const edge = fakeEdge({ onAppend: slowly('append'), onBury: slowly('bury') })
+    const edge = fakeEdge({ onAppend: slowly('append'), onBury: slowly('addDeadLetters') })
     await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), 7] } })
     order.push('answer')
-    expect(order).toEqual(['append', 'bury', 'answer'])
+    expect(order).toEqual(['append', 'addDeadLetters', 'answer'])
   })
 })
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Burial } from '../../src/core/dead-letter.ts'
+import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
 import { webhook } from '../../src/sources/webhook.ts'
 import { fakeEdge, now, receivedAt, writeKey } from '../support/fake-edge.ts'
@@ -193,7 +193,7 @@ describe('a webhook source of a vendor', () => {
       400,
       { success: false, code: 'source_failed', message: 'there is no customer' },
     ])
-    const letter = edge.burials[0] as Burial
+    const letter = edge.burials[0] as NewDeadLetter
     expect(letter).toMatchObject({ stage: 'ingest', code: 'source_failed', source: 'shop', receivedAt })
     expect(letter.event).not.toMatch(/signed:|secret-of-vendor/)
     const kept = JSON.parse(letter.event) as { body: Record<string, string> }

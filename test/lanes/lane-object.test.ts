@@ -149,7 +149,7 @@ test('a refused event is a dead letter that can be read, mended and sent again u
   })
 
   const mended = '{"messageId":"ada 1","properties":{"total":7}}'
-  expect(await lane('mend', 1, mended)).toMatchObject({ edited: true })
+  expect(await lane('editDeadLetter', 1, mended)).toMatchObject({ edited: true })
   expect(await lane('replay', [1, 99])).toEqual([1])
   await seenSo(3)
   expect(sink.seen.at(-1)).toMatchObject({ id: 'ada 1', body: mended })

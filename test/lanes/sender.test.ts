@@ -483,7 +483,7 @@ test('a replayed letter goes behind what has failed of its key, and keeps its pl
   await world.feed()
   await carrying(world, 'ada 1').answer(400)
   await carrying(world, 'ada 2').answer(503)
-  const burial = world.letters.burial(1)
+  const burial = world.letters.getStored(1)
   if (burial === null) throw new Error('there is no letter')
   const header = { id: 'ada 1', key: 'ada', source: 'shop', receivedAt: burial.receivedAt, to: ['webhook'], facts: {} }
   world.sender.replay(replayBase + 1, world.letters.offsetOf(1) ?? -1, header, burial.event)

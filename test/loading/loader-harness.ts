@@ -2,7 +2,7 @@ import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { join } from 'node:path'
 import type { LoaderStatus, LoadReport, StagedFile } from '../../src/core/bindings.ts'
-import type { Burial } from '../../src/core/dead-letter.ts'
+import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { frame, joinFrames } from '../../src/storage/frame.ts'
@@ -16,7 +16,7 @@ export interface LoaderBench {
   readonly register: (file: StagedFile) => Promise<void>
   readonly load: () => Promise<LoadReport & { readonly thrown?: string }>
   readonly status: () => Promise<LoaderStatus>
-  readonly letters: () => Promise<Burial[]>
+  readonly letters: () => Promise<NewDeadLetter[]>
   readonly setup: (setup: object) => Promise<void>
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>
   readonly objects: () => Promise<string[]>

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
-import type { Burial } from '../../src/core/dead-letter.ts'
+import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Warehouse } from '../../src/core/warehouse.ts'
 import { LoaderObject } from '../../src/loading/loader-object.ts'
@@ -61,13 +61,13 @@ export class Loader extends LoaderObject {
 
 /** Keeps the dead letters of the loader. */
 export class Lane extends DurableObject {
-  readonly #letters: Burial[] = []
+  readonly #letters: NewDeadLetter[] = []
 
-  bury(_ref: unknown, burials: readonly Burial[]): void {
+  bury(_ref: unknown, burials: readonly NewDeadLetter[]): void {
     this.#letters.push(...burials)
   }
 
-  letters(): readonly Burial[] {
+  letters(): readonly NewDeadLetter[] {
     return this.#letters
   }
 }

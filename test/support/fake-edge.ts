@@ -1,7 +1,7 @@
 import { readableLog } from './fake-stream.ts'
 import type { LaneRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
-import type { Burial } from '../../src/core/dead-letter.ts'
+import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { type Envelope, type Packed, unpack } from '../../src/core/envelope.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
@@ -18,7 +18,7 @@ export const receivedAt = '2026-11-22T10:00:00.500Z'
 export interface FakeEdge {
   readonly world: AppContext
   readonly appends: (readonly Packed[])[]
-  readonly burials: Burial[]
+  readonly burials: NewDeadLetter[]
   readonly counters: Record<string, number>
   readonly logged: string[]
   readonly bucket: FakeBucket
@@ -53,7 +53,7 @@ const destination = (name: string): Destination => ({
 
 export function fakeEdge(options: Options = {}): FakeEdge {
   const appends: (readonly Packed[])[] = []
-  const burials: Burial[] = []
+  const burials: NewDeadLetter[] = []
   const counters: Record<string, number> = {}
   const logged: string[] = []
   const bucket = new FakeBucket()
@@ -75,8 +75,8 @@ export function fakeEdge(options: Options = {}): FakeEdge {
       return { accepted: batch.length, duplicates: 0 }
     },
   }
-  const lane: Pick<LaneRpc, 'bury' | 'count'> = {
-    async bury(ref, letters) {
+  const lane: Pick<LaneRpc, 'addDeadLetters' | 'count'> = {
+    async addDeadLetters(ref, letters) {
       if (ref.target !== '@edge' || ref.partition !== 0) throw new Error(`not the edge's lane: ${ref.target}`)
       await options.onBury?.()
       burials.push(...letters)
