@@ -1,13 +1,13 @@
 import type { Chunk } from '../core/inbox.ts'
 
 /** What a lane does with the chunks of its stream: send them (destination) or stage them (warehouse). */
-export interface Work {
+export interface LaneConsumer {
   /** The offset of the first event not taken yet. */
-  readonly taken: number
+  readonly position: number
   /** Below it, every event has its final verdict or a row of its own. */
-  readonly cursor: number
+  readonly committed: number
   /** False while enough is in memory, or the destination is down. */
-  readonly hasRoom: boolean
+  readonly hasCapacity: boolean
   /** Takes a chunk that holds the offset `taken`; events below it are passed over. */
   readonly take: (chunk: Chunk) => void
   /** Starts whatever may be started now. */

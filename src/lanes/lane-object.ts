@@ -12,7 +12,7 @@ import { LaneStore, replayBase } from './lane-store.ts'
 import { Sender } from './sender.ts'
 import { stageOne } from './stage-one.ts'
 import { Stager } from './stager.ts'
-import type { Work } from './lane-consumer.ts'
+import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget } from '../core/lanes.ts'
 import { noBill } from '../core/billed.ts'
 import { realPort } from '../platform/real-port.ts'
@@ -40,7 +40,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #store: LaneStore
   readonly #letters: DeadLetters
   readonly #feed: Feed
-  readonly #work: Work | undefined
+  readonly #work: LaneConsumer | undefined
   readonly #sender: Sender | undefined
   #checkpointDue = false
   #dueTimer: ReturnType<typeof setTimeout> | undefined
@@ -85,9 +85,9 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#feed.offered(offer)
     this.#changed()
     return {
-      next: this.#work.taken,
+      next: this.#work.position,
       committed: this.#store.cursor,
-      ...(this.#work.hasRoom ? {} : { afterSeconds: quietSeconds }),
+      ...(this.#work.hasCapacity ? {} : { afterSeconds: quietSeconds }),
     }
   }
 
@@ -137,7 +137,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     }
     if (offset === undefined) return { ...this.#ref, fate: 'unknown', attempts: [] }
     const attempts = this.#store.attemptsOf(offset)
-    const final = this.#sender === undefined ? offset < (this.#work?.cursor ?? 0) : this.#sender.isFinal(offset)
+    const final = this.#sender === undefined ? offset < (this.#work?.committed ?? 0) : this.#sender.isFinal(offset)
     if (!final) return { ...this.#ref, fate: 'pending', attempts }
     const last = attempts.at(-1)
     if (last?.reason?.startsWith('skip: ') === true)
@@ -239,7 +239,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   #checkpoint(): void {
     this.#checkpointDue = false
-    this.#store.checkpoint(this.#work?.cursor ?? this.#store.cursor, Date.now())
+    this.#store.checkpoint(this.#work?.committed ?? this.#store.cursor, Date.now())
     this.#feed.trim(this.#store.cursor)
   }
 
@@ -268,9 +268,9 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const work = this.#work
     const nextAttemptAt = this.#sender?.due()
     const waiting = this.#sender?.waiting ?? 0
-    const unread = work === undefined ? 0 : Math.max(0, this.#feed.head - work.taken)
-    const held = this.#sender?.held ?? (work === undefined ? 0 : work.taken - work.cursor)
-    const oldest = work?.oldest ?? (unread > 0 ? this.#feed.timeOf(work?.cursor ?? 0) : undefined)
+    const unread = work === undefined ? 0 : Math.max(0, this.#feed.head - work.position)
+    const held = this.#sender?.held ?? (work === undefined ? 0 : work.position - work.committed)
+    const oldest = work?.oldest ?? (unread > 0 ? this.#feed.timeOf(work?.committed ?? 0) : undefined)
     return {
       ...this.#ref,
       kind: this.#target?.kind ?? 'edge',

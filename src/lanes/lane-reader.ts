@@ -7,7 +7,7 @@ import { frame } from '../storage/frame.ts'
 import { Seen } from '../storage/dedup-window.ts'
 import { Segments } from '../storage/segments.ts'
 import { within } from '../core/within.ts'
-import type { Work } from './lane-consumer.ts'
+import type { LaneConsumer } from './lane-consumer.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Chunk, Offer, LaneRef } from '../core/inbox.ts'
 
@@ -26,7 +26,7 @@ interface Tools {
   readonly ref: LaneRef
   /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
   readonly log: LogRpc | undefined
-  readonly work: Work | undefined
+  readonly work: LaneConsumer | undefined
   /** Called when a read has brought something. */
   readonly changed: () => void
 }
@@ -55,7 +55,7 @@ export class Feed {
       this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
       this.#seen = seenIn(this.#inbox, now)
     }
-    this.#head = this.#inbox?.next ?? tools.work?.taken ?? 0
+    this.#head = this.#inbox?.next ?? tools.work?.position ?? 0
   }
 
   /** The offset after the newest event that is known of. */
@@ -67,7 +67,7 @@ export class Feed {
   offered({ chunks, head }: Offer): void {
     this.#head = Math.max(this.#head, head)
     this.#takeAll(chunks)
-    if (this.#tools.work?.hasRoom === false) this.#refused = true
+    if (this.#tools.work?.hasCapacity === false) this.#refused = true
   }
 
   /** Stores pushed events in the inbox and takes them. Durable when the call that brought them is answered. */
@@ -106,8 +106,8 @@ export class Feed {
   /** Reads the next chunks, if there are any and the lane has room. */
   readOn(): void {
     const { work } = this.#tools
-    if (work === undefined || this.#reading || !work.hasRoom) return
-    if (work.taken >= this.#head && !this.#refused) return
+    if (work === undefined || this.#reading || !work.hasCapacity) return
+    if (work.position >= this.#head && !this.#refused) return
     if (Date.now() < this.#pausedUntil) return
     void this.#read(work)
   }
@@ -116,7 +116,7 @@ export class Feed {
   async look(): Promise<void> {
     const { work, log, ref } = this.#tools
     if (work === undefined || log === undefined || this.#reading) return
-    if (work.hasRoom) return this.#read(work)
+    if (work.hasCapacity) return this.#read(work)
     try {
       const { head } = await log.status()
       this.#head = Math.max(this.#head, head)
@@ -157,24 +157,24 @@ export class Feed {
     const { work } = this.#tools
     if (work === undefined) return
     for (const chunk of chunks) {
-      if (chunk.offset + chunk.count <= work.taken) continue
+      if (chunk.offset + chunk.count <= work.position) continue
       // A gap: what is missing must be read first.
-      if (chunk.offset > work.taken || !work.hasRoom) break
+      if (chunk.offset > work.position || !work.hasCapacity) break
       work.take(chunk)
     }
   }
 
-  async #read(work: Work): Promise<void> {
+  async #read(work: LaneConsumer): Promise<void> {
     const { ref, log, changed } = this.#tools
     const refused = this.#refused
     this.#reading = true
     this.#refused = false
     try {
-      if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.taken, readBytes))
+      if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.position, readBytes))
       else if (log !== undefined) {
-        const { chunks, head } = await within(log.read(work.taken, readBytes, ref), readMs, `log ${ref.partition}`)
+        const { chunks, head } = await within(log.read(work.position, readBytes, ref), readMs, `log ${ref.partition}`)
         this.#head = Math.max(this.#head, head)
-        if (chunks.length === 0 && work.taken < head) throw new Error(`nothing is left at offset ${work.taken}`)
+        if (chunks.length === 0 && work.position < head) throw new Error(`nothing is left at offset ${work.position}`)
         this.#takeRead(work, chunks)
       }
       this.#failures = 0
@@ -187,13 +187,13 @@ export class Feed {
       setTimeout(changed, this.#pausedUntil - Date.now() + 1)
     }
     this.#reading = false
-    if (work.taken < this.#head) changed()
+    if (work.position < this.#head) changed()
     else work.pump()
   }
 
   /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */
-  #takeRead(work: Work, chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) if (chunk.offset + chunk.count > work.taken) work.take(chunk)
+  #takeRead(work: LaneConsumer, chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) if (chunk.offset + chunk.count > work.position) work.take(chunk)
   }
 }
 

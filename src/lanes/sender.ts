@@ -12,7 +12,7 @@ import { Ledger, longestWaitSeconds, toAttempt } from './outcome-recorder.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { Waiting } from './retry-queue.ts'
 import { type Slot, Window } from './in-flight-events.ts'
-import type { Work } from './lane-consumer.ts'
+import type { LaneConsumer } from './lane-consumer.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Chunk } from '../core/inbox.ts'
 
@@ -45,7 +45,7 @@ type DestinationTarget = Extract<Target, { kind: 'destination' }>
  * one of its key; other keys go on. While the destination is down as a whole, events stay as they are and no rows are made,
  * but for those that it was probed with.
  */
-export class Sender implements Work {
+export class Sender implements LaneConsumer {
   readonly #target: DestinationTarget
   readonly #tools: Tools
   readonly #circuit: Circuit
@@ -61,13 +61,13 @@ export class Sender implements Work {
   /** Nothing is sent before, milliseconds since the epoch. */
   #platformWaitUntil = 0
   #platformReason: string | undefined
-  taken: number
+  position: number
 
   constructor(target: DestinationTarget, tools: Tools) {
     this.#target = target
     this.#tools = tools
     const { store, letters } = tools
-    this.taken = store.cursor
+    this.position = store.cursor
     this.#settled = letters.offsetsFrom(store.cursor)
     this.#waiting = new Waiting(store)
     for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
@@ -76,18 +76,18 @@ export class Sender implements Work {
     this.#circuit = Circuit.restore(store.get('circuit'))
   }
 
-  get cursor(): number {
-    return this.#window.lowest?.offset ?? this.taken
+  get committed(): number {
+    return this.#window.lowest?.offset ?? this.position
   }
 
-  get hasRoom(): boolean {
+  get hasCapacity(): boolean {
     const { size, length } = this.#window
     // A destination that is down gets a few events to probe with, no more.
     if (this.#circuit.state !== 'closed') return size === 0
     return size < holdEvents && length < holdLength
   }
 
-  get state(): Work['state'] {
+  get state(): LaneConsumer['state'] {
     if (this.#circuit.state !== 'closed') return this.#circuit.state
     return this.#active > 0 || this.#window.size > 0 ? 'running' : 'idle'
   }
@@ -115,7 +115,7 @@ export class Sender implements Work {
     const { name } = this.#target
     unpack(unframe(chunk.data)).forEach((envelope, i) => {
       const offset = chunk.offset + i
-      if (offset < this.taken || !envelope.header.to.includes(name) || this.#settled.delete(offset)) return
+      if (offset < this.position || !envelope.header.to.includes(name) || this.#settled.delete(offset)) return
       this.#window.add({
         offset,
         at: chunk.at,
@@ -125,7 +125,7 @@ export class Sender implements Work {
         final: false,
       })
     })
-    this.taken = Math.max(this.taken, chunk.offset + chunk.count)
+    this.position = Math.max(this.position, chunk.offset + chunk.count)
   }
 
   pump(): void {
@@ -176,7 +176,7 @@ export class Sender implements Work {
 
   /** False when the event at `offset` is in memory and has no verdict yet. */
   isFinal(offset: number): boolean {
-    return offset < this.taken && (this.#window.at(offset)?.final ?? true)
+    return offset < this.position && (this.#window.at(offset)?.final ?? true)
   }
 
   #keyOf(header: Header, offset: number): string {

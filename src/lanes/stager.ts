@@ -4,7 +4,7 @@ import { joinFrames } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
 import { backoffMs } from '../core/retry.ts'
 import type { LaneStore } from './lane-store.ts'
-import type { Work } from './lane-consumer.ts'
+import type { LaneConsumer } from './lane-consumer.ts'
 import type { Billed } from '../core/billed.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Chunk } from '../core/inbox.ts'
@@ -29,7 +29,7 @@ interface Tools {
  *
  * Files are `staging/<warehouse>/<partition>/<first offset>-<next offset>`. The cursor moves, and is stored, once the loader knows the file.
  */
-export class Stager implements Work {
+export class Stager implements LaneConsumer {
   readonly #target: Extract<Target, { kind: 'warehouse' }>
   readonly #tools: Tools
   #chunks: Chunk[] = []
@@ -41,21 +41,21 @@ export class Stager implements Work {
   #failures = 0
   #retryAt = 0
   reason: string | undefined
-  taken: number
-  cursor: number
+  position: number
+  committed: number
 
   constructor(target: Extract<Target, { kind: 'warehouse' }>, tools: Tools) {
     this.#target = target
     this.#tools = tools
-    this.taken = tools.store.cursor
-    this.cursor = tools.store.cursor
+    this.position = tools.store.cursor
+    this.committed = tools.store.cursor
   }
 
-  get hasRoom(): boolean {
+  get hasCapacity(): boolean {
     return this.#bytes < holdBytes
   }
 
-  get state(): Work['state'] {
+  get state(): LaneConsumer['state'] {
     if (this.#failures > 0) return 'open'
     return this.#chunks.length > 0 ? 'running' : 'idle'
   }
@@ -68,7 +68,7 @@ export class Stager implements Work {
     if (this.#chunks.length === 0) this.#since = this.#tools.port.now()
     this.#chunks.push(chunk)
     this.#bytes += chunk.data.byteLength
-    this.taken = chunk.offset + chunk.count
+    this.position = chunk.offset + chunk.count
   }
 
   pump(): void {
@@ -116,7 +116,7 @@ export class Stager implements Work {
       this.#chunks = this.#chunks.slice(chunks.length)
       this.#bytes -= bytes
       this.#since = port.now()
-      this.cursor = next
+      this.committed = next
       this.#again = undefined
       this.#failures = 0
       this.reason = undefined

@@ -3,7 +3,7 @@ import type { LogRpc } from '../../src/core/bindings.ts'
 import { frame, unframe } from '../../src/storage/frame.ts'
 import { pack, unpack } from '../../src/core/envelope.ts'
 import { Feed } from '../../src/lanes/lane-reader.ts'
-import type { Work } from '../../src/lanes/lane-consumer.ts'
+import type { LaneConsumer } from '../../src/lanes/lane-consumer.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
 
@@ -19,17 +19,17 @@ const chunk = (offset: number, ...ids: string[]): Chunk => ({
 })
 
 /** A lane that takes what it is given, while it has room. */
-class Taker implements Work {
+class Taker implements LaneConsumer {
   readonly ids: string[] = []
-  hasRoom = true
-  taken = 0
-  cursor = 0
+  hasCapacity = true
+  position = 0
+  committed = 0
   readonly state = 'idle'
   readonly reason = undefined
   readonly oldest = undefined
   take({ offset, count, data }: Chunk): void {
     this.ids.push(...unpack(unframe(data)).map(({ id }) => id))
-    this.taken = offset + count
+    this.position = offset + count
   }
   pump(): void {}
   due(): undefined {
@@ -102,7 +102,7 @@ test('a read that began before an offer does not hide what the offer told of', a
 
 test('a lane without room takes and reads nothing, however often it looks, and knows how far the stream is', async () => {
   const feed = open(true)
-  work.hasRoom = false
+  work.hasCapacity = false
   log = { chunks: [chunk(0, 'ada 1')], head: 1 }
   feed.offered({ chunks: log.chunks, head: 1 })
   feed.readOn()
@@ -115,11 +115,11 @@ test('a lane without room takes and reads nothing, however often it looks, and k
 test('a lane that had no room reads on once it has, also beyond what it was told of', async () => {
   const feed = open(true)
   feed.offered({ chunks: [chunk(0, 'ada 1')], head: 1 })
-  work.hasRoom = false
+  work.hasCapacity = false
   feed.offered({ chunks: [], head: 1 })
   log = { chunks: [chunk(1, 'ada 2')], head: 2 }
   feed.readOn()
-  work.hasRoom = true
+  work.hasCapacity = true
   feed.readOn()
   await settled()
   expect(work.ids).toEqual(['ada 1', 'ada 2'])

@@ -65,7 +65,7 @@ async function story(seed: number, crashes: boolean): Promise<void> {
     else await request.answer(answer.status, answer.headers)
   }
   const check = () => {
-    const { cursor } = world.sender
+    const { committed: cursor } = world.sender
     const rows = new Set(world.rows())
     const dead = new Set(world.letters.list({ limit: 1000 }).map(({ messageId }) => messageId))
     const lost = world.events.filter(
@@ -113,7 +113,7 @@ async function story(seed: number, crashes: boolean): Promise<void> {
       continue
     }
     const due = world.sender.due()
-    if (due === undefined && world.sender.taken === world.head) break
+    if (due === undefined && world.sender.position === world.head) break
     await world.pass(Math.max(1, (due ?? world.now) - world.now))
   }
   world.checkpoint()
@@ -122,7 +122,7 @@ async function story(seed: number, crashes: boolean): Promise<void> {
   const all = world.events
   const bad = all.filter(({ id }) => id.includes('bad')).map(({ id }) => id)
   const letters = world.letters.list({ limit: 10_000 })
-  expect(world.sender.cursor, 'the cursor at the end').toBe(world.head)
+  expect(world.sender.committed, 'the cursor at the end').toBe(world.head)
   expect(world.sender.waiting, 'rows at the end').toBe(0)
   expect(world.rows()).toEqual([])
   expect(letters.map(({ messageId }) => messageId).toSorted(), 'dead letters').toEqual(bad.toSorted())

@@ -41,7 +41,7 @@ test('ordered: false lets the events of a key be under way together', async () =
   await carrying(world, 'ada 2').answer(200)
   expect(world.rows()).toEqual(['ada 1'])
   await carrying(world, 'ada 3').answer(200)
-  expect(world.sender.cursor).toBe(3)
+  expect(world.sender.committed).toBe(3)
 })
 
 test('a failed event is asked again after its backoff, the later ones of its key wait for it, other keys go on', async () => {
@@ -53,7 +53,7 @@ test('a failed event is asked again after its backoff, the later ones of its key
   await carrying(world, 'grace 2').answer(200)
   expect(underWay(world)).toEqual([])
   expect(world.rows()).toEqual(['ada 1', 'ada 2'])
-  expect(world.sender.cursor).toBe(4)
+  expect(world.sender.committed).toBe(4)
 
   // Half of the first second, as the dice say.
   expect(world.sender.due()).toBe(world.now + 500)
@@ -277,7 +277,7 @@ test('five failures in a row open the circuit; while it is open one probe goes o
   expect(waits).toEqual([0.75, 1.5, 3, 6, 12, 24, 48, 96, 192, 225, 225, 225])
   // One row per probe, and none for the events that wait.
   expect(world.rows()).toHaveLength(16)
-  expect(world.sender.cursor).toBeLessThan(20)
+  expect(world.sender.committed).toBeLessThan(20)
 })
 
 test('rows do not pile up behind a destination that is down, also when all events have the same key', async () => {
@@ -413,7 +413,7 @@ test('the filter and the transforms of a destination skip, multiply and refuse e
   expect(letters(world)).toMatchObject([
     { messageId: 'alan 3', stage: 'transform', code: 'transform_failed', reason: 'no price for three' },
   ])
-  expect(world.sender.cursor).toBe(5)
+  expect(world.sender.committed).toBe(5)
   expect(world.store.attemptsOf(0)).toMatchObject([{ status: 0, reason: 'skip: filtered' }])
 })
 
@@ -473,7 +473,7 @@ test('events that are routed elsewhere are passed over', async () => {
   await world.feed()
   expect(underWay(world)).toEqual(['ada 2'])
   await carrying(world, 'ada 2').answer(200)
-  expect(world.sender.cursor).toBe(2)
+  expect(world.sender.committed).toBe(2)
   expect(world.store.counters).toEqual({ done: 1 })
 })
 
@@ -544,12 +544,12 @@ test('a lane holds a bounded number of events, and reads on when some are throug
   for (let n = 0; n < 30; n++)
     world.append(Array.from({ length: 1000 }, (_, i) => ({ id: `order ${n}-${i}`, key: `key ${i}` })))
   await world.feed()
-  expect(world.sender.taken).toBe(20_000)
-  expect(world.sender.hasRoom).toBe(false)
+  expect(world.sender.position).toBe(20_000)
+  expect(world.sender.hasCapacity).toBe(false)
   await world.requests[0]?.answer(200)
-  expect(world.sender.hasRoom).toBe(true)
+  expect(world.sender.hasCapacity).toBe(true)
   await world.feed()
-  expect(world.sender.taken).toBe(25_000)
+  expect(world.sender.position).toBe(25_000)
 })
 
 test('many events behind one that fails cost no memory but a number each', async () => {
@@ -562,8 +562,8 @@ test('many events behind one that fails cost no memory but a number each', async
     await world.feed()
   }
   expect(world.sender.waiting).toBe(20_001)
-  expect(world.sender.cursor).toBe(20_001)
-  expect(world.sender.hasRoom).toBe(true)
+  expect(world.sender.committed).toBe(20_001)
+  expect(world.sender.hasCapacity).toBe(true)
   expect(underWay(world)).toEqual([])
 })
 
@@ -596,7 +596,7 @@ test('a limit of the platform is no attempt, no dead letter and no mark against 
 
   await world.pass((world.sender.due() as number) - world.now)
   for (const id of ['ada 1', 'grace 1', 'ada 2', 'grace 2', 'joan 1']) await carrying(world, id).answer(200)
-  expect(world.sender.cursor).toBe(5)
+  expect(world.sender.committed).toBe(5)
   expect(world.sender.reason).toBeUndefined()
   expect(letters(world)).toEqual([])
   expect(world.store.counters).toEqual({ done: 5 })

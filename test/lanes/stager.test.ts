@@ -75,12 +75,12 @@ test('chunks wait for the time of a file, are staged as one, and the loader is t
   take(3, 4)
   expect(stager.due()).toBe(now + 10_000)
   await pass(9)
-  expect([staged, stager.cursor, stager.taken]).toEqual([[], 0, 7])
+  expect([staged, stager.committed, stager.position]).toEqual([[], 0, 7])
   await pass(1)
   expect(staged).toEqual([{ key: 'staging/tables/2/0-7', partition: 2, events: 7, bytes: 20 }])
   const file = files.get('staging/tables/2/0-7') as Uint8Array
   expect([...file]).toEqual([...Array<number>(10).fill(0), ...Array<number>(10).fill(3)])
-  expect([stager.cursor, stager.state, stager.due()]).toEqual([7, 'idle', undefined])
+  expect([stager.committed, stager.state, stager.due()]).toEqual([7, 'idle', undefined])
   expect(store.counters).toEqual({ staged: 7 })
 })
 
@@ -95,7 +95,7 @@ test.each(['bucket', 'loader'] as const)('while the %s is away nothing is lost a
   broken = which
   take(0, 3)
   await pass(10)
-  expect([stager.cursor, stager.state]).toEqual([0, 'open'])
+  expect([stager.committed, stager.state]).toEqual([0, 'open'])
   expect(stager.reason).toMatch(/^staging failed: .* away$/)
   take(3, 2)
   expect(stager.due()).toBe(now + 1000)
@@ -103,7 +103,7 @@ test.each(['bucket', 'loader'] as const)('while the %s is away nothing is lost a
   // The same file again: the loader may know it already, though its answer did not come through.
   await pass(10)
   expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3'])
-  expect([stager.cursor, stager.state, stager.reason]).toEqual([3, 'running', undefined])
+  expect([stager.committed, stager.state, stager.reason]).toEqual([3, 'running', undefined])
   await pass(10)
   expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3', 'staging/tables/2/3-5'])
 })
@@ -118,7 +118,7 @@ test('what comes while a file is being written goes into the next', async () => 
   hold = false
   held?.()
   await pass(0)
-  expect([staged.map(({ key }) => key), stager.cursor]).toEqual([['staging/tables/2/0-3'], 3])
+  expect([staged.map(({ key }) => key), stager.committed]).toEqual([['staging/tables/2/0-3'], 3])
   await pass(10)
   expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3', 'staging/tables/2/3-5'])
 })
@@ -128,7 +128,7 @@ test('a lane that starts again goes on from its stored cursor', async () => {
   await pass(10)
   take(3, 2)
   open()
-  expect([stager.cursor, stager.taken]).toEqual([3, 3])
+  expect([stager.committed, stager.position]).toEqual([3, 3])
   take(3, 2)
   await pass(10)
   expect(staged.at(-1)?.key).toBe('staging/tables/2/3-5')
@@ -137,10 +137,10 @@ test('a lane that starts again goes on from its stored cursor', async () => {
 test('it takes no more than 16 MB while nothing can be written', async () => {
   broken = 'bucket'
   for (let n = 0; n < 4; n++) take(n, 1, 4_000_000)
-  expect(stager.hasRoom).toBe(false)
+  expect(stager.hasCapacity).toBe(false)
   broken = undefined
   await pass(0)
-  expect([stager.hasRoom, stager.cursor]).toEqual([true, 1])
+  expect([stager.hasCapacity, stager.committed]).toEqual([true, 1])
 })
 
 test('resume stages at once', async () => {

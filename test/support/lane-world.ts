@@ -143,7 +143,7 @@ export class LaneWorld {
   /** Hands over what the sender has room for, and lets it send. */
   async feed(): Promise<void> {
     for (const chunk of this.chunks)
-      if (chunk.offset + chunk.count > this.sender.taken && this.sender.hasRoom) this.sender.take(chunk)
+      if (chunk.offset + chunk.count > this.sender.position && this.sender.hasCapacity) this.sender.take(chunk)
     await this.pump()
   }
 
@@ -159,7 +159,7 @@ export class LaneWorld {
   }
 
   checkpoint(): void {
-    this.store.checkpoint(this.sender.cursor, this.now)
+    this.store.checkpoint(this.sender.committed, this.now)
   }
 
   /** Everything in memory is gone; requests on their way are left to the test in `lost`. */
