@@ -2,7 +2,7 @@ import type { Envelope } from '../core/envelope.ts'
 import type { StoredRow } from './lane-store.ts'
 
 /** One event on its way to the destination. */
-export interface Slot {
+export interface InFlightEvent {
   readonly offset: number
   /** When it became durable in the stream, milliseconds since the epoch. */
   readonly at: number
@@ -19,17 +19,17 @@ export interface Slot {
  *
  * Events that are put back are looked at again before all others, in the order in which they were put.
  */
-export class Window {
-  #slots: Slot[] = []
+export class InFlightEvents {
+  #slots: InFlightEvent[] = []
   #low = 0
   #length = 0
-  #fresh: Slot[] = []
+  #fresh: InFlightEvent[] = []
   #freshAt = 0
   /** What was put back, last first. */
-  readonly #back: Slot[] = []
+  readonly #back: InFlightEvent[] = []
 
   /** The oldest event that is not final. */
-  get lowest(): Slot | undefined {
+  get lowest(): InFlightEvent | undefined {
     return this.#slots[this.#low]
   }
 
@@ -48,14 +48,14 @@ export class Window {
     return this.#length
   }
 
-  add(slot: Slot): void {
+  add(slot: InFlightEvent): void {
     this.#slots.push(slot)
     this.#fresh.push(slot)
     this.#length += slot.envelope.text.length
   }
 
   /** Takes the event that is to be looked at next. */
-  next(): Slot | undefined {
+  next(): InFlightEvent | undefined {
     const back = this.#back.pop()
     if (back !== undefined) return back
     const slot = this.#fresh[this.#freshAt]
@@ -67,24 +67,24 @@ export class Window {
     return slot
   }
 
-  putBack(slots: readonly Slot[]): void {
-    for (let i = slots.length - 1; i >= 0; i--) this.#back.push(slots[i] as Slot)
+  putBack(slots: readonly InFlightEvent[]): void {
+    for (let i = slots.length - 1; i >= 0; i--) this.#back.push(slots[i] as InFlightEvent)
   }
 
   /** True when an event that is yet to be looked at meets the condition. */
-  someLeft(condition: (slot: Slot) => boolean): boolean {
+  someLeft(condition: (slot: InFlightEvent) => boolean): boolean {
     return this.#back.some(condition) || this.#fresh.some((slot, i) => i >= this.#freshAt && condition(slot))
   }
 
   /** The event at `offset`, when it is at or above the oldest that is not final. */
-  at(offset: number): Slot | undefined {
+  at(offset: number): InFlightEvent | undefined {
     return this.#slots.find((slot, i) => i >= this.#low && slot.offset === offset)
   }
 
   /** Lets go of the final events at the low end. */
   settle(): void {
     while (this.#slots[this.#low]?.final === true) {
-      this.#length -= (this.#slots[this.#low] as Slot).envelope.text.length
+      this.#length -= (this.#slots[this.#low] as InFlightEvent).envelope.text.length
       this.#low++
     }
     if (this.#low > 4096 || this.#low === this.#slots.length) {

@@ -11,7 +11,7 @@ interface KeyState<Slot> {
  *
  * A key is known here only while something of it is under way.
  */
-export class Keys<Slot> {
+export class KeyLocks<Slot> {
   readonly #states = new Map<string, KeyState<Slot>>()
 
   /** Takes the key for `group` if nothing of it is under way in another one; parks the slot otherwise. */

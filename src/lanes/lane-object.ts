@@ -7,7 +7,7 @@ import { SluicewayError } from '../core/errors.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
 import { DeadLetters } from './dead-letters.ts'
-import { Feed } from './lane-reader.ts'
+import { LaneReader } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
 import { Sender } from './sender.ts'
 import { stageOne } from './stage-one.ts'
@@ -39,7 +39,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #billed = noBill()
   readonly #store: LaneStore
   readonly #letters: DeadLetters
-  readonly #feed: Feed
+  readonly #feed: LaneReader
   readonly #work: LaneConsumer | undefined
   readonly #sender: Sender | undefined
   #checkpointDue = false
@@ -67,7 +67,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         billed: this.#billed,
         partition: this.#ref.partition,
       })
-    this.#feed = new Feed(db, {
+    this.#feed = new LaneReader(db, {
       ref: this.#ref,
       log: resolved.stream.log?.partition(env, this.#ref.partition),
       work: this.#work,
@@ -82,7 +82,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#billed.calls++
     // A lane whose target is gone from the config needs nothing.
     if (this.#work === undefined) return { next: offer.head, committed: offer.head }
-    this.#feed.offered(offer)
+    this.#feed.takeOffer(offer)
     this.#changed()
     return {
       next: this.#work.position,
@@ -98,7 +98,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       this.#store.checkpoint(this.#store.cursor, Date.now())
       return
     }
-    this.#feed.pushed(text)
+    this.#feed.storePushed(text)
     this.#changed()
   }
 
@@ -107,7 +107,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const now = Date.now()
     const expired = this.#letters.expire(now - this.#resolved.limits.deadLetterDays * 86_400_000)
     if (expired > 0) this.#store.count('dead letters expired', expired)
-    await this.#feed.look()
+    await this.#feed.askForHead()
     this.#changed()
     return this.#status()
   }
@@ -222,7 +222,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   override async alarm(): Promise<void> {
     this.#billed.alarms++
     this.#alarmAt = undefined
-    await this.#feed.look()
+    await this.#feed.askForHead()
     this.#changed()
   }
 

@@ -22,7 +22,7 @@ const dedupMs = 600_000
 /** A row of the inbox holds at most so many UTF-16 code units of text. */
 const rowLength = 800_000
 
-interface Tools {
+interface LaneReaderOptions {
   readonly ref: LaneRef
   /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
   readonly log: LogRpc | undefined
@@ -37,8 +37,8 @@ interface Tools {
  * The inbox is a small log in the lane's storage (tables `inbox_<n>`, see Segments), so that delivery works the same way for
  * both kinds of stream.
  */
-export class Feed {
-  readonly #tools: Tools
+export class LaneReader {
+  readonly #tools: LaneReaderOptions
   readonly #inbox: Segments | undefined
   #seen: Seen | undefined
   #head: number
@@ -48,12 +48,12 @@ export class Feed {
   #failures = 0
   #pausedUntil = 0
 
-  constructor(db: Database, tools: Tools) {
+  constructor(db: Database, tools: LaneReaderOptions) {
     this.#tools = tools
     const now = Date.now()
     if (tools.log === undefined && tools.work !== undefined) {
       this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
-      this.#seen = seenIn(this.#inbox, now)
+      this.#seen = rememberInbox(this.#inbox, now)
     }
     this.#head = this.#inbox?.next ?? tools.work?.position ?? 0
   }
@@ -64,14 +64,14 @@ export class Feed {
   }
 
   /** Takes what the log offers, as far as it follows on what the lane has. */
-  offered({ chunks, head }: Offer): void {
+  takeOffer({ chunks, head }: Offer): void {
     this.#head = Math.max(this.#head, head)
     this.#takeAll(chunks)
     if (this.#tools.work?.hasCapacity === false) this.#refused = true
   }
 
   /** Stores pushed events in the inbox and takes them. Durable when the call that brought them is answered. */
-  pushed(text: string): void {
+  storePushed(text: string): void {
     const inbox = this.#inbox
     if (inbox === undefined)
       throw new Error('the stream of this deployment is read by offset; nothing is pushed to its lanes')
@@ -80,7 +80,7 @@ export class Feed {
       this.#storeNew(inbox, text, now)
     } catch (error) {
       // Ids of events that were not stored must not count as seen: the stream brings them again.
-      this.#seen = seenIn(inbox, now)
+      this.#seen = rememberInbox(inbox, now)
       throw error
     }
   }
@@ -113,7 +113,7 @@ export class Feed {
   }
 
   /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
-  async look(): Promise<void> {
+  async askForHead(): Promise<void> {
     const { work, log, ref } = this.#tools
     if (work === undefined || log === undefined || this.#reading) return
     if (work.hasCapacity) return this.#read(work)
@@ -198,7 +198,7 @@ export class Feed {
 }
 
 /** What the inbox holds of the dedup window. */
-function seenIn(inbox: Segments, now: number): Seen {
+function rememberInbox(inbox: Segments, now: number): Seen {
   const seen = new Seen(dedupMs, now - dedupMs)
   for (const { at, prints } of inbox.prints(now - dedupMs, 100_000))
     for (let i = 0; i < prints.length; i += 2) seen.add(prints[i] as number, prints[i + 1] as number, at)

@@ -5,8 +5,8 @@ import type { Verdict } from '../core/verdict.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Outcome, SentRequest } from './deliver.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
-import type { Waiting } from './retry-queue.ts'
-import type { Slot } from './in-flight-events.ts'
+import type { RetryQueue } from './retry-queue.ts'
+import type { InFlightEvent } from './in-flight-events.ts'
 
 /** The longest wait that a destination may ask for (`Retry-After`); a mistyped one must not end delivery for good. */
 export const longestWaitSeconds = 86_400
@@ -16,7 +16,7 @@ const keepAttempts = 50
 interface Tools {
   readonly store: LaneStore
   readonly letters: DeadLetters
-  readonly waiting: Waiting
+  readonly waiting: RetryQueue
   readonly port: Port
   /** How long an event is retried before it is a dead letter. */
   readonly retryDays: number
@@ -41,7 +41,7 @@ export class Ledger {
   }
 
   /** Carries out a outcome; returns true when the event is to be sent again as it is, without a row. */
-  settle(slot: Slot, outcome: Outcome, tried: Tried): boolean {
+  settle(slot: InFlightEvent, outcome: Outcome, tried: Tried): boolean {
     const { store, port } = this.#tools
     const { verdict } = outcome
     const history = [...(slot.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)
@@ -62,7 +62,7 @@ export class Ledger {
   }
 
   /** Gives an event of the stream a row. */
-  wait(slot: Slot, row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried): void {
+  wait(slot: InFlightEvent, row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried): void {
     const { offset, key, at, envelope } = slot
     this.#tools.waiting.add(
       { offset, origin: offset, key, id: envelope.id, at, ...row },
@@ -72,8 +72,8 @@ export class Ledger {
   }
 
   /** Notes a request so that every event in it can be traced. */
-  record(request: SentRequest, group: readonly Slot[]): void {
-    const places = request.events.map((i) => placeOf(group[i] as Slot))
+  record(request: SentRequest, group: readonly InFlightEvent[]): void {
+    const places = request.events.map((i) => placeOf(group[i] as InFlightEvent))
     const from = Math.min(...places)
     const to = Math.max(...places)
     const dense = to - from + 1 === places.length
@@ -81,7 +81,7 @@ export class Ledger {
   }
 
   #retry(
-    slot: Slot,
+    slot: InFlightEvent,
     outcome: Outcome,
     {
       verdict,
@@ -108,7 +108,7 @@ export class Ledger {
   }
 
   #addDeadLetter(
-    slot: Slot,
+    slot: InFlightEvent,
     { code, detail }: Outcome,
     { reason, history }: { readonly reason: string; readonly history: readonly Attempt[] },
   ): void {
@@ -134,7 +134,7 @@ export class Ledger {
     this.#finish(slot)
   }
 
-  #finish(slot: Slot): void {
+  #finish(slot: InFlightEvent): void {
     slot.final = true
     if (slot.row !== undefined) this.#tools.waiting.remove(slot.row)
   }
@@ -143,7 +143,7 @@ export class Ledger {
 const untried = { due: null, attempts: 0, first: 0, history: [] }
 
 /** Where the stream holds an event, or -1. */
-const placeOf = ({ row, offset }: Slot): number => (row === undefined ? offset : row.origin)
+const placeOf = ({ row, offset }: InFlightEvent): number => (row === undefined ? offset : row.origin)
 
 /** The part of a request's record that is an attempt of each event in it. */
 export const toAttempt = ({ at, status, ms, reason }: Attempt): Attempt => ({

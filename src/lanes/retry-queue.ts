@@ -17,7 +17,7 @@ interface Head {
  * Memory holds an offset of each, and when the first of each key (its head) is due; the rest is in the store. A key's rows
  * are in the order of their offsets, so that a replayed letter comes behind the events of the stream.
  */
-export class Waiting {
+export class RetryQueue {
   readonly #store: LaneStore
   readonly #lines = new Map<string, Line>()
   readonly #heads = new Map<number, Head>()
@@ -92,7 +92,7 @@ export class Waiting {
   }
 
   /** Makes every head due at once. */
-  hasten(): void {
+  retryNow(): void {
     for (const head of this.#heads.values()) head.due = 0
   }
 

@@ -7,11 +7,11 @@ import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Outcome, SentRequest } from './deliver.ts'
 import { forward } from './forward.ts'
-import { Keys } from './key-locks.ts'
+import { KeyLocks } from './key-locks.ts'
 import { Ledger, longestWaitSeconds, toAttempt } from './outcome-recorder.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
-import { Waiting } from './retry-queue.ts'
-import { type Slot, Window } from './in-flight-events.ts'
+import { RetryQueue } from './retry-queue.ts'
+import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Chunk } from '../core/inbox.ts'
@@ -49,9 +49,9 @@ export class Sender implements LaneConsumer {
   readonly #target: DestinationTarget
   readonly #tools: Tools
   readonly #circuit: Circuit
-  readonly #keys = new Keys<Slot>()
-  readonly #waiting: Waiting
-  readonly #window = new Window()
+  readonly #keys = new KeyLocks<InFlightEvent>()
+  readonly #waiting: RetryQueue
+  readonly #window = new InFlightEvents()
   readonly #ledger: Ledger
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
@@ -69,7 +69,7 @@ export class Sender implements LaneConsumer {
     const { store, letters } = tools
     this.position = store.cursor
     this.#settled = letters.offsetsFrom(store.cursor)
-    this.#waiting = new Waiting(store)
+    this.#waiting = new RetryQueue(store)
     for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
     const { retryDays = 14 } = target.route
     this.#ledger = new Ledger({ ...tools, waiting: this.#waiting, retryDays })
@@ -154,7 +154,7 @@ export class Sender implements LaneConsumer {
   }
 
   resume(): void {
-    if (this.#circuit.state !== 'closed') this.#waiting.hasten()
+    if (this.#circuit.state !== 'closed') this.#waiting.retryNow()
     this.#circuit.resume(this.#tools.port.now())
     this.#platformWaitUntil = 0
     this.pump()
@@ -183,14 +183,14 @@ export class Sender implements LaneConsumer {
     return this.#target.route.ordered === false ? `#${offset}` : header.key
   }
 
-  #pickRows(): Slot[] {
+  #pickRows(): InFlightEvent[] {
     const { events, bytes } = this.#target.route.use.limits
     const most = this.#circuit.state === 'closed' ? events : 1
-    const group: Slot[] = []
+    const group: InFlightEvent[] = []
     let length = 0
     for (const row of this.#waiting.due(this.#tools.port.now(), (key) => !this.#keys.isBusy(key))) {
       const envelope = new Envelope(JSON.parse(row.header) as Header, row.event)
-      const slot: Slot = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
+      const slot: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
       this.#keys.take(row.key, slot, group)
       group.push(slot)
       length += row.event.length
@@ -199,12 +199,12 @@ export class Sender implements LaneConsumer {
     return group
   }
 
-  #pickFresh(): Slot[] {
+  #pickFresh(): InFlightEvent[] {
     const { events, bytes } = this.#target.route.use.limits
     const down = this.#circuit.state !== 'closed'
     const most = down ? 1 : events
-    const group: Slot[] = []
-    const aside: Slot[] = []
+    const group: InFlightEvent[] = []
+    const aside: InFlightEvent[] = []
     let length = 0
     while (group.length < most) {
       const slot = this.#window.next()
@@ -227,7 +227,7 @@ export class Sender implements LaneConsumer {
     return group
   }
 
-  async #send(group: readonly Slot[]): Promise<void> {
+  async #send(group: readonly InFlightEvent[]): Promise<void> {
     this.#active++
     const probe = this.#circuit.state !== 'closed'
     if (probe) this.#circuit.probing = true
@@ -239,7 +239,7 @@ export class Sender implements LaneConsumer {
     const after = this.#circuit.save()
     if (before !== after) this.#tools.store.set('circuit', after)
     this.#noteLimits(outcomes, sent.length)
-    const back: Slot[] = []
+    const back: InFlightEvent[] = []
     group.forEach((slot, i) => {
       const outcome = outcomes[i] as Outcome
       if (outcome.code === 'platform' && this.#platformFailures <= platformPatience) {
@@ -259,7 +259,7 @@ export class Sender implements LaneConsumer {
     this.#tools.changed()
   }
 
-  async #forward(group: readonly Slot[]): Promise<Delivery> {
+  async #forward(group: readonly InFlightEvent[]): Promise<Delivery> {
     try {
       return await forward(
         group.map(({ envelope }) => envelope),
@@ -298,7 +298,7 @@ export class Sender implements LaneConsumer {
   /** Tells the circuit what the requests say of the destination as a whole. */
   #judge(
     sent: readonly SentRequest[],
-    { group, probe }: { readonly group: readonly Slot[]; readonly probe: boolean },
+    { group, probe }: { readonly group: readonly InFlightEvent[]; readonly probe: boolean },
   ): void {
     const { port, store } = this.#tools
     for (const { verdict, reason = '', afterSeconds = 0, events } of sent) {

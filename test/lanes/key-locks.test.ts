@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Keys } from '../../src/lanes/key-locks.ts'
+import { KeyLocks } from '../../src/lanes/key-locks.ts'
 
 test('a key belongs to one group until it is released; what came meanwhile is given back in order', () => {
-  const keys = new Keys<string>()
+  const keys = new KeyLocks<string>()
   const [first, second] = [{}, {}]
   expect(keys.take('ada', 'ada 1', first)).toBe(true)
   expect(keys.take('ada', 'ada 2', first)).toBe(true)

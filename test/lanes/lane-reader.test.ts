@@ -2,7 +2,7 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import type { LogRpc } from '../../src/core/bindings.ts'
 import { frame, unframe } from '../../src/storage/frame.ts'
 import { pack, unpack } from '../../src/core/envelope.ts'
-import { Feed } from '../../src/lanes/lane-reader.ts'
+import { LaneReader } from '../../src/lanes/lane-reader.ts'
 import type { LaneConsumer } from '../../src/lanes/lane-consumer.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
@@ -49,7 +49,7 @@ beforeEach(() => {
   log = { chunks: [], head: 0 }
 })
 
-function open(readable: boolean): Feed {
+function open(readable: boolean): LaneReader {
   const object = {
     read: async (from: number) => {
       reads.push(from)
@@ -60,7 +60,7 @@ function open(readable: boolean): Feed {
     },
     status: async () => ({ head: log.head }),
   }
-  const feed: Feed = new Feed(sqlite.open(), {
+  const feed: LaneReader = new LaneReader(sqlite.open(), {
     ref: { target: 'webhook', partition: 0 },
     log: readable ? (object as unknown as LogRpc) : undefined,
     work,
@@ -72,7 +72,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 test('what is offered and follows on is taken without a read', () => {
   const feed = open(true)
-  feed.offered({ chunks: [chunk(0, 'ada 1', 'ada 2')], head: 2 })
+  feed.takeOffer({ chunks: [chunk(0, 'ada 1', 'ada 2')], head: 2 })
   feed.readOn()
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
   expect(reads).toEqual([])
@@ -81,7 +81,7 @@ test('what is offered and follows on is taken without a read', () => {
 test('an offer behind a gap is read, from where the lane is', async () => {
   const feed = open(true)
   log = { chunks: [chunk(0, 'ada 1', 'ada 2'), chunk(2, 'ada 3')], head: 3 }
-  feed.offered({ chunks: [chunk(2, 'ada 3')], head: 3 })
+  feed.takeOffer({ chunks: [chunk(2, 'ada 3')], head: 3 })
   feed.readOn()
   await settled()
   expect(work.ids).toEqual(['ada 1', 'ada 2', 'ada 3'])
@@ -91,10 +91,10 @@ test('an offer behind a gap is read, from where the lane is', async () => {
 test('a read that began before an offer does not hide what the offer told of', async () => {
   const feed = open(true)
   log = { chunks: [chunk(0, 'ada 1')], head: 1 }
-  feed.offered({ chunks: [], head: 1 })
+  feed.takeOffer({ chunks: [], head: 1 })
   feed.readOn()
   log = { chunks: [chunk(0, 'ada 1'), chunk(1, 'ada 2')], head: 2 }
-  feed.offered({ chunks: [chunk(1, 'ada 2')], head: 2 })
+  feed.takeOffer({ chunks: [chunk(1, 'ada 2')], head: 2 })
   await settled()
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
   expect(feed.head).toBe(2)
@@ -104,19 +104,19 @@ test('a lane without room takes and reads nothing, however often it looks, and k
   const feed = open(true)
   work.hasCapacity = false
   log = { chunks: [chunk(0, 'ada 1')], head: 1 }
-  feed.offered({ chunks: log.chunks, head: 1 })
+  feed.takeOffer({ chunks: log.chunks, head: 1 })
   feed.readOn()
   log = { chunks: [...log.chunks, chunk(1, 'ada 2')], head: 2 }
-  await feed.look()
-  await feed.look()
+  await feed.askForHead()
+  await feed.askForHead()
   expect([work.ids, reads, feed.head]).toEqual([[], [], 2])
 })
 
 test('a lane that had no room reads on once it has, also beyond what it was told of', async () => {
   const feed = open(true)
-  feed.offered({ chunks: [chunk(0, 'ada 1')], head: 1 })
+  feed.takeOffer({ chunks: [chunk(0, 'ada 1')], head: 1 })
   work.hasCapacity = false
-  feed.offered({ chunks: [], head: 1 })
+  feed.takeOffer({ chunks: [], head: 1 })
   log = { chunks: [chunk(1, 'ada 2')], head: 2 }
   feed.readOn()
   work.hasCapacity = true
@@ -128,7 +128,7 @@ test('a lane that had no room reads on once it has, also beyond what it was told
 test('a read that fails is tried again after a while', async () => {
   const feed = open(true)
   log = { chunks: [chunk(0, 'ada 1')], head: 1, broken: true }
-  feed.offered({ chunks: [], head: 1 })
+  feed.takeOffer({ chunks: [], head: 1 })
   feed.readOn()
   await settled()
   feed.readOn()
@@ -138,11 +138,11 @@ test('a read that fails is tried again after a while', async () => {
 })
 
 test('what is pushed is taken once, also after a restart', async () => {
-  open(false).pushed(text('ada 1', 'ada 2', 'ada 1'))
+  open(false).storePushed(text('ada 1', 'ada 2', 'ada 1'))
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
   work = new Taker()
   const feed = open(false)
-  feed.pushed(text('ada 2', 'ada 3'))
+  feed.storePushed(text('ada 2', 'ada 3'))
   feed.readOn()
   await settled()
   expect(work.ids).toEqual(['ada 1', 'ada 2', 'ada 3'])
@@ -150,15 +150,15 @@ test('what is pushed is taken once, also after a restart', async () => {
 
 test('a push that could not be stored is taken when it comes again', () => {
   const feed = open(false)
-  feed.pushed(text('ada 1'))
+  feed.storePushed(text('ada 1'))
   const exec = sqlite.exec.bind(sqlite)
   sqlite.exec = (query, ...values) => {
     if (query.startsWith('INSERT INTO inbox_')) throw new Error('the disk is full')
     return exec(query, ...values)
   }
-  expect(() => feed.pushed(text('ada 2'))).toThrow('the disk is full')
+  expect(() => feed.storePushed(text('ada 2'))).toThrow('the disk is full')
   sqlite.exec = exec
-  feed.pushed(text('ada 2', 'ada 1'))
+  feed.storePushed(text('ada 2', 'ada 1'))
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
 })
 
@@ -167,7 +167,7 @@ test('a read that is never answered is given up, and the lane goes on', async ()
   try {
     const feed = open(true)
     log = { chunks: [chunk(0, 'ada 1')], head: 1, silent: true }
-    feed.offered({ chunks: [], head: 1 })
+    feed.takeOffer({ chunks: [], head: 1 })
     feed.readOn()
     log.silent = false
     await vi.advanceTimersByTimeAsync(17_000)
@@ -182,13 +182,13 @@ test('a read that works ends the pause after one that failed', async () => {
   try {
     const feed = open(true)
     log = { chunks: [chunk(0, 'ada 1')], head: 1, broken: true }
-    feed.offered({ chunks: [], head: 1 })
+    feed.takeOffer({ chunks: [], head: 1 })
     // The sweep looks, however long the lane pauses.
-    for (let i = 0; i < 6; i++) await feed.look()
+    for (let i = 0; i < 6; i++) await feed.askForHead()
     log.broken = false
-    await feed.look()
+    await feed.askForHead()
     log = { chunks: [chunk(0, 'ada 1'), chunk(1, 'ada 2')], head: 2 }
-    feed.offered({ chunks: [], head: 2 })
+    feed.takeOffer({ chunks: [], head: 2 })
     feed.readOn()
     await vi.advanceTimersByTimeAsync(1)
     expect(work.ids).toEqual(['ada 1', 'ada 2'])

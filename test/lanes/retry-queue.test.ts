@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from 'vitest'
 import { LaneStore, replayBase } from '../../src/lanes/lane-store.ts'
-import { Waiting } from '../../src/lanes/retry-queue.ts'
+import { RetryQueue } from '../../src/lanes/retry-queue.ts'
 import { Sqlite } from '../support/sqlite.ts'
 
 const free = () => true
 let sqlite: Sqlite
-let waiting: Waiting
-const open = () => new Waiting(new LaneStore(sqlite.open(), 0))
+let waiting: RetryQueue
+const open = () => new RetryQueue(new LaneStore(sqlite.open(), 0))
 beforeEach(() => {
   sqlite = new Sqlite()
   waiting = open()
@@ -92,6 +92,6 @@ test('all rows are found again when there are more than one reading brings', () 
 test('hasten makes every first row due', () => {
   add('ada', 1, 100)
   add('grace', 2, 900)
-  waiting.hasten()
+  waiting.retryNow()
   expect(dueAt(0)).toEqual(['ada 1', 'grace 2'])
 })
