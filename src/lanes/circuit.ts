@@ -5,7 +5,7 @@ const pausedBaseMs = 30_000
 const capMs = 300_000
 
 /** When a request failed. `probe` is false for one that was under way before the circuit opened: it is no probe's outcome. */
-interface Failure {
+interface FailedRequest {
   readonly now: number
   readonly random: number
   readonly probe: boolean
@@ -43,7 +43,10 @@ export class Circuit {
    * Notes a failed request (no answer, 5xx, 429) that asked to wait `afterSeconds`. A repeat of an event that failed before
    * says nothing new of the destination while the circuit is closed. Returns true while the circuit is open afterwards.
    */
-  fail(reason: string, failure: Failure & { readonly afterSeconds?: number; readonly repeat?: boolean }): boolean {
+  fail(
+    reason: string,
+    failure: FailedRequest & { readonly afterSeconds?: number; readonly repeat?: boolean },
+  ): boolean {
     const { now, probe, afterSeconds = 0, repeat = false } = failure
     if (this.state === 'closed') {
       if (repeat) return false
@@ -56,7 +59,7 @@ export class Circuit {
   }
 
   /** Notes that the destination refuses everything. */
-  pause(reason: string, failure: Failure): void {
+  pause(reason: string, failure: FailedRequest): void {
     if (this.state !== 'paused' || failure.probe) this.#open('paused', reason, failure, pausedBaseMs)
   }
 
@@ -95,7 +98,7 @@ export class Circuit {
     return circuit
   }
 
-  #open(state: 'open' | 'paused', reason: string, { now, random }: Failure, base: number): void {
+  #open(state: 'open' | 'paused', reason: string, { now, random }: FailedRequest, base: number): void {
     const wait = Math.min(capMs, base * 2 ** Math.min(this.#opens, 20))
     this.#opens++
     this.state = state

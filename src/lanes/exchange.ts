@@ -8,7 +8,7 @@ import { isPlatformError } from '../platform/platform-error.ts'
 const bodyBytes = 10_240
 
 /** Why there is no response. */
-export interface Failure {
+export interface ExchangeFailure {
   /**
    * `request_failed`: the destination's own code made no request of these events. `no_answer`: the request was sent, and
    * nothing came back. `platform`: the platform did not let it be sent, which says nothing of events or destination.
@@ -19,7 +19,7 @@ export interface Failure {
 
 /** What came of one request: a response, or why there is none (`status` is 0 then). */
 export interface Exchange extends HttpResponse {
-  readonly failure?: Failure
+  readonly failure?: ExchangeFailure
 }
 
 /**
@@ -38,7 +38,7 @@ export async function exchange(items: readonly Item[], destination: Destination,
   try {
     made = await destination.request(items, { now: port.now() })
   } catch (error) {
-    return unmade(error)
+    return requestFailed(error)
   }
   const { timeoutSeconds } = destination.limits
   const abort = new AbortController()
@@ -53,9 +53,10 @@ export async function exchange(items: readonly Item[], destination: Destination,
     if (!wanted) void response.body?.cancel().catch(() => undefined)
     return { status: response.status, headers: Object.fromEntries(response.headers), body }
   } catch (error) {
-    if (abort.signal.aborted) return unanswered(`no answer within ${timeoutSeconds} s`)
-    if (isPlatformError(error)) return failed('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
-    return unanswered(`no connection: ${reasonOf(error)}`)
+    if (abort.signal.aborted) return noAnswer(`no answer within ${timeoutSeconds} s`)
+    if (isPlatformError(error))
+      return failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
+    return noAnswer(`no connection: ${reasonOf(error)}`)
   } finally {
     clearTimeout(timer)
   }
@@ -67,23 +68,23 @@ function requestOf({ url, body, ...rest }: HttpRequest, signal: AbortSignal): Re
     return new Request(url, { ...rest, ...(body === undefined ? {} : { body }), redirect: 'manual', signal })
   } catch (error) {
     if (isPlatformError(error)) throw error
-    return unmade(error)
+    return requestFailed(error)
   }
 }
 
-const failed = (code: Failure['code'], verdict: Verdict): Exchange => ({
+const failedExchange = (code: ExchangeFailure['code'], verdict: Verdict): Exchange => ({
   status: 0,
   headers: {},
   body: '',
   failure: { code, verdict },
 })
 
-const unmade = (error: unknown): Exchange =>
+const requestFailed = (error: unknown): Exchange =>
   isPlatformError(error)
-    ? failed('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
-    : failed('request_failed', { kind: 'dead', reason: `the request could not be made: ${reasonOf(error)}` })
+    ? failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
+    : failedExchange('request_failed', { kind: 'dead', reason: `the request could not be made: ${reasonOf(error)}` })
 
-const unanswered = (reason: string): Exchange => failed('no_answer', { kind: 'retry', reason })
+const noAnswer = (reason: string): Exchange => failedExchange('no_answer', { kind: 'retry', reason })
 
 async function readSome(response: Response): Promise<string> {
   const reader = response.body?.getReader()

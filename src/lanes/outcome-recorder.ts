@@ -13,7 +13,7 @@ export const longestWaitSeconds = 86_400
 /** Attempts of one event that are kept, the newest. */
 const keepAttempts = 50
 
-interface Tools {
+interface OutcomeRecorderOptions {
   readonly store: LaneStore
   readonly letters: DeadLetters
   readonly waiting: RetryQueue
@@ -33,15 +33,15 @@ interface Tried {
 }
 
 /** Writes down what became of events: counters, rows, dead letters, attempts. */
-export class Ledger {
-  readonly #tools: Tools
+export class OutcomeRecorder {
+  readonly #tools: OutcomeRecorderOptions
 
-  constructor(tools: Tools) {
+  constructor(tools: OutcomeRecorderOptions) {
     this.#tools = tools
   }
 
   /** Carries out a outcome; returns true when the event is to be sent again as it is, without a row. */
-  settle(slot: InFlightEvent, outcome: Outcome, tried: Tried): boolean {
+  apply(slot: InFlightEvent, outcome: Outcome, tried: Tried): boolean {
     const { store, port } = this.#tools
     const { verdict } = outcome
     const history = [...(slot.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)

@@ -8,7 +8,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Outcome, SentRequest } from './deliver.ts'
 import { forward } from './forward.ts'
 import { KeyLocks } from './key-locks.ts'
-import { Ledger, longestWaitSeconds, toAttempt } from './outcome-recorder.ts'
+import { OutcomeRecorder, longestWaitSeconds, toAttempt } from './outcome-recorder.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
@@ -27,7 +27,7 @@ const platformWait = { leastSeconds: 15, baseSeconds: 5, capSeconds: 300 }
 /** Failures by limits of the platform, with no request between them, after which no longer the lane waits, but each event. */
 const platformPatience = 5
 
-interface Tools {
+interface SenderOptions {
   readonly store: LaneStore
   readonly letters: DeadLetters
   readonly port: Port
@@ -47,12 +47,12 @@ type DestinationTarget = Extract<Target, { kind: 'destination' }>
  */
 export class Sender implements LaneConsumer {
   readonly #target: DestinationTarget
-  readonly #tools: Tools
+  readonly #tools: SenderOptions
   readonly #circuit: Circuit
   readonly #keys = new KeyLocks<InFlightEvent>()
   readonly #waiting: RetryQueue
   readonly #window = new InFlightEvents()
-  readonly #ledger: Ledger
+  readonly #ledger: OutcomeRecorder
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
   #active = 0
@@ -63,7 +63,7 @@ export class Sender implements LaneConsumer {
   #platformReason: string | undefined
   position: number
 
-  constructor(target: DestinationTarget, tools: Tools) {
+  constructor(target: DestinationTarget, tools: SenderOptions) {
     this.#target = target
     this.#tools = tools
     const { store, letters } = tools
@@ -72,7 +72,7 @@ export class Sender implements LaneConsumer {
     this.#waiting = new RetryQueue(store)
     for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
     const { retryDays = 14 } = target.route
-    this.#ledger = new Ledger({ ...tools, waiting: this.#waiting, retryDays })
+    this.#ledger = new OutcomeRecorder({ ...tools, waiting: this.#waiting, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
   }
 
@@ -249,7 +249,7 @@ export class Sender implements LaneConsumer {
       }
       const attempts =
         outcome.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
-      if (this.#ledger.settle(slot, outcome, { attempts, probe, down: after !== undefined })) back.push(slot)
+      if (this.#ledger.apply(slot, outcome, { attempts, probe, down: after !== undefined })) back.push(slot)
     })
     for (const request of sent) this.#ledger.record(request, group)
     const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#keys.release(key))

@@ -14,7 +14,7 @@ const fileBytes = 4_000_000
 /** Chunks are taken up to this, while a file is being written. */
 const holdBytes = 16_000_000
 
-interface Tools {
+interface StagerOptions {
   readonly store: LaneStore
   readonly bindings: Bindings
   readonly port: Port
@@ -31,7 +31,7 @@ interface Tools {
  */
 export class Stager implements LaneConsumer {
   readonly #target: Extract<Target, { kind: 'warehouse' }>
-  readonly #tools: Tools
+  readonly #tools: StagerOptions
   #chunks: Chunk[] = []
   #bytes = 0
   #since = 0
@@ -44,7 +44,7 @@ export class Stager implements LaneConsumer {
   position: number
   committed: number
 
-  constructor(target: Extract<Target, { kind: 'warehouse' }>, tools: Tools) {
+  constructor(target: Extract<Target, { kind: 'warehouse' }>, tools: StagerOptions) {
     this.#target = target
     this.#tools = tools
     this.position = tools.store.cursor
