@@ -50,7 +50,7 @@ export function configWith(on: ReadonlySet<Feature>, stream: Stream): ResolvedCo
       geo: on.has('geo'),
       userAgent: on.has('user agent'),
       campaign: on.has('campaign'),
-      bots: on.has('bots') ? { action: 'drop', dataCentres: true } : 'keep',
+      bots: on.has('bots') ? { action: 'drop', dataCenters: true } : 'keep',
       ip: on.has('address') ? 'truncate' : 'keep',
     },
     ...(on.has('privacy') ? { privacy: { hash: ['userId', 'context.traits.email', 'context.traits.phone'] } } : {}),

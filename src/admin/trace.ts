@@ -33,7 +33,7 @@ export async function trace(c: Call): Promise<Response> {
     .flat()
     .toSorted((a, b) => b.envelope.header.receivedAt.localeCompare(a.envelope.header.receivedAt))
   const lanes = place === undefined ? await traceBlindly(world, wanted) : await traceFrom(world, place)
-  const known = lanes.values.some(({ fate }) => fate !== 'unknown')
+  const known = lanes.values.some(({ status }) => status !== 'unknown')
   return answer(c, {
     found: place !== undefined || known,
     messageId: id,
@@ -69,7 +69,7 @@ async function find(
 async function traceFrom(world: AppContext, { partition, offset, envelope: { id, header } }: Placed) {
   const refs = [...world.resolved.targets.keys()].map((target) => ({ target, partition }))
   return ask(world, refs, async (ref): Promise<LaneTrace> => {
-    if (!header.to.includes(ref.target)) return { ...ref, fate: 'not routed', attempts: [] }
+    if (!header.to.includes(ref.target)) return { ...ref, status: 'not routed', attempts: [] }
     return laneOf(world.bindings, ref).trace(ref, { id, source: header.source, offset })
   })
 }
@@ -79,9 +79,9 @@ async function traceBlindly(world: AppContext, { id, sources }: Wanted) {
   const refs = [edgeTarget, ...world.resolved.targets.keys()].flatMap((target) => lanesOf(target, world))
   const all = await ask(world, refs, async (ref) => {
     const traces = await Promise.all(sources.map((source) => laneOf(world.bindings, ref).trace(ref, { id, source })))
-    return traces.find(({ fate }) => fate !== 'unknown') ?? { ...ref, fate: 'unknown', attempts: [] }
+    return traces.find(({ status }) => status !== 'unknown') ?? { ...ref, status: 'unknown', attempts: [] }
   })
-  return { ...all, values: all.values.filter(({ fate }) => fate !== 'unknown') }
+  return { ...all, values: all.values.filter(({ status }) => status !== 'unknown') }
 }
 
 const ask = (world: AppContext, refs: readonly LaneRef[], call: (ref: LaneRef) => Promise<LaneTrace>) =>

@@ -13,6 +13,6 @@ export const resolveEnrichment = ({
   userAgent,
   campaign,
   rudderId,
-  bots: { score: 30, dataCentres: false, ...(typeof bots === 'string' ? { action: bots } : bots) },
+  bots: { score: 30, dataCenters: false, ...(typeof bots === 'string' ? { action: bots } : bots) },
   ip,
 })

@@ -74,7 +74,7 @@ const enrich: Names<EnrichmentConfig> = {
   bots: true,
   ip: true,
 }
-const bots: Names<BotRules> = { action: true, score: true, dataCentres: true }
+const bots: Names<BotRules> = { action: true, score: true, dataCenters: true }
 const privacy: Names<PrivacyRules> = { hash: true, salt: true, mask: true, drop: true, allow: true }
 const consent: Names<ConsentRule> = { categories: true, provider: true, strategy: true, required: true }
 const cookie: Names<IdentityCookie> = { name: true, domain: true, maxAgeDays: true, consent: true }

@@ -38,13 +38,18 @@ export interface LogStatus {
   readonly billed: Billed
 }
 
+/**
+ * What a lane does. `down`: the destination fails as a whole; the lane waits and probes it. `paused`: the destination refuses
+ * everything (a credential, an address); a person must look, and the lane probes it seldom.
+ */
+export type LaneState = 'idle' | 'running' | 'down' | 'paused'
+
 /** How a lane is doing. */
 export interface LaneStatus {
   readonly target: string
   readonly partition: number
   readonly kind: 'destination' | 'warehouse' | 'edge'
-  /** `open`: the destination is down as a whole and is probed. `paused`: it refuses everything; someone must look. */
-  readonly state: 'idle' | 'running' | 'open' | 'paused'
+  readonly state: LaneState
   readonly reason?: string
   /** Events not yet at their final verdict. */
   readonly depth: number
@@ -63,7 +68,7 @@ export interface LaneStatus {
 export interface LaneTrace {
   readonly target: string
   readonly partition: number
-  readonly fate: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'not routed' | 'unknown'
+  readonly status: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'not routed' | 'unknown'
   readonly reason?: string
   readonly attempts: readonly Attempt[]
 }

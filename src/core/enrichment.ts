@@ -4,8 +4,8 @@ export interface BotRules {
   readonly action: 'keep' | 'flag' | 'drop'
   /** Cloudflare's bot score (1 to 99, where the plan has it) below which it is a bot; default 30, 0 never. */
   readonly score?: number
-  /** True: a browser in a data centre's network counts as a bot. Some companies' proxies are there too; default false. */
-  readonly dataCentres?: boolean
+  /** True: a browser in a data center's network counts as a bot. Some companies' proxies are there too; default false. */
+  readonly dataCenters?: boolean
 }
 
 /** What the edge adds to the events of a source, each by its switch. */

@@ -1,4 +1,4 @@
-/** The fate of one event at one destination. */
+/** The outcome of one event at one destination. */
 export type Verdict =
   | { readonly kind: 'done' }
   /** The destination has no use for the event: counted with its reason, not lost. */

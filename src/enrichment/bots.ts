@@ -1,7 +1,7 @@
 import { isbot, isbotMatch } from 'isbot'
 import type { BotRules } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
-import { dataCentres } from './data-centers.ts'
+import { dataCenters } from './data-centers.ts'
 import type { Enriched } from './enrich.ts'
 import { memo } from '../core/memo.ts'
 import { type ClientSignals, visitorUserAgent } from './client-signals.ts'
@@ -15,7 +15,7 @@ export interface Bot {
   readonly url?: string
   /** True when the user agent is none that a browser would send. */
   readonly isInvalidBrowser?: true
-  readonly reason: 'user agent' | 'verified' | 'score' | 'data centre'
+  readonly reason: 'user agent' | 'verified' | 'score' | 'data center'
 }
 
 /** Longer user agents are no browser's; the rest of one is not looked at. */
@@ -25,11 +25,11 @@ const mailProxy = /\b(GoogleImageProxy|YahooMailProxy)\b/
 
 const byUserAgent = memo(2_000, (userAgent): Bot | undefined => {
   const read = userAgent.slice(0, longest)
-  return isbot(read) && !mailProxy.test(read) ? described(read) : undefined
+  return isbot(read) && !mailProxy.test(read) ? describeBot(read) : undefined
 })
 const verified: Bot = { reason: 'verified' }
 const scored: Bot = { reason: 'score' }
-const inDataCentre: Bot = { reason: 'data centre' }
+const inDataCenter: Bot = { reason: 'data center' }
 
 /**
  * Says whether a bot caused an event.
@@ -48,7 +48,7 @@ export function botOf(event: Event, sight: ClientSignals | undefined, rules: Req
   const { verifiedBot, score, asn } = sight
   if (verifiedBot !== undefined) return verified
   if (score !== undefined && score < rules.score) return scored
-  return rules.dataCentres && asn !== undefined && dataCentres.has(asn) ? inDataCentre : undefined
+  return rules.dataCenters && asn !== undefined && dataCenters.has(asn) ? inDataCenter : undefined
 }
 
 /** Says in the event that a bot caused it; what the client said of the bot stays where nothing else is known. */
@@ -64,7 +64,7 @@ function isApp({ channel, context }: Event): boolean {
 }
 
 /** Reads a bot's name and address from `Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)` and the like. */
-function described(userAgent: string): Bot {
+function describeBot(userAgent: string): Bot {
   const name = /\bcompatible; ?([\w. -]+?) ?[/;)]/.exec(userAgent)?.[1] ?? wordAround(userAgent, isbotMatch(userAgent))
   const url = /https?:\/\/[^\s;,)]+/.exec(userAgent)?.[0]
   return {

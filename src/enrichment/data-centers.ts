@@ -5,7 +5,7 @@
  * iCloud Private Relay and WARP; Google's own network (15169), whose crawlers are told by name; M247 and Datacamp, which
  * carry VPNs. Numbers: https://github.com/X4BNet/lists_vpn/blob/main/input/datacenter/ASN.txt (checked 2026-11-25)
  */
-export const dataCentres: ReadonlySet<number> = new Set([
+export const dataCenters: ReadonlySet<number> = new Set([
   // Amazon
   14618, 16509,
   // Google Cloud

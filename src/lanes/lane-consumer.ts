@@ -1,3 +1,4 @@
+import type { LaneState } from '../core/bindings.ts'
 import type { Chunk } from '../core/inbox.ts'
 
 /** What a lane does with the chunks of its stream: send them (destination) or stage them (warehouse). */
@@ -14,7 +15,7 @@ export interface LaneConsumer {
   readonly pump: () => void
   /** When `pump` has something to do next, in milliseconds since the epoch; undefined when only new events matter. */
   readonly due: () => number | undefined
-  readonly state: 'idle' | 'running' | 'open' | 'paused'
+  readonly state: LaneState
   readonly reason: string | undefined
   /** Milliseconds since the epoch at which the oldest undelivered event became durable; undefined when there is none. */
   readonly oldest: number | undefined

@@ -129,20 +129,20 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const { id, source } = event
     const offset = event.offset ?? this.#feed.find(fingerprintOf(source, id))
     const letter = this.#letters.list({ limit: 1, messageId: id })[0]
-    if (letter !== undefined) return { ...this.#ref, fate: 'dead', reason: letter.reason, attempts: letter.attempts }
+    if (letter !== undefined) return { ...this.#ref, status: 'dead', reason: letter.reason, attempts: letter.attempts }
     const row = this.#sender?.rowOf(id)
     if (row !== undefined) {
       const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason
-      return { ...this.#ref, fate: 'waiting', ...(reason === undefined ? {} : { reason }), attempts: row.history }
+      return { ...this.#ref, status: 'waiting', ...(reason === undefined ? {} : { reason }), attempts: row.history }
     }
-    if (offset === undefined) return { ...this.#ref, fate: 'unknown', attempts: [] }
+    if (offset === undefined) return { ...this.#ref, status: 'unknown', attempts: [] }
     const attempts = this.#store.attemptsOf(offset)
     const final = this.#sender === undefined ? offset < (this.#work?.committed ?? 0) : this.#sender.isFinal(offset)
-    if (!final) return { ...this.#ref, fate: 'pending', attempts }
+    if (!final) return { ...this.#ref, status: 'pending', attempts }
     const last = attempts.at(-1)
     if (last?.reason?.startsWith('skip: ') === true)
-      return { ...this.#ref, fate: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }
-    return { ...this.#ref, fate: 'done', attempts }
+      return { ...this.#ref, status: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }
+    return { ...this.#ref, status: 'done', attempts }
   }
 
   async addDeadLetters(_ref: LaneRef, burials: readonly NewDeadLetter[]): Promise<void> {

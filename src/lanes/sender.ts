@@ -1,3 +1,4 @@
+import type { LaneState } from '../core/bindings.ts'
 import { Envelope, type Header, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { unframe } from '../storage/frame.ts'
@@ -87,8 +88,9 @@ export class Sender implements LaneConsumer {
     return size < holdEvents && length < holdLength
   }
 
-  get state(): LaneConsumer['state'] {
-    if (this.#circuit.state !== 'closed') return this.#circuit.state
+  get state(): LaneState {
+    const { state } = this.#circuit
+    if (state !== 'closed') return state === 'open' ? 'down' : state
     return this.#active > 0 || this.#window.size > 0 ? 'running' : 'idle'
   }
 

@@ -1,4 +1,4 @@
-import type { Bindings } from '../core/bindings.ts'
+import type { Bindings, LaneState } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
 import { joinFrames } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
@@ -55,8 +55,8 @@ export class Stager implements LaneConsumer {
     return this.#bytes < holdBytes
   }
 
-  get state(): LaneConsumer['state'] {
-    if (this.#failures > 0) return 'open'
+  get state(): LaneState {
+    if (this.#failures > 0) return 'down'
     return this.#chunks.length > 0 ? 'running' : 'idle'
   }
 

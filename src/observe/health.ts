@@ -89,7 +89,7 @@ async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
       try {
         const asked = (async () => laneOf(world.bindings, ref).status(ref))()
         const { state, reason, oldestSeconds } = await within(asked, questionMs, `lane ${laneName(ref)}`)
-        if (state !== 'paused' && state !== 'open' && oldestSeconds <= laneSeconds) return []
+        if (state !== 'paused' && state !== 'down' && oldestSeconds <= laneSeconds) return []
         return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
       } catch {
         return [{ ...ref, state: 'away' }]

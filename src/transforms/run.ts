@@ -58,7 +58,7 @@ const longestStack = 4_000
  * @param transforms in the order in which they run
  * @param events may be changed by the transforms; keep their text if you need it afterwards
  * @param describe gives the metadata of an event of the input at `index`, before the transform sees it
- * @returns every input's fate; never rejects because of a transform
+ * @returns what became of every input; never rejects because of a transform
  */
 export async function runTransforms(
   transforms: readonly Transform[],

@@ -99,7 +99,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
   async trace(_ref: object, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {
     const own = this.#given.traces?.[this.#name]?.[event.id]
     const { target, partition } = this
-    return { target, partition, fate: 'unknown', attempts: [], ...own }
+    return { target, partition, status: 'unknown', attempts: [], ...own }
   }
 
   async count(): Promise<void> {}

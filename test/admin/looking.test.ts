@@ -143,8 +143,8 @@ describe('a trace', () => {
     const { body } = await fakeAdmin({
       ...twoPartitions,
       traces: {
-        'webhook:0': { 'order-2': { fate: 'waiting', reason: 'HTTP 503', attempts: [attempt] } },
-        'tables:0': { 'order-2': { fate: 'done' } },
+        'webhook:0': { 'order-2': { status: 'waiting', reason: 'HTTP 503', attempts: [attempt] } },
+        'tables:0': { 'order-2': { status: 'done' } },
       },
     }).call('/trace/order-2')
     expect(body).toEqual({
@@ -156,8 +156,8 @@ describe('a trace', () => {
       offset: 1,
       event: orderCompleted('order-2'),
       lanes: [
-        { target: 'webhook', partition: 0, fate: 'waiting', reason: 'HTTP 503', attempts: [attempt] },
-        { target: 'tables', partition: 0, fate: 'done', attempts: [] },
+        { target: 'webhook', partition: 0, status: 'waiting', reason: 'HTTP 503', attempts: [attempt] },
+        { target: 'tables', partition: 0, status: 'done', attempts: [] },
       ],
       failures: [],
     })
@@ -167,7 +167,7 @@ describe('a trace', () => {
     const { body } = await fakeAdmin(twoPartitions).call('/trace/order-6')
     expect(body.lanes).toMatchObject([
       { target: 'webhook', partition: 1 },
-      { target: 'tables', partition: 1, fate: 'not routed' },
+      { target: 'tables', partition: 1, status: 'not routed' },
     ])
   })
 
@@ -213,12 +213,12 @@ describe('a trace', () => {
     const { body } = await fakeAdmin({
       stream: 'queues',
       partitions: 2,
-      traces: { 'webhook:1': { 'order-1': { fate: 'done' } } },
+      traces: { 'webhook:1': { 'order-1': { status: 'done' } } },
     }).call('/trace/order-1')
     expect(body).toEqual({
       found: true,
       messageId: 'order-1',
-      lanes: [{ target: 'webhook', partition: 1, fate: 'done', attempts: [] }],
+      lanes: [{ target: 'webhook', partition: 1, status: 'done', attempts: [] }],
       failures: [],
     })
   })
@@ -226,10 +226,10 @@ describe('a trace', () => {
   test('finds an event that ended at the edge', async () => {
     const { body } = await fakeAdmin({
       ...twoPartitions,
-      traces: { '@edge:0': { exploded: { fate: 'dead', reason: 'this transform does not like explosions' } } },
+      traces: { '@edge:0': { exploded: { status: 'dead', reason: 'this transform does not like explosions' } } },
     }).call('/trace/exploded')
     expect(body.found).toBe(true)
-    expect(body.lanes).toMatchObject([{ target: '@edge', fate: 'dead' }])
+    expect(body.lanes).toMatchObject([{ target: '@edge', status: 'dead' }])
   })
 
   test('says that nobody knows an event', async () => {

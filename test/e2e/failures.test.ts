@@ -239,7 +239,7 @@ describe('a destination', () => {
       }
     const open = await until('the lane is open, and knows of all that waits', async () => {
       const lane = await server.lane('sink')
-      return lane.state === 'open' && lane.depth === ids.length && lane
+      return lane.state === 'down' && lane.depth === ids.length && lane
     })
     expect(open.reason).toContain('no connection')
     expect(open.nextAttemptAt).toBeGreaterThan(Date.now() - 10_000)
@@ -308,10 +308,10 @@ describe('an event', () => {
     await isAt(sink, 'traced')
     const trace = await until('the trace is done', async () => {
       const found = await traceOf('traced', 'sink')
-      return found?.fate === 'done' && found
+      return found?.status === 'done' && found
     })
     expect(trace.attempts.map(({ status }) => status)).toEqual([503, 503, 200])
-    await until('the table has it', async () => (await traceOf('traced', 'tables'))?.fate === 'done')
+    await until('the table has it', async () => (await traceOf('traced', 'tables'))?.status === 'done')
     const tables = d1Tables(server.state)
     await until('it is in the table', async () =>
       (await tables.rows('order_completed')).some(({ id }) => id === 'traced'),
@@ -325,7 +325,7 @@ describe('an event', () => {
     await accepted(order('beside', { userId: 'katherine' }))
     await isAt(sink, 'beside')
     await until('both wait', async () => (await server.lane('sink')).waiting === 2)
-    expect(await traceOf('behind', 'sink')).toMatchObject({ fate: 'waiting' })
+    expect(await traceOf('behind', 'sink')).toMatchObject({ status: 'waiting' })
     const tried = sink.received.filter(({ events }) => events[0]?.messageId === 'stuck').length
 
     await server.killAll()

@@ -169,13 +169,13 @@ describe('with several destinations', () => {
     await server.post('/v1/batch', { batch: ids.map((id, i) => order(id, { userId: `visitor-${i}` })) })
     const open = await until('the lane is open', async () => {
       const lane = await server.lane('sink')
-      return lane.state === 'open' && lane.depth === ids.length && lane
+      return lane.state === 'down' && lane.depth === ids.length && lane
     })
     await sleep(4_000)
     const later = await server.lane('sink')
     expect(later.billed.rowsWritten - open.billed.rowsWritten, 'rows written while it waits').toBeLessThan(30)
     await server.killAll()
-    expect(await server.lane('sink')).toMatchObject({ state: 'open', reason: expect.stringContaining('no connection') })
+    expect(await server.lane('sink')).toMatchObject({ state: 'down', reason: expect.stringContaining('no connection') })
     await sink.reopen()
     await server.admin('/lanes/sink/0/resume', { method: 'POST' })
     await isAt(sink, ...ids)

@@ -72,7 +72,7 @@ describe('a user agent', () => {
 })
 
 describe('the connection', () => {
-  const everything = { action: 'flag', dataCentres: true } as const
+  const everything = { action: 'flag', dataCenters: true } as const
   const verified = { ...bremen, verifiedBotCategory: 'Search Engine Crawler' }
 
   test.each<[string, Parameters<typeof flagged>[1], unknown]>([
@@ -91,15 +91,15 @@ describe('the connection', () => {
       { cf: scored(1), headers: browser, bots: { action: 'flag', score: 0 } },
       undefined,
     ],
-    ['from a data centre', { cf: cloud, headers: browser, bots: everything }, { reason: 'data centre' }],
-    ['from a data centre, which is allowed', { cf: cloud, headers: browser }, undefined],
+    ['from a data center', { cf: cloud, headers: browser, bots: everything }, { reason: 'data center' }],
+    ['from a data center, which is allowed', { cf: cloud, headers: browser }, undefined],
     [
-      "through a company's proxy in a data centre",
+      "through a company's proxy in a data center",
       { cf: { ...cloud, botManagement: { score: 80, corporateProxy: true } }, headers: browser, bots: everything },
       undefined,
     ],
     ['from a line at home', { cf: bremen, headers: browser, bots: everything }, undefined],
-    ['of a server in a data centre', { cf: cloud, headers: server, bots: everything }, undefined],
+    ['of a server in a data center', { cf: cloud, headers: server, bots: everything }, undefined],
     ['of a server with a low score', { cf: scored(1), headers: server }, undefined],
     [
       'of a server that uses the fetch of Node',
@@ -115,7 +115,7 @@ describe('the connection', () => {
   test('of a vendor that calls a webhook is no bot, and its place is not that of the customer', async () => {
     const { edge } = await send([], {
       path: `/v1/webhook?writeKey=${writeKey}`,
-      source: { webhook: webhook(), enrich: { bots: { action: 'drop', dataCentres: true } } },
+      source: { webhook: webhook(), enrich: { bots: { action: 'drop', dataCenters: true } } },
       headers: { 'user-agent': agents.googlebot },
       cf: { ...cloud, verifiedBotCategory: 'Webhooks', botManagement: { score: 1 } },
     })

@@ -86,7 +86,7 @@ test('HEAD has the status and no body', async () => {
 
 test.each<[string, Partial<LaneStatus>, string]>([
   ['is paused', { state: 'paused', reason: 'HTTP 401', oldestSeconds: 9 }, 'paused'],
-  ['has an open circuit', { state: 'open', reason: 'HTTP 503', oldestSeconds: 9 }, 'open'],
+  ['is down', { state: 'down', reason: 'HTTP 503', oldestSeconds: 9 }, 'down'],
   ['is more than five minutes behind', { state: 'running', oldestSeconds: 301 }, 'running'],
 ])('a lane that %s degrades it; only who has the admin token is told which', async (_what, lane, state) => {
   const { get } = deployment({ lanes: { 'crm:0': lane } })

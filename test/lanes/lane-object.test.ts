@@ -70,7 +70,7 @@ test('queues: what a lane has stored survives a kill -9 and goes out at the next
   await start('queues')
   sink.answer = () => ({ status: 503 })
   await bench.append(Array.from({ length: 20 }, (_, i) => order(`order ${i}`, {}, { key: `key ${i}`, ...to })))
-  await statusWhen(({ state }) => state === 'open')
+  await statusWhen(({ state }) => state === 'down')
   await bench.restart()
   sink.answer = () => ({ status: 200 })
   sink.seen.length = 0
@@ -129,9 +129,9 @@ test('a destination that is down makes neither rows nor dead letters, and its la
     await bench.append(
       Array.from({ length: 20 }, (_, i) => order(`order ${n}-${i}`, {}, { key: `key ${n}-${i}`, ...to })),
     )
-  await statusWhen(({ state }) => state === 'open')
+  await statusWhen(({ state }) => state === 'down')
   const status = await lane<LaneStatus>('poke')
-  expect(status).toMatchObject({ state: 'open', reason: 'HTTP 503', deadLetters: 0 })
+  expect(status).toMatchObject({ state: 'down', reason: 'HTTP 503', deadLetters: 0 })
   expect(status.waiting).toBeLessThan(10)
   expect(status.depth).toBe(400)
 })
@@ -144,7 +144,7 @@ test('a refused event is a dead letter that can be read, mended and sent again u
   const [letter] = await lane<DeadLetter[]>('letters', { limit: 10 })
   expect(letter).toMatchObject({ id: 'webhook:0:1', messageId: 'ada 1', code: 'http_400', edited: false })
   expect(await lane<LaneTrace>('trace', { id: 'ada 1', source: 'shop', offset: 0 })).toMatchObject({
-    fate: 'dead',
+    status: 'dead',
     attempts: [{ status: 400 }],
   })
 
@@ -156,7 +156,7 @@ test('a refused event is a dead letter that can be read, mended and sent again u
   expect(await lane('letters', { limit: 10 })).toEqual([])
   const trace = await until(
     () => lane<LaneTrace>('trace', { id: 'ada 1', source: 'shop', offset: 0 }),
-    ({ fate }) => fate === 'done',
+    ({ status }) => status === 'done',
   )
   expect(trace.attempts.map(({ status }) => status)).toEqual([400, 200])
 })

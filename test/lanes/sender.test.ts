@@ -262,7 +262,7 @@ test('five failures in a row open the circuit; while it is open one probe goes o
   world.append(Array.from({ length: 100 }, (_, i) => ({ id: `order ${i}`, key: `key ${i}` })))
   await world.feed()
   for (let i = 0; i < 6; i++) await world.requests[0]?.answer(503)
-  expect(world.sender.state).toBe('open')
+  expect(world.sender.state).toBe('down')
   expect(underWay(world)).toEqual([])
   expect(world.rows()).toHaveLength(4)
 
@@ -290,7 +290,7 @@ test('rows do not pile up behind a destination that is down, also when all event
     await world.requests[0]?.answer(503)
     await world.pass(2000)
   }
-  expect(world.sender.state).toBe('open')
+  expect(world.sender.state).toBe('down')
   const rows = world.rows().length
   for (let i = 0; i < 10; i++) {
     await world.requests[0]?.answer(503)
@@ -306,7 +306,7 @@ test('when the destination is back everything is delivered, in order', async () 
     world.append([...of('ada', i), ...of('grace', i), ...of('alan', i), ...of('joan', i), ...of('mary', i)])
   await world.feed()
   for (let i = 0; i < 8; i++) await world.requests[0]?.answer(503)
-  expect(world.sender.state).toBe('open')
+  expect(world.sender.state).toBe('down')
   const arrived: string[] = []
   for (let i = 0; arrived.length < 100 && i < 1000; i++) {
     const [request] = world.requests
@@ -331,7 +331,7 @@ test('an open circuit survives a restart, with its next probe', async () => {
   await world.requests[0]?.answer(503, { 'retry-after': '600' })
   const due = world.now + 600_000
   world.crash()
-  expect(world.sender.state).toBe('open')
+  expect(world.sender.state).toBe('down')
   await world.feed()
   expect(underWay(world)).toEqual([])
   expect(world.sender.due()).toBe(due)
@@ -353,7 +353,7 @@ test('one event that is always answered 500 does not keep others from being deli
     await world.pass(100)
   }
   expect(done).toBe(40)
-  expect(world.sender.state).not.toBe('open')
+  expect(world.sender.state).not.toBe('down')
   expect(world.rows()).toEqual(['sick 1'])
 })
 

@@ -95,7 +95,7 @@ test.each(['bucket', 'loader'] as const)('while the %s is away nothing is lost a
   broken = which
   take(0, 3)
   await pass(10)
-  expect([stager.committed, stager.state]).toEqual([0, 'open'])
+  expect([stager.committed, stager.state]).toEqual([0, 'down'])
   expect(stager.reason).toMatch(/^staging failed: .* away$/)
   take(3, 2)
   expect(stager.due()).toBe(now + 1000)

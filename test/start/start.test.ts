@@ -59,7 +59,7 @@ describe('npm start', () => {
   const expectKnown = (ready: Ready, messageId: string) =>
     expect
       .poll(() => admin(ready, `/trace/${messageId}`), { timeout: 10_000, interval: 100 })
-      .toMatchObject({ status: 200, text: expect.stringContaining('"fate":"done"') as string })
+      .toMatchObject({ status: 200, text: expect.stringContaining('"status":"done"') as string })
 
   it('prints one line of JSON when it is ready to take events, and nothing else on stdout', async () => {
     const serving = await start()

@@ -112,13 +112,13 @@ const laneTexts = {
 function showLanes(lanes) {
   const found = lanes.filter((lane) => lane.kind === 'destination')
   const depth = found.reduce((sum, lane) => sum + lane.depth, 0)
-  const worst = ['paused', 'open', 'running'].find((state) => found.some((lane) => lane.state === state))
+  const worst = ['paused', 'down', 'running'].find((state) => found.some((lane) => lane.state === state))
   const reason = found.find((lane) => lane.state === worst)?.reason
   const text = found.length === 0 ? '' : laneTexts[worst ?? (depth > 0 ? 'running' : 'idle')](depth, reason)
   const line = document.querySelector('#deliveries .lane')
   setText(line, text)
   line.hidden = text === ''
-  line.classList.toggle('bad', worst === 'open' || worst === 'paused')
+  line.classList.toggle('bad', worst === 'down' || worst === 'paused')
 }
 
 const numbers = new Intl.NumberFormat('en-GB')
