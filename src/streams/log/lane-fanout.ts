@@ -12,7 +12,7 @@ const offerBytes = 2_000_000
 /** Milliseconds between two offers to one lane under load; an idle lane is offered at once. */
 const gatherMs = 50
 
-interface Feed {
+interface LaneCursor {
   readonly ref: LaneRef
   /** The offset that the lane wants next; unknown until its first answer. */
   next: number | undefined
@@ -31,8 +31,8 @@ interface Feed {
  * Offers what was appended to the lanes of one partition: with its bytes while a lane keeps up, as a mere hint when it
  * lags (it then reads by itself). Nothing here is durable: a lost offer is made good by the sweep.
  */
-export class HandOver {
-  readonly #feeds: readonly Feed[]
+export class LaneFanout {
+  readonly #feeds: readonly LaneCursor[]
   readonly #bindings: Bindings
   readonly #port: Port
   readonly #head: () => number
@@ -87,7 +87,7 @@ export class HandOver {
     return Math.min(this.#head(), ...this.#feeds.map(({ committed }) => committed))
   }
 
-  #kick(feed: Feed): void {
+  #kick(feed: LaneCursor): void {
     if (feed.busy || feed.timer !== undefined) return
     const now = this.#port.now()
     const wait = Math.max(feed.lastOffer + gatherMs, feed.quietUntil) - now
@@ -99,7 +99,7 @@ export class HandOver {
       }, wait)
   }
 
-  async #send(feed: Feed): Promise<void> {
+  async #send(feed: LaneCursor): Promise<void> {
     if (feed.busy) return
     feed.busy = true
     const from = feed.next
@@ -114,7 +114,7 @@ export class HandOver {
     else if (feed.failures > 0) this.#kick(feed)
   }
 
-  async #offer(feed: Feed, chunks: readonly Chunk[]): Promise<void> {
+  async #offer(feed: LaneCursor, chunks: readonly Chunk[]): Promise<void> {
     const port = this.#port
     feed.lastOffer = port.now()
     const { reads } = feed

@@ -5,8 +5,8 @@ import { Database } from '../../storage/database.ts'
 import { frame, joinFrames, unframe } from '../../storage/frame.ts'
 import { Seen } from '../../storage/dedup-window.ts'
 import { Segments } from '../../storage/segments.ts'
-import { Expired } from './overdue-chunks.ts'
-import { HandOver } from './lane-fanout.ts'
+import { OverdueChunks } from './overdue-chunks.ts'
+import { LaneFanout } from './lane-fanout.ts'
 import { noBill } from '../../core/billed.ts'
 import { realPort } from '../../platform/real-port.ts'
 import type { ResolvedConfig } from '../../core/resolved-config.ts'
@@ -45,9 +45,9 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #billed = noBill()
   readonly #db: Database
   readonly #segments: Segments
-  readonly #expired: Expired
+  readonly #expired: OverdueChunks
   readonly #seen: Seen
-  readonly #handOver: HandOver
+  readonly #handOver: LaneFanout
   readonly #partition: number
   readonly #flushMs: number
   readonly #retentionMs: number
@@ -67,13 +67,13 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#retentionMs = retentionMs
     this.#db = new Database(ctx.storage.sql, this.#billed)
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
-    this.#expired = new Expired(this.#db, env.BUCKET, this.#partition)
+    this.#expired = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
     const now = Date.now()
     this.#seen = new Seen(dedupMs, now - dedupMs)
     for (const { at, prints } of this.#segments.prints(now - dedupMs, 200_000))
       for (let i = 0; i < prints.length; i += 2) this.#seen.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
-    this.#handOver = new HandOver(refs, env, realPort, () => this.#segments.next)
+    this.#handOver = new LaneFanout(refs, env, realPort, () => this.#segments.next)
   }
 
   async append(

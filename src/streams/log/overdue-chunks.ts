@@ -2,7 +2,7 @@ import type { Database } from '../../storage/database.ts'
 import { joinFrames } from '../../storage/frame.ts'
 import type { Chunk } from '../../core/inbox.ts'
 
-interface Row {
+interface OverdueRow {
   first: number
   next: number
   chunks: string
@@ -13,11 +13,11 @@ interface Row {
  *
  * Objects are `expired/<partition>/<first>-<next>`, each a file of frames; the table `expired` says which events they hold.
  */
-export class Expired {
+export class OverdueChunks {
   readonly #db: Database
   readonly #bucket: R2Bucket
   readonly #partition: number
-  #rows: Row[]
+  #rows: OverdueRow[]
 
   constructor(db: Database, bucket: R2Bucket, partition: number) {
     this.#db = db
@@ -26,7 +26,7 @@ export class Expired {
     db.run(
       'CREATE TABLE IF NOT EXISTS expired (first INTEGER PRIMARY KEY, next INTEGER NOT NULL, chunks TEXT NOT NULL)',
     )
-    this.#rows = db.all<Row>('SELECT first, next, chunks FROM expired ORDER BY first')
+    this.#rows = db.all<OverdueRow>('SELECT first, next, chunks FROM expired ORDER BY first')
   }
 
   get any(): boolean {
@@ -38,7 +38,7 @@ export class Expired {
     const first = chunks[0]
     const last = chunks.at(-1)
     if (first === undefined || last === undefined) return
-    const row: Row = {
+    const row: OverdueRow = {
       first: first.offset,
       next: last.offset + last.count,
       chunks: JSON.stringify(chunks.map(({ offset, count, at, data }) => [offset, count, at, data.byteLength])),
@@ -85,7 +85,7 @@ export class Expired {
     this.#rows = this.#rows.filter((row) => !gone.includes(row))
   }
 
-  #key({ first, next }: Row): string {
+  #key({ first, next }: OverdueRow): string {
     return `expired/${this.#partition}/${first}-${next}`
   }
 }
