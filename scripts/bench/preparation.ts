@@ -1,7 +1,7 @@
 import type { Bindings } from '../../src/core/bindings.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
-import { factsOf } from '../../src/ingest/request-signals.ts'
+import { requestSignalsOf } from '../../src/ingest/request-signals.ts'
 import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
 import { prepareBatch } from '../../src/edge/prepare.ts'
 import { suppressionsOf } from '../../src/admission/suppression.ts'
@@ -29,7 +29,7 @@ export function preparation(on: ReadonlySet<Feature>, stream: Stream): (bodies: 
     let accepted = 0
     const before = process.cpuUsage()
     for (const batch of batches) {
-      const arrival: IncomingBatch = { source, events: batch, ...factsOf(request, source) }
+      const arrival: IncomingBatch = { source, events: batch, ...requestSignalsOf(request, source) }
       const known = suppressionsOf(world)
       accepted += (await prepareBatch(arrival, world, known instanceof Promise ? await known : known)).accepted
     }

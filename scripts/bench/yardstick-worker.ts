@@ -4,7 +4,7 @@ import type { Bindings } from '../../src/core/bindings.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
-import { factsOf } from '../../src/ingest/request-signals.ts'
+import { requestSignalsOf } from '../../src/ingest/request-signals.ts'
 import { acceptEvents } from '../../src/edge/accept.ts'
 import { log } from '../../src/streams/log.ts'
 import { LogObject } from '../../src/streams/log/log-object.ts'
@@ -121,7 +121,7 @@ const seeing = (name: string) =>
     if (source === undefined) throw new RangeError('there is no source')
     const events = eventsOf(JSON.parse(await request.text()))
     Object.defineProperty(request, 'cf', { value: connection })
-    const { accepted } = await acceptEvents({ source, events, ...factsOf(request, source) }, world)
+    const { accepted } = await acceptEvents({ source, events, ...requestSignalsOf(request, source) }, world)
     return answer(accepted)
   })
 

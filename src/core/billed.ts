@@ -9,4 +9,11 @@ export interface Billed {
   r2Reads: number
 }
 
-export const noBill = (): Billed => ({ calls: 0, rowsWritten: 0, d1RowsWritten: 0, alarms: 0, r2Writes: 0, r2Reads: 0 })
+export const createBill = (): Billed => ({
+  calls: 0,
+  rowsWritten: 0,
+  d1RowsWritten: 0,
+  alarms: 0,
+  r2Writes: 0,
+  r2Reads: 0,
+})

@@ -4,7 +4,7 @@ import { acceptEvents, type AcceptedEvents } from '../edge/accept.ts'
 import type { IncomingBatch } from '../edge/incoming-batch.ts'
 import { answer, failure, preflight, refusal, wrongMethod } from './responses.ts'
 import { textOf } from './body.ts'
-import { factsOf } from './request-signals.ts'
+import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
 import { parseJson } from './json.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
@@ -88,7 +88,7 @@ function taken(request: Request, arrival: Omit<IncomingBatch, 'facts'>): Taken {
   const { source } = arrival
   const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
   return {
-    arrival: { ...arrival, ...factsOf(request, source), anonymousId: visitor?.anonymousId },
+    arrival: { ...arrival, ...requestSignalsOf(request, source), anonymousId: visitor?.anonymousId },
     cookie: visitor?.cookie,
   }
 }

@@ -3,7 +3,7 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptEvents, count } from '../edge/accept.ts'
 import { preflight, wrongMethod } from './responses.ts'
-import { factsOf } from './request-signals.ts'
+import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
 import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
@@ -58,7 +58,7 @@ async function take(request: Request, type: 'track' | 'page', world: AppContext)
   const arrival = { source, events: [event], type }
   const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
   const { rejected } = await acceptEvents(
-    { ...arrival, ...factsOf(request, source), anonymousId: visitor?.anonymousId },
+    { ...arrival, ...requestSignalsOf(request, source), anonymousId: visitor?.anonymousId },
     world,
   )
   for (const { code, reason } of rejected)

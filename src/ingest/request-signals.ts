@@ -10,7 +10,7 @@ const address = /^[0-9a-f:.]{2,45}$/i
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** What a request tells of who sent it. */
-export interface Seen {
+export interface RequestSignals {
   /** For the envelope. */
   readonly facts: Facts
   /** For `context.geo`; undefined when the platform knows no place, or the source wants none. */
@@ -26,7 +26,7 @@ export interface Seen {
  * server, or one behind another proxy) it is the first of X-Forwarded-For, else X-Real-IP, which are the client's word.
  * The address is given as it is; what the source's `ip` switch says is done to it before anything is stored.
  */
-export function factsOf(request: Request, { enrich, webhook }: Source): Seen {
+export function requestSignalsOf(request: Request, { enrich, webhook }: Source): RequestSignals {
   const { headers } = request
   const ip = addressIn(
     headers.get('cf-connecting-ip') ?? headers.get('x-forwarded-for')?.split(',', 1)[0] ?? headers.get('x-real-ip'),

@@ -5,7 +5,7 @@ import type { AppContext } from '../core/app-context.ts'
 import { acceptWebhook } from '../edge/accept-webhook.ts'
 import { answer, failure, preflight, wrongMethod } from './responses.ts'
 import { bytesIn } from './body.ts'
-import { factsOf } from './request-signals.ts'
+import { requestSignalsOf } from './request-signals.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
 
 /** Where vendors send what happened, each to the write key of its own source. */
@@ -34,7 +34,7 @@ async function take(request: Request, method: 'GET' | 'POST', world: AppContext)
   const hook = await callOf(request, method, world)
   const reply = await acceptWebhook(
     hook,
-    { source: { ...source, webhook: mapper }, ...factsOf(request, source) },
+    { source: { ...source, webhook: mapper }, ...requestSignalsOf(request, source) },
     world,
   )
   const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }

@@ -14,7 +14,7 @@ import { stageOne } from './stage-one.ts'
 import { Stager } from './stager.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget } from '../core/lanes.ts'
-import { noBill } from '../core/billed.ts'
+import { createBill } from '../core/billed.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
 import type { Offer, Ack, LaneRef } from '../core/inbox.ts'
@@ -36,7 +36,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #ref: LaneRef
   readonly #resolved: ResolvedConfig
   readonly #target: Target | undefined
-  readonly #billed = noBill()
+  readonly #billed = createBill()
   readonly #store: LaneStore
   readonly #letters: DeadLetters
   readonly #feed: LaneReader

@@ -4,7 +4,7 @@ import { type Envelope, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
-import { Seen } from '../storage/dedup-window.ts'
+import { DedupWindow } from '../storage/dedup-window.ts'
 import { Segments } from '../storage/segments.ts'
 import { within } from '../core/within.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
@@ -40,7 +40,7 @@ interface LaneReaderOptions {
 export class LaneReader {
   readonly #tools: LaneReaderOptions
   readonly #inbox: Segments | undefined
-  #seen: Seen | undefined
+  #seen: DedupWindow | undefined
   #head: number
   #reading = false
   /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
@@ -198,8 +198,8 @@ export class LaneReader {
 }
 
 /** What the inbox holds of the dedup window. */
-function rememberInbox(inbox: Segments, now: number): Seen {
-  const seen = new Seen(dedupMs, now - dedupMs)
+function rememberInbox(inbox: Segments, now: number): DedupWindow {
+  const seen = new DedupWindow(dedupMs, now - dedupMs)
   for (const { at, prints } of inbox.prints(now - dedupMs, 100_000))
     for (let i = 0; i < prints.length; i += 2) seen.add(prints[i] as number, prints[i + 1] as number, at)
   return seen

@@ -8,7 +8,7 @@ import { KnownSchema } from './known-schema.ts'
 import { LoadGroup, UnreadableFile } from './load-group.ts'
 import { LoadHistory } from './load-history.ts'
 import { StagedFiles } from './staged-files.ts'
-import { noBill } from '../core/billed.ts'
+import { createBill } from '../core/billed.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
 
@@ -26,7 +26,7 @@ type WarehouseTarget = Extract<Target, { readonly kind: 'warehouse' }>
 export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   protected readonly port: Port = realPort
   readonly #resolved: ResolvedConfig
-  readonly #billed = noBill()
+  readonly #billed = createBill()
   readonly #files: StagedFiles
   readonly #schema: KnownSchema
   readonly #history: LoadHistory

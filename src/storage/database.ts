@@ -1,5 +1,5 @@
-import { type Billed, noBill } from '../core/billed.ts'
-type Value = string | number | null | ArrayBuffer | ArrayBufferView
+import { type Billed, createBill } from '../core/billed.ts'
+type SqlValue = string | number | null | ArrayBuffer | ArrayBufferView
 
 /** The part of a SQLite-backed object's storage that is used here (`ctx.storage.sql` has it). */
 export interface SqlLike {
@@ -14,21 +14,21 @@ export class Database {
   readonly billed: Billed
   readonly #sql: SqlLike
 
-  constructor(sql: SqlLike, billed: Billed = noBill()) {
+  constructor(sql: SqlLike, billed: Billed = createBill()) {
     this.#sql = sql
     this.billed = billed
   }
 
   /** Runs a statement; values are bound, never pasted. */
-  run(query: string, ...values: Value[]): void {
+  run(query: string, ...values: SqlValue[]): void {
     this.billed.rowsWritten += this.#sql.exec(query, ...values).rowsWritten
   }
 
-  all<Row>(query: string, ...values: Value[]): Row[] {
+  all<Row>(query: string, ...values: SqlValue[]): Row[] {
     return this.#sql.exec(query, ...values).toArray() as Row[]
   }
 
-  first<Row>(query: string, ...values: Value[]): Row | undefined {
+  first<Row>(query: string, ...values: SqlValue[]): Row | undefined {
     return this.all<Row>(query, ...values)[0]
   }
 }

@@ -2,7 +2,7 @@
 const firstSlots = 1 << 14
 
 /** One open-addressing table of 64-bit fingerprints. */
-class Generation {
+class FingerprintTable {
   slots = firstSlots
   table = new Uint32Array(firstSlots * 2)
   count = 0
@@ -47,11 +47,11 @@ class Generation {
  * old one is forgotten. So an event is remembered for at least one window and at most two, or, above 1.4 million events per
  * window, for the last 1.4 million events at least.
  */
-export class Seen {
+export class DedupWindow {
   readonly #windowMs: number
   readonly #capacity: number
-  #young = new Generation()
-  #old = new Generation()
+  #young = new FingerprintTable()
+  #old = new FingerprintTable()
   #youngSince: number
 
   constructor(windowMs: number, now: number, capacity = 1_400_000) {
@@ -67,7 +67,7 @@ export class Seen {
     const age = now - this.#youngSince
     if (age >= this.#windowMs) this.#turn(now)
     // Nothing came for as long as the old generation must be remembered.
-    if (age >= 2 * this.#windowMs) this.#old = new Generation()
+    if (age >= 2 * this.#windowMs) this.#old = new FingerprintTable()
     if (this.#young.has(a, b) || this.#old.has(a, b)) return false
     if (this.#young.count >= this.#capacity) this.#turn(now)
     this.#young.add(a, b)
@@ -76,7 +76,7 @@ export class Seen {
 
   #turn(now: number): void {
     this.#old = this.#young
-    this.#young = new Generation()
+    this.#young = new FingerprintTable()
     this.#youngSince = now
   }
 }

@@ -22,7 +22,7 @@ export interface Segment {
   readonly ends: number
 }
 
-interface Row {
+interface SegmentRow {
   offset: number
   count: number
   at: number
@@ -118,7 +118,7 @@ export class Segments {
       // The row that holds `from` may start before it; rows are dense, so it is the last one at or below.
       let at = this.#rowAt(segment.number, from) ?? segment.first
       while (left > 0 && at < segment.next) {
-        const row = this.#db.first<Row>(
+        const row = this.#db.first<SegmentRow>(
           `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset >= ? ORDER BY offset LIMIT 1`,
           at,
         )
@@ -137,7 +137,7 @@ export class Segments {
     const chunks: Chunk[] = []
     for (const segment of this.#segments.toReversed()) {
       for (let before = segment.next; events > 0;) {
-        const row = this.#db.first<Row>(
+        const row = this.#db.first<SegmentRow>(
           `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset < ? ORDER BY offset DESC LIMIT 1`,
           before,
         )
@@ -154,7 +154,7 @@ export class Segments {
   find(print: Uint8Array): { readonly chunk: Chunk; readonly offset: number }[] {
     return this.#segments.flatMap((segment) =>
       this.#db
-        .all<Row & { prints: ArrayBuffer }>(
+        .all<SegmentRow & { prints: ArrayBuffer }>(
           `SELECT offset, count, at, prints, data FROM ${this.#name}_${segment.number} WHERE instr(prints, ?) > 0`,
           print,
         )
@@ -223,7 +223,7 @@ export class Segments {
   }
 }
 
-const toChunk = (row: Row): Chunk => ({
+const toChunk = (row: SegmentRow): Chunk => ({
   offset: row.offset,
   count: row.count,
   at: row.at,

@@ -12,7 +12,7 @@ import { frame } from '../../src/storage/frame.ts'
 import { resolveConfig } from '../../src/configure/resolve.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
-import { noBill } from '../../src/core/billed.ts'
+import { createBill } from '../../src/core/billed.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
 
 export const token = 'correct-horse-battery-staple'
@@ -82,7 +82,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
       oldestSeconds: 0,
       deadLetters: this.letters.length,
       counters: {},
-      billed: noBill(),
+      billed: createBill(),
     }
   }
 
@@ -252,7 +252,7 @@ export function fakeAdmin(given: Given = {}) {
               oldestSeconds: 3,
               stuckFiles: [],
               tables: {},
-              billed: noBill(),
+              billed: createBill(),
             }
           },
           load: async () => {
@@ -327,7 +327,7 @@ function logOf(given: Given, partition: number): Pick<LogRpc, 'tail' | 'status' 
     segments: 1,
     bytes: 4096,
     duplicates: 0,
-    billed: noBill(),
+    billed: createBill(),
   })
   return {
     status,

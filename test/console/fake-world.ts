@@ -8,7 +8,7 @@ import { type Header, pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import { frame } from '../../src/storage/frame.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
-import { noBill } from '../../src/core/billed.ts'
+import { createBill } from '../../src/core/billed.ts'
 import type { Target, ResolvedConfig } from '../../src/core/resolved-config.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
 
@@ -99,7 +99,7 @@ function bindingsOf(given: Given, database: DatabaseSync): Bindings {
       getByName: (warehouse: string) => ({
         status: async () => {
           fail('LOADER')
-          return { warehouse, stagedFiles: 0, stagedEvents: 0, oldestSeconds: 0, tables, billed: noBill() }
+          return { warehouse, stagedFiles: 0, stagedEvents: 0, oldestSeconds: 0, tables, billed: createBill() }
         },
       }),
     },
@@ -118,7 +118,7 @@ function bindingsOf(given: Given, database: DatabaseSync): Bindings {
 function laneStatus(name: string, deadLetters: number): LaneStatus {
   const [target = '', partition] = name.split(':')
   const kind = target === '@edge' ? 'edge' : target === 'tables' ? 'warehouse' : 'destination'
-  const rest = { state: 'idle', depth: 0, waiting: 0, oldestSeconds: 0, counters: {}, billed: noBill() } as const
+  const rest = { state: 'idle', depth: 0, waiting: 0, oldestSeconds: 0, counters: {}, billed: createBill() } as const
   return { target, partition: Number(partition), kind, deadLetters, ...rest }
 }
 

@@ -3,7 +3,7 @@ import type { Bindings, StagedFile } from '../../src/core/bindings.ts'
 import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { Stager } from '../../src/lanes/stager.ts'
 import { Sqlite } from '../support/sqlite.ts'
-import { noBill } from '../../src/core/billed.ts'
+import { createBill } from '../../src/core/billed.ts'
 
 let sqlite: Sqlite
 let store: LaneStore
@@ -47,7 +47,7 @@ function open(): void {
         log: () => undefined,
         fetch: () => Promise.reject(new Error()),
       },
-      billed: noBill(),
+      billed: createBill(),
       partition: 2,
       changed: () => undefined,
     },

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Seen } from '../../src/storage/dedup-window.ts'
+import { DedupWindow } from '../../src/storage/dedup-window.ts'
 
 test('a fingerprint is new once within the window', () => {
-  const seen = new Seen(1000, 0)
+  const seen = new DedupWindow(1000, 0)
   expect([seen.add(1, 2, 0), seen.add(1, 2, 1), seen.add(2, 1, 1), seen.add(1, 3, 1)]).toEqual([
     true,
     false,
@@ -13,13 +13,13 @@ test('a fingerprint is new once within the window', () => {
 
 test('it is remembered for at least one window and at most two, whenever it came', () => {
   for (let at = 0; at < 3000; at += 100) {
-    const seen = new Seen(1000, 0)
+    const seen = new DedupWindow(1000, 0)
     // Something comes all the time, so that generations turn.
     for (let now = 0; now < at; now += 50) seen.add(now, 9, now)
     seen.add(7, 7, at)
     for (let now = at; now < at + 1000; now += 50) seen.add(now, 5, now)
     expect(seen.add(7, 7, at + 999), `came at ${at}`).toBe(false)
-    const later = new Seen(1000, 0)
+    const later = new DedupWindow(1000, 0)
     later.add(7, 7, at)
     for (let now = at; now < at + 2000; now += 50) later.add(now, 5, now)
     expect(later.add(7, 7, at + 2000), `came at ${at}`).toBe(true)
@@ -27,25 +27,25 @@ test('it is remembered for at least one window and at most two, whenever it came
 })
 
 test('it is forgotten after a long silence', () => {
-  const seen = new Seen(1000, 0)
+  const seen = new DedupWindow(1000, 0)
   seen.add(7, 7, 500)
   expect(seen.add(7, 7, 60_000)).toBe(true)
 })
 
 test('the all-zero fingerprint is one like any other', () => {
-  const seen = new Seen(1000, 0)
+  const seen = new DedupWindow(1000, 0)
   expect([seen.add(0, 0, 0), seen.add(0, 0, 0)]).toEqual([true, false])
 })
 
 test('a hundred thousand fingerprints, with halves of all sizes, are told apart', () => {
-  const seen = new Seen(1000, 0)
+  const seen = new DedupWindow(1000, 0)
   const print = (i: number): [number, number] => [Math.imul(i, 2654435761) >>> 0, i % 3]
   const taken = () => Array.from({ length: 100_000 }, (_, i) => seen.add(...print(i), 0)).filter(Boolean).length
   expect([taken(), taken()]).toEqual([100_000, 0])
 })
 
 test('above its capacity it remembers at least the newest so many', () => {
-  const seen = new Seen(1_000_000, 0, 1000)
+  const seen = new DedupWindow(1_000_000, 0, 1000)
   for (let i = 0; i < 10_000; i++) seen.add(i, 1, 0)
   for (let i = 9000; i < 10_000; i++) expect(seen.add(i, 1, 0)).toBe(false)
   expect(seen.add(0, 1, 0)).toBe(true)

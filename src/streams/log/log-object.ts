@@ -3,11 +3,11 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
 import { Database } from '../../storage/database.ts'
 import { frame, joinFrames, unframe } from '../../storage/frame.ts'
-import { Seen } from '../../storage/dedup-window.ts'
+import { DedupWindow } from '../../storage/dedup-window.ts'
 import { Segments } from '../../storage/segments.ts'
 import { OverdueChunks } from './overdue-chunks.ts'
 import { LaneFanout } from './lane-fanout.ts'
-import { noBill } from '../../core/billed.ts'
+import { createBill } from '../../core/billed.ts'
 import { realPort } from '../../platform/real-port.ts'
 import type { ResolvedConfig } from '../../core/resolved-config.ts'
 import type { Chunk, LaneRef } from '../../core/inbox.ts'
@@ -42,11 +42,11 @@ interface Append {
  * storage: `log_<hour>` tables (see Segments), `expired` (see Expired).
  */
 export class LogObject extends DurableObject<Bindings> implements LogRpc {
-  readonly #billed = noBill()
+  readonly #billed = createBill()
   readonly #db: Database
   readonly #segments: Segments
   readonly #expired: OverdueChunks
-  readonly #seen: Seen
+  readonly #seen: DedupWindow
   readonly #handOver: LaneFanout
   readonly #partition: number
   readonly #flushMs: number
@@ -69,7 +69,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
     this.#expired = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
     const now = Date.now()
-    this.#seen = new Seen(dedupMs, now - dedupMs)
+    this.#seen = new DedupWindow(dedupMs, now - dedupMs)
     for (const { at, prints } of this.#segments.prints(now - dedupMs, 200_000))
       for (let i = 0; i < prints.length; i += 2) this.#seen.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
