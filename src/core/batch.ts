@@ -2,7 +2,7 @@ import type { Packed } from './envelope.ts'
 import type { Stream } from './stream.ts'
 
 /** Cuts a batch into pieces that the stream takes. */
-export function* pieces(packed: readonly Packed[], limits: Stream['limits']): Generator<readonly Packed[]> {
+export function* cutBatch(packed: readonly Packed[], limits: Stream['limits']): Generator<readonly Packed[]> {
   let from = 0
   let bytes = 0
   for (let i = 0; i < packed.length; i++) {

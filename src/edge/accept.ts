@@ -12,7 +12,7 @@ import { partOf, spill } from '../spill/spill.ts'
 import { storeOrSpill } from '../spill/store-or-spill.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { counterBufferOf } from './counter-buffer.ts'
-import { pieces } from '../core/batch.ts'
+import { cutBatch } from '../core/batch.ts'
 import { laneOf, edgeLane } from '../core/lanes.ts'
 import type { Source } from '../core/resolved-config.ts'
 import type { Outage } from '../core/outage.ts'
@@ -107,7 +107,7 @@ async function appendTo(partition: number, packed: readonly Packed[], world: App
       events: packed.length,
       outage: outagesOf(world.resolved).stream[partition] as Outage,
       async store() {
-        for (const piece of pieces(packed, stream.limits)) {
+        for (const piece of cutBatch(packed, stream.limits)) {
           if (spilled) throw new Error('the rest is spilled')
           await stream.append(piece, world.bindings)
           appended += piece.length

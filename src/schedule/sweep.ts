@@ -3,29 +3,29 @@ import { type LaneStatus, type LogStatus } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
 import { within } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { unspill, type Unspilled, usual } from '../spill/drain-spill.ts'
+import { drainSpill, type DrainReport, usualLimits } from '../spill/drain-spill.ts'
 
 /** Milliseconds that an object may take to answer. */
 const callMs = 10_000
 
 /** How everything is doing, after a sweep. */
-export interface Swept {
+export interface SweepReport {
   readonly lanes: readonly LaneStatus[]
   readonly logs: readonly LogStatus[]
   /** What became of events that were spilled; left out when the log is away, so that nothing was tried. */
-  readonly spill?: Unspilled
+  readonly spill?: DrainReport
   /** What could not be reached, one sentence each. */
   readonly failures: readonly string[]
 }
 
 /**
  * Wakes every log partition and every lane: alarms and offers can be lost, and this makes up for it. Then stores what was
- * spilled (see `unspill`). Run each minute.
+ * spilled (see `drainSpill`). Run each minute.
  *
  * @param world config and bindings
  * @returns how each of them is doing; one that does not answer is in `failures` and keeps no other from being woken
  */
-export async function sweep(world: AppContext): Promise<Swept> {
+export async function sweep(world: AppContext): Promise<SweepReport> {
   const { resolved, bindings, port } = world
   const failures: string[] = []
   const attempt = async <T>(what: string, call: () => Promise<T>): Promise<T[]> => {
@@ -44,7 +44,7 @@ export async function sweep(world: AppContext): Promise<Swept> {
     Promise.all(allLanes(world).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
   const away = partitions.filter((n) => logs[n]?.length === 0)
-  const spill = away.length === partitions.length ? undefined : await unspill(world, { ...usual, away })
+  const spill = away.length === partitions.length ? undefined : await drainSpill(world, { ...usualLimits, away })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
 }

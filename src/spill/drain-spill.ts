@@ -12,11 +12,11 @@ import {
   type SpillRef,
   UnreadableSpill,
 } from './spill.ts'
-import { pieces } from '../core/batch.ts'
+import { cutBatch } from '../core/batch.ts'
 import { laneOf, edgeLane } from '../core/lanes.ts'
 
 /** What one run does at most. What is left goes on in the next. */
-export interface UnspillLimits {
+export interface DrainLimits {
   readonly events: number
   /** UTF-16 code units of text. */
   readonly length: number
@@ -28,10 +28,10 @@ export interface UnspillLimits {
 }
 
 /** What a run of the sweep may do. */
-export const usual: UnspillLimits = { events: 200_000, length: 200_000_000, ms: 20_000, callMs: 5_000 }
+export const usualLimits: DrainLimits = { events: 200_000, length: 200_000_000, ms: 20_000, callMs: 5_000 }
 
 /** What one run did. */
-export interface Unspilled {
+export interface DrainReport {
   /** Objects that are gone now, because what they held is where it belongs. */
   readonly objects: number
   readonly events: number
@@ -74,8 +74,8 @@ const readPatience = 12
  * @param limits of this run
  * @returns what it did; an object that cannot be read, or that the stream can never take, is set aside and keeps no other back
  */
-export async function unspill(world: AppContext, limits: UnspillLimits = usual): Promise<Unspilled> {
-  const run = new Run(world, limits)
+export async function drainSpill(world: AppContext, limits: DrainLimits = usualLimits): Promise<DrainReport> {
+  const run = new SpillDrain(world, limits)
   let left = true
   try {
     left = await run.all()
@@ -95,19 +95,19 @@ export async function unspill(world: AppContext, limits: UnspillLimits = usual):
   }
 }
 
-interface Loaded {
+interface LoadedSpill {
   readonly ref: SpillRef
   readonly spilled: Spilled
 }
 
-class Run {
+class SpillDrain {
   objects = 0
   events = 0
   duplicates = 0
   readonly setAside: string[] = []
   error: string | undefined
   readonly #world: AppContext
-  readonly #limits: UnspillLimits
+  readonly #limits: DrainLimits
   readonly #windowMs: number
   readonly #ends: number
   #length = 0
@@ -119,7 +119,7 @@ class Run {
   /** Parts that are believed to be away. */
   readonly #away: Set<string>
 
-  constructor(world: AppContext, limits: UnspillLimits) {
+  constructor(world: AppContext, limits: DrainLimits) {
     this.#world = world
     this.#limits = limits
     this.#windowMs = Math.max(300_000, world.resolved.stream.dedupMs)
@@ -133,7 +133,7 @@ class Run {
     for (let after: string | undefined; ;) {
       const listing = listSpills(spillPrefix, this.#world, { after })
       const { refs, more } = await this.#within(listing, 'R2')
-      for (const round of rounds(refs)) {
+      for (const round of cutIntoRounds(refs)) {
         if (this.#isSpent()) return true
         if (!(await this.#round(round))) failed = true
       }
@@ -157,12 +157,12 @@ class Run {
   }
 
   /** Stores objects of one part at once; one by one when that fails. Returns whether all of them are done with. */
-  async #together(loaded: readonly Loaded[]): Promise<boolean> {
+  async #together(loaded: readonly LoadedSpill[]): Promise<boolean> {
     try {
       await this.#store(loaded)
       return true
     } catch (error) {
-      if (loaded.length === 1) return await this.#failed(loaded[0] as Loaded, error)
+      if (loaded.length === 1) return await this.#failed(loaded[0] as LoadedSpill, error)
       this.#world.port.log('warn', 'spilled objects are stored one by one', { reason: reasonOf(error) })
     }
     let all = true
@@ -178,8 +178,8 @@ class Run {
   }
 
   /** Reads objects; in the order of their keys, as far as they are still there. */
-  async #loadAll(refs: readonly SpillRef[]): Promise<Loaded[]> {
-    const loaded: (Loaded | undefined)[] = []
+  async #loadAll(refs: readonly SpillRef[]): Promise<LoadedSpill[]> {
+    const loaded: (LoadedSpill | undefined)[] = []
     let next = 0
     let pause = Promise.resolve()
     const readOn = async () => {
@@ -194,7 +194,7 @@ class Run {
   }
 
   /** Reads an object; undefined when it is gone or was set aside. */
-  async #load(ref: SpillRef): Promise<Loaded | undefined> {
+  async #load(ref: SpillRef): Promise<LoadedSpill | undefined> {
     try {
       const spilled = await this.#within(readSpill(ref.key, this.#world), 'R2')
       this.#unreadInARow = 0
@@ -215,13 +215,13 @@ class Run {
   }
 
   /** Stores what objects hold, and deletes them. */
-  async #store(loaded: readonly Loaded[]): Promise<void> {
+  async #store(loaded: readonly LoadedSpill[]): Promise<void> {
     const packed = loaded.flatMap(({ spilled }) => (spilled.kind === 'events' ? spilled.packed : []))
     const { stream } = this.#world.resolved
     const since = Math.min(...loaded.map(({ ref }) => ref.at)) - this.#windowMs
     const { bindings } = this.#world
     let duplicates = 0
-    for (const piece of pieces(packed, stream.limits))
+    for (const piece of cutBatch(packed, stream.limits))
       duplicates += (await this.#within(stream.append(piece, bindings, { since }), 'the stream')).duplicates
     let events = packed.length
     for (const { spilled } of loaded)
@@ -249,7 +249,7 @@ class Run {
   }
 
   /** Returns whether the object is done with. Gives its part up when that seems to be away. */
-  async #failed({ ref }: Loaded, error: unknown): Promise<boolean> {
+  async #failed({ ref }: LoadedSpill, error: unknown): Promise<boolean> {
     if (error instanceof SluicewayError && error.code === 'stream_limit') {
       await this.#setAside(ref, error)
       return true
@@ -280,7 +280,7 @@ class Run {
 }
 
 /** Cuts a listing into what is stored together. */
-function* rounds(refs: readonly SpillRef[]): Generator<readonly SpillRef[]> {
+function* cutIntoRounds(refs: readonly SpillRef[]): Generator<readonly SpillRef[]> {
   let round: SpillRef[] = []
   let length = 0
   for (const ref of refs) {

@@ -61,14 +61,14 @@ async function storeFirst(storing: Storing, world: AppContext): Promise<void> {
   if (isFinal(failure)) throw failure
   outage.begin(world.port.now())
   world.port.log('error', `${what} were not stored in time; they are spilled`, { events, reason: reasonOf(failure) })
-  await either({ stored, ms: headStart, spilled: storing.spill() }, storing, world)
+  await waitForEither({ stored, ms: headStart, spilled: storing.spill() }, storing, world)
 }
 
 async function spillFirst(storing: Storing, world: AppContext): Promise<void> {
   const { appendMs } = world.resolved.limits
   const spilled = storing.spill()
   if ((await failureOf(spilled, appendMs / 2)) === undefined) return
-  await either({ stored: storing.store(), ms: appendMs, spilled }, storing, world)
+  await waitForEither({ stored: storing.store(), ms: appendMs, spilled }, storing, world)
 }
 
 interface Attempts {
@@ -79,7 +79,7 @@ interface Attempts {
 }
 
 /** Waits for the first that succeeds. */
-async function either({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, world: AppContext) {
+async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, world: AppContext) {
   const { bindings, port } = world
   const inTime = within(stored, ms, 'the store').then(
     () => outage.end(),

@@ -5,7 +5,7 @@ import { SluicewayError } from '../../src/core/errors.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
-import { unspill, type UnspillLimits } from '../../src/spill/drain-spill.ts'
+import { drainSpill, type DrainLimits } from '../../src/spill/drain-spill.ts'
 import { fakeEdge, now, type Options } from '../support/fake-edge.ts'
 import { order } from '../streams/stream-harness.ts'
 
@@ -68,7 +68,7 @@ function deployment(options: Options = {}) {
     appendOptions,
     spillOrders,
     ids: () => edge.envelopes().map(({ id }) => id),
-    run: (more: Partial<UnspillLimits> = {}) => unspill(world, { ...limits, ...more }),
+    run: (more: Partial<DrainLimits> = {}) => drainSpill(world, { ...limits, ...more }),
   }
 }
 
