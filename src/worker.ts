@@ -6,10 +6,10 @@ import type { ConfigOf, Vars } from './core/config.ts'
 import { reasonOf, SluicewayError } from './core/errors.ts'
 import { resolveConfig } from './configure/resolve.ts'
 import type { AppContext } from './core/app-context.ts'
-import { notFound } from './ingest/responses.ts'
+import { notFoundResponse } from './ingest/responses.ts'
 import { pathIn } from './ingest/path.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
-import { surfaces } from './ingest/routes.ts'
+import { ingestRoutes } from './ingest/routes.ts'
 import { LaneObject } from './lanes/lane-object.ts'
 import { RateLimiterObject } from './admission/rate-limiter-object.ts'
 import { SuppressionObject } from './admission/suppression-object.ts'
@@ -55,7 +55,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   })
 
   // Two apps, so that the routes of events are all of the kind that Hono matches with one regular expression.
-  const app = new Hono<{ Bindings: AppContext }>({ getPath: pathIn }).route('/', surfaces)
+  const app = new Hono<{ Bindings: AppContext }>({ getPath: pathIn }).route('/', ingestRoutes)
   const rest = new Hono<{ Bindings: AppContext }>().route('/admin', admin).route('/demo', demo)
   app.notFound((c) => rest.fetch(c.req.raw, c.env))
   rest.notFound(async (c) => {
@@ -68,7 +68,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
       if (asset.status !== 404) return asset
     }
-    return notFound(c.req.raw, c.env.resolved.paths.ingest)
+    return notFoundResponse(c.req.raw, c.env.resolved.paths.ingest)
   })
   const broken = (error: Error, c: Context<{ Bindings: AppContext }>) => {
     c.env.port.log('error', 'a request failed', { path: routeOf(c.req.url), reason: reasonOf(error) })

@@ -15,14 +15,14 @@ const decoder = new TextDecoder()
 export async function textOf(request: Request, most: number): Promise<string> {
   const encoding = request.headers.get('content-encoding')
   const length = request.headers.get('content-length')
-  if (length !== null && Number(length) > most) throw tooLarge()
+  if (length !== null && Number(length) > most) throw tooLargeError()
   if (encoding === null || encoding === 'identity') {
     // The runtime reads no more than the length that the request states.
     const text = length === null ? decoder.decode(await bytesOf(request, most)) : await read(() => request.text())
-    if (text.length > most) throw tooLarge()
+    if (text.length > most) throw tooLargeError()
     return text
   }
-  if (encoding.toLowerCase() !== 'gzip') throw unsupported()
+  if (encoding.toLowerCase() !== 'gzip') throw unsupportedError()
   const packed = length === null ? await bytesOf(request, most) : await read(() => request.arrayBuffer())
   return decoder.decode(inflate(packed, most))
 }
@@ -34,10 +34,10 @@ export async function textOf(request: Request, most: number): Promise<string> {
  */
 export async function bytesIn(request: Request, most: number): Promise<Uint8Array> {
   const encoding = request.headers.get('content-encoding')
-  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge()
+  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLargeError()
   const bytes = await bytesOf(request, most)
   if (encoding === null || encoding === 'identity') return bytes
-  if (encoding.toLowerCase() !== 'gzip') throw unsupported()
+  if (encoding.toLowerCase() !== 'gzip') throw unsupportedError()
   return inflate(bytes, most)
 }
 
@@ -45,7 +45,7 @@ async function read<T>(reading: () => Promise<T>): Promise<T> {
   try {
     return await reading()
   } catch (cause) {
-    throw unreadable(cause)
+    throw unreadableError(cause)
   }
 }
 
@@ -61,7 +61,7 @@ async function bytesOf(request: Request, most: number): Promise<Uint8Array> {
     size += value.byteLength
     if (size > most) {
       reader.cancel().catch(() => {})
-      throw tooLarge()
+      throw tooLargeError()
     }
     parts.push(value)
   }
@@ -79,14 +79,14 @@ function inflate(packed: ArrayBuffer | Uint8Array, most: number): Uint8Array {
   try {
     return gunzipSync(packed, { maxOutputLength: most })
   } catch (cause) {
-    throw cause instanceof RangeError ? tooLarge() : unreadable(cause)
+    throw cause instanceof RangeError ? tooLargeError() : unreadableError(cause)
   }
 }
 
-const tooLarge = () => new SluicewayError('body_too_large', 'request size exceeds max limit')
+const tooLargeError = () => new SluicewayError('body_too_large', 'request size exceeds max limit')
 
-const unsupported = () =>
+const unsupportedError = () =>
   new SluicewayError('unsupported_encoding', 'content encoding is not supported; send gzip or none')
 
-const unreadable = (cause: unknown) =>
+const unreadableError = (cause: unknown) =>
   new SluicewayError('body_unreadable', 'failed to read body from request', { cause })

@@ -2,7 +2,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptEvents, type AcceptedEvents } from '../edge/accept.ts'
 import type { IncomingBatch } from '../edge/incoming-batch.ts'
-import { answer, failure, preflight, refusal, wrongMethod } from './responses.ts'
+import { jsonResponse, errorResponse, preflightResponse, refusalResponse, methodNotAllowed } from './responses.ts'
 import { textOf } from './body.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
@@ -12,7 +12,7 @@ import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
 
 /** How one route reads its requests. */
-export interface Intake {
+export interface EventRoute {
   /** What the route says of its one event; a batch when left out. */
   readonly type?: string
   /** Where the write key is when there is no Authorization header; the body may always have it. */
@@ -20,50 +20,50 @@ export interface Intake {
 }
 
 /** Answers a POST with events, and what browsers ask before. */
-export function intake(request: Request, how: Intake, world: AppContext): Promise<Response> | Response {
-  if (request.method === 'POST') return take(request, how, world)
-  return request.method === 'OPTIONS' ? preflight(request, 'POST') : wrongMethod(request, 'POST')
+export function handleEvents(request: Request, how: EventRoute, world: AppContext): Promise<Response> | Response {
+  if (request.method === 'POST') return takeEvents(request, how, world)
+  return request.method === 'OPTIONS' ? preflightResponse(request, 'POST') : methodNotAllowed(request, 'POST')
 }
 
-async function take(request: Request, how: Intake, world: AppContext): Promise<Response> {
+async function takeEvents(request: Request, how: EventRoute, world: AppContext): Promise<Response> {
   try {
-    const { arrival, cookie } = await arrivalOf(request, how, world)
+    const { arrival, cookie } = await readEvents(request, how, world)
     const taken = await acceptEvents(arrival, world)
     const [refused] = taken.rejected
     const headers = cookie === undefined ? undefined : { 'set-cookie': cookie }
     // A lone event that is no good is the client's mistake; one that a transform failed on is not.
     return how.type !== undefined && refused !== undefined && refused.code !== 'transform_failed'
-      ? refusal(request, { status: 400, code: refused.code, message: refused.reason })
-      : answer(request, report(taken), headers === undefined ? {} : { headers })
+      ? refusalResponse(request, { status: 400, code: refused.code, message: refused.reason })
+      : jsonResponse(request, reportOf(taken), headers === undefined ? {} : { headers })
   } catch (error) {
     if (!(error instanceof SluicewayError))
       world.port.log('error', 'a request for events failed', { reason: String(error) })
-    return failure(request, error)
+    return errorResponse(request, error)
   }
 }
 
-interface Taken {
+interface ReadEvents {
   readonly arrival: IncomingBatch
   readonly cookie: string | undefined
 }
 
 /** Reads a request into what the edge takes, and finds out whose it is as early as possible. */
-async function arrivalOf(request: Request, { type, keyIn }: Intake, world: AppContext): Promise<Taken> {
+async function readEvents(request: Request, { type, keyIn }: EventRoute, world: AppContext): Promise<ReadEvents> {
   const { resolved } = world
   const givenKey = writeKeyOf(request) ?? (keyIn === 'query' ? queryKeyOf(request) : undefined)
   const keyAt = request.headers.has('authorization') ? undefined : keyIn
   const early = givenKey === undefined ? undefined : eventSource(givenKey, world, keyAt)
   const text = await textOf(request, resolved.limits.bodyBytes)
   // Without a header, the key is in the body: nothing else is said about a body that has none.
-  const body = early === undefined ? parsedOrNothing(text) : parseJson(text)
+  const body = early === undefined ? parseOrUndefined(text) : parseJson(text)
   const source = early ?? eventSource(bodyKeyOf(body), world, keyIn)
-  if (type !== undefined) return taken(request, { source, events: [body], type })
+  if (type !== undefined) return addConnection(request, { source, events: [body], type })
   const fields = isRecord(body) ? body : {}
   const { batch: events } = fields
   if (!Array.isArray(events) || events.length === 0) throw new SluicewayError('empty_batch', 'empty batch payload')
   if (events.length > resolved.limits.batchEvents)
     throw new SluicewayError('body_too_large', `request has more than ${resolved.limits.batchEvents} events`)
-  return taken(request, { source, events, batch: sharedIn(fields) })
+  return addConnection(request, { source, events, batch: sharedIn(fields) })
 }
 
 /** Longer texts are no dates. */
@@ -84,7 +84,7 @@ function sharedIn(fields: Readonly<Record<string, unknown>>): Record<string, unk
 }
 
 /** Adds what the connection tells: who sent it, from where, and which visitor the cookie knows. */
-function taken(request: Request, arrival: Omit<IncomingBatch, 'facts'>): Taken {
+function addConnection(request: Request, arrival: Omit<IncomingBatch, 'facts'>): ReadEvents {
   const { source } = arrival
   const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
   return {
@@ -98,7 +98,7 @@ function taken(request: Request, arrival: Omit<IncomingBatch, 'facts'>): Taken {
  *
  * @throws {SluicewayError} as `sourceOf`; source_is_webhook
  */
-export function eventSource(key: string | undefined, world: AppContext, keyIn?: Intake['keyIn']): Source {
+export function eventSource(key: string | undefined, world: AppContext, keyIn?: EventRoute['keyIn']): Source {
   const source = sourceOf(key, world.resolved, keyIn)
   if (source.webhook !== undefined)
     throw new SluicewayError('source_is_webhook', 'source accepts webhook events only; send them to /v1/webhook')
@@ -110,7 +110,7 @@ const bodyKeyOf = (body: unknown): string | undefined => {
   return typeof key === 'string' ? key : undefined
 }
 
-function parsedOrNothing(text: string): unknown {
+function parseOrUndefined(text: string): unknown {
   try {
     return parseJson(text)
   } catch {
@@ -118,7 +118,7 @@ function parsedOrNothing(text: string): unknown {
   }
 }
 
-const report = ({ accepted, dropped, rejected }: AcceptedEvents): string =>
+const reportOf = ({ accepted, dropped, rejected }: AcceptedEvents): string =>
   rejected.length === 0 && dropped === 0
     ? `{"success":true,"accepted":${accepted}}`
     : JSON.stringify({

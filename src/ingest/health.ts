@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { sameSecret } from '../core/secret.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { type Health, healthOf } from '../observe/health.ts'
-import { answer, preflight, wrongMethod } from './responses.ts'
+import { jsonResponse, preflightResponse, methodNotAllowed } from './responses.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
 
@@ -17,7 +17,7 @@ export const about = new Hono<{ Bindings: AppContext }>()
 
 serve('/', health)
 serve('/health', health)
-serve('/version', (request) => answer(request, JSON.stringify({ Version: version, BuiltBy: 'sluiceway' })))
+serve('/version', (request) => jsonResponse(request, JSON.stringify({ Version: version, BuiltBy: 'sluiceway' })))
 serve(
   '/robots.txt',
   () => new Response('User-agent: * \nDisallow: / \n', { headers: { 'content-type': 'text/plain' } }),
@@ -26,8 +26,8 @@ serve(
 function serve(path: string, say: (request: Request, world: AppContext) => Response | Promise<Response>): void {
   about.all(path, (c) => {
     const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
+    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
     return say(request, c.env)
   })
 }
@@ -36,7 +36,7 @@ function serve(path: string, say: (request: Request, world: AppContext) => Respo
 async function health(request: Request, world: AppContext): Promise<Response> {
   const { status, stuck, ...rest } = await freshHealth(world)
   const body = { status, version, ...rest, ...((await isAdmin(request, world)) ? { stuck } : {}) }
-  return answer(request, JSON.stringify(body), {
+  return jsonResponse(request, JSON.stringify(body), {
     status: status === 'DOWN' ? 503 : 200,
     headers: { 'cache-control': 'no-store', ...(status === 'DOWN' ? { 'retry-after': '10' } : {}) },
   })
@@ -47,14 +47,14 @@ async function isAdmin(request: Request, { resolved }: AppContext): Promise<bool
   return given !== undefined && (await sameSecret(given, resolved.adminToken))
 }
 
-interface Known {
+interface KnownHealth {
   /** Milliseconds since the epoch at which it was asked for last. */
   at: number
   /** Undefined until the first question is answered. */
   health: Health | undefined
 }
 
-const knownOf = perIsolate((_resolved: ResolvedConfig): Known => ({ at: -Infinity, health: undefined }))
+const knownOf = perIsolate((_resolved: ResolvedConfig): KnownHealth => ({ at: -Infinity, health: undefined }))
 
 /** One request at a time asks, as no request can wait for what another one does; meanwhile the others get the old answer. */
 async function freshHealth(world: AppContext): Promise<Health> {

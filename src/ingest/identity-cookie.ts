@@ -4,14 +4,14 @@ import { isSecure } from './secure.ts'
 import { isRecord } from '../core/json.ts'
 
 /** Which visitor sent a request. */
-export interface Visitor {
+export interface CookieVisitor {
   /** Known from the cookie: wins over what the SDK made up after its storage was cleared. */
   readonly anonymousId?: string
   /** Value of a `Set-Cookie` header. */
   readonly cookie?: string
 }
 
-interface Sent {
+interface CookieEvents {
   readonly events: readonly unknown[]
   readonly batch?: Readonly<Record<string, unknown>> | undefined
 }
@@ -29,13 +29,13 @@ const daySeconds = 86_400
  * @param rules name, domain, age and the consent that the cookie needs
  * @param sent the events as they came
  */
-export function visitorOf(request: Request, rules: IdentityCookie, sent: Sent): Visitor {
+export function visitorOf(request: Request, rules: IdentityCookie, sent: CookieEvents): CookieVisitor {
   if (isForeign(request)) return {}
   const known = valueIn(request.headers.get('cookie'), nameOf(rules))
   if (known === undefined && !isBrowser(request)) return {}
   if (rules.consent !== undefined && !isAllowed(rules.consent, sent))
     // Whoever has taken consent back is forgotten; an event from before the banner, or an image, says nothing.
-    return known === undefined || !isDenied(rules.consent, sent) ? {} : { cookie: forgetting(request, rules) }
+    return known === undefined || !isDenied(rules.consent, sent) ? {} : { cookie: deletionCookieOf(request, rules) }
   const ids = idsIn(sent.events)
   const seconds = Math.floor((rules.maxAgeDays ?? 365) * daySeconds)
   const keep = (value: string) => cookieOf(request, rules, { value, seconds })
@@ -50,7 +50,7 @@ export function visitorOf(request: Request, rules: IdentityCookie, sent: Sent): 
  *
  * @returns value of a `Set-Cookie` header
  */
-export const forgetting = (request: Request, rules: IdentityCookie): string =>
+export const deletionCookieOf = (request: Request, rules: IdentityCookie): string =>
   cookieOf(request, rules, { value: '', seconds: 0 })
 
 const nameOf = ({ name = 'sw_id' }: IdentityCookie): string => name
@@ -64,21 +64,21 @@ const nameOf = ({ name = 'sw_id' }: IdentityCookie): string => name
 export const isForeign = ({ headers }: Request): boolean =>
   headers.get('sec-fetch-site') === 'cross-site' || headers.get('sec-fetch-mode') === 'navigate'
 
-type Rules = NonNullable<IdentityCookie['consent']>
+type CookieConsent = NonNullable<IdentityCookie['consent']>
 
 /** Every event must allow it, and say so: a cookie that needs consent is not set on silence. */
-function isAllowed(consent: Rules, sent: Sent): boolean {
+function isAllowed(consent: CookieConsent, sent: CookieEvents): boolean {
   const rules = [consent].flat().map((rule) => ({ ...rule, required: true }))
   return contextsIn(sent).every((context) => allows({ context }, rules))
 }
 
 /** One event that denies it is enough. */
-function isDenied(consent: Rules, sent: Sent): boolean {
+function isDenied(consent: CookieConsent, sent: CookieEvents): boolean {
   const rules = [consent].flat().map((rule) => ({ ...rule, required: false }))
   return contextsIn(sent).some((context) => !allows({ context }, rules))
 }
 
-const contextsIn = ({ events, batch }: Sent): Record<string, unknown>[] =>
+const contextsIn = ({ events, batch }: CookieEvents): Record<string, unknown>[] =>
   events.map((event) => {
     const own = isRecord(event) ? event['context'] : undefined
     return { ...(isRecord(batch?.['context']) ? batch['context'] : {}), ...(isRecord(own) ? own : {}) }
@@ -104,14 +104,14 @@ function valueIn(header: string | null, name: string): string | undefined {
   for (const pair of header?.split(';') ?? []) {
     const at = pair.indexOf('=')
     if (at < 0 || pair.slice(0, at).trim() !== name) continue
-    const value = decoded(pair.slice(at + 1).trim())
+    const value = decodeOrUndefined(pair.slice(at + 1).trim())
     // Browsers may have several of one name, of different hosts or paths.
     if (value !== undefined && isId(value)) return value
   }
   return undefined
 }
 
-function decoded(text: string): string | undefined {
+function decodeOrUndefined(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptEvents, count } from '../edge/accept.ts'
-import { preflight, wrongMethod } from './responses.ts'
+import { preflightResponse, methodNotAllowed } from './responses.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
 import { eventSource } from './event-route.ts'
@@ -27,13 +27,13 @@ for (const type of ['track', 'page'] as const)
   for (const slash of ['', '/'])
     pixel.all(`/pixel/v1/${type}${slash}`, async (c) => {
       const request = c.req.raw
-      if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
-      if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
+      if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
+      if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
       const headers: Record<string, string> = { 'content-type': 'image/gif', 'cache-control': 'no-store, max-age=0' }
       // A HEAD looks whether the image is there; nobody has seen it.
       if (request.method === 'GET')
         try {
-          const cookie = await take(request, type, c.env)
+          const cookie = await takePixel(request, type, c.env)
           if (cookie !== undefined) headers['set-cookie'] = cookie
         } catch (error) {
           const level = error instanceof SluicewayError && error.code !== 'stream_unavailable' ? 'warn' : 'error'
@@ -44,7 +44,7 @@ for (const type of ['track', 'page'] as const)
       return new Response(request.method === 'HEAD' ? null : gif, { headers })
     })
 
-async function take(request: Request, type: 'track' | 'page', world: AppContext): Promise<string | undefined> {
+async function takePixel(request: Request, type: 'track' | 'page', world: AppContext): Promise<string | undefined> {
   const source = eventSource(writeKeyOf(request) ?? queryKeyOf(request), world, 'query')
   const now = new Date(world.port.now()).toISOString()
   const event: Record<string, unknown> = {
@@ -54,7 +54,7 @@ async function take(request: Request, type: 'track' | 'page', world: AppContext)
     sentAt: now,
     ...(type === 'page' ? { name: 'Unknown Page' } : {}),
   }
-  for (const [name, value] of new URL(request.url).searchParams) if (name !== 'writeKey') put(event, name, value)
+  for (const [name, value] of new URL(request.url).searchParams) if (name !== 'writeKey') setField(event, name, value)
   const arrival = { source, events: [event], type }
   const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
   const { rejected } = await acceptEvents(
@@ -67,7 +67,7 @@ async function take(request: Request, type: 'track' | 'page', world: AppContext)
 }
 
 /** Sets a field by its dotted name; one that leads through text replaces the text. */
-function put(event: Record<string, unknown>, name: string, value: string): void {
+function setField(event: Record<string, unknown>, name: string, value: string): void {
   const path = name.split('.')
   if (path.some((part) => part === '' || forbidden.has(part))) return
   let holder = event

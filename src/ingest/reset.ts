@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { answer, failure, preflight, wrongMethod } from './responses.ts'
-import { forgetting, isForeign } from './identity-cookie.ts'
+import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
+import { deletionCookieOf, isForeign } from './identity-cookie.ts'
 import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
@@ -15,15 +15,15 @@ export const reset = new Hono<{ Bindings: AppContext }>()
 for (const path of ['/v1/reset', '/v1/reset/'])
   reset.all(path, (c) => {
     const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflight(request, 'POST')
-    if (request.method !== 'POST') return wrongMethod(request, 'POST')
+    if (request.method === 'OPTIONS') return preflightResponse(request, 'POST')
+    if (request.method !== 'POST') return methodNotAllowed(request, 'POST')
     try {
       const { identityCookie } = eventSource(writeKeyOf(request) ?? queryKeyOf(request), c.env, 'query')
       if (identityCookie !== undefined && isForeign(request))
         throw new SluicewayError('bad_request', 'only a script of the same site can reset the cookie')
-      const headers = identityCookie === undefined ? {} : { 'set-cookie': forgetting(request, identityCookie) }
-      return answer(request, '{"success":true}', { headers })
+      const headers = identityCookie === undefined ? {} : { 'set-cookie': deletionCookieOf(request, identityCookie) }
+      return jsonResponse(request, '{"success":true}', { headers })
     } catch (error) {
-      return failure(request, error)
+      return errorResponse(request, error)
     }
   })

@@ -31,7 +31,7 @@ const json = { 'content-type': 'application/json' }
 const refused = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
 /** Makes a JSON answer with what browsers need to read it (CORS: any origin, with credentials). */
-export function answer(
+export function jsonResponse(
   request: Request,
   body: string,
   { status = 200, headers }: { status?: number; headers?: Record<string, string> } = {},
@@ -47,14 +47,14 @@ export function answer(
  * @param request the call
  * @param error its code decides about the status; anything but a SluicewayError is told as `internal`, without its text
  */
-export function failure(request: Request, error: unknown): Response {
+export function errorResponse(request: Request, error: unknown): Response {
   const known = error instanceof SluicewayError && statuses[error.code] !== undefined ? error : undefined
   const code = known?.code ?? 'internal'
   const status = statuses[code] ?? 500
   const message = known?.message ?? 'Something went wrong here; send it again.'
   const headers =
     status === 503 ? { 'retry-after': retrySeconds } : code === 'rate_limited' ? rateHeaders(known?.details) : undefined
-  return refusal(request, { status, code, message, ...(headers === undefined ? {} : { headers }) })
+  return refusalResponse(request, { status, code, message, ...(headers === undefined ? {} : { headers }) })
 }
 
 /**
@@ -72,7 +72,7 @@ function rateHeaders(details: Readonly<Record<string, unknown>> = {}): Record<st
 }
 
 /** Writes the body that all errors have: some SDKs try again for ever unless it has both `code` and `message`. */
-export const refusal = (
+export const refusalResponse = (
   request: Request,
   {
     status,
@@ -81,19 +81,22 @@ export const refusal = (
     headers,
   }: { status: number; code: string; message: string; headers?: Record<string, string> },
 ): Response =>
-  answer(request, JSON.stringify({ success: false, code, message }), { status, headers: { ...refused, ...headers } })
+  jsonResponse(request, JSON.stringify({ success: false, code, message }), {
+    status,
+    headers: { ...refused, ...headers },
+  })
 
 /** Answers a call to a path that there is not; `prefix` is where the config has put the routes of events. */
-export function notFound(request: Request, prefix = ''): Response {
+export function notFoundResponse(request: Request, prefix = ''): Response {
   const elsewhere = prefix === '' ? '' : ` Events are taken below ${prefix}.`
   const message = `There is nothing at ${new URL(request.url).pathname}.${elsewhere}`
-  return failure(request, new SluicewayError('not_found', message))
+  return errorResponse(request, new SluicewayError('not_found', message))
 }
 
 /** Answers a call with a verb that its path does not know. */
-export function wrongMethod(request: Request, allow: string): Response {
+export function methodNotAllowed(request: Request, allow: string): Response {
   const message = `${new URL(request.url).pathname} takes ${allow}, not ${request.method}.`
-  return refusal(request, { status: 405, code: 'method_not_allowed', message, headers: { allow } })
+  return refusalResponse(request, { status: 405, code: 'method_not_allowed', message, headers: { allow } })
 }
 
 /**
@@ -101,7 +104,7 @@ export function wrongMethod(request: Request, allow: string): Response {
  *
  * @param allow the verbs of the path
  */
-export function preflight(request: Request, allow: string): Response {
+export function preflightResponse(request: Request, allow: string): Response {
   const asked = request.headers.get('access-control-request-headers')
   return new Response(null, {
     status: 204,

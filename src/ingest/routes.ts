@@ -11,7 +11,7 @@ import { sourceConfig } from './source-config.ts'
 import { webhook } from './webhook.ts'
 
 /** Everything that sends events, or asks before it does, is answered here. */
-export const surfaces = new Hono<{ Bindings: AppContext }>({ getPath: pathIn })
+export const ingestRoutes = new Hono<{ Bindings: AppContext }>({ getPath: pathIn })
 
 for (const surface of [sdk, pixel, webhook, sourceConfig, segmentSettings, analyticsJs, reset, about])
-  surfaces.route('/', surface)
+  ingestRoutes.route('/', surface)

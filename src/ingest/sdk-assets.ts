@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { AppContext } from '../core/app-context.ts'
-import { answer, failure, notFound } from './responses.ts'
+import { jsonResponse, errorResponse, notFoundResponse } from './responses.ts'
 import { sdkAliases, sdkFolder, sdkHeaders } from './sdk-headers.ts'
 import { eventSource } from './event-route.ts'
 
@@ -53,17 +53,17 @@ for (const name of ['analytics.min.js', 'analytics.js'])
         const { writeKey } = eventSource(c.req.param('key'), c.env)
         // Without the page's conditions: the answer is not the file.
         const file = await fileAt(new Request(request.url), `/${sdkAliases['analytics-next']}`, c.env)
-        if (file === undefined) return notFound(request)
+        if (file === undefined) return notFoundResponse(request)
         const text = (await file.text()).replace('"__WRITE_KEY__"', () => JSON.stringify(writeKey))
         const headers = { ...sdkHeaders('/analytics.js'), 'content-type': 'text/javascript; charset=utf-8' }
-        return answer(request, text, { headers })
+        return jsonResponse(request, text, { headers })
       } catch (error) {
-        return failure(request, error)
+        return errorResponse(request, error)
       }
     })
 
 for (const platform of ['', '/platform'])
   analyticsJs.get(`/analytics.js/v1/:key${platform}/analytics-next/:version/:file`, async (c) => {
     const { version, file } = c.req.param()
-    return (await fileAt(c.req.raw, `/analytics-next/${version}/${file}`, c.env)) ?? notFound(c.req.raw)
+    return (await fileAt(c.req.raw, `/analytics-next/${version}/${file}`, c.env)) ?? notFoundResponse(c.req.raw)
   })

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { AppContext } from '../core/app-context.ts'
-import { type Intake, intake } from './event-route.ts'
+import { type EventRoute, handleEvents } from './event-route.ts'
 
 /** Routes that bring one event of their own type. */
 const singles = ['identify', 'track', 'page', 'screen', 'group', 'alias', 'merge'] as const
@@ -20,6 +20,6 @@ serve('/v1/b', {})
 /** For `navigator.sendBeacon`, which can set no header. */
 serve('/beacon/v1/batch', { keyIn: 'query' })
 
-function serve(path: string, how: Intake): void {
-  for (const slash of ['', '/']) sdk.all(`${path}${slash}`, (c) => intake(c.req.raw, how, c.env))
+function serve(path: string, how: EventRoute): void {
+  for (const slash of ['', '/']) sdk.all(`${path}${slash}`, (c) => handleEvents(c.req.raw, how, c.env))
 }

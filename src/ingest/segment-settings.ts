@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { answer, failure, preflight, wrongMethod } from './responses.ts'
+import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
 import { textOf } from './body.ts'
 import { eventSource } from './event-route.ts'
 import { parseJson } from './json.ts'
@@ -21,21 +21,21 @@ export const segmentSettings = new Hono<{ Bindings: AppContext }>()
 for (const slash of ['', '/']) {
   segmentSettings.all(`/v1/projects/:key/settings${slash}`, (c) => {
     const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
+    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
     try {
       const settings = settingsOf(eventSource(c.req.param('key'), c.env), request, c.env)
-      return answer(request, JSON.stringify(settings), {
+      return jsonResponse(request, JSON.stringify(settings), {
         headers: { 'cache-control': 'private, max-age=60', vary: 'Origin' },
       })
     } catch (error) {
-      return failure(request, error)
+      return errorResponse(request, error)
     }
   })
   segmentSettings.all(`/v1/m${slash}`, (c) => {
     const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflight(request, 'POST')
-    return request.method === 'POST' ? takeMetrics(request, c.env) : wrongMethod(request, 'POST')
+    if (request.method === 'OPTIONS') return preflightResponse(request, 'POST')
+    return request.method === 'POST' ? takeMetrics(request, c.env) : methodNotAllowed(request, 'POST')
   })
 }
 
@@ -45,9 +45,9 @@ async function takeMetrics(request: Request, world: AppContext): Promise<Respons
     const body = parseJson(await textOf(request, world.resolved.limits.bodyBytes))
     if (!isRecord(body) || !Array.isArray(body['series']))
       throw new SluicewayError('bad_request', '/v1/m takes metrics of an SDK only; send events to /v1/batch')
-    return answer(request, '{"success":true}')
+    return jsonResponse(request, '{"success":true}')
   } catch (error) {
-    return failure(request, error)
+    return errorResponse(request, error)
   }
 }
 

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { answer, failure, preflight, wrongMethod } from './responses.ts'
+import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
 import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 import type { Source } from '../core/resolved-config.ts'
@@ -18,13 +18,13 @@ export const sourceConfig = new Hono<{ Bindings: AppContext }>()
 for (const path of ['/sourceConfig', '/sourceConfig/'])
   sourceConfig.all(path, (c) => {
     const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflight(request, 'GET, HEAD')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod(request, 'GET, HEAD')
+    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
     try {
       const config = configOf(sourceFor(writeKeyOf(request) ?? queryKeyOf(request), c.env))
-      return answer(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
+      return jsonResponse(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
     } catch (error) {
-      return failure(request, error)
+      return errorResponse(request, error)
     }
   })
 

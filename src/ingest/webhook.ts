@@ -3,7 +3,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { WebhookCall } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptWebhook } from '../edge/accept-webhook.ts'
-import { answer, failure, preflight, wrongMethod } from './responses.ts'
+import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
 import { bytesIn } from './body.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
@@ -14,19 +14,19 @@ export const webhook = new Hono<{ Bindings: AppContext }>()
 for (const path of ['/v1/webhook', '/v1/webhook/'])
   webhook.all(path, async (c) => {
     const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflight(request, 'GET, POST')
+    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, POST')
     // Some vendors look whether anybody is there before they send.
-    if (request.method === 'HEAD') return answer(request, '')
-    if (request.method !== 'GET' && request.method !== 'POST') return wrongMethod(request, 'GET, HEAD, POST')
+    if (request.method === 'HEAD') return jsonResponse(request, '')
+    if (request.method !== 'GET' && request.method !== 'POST') return methodNotAllowed(request, 'GET, HEAD, POST')
     try {
-      return await take(request, request.method, c.env)
+      return await takeCall(request, request.method, c.env)
     } catch (error) {
       if (!(error instanceof SluicewayError)) c.env.port.log('error', 'a webhook failed', { reason: String(error) })
-      return failure(request, error)
+      return errorResponse(request, error)
     }
   })
 
-async function take(request: Request, method: 'GET' | 'POST', world: AppContext): Promise<Response> {
+async function takeCall(request: Request, method: 'GET' | 'POST', world: AppContext): Promise<Response> {
   // Vendors that sign with Authorization have the key in the URL; those that can set no URL parameter use Basic auth.
   const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), world.resolved, 'query')
   const { webhook: mapper } = source
@@ -40,7 +40,7 @@ async function take(request: Request, method: 'GET' | 'POST', world: AppContext)
   const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }
   // Shops' pixels call from the browser. A GET is answered anew each time, or the next event would end in a cache.
   const headers = { 'content-type': contentType, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
-  return answer(request, body, { headers })
+  return jsonResponse(request, body, { headers })
 }
 
 async function callOf(request: Request, method: WebhookCall['method'], world: AppContext): Promise<WebhookCall> {

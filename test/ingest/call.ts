@@ -1,4 +1,4 @@
-import { surfaces } from '../../src/ingest/routes.ts'
+import { ingestRoutes } from '../../src/ingest/routes.ts'
 import { type FakeEdge, writeKey } from '../support/fake-edge.ts'
 
 export const basic = (key: string) => `Basic ${btoa(`${key}:`)}`
@@ -19,7 +19,7 @@ export async function call(edge: FakeEdge, path: string, options: Call = {}) {
     headers: { ...(key === null ? {} : { authorization: basic(key) }), ...options.headers },
     ...(body === undefined ? {} : { body, duplex: 'half' }),
   } as RequestInit)
-  const response = await surfaces.fetch(request, edge.world)
+  const response = await ingestRoutes.fetch(request, edge.world)
   const text = await response.text()
   return {
     status: response.status,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { surfaces } from '../../src/ingest/routes.ts'
+import { ingestRoutes } from '../../src/ingest/routes.ts'
 import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { basic } from './call.ts'
 
@@ -8,7 +8,7 @@ function mounted(ingest: string) {
   const paths = { ingest, sdk: '/s' }
   const world = { ...edge.world, resolved: { ...edge.world.resolved, paths } }
   const ask = (path: string, init: RequestInit = {}) =>
-    surfaces.fetch(new Request(`https://shop.example${path}`, init), world)
+    ingestRoutes.fetch(new Request(`https://shop.example${path}`, init), world)
   return { edge, ask }
 }
 

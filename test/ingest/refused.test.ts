@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isSecure } from '../../src/ingest/secure.ts'
-import { notFound } from '../../src/ingest/responses.ts'
+import { notFoundResponse } from '../../src/ingest/responses.ts'
 import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
 import { call } from './call.ts'
 
@@ -37,7 +37,9 @@ test('what a pixel does not tell, because its answer is an image, is counted', a
 })
 
 test('who calls a route without the prefix of the config is told where it is', async () => {
-  const answer = (await notFound(new Request('https://edge.example/v1/batch'), '/e').json()) as { message: string }
+  const answer = (await notFoundResponse(new Request('https://edge.example/v1/batch'), '/e').json()) as {
+    message: string
+  }
   expect(answer.message).toBe('There is nothing at /v1/batch. Events are taken below /e.')
 })
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildAssets } from '../../scripts/build/assets.ts'
 import { sdkAsset } from '../../src/ingest/sdk-assets.ts'
-import { surfaces } from '../../src/ingest/routes.ts'
+import { ingestRoutes } from '../../src/ingest/routes.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
@@ -54,7 +54,7 @@ describe('the browser SDKs', () => {
     'are all there is below their path: %s leads nowhere else',
     async (path) => {
       const request = new Request(`https://shop.example/analytics.js/v1/${writeKey}/analytics-next/${path}`)
-      expect((await surfaces.fetch(request, world())).status).toBe(404)
+      expect((await ingestRoutes.fetch(request, world())).status).toBe(404)
     },
   )
 
@@ -118,7 +118,7 @@ describe('the browser SDKs', () => {
 })
 
 describe('the URL of Segment’s snippet', () => {
-  const ask = (path: string) => surfaces.fetch(new Request(`https://shop.example${path}`), world())
+  const ask = (path: string) => ingestRoutes.fetch(new Request(`https://shop.example${path}`), world())
 
   test.each(['analytics.min.js', 'platform/analytics.min.js'])(
     '%s brings the SDK with the write key in it',

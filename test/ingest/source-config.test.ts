@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { notFound } from '../../src/ingest/responses.ts'
+import { notFoundResponse } from '../../src/ingest/responses.ts'
 import { sourceConfig } from '../../src/ingest/source-config.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
@@ -61,7 +61,7 @@ describe('sourceConfig', () => {
 })
 
 test('a path that there is not is a JSON error that a page may read', async () => {
-  const answer = notFound(new Request('https://edge.example/v1/tracks', { headers: { origin } }))
+  const answer = notFoundResponse(new Request('https://edge.example/v1/tracks', { headers: { origin } }))
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([404, origin])
   expect(await answer.json()).toEqual({ success: false, code: 'not_found', message: 'There is nothing at /v1/tracks.' })
 })

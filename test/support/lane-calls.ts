@@ -1,5 +1,5 @@
 import type { SourceConfig } from '../../src/core/config.ts'
-import { surfaces } from '../../src/ingest/routes.ts'
+import { ingestRoutes } from '../../src/ingest/routes.ts'
 import { basic } from '../ingest/call.ts'
 import { fakeEdge, writeKey } from './fake-edge.ts'
 
@@ -53,7 +53,7 @@ export async function send(events: readonly unknown[], sending: Sending = {}) {
     headers: { authorization: basic(writeKey), 'cf-connecting-ip': address, ...headers },
     ...(method === 'POST' ? { body: JSON.stringify({ batch: events }) } : {}),
   })
-  const response = await surfaces.fetch(cf === undefined ? request : Object.assign(request, { cf }), edge.world)
+  const response = await ingestRoutes.fetch(cf === undefined ? request : Object.assign(request, { cf }), edge.world)
   const text = await response.text()
   return {
     edge,

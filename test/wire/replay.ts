@@ -1,4 +1,4 @@
-import { surfaces } from '../../src/ingest/routes.ts'
+import { ingestRoutes } from '../../src/ingest/routes.ts'
 import { streamed } from '../ingest/call.ts'
 import type { FakeEdge } from '../support/fake-edge.ts'
 import type { Recorded } from '../../scripts/record/recorder.ts'
@@ -16,5 +16,5 @@ export function replay(edge: FakeEdge, request: Recorded, bytes: Uint8Array<Arra
     headers.append(name, name.toLowerCase() === 'content-length' ? String(bytes.byteLength) : value)
   const body = chunked ? streamed(bytes) : bytes
   const asked = new Request(`https://edge.example${path}`, { method, headers, body, duplex: 'half' } as RequestInit)
-  return Promise.resolve(surfaces.fetch(asked, edge.world))
+  return Promise.resolve(ingestRoutes.fetch(asked, edge.world))
 }
