@@ -10,7 +10,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
  * `parse` parses the body and answers · `write` parses it and writes it as one row in a Durable Object · `checks`
  * parses, and does all that Sluiceway's edge does before the append · `hop` also calls an empty Durable Object with the
  * events · `commit` calls Sluiceway's log instead, behind which there is no lane · `slice` is `commit` with everything
- * switched off that can be, `checked` with everything on, `enriched` with everything but privacy rules (see features.ts).
+ * switched off that can be, `validateWith` with everything on, `enriched` with everything but privacy rules (see features.ts).
  */
 export const yardsticks = ['parse', 'write', 'checks', 'hop', 'commit', 'slice', 'enriched', 'checked'] as const
 

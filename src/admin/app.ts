@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import { sameSecret } from '../core/secret.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { type Call, failure } from './responses.ts'
+import { type AdminCall, adminErrorResponse } from './responses.ts'
 import {
   discardLetter,
   discardLetters,
@@ -19,7 +19,7 @@ import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppres
 import { trace } from './trace.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
-type Handler = (c: Call) => Promise<Response>
+type Handler = (c: AdminCall) => Promise<Response>
 
 /** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
@@ -52,10 +52,13 @@ export const admin = new Hono<{ Bindings: AppContext }>()
 
 admin.use('*', async (c, next) => {
   const { adminToken } = c.env.resolved
-  if (adminToken === undefined) return failure(c, nothing(c))
+  if (adminToken === undefined) return adminErrorResponse(c, notFoundError(c))
   const [, given] = /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '') ?? []
   if (!(await sameSecret(given ?? '', adminToken)))
-    return failure(c, new SluicewayError('unauthorized', 'Send the admin token as "Authorization: Bearer …".'))
+    return adminErrorResponse(
+      c,
+      new SluicewayError('unauthorized', 'Send the admin token as "Authorization: Bearer …".'),
+    )
   return next()
 })
 
@@ -65,10 +68,14 @@ for (const [path, verbs] of Object.entries(routes))
     if (handler !== undefined) return handler(c)
     const allow = Object.keys(verbs).join(', ')
     c.header('allow', allow)
-    return failure(c, new SluicewayError('method_not_allowed', `This path takes ${allow}, not ${c.req.method}.`))
+    return adminErrorResponse(
+      c,
+      new SluicewayError('method_not_allowed', `This path takes ${allow}, not ${c.req.method}.`),
+    )
   })
 
-admin.all('*', (c) => failure(c, nothing(c)))
-admin.onError((error, c) => failure(c, error))
+admin.all('*', (c) => adminErrorResponse(c, notFoundError(c)))
+admin.onError((error, c) => adminErrorResponse(c, error))
 
-const nothing = (c: Call): SluicewayError => new SluicewayError('not_found', `There is nothing at ${c.req.path}.`)
+const notFoundError = (c: AdminCall): SluicewayError =>
+  new SluicewayError('not_found', `There is nothing at ${c.req.path}.`)

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
-import type { Call } from './responses.ts'
+import type { AdminCall } from './responses.ts'
 
 /**
  * Reads a JSON body and checks it.
@@ -9,7 +9,7 @@ import type { Call } from './responses.ts'
  * @param schema what it must be
  * @throws {SluicewayError} invalid_json, body_too_large; bad_request, saying which field is wrong
  */
-export async function bodyOf<Schema extends z.ZodMiniType>(c: Call, schema: Schema): Promise<z.output<Schema>> {
+export async function bodyOf<Schema extends z.ZodMiniType>(c: AdminCall, schema: Schema): Promise<z.output<Schema>> {
   const text = await c.req.text()
   const { bodyBytes } = c.env.resolved.limits
   if (text.length > bodyBytes)
@@ -20,14 +20,14 @@ export async function bodyOf<Schema extends z.ZodMiniType>(c: Call, schema: Sche
   } catch {
     throw new SluicewayError('invalid_json', 'The body must be JSON.')
   }
-  return checked(value, schema)
+  return validateWith(value, schema)
 }
 
 /** Checks the query of a call; see `bodyOf`. */
-export const queryOf = <Schema extends z.ZodMiniType>(c: Call, schema: Schema): z.output<Schema> =>
-  checked(c.req.query(), schema)
+export const queryOf = <Schema extends z.ZodMiniType>(c: AdminCall, schema: Schema): z.output<Schema> =>
+  validateWith(c.req.query(), schema)
 
-function checked<Schema extends z.ZodMiniType>(value: unknown, schema: Schema): z.output<Schema> {
+function validateWith<Schema extends z.ZodMiniType>(value: unknown, schema: Schema): z.output<Schema> {
   const result = z.safeParse(schema, value)
   if (result.success) return result.data
   const problems = result.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 import { type ErrorCode, SluicewayError } from '../core/errors.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
-import { answer, type Call } from './responses.ts'
+import { adminResponse, type AdminCall } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
 import { gather } from './lane-refs.ts'
-import { LetterFeed, placeOf } from './letter-feed.ts'
-import { discard, type Outcome, replay } from './replay.ts'
+import { LetterPages, placeOf } from './letter-feed.ts'
+import { discard, type LetterOutcome, replay } from './replay.ts'
 import { laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
 
 /** Letters that one call replays or discards at most: each may be a call of its own to a stream. */
@@ -32,11 +32,11 @@ const replayBody = z.union(
 )
 
 /** GET /dead-letters: those of all lanes, newest first; `cursor` in the answer is there when there are more. */
-export async function listLetters(c: Call): Promise<Response> {
+export async function listLetters(c: AdminCall): Promise<Response> {
   const { target, limit = 100, ...query } = queryOf(c, listQuery)
-  const feed = new LetterFeed(c.env, { ...query, lanes: lanesFor(c, target) })
+  const feed = new LetterPages(c.env, { ...query, lanes: lanesFor(c, target) })
   const { found, more } = await feed.take(limit)
-  return answer(c, {
+  return adminResponse(c, {
     deadLetters: found.map(({ letter }) => letter),
     ...(more ? { cursor: feed.cursor } : {}),
     failures: feed.failures,
@@ -44,20 +44,20 @@ export async function listLetters(c: Call): Promise<Response> {
 }
 
 /** GET /dead-letters/:id */
-export async function readLetter(c: Call): Promise<Response> {
+export async function readLetter(c: AdminCall): Promise<Response> {
   const { ref, number } = placeOf(idOf(c))
   const letter = await laneOf(c.env.bindings, ref).letter(ref, number)
-  if (letter === null) throw none(c)
-  return answer(c, { deadLetter: letter })
+  if (letter === null) throw noLetterError(c)
+  return adminResponse(c, { deadLetter: letter })
 }
 
 /** PUT /dead-letters/:id: replaces the event. Its messageId must stay, so that repeats are still known as such. */
-export async function editLetter(c: Call): Promise<Response> {
+export async function editLetter(c: AdminCall): Promise<Response> {
   const { ref, number } = placeOf(idOf(c))
   const { event } = await bodyOf(c, mendBody)
   const lane = laneOf(c.env.bindings, ref)
   const letter = await lane.letter(ref, number)
-  if (letter === null) throw none(c)
+  if (letter === null) throw noLetterError(c)
   const { messageId } = letter
   if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
     throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
@@ -66,41 +66,41 @@ export async function editLetter(c: Call): Promise<Response> {
   if (encoder.encode(mended).byteLength > eventBytes)
     throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
   const deadLetter = await lane.editDeadLetter(ref, number, mended)
-  if (deadLetter === null) throw none(c)
-  return answer(c, { success: true, deadLetter })
+  if (deadLetter === null) throw noLetterError(c)
+  return adminResponse(c, { success: true, deadLetter })
 }
 
 /** POST /dead-letters/:id/replay */
-export async function replayLetter(c: Call): Promise<Response> {
+export async function replayLetter(c: AdminCall): Promise<Response> {
   const outcome = await replay([placeOf(idOf(c))], c.env)
-  return answerOne(c, outcome, { replayed: outcome.done })
+  return respondToOne(c, outcome, { replayed: outcome.done })
 }
 
 /** DELETE /dead-letters/:id */
-export async function discardLetter(c: Call): Promise<Response> {
+export async function discardLetter(c: AdminCall): Promise<Response> {
   const outcome = await discard([placeOf(idOf(c))], c.env)
-  return answerOne(c, outcome, { discarded: outcome.done })
+  return respondToOne(c, outcome, { discarded: outcome.done })
 }
 
 /** POST /dead-letters/discard */
-export async function discardLetters(c: Call): Promise<Response> {
+export async function discardLetters(c: AdminCall): Promise<Response> {
   const { ids } = await bodyOf(c, discardBody)
   const { done, failed } = await discard(ids.map(placeOf), c.env)
-  return answer(c, { success: true, discarded: done, failed })
+  return adminResponse(c, { success: true, discarded: done, failed })
 }
 
 /**
  * POST /dead-letters/replay: those with the given ids, or the newest of all. With `all`, `remaining` says how many are left
  * in these lanes, and `cursor`, when it is there, how to go on past those that failed.
  */
-export async function replayLetters(c: Call): Promise<Response> {
+export async function replayLetters(c: AdminCall): Promise<Response> {
   const body = await bodyOf(c, replayBody)
   if ('ids' in body) {
     const { done, failed } = await replay(body.ids.map(placeOf), c.env)
-    return answer(c, { success: true, replayed: done, failed })
+    return adminResponse(c, { success: true, replayed: done, failed })
   }
   const lanes = lanesFor(c, body.target)
-  const feed = new LetterFeed(c.env, { lanes, stage: body.stage, cursor: body.cursor })
+  const feed = new LetterPages(c.env, { lanes, stage: body.stage, cursor: body.cursor })
   const { found, more } = await feed.take(mostAtOnce)
   const { done, failed } = await replay(found, c.env)
   const left = await gather(
@@ -108,7 +108,7 @@ export async function replayLetters(c: Call): Promise<Response> {
     (ref) => laneOf(c.env.bindings, ref).status(ref),
     (ref) => `lane ${laneName(ref)}`,
   )
-  return answer(c, {
+  return adminResponse(c, {
     success: true,
     replayed: done,
     failed,
@@ -118,15 +118,16 @@ export async function replayLetters(c: Call): Promise<Response> {
   })
 }
 
-function answerOne(c: Call, { failed }: Outcome, body: object): Response {
+function respondToOne(c: AdminCall, { failed }: LetterOutcome, body: object): Response {
   const [why] = failed
-  if (why === undefined) return answer(c, { success: true, ...body })
-  throw why.code === 'not_found' ? none(c) : new SluicewayError(why.code as ErrorCode, why.message)
+  if (why === undefined) return adminResponse(c, { success: true, ...body })
+  throw why.code === 'not_found' ? noLetterError(c) : new SluicewayError(why.code as ErrorCode, why.message)
 }
 
-const lanesFor = (c: Call, target: string | undefined) =>
+const lanesFor = (c: AdminCall, target: string | undefined) =>
   target === undefined ? allLanes(c.env) : lanesOf(target, c.env)
 
-const idOf = (c: Call): string => c.req.param('id') ?? ''
+const idOf = (c: AdminCall): string => c.req.param('id') ?? ''
 
-const none = (c: Call): SluicewayError => new SluicewayError('not_found', `There is no dead letter "${idOf(c)}".`)
+const noLetterError = (c: AdminCall): SluicewayError =>
+  new SluicewayError('not_found', `There is no dead letter "${idOf(c)}".`)

@@ -17,7 +17,7 @@ export interface LetterQuery {
 }
 
 /** A letter and where it lies. */
-export interface Found {
+export interface FoundLetter {
   readonly ref: LaneRef
   readonly number: number
   readonly letter: DeadLetter
@@ -29,7 +29,7 @@ export interface Found {
  * Each lane is read page by page, as far as it is needed. The cursor says, for each lane that gave something, the number
  * below which to go on: letters that come in between do not shift a later page.
  */
-export class LetterFeed {
+export class LetterPages {
   /** Lanes that did not answer, one sentence each. */
   readonly failures: string[] = []
   readonly #world: AppContext
@@ -52,16 +52,16 @@ export class LetterFeed {
   }
 
   /** Takes the next letters, at most `limit`, and says whether there are more after them. */
-  async take(limit: number): Promise<{ readonly found: readonly Found[]; readonly more: boolean }> {
+  async take(limit: number): Promise<{ readonly found: readonly FoundLetter[]; readonly more: boolean }> {
     const heads = (
       await Promise.all(
         this.#query.lanes.map(async (ref) => ({ ref, page: await this.#page(ref, Math.min(limit + 1, pageSize)) })),
       )
     ).filter(({ page }) => page.length > 0)
-    const found: Found[] = []
+    const found: FoundLetter[] = []
     while (found.length < limit && heads.length > 0) {
-      const newest = heads.reduce((best, one) => (newerFirst(best.page, one.page) ? best : one))
-      const next = newest.page.shift() as Found
+      const newest = heads.reduce((best, one) => (isNewer(best.page, one.page) ? best : one))
+      const next = newest.page.shift() as FoundLetter
       found.push(next)
       this.#before.set(laneName(next.ref), next.number)
       if (newest.page.length === 0) newest.page = await this.#page(newest.ref, pageSize)
@@ -70,7 +70,7 @@ export class LetterFeed {
     return { found, more: heads.length > 0 }
   }
 
-  async #page(ref: LaneRef, limit: number): Promise<Found[]> {
+  async #page(ref: LaneRef, limit: number): Promise<FoundLetter[]> {
     const { stage, messageId } = this.#query
     const before = this.#before.get(laneName(ref))
     try {
@@ -88,8 +88,8 @@ export class LetterFeed {
   }
 }
 
-const newerFirst = (a: readonly Found[], b: readonly Found[]): boolean =>
-  (a[0] as Found).letter.at >= (b[0] as Found).letter.at
+const isNewer = (a: readonly FoundLetter[], b: readonly FoundLetter[]): boolean =>
+  (a[0] as FoundLetter).letter.at >= (b[0] as FoundLetter).letter.at
 
 const numberOf = (id: string): number => Number(id.slice(id.lastIndexOf(':') + 1))
 

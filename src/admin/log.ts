@@ -4,21 +4,21 @@ import { type Envelope, unpack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { unframe } from '../storage/frame.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { answer, type Call } from './responses.ts'
+import { adminResponse, type AdminCall } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
 import { gather } from './lane-refs.ts'
 import { partitionsOf } from '../core/lanes.ts'
 import type { Chunk } from '../core/inbox.ts'
 
 /** An event with its place in the log. */
-export interface Placed {
+export interface PlacedEvent {
   readonly partition: number
   readonly offset: number
   readonly envelope: Envelope
 }
 
 /** Takes a chunk apart. */
-export const eventsIn = (chunk: Chunk, partition: number): Placed[] =>
+export const eventsIn = (chunk: Chunk, partition: number): PlacedEvent[] =>
   unpack(unframe(chunk.data)).map((envelope, i) => ({ partition, offset: chunk.offset + i, envelope }))
 
 /** Partitions of the log; none when the stream is another. */
@@ -26,13 +26,13 @@ export const logPartitions = ({ resolved }: AppContext): number[] =>
   resolved.stream.log === undefined ? [] : partitionsOf(resolved.stream.partitions)
 
 /** GET /log: offsets, segments and size of every partition. */
-export async function listLog(c: Call): Promise<Response> {
+export async function listLog(c: AdminCall): Promise<Response> {
   const { values, failures } = await askLog(c, (log) => log.status())
-  return answer(c, { log: values, failures })
+  return adminResponse(c, { log: values, failures })
 }
 
 /** GET /events?limit=: the newest accepted events, newest first. */
-export async function listEvents(c: Call): Promise<Response> {
+export async function listEvents(c: AdminCall): Promise<Response> {
   const { limit = 50 } = queryOf(c, z.object({ limit: limitUpTo(500) }))
   const { values, failures } = await askLog(c, async (log, partition) => {
     const { chunks } = await log.tail(limit)
@@ -52,10 +52,10 @@ export async function listEvents(c: Call): Promise<Response> {
       to: header.to,
       event,
     }))
-  return answer(c, { events, failures })
+  return adminResponse(c, { events, failures })
 }
 
-function askLog<Value>(c: Call, ask: (log: LogRpc, partition: number) => Promise<Value>) {
+function askLog<Value>(c: AdminCall, ask: (log: LogRpc, partition: number) => Promise<Value>) {
   const { stream } = c.env.resolved
   const { log } = stream
   if (log === undefined)

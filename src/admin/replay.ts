@@ -1,18 +1,18 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { replayEdgeLetter } from '../edge/replay-edge-letter.ts'
-import { tell } from './responses.ts'
+import { publicErrorOf } from './responses.ts'
 import { laneName, laneOf, edgeTarget } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
 /** A letter by its place. */
-export interface Place {
+export interface LetterPlace {
   readonly ref: LaneRef
   readonly number: number
 }
 
 /** What became of letters, by id. */
-export interface Outcome {
+export interface LetterOutcome {
   readonly done: readonly string[]
   readonly failed: readonly { readonly id: string; readonly code: string; readonly message: string }[]
 }
@@ -26,31 +26,31 @@ export interface Outcome {
  * @param places which letters
  * @returns what was replayed, and why the others were not; those stay as they are
  */
-export const replay = (places: readonly Place[], world: AppContext): Promise<Outcome> =>
-  byLane(places, world, async (ref, numbers) => {
+export const replay = (places: readonly LetterPlace[], world: AppContext): Promise<LetterOutcome> =>
+  actByLane(places, world, async (ref, numbers) => {
     if (ref.target === edgeTarget) return replayFromEdge(ref, numbers, world)
     if (!world.resolved.targets.has(ref.target))
       throw new SluicewayError(
         'conflict',
         `"${ref.target}" is no longer in the config: put it back to replay, or discard its letters.`,
       )
-    return report(ref, numbers, await laneOf(world.bindings, ref).replay(ref, numbers))
+    return outcomeOf(ref, numbers, await laneOf(world.bindings, ref).replay(ref, numbers))
   })
 
 /** Forgets dead letters. */
-export const discard = (places: readonly Place[], world: AppContext): Promise<Outcome> =>
-  byLane(places, world, async (ref, numbers) =>
-    report(ref, numbers, await laneOf(world.bindings, ref).discard(ref, numbers)),
+export const discard = (places: readonly LetterPlace[], world: AppContext): Promise<LetterOutcome> =>
+  actByLane(places, world, async (ref, numbers) =>
+    outcomeOf(ref, numbers, await laneOf(world.bindings, ref).discard(ref, numbers)),
   )
 
-async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: AppContext): Promise<Outcome> {
+async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: AppContext): Promise<LetterOutcome> {
   const lane = laneOf(world.bindings, ref)
   const done: string[] = []
-  const failed: Outcome['failed'][number][] = []
+  const failed: LetterOutcome['failed'][number][] = []
   for (const number of numbers) {
     const letter = await lane.letter(ref, number)
     if (letter === null) {
-      failed.push(missing(ref, number))
+      failed.push(missingLetter(ref, number))
       continue
     }
     try {
@@ -58,26 +58,26 @@ async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: A
       await lane.discard(ref, [number])
       done.push(letter.id)
     } catch (error) {
-      failed.push({ id: letter.id, ...told(error, ref, world) })
+      failed.push({ id: letter.id, ...logAndHideError(error, ref, world) })
     }
   }
   return { done, failed }
 }
 
-async function byLane(
-  places: readonly Place[],
+async function actByLane(
+  places: readonly LetterPlace[],
   world: AppContext,
-  act: (ref: LaneRef, numbers: readonly number[]) => Promise<Outcome>,
-): Promise<Outcome> {
+  act: (ref: LaneRef, numbers: readonly number[]) => Promise<LetterOutcome>,
+): Promise<LetterOutcome> {
   const lanes = Map.groupBy(places, ({ ref }) => laneName(ref))
   const outcomes = await Promise.all(
-    [...lanes.values()].map(async (group): Promise<Outcome> => {
-      const { ref } = group[0] as Place
+    [...lanes.values()].map(async (group): Promise<LetterOutcome> => {
+      const { ref } = group[0] as LetterPlace
       const numbers = [...new Set(group.map(({ number }) => number))].toSorted((a, b) => a - b)
       try {
         return await act(ref, numbers)
       } catch (error) {
-        const why = told(error, ref, world)
+        const why = logAndHideError(error, ref, world)
         return { done: [], failed: numbers.map((number) => ({ id: idOf(ref, number), ...why })) }
       }
     }),
@@ -85,22 +85,22 @@ async function byLane(
   return { done: outcomes.flatMap(({ done }) => done), failed: outcomes.flatMap(({ failed }) => failed) }
 }
 
-function told(error: unknown, ref: LaneRef, world: AppContext) {
-  const why = tell(error)
+function logAndHideError(error: unknown, ref: LaneRef, world: AppContext) {
+  const why = publicErrorOf(error)
   if (why.code === 'internal')
     world.port.log('error', 'dead letters could not be moved', { lane: laneName(ref), reason: reasonOf(error) })
   return why
 }
 
-function report(ref: LaneRef, numbers: readonly number[], found: readonly number[]): Outcome {
+function outcomeOf(ref: LaneRef, numbers: readonly number[], found: readonly number[]): LetterOutcome {
   const known = new Set(found)
   return {
     done: found.map((number) => idOf(ref, number)),
-    failed: numbers.filter((number) => !known.has(number)).map((number) => missing(ref, number)),
+    failed: numbers.filter((number) => !known.has(number)).map((number) => missingLetter(ref, number)),
   }
 }
 
-const missing = (ref: LaneRef, number: number) =>
+const missingLetter = (ref: LaneRef, number: number) =>
   ({ id: idOf(ref, number), code: 'not_found', message: 'There is no such dead letter.' }) as const
 
 const idOf = (ref: LaneRef, number: number): string => `${laneName(ref)}:${number}`

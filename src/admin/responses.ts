@@ -3,7 +3,7 @@ import { type ErrorCode, reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 
 /** What every handler gets. */
-export type Call = Context<{ Bindings: AppContext }>
+export type AdminCall = Context<{ Bindings: AppContext }>
 
 /** Status of each code that the admin API tells; whatever else goes wrong is told as `internal`, and logged. */
 const statuses = {
@@ -23,22 +23,28 @@ const statuses = {
 const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
 
 /** Answers with JSON. */
-export const answer = (c: Call, body: object, status: 200 | (typeof statuses)[keyof typeof statuses] = 200): Response =>
-  c.json(body, status, headers)
+export const adminResponse = (
+  c: AdminCall,
+  body: object,
+  status: 200 | (typeof statuses)[keyof typeof statuses] = 200,
+): Response => c.json(body, status, headers)
 
 /** Answers a call that failed: `{"success":false,"code","message"}`. */
-export function failure(c: Call, error: unknown): Response {
-  const told = tell(error)
+export function adminErrorResponse(c: AdminCall, error: unknown): Response {
+  const told = publicErrorOf(error)
   if (told.code !== 'internal') {
     if (told.code === 'unauthorized') c.header('www-authenticate', 'Bearer realm="Sluiceway admin"')
-    return answer(c, { success: false, ...told }, statuses[told.code])
+    return adminResponse(c, { success: false, ...told }, statuses[told.code])
   }
   c.env.port.log('error', 'a call of the admin API failed', { path: c.req.path, reason: reasonOf(error) })
   return c.json({ success: false, ...told }, 500, headers)
 }
 
 /** What of an error may be told: code and message of our own errors, nothing of others. */
-export function tell(error: unknown): { readonly code: keyof typeof statuses | 'internal'; readonly message: string } {
+export function publicErrorOf(error: unknown): {
+  readonly code: keyof typeof statuses | 'internal'
+  readonly message: string
+} {
   if (error instanceof SluicewayError && Object.hasOwn(statuses, error.code))
     return { code: error.code as keyof typeof statuses, message: error.message }
   return { code: 'internal', message: 'Something went wrong here; the log of the deployment says what.' }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { SuppressionRpc } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { UserId } from '../admission/suppression-list.ts'
-import { answer, type Call } from './responses.ts'
+import { adminResponse, type AdminCall } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf } from './body.ts'
 
 /** Users in one call at most. */
@@ -29,32 +29,32 @@ const checkQuery = z.object({ userId: z.optional(id), anonymousId: z.optional(id
  * POST /suppression: from now on the events of these users are dropped before the append, as soon as all isolates know it,
  * which takes ten seconds at most. What was accepted before is still delivered. Repeating it is harmless.
  */
-export async function suppress(c: Call): Promise<Response> {
+export async function suppress(c: AdminCall): Promise<Response> {
   const body = await bodyOf(c, usersBody)
   await ask(c, (list) => list.add(body.users))
-  return answer(c, { success: true })
+  return adminResponse(c, { success: true })
 }
 
 /** POST /suppression/remove: takes the events of these users again, after ten seconds at most. */
-export async function unsuppress(c: Call): Promise<Response> {
+export async function unsuppress(c: AdminCall): Promise<Response> {
   const body = await bodyOf(c, usersBody)
-  return answer(c, { success: true, removed: await ask(c, (list) => list.remove(body.users)) })
+  return adminResponse(c, { success: true, removed: await ask(c, (list) => list.remove(body.users)) })
 }
 
 /** GET /suppression: who is on the list; `cursor` in the answer is there when there are more, and goes into `after`. */
-export async function listSuppressed(c: Call): Promise<Response> {
+export async function listSuppressed(c: AdminCall): Promise<Response> {
   const { after, limit = 100 } = queryOf(c, listQuery)
   const found = await ask(c, (list) => list.list({ ...(after === undefined ? {} : { after }), limit: limit + 1 }))
   const page = found.slice(0, limit)
   const last = page.at(-1)
-  return answer(c, {
+  return adminResponse(c, {
     users: page,
     ...(found.length > limit && last !== undefined ? { cursor: `${last.kind}:${last.id}` } : {}),
   })
 }
 
 /** GET /suppression/check: whether an event with this userId or anonymousId would be dropped, and since when. */
-export async function checkSuppressed(c: Call): Promise<Response> {
+export async function checkSuppressed(c: AdminCall): Promise<Response> {
   const query = queryOf(c, checkQuery)
   const asked = (['userId', 'anonymousId'] as const).flatMap((one): UserId[] => {
     const value = query[one]
@@ -62,10 +62,10 @@ export async function checkSuppressed(c: Call): Promise<Response> {
   })
   if (asked.length === 0) throw new SluicewayError('bad_request', 'Give userId, anonymousId or both in the query.')
   const found = await ask(c, (list) => list.find(asked))
-  return answer(c, { suppressed: found.length > 0, users: found })
+  return adminResponse(c, { suppressed: found.length > 0, users: found })
 }
 
-async function ask<T>(c: Call, call: (list: SuppressionRpc) => Promise<T>): Promise<T> {
+async function ask<T>(c: AdminCall, call: (list: SuppressionRpc) => Promise<T>): Promise<T> {
   const { bindings, port } = c.env
   try {
     return await call(bindings.SUPPRESSION.getByName('all'))

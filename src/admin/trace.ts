@@ -3,26 +3,26 @@ import { type LaneTrace } from '../core/bindings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { answer, type Call } from './responses.ts'
+import { adminResponse, type AdminCall } from './responses.ts'
 import { queryOf } from './body.ts'
 import { gather } from './lane-refs.ts'
-import { eventsIn, logPartitions, type Placed } from './log.ts'
+import { eventsIn, logPartitions, type PlacedEvent } from './log.ts'
 import { laneName, laneOf, lanesOf, edgeTarget } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
-interface Wanted {
+interface TraceQuery {
   readonly id: string
   readonly sources: readonly string[]
 }
 
 /** GET /trace/:messageId?source=: where an event went, lane by lane, every attempt. */
-export async function trace(c: Call): Promise<Response> {
+export async function trace(c: AdminCall): Promise<Response> {
   const world = c.env
   const { source } = queryOf(c, z.object({ source: z.optional(z.string()) }))
   if (source !== undefined && !world.resolved.sources.has(source))
     throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
   const id = c.req.param('messageId') ?? ''
-  const wanted: Wanted = { id, sources: source === undefined ? [...world.resolved.sources.keys()] : [source] }
+  const wanted: TraceQuery = { id, sources: source === undefined ? [...world.resolved.sources.keys()] : [source] }
   const places = await gather(
     logPartitions(world).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
     ({ partition, name }) => find(world, { id, partition, source: name }),
@@ -34,17 +34,17 @@ export async function trace(c: Call): Promise<Response> {
     .toSorted((a, b) => b.envelope.header.receivedAt.localeCompare(a.envelope.header.receivedAt))
   const lanes = place === undefined ? await traceBlindly(world, wanted) : await traceFrom(world, place)
   const known = lanes.values.some(({ status }) => status !== 'unknown')
-  return answer(c, {
+  return adminResponse(c, {
     found: place !== undefined || known,
     messageId: id,
-    ...(place === undefined ? {} : told(place)),
+    ...(place === undefined ? {} : summaryOf(place)),
     ...(others.length === 0 ? {} : { alsoFrom: others.map(({ envelope }) => envelope.header.source) }),
     lanes: lanes.values,
     failures: [...places.failures, ...lanes.failures],
   })
 }
 
-const told = ({ partition, offset, envelope: { header, event } }: Placed) => ({
+const summaryOf = ({ partition, offset, envelope: { header, event } }: PlacedEvent) => ({
   source: header.source,
   receivedAt: header.receivedAt,
   partition,
@@ -56,7 +56,7 @@ const told = ({ partition, offset, envelope: { header, event } }: Placed) => ({
 async function find(
   { bindings, resolved }: AppContext,
   { id, source, partition }: { readonly id: string; readonly source: string; readonly partition: number },
-): Promise<Placed[]> {
+): Promise<PlacedEvent[]> {
   const hits = (await resolved.stream.log?.partition(bindings, partition).find(fingerprintOf(source, id))) ?? []
   return hits
     .flatMap(({ offset, chunk }) => eventsIn(chunk, partition).filter((event) => event.offset === offset))
@@ -66,7 +66,7 @@ async function find(
 }
 
 /** The log holds the event: its partition, its offset and its targets are known. */
-async function traceFrom(world: AppContext, { partition, offset, envelope: { id, header } }: Placed) {
+async function traceFrom(world: AppContext, { partition, offset, envelope: { id, header } }: PlacedEvent) {
   const refs = [...world.resolved.targets.keys()].map((target) => ({ target, partition }))
   return ask(world, refs, async (ref): Promise<LaneTrace> => {
     if (!header.to.includes(ref.target)) return { ...ref, status: 'not routed', attempts: [] }
@@ -75,7 +75,7 @@ async function traceFrom(world: AppContext, { partition, offset, envelope: { id,
 }
 
 /** The stream does not hold it (any more): each lane says what it knows, and the edge, where the event may have ended. */
-async function traceBlindly(world: AppContext, { id, sources }: Wanted) {
+async function traceBlindly(world: AppContext, { id, sources }: TraceQuery) {
   const refs = [edgeTarget, ...world.resolved.targets.keys()].flatMap((target) => lanesOf(target, world))
   const all = await ask(world, refs, async (ref) => {
     const traces = await Promise.all(sources.map((source) => laneOf(world.bindings, ref).trace(ref, { id, source })))

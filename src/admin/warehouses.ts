@@ -1,10 +1,10 @@
 import type { LoaderStatus } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { answer, type Call } from './responses.ts'
+import { adminResponse, type AdminCall } from './responses.ts'
 import { gather } from './lane-refs.ts'
 
 /** GET /warehouses: what is staged, what was loaded, the known tables. */
-export async function listWarehouses(c: Call): Promise<Response> {
+export async function listWarehouses(c: AdminCall): Promise<Response> {
   const { resolved, bindings } = c.env
   const names = [...resolved.targets.values()].filter(({ kind }) => kind === 'warehouse').map(({ name }) => name)
   const { values, failures } = await gather(
@@ -12,20 +12,20 @@ export async function listWarehouses(c: Call): Promise<Response> {
     (name): Promise<LoaderStatus> => bindings.LOADER.getByName(name).status(name),
     (name) => `loader ${name}`,
   )
-  return answer(c, { warehouses: values, failures })
+  return adminResponse(c, { warehouses: values, failures })
 }
 
 /** POST /warehouses/:name/load: loads now what is staged. */
-export async function loadWarehouse(c: Call): Promise<Response> {
+export async function loadWarehouse(c: AdminCall): Promise<Response> {
   const { resolved, bindings, port } = c.env
   const name = c.req.param('name') ?? ''
   if (resolved.targets.get(name)?.kind !== 'warehouse')
     throw new SluicewayError('not_found', `There is no warehouse "${name}" in the config.`)
   try {
     const report = await bindings.LOADER.getByName(name).load(name)
-    if (report.error === undefined) return answer(c, { success: true, report })
+    if (report.error === undefined) return adminResponse(c, { success: true, report })
     const message = `The load stopped before its end: ${report.error}`
-    return answer(c, { success: false, code: 'warehouse_failed', message, report }, 502)
+    return adminResponse(c, { success: false, code: 'warehouse_failed', message, report }, 502)
   } catch (error) {
     port.log('error', 'a loader could not be reached', { warehouse: name, reason: reasonOf(error) })
     throw new SluicewayError('warehouse_failed', `The loader of ${name} does not answer.`, { cause: error })

@@ -2,7 +2,7 @@ import type { Event } from '../core/event.ts'
 import type { Signature } from './signature.ts'
 
 /** An event as the webhook sink received it. */
-export interface Delivery {
+export interface SinkDelivery {
   readonly id: string
   readonly type: string
   readonly name?: string
@@ -52,7 +52,7 @@ export class DemoSink {
   }
 
   /** The newest events, newest first, and how many came in all. */
-  async newest(events: number): Promise<{ total: number; items: Delivery[] }> {
+  async newest(events: number): Promise<{ total: number; items: SinkDelivery[] }> {
     const results = await this.#db.batch<Record<string, unknown>>([
       this.#db.prepare(table),
       this.#db.prepare('SELECT at, signature, body, total FROM demo_sink ORDER BY id DESC LIMIT ?').bind(events),
@@ -83,7 +83,7 @@ export function eventsOf(body: string): Event[] {
   )
 }
 
-const deliveriesOf = (row: Readonly<Record<string, unknown>>): Delivery[] =>
+const deliveriesOf = (row: Readonly<Record<string, unknown>>): SinkDelivery[] =>
   eventsOf(String(row.body))
     .toReversed()
     .map((event) => {

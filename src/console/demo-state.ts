@@ -5,7 +5,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { unframe } from '../storage/frame.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { type Delivery, DemoSink } from './demo-sink.ts'
+import { type SinkDelivery, DemoSink } from './demo-sink.ts'
 import { viewWarehouse, type WarehouseView } from './demo-warehouse.ts'
 import { allLanes, laneOf, partitionsOf } from '../core/lanes.ts'
 import type { Target } from '../core/resolved-config.ts'
@@ -14,7 +14,7 @@ import type { Target } from '../core/resolved-config.ts'
 export type Part<Value> = Value | { readonly unavailable: string }
 
 /** An event as it was accepted. */
-export interface Accepted {
+export interface DemoEvent {
   readonly id: string
   readonly source?: string
   readonly type: string
@@ -29,8 +29,8 @@ export interface DemoState {
   /** Milliseconds since the epoch. */
   readonly now: number
   readonly stream: string
-  readonly events: Part<{ readonly total?: number; readonly items: readonly Accepted[] }>
-  readonly deliveries: Part<{ readonly total: number; readonly items: readonly Delivery[] }>
+  readonly events: Part<{ readonly total?: number; readonly items: readonly DemoEvent[] }>
+  readonly deliveries: Part<{ readonly total: number; readonly items: readonly SinkDelivery[] }>
   readonly deadLetters: Part<{ readonly total: number; readonly items: readonly DeadLetter[] }>
   readonly lanes: readonly Part<LaneStatus>[]
   readonly warehouses: readonly (Part<WarehouseView> & { readonly name: string })[]
@@ -49,14 +49,14 @@ export async function demoState(world: AppContext): Promise<DemoState> {
   const { resolved, port } = world
   const refs = allLanes(world)
   const [events, deliveries, lanes, letters, warehouses] = await Promise.all([
-    part(acceptedOf(world)),
-    part(new DemoSink(world.bindings.DB).newest(shown)),
-    Promise.all(refs.map((ref) => part(laneOf(world.bindings, ref).status(ref)))),
-    part(Promise.all(refs.map((ref) => laneOf(world.bindings, ref).letters(ref, { limit: shown })))),
+    partOf(acceptedOf(world)),
+    partOf(new DemoSink(world.bindings.DB).newest(shown)),
+    Promise.all(refs.map((ref) => partOf(laneOf(world.bindings, ref).status(ref)))),
+    partOf(Promise.all(refs.map((ref) => laneOf(world.bindings, ref).letters(ref, { limit: shown })))),
     Promise.all(
       warehousesOf(world).map(async (target) => ({
         name: target.name,
-        ...(await part(viewWarehouse(world, { target, rows: rowsShown }))),
+        ...(await partOf(viewWarehouse(world, { target, rows: rowsShown }))),
       })),
     ),
   ])
@@ -80,7 +80,7 @@ export async function demoState(world: AppContext): Promise<DemoState> {
 }
 
 /** Null when the stream cannot be read again: what is known then is what the sink got. */
-async function acceptedOf({ resolved, bindings }: AppContext): Promise<{ total: number; items: Accepted[] } | null> {
+async function acceptedOf({ resolved, bindings }: AppContext): Promise<{ total: number; items: DemoEvent[] } | null> {
   const { stream } = resolved
   const { log } = stream
   if (log === undefined) return null
@@ -97,7 +97,7 @@ async function acceptedOf({ resolved, bindings }: AppContext): Promise<{ total: 
   return { total: tails.reduce((sum, { head }) => sum + head, 0), items }
 }
 
-function acceptedFrom({ id, event }: { readonly id: string; readonly event: Event }): Accepted {
+function acceptedFrom({ id, event }: { readonly id: string; readonly event: Event }): DemoEvent {
   const name = event.event ?? event.name
   return {
     id,
@@ -111,7 +111,7 @@ function acceptedFrom({ id, event }: { readonly id: string; readonly event: Even
 const warehousesOf = ({ resolved }: AppContext): Extract<Target, { kind: 'warehouse' }>[] =>
   [...resolved.targets.values()].filter((target) => target.kind === 'warehouse')
 
-const part = <Value>(value: Promise<Value>): Promise<Part<Value>> =>
+const partOf = <Value>(value: Promise<Value>): Promise<Part<Value>> =>
   value.catch((thrown: unknown) => ({ unavailable: reasonOf(thrown) }))
 
 const isMissing = (value: object): value is { readonly unavailable: string } => 'unavailable' in value

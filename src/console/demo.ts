@@ -6,7 +6,7 @@ import { DemoSink, eventsOf } from './demo-sink.ts'
 import { demoState } from './demo-state.ts'
 import { checkSignature } from './signature.ts'
 
-type Call = Context<{ Bindings: AppContext }>
+type DemoCall = Context<{ Bindings: AppContext }>
 
 /** UTF-16 units of a request's body that the sink takes; a row of D1 has room for 2 MB. */
 const sinkUnits = 500_000
@@ -33,7 +33,7 @@ const pageHeaders = {
 export const demo = new Hono<{ Bindings: AppContext }>()
 
 demo.use('*', async (c, next) => {
-  if (c.env.resolved.demo === false) return refused(c, 404, 'There is nothing here.')
+  if (c.env.resolved.demo === false) return refusalOf(c, 404, 'There is nothing here.')
   return next()
 })
 
@@ -47,24 +47,24 @@ demo.get('/config.json', (c) => {
 
 demo.get('/state', async (c) => {
   if (!isLocal(c) && !(await hasToken(c)))
-    return refused(c, 403, 'What arrived is shown on the machine itself, or for the admin token.')
+    return refusalOf(c, 403, 'What arrived is shown on the machine itself, or for the admin token.')
   return c.json(await demoState(c.env), 200, { 'cache-control': 'no-store' })
 })
 
 demo.post('/sink', async (c) => {
   const { port, bindings } = c.env
   const body = await c.req.text()
-  if (body.length > sinkUnits) return refused(c, 413, 'The sink takes at most 500,000 characters.')
+  if (body.length > sinkUnits) return refusalOf(c, 413, 'The sink takes at most 500,000 characters.')
   const at = port.now()
   const signature = await checkSignature(
     { headers: c.req.raw.headers, body },
     { secret: optionsOf(c).sinkSecret, now: at },
   )
   if (!isLocal(c) && signature !== 'verified' && !(await hasToken(c)))
-    return refused(c, 403, 'The sink takes what is signed with its secret, or comes from the machine itself.')
+    return refusalOf(c, 403, 'The sink takes what is signed with its secret, or comes from the machine itself.')
   const events = eventsOf(body).length
-  if (events === 0) return refused(c, 400, 'The body must be an event, or an array of events, as JSON.')
-  await new DemoSink(bindings.DB).add({ at, signature, headers: keptHeaders(c.req.raw.headers), body, events })
+  if (events === 0) return refusalOf(c, 400, 'The body must be an event, or an array of events, as JSON.')
+  await new DemoSink(bindings.DB).add({ at, signature, headers: shownHeadersOf(c.req.raw.headers), body, events })
   return c.json({ success: true, events })
 })
 
@@ -73,30 +73,30 @@ demo.get('*', async (c) => {
   const url = new URL(c.req.url)
   if (url.pathname === '/demo') url.pathname = '/demo/'
   const asset = await ASSETS?.fetch(new Request(url, { headers: c.req.raw.headers }))
-  if (asset === undefined || asset.status === 404) return refused(c, 404, `There is nothing at ${url.pathname}.`)
+  if (asset === undefined || asset.status === 404) return refusalOf(c, 404, `There is nothing at ${url.pathname}.`)
   const response = new Response(asset.body, asset)
   for (const [name, value] of Object.entries(pageHeaders)) response.headers.set(name, value)
   return response
 })
 
-function optionsOf(c: Call): DemoConfig {
+function optionsOf(c: DemoCall): DemoConfig {
   const { demo: options } = c.env.resolved
   return typeof options === 'object' ? options : {}
 }
 
-const isLocal = (c: Call): boolean =>
+const isLocal = (c: DemoCall): boolean =>
   optionsOf(c).tokenOnly !== true && localNames.has((c.req.header('host') ?? '').replace(/:\d+$/, '').toLowerCase())
 
-async function hasToken(c: Call): Promise<boolean> {
+async function hasToken(c: DemoCall): Promise<boolean> {
   const [scheme, token] = (c.req.header('authorization') ?? '').split(' ')
   return scheme?.toLowerCase() === 'bearer' && sameSecret(token ?? '', c.env.resolved.adminToken)
 }
 
 /** A credential that somebody configured for a webhook has no place on the page. */
-const keptHeaders = (headers: Headers): Record<string, string> =>
+const shownHeadersOf = (headers: Headers): Record<string, string> =>
   Object.fromEntries([...headers].filter(([name]) => name.startsWith('webhook-') || name === 'content-type'))
 
-const refused = (c: Call, status: 400 | 403 | 404 | 413, message: string): Response =>
+const refusalOf = (c: DemoCall, status: 400 | 403 | 404 | 413, message: string): Response =>
   c.json({ success: false, code: codes[status], message }, status)
 
 const codes = { 400: 'bad_request', 403: 'unauthorized', 404: 'not_found', 413: 'body_too_large' } as const

@@ -4,7 +4,7 @@ export type Signature = 'verified' | 'wrong' | 'missing' | 'unchecked'
 /** Seconds by which the clocks of sender and receiver may differ, as the specification's libraries have it. */
 const tolerance = 300
 
-interface Signed {
+interface SignedRequest {
   readonly headers: Headers
   readonly body: string
 }
@@ -19,7 +19,7 @@ interface Signed {
  * @returns `verified` only when a signature fits and is at most five minutes old
  */
 export async function checkSignature(
-  { headers, body }: Signed,
+  { headers, body }: SignedRequest,
   { secret, now }: { readonly secret: string | undefined; readonly now: number },
 ): Promise<Signature> {
   const id = headers.get('webhook-id')
