@@ -64,7 +64,7 @@ export const webhook = defineDestination({
       url,
       headers: {
         'user-agent': 'Sluiceway',
-        ...(headers === undefined ? {} : lowerCased(headers)),
+        ...(headers === undefined ? {} : lowerCaseNames(headers)),
         'content-type': 'application/json',
         'webhook-id': id,
         'webhook-timestamp': `${timestamp}`,
@@ -75,15 +75,15 @@ export const webhook = defineDestination({
   },
 })
 
-const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+const lowerCaseNames = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 function idOf(items: readonly Item[]): string {
-  const first = escaped((items[0] as Item).id)
-  return items.length === 1 ? first : `${first}~${escaped((items.at(-1) as Item).id)}~${items.length}`
+  const first = escapeId((items[0] as Item).id)
+  return items.length === 1 ? first : `${first}~${escapeId((items.at(-1) as Item).id)}~${items.length}`
 }
 
-const escaped = (id: string): string =>
+const escapeId = (id: string): string =>
   /^[\x21-\x24\x26-\x2d\x2f-\x7e]*$/.test(id)
     ? id
     : id.toWellFormed().replaceAll(/[^\x21-\x7e]|[.%]/gu, (c) => (c === '.' ? '%2E' : encodeURIComponent(c)))

@@ -1,5 +1,5 @@
 import { reasonOf } from '../core/errors.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { edgeTarget } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
@@ -24,7 +24,7 @@ export async function gather<Key, Value>(
   const answers = await Promise.all(
     keys.map(async (key) => {
       try {
-        return [await within(ask(key), askMs, name(key))]
+        return [await withTimeout(ask(key), askMs, name(key))]
       } catch (error) {
         failures.push(`${name(key)} does not answer: ${reasonOf(error)}`)
         return []

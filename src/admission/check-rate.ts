@@ -1,7 +1,7 @@
 import { perIsolate } from '../core/per-isolate.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { RateAnswer } from '../core/rate-limit.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { Source } from '../core/resolved-config.ts'
 import { Outage } from '../core/outage.ts'
@@ -27,7 +27,7 @@ export async function takeRate(source: Source, events: number, world: AppContext
   if (rate === undefined || !outage.admits(port.now())) return
   let answer: RateAnswer
   try {
-    answer = await within(
+    answer = await withTimeout(
       (async () => bindings.RATE.getByName(name).take(events, rate))(),
       patienceMs,
       'the rate limiter',

@@ -10,7 +10,7 @@ export class FingerprintSet {
     this.#table = new Uint32Array(slots * 2)
     this.#mask = slots - 1
     for (let i = 0; i + 1 < prints.length; i += 2) {
-      const [a, b] = stored(prints[i] as number, prints[i + 1] as number)
+      const [a, b] = toStoredPair(prints[i] as number, prints[i + 1] as number)
       const at = this.#slotOf(a, b)
       this.#table[at] = a
       this.#table[at + 1] = b
@@ -18,7 +18,7 @@ export class FingerprintSet {
   }
 
   has(first: number, second: number): boolean {
-    const [a, b] = stored(first, second)
+    const [a, b] = toStoredPair(first, second)
     const at = this.#slotOf(a, b)
     return this.#table[at] === a && this.#table[at + 1] === b
   }
@@ -35,4 +35,4 @@ export class FingerprintSet {
 }
 
 /** The all-zero pair marks an empty slot. */
-const stored = (a: number, b: number): readonly [number, number] => (a === 0 && b === 0 ? [0, 1] : [a, b])
+const toStoredPair = (a: number, b: number): readonly [number, number] => (a === 0 && b === 0 ? [0, 1] : [a, b])

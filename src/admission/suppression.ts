@@ -1,6 +1,6 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { FingerprintSet } from './fingerprint-set.ts'
 import { readCopy } from './suppression-copy.ts'
@@ -34,7 +34,7 @@ const objectMs = 500
 const bucketMs = 2_000
 
 /** What an isolate knows. Only data: a promise of one request cannot be waited for by another. */
-interface Known {
+interface KnownSuppressions {
   version: number | undefined
   /** Undefined when nobody is on the list. */
   suppressions: Suppressions | undefined
@@ -43,7 +43,7 @@ interface Known {
   askedAt: number
 }
 
-const knownOf = perIsolate((_resolved: ResolvedConfig): Known => ({
+const knownOf = perIsolate((_resolved: ResolvedConfig): KnownSuppressions => ({
   version: undefined,
   suppressions: undefined,
   at: -Infinity,
@@ -67,20 +67,20 @@ export function suppressionsOf(world: AppContext): Suppressions | undefined | Pr
   const known = knownOf(resolved)
   const now = port.now()
   const age = Math.abs(now - known.at)
-  if (age > longestMs) return refreshed(known, world)
+  if (age > longestMs) return refreshList(known, world)
   if (age > freshMs && now - known.askedAt > askingMs)
     world.waitUntil(
-      refreshed(known, world).catch((error: unknown) =>
+      refreshList(known, world).catch((error: unknown) =>
         port.log('error', 'the list of suppressed users could not be read', { reason: reasonOf(error) }),
       ),
     )
   return known.suppressions
 }
 
-async function refreshed(known: Known, world: AppContext): Promise<Suppressions | undefined> {
+async function refreshList(known: KnownSuppressions, world: AppContext): Promise<Suppressions | undefined> {
   const at = world.port.now()
   known.askedAt = at
-  const found = await newest(known.version, world)
+  const found = await fetchNewest(known.version, world)
   // Another request may have asked later and got its answer earlier.
   if (at >= known.at || Math.abs(at - known.at) > longestMs) {
     known.at = at
@@ -93,15 +93,15 @@ async function refreshed(known: Known, world: AppContext): Promise<Suppressions 
 }
 
 /** The list, or null when `version` still is the newest. */
-async function newest(version: number | undefined, { bindings, port }: AppContext): Promise<Snapshot | null> {
+async function fetchNewest(version: number | undefined, { bindings, port }: AppContext): Promise<Snapshot | null> {
   try {
     const asked = (async () => bindings.SUPPRESSION.getByName('all').snapshot(version))()
-    return await within(asked, objectMs, 'the list of suppressed users')
+    return await withTimeout(asked, objectMs, 'the list of suppressed users')
   } catch (error) {
     port.log('warn', 'the list of suppressed users is away; its copy is read', { reason: reasonOf(error) })
   }
   try {
-    const copy = await within(readCopy(bindings.BUCKET), bucketMs, 'R2')
+    const copy = await withTimeout(readCopy(bindings.BUCKET), bucketMs, 'R2')
     // The copy of a change that R2 failed to take is older than what is known.
     return version !== undefined && copy.version <= version ? null : copy
   } catch (cause) {

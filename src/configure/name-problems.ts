@@ -6,9 +6,9 @@ import type { PrivacyRules } from '../core/privacy.ts'
 import type { RateLimit } from '../core/rate-limit.ts'
 
 /** The names that an object of the config may have; the compiler holds each list against its type. */
-type Names<T> = Readonly<Record<keyof T, true>>
+type SettingNames<T> = Readonly<Record<keyof T, true>>
 
-const config: Names<Config> = {
+const config: SettingNames<Config> = {
   stream: true,
   sources: true,
   destinations: true,
@@ -18,7 +18,7 @@ const config: Names<Config> = {
   limits: true,
   paths: true,
 }
-const limits: Names<NonNullable<Config['limits']>> = {
+const limits: SettingNames<NonNullable<Config['limits']>> = {
   bodyBytes: true,
   eventBytes: true,
   batchEvents: true,
@@ -27,8 +27,8 @@ const limits: Names<NonNullable<Config['limits']>> = {
   futureMinutes: true,
   appendMs: true,
 }
-const paths: Names<NonNullable<Config['paths']>> = { ingest: true, sdk: true }
-const source: Names<SourceConfig> = {
+const paths: SettingNames<NonNullable<Config['paths']>> = { ingest: true, sdk: true }
+const source: SettingNames<SourceConfig> = {
   writeKey: true,
   enabled: true,
   transforms: true,
@@ -39,7 +39,7 @@ const source: Names<SourceConfig> = {
   identityCookie: true,
   rate: true,
 }
-const destination: Names<Route> = {
+const destination: SettingNames<Route> = {
   use: true,
   transforms: true,
   filter: true,
@@ -49,7 +49,7 @@ const destination: Names<Route> = {
   consent: true,
   privacy: true,
 }
-const warehouse: Names<WarehouseRoute> = {
+const warehouse: SettingNames<WarehouseRoute> = {
   use: true,
   displayName: true,
   everyMinutes: true,
@@ -58,7 +58,7 @@ const warehouse: Names<WarehouseRoute> = {
   privacy: true,
   mapping: true,
 }
-const mapping: Names<NonNullable<WarehouseRoute['mapping']>> = {
+const mapping: SettingNames<NonNullable<WarehouseRoute['mapping']>> = {
   storeFullEvent: true,
   jsonPaths: true,
   skipTracksTable: true,
@@ -66,7 +66,7 @@ const mapping: Names<NonNullable<WarehouseRoute['mapping']>> = {
   underscoreDivideNumbers: true,
   allowUsersContextTraits: true,
 }
-const enrich: Names<EnrichmentConfig> = {
+const enrich: SettingNames<EnrichmentConfig> = {
   geo: true,
   userAgent: true,
   campaign: true,
@@ -74,11 +74,11 @@ const enrich: Names<EnrichmentConfig> = {
   bots: true,
   ip: true,
 }
-const bots: Names<BotRules> = { action: true, score: true, dataCenters: true }
-const privacy: Names<PrivacyRules> = { hash: true, salt: true, mask: true, drop: true, allow: true }
-const consent: Names<ConsentRule> = { categories: true, provider: true, strategy: true, required: true }
-const cookie: Names<IdentityCookie> = { name: true, domain: true, maxAgeDays: true, consent: true }
-const rate: Names<RateLimit> = { eventsPerSecond: true, burst: true }
+const bots: SettingNames<BotRules> = { action: true, score: true, dataCenters: true }
+const privacy: SettingNames<PrivacyRules> = { hash: true, salt: true, mask: true, drop: true, allow: true }
+const consent: SettingNames<ConsentRule> = { categories: true, provider: true, strategy: true, required: true }
+const cookie: SettingNames<IdentityCookie> = { name: true, domain: true, maxAgeDays: true, consent: true }
+const rate: SettingNames<RateLimit> = { eventsPerSecond: true, burst: true }
 
 /**
  * Finds names in a config that mean nothing, and words where only some are known: a deployment is bundled without looking at

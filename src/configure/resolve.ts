@@ -26,7 +26,7 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
   const unset = new Set<string>()
   let config: Config
   try {
-    config = configOf(noting(env, unset))
+    config = configOf(recordUnset(env, unset))
   } catch (thrown) {
     throw new SluicewayError('config_invalid', `The config could not be evaluated: ${reasonOf(thrown)}`, {
       cause: thrown,
@@ -120,7 +120,7 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
   for (const taken of ['/admin', '/demo', '/health'])
     if ([paths.ingest, paths.sdk].some((path) => path === taken || path.startsWith(`${taken}/`)))
       problems.push(`paths: ${taken} is taken`)
-  if (problems.length > 0) throw invalid(problems, [...unset])
+  if (problems.length > 0) throw invalidConfigError(problems, [...unset])
   return {
     stream: config.stream,
     sourcesByKey,
@@ -145,7 +145,7 @@ function transformProblems(transforms: readonly Transform[] = []): string[] {
 }
 
 /** Hands `env` to a config and notes what the config looks for in vain. */
-const noting = (env: Vars, unset: Set<string>): Vars =>
+const recordUnset = (env: Vars, unset: Set<string>): Vars =>
   new Proxy(env, {
     get(vars, name) {
       const value: unknown = Reflect.get(vars, name)
@@ -154,7 +154,7 @@ const noting = (env: Vars, unset: Set<string>): Vars =>
     },
   })
 
-function invalid(problems: readonly string[], unset: readonly string[]): SluicewayError {
+function invalidConfigError(problems: readonly string[], unset: readonly string[]): SluicewayError {
   const lines = problems.map((problem) => `- ${problem}`)
   if (unset.length > 0 && problems.some((problem) => problem.includes('is missing')))
     lines.push(

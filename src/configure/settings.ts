@@ -20,7 +20,7 @@ export interface Field {
 
 export type Fields = Readonly<Record<string, Field>>
 
-type Value<F extends Field> = F['type'] extends 'number'
+type FieldValue<F extends Field> = F['type'] extends 'number'
   ? number
   : F['type'] extends 'boolean'
     ? boolean
@@ -30,7 +30,9 @@ type Value<F extends Field> = F['type'] extends 'number'
         ? C
         : string
 
-type Written<F extends Field> = F['type'] extends 'headers' ? Readonly<Record<string, string | undefined>> : Value<F>
+type Written<F extends Field> = F['type'] extends 'headers'
+  ? Readonly<Record<string, string | undefined>>
+  : FieldValue<F>
 
 type Given<F extends Fields> = {
   readonly [K in keyof F as F[K] extends { readonly optional: true } | { readonly default: unknown } ? K : never]?:
@@ -47,8 +49,8 @@ export type Input<F extends Fields> = Given<F>
 
 /** What the code gets, checked and with defaults filled in. */
 export type Settings<F extends Fields> = {
-  readonly [K in keyof F as F[K] extends { readonly optional: true } ? never : K]: Value<F[K]>
-} & { readonly [K in keyof F as F[K] extends { readonly optional: true } ? K : never]?: Value<F[K]> }
+  readonly [K in keyof F as F[K] extends { readonly optional: true } ? never : K]: FieldValue<F[K]>
+} & { readonly [K in keyof F as F[K] extends { readonly optional: true } ? K : never]?: FieldValue<F[K]> }
 
 /** Checks settings against their declaration. */
 export interface Checked<F extends Fields> {

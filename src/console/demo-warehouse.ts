@@ -41,10 +41,10 @@ export async function viewWarehouse(
   const results = await bindings.DB.batch<Record<string, unknown>>(
     tableNames.flatMap((name) => {
       const clock = clocks.find((column) => Object.hasOwn(tables[name] ?? {}, column))
-      const order = clock === undefined ? '' : `ORDER BY ${quoted(clock)} DESC`
+      const order = clock === undefined ? '' : `ORDER BY ${quoteTable(clock)} DESC`
       return [
-        bindings.DB.prepare(`SELECT count(*) AS n FROM ${quoted(name)}`),
-        bindings.DB.prepare(`SELECT * FROM ${quoted(name)} ${order} LIMIT ?`).bind(rows),
+        bindings.DB.prepare(`SELECT count(*) AS n FROM ${quoteTable(name)}`),
+        bindings.DB.prepare(`SELECT * FROM ${quoteTable(name)} ${order} LIMIT ?`).bind(rows),
       ]
     }),
   )
@@ -58,4 +58,4 @@ export async function viewWarehouse(
   }
 }
 
-const quoted = (name: string): string => `"${name.replaceAll('\0', '').replaceAll('"', '""')}"`
+const quoteTable = (name: string): string => `"${name.replaceAll('\0', '').replaceAll('"', '""')}"`

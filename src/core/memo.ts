@@ -11,14 +11,14 @@ const longest = 2_048
  * @param size texts in each half
  * @param make pure; its results are shared by all callers, who must not change them
  */
-export function memo<T>(size: number, make: (text: string) => T): (text: string) => T {
+export function memoize<T>(size: number, make: (text: string) => T): (text: string) => T {
   let young = new Map<string, { readonly value: T }>()
   let old = young
   return (text) => {
     if (text.length > longest) return make(text)
     const known = young.get(text)
     if (known !== undefined) return known.value
-    const own = copied(text)
+    const own = copyText(text)
     const kept = old.get(own) ?? { value: make(own) }
     if (young.size >= size) {
       old = young
@@ -30,4 +30,4 @@ export function memo<T>(size: number, make: (text: string) => T): (text: string)
 }
 
 /** A slice of a text keeps all of it in memory, and so would a key that is one, or a result that was cut from it. */
-const copied = (text: string): string => JSON.parse(JSON.stringify(text)) as string
+const copyText = (text: string): string => JSON.parse(JSON.stringify(text)) as string

@@ -23,8 +23,8 @@ export type MetadataOf = (event: Event) => Metadata
  */
 export interface Transform {
   readonly name?: string
-  readonly transformEvent?: (event: Event, metadata: MetadataOf) => Outcome | Promise<Outcome>
+  readonly transformEvent?: (event: Event, metadata: MetadataOf) => TransformResult | Promise<TransformResult>
   readonly transformBatch?: (events: Event[], metadata: MetadataOf) => Event[] | Promise<Event[]>
 }
 
-export type Outcome = Event | readonly Event[] | null | undefined
+export type TransformResult = Event | readonly Event[] | null | undefined

@@ -6,7 +6,7 @@
  * @param what names it in the error, e.g. `the log`
  * @returns what the work gave; rejects with what it rejects with, or with an Error that says that it took too long
  */
-export async function within<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
+export async function withTimeout<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} did not answer within ${ms} ms`)), ms)

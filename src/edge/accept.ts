@@ -2,7 +2,7 @@ import { type NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Stream } from '../core/stream.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
@@ -157,7 +157,7 @@ export function count(counters: Readonly<Record<string, number>>, world: AppCont
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
     const sum = tally.take(port.now())
     try {
-      await within(laneOf(bindings, edgeLane).count(edgeLane, sum), countMs, 'the lane of the edge')
+      await withTimeout(laneOf(bindings, edgeLane).count(edgeLane, sum), countMs, 'the lane of the edge')
     } catch (error) {
       port.log('error', 'dropped events were not counted', { ...sum, reason: reasonOf(error) })
     }

@@ -10,7 +10,7 @@ import { type ValidationError, validateEvent } from './validate-event.ts'
 import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
 import { deadLetterBodyFromText, limitDepth } from './dead-letter-body.ts'
 import { createPacker } from './packer.ts'
-import { applyPrivacy, factsUnder, withPrivacy } from '../privacy/privacy.ts'
+import { applyPrivacy, applyPrivacyToFacts, applyPrivacyToAny } from '../privacy/privacy.ts'
 import { route } from './route.ts'
 import { rudderIdOf } from '../enrichment/rudder-id.ts'
 import { visitorUserAgent } from '../enrichment/client-signals.ts'
@@ -61,7 +61,7 @@ export class Preparation {
     this.#pack = createPacker({
       source: name,
       receivedAt: this.receivedAt,
-      facts: privacy === undefined ? facts : factsUnder(facts, privacy),
+      facts: privacy === undefined ? facts : applyPrivacyToFacts(facts, privacy),
     })
   }
 
@@ -146,7 +146,7 @@ export class Preparation {
     const { enrich: rules, privacy } = this.#arrival.source
     const whole = limitDepth(value)
     anonymizeEventIps(whole, rules.ip)
-    const kept = privacy === undefined ? whole : withPrivacy(whole, privacy)
+    const kept = privacy === undefined ? whole : applyPrivacyToAny(whole, privacy)
     const id = isRecord(kept) ? messageIdOf(kept) : ''
     const keys = isRecord(kept) ? [kept['anonymousId'], kept['userId']] : []
     this.addDeadLetter(index, JSON.stringify(kept), {

@@ -72,7 +72,7 @@ export function route(event: Event, source: Source, counters: Record<string, num
     const counter = on ? stop.refused : stop.integrations
     counters[counter] = (counters[counter] ?? 0) + 1
   }
-  return kept === undefined ? plan.names : sameAs(kept, plan)
+  return kept === undefined ? plan.names : reuseChoice(kept, plan)
 }
 
 /** What `All` says; undefined when it is no boolean. */
@@ -88,7 +88,7 @@ function isOn(name: string, switches: Readonly<Record<string, unknown>> | undefi
 }
 
 /** The array that was given for these names before. */
-function sameAs(names: readonly string[], { choices }: Plan): readonly string[] {
+function reuseChoice(names: readonly string[], { choices }: Plan): readonly string[] {
   const key = names.join(' ')
   const known = choices.get(key)
   if (known === undefined && choices.size < mostChoices) choices.set(key, names)

@@ -3,7 +3,7 @@ import type { BotRules } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
 import { dataCenters } from './data-centers.ts'
 import type { Enriched } from './enrich.ts'
-import { memo } from '../core/memo.ts'
+import { memoize } from '../core/memo.ts'
 import { type ClientSignals, visitorUserAgent } from './client-signals.ts'
 import { isBlank, isRecord } from '../core/json.ts'
 
@@ -23,7 +23,7 @@ const longest = 512
 /** They fetch images for people who open a mail, so that the mailer does not see where they are. */
 const mailProxy = /\b(GoogleImageProxy|YahooMailProxy)\b/
 
-const byUserAgent = memo(2_000, (userAgent): Bot | undefined => {
+const byUserAgent = memoize(2_000, (userAgent): Bot | undefined => {
   const read = userAgent.slice(0, longest)
   return isbot(read) && !mailProxy.test(read) ? describeBot(read) : undefined
 })

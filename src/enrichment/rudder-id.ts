@@ -1,9 +1,9 @@
 import { md5 } from '@noble/hashes/legacy.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { stringify } from 'uuid'
-import { memo } from '../core/memo.ts'
+import { memoize } from '../core/memo.ts'
 
-const idOf = memo(500, (identity) => {
+const idOf = memoize(500, (identity) => {
   const bytes = md5(utf8ToBytes(identity))
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80

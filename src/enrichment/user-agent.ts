@@ -1,5 +1,5 @@
 import { parse } from 'bowser'
-import { memo } from '../core/memo.ts'
+import { memoize } from '../core/memo.ts'
 import { isBlank, isRecord } from '../core/json.ts'
 
 /** What a user agent says of its device, as both event specifications name it. */
@@ -14,9 +14,9 @@ const parts = ['os', 'browser', 'device'] as const
 const longest = 512
 const longestHints = 1_024
 
-const plain = memo(1_000, (userAgent) => agentOf(userAgent.slice(0, longest)))
+const plain = memoize(1_000, (userAgent) => agentOf(userAgent.slice(0, longest)))
 /** By a line of hints and the user agent below it. */
-const hinted = memo(1_000, (key) => {
+const hinted = memoize(1_000, (key) => {
   const end = key.indexOf('\n')
   return agentOf(key.slice(end + 1, end + 1 + longest), JSON.parse(key.slice(0, end)) as Record<string, unknown>)
 })
@@ -68,9 +68,9 @@ function agentOf(userAgent: string, sent?: Readonly<Record<string, unknown>>): A
   const sameSystem = system !== undefined && (os.name ?? system).toLowerCase() === system.toLowerCase()
   const hinted = sameSystem ? systemVersion(system, textIn(sent?.['platformVersion'])) : undefined
   return {
-    os: filled({ name: os.name ?? system, version: hinted ?? version }),
-    browser: isBrowser ? filled({ name: browser.name, version: browser.version }) : undefined,
-    device: filled({
+    os: definedMembersOf({ name: os.name ?? system, version: hinted ?? version }),
+    browser: isBrowser ? definedMembersOf({ name: browser.name, version: browser.version }) : undefined,
+    device: definedMembersOf({
       type: isBrowser ? platform.type : undefined,
       manufacturer: platform.vendor ?? makerOf(model),
       model,
@@ -119,7 +119,9 @@ const makerOf = (model: string | undefined): string | undefined =>
   model === undefined ? undefined : makers.find(([pattern]) => pattern.test(model))?.[1]
 
 /** Only the members that say something; undefined when none does. */
-function filled(members: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> | undefined {
+function definedMembersOf(
+  members: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> | undefined {
   const known = Object.entries(members).filter((one): one is [string, string] => !isBlank(one[1]))
   return known.length === 0 ? undefined : Object.fromEntries(known)
 }

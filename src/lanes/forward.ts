@@ -4,7 +4,7 @@ import type { Event } from '../core/event.ts'
 import type { Port } from '../core/port.ts'
 import { runTransforms } from '../transforms/run.ts'
 import { deliver, type Delivery, type Outcome } from './deliver.ts'
-import { envelopeUnder } from '../privacy/privacy.ts'
+import { privateEnvelopeOf } from '../privacy/privacy.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import type { Target } from '../core/resolved-config.ts'
 
@@ -22,7 +22,7 @@ export async function forward(
   port: Port,
 ): Promise<Delivery> {
   const { privacy, filter, transforms = [], use, ordered = true } = target.route
-  const envelopes = privacy === undefined ? stored : stored.map((envelope) => envelopeUnder(envelope, privacy))
+  const envelopes = privacy === undefined ? stored : stored.map((envelope) => privateEnvelopeOf(envelope, privacy))
   if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { port, ordered })
 
   const outcomes: Outcome[] = []

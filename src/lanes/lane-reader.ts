@@ -6,7 +6,7 @@ import { fingerprint } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
 import { DedupWindow } from '../storage/dedup-window.ts'
 import { Segments } from '../storage/segments.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Chunk, Offer, LaneRef } from '../core/inbox.ts'
@@ -172,7 +172,11 @@ export class LaneReader {
     try {
       if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.position, readBytes))
       else if (log !== undefined) {
-        const { chunks, head } = await within(log.read(work.position, readBytes, ref), readMs, `log ${ref.partition}`)
+        const { chunks, head } = await withTimeout(
+          log.read(work.position, readBytes, ref),
+          readMs,
+          `log ${ref.partition}`,
+        )
         this.#head = Math.max(this.#head, head)
         if (chunks.length === 0 && work.position < head) throw new Error(`nothing is left at offset ${work.position}`)
         this.#takeRead(work, chunks)

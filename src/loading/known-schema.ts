@@ -26,10 +26,10 @@ export class KnownSchema {
   async evolve(table: string, need: { readonly wanted: Columns; readonly engine: Engine }): Promise<Columns> {
     const { wanted, engine } = need
     const known = this.#tables.get(table)
-    if (known !== undefined && missing(known, wanted).length === 0) return known
+    if (known !== undefined && missingColumnsOf(known, wanted).length === 0) return known
     const found = known ?? (await engine.columns(table))
     const room = mostColumns - Object.keys(found ?? {}).length
-    const added = Object.fromEntries(missing(found ?? {}, wanted).slice(0, Math.max(0, room)))
+    const added = Object.fromEntries(missingColumnsOf(found ?? {}, wanted).slice(0, Math.max(0, room)))
     if (found === null || Object.keys(added).length > 0) await engine.widen(table, added)
     const columns = withoutPrototype({ ...found, ...added })
     this.#tables.set(table, columns)
@@ -49,7 +49,7 @@ export class KnownSchema {
   }
 }
 
-const missing = (known: Columns, wanted: Columns): [string, ColumnType][] =>
+const missingColumnsOf = (known: Columns, wanted: Columns): [string, ColumnType][] =>
   Object.entries(wanted).filter(([name]) => !Object.hasOwn(known, name))
 
 // A column may be named `constructor`.

@@ -91,8 +91,8 @@ export class LoadGroup {
     if (object === null) throw new UnreadableFile(key, 'it is not there')
     const bytes = new Uint8Array(await object.arrayBuffer())
     let sinceTurn = 0
-    for (const frame of readable(key, () => [...splitFrames(bytes)])) {
-      for (const envelope of readable(key, () => unpack(unframe(frame)))) {
+    for (const frame of readOrThrow(key, () => [...splitFrames(bytes)])) {
+      for (const envelope of readOrThrow(key, () => unpack(unframe(frame)))) {
         if (!envelope.header.to.includes(this.#loading.target.name)) continue
         this.#map(envelope, key)
         if (this.#inSlice >= sliceEvents) await this.#loadSlice(key)
@@ -125,7 +125,7 @@ export class LoadGroup {
       const { table, merge } = rows
       const { wanted } = rows
       const columns = await schema.evolve(table, { wanted, engine })
-      const fitted = rows.fitted(columns)
+      const fitted = rows.fit(columns)
       this.#discards.push(...fitted.discards)
       for (const { envelope } of fitted.refused)
         this.#letters.push(
@@ -172,7 +172,7 @@ export class LoadGroup {
   }
 }
 
-function readable<T>(key: string, read: () => T): T {
+function readOrThrow<T>(key: string, read: () => T): T {
   try {
     return read()
   } catch (thrown) {

@@ -113,7 +113,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
           'loaded',
           this.port.now(),
         )
-        report = sum(report, group)
+        report = addReports(report, group)
         await this.#deleteLoaded()
       }
     } catch (thrown) {
@@ -138,7 +138,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   }
 }
 
-const sum = (a: LoadReport, b: LoadReport): LoadReport => ({
+const addReports = (a: LoadReport, b: LoadReport): LoadReport => ({
   files: a.files + b.files,
   events: a.events + b.events,
   rows: a.rows + b.rows,

@@ -2,7 +2,7 @@ import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { PrivacyRules } from '../core/privacy.ts'
-import { eventUnder } from '../privacy/privacy.ts'
+import { privateEventOf } from '../privacy/privacy.ts'
 import { mapEvent, type MapOptions } from '../warehouses/mapping/map-event.ts'
 import type { Row } from '../warehouses/mapping/row.ts'
 
@@ -29,7 +29,7 @@ export function rowsOf(
   { privacy, ...options }: MapOptions & { readonly file: string; readonly privacy?: PrivacyRules | undefined },
 ): readonly PendingRow[] | NewDeadLetter {
   try {
-    const event = privacy === undefined ? envelope.event : eventUnder(envelope, privacy)
+    const event = privacy === undefined ? envelope.event : privateEventOf(envelope, privacy)
     return mapEvent(event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
       row,
       id: idOf(row),

@@ -41,7 +41,7 @@ export class TableRows {
 
   add(pending: PendingRow): void {
     const before = this.#rows.get(pending.id)
-    const row = before === undefined ? pending : this.#merged(pending, before)
+    const row = before === undefined ? pending : this.#merge(pending, before)
     if (row === before) return
     this.#rows.set(pending.id, row)
     // Here rather than for all rows at the end: a row that was just made is still in the processor's cache.
@@ -53,9 +53,9 @@ export class TableRows {
     return this.#wanted
   }
 
-  #merged(pending: PendingRow, before: PendingRow): PendingRow {
+  #merge(pending: PendingRow, before: PendingRow): PendingRow {
     const [older, newer] = timeOf(pending) < timeOf(before) ? [pending, before] : [before, pending]
-    return this.merge === 'replace' ? newer : folded(older, newer)
+    return this.merge === 'replace' ? newer : foldRows(older, newer)
   }
 
   #look(one: PendingRow): void {
@@ -72,7 +72,7 @@ export class TableRows {
   }
 
   /** Fits the rows to the columns that the table has. */
-  fitted(columns: Columns): FittedRows {
+  fit(columns: Columns): FittedRows {
     const asWanted = Object.entries(this.#wanted).every(([name, type]) => columns[name] === type)
     const rows: Readonly<Record<string, unknown>>[] = []
     const pending: PendingRow[] = []
@@ -89,7 +89,7 @@ export class TableRows {
       for (const name of Object.keys(one.row.columns)) {
         const value = data[name]
         if (value === undefined || value === null) continue
-        const fitting = fitted(value, one.row.columns[name] as ColumnType, columns[name])
+        const fitting = fitValue(value, one.row.columns[name] as ColumnType, columns[name])
         if (fitting === value) continue
         if (typeof fitting === 'object' && fitting !== null && 'discard' in fitting) {
           delete data[name]
@@ -108,15 +108,15 @@ export class TableRows {
   }
 }
 
-function fitted(value: unknown, from: ColumnType, to: ColumnType | undefined): unknown {
+function fitValue(value: unknown, from: ColumnType, to: ColumnType | undefined): unknown {
   if (to === undefined) return noRoom
-  if (from === to) return typeof value === 'number' ? inRange(value, to) : value
+  if (from === to) return typeof value === 'number' ? checkRange(value, to) : value
   const found = fit(value, from, to)
   if ('discard' in found) return found
-  return typeof found.value === 'number' ? inRange(found.value, to) : found.value
+  return typeof found.value === 'number' ? checkRange(found.value, to) : found.value
 }
 
-function inRange(value: number, type: ColumnType): unknown {
+function checkRange(value: number, type: ColumnType): unknown {
   if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value
   return Number.isFinite(value) ? value : { discard: 'the number is not finite' }
 }
@@ -156,7 +156,7 @@ const isBeyondInt = (value: unknown): boolean => typeof value === 'number' && Ma
 const timeOf = ({ row }: PendingRow): number => Date.parse(row.receivedAt)
 
 /** The newer row, with the older one's values where it has none. */
-function folded(older: PendingRow, newer: PendingRow): PendingRow {
+function foldRows(older: PendingRow, newer: PendingRow): PendingRow {
   const row = {
     ...newer.row,
     columns: { ...older.row.columns, ...newer.row.columns },

@@ -1,6 +1,6 @@
 import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
 import { type LaneStatus } from '../core/bindings.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
 import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
@@ -59,7 +59,7 @@ export async function healthOf(world: AppContext): Promise<Health> {
   const partitions = partitionsOf(stream.partitions)
   const [logs, stuck, spill] = await Promise.all([
     log
-      ? Promise.all(partitions.map((n) => answers(async () => log.partition(bindings, n).status(), `log ${n}`)))
+      ? Promise.all(partitions.map((n) => doesAnswer(async () => log.partition(bindings, n).status(), `log ${n}`)))
       : undefined,
     stuckLanes(world),
     spillOf(world),
@@ -67,7 +67,7 @@ export async function healthOf(world: AppContext): Promise<Health> {
   const away = logs?.filter((is) => !is).length ?? 0
   const streamAway = spilling || away > 0
   // Only a write tells whether R2 takes any: a listing may be slow when much waits.
-  const takes = !streamAway || (await answers(() => probe(world), 'R2'))
+  const takes = !streamAway || (await doesAnswer(() => writeProbe(world), 'R2'))
   const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
   const down = !takes && allAway
   const troubled =
@@ -88,7 +88,7 @@ async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
     allLanes(world).map(async (ref): Promise<StuckLane[]> => {
       try {
         const asked = (async () => laneOf(world.bindings, ref).status(ref))()
-        const { state, reason, oldestSeconds } = await within(asked, questionMs, `lane ${laneName(ref)}`)
+        const { state, reason, oldestSeconds } = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
         if (state !== 'paused' && state !== 'down' && oldestSeconds <= laneSeconds) return []
         return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
       } catch {
@@ -101,7 +101,7 @@ async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
 
 async function spillOf(world: AppContext): Promise<Exclude<Health['spill'], null> | undefined> {
   try {
-    const [waiting, stuck] = await within(
+    const [waiting, stuck] = await withTimeout(
       Promise.all([
         summarizeSpills(spillPrefix, world, { pages, keys: 0 }),
         summarizeSpills(stuckPrefix, world, { pages: 1, keys: 0 }),
@@ -116,12 +116,12 @@ async function spillOf(world: AppContext): Promise<Exclude<Health['spill'], null
   }
 }
 
-const probe = ({ bindings, port }: AppContext): Promise<unknown> =>
+const writeProbe = ({ bindings, port }: AppContext): Promise<unknown> =>
   bindings.BUCKET.put('health/probe', new Date(port.now()).toISOString())
 
-async function answers(ask: () => Promise<unknown>, what: string): Promise<boolean> {
+async function doesAnswer(ask: () => Promise<unknown>, what: string): Promise<boolean> {
   try {
-    await within(ask(), questionMs, what)
+    await withTimeout(ask(), questionMs, what)
     return true
   } catch {
     return false

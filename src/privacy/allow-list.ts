@@ -10,11 +10,11 @@ interface Node {
   any: Node | undefined
 }
 
-const newNode = (): Node => ({ whole: false, members: new Map(), any: undefined })
+const createNode = (): Node => ({ whole: false, members: new Map(), any: undefined })
 
 /** Paths that may stay, by their segments. */
 export class AllowList {
-  readonly #root = newNode()
+  readonly #root = createNode()
 
   constructor(paths: readonly FieldPath[]) {
     for (const path of paths) {
@@ -30,21 +30,21 @@ export class AllowList {
    * @returns whether anything of `holder`'s member stays; it is for the caller to remove it
    */
   prune(holder: Readonly<Record<string, unknown>>, key: string): boolean {
-    return keep(holder[key], below([this.#root], key))
+    return pruneValue(holder[key], nodesBelow([this.#root], key))
   }
 }
 
 function childOf(node: Node, segment: string): Node {
-  if (segment === '*') return (node.any ??= newNode())
+  if (segment === '*') return (node.any ??= createNode())
   let child = node.members.get(segment)
-  if (child === undefined) node.members.set(segment, (child = newNode()))
+  if (child === undefined) node.members.set(segment, (child = createNode()))
   return child
 }
 
-const below = (nodes: readonly Node[], key: string): Node[] =>
+const nodesBelow = (nodes: readonly Node[], key: string): Node[] =>
   nodes.flatMap(({ members, any }) => [members.get(key), any].filter((one) => one !== undefined))
 
-function keep(value: unknown, nodes: readonly Node[]): boolean {
+function pruneValue(value: unknown, nodes: readonly Node[]): boolean {
   if (nodes.some(({ whole }) => whole)) return true
   if (nodes.length === 0) return false
   if (Array.isArray(value)) {
@@ -53,14 +53,14 @@ function keep(value: unknown, nodes: readonly Node[]): boolean {
       ...(members.size > 0 ? [{ whole: false, members, any: undefined }] : []),
       ...(any === undefined ? [] : [any]),
     ])
-    const kept: unknown[] = value.filter((one) => keep(one, own))
+    const kept: unknown[] = value.filter((one) => pruneValue(one, own))
     value.splice(0, value.length, ...kept)
     return value.length > 0
   }
   if (!isRecord(value)) return false
   let some = false
   for (const key of Object.keys(value)) {
-    if (keep(value[key], below(nodes, key))) some = true
+    if (pruneValue(value[key], nodesBelow(nodes, key))) some = true
     else delete value[key]
   }
   return some

@@ -3,10 +3,10 @@ import { isRecord } from '../core/json.ts'
 /** The segments of a dotted path; `*` stands for every member. */
 export type FieldPath = readonly string[]
 
-export const fieldPath = (text: string): FieldPath => text.split('.')
+export const parseFieldPath = (text: string): FieldPath => text.split('.')
 
 /** Says whether a path means the field at `field`, or something that holds it. */
-export const covers = (path: FieldPath, field: FieldPath): boolean =>
+export const coversField = (path: FieldPath, field: FieldPath): boolean =>
   path.length <= field.length && path.every((segment, i) => segment === '*' || segment === field[i])
 
 /**

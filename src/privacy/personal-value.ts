@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import { memo } from '../core/memo.ts'
+import { memoize } from '../core/memo.ts'
 
 const digest = /^[0-9a-f]{64}$/i
 
@@ -8,7 +8,7 @@ const digest = /^[0-9a-f]{64}$/i
  * A visitor's events hold the same address again and again; each isolate knows the last ones. Written in JavaScript because in
  * workerd a call of `node:crypto` costs almost twice as much (`npm run bench:checks`).
  */
-const hexOf = memo(500, (text) => bytesToHex(sha256(utf8ToBytes(text))))
+const hexOf = memoize(500, (text) => bytesToHex(sha256(utf8ToBytes(text))))
 
 /**
  * Hashes a value, or all values in an array or object, in place.
@@ -19,8 +19,8 @@ const hexOf = memo(500, (text) => bytesToHex(sha256(utf8ToBytes(text))))
  * @param salt put before the text
  * @returns the lower-case hex SHA-256
  */
-export function hashed(value: unknown, salt = ''): unknown {
-  if (typeof value === 'object') return everyValue(value, (one) => hashed(one, salt))
+export function hashValue(value: unknown, salt = ''): unknown {
+  if (typeof value === 'object') return changeEveryValue(value, (one) => hashValue(one, salt))
   if (value === undefined) return value
   const text = String(value as string | number | boolean)
     .trim()
@@ -30,12 +30,12 @@ export function hashed(value: unknown, salt = ''): unknown {
 }
 
 /** Replaces a value, or all values in an array or object, in place, by `***`; null is left. */
-export function masked(value: unknown): unknown {
-  if (typeof value === 'object') return everyValue(value, masked)
+export function maskValue(value: unknown): unknown {
+  if (typeof value === 'object') return changeEveryValue(value, maskValue)
   return value === undefined ? value : '***'
 }
 
-function everyValue(value: object | null, change: (one: unknown) => unknown): object | null {
+function changeEveryValue(value: object | null, change: (one: unknown) => unknown): object | null {
   if (value === null) return value
   const members = value as Record<string, unknown>
   for (const key of Object.keys(members)) members[key] = change(members[key])

@@ -3,8 +3,8 @@ import type { Event } from '../core/event.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 import type { PrivacyRules } from '../core/privacy.ts'
 import { AllowList } from './allow-list.ts'
-import { covers, eachHolder, type FieldPath, fieldPath } from './field-path.ts'
-import { hashed, masked } from './personal-value.ts'
+import { coversField, eachHolder, type FieldPath, parseFieldPath } from './field-path.ts'
+import { hashValue, maskValue } from './personal-value.ts'
 import { isRecord } from '../core/json.ts'
 
 /** Fields of the event specification that an allow-list leaves alone; `properties`, `traits` and `context` are looked into. */
@@ -19,7 +19,7 @@ const specified: ReadonlySet<string> = new Set(
 const consentFields = ['consentManagement', 'consent'] as const
 
 /** Rules as they are applied. */
-interface Compiled {
+interface CompiledRules {
   readonly allow: AllowList | undefined
   readonly drop: readonly FieldPath[]
   readonly hash: readonly FieldPath[]
@@ -33,11 +33,12 @@ interface Compiled {
   readonly changesIds: boolean
 }
 
-const compiled = perIsolate(({ allow, drop = [], hash = [], mask = [], salt }: PrivacyRules): Compiled => {
-  const changes = [...drop, ...hash, ...mask].map(fieldPath)
-  const allowed = allow?.map(fieldPath)
-  const touched = (field: string) => changes.some((path) => covers(path, fieldPath(field)))
-  const listed = (field: string) => allowed === undefined || allowed.some((path) => covers(path, fieldPath(field)))
+const compiledRulesOf = perIsolate(({ allow, drop = [], hash = [], mask = [], salt }: PrivacyRules): CompiledRules => {
+  const changes = [...drop, ...hash, ...mask].map(parseFieldPath)
+  const allowed = allow?.map(parseFieldPath)
+  const touched = (field: string) => changes.some((path) => coversField(path, parseFieldPath(field)))
+  const listed = (field: string) =>
+    allowed === undefined || allowed.some((path) => coversField(path, parseFieldPath(field)))
   const gone = (field: string) => touched(field) || !listed(field)
   const hidden: Readonly<Partial<Record<keyof Facts, boolean>>> = {
     ip: touched('context.ip') || touched('request_ip') || !(listed('context.ip') || listed('request_ip')),
@@ -52,9 +53,9 @@ const compiled = perIsolate(({ allow, drop = [], hash = [], mask = [], salt }: P
       allowed === undefined
         ? undefined
         : new AllowList([...allowed, ...consentFields.map((field): FieldPath => ['context', field])]),
-    drop: drop.map(fieldPath),
-    hash: hash.map(fieldPath),
-    mask: mask.map(fieldPath),
+    drop: drop.map(parseFieldPath),
+    hash: hash.map(parseFieldPath),
+    mask: mask.map(parseFieldPath),
     salt,
     sheltered: consentFields.filter(
       (field) =>
@@ -74,13 +75,13 @@ const compiled = perIsolate(({ allow, drop = [], hash = [], mask = [], salt }: P
  * @param event an event, or a record of any shape that was sent as one
  */
 export function applyPrivacy(event: Event | Record<string, unknown>, rules: PrivacyRules): void {
-  const { allow, drop, hash, mask, salt, sheltered } = compiled(rules)
+  const { allow, drop, hash, mask, salt, sheltered } = compiledRulesOf(rules)
   const shelter = sheltered.length === 0 ? undefined : takeOut(event, sheltered)
   if (allow !== undefined) prune(event, allow)
   for (const path of drop) eachHolder(event, path, remove)
   for (const path of hash)
-    eachHolder(event, path, (holder, keys) => change(holder, keys, (value) => hashed(value, salt)))
-  for (const path of mask) eachHolder(event, path, (holder, keys) => change(holder, keys, masked))
+    eachHolder(event, path, (holder, keys) => change(holder, keys, (value) => hashValue(value, salt)))
+  for (const path of mask) eachHolder(event, path, (holder, keys) => change(holder, keys, maskValue))
   if (shelter !== undefined) putBack(event, shelter)
 }
 
@@ -90,9 +91,9 @@ export function applyPrivacy(event: Event | Record<string, unknown>, rules: Priv
  * @param value JSON; arrays and objects are changed in place
  * @returns what may be kept; of text, of which no path can say what is personal in it, nothing but `***`
  */
-export function withPrivacy(value: unknown, rules: PrivacyRules): unknown {
+export function applyPrivacyToAny(value: unknown, rules: PrivacyRules): unknown {
   if (typeof value === 'string') return '***'
-  if (Array.isArray(value)) return value.map((one) => withPrivacy(one, rules))
+  if (Array.isArray(value)) return value.map((one) => applyPrivacyToAny(one, rules))
   if (isRecord(value)) {
     applyPrivacy(value, rules)
     hideHolders(value, rules)
@@ -102,7 +103,7 @@ export function withPrivacy(value: unknown, rules: PrivacyRules): unknown {
 
 /** Where a rule's path leads through what should be an object but is text, the text may hold what the rule is for. */
 function hideHolders(event: Record<string, unknown>, rules: PrivacyRules): void {
-  const { drop, hash, mask } = compiled(rules)
+  const { drop, hash, mask } = compiledRulesOf(rules)
   for (const path of [...drop, ...hash, ...mask])
     for (let length = 1; length < path.length; length++)
       eachHolder(event, path.slice(0, length), (holder, keys) =>
@@ -111,8 +112,8 @@ function hideHolders(event: Record<string, unknown>, rules: PrivacyRules): void 
 }
 
 /** Leaves out of an envelope's facts what the rules take out of events: address, user agent, place. */
-export function factsUnder(facts: Facts, rules: PrivacyRules): Facts {
-  const { hiddenFacts } = compiled(rules)
+export function applyPrivacyToFacts(facts: Facts, rules: PrivacyRules): Facts {
+  const { hiddenFacts } = compiledRulesOf(rules)
   if (!hiddenFacts.some((fact) => facts[fact] !== undefined)) return facts
   const others: { -readonly [K in keyof Facts]: Facts[K] } = { ...facts }
   for (const fact of hiddenFacts) delete others[fact]
@@ -120,7 +121,7 @@ export function factsUnder(facts: Facts, rules: PrivacyRules): Facts {
 }
 
 /** Gives an envelope's event as the rules want it, as a copy of its own. */
-export function eventUnder({ text }: Envelope, rules: PrivacyRules): Event {
+export function privateEventOf({ text }: Envelope, rules: PrivacyRules): Event {
   const event = JSON.parse(text) as Event
   applyPrivacy(event, rules)
   return event
@@ -131,13 +132,13 @@ export function eventUnder({ text }: Envelope, rules: PrivacyRules): Event {
  *
  * Where the rules change anonymousIds or userIds, the ordering key is hashed: equal ones stay equal.
  */
-export function envelopeUnder(envelope: Envelope, rules: PrivacyRules): Envelope {
+export function privateEnvelopeOf(envelope: Envelope, rules: PrivacyRules): Envelope {
   const { header } = envelope
-  const { changesIds, salt } = compiled(rules)
-  const event = eventUnder(envelope, rules)
-  const key = changesIds ? String(hashed(header.key, salt)) : header.key
+  const { changesIds, salt } = compiledRulesOf(rules)
+  const event = privateEventOf(envelope, rules)
+  const key = changesIds ? String(hashValue(header.key, salt)) : header.key
   return new Envelope(
-    { ...header, id: event.messageId, key, facts: factsUnder(header.facts, rules) },
+    { ...header, id: event.messageId, key, facts: applyPrivacyToFacts(header.facts, rules) },
     JSON.stringify(event),
   )
 }

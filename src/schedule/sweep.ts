@@ -1,7 +1,7 @@
 import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
 import { type LaneStatus, type LogStatus } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { drainSpill, type DrainReport, usualLimits } from '../spill/drain-spill.ts'
 
@@ -30,7 +30,7 @@ export async function sweep(world: AppContext): Promise<SweepReport> {
   const failures: string[] = []
   const attempt = async <T>(what: string, call: () => Promise<T>): Promise<T[]> => {
     try {
-      return [await within(call(), callMs, what)]
+      return [await withTimeout(call(), callMs, what)]
     } catch (error) {
       failures.push(`${what}: ${reasonOf(error)}`)
       port.log('error', 'the sweep could not reach an object', { what, reason: reasonOf(error) })

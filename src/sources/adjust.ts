@@ -1,5 +1,5 @@
 import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
-import { draftOf, idOf, mapFields, type Mapping, sayingOf } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -52,7 +52,7 @@ function parametersOf(query: WebhookCall['query']): Draft {
   )
 }
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   ['app_name', 'context.app.name'],
   [['app_version_short', 'app_version'], 'context.app.version'],
   [['bundle_id', 'app_id', 'store_app_id'], 'context.app.namespace'],

@@ -1,5 +1,5 @@
 import { type Draft } from '../core/webhook-source.ts'
-import { draftOf, idOf, mapFields, type Mapping, payloadOf } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadOf } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -47,7 +47,7 @@ function eventOf(payload: Draft): string {
   throw new TypeError('The body is no notification of App Center')
 }
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   [['app_name', 'app_display_name'], 'context.app.name'],
   [['build_id', 'version'], 'context.app.build'],
   [['short_version', 'app_version'], 'context.app.version'],

@@ -1,4 +1,4 @@
-import { draftOf, idOf, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { utcStampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -43,7 +43,7 @@ export const appsflyer = defineSource({
   },
 })
 
-const placed: Mapping = [
+const placed: FieldMapping = [
   ['customer_user_id', 'context.traits.userId'],
   ['ip', 'context.ip'],
   ['selected_timezone', 'context.timezone'],

@@ -1,7 +1,7 @@
 import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { auth0Events } from './shared/auth0-events.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, eachOf, mapFields, type Mapping, valueAt } from './shared/fields.ts'
+import { draftOf, eachOf, mapFields, type FieldMapping, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -67,7 +67,7 @@ function eventsOf(entry: Draft, uuid: () => string): Draft[] {
   })
 }
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   ['log_id', ['messageId', 'properties.log_id']],
   ['user_id', ['userId', 'context.traits.userId']],
   ['user_name', 'context.traits.user_name'],

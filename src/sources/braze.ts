@@ -1,7 +1,7 @@
 import { type Draft } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, eachOf, mapFields, type Mapping, valueAt } from './shared/fields.ts'
-import { eventNames, renamed } from './shared/names.ts'
+import { draftOf, eachOf, mapFields, type FieldMapping, valueAt } from './shared/fields.ts'
+import { eventNames, renameKeys } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -35,7 +35,7 @@ export const braze = defineSource({
   },
 })
 
-const base: Mapping = [
+const base: FieldMapping = [
   ['id', 'messageId'],
   ['user.user_id', 'anonymousId'],
   ['user.external_user_id', 'userId'],
@@ -43,7 +43,7 @@ const base: Mapping = [
 ]
 
 /** Properties that have a place of their own in an event. */
-const placed: Mapping = [
+const placed: FieldMapping = [
   ['device_id', 'context.device.id'],
   ['device_model', 'context.device.model'],
   ['ad_id', 'context.device.advertisingId'],
@@ -65,7 +65,7 @@ function trackOf(event: unknown, names: string | undefined): Draft[] {
   const properties = isRecord(event['properties']) ? event['properties'] : {}
   const draft = draftOf(vendor, {
     type: 'track',
-    event: renamed(type, names),
+    event: renameKeys(type, names),
     timestamp: stampOf(event['time']),
     properties: Object.fromEntries(Object.entries(properties).filter(([name]) => !placedNames.has(name))),
   })

@@ -1,5 +1,5 @@
 import { type Draft } from '../core/webhook-source.ts'
-import { draftOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { draftOf, mapFields, type FieldMapping, payloadOf, valueAt } from './shared/fields.ts'
 import { hmacFault, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -76,17 +76,17 @@ const metrics: Readonly<Record<string, string>> = {
 }
 
 function eventOf(type: unknown, metric: unknown): string | undefined {
-  const outcome = named(metrics, metric)
+  const outcome = pickNamed(metrics, metric)
   if (type === 'customer')
     return metric === 'subscribed' || metric === 'unsubscribed' ? `Customer ${outcome}` : undefined
-  const channel = named(channels, type)
+  const channel = pickNamed(channels, type)
   return channel === undefined || outcome === undefined ? undefined : `${channel} ${outcome}`
 }
 
-const named = (names: Readonly<Record<string, string>>, key: unknown): string | undefined =>
+const pickNamed = (names: Readonly<Record<string, string>>, key: unknown): string | undefined =>
   typeof key === 'string' && Object.hasOwn(names, key) ? names[key] : undefined
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   [['data.customer_id', 'data.identifiers.id'], 'userId'],
   [['data.identifiers.email', 'data.recipient', 'data.email_address'], 'context.traits.email'],
   ['event_id', ['messageId', 'properties.eventId']],

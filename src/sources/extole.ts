@@ -48,7 +48,7 @@ export const extole = defineSource({
         originalTimestamp: stampOf(event_time),
         ...(user === undefined ? {} : { context: { traits: { userId: user } } }),
         properties: rewards.has(event)
-          ? camelled({ event_id, partner_user_id, person_id, ...rest })
+          ? camelCaseKeys({ event_id, partner_user_id, person_id, ...rest })
           : { event_id, partner_user_id, person_id, ...rest },
       }),
     ]
@@ -57,7 +57,7 @@ export const extole = defineSource({
 
 const rewards: ReadonlySet<string> = new Set(['reward_earned', 'reward_fulfilled', 'reward_sent'])
 
-const camelled = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+const camelCaseKeys = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(fields)
       .filter(([, value]) => value !== null)

@@ -8,7 +8,7 @@ const vendor = 'Formsort'
 
 /**
  * Takes Formsort's webhooks: a track `FlowFinalized` when the form was finished, else `FlowLoaded`, with the answers as its
- * properties. Answers may be under `answers` or beside the other fields, as the integration has been set.
+ * properties. Answers may be under `doesAnswer` or beside the other fields, as the integration has been set.
  *
  * The userId is the responder's UUID; without it, the anonymousId is a random one.
  *

@@ -1,6 +1,6 @@
 import { type Draft } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, idOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, valueAt } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -87,7 +87,7 @@ function trackOf(payload: Draft, event: Draft): Draft {
   return mapFields(mapFields(draft, event, properties), event, category === 'SURVEY' ? survey : engagement)
 }
 
-const properties: Mapping = [
+const properties: FieldMapping = [
   ['url', ['properties.url', 'context.page.url']],
   ['remoteHost', 'properties.ip'],
   ['globalContext', 'properties.globalContext'],
@@ -100,9 +100,9 @@ const properties: Mapping = [
   ['activation', 'properties.engagement.activation'],
 ]
 
-const engagement: Mapping = [['stepNumber', 'properties.engagement.stepNumber']]
+const engagement: FieldMapping = [['stepNumber', 'properties.engagement.stepNumber']]
 
-const survey: Mapping = [
+const survey: FieldMapping = [
   'answers',
   'contactMeAllowed',
   'questionHtml',

@@ -1,6 +1,6 @@
 import { type Draft } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { draftOf, mapFields, type FieldMapping, payloadOf, valueAt } from './shared/fields.ts'
 import { hmacFault, signaturesIn } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -57,7 +57,7 @@ export const intercom = defineSource({
   },
 })
 
-const person: Mapping = [
+const person: FieldMapping = [
   [['external_id', 'user_id'], 'userId'],
   ['id', 'anonymousId'],
   ['email', 'context.traits.email'],
@@ -66,7 +66,7 @@ const person: Mapping = [
 ]
 
 /** For items that are about nobody, and for events, which name their user without being one. */
-const other: Mapping = [
+const other: FieldMapping = [
   ['user_id', 'userId'],
   ['id', 'anonymousId'],
   ['email', 'context.traits.email'],

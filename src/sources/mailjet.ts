@@ -1,5 +1,5 @@
 import { type Draft } from '../core/webhook-source.ts'
-import { draftOf, idOf, mapFields, type Mapping, payloadsOf, sayingOf } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadsOf, sayingOf } from './shared/fields.ts'
 import { md5 } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -48,7 +48,7 @@ function trackOf(payload: Draft, uuid: () => string): Draft {
   return mapFields(draft, sayingOf(payload), mapping)
 }
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   ['email', 'context.traits.email'],
   ['ip', ['properties.ip', 'context.ip']],
   ['agent', 'context.userAgent'],

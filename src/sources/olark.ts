@@ -1,6 +1,6 @@
 import { type Draft } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, eachOf, idOf, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { draftOf, eachOf, idOf, mapFields, type FieldMapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -65,7 +65,7 @@ function browserOf(visitor: Draft): Draft {
   return name === undefined ? {} : { browser: { name, version } }
 }
 
-const person: Mapping = [
+const person: FieldMapping = [
   ['fullName', 'context.traits.name'],
   ['phoneNumber', 'context.traits.phone'],
   ['emailAddress', 'context.traits.email'],
@@ -80,12 +80,12 @@ const person: Mapping = [
   ['ip', 'context.ip'],
 ]
 
-const feedback: Mapping = [
+const feedback: FieldMapping = [
   ['organization', 'traits.organization'],
   ['chat_feedback', 'traits.chat_feedback'],
 ]
 
-const transcriptFields: Mapping = [
+const transcriptFields: FieldMapping = [
   ['id', 'properties.id'],
   ['items', 'properties.items'],
   ['tags', 'properties.tags'],

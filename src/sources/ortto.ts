@@ -1,7 +1,7 @@
 import { isRecord } from '../core/json.ts'
 import { draftOf, idOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
-import { eventNames, renamed } from './shared/names.ts'
+import { eventNames, renameKeys } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -37,7 +37,7 @@ export const ortto = defineSource({
     const known = idOf(valueAt(contact, 'contact_id')) ?? idOf(valueAt(contact, 'id'))
     const draft = draftOf(vendor, {
       type: 'track',
-      event: renamed(field, settings.eventNames),
+      event: renameKeys(field, settings.eventNames),
       messageId: idOf(id),
       ...(user === undefined
         ? { anonymousId: known ?? (email === undefined ? uuid() : anonymousIdOf(email)) }

@@ -1,7 +1,7 @@
 import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, idOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
-import { camelOf, eventNames, renamed } from './shared/names.ts'
+import { camelOf, eventNames, renameKeys } from './shared/names.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -40,7 +40,7 @@ export const revenuecat = defineSource({
     const { id, event_timestamp_ms: at } = event
     const draft = draftOf(vendor, {
       type: 'track',
-      event: renamed(type, settings.eventNames),
+      event: renameKeys(type, settings.eventNames),
       messageId: idOf(id),
       originalTimestamp: stampOf(at),
       ...whoOf(event),

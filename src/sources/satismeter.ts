@@ -1,5 +1,5 @@
 import { isRecord } from '../core/json.ts'
-import { draftOf, idOf, mapFields, type Mapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -42,7 +42,7 @@ export const satismeter = defineSource({
   },
 })
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   ['response.answers', 'properties.answers'],
   ['response.pending', 'properties.surveyPending'],
   ['response.dismissed', 'properties.surveyDismissed'],

@@ -1,5 +1,5 @@
 import { type Draft } from '../core/webhook-source.ts'
-import { draftOf, idOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -61,7 +61,7 @@ function eventOf(payload: Draft): string {
   return names.get(type) ?? 'Alert Updated'
 }
 
-const mapping: Mapping = [
+const mapping: FieldMapping = [
   ['user.username', 'context.traits.name'],
   ['user.mailaddress', 'context.traits.email'],
   ['team.id', 'properties.team.id'],

@@ -2,7 +2,7 @@ import { type Draft } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
-import { eventNames, renamed } from './shared/names.ts'
+import { eventNames, renameKeys } from './shared/names.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -45,7 +45,9 @@ export const slack = defineSource({
     const user = idOf(event)
     const name = String(event['type'])
     const draft = draftOf(vendor, {
-      ...(identifying.has(name) ? { type: 'identify' } : { type: 'track', event: renamed(name, settings.eventNames) }),
+      ...(identifying.has(name)
+        ? { type: 'identify' }
+        : { type: 'track', event: renameKeys(name, settings.eventNames) }),
       ...(typeof event_id === 'string' ? { messageId: event_id } : {}),
       anonymousId: anonymousIdOf(user),
       originalTimestamp: stampOf(event['ts']) ?? stampOf(event['event_ts']) ?? stampOf(event_time),

@@ -1,6 +1,6 @@
 import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, mapFields, type Mapping, payloadOf, valueAt } from './shared/fields.ts'
+import { draftOf, mapFields, type FieldMapping, payloadOf, valueAt } from './shared/fields.ts'
 import { hmacFault, signaturesIn, signedBody } from './shared/signature.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
@@ -66,7 +66,7 @@ function propertiesOf(payload: Draft, object: Draft): Draft {
   return { ...rest, ...object, previous_attributes, livemode, account, api_version, related_object }
 }
 
-const users: Mapping = [
+const users: FieldMapping = [
   [
     [
       'metadata.userId',

@@ -1,6 +1,6 @@
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import {
   listSpills,
@@ -275,7 +275,7 @@ class SpillDrain {
   }
 
   #within<T>(work: Promise<T>, what: string): Promise<T> {
-    return within(work, this.#limits.callMs, what)
+    return withTimeout(work, this.#limits.callMs, what)
   }
 }
 

@@ -1,5 +1,5 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { within } from '../core/within.ts'
+import { withTimeout } from '../core/within.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { Outage } from '../core/outage.ts'
 
@@ -81,7 +81,7 @@ interface Attempts {
 /** Waits for the first that succeeds. */
 async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, world: AppContext) {
   const { bindings, port } = world
-  const inTime = within(stored, ms, 'the store').then(
+  const inTime = withTimeout(stored, ms, 'the store').then(
     () => outage.end(),
     (error: unknown) => {
       outage.begin(port.now())
@@ -89,7 +89,7 @@ async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, 
     },
   )
   try {
-    await Promise.any([inTime, within(spilled, spillMs, 'R2')])
+    await Promise.any([inTime, withTimeout(spilled, spillMs, 'R2')])
   } catch (thrown) {
     const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [thrown]
     port.log('error', `${what} were neither stored nor spilled`, { events, reasons: errors.map(reasonOf) })
@@ -109,7 +109,7 @@ async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, 
 /** Undefined once the work is done; why it is not, when it failed or takes longer. */
 async function failureOf(work: Promise<unknown>, ms: number): Promise<unknown> {
   try {
-    await within(work, ms, 'the store')
+    await withTimeout(work, ms, 'the store')
     return undefined
   } catch (error) {
     return error ?? new Error('it failed without saying why')

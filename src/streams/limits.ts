@@ -11,7 +11,7 @@ import type { Stream } from '../core/stream.ts'
  * @param batch what is to be appended
  * @throws {SluicewayError} stream_limit
  */
-export function assertWithin(limits: Stream['limits'], batch: readonly Packed[]): void {
+export function assertWithinLimits(limits: Stream['limits'], batch: readonly Packed[]): void {
   if (batch.length > limits.events)
     throw new SluicewayError('stream_limit', `One append takes at most ${limits.events} events, not ${batch.length}.`)
   const bytes = batch.reduce((sum, { text }) => sum + text.length, 0)

@@ -6,7 +6,7 @@ import { fingerprint } from '../storage/fingerprint.ts'
 import { partitionOf } from '../storage/murmur2.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Appended, Stream } from '../core/stream.ts'
-import { assertWithin } from './limits.ts'
+import { assertWithinLimits } from './limits.ts'
 import { appendMessages } from './queues/messages.ts'
 
 const fields = {
@@ -90,7 +90,7 @@ interface Where {
 }
 
 async function append(batch: readonly Packed[], { partitions, bindings, since }: Where): Promise<Appended> {
-  assertWithin(limits, batch)
+  assertWithinLimits(limits, batch)
   const groups = partitions === 1 ? [batch] : byPartition(batch, partitions)
   try {
     const answers = await Promise.all(

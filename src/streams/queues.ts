@@ -6,7 +6,7 @@ import { laneName, laneOf } from '../core/lanes.ts'
 import type { Appended, Stream } from '../core/stream.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { partitionOf } from '../storage/murmur2.ts'
-import { assertWithin } from './limits.ts'
+import { assertWithinLimits } from './limits.ts'
 import { messageBatchesOf, messageBytes, readMessage, redeliver } from './queues/messages.ts'
 
 const fields = {
@@ -49,7 +49,7 @@ export function queues(input: Input<typeof fields> = {}): Stream {
 }
 
 async function append(batch: readonly Packed[], partitions: number, queue: Bindings['EVENTS']): Promise<Appended> {
-  assertWithin(limits, batch)
+  assertWithinLimits(limits, batch)
   const batches = messageBatchesOf(batch, (key) => partitionOf(key, partitions))
   try {
     // One after the other, so that the order of one request survives as far as the queue keeps it.

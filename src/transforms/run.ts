@@ -4,38 +4,38 @@ import { isRecord } from '../core/json.ts'
 import type { Metadata, MetadataOf, Transform } from '../core/transform.ts'
 
 /** What became of events in transforms. `index` is that of the input; an input may be in `events` more than once. */
-export interface Ran {
+export interface TransformRun {
   /** `text` is the JSON of `event`. */
   readonly events: readonly { readonly event: Event; readonly text: string; readonly index: number }[]
   readonly dropped: readonly { readonly index: number; readonly transform: string }[]
-  readonly failed: readonly Failed[]
+  readonly failed: readonly FailedTransform[]
 }
 
-export interface Failed {
+export interface FailedTransform {
   readonly index: number
   readonly transform: string
   readonly error: { readonly message: string; readonly stack: string }
 }
 
-interface Item {
+interface TransformInput {
   readonly event: Event
   readonly index: number
   /** The messageId before the transform may change it. */
   readonly id: string
 }
 
-const itemOf = (event: Event, index: number): Item => ({ event, index, id: event.messageId })
+const inputOf = (event: Event, index: number): TransformInput => ({ event, index, id: event.messageId })
 
 /** What a transform gave back for the input `item`; checked, but not yet known to be JSON. */
 interface Output {
   readonly value: Record<string, unknown>
-  readonly item: Item
+  readonly item: TransformInput
 }
 
 interface Step {
   readonly outputs: readonly Output[]
-  readonly dropped: readonly Item[]
-  readonly failed: readonly { readonly item: Item; readonly thrown: unknown }[]
+  readonly dropped: readonly TransformInput[]
+  readonly failed: readonly { readonly item: TransformInput; readonly thrown: unknown }[]
 }
 
 class Thrown {
@@ -64,14 +64,14 @@ export async function runTransforms(
   transforms: readonly Transform[],
   events: readonly Event[],
   describe: (event: Event, index: number) => Metadata,
-): Promise<Ran> {
+): Promise<TransformRun> {
   const dropped: { index: number; transform: string }[] = []
-  const failed: Failed[] = []
+  const failed: FailedTransform[] = []
   let sealed: { event: Event; text: string; index: number }[] | undefined
   for (const [at, transform] of transforms.entries()) {
     const name = transform.name ?? `transform ${at + 1}`
-    const items: readonly Item[] =
-      sealed?.map(({ text, index }) => itemOf(JSON.parse(text) as Event, index)) ?? events.map(itemOf)
+    const items: readonly TransformInput[] =
+      sealed?.map(({ text, index }) => inputOf(JSON.parse(text) as Event, index)) ?? events.map(inputOf)
     const step = await stepOf(transform, items, metadataOf(items, describe))
     const done = seal(step.outputs)
     sealed = done.sealed
@@ -86,7 +86,7 @@ export async function runTransforms(
   }
 }
 
-async function stepOf(transform: Transform, items: readonly Item[], metadata: MetadataOf): Promise<Step> {
+async function stepOf(transform: Transform, items: readonly TransformInput[], metadata: MetadataOf): Promise<Step> {
   if (transform.transformEvent === undefined) return batchStep(transform, items, metadata)
   const results: unknown[] = items.map(({ event }) => {
     try {
@@ -99,10 +99,10 @@ async function stepOf(transform: Transform, items: readonly Item[], metadata: Me
     results.map((result) => Promise.resolve(result).catch((thrown: unknown) => new Thrown(thrown))),
   )
   const outputs: Output[] = []
-  const dropped: Item[] = []
-  const failed: { item: Item; thrown: unknown }[] = []
+  const dropped: TransformInput[] = []
+  const failed: { item: TransformInput; thrown: unknown }[] = []
   for (const [i, result] of settled.entries()) {
-    const item = items[i] as Item
+    const item = items[i] as TransformInput
     if (result instanceof Thrown) failed.push({ item, thrown: result.what })
     else if (result === null || result === undefined) dropped.push(item)
     else if (!Array.isArray(result)) {
@@ -116,7 +116,7 @@ async function stepOf(transform: Transform, items: readonly Item[], metadata: Me
   return { outputs, dropped, failed }
 }
 
-async function batchStep(transform: Transform, items: readonly Item[], metadata: MetadataOf): Promise<Step> {
+async function batchStep(transform: Transform, items: readonly TransformInput[], metadata: MetadataOf): Promise<Step> {
   if (items.length === 0) return { outputs: [], dropped: [], failed: [] }
   const given = items.map(({ event }) => event)
   const owners = ownersOf(items)
@@ -151,27 +151,27 @@ async function batchStep(transform: Transform, items: readonly Item[], metadata:
 }
 
 /** Finds the input that an output of `transformBatch` comes from: the same object, else its messageId, else the first. */
-function ownersOf(items: readonly Item[]): (value: object) => Item {
-  const byObject = new Map<object, Item>(items.map((item) => [item.event, item]))
+function ownersOf(items: readonly TransformInput[]): (value: object) => TransformInput {
+  const byObject = new Map<object, TransformInput>(items.map((item) => [item.event, item]))
   const byId = Map.groupBy(items, ({ id }) => id)
   return (value) => {
     const same = byObject.get(value)
     if (same !== undefined) return same
     const candidates = byId.get((value as Event).messageId) ?? items.slice(0, 1)
-    return (candidates.length > 1 ? candidates.shift() : candidates[0]) as Item
+    return (candidates.length > 1 ? candidates.shift() : candidates[0]) as TransformInput
   }
 }
 
 /** Writes outputs as JSON, each with a messageId; the text is what counts from here on, whatever becomes of the object. */
 function seal(outputs: readonly Output[]) {
   const sealed: { event: Event; text: string; index: number }[] = []
-  const failed: { item: Item; thrown: unknown }[] = []
+  const failed: { item: TransformInput; thrown: unknown }[] = []
   const taken = new Map<number, Set<string>>()
   for (const { value, item } of outputs) {
     try {
       const ids = taken.get(item.index) ?? new Set()
       taken.set(item.index, ids)
-      const messageId = distinct(ids, value['messageId'], item.id)
+      const messageId = distinctIdOf(ids, value['messageId'], item.id)
       ids.add(messageId)
       const event = (value['messageId'] === messageId ? value : { ...value, messageId }) as Event
       const text = JSON.stringify(event) as string | undefined
@@ -184,7 +184,7 @@ function seal(outputs: readonly Output[]) {
   return { sealed, failed }
 }
 
-function distinct(taken: ReadonlySet<string>, own: unknown, fallback: string): string {
+function distinctIdOf(taken: ReadonlySet<string>, own: unknown, fallback: string): string {
   const id = typeof own === 'string' && own !== '' ? own : fallback
   if (!taken.has(id)) return id
   let copy = taken.size
@@ -192,16 +192,16 @@ function distinct(taken: ReadonlySet<string>, own: unknown, fallback: string): s
   return `${id}#${copy}`
 }
 
-function metadataOf(items: readonly Item[], describe: (event: Event, index: number) => Metadata): MetadataOf {
+function metadataOf(items: readonly TransformInput[], describe: (event: Event, index: number) => Metadata): MetadataOf {
   const byId = new Map(items.map(({ event, index, id }) => [id, describe(event, index)]))
   // Unknown ids give an object without fields, as RudderStack's lookup does.
   return (event) => byId.get(event.messageId) ?? ({} as Metadata)
 }
 
 /** The stack is cut after the last line that names the user's function: what follows is ours. */
-function errorOf(thrown: unknown, transform: Transform): Failed['error'] {
-  const message = safely(() => reasonOf(thrown))
-  const stack = thrown instanceof Error ? safely(() => thrown.stack ?? message) : message
+function errorOf(thrown: unknown, transform: Transform): FailedTransform['error'] {
+  const message = showSafely(() => reasonOf(thrown))
+  const stack = thrown instanceof Error ? showSafely(() => thrown.stack ?? message) : message
   const name = transform.transformEvent === undefined ? 'transformBatch' : 'transformEvent'
   const lines = stack.split('\n')
   const last = lines.findLastIndex((line) => line.includes(name))
@@ -209,7 +209,7 @@ function errorOf(thrown: unknown, transform: Transform): Failed['error'] {
 }
 
 /** Text of something that may be hostile: what cannot be shown is described. */
-function safely(show: () => unknown): string {
+function showSafely(show: () => unknown): string {
   try {
     return String(show())
   } catch {

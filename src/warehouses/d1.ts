@@ -3,7 +3,7 @@ import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { D1Insert } from './d1/insert.ts'
 import { D1Layout } from './d1/layout.ts'
-import { quoted } from './identifier.ts'
+import { quoteIdentifier } from './identifier.ts'
 
 const fields = {
   binding: { type: 'string', about: 'Name of the D1 binding in wrangler.toml.', default: 'DB' },
@@ -66,7 +66,7 @@ class D1Engine implements Engine {
 
   async widen(table: string, added: Columns): Promise<void> {
     const layout = await this.#read(table)
-    const { statements, next } = layout.widened(added)
+    const { statements, next } = layout.widen(added)
     if (statements.length > 0) await this.#run(statements.map(([sql, ...values]) => this.#bound(sql, values)))
     this.#layouts.set(table, next)
   }
@@ -102,7 +102,7 @@ class D1Engine implements Engine {
     this.#ready ??= this.#run(bookkeeping.map((sql) => this.#database.prepare(sql)))
     await this.#ready
     const [real, more] = await this.#run([
-      this.#database.prepare(`PRAGMA table_info(${quoted(table)})`),
+      this.#database.prepare(`PRAGMA table_info(${quoteIdentifier(table)})`),
       this.#bound('SELECT "column_name" AS "name", "type" FROM "_sluiceway_columns" WHERE "table_name" = ?', [table]),
     ])
     const layout = new D1Layout(table, {

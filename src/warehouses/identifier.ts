@@ -5,4 +5,4 @@
  * @returns the name in double quotes
  * @example quoted('order "final"') // '"order ""final"""'
  */
-export const quoted = (name: string): string => `"${name.replaceAll('\0', '').replaceAll('"', '""')}"`
+export const quoteIdentifier = (name: string): string => `"${name.replaceAll('\0', '').replaceAll('"', '""')}"`

@@ -4,7 +4,7 @@ import connect, { type Sql, type TransactionSql } from 'postgres'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
-import { quoted } from './identifier.ts'
+import { quoteIdentifier } from './identifier.ts'
 import { copyTexts } from './postgres/copy.ts'
 import { createStage, createTable, mergeSql, typeOfColumn, widenTable } from './postgres/sql.ts'
 
@@ -82,7 +82,7 @@ class PostgresEngine implements Engine {
     return this.#call(async () => {
       // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
       const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
-      if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoted(this.#schema)}`)
+      if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(this.#schema)}`)
       await this.#sql.unsafe(createTable(this.#name(table), added))
       for (const sql of widenTable(this.#name(table), added)) await this.#sql.unsafe(sql)
     })
@@ -97,7 +97,7 @@ class PostgresEngine implements Engine {
         const types = await this.#types(sql, load)
         const names = Object.keys(load.columns)
         await sql.unsafe(createStage(stage, names))
-        await copy(sql, `COPY ${stage} (${names.map(quoted).join(', ')}) FROM STDIN`, copyTexts(load))
+        await copy(sql, `COPY ${stage} (${names.map(quoteIdentifier).join(', ')}) FROM STDIN`, copyTexts(load))
         const move = { table: this.#name(load.table), stage, types, merge: load.merge }
         for (const statement of mergeSql(move)) await sql.unsafe(statement)
       })
@@ -109,7 +109,7 @@ class PostgresEngine implements Engine {
   }
 
   #name(table: string): string {
-    return `${quoted(this.#schema)}.${quoted(table)}`
+    return `${quoteIdentifier(this.#schema)}.${quoteIdentifier(table)}`
   }
 
   /** The types that the table's columns have, as SQL, without lengths: what is too long is refused, not cut. */

@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { memo } from '../../src/core/memo.ts'
+import { memoize } from '../../src/core/memo.ts'
 
 test('a text that keeps coming is read once, however many others come between', () => {
   const read: string[] = []
-  const length = memo(10, (text) => {
+  const length = memoize(10, (text) => {
     read.push(text)
     return text.length
   })
@@ -19,7 +19,7 @@ test('a text that keeps coming is read once, however many others come between', 
 
 test('of texts that come once, the oldest are forgotten', () => {
   let reads = 0
-  const upper = memo(10, (text) => (reads++, text.toUpperCase()))
+  const upper = memoize(10, (text) => (reads++, text.toUpperCase()))
   for (let i = 0; i < 100; i++) upper(`bot-${i}`)
   reads = 0
   for (let i = 0; i < 80; i++) upper(`bot-${i}`)
@@ -28,7 +28,7 @@ test('of texts that come once, the oldest are forgotten', () => {
 
 test('nothing is remembered as well as something is', () => {
   let reads = 0
-  const none = memo(2, () => (reads++, undefined))
+  const none = memoize(2, () => (reads++, undefined))
   none('Ada')
   none('Ada')
   expect(reads).toBe(1)
@@ -36,7 +36,7 @@ test('nothing is remembered as well as something is', () => {
 
 test('a text that is too long to be remembered is read each time', () => {
   let reads = 0
-  const length = memo(10, (text) => (reads++, text.length))
+  const length = memoize(10, (text) => (reads++, text.length))
   const long = 'Mozilla/5.0 '.repeat(1_000)
   expect([length(long), length(long), reads]).toEqual([12_000, 12_000, 2])
 })
@@ -45,7 +45,7 @@ test('what is remembered keeps nothing alive that it was cut from', () => {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
   const used = () => (gc(), process.memoryUsage().heapUsed)
-  const browser = memo(100, (text) => text.slice(0, 64))
+  const browser = memoize(100, (text) => text.slice(0, 64))
   const before = used()
   for (let i = 0; i < 100; i++)
     browser((JSON.parse(`"Mozilla/5.0 (${i}) ${'AppleWebKit '.repeat(50_000)}"`) as string).slice(0, 512))

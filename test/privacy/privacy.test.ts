@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PrivacyRules } from '../../src/core/privacy.ts'
-import { applyPrivacy, factsUnder, withPrivacy } from '../../src/privacy/privacy.ts'
+import { applyPrivacy, applyPrivacyToFacts, applyPrivacyToAny } from '../../src/privacy/privacy.ts'
 import { orderCompleted } from '../support/fake-edge.ts'
 
 /** From `printf %s ada@example.com | sha256sum`. */
@@ -218,7 +218,7 @@ describe('the facts of an envelope', () => {
     [{ allow: ['context'] }, facts],
     [{ allow: ['request_ip', 'context.userAgent', 'context.geo'] }, facts],
   ])('under %j are %j', (rules, left) => {
-    expect(factsUnder(facts, rules)).toEqual(left)
+    expect(applyPrivacyToFacts(facts, rules)).toEqual(left)
   })
 })
 
@@ -226,10 +226,10 @@ describe('what is no event', () => {
   const rules = { hash: ['userId'] }
 
   test('text is masked, other scalars stay, arrays are gone through', () => {
-    expect(withPrivacy('ada@example.com', rules)).toBe('***')
-    expect(withPrivacy(7, rules)).toBe(7)
-    expect(withPrivacy(null, rules)).toBeNull()
-    expect(withPrivacy([{ userId: 'ada' }, 'ada'], rules)).toEqual([{ userId: sha256('ada') }, '***'])
+    expect(applyPrivacyToAny('ada@example.com', rules)).toBe('***')
+    expect(applyPrivacyToAny(7, rules)).toBe(7)
+    expect(applyPrivacyToAny(null, rules)).toBeNull()
+    expect(applyPrivacyToAny([{ userId: 'ada' }, 'ada'], rules)).toEqual([{ userId: sha256('ada') }, '***'])
   })
 
   test.each<[string, unknown]>([
@@ -237,7 +237,7 @@ describe('what is no event', () => {
     ['properties is a list', { properties: ['ada@example.com'], traits: 7 }],
     ['an id is an object', { userId: { email: 'ada@example.com' } }],
   ])('where %s, no personal data comes through', (_what, value) => {
-    const kept = withPrivacy(value, { allow: [], hash: ['userId'] })
+    const kept = applyPrivacyToAny(value, { allow: [], hash: ['userId'] })
     expect(JSON.stringify(kept)).not.toContain('ada@example.com')
   })
 

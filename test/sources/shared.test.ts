@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { braze } from '../../src/sources/braze.ts'
-import { renamed, titleOf } from '../../src/sources/shared/names.ts'
+import { renameKeys, titleOf } from '../../src/sources/shared/names.ts'
 import { stampOf } from '../../src/sources/shared/time.ts'
 
 test.each([
@@ -31,7 +31,7 @@ test.each([
 
 test('an event has the name of the setting, which may itself have a "=" in it, or its own', () => {
   const names = ' message = Message Sent,reaction_added=a=b, '
-  expect(['message', 'reaction_added', 'team_join'].map((event) => renamed(event, names))).toEqual([
+  expect(['message', 'reaction_added', 'team_join'].map((event) => renameKeys(event, names))).toEqual([
     'Message Sent',
     'a=b',
     'team_join',

@@ -1,7 +1,7 @@
 import { Miniflare } from 'miniflare'
 import { describe, expect, test } from 'vitest'
 import { d1 } from '../../src/warehouses/d1.ts'
-import { quoted } from '../../src/warehouses/identifier.ts'
+import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { engineSuite } from './engine-suite.ts'
 
 engineSuite('d1', async () => {
@@ -30,11 +30,13 @@ engineSuite('d1', async () => {
       // A number in a result of D1 has 53 bits; integers beyond are read as text.
       const list = Object.entries(columns).map(([name, type]) =>
         type === 'int' && name.length === 1
-          ? `CASE WHEN abs(${quoted(name)}) > 9007199254740991 THEN CAST(${quoted(name)} AS TEXT) ELSE ${quoted(name)} END AS ${quoted(name)}`
-          : quoted(name),
+          ? `CASE WHEN abs(${quoteIdentifier(name)}) > 9007199254740991 THEN CAST(${quoteIdentifier(name)} AS TEXT) ELSE ${quoteIdentifier(name)} END AS ${quoteIdentifier(name)}`
+          : quoteIdentifier(name),
       )
       const wide = list.length > 99
-      const rows = await all(`SELECT ${wide ? '*' : list.join(', ')} FROM ${quoted(table)} ORDER BY ${quoted(order)}`)
+      const rows = await all(
+        `SELECT ${wide ? '*' : list.join(', ')} FROM ${quoteIdentifier(table)} ORDER BY ${quoteIdentifier(order)}`,
+      )
       return rows.map((row) => {
         const more = row['_sluiceway_more']
         const whole = typeof more === 'string' ? { ...row, ...JSON.parse(more) } : row
@@ -46,7 +48,7 @@ engineSuite('d1', async () => {
         )
       })
     },
-    count: async (table) => Number((await all(`SELECT count(*) AS n FROM ${quoted(table)}`))[0]?.['n']),
+    count: async (table) => Number((await all(`SELECT count(*) AS n FROM ${quoteIdentifier(table)}`))[0]?.['n']),
     tables: async () =>
       (await all(`SELECT name FROM sqlite_schema WHERE type = 'table'`)).map((row) => String(row['name'])),
     stop: () => miniflare.dispose(),

@@ -1,7 +1,7 @@
 import connect from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { postgres } from '../../src/warehouses/postgres.ts'
-import { quoted } from '../../src/warehouses/identifier.ts'
+import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { engineSuite } from './engine-suite.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
@@ -24,7 +24,7 @@ engineSuite('postgres', async () => {
       },
     },
   })
-  const where = (table: string) => `"sluiceway".${quoted(table)}`
+  const where = (table: string) => `"sluiceway".${quoteIdentifier(table)}`
   // A number has 53 bits; integers beyond stay text.
   const asNumber = (value: string) =>
     /^-?[1-9]\d{15,18}$/.test(value) && !Number.isSafeInteger(Number(value)) ? value : Number(value)
@@ -32,7 +32,7 @@ engineSuite('postgres', async () => {
     engine,
     rows: async (table, order = 'id') => {
       const columns = (await engine.columns(table)) ?? {}
-      const rows = await sql.unsafe(`SELECT * FROM ${where(table)} ORDER BY ${quoted(order)} COLLATE "C"`)
+      const rows = await sql.unsafe(`SELECT * FROM ${where(table)} ORDER BY ${quoteIdentifier(order)} COLLATE "C"`)
       return rows.map((row) =>
         Object.fromEntries(
           Object.entries(row as Record<string, unknown>).map(([name, value]) => {

@@ -3,7 +3,7 @@ import type { Draft } from '../../core/webhook-source.ts'
 import { mostDrafts } from '../../configure/define-source.ts'
 
 /** From where in a payload to where in an event; the first source path that has a value, to each of the target paths. */
-export type Mapping = readonly (readonly [from: string | readonly string[], to: string | readonly string[]])[]
+export type FieldMapping = readonly (readonly [from: string | readonly string[], to: string | readonly string[]])[]
 
 /**
  * Begins an event as all mapped sources do: the library is unknown, the integration is the vendor, and the event is not sent
@@ -28,7 +28,7 @@ export const draftOf = (vendor: string, fields: Draft = {}): Draft => ({
  *
  * @returns `draft`, changed in place
  */
-export function mapFields(draft: Draft, payload: unknown, mapping: Mapping): Draft {
+export function mapFields(draft: Draft, payload: unknown, mapping: FieldMapping): Draft {
   for (const [from, to] of mapping) {
     const value = [from].flat().reduce<unknown>((found, path) => found ?? valueAt(payload, path), undefined)
     if (value === undefined || value === null) continue

@@ -6,7 +6,7 @@ export const titleOf = (name: string): string =>
     .map((word) => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`)
     .join(' ')
 
-/** The setting of a source whose events may be renamed; read by `renamed`. */
+/** The setting of a source whose events may be renamed; read by `renameKeys`. */
 export const eventNames = {
   type: 'string',
   about: 'Names for events, as "from=to" with commas between: "reaction_added=Reaction Added". Others keep theirs.',
@@ -18,7 +18,7 @@ export const eventNames = {
 } as const
 
 /** The name that a setting made with `eventNames` gives to an event; its own when it names none. */
-export const renamed = (event: string, names: string | undefined): string =>
+export const renameKeys = (event: string, names: string | undefined): string =>
   pairsOf(names ?? '').find(([from]) => from === event)?.[1] ?? event
 
 const pairsOf = (names: string): (readonly [from: string, to: string | undefined])[] =>

@@ -44,7 +44,7 @@ export function standardWebhookFault(hook: WebhookCall, secret: string, now: num
 }
 
 /** What a call brings along to prove who sent it. */
-export interface Signed {
+export interface SignedCall {
   /** In hexadecimal, without what vendors put before them; one that fits is enough, since vendors send several on rotation. */
   readonly signatures: readonly string[]
   /** What was signed: the body as it came, or a text with the body at its end. */
@@ -61,7 +61,7 @@ export interface Signed {
  * @returns what is wrong, or undefined
  */
 export function hmacFault(
-  signed: Signed,
+  signed: SignedCall,
   { secret, hash = 'sha256', now }: { secret: string | Uint8Array; hash?: 'sha1' | 'sha256'; now: number },
 ): string | undefined {
   const { signatures, content } = signed

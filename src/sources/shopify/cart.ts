@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Memory } from '../../core/webhook-source.ts'
-import type { Generation } from './identity.ts'
+import type { PixelGeneration } from './identity.ts'
 import { listOf } from './products.ts'
 
 /** A cart that is changed within this time of its creation, and is empty, was just created. */
@@ -15,7 +15,7 @@ const newbornMs = 10_000
 export async function isOldNews(
   payload: Readonly<Record<string, unknown>>,
   cart: {
-    readonly generation: Generation
+    readonly generation: PixelGeneration
     readonly cartToken?: string | undefined
     readonly callId?: string | undefined
   },

@@ -1,7 +1,7 @@
 import type { Draft, SourceTools } from '../../core/webhook-source.ts'
 import { isRecord } from '../../core/json.ts'
 import { draftOf, valueAt } from '../shared/fields.ts'
-import { cartTokenOf, type Generation, idOf, pixel, rememberCart, rememberUser, userOf } from './identity.ts'
+import { cartTokenOf, type PixelGeneration, idOf, pixel, rememberCart, rememberUser, userOf } from './identity.ts'
 import { cartInPath, contextOf, pageOf } from './pixel-context.ts'
 import { pixelEventOf } from './pixel-events.ts'
 import { integrationsOf, libraryOf } from './server-events.ts'
@@ -24,7 +24,7 @@ export function clientCallOf(body: unknown): ClientCall | undefined {
  * Makes the event of a visitor, and remembers whose cart it is. None for an event that has no counterpart in the event
  * specification, such as `clicked`.
  */
-export async function clientEvents({ kind, payload }: ClientCall, generation: Generation, tools: SourceTools) {
+export async function clientEvents({ kind, payload }: ClientCall, generation: PixelGeneration, tools: SourceTools) {
   if (kind === 'pixel') return pixelEvents(payload, tools)
   await remember(payload, generation, tools)
   return []
@@ -66,7 +66,7 @@ async function pixelEvents(payload: ClientCall['payload'], { memory, uuid }: Sou
 /** Remembers what the shop's script tells: `anonymousId` with `cartToken` (or `cart.token`), with `userId`, or both. */
 async function remember(
   payload: ClientCall['payload'],
-  generation: Generation,
+  generation: PixelGeneration,
   { memory }: SourceTools,
 ): Promise<void> {
   const anonymousId = idOf(payload['anonymousId'])

@@ -1,8 +1,8 @@
 import { isRecord } from '../../core/json.ts'
-import { type Mapping, mapFields } from '../shared/fields.ts'
+import { type FieldMapping, mapFields } from '../shared/fields.ts'
 
 /** https://shopify.dev/docs/api/admin-rest/latest/resources/customer (checked 2026-11-25) */
-const traitMapping: Mapping = [
+const traitMapping: FieldMapping = [
   ['email', 'email'],
   ['phone', 'phone'],
   ['first_name', 'firstName'],

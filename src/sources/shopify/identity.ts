@@ -9,7 +9,7 @@ import { listOf } from './products.ts'
  * Memory of the tracker: `<cart token>` (anonymousId) and `<cart token>:items`. Of the pixel: `pixel:<cart token>`
  * (anonymousId), `pixel:<anonymousId>` (userId) and `pixel:<cart token>:items`.
  */
-export interface Generation {
+export interface PixelGeneration {
   readonly pixel: boolean
   readonly prefix: '' | 'pixel:'
   readonly version: string
@@ -18,9 +18,9 @@ export interface Generation {
 }
 
 /** Shopify keeps a cart for two weeks after its last change. */
-export const tracker: Generation = { pixel: false, prefix: '', version: '1.0.0', cartSeconds: 14 * 86_400 }
+export const tracker: PixelGeneration = { pixel: false, prefix: '', version: '1.0.0', cartSeconds: 14 * 86_400 }
 
-export const pixel: Generation = { pixel: true, prefix: 'pixel:', version: '2.0.0', cartSeconds: 12 * 3600 }
+export const pixel: PixelGeneration = { pixel: true, prefix: 'pixel:', version: '2.0.0', cartSeconds: 12 * 3600 }
 
 /** How long it is known who a visitor is. */
 const userSeconds = 24 * 3600
@@ -46,7 +46,7 @@ export const uuidOf = (name: string): string => v5(name, v5.URL)
 /** Whose cart it is. */
 export const rememberCart = (
   memory: Memory,
-  { prefix, cartSeconds }: Generation,
+  { prefix, cartSeconds }: PixelGeneration,
   { cartToken, anonymousId }: { readonly cartToken: string; readonly anonymousId: string },
 ): Promise<void> => memory.set(`${prefix}${cartToken}`, anonymousId, cartSeconds)
 
@@ -61,7 +61,7 @@ export const userOf = async (memory: Memory, anonymousId: string): Promise<strin
   (await memory.get(`${pixel.prefix}${anonymousId}`)) ?? undefined
 
 /** The visitor behind a server event. */
-export interface Visitor {
+export interface ShopifyVisitor {
   readonly anonymousId: string
   /** False when the id was drawn for this call alone. */
   readonly lasting: boolean
@@ -78,12 +78,12 @@ export interface Visitor {
 export async function visitorOf(
   payload: Readonly<Record<string, unknown>>,
   from: {
-    readonly generation: Generation
+    readonly generation: PixelGeneration
     readonly cartToken?: string | undefined
     readonly callId?: string | undefined
   },
   { memory, uuid }: Pick<SourceTools, 'memory' | 'uuid'>,
-): Promise<Visitor> {
+): Promise<ShopifyVisitor> {
   const { generation, cartToken, callId } = from
   const anonymousId = idOf(attribute(payload, 'rudderAnonymousId'))
   const session = idOf(attribute(payload, 'rudderSessionId'))

@@ -1,7 +1,7 @@
-import { type Mapping, mapFields, valueAt } from '../shared/fields.ts'
+import { type FieldMapping, mapFields, valueAt } from '../shared/fields.ts'
 
 /** https://shopify.dev/docs/api/web-pixels-api/standard-events/page_viewed (checked 2026-11-25) */
-const pageMapping: Mapping = [
+const pageMapping: FieldMapping = [
   ['document.title', 'title'],
   ['document.location.href', 'url'],
   ['document.location.pathname', 'path'],
@@ -9,7 +9,7 @@ const pageMapping: Mapping = [
   ['document.referrer', 'referrer'],
 ]
 
-const browserMapping: Mapping = [
+const browserMapping: FieldMapping = [
   ['navigator.userAgent', 'userAgent'],
   ['navigator.language', 'locale'],
   ['window.screen.width', 'screen.width'],

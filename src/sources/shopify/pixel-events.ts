@@ -1,4 +1,4 @@
-import { type Mapping, mapFields, valueAt } from '../shared/fields.ts'
+import { type FieldMapping, mapFields, valueAt } from '../shared/fields.ts'
 import { lineOf, linesOf, listOf, productOf, variantsOf } from './products.ts'
 
 /** What an event of the pixel becomes. */
@@ -12,7 +12,7 @@ export interface PixelEvent {
 type Properties = PixelEvent['properties']
 
 /** https://shopify.dev/docs/api/web-pixels-api/standard-events/checkout_completed (checked 2026-11-25) */
-const checkoutMapping: Mapping = [
+const checkoutMapping: FieldMapping = [
   ['order.id', 'order_id'],
   ['token', 'checkout_id'],
   ['totalPrice.amount', ['value', 'total']],

@@ -1,11 +1,11 @@
-import { type Mapping, mapFields, valueAt } from '../shared/fields.ts'
+import { type FieldMapping, mapFields, valueAt } from '../shared/fields.ts'
 
 /**
  * A line of an order, checkout or cart, as Shopify's webhooks write it.
  *
  * https://shopify.dev/docs/api/admin-rest/latest/resources/order (checked 2026-11-25)
  */
-const lineMapping: Mapping = [
+const lineMapping: FieldMapping = [
   ['product_id', 'product_id'],
   ['sku', 'sku'],
   [['name', 'title'], 'title'],
@@ -20,7 +20,7 @@ const lineMapping: Mapping = [
  *
  * https://shopify.dev/docs/api/web-pixels-api/standard-events/product_viewed (checked 2026-11-25)
  */
-const variantMapping: Mapping = [
+const variantMapping: FieldMapping = [
   ['product.id', 'product_id'],
   ['sku', 'sku'],
   ['product.title', 'name'],

@@ -1,14 +1,14 @@
 import type { Draft, SourceTools } from '../../core/webhook-source.ts'
-import { draftOf, type Mapping, mapFields } from '../shared/fields.ts'
+import { draftOf, type FieldMapping, mapFields } from '../shared/fields.ts'
 import { isOldNews } from './cart.ts'
 import { type Customer, customerOf } from './customer.ts'
-import { cartTokenOf, type Generation, rememberUser, userOf, type Visitor, visitorOf } from './identity.ts'
+import { cartTokenOf, type PixelGeneration, rememberUser, userOf, type ShopifyVisitor, visitorOf } from './identity.ts'
 import { numberAsText, productsOf } from './products.ts'
 import { type Topic, topicOf } from './topics.ts'
 
 /** One of Shopify's webhooks. */
 export interface ServerCall {
-  readonly generation: Generation
+  readonly generation: PixelGeneration
   /** As RudderStack writes it, e.g. `orders_create`. */
   readonly topic: string
   readonly payload: Readonly<Record<string, unknown>>
@@ -16,7 +16,7 @@ export interface ServerCall {
   readonly callId?: string | undefined
 }
 
-const orderMapping: Mapping = [
+const orderMapping: FieldMapping = [
   ['id', 'order_id'],
   ['total_price', 'value'],
   ['total_tax', 'tax'],
@@ -24,7 +24,7 @@ const orderMapping: Mapping = [
 ]
 
 /** The customer's browser, as orders tell it: the call itself comes from Shopify's servers. */
-const browserMapping: Mapping = [
+const browserMapping: FieldMapping = [
   [['browser_ip', 'client_details.browser_ip'], 'ip'],
   ['client_details.user_agent', 'userAgent'],
 ]
@@ -62,7 +62,7 @@ export async function serverEvents(call: ServerCall, tools: SourceTools): Promis
 async function knownUser(
   { generation }: ServerCall,
   { byStaff }: Topic,
-  visitor: Visitor | undefined,
+  visitor: ShopifyVisitor | undefined,
   { memory }: SourceTools,
 ): Promise<string | undefined> {
   if (byStaff === true) return staffId
@@ -71,7 +71,7 @@ async function knownUser(
 
 interface Parts {
   readonly tokens: Readonly<Record<string, unknown>>
-  readonly visitor: Visitor | undefined
+  readonly visitor: ShopifyVisitor | undefined
   readonly userId: string | undefined
   readonly customer: Customer
 }
@@ -140,14 +140,14 @@ function tokensOf(topic: string, payload: ServerCall['payload']): Record<string,
 }
 
 /** Says which way an event came. */
-export const libraryOf = ({ pixel, version }: Generation, eventOrigin: 'client' | 'server') => ({
+export const libraryOf = ({ pixel, version }: PixelGeneration, eventOrigin: 'client' | 'server') => ({
   name: 'RudderStack Shopify Cloud',
   version,
   ...(pixel ? { eventOrigin } : {}),
 })
 
 /** What the pixel's events keep of Shopify's own payload is one column of JSON in a warehouse. */
-export const integrationsOf = ({ pixel }: Generation, type: string): Record<string, unknown> => ({
+export const integrationsOf = ({ pixel }: PixelGeneration, type: string): Record<string, unknown> => ({
   SHOPIFY: true,
   ...(pixel ? { DATA_WAREHOUSE: { options: { jsonPaths: [`${type}.context.shopifyDetails`] } } } : {}),
 })

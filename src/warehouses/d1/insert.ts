@@ -1,6 +1,6 @@
 import type { Load } from '../../core/warehouse.ts'
 import { type D1Layout, moreColumn } from './layout.ts'
-import { quoted } from '../identifier.ts'
+import { quoteIdentifier } from '../identifier.ts'
 
 /** UTF-16 units of one bound text: at most 1.5 MB as UTF-8, and D1 takes 2 MB. */
 const textUnits = 500_000
@@ -9,8 +9,8 @@ const groupSize = 8
 /** D1 takes 100 bound values a statement; three are the text, the load's id and the table's name. */
 const mostShared = 90
 
-type Value = string | number | boolean
-type Row = Load['rows'][number]
+type CellValue = string | number | boolean
+type LoadRow = Load['rows'][number]
 
 /**
  * The statement that loads rows into one table, and the values to bind to it.
@@ -20,7 +20,7 @@ type Row = Load['rows'][number]
  */
 export class D1Insert {
   readonly #load: Load
-  readonly #shared: readonly (readonly [name: string, value: Value])[]
+  readonly #shared: readonly (readonly [name: string, value: CellValue])[]
   readonly #own: readonly string[]
   readonly #more: readonly string[]
 
@@ -44,17 +44,19 @@ export class D1Insert {
       ...this.#shared.map((_, i) => `?${i + 4}`),
     ]
     const verb = merge === 'replace' ? 'INSERT OR REPLACE' : 'INSERT'
-    const into = `${verb} INTO ${quoted(table)} (${names.map(quoted).join(', ')})`
+    const into = `${verb} INTO ${quoteIdentifier(table)} (${names.map(quoteIdentifier).join(', ')})`
     // `?2` and `?3` are named in every statement, so that all of them take the same values.
     const once = `(SELECT 1 FROM "_sluiceway_loads" WHERE "load_id" = ?2 AND "table_name" = ?3)`
     const head = `${into} SELECT ${cells.join(', ')} FROM ${each}(?1) WHERE NOT EXISTS ${once}`
     if (merge !== 'coalesce') return head
-    const kept = names.filter((name) => name !== 'id').map((name) => `${quoted(name)} = ${coalesced(table, name)}`)
+    const kept = names
+      .filter((name) => name !== 'id')
+      .map((name) => `${quoteIdentifier(name)} = ${coalesceSql(table, name)}`)
     return `${head} ON CONFLICT ("id") DO ${kept.length === 0 ? 'NOTHING' : `UPDATE SET ${kept.join(', ')}`}`
   }
 
   /** What to bind for one of `texts`; `id` is under what a repeat of it is known. */
-  values(text: string, id: string): readonly Value[] {
+  values(text: string, id: string): readonly CellValue[] {
     return [text, id, this.#load.table, ...this.#shared.map(([, value]) => value)]
   }
 
@@ -72,7 +74,7 @@ export class D1Insert {
     if (text !== '') yield `[${text}]`
   }
 
-  #rowText(row: Row): string {
+  #rowText(row: LoadRow): string {
     const groups: unknown[][] = []
     let group: unknown[] = []
     const put = (value: unknown) => {
@@ -85,17 +87,17 @@ export class D1Insert {
     return JSON.stringify(groups)
   }
 
-  #moreOf(row: Row): Record<string, unknown> | null {
+  #moreOf(row: LoadRow): Record<string, unknown> | null {
     const found = this.#more.filter((name) => row[name] !== undefined && row[name] !== null)
     return found.length === 0 ? null : Object.fromEntries(found.map((name) => [name, row[name]]))
   }
 }
 
-function sharedValues(names: readonly string[], rows: readonly Row[]): [string, Value][] {
+function sharedValues(names: readonly string[], rows: readonly LoadRow[]): [string, CellValue][] {
   const [first] = rows
   if (first === undefined || rows.length === 1) return []
   return names
-    .flatMap((name): [string, Value][] => {
+    .flatMap((name): [string, CellValue][] => {
       const value = first[name]
       const isValue = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
       return isValue && rows.every((row) => row[name] === value) ? [[name, value]] : []
@@ -103,8 +105,8 @@ function sharedValues(names: readonly string[], rows: readonly Row[]): [string, 
     .slice(0, mostShared)
 }
 
-function coalesced(table: string, name: string): string {
-  const [fresh, old] = [`excluded.${quoted(name)}`, `${quoted(table)}.${quoted(name)}`]
+function coalesceSql(table: string, name: string): string {
+  const [fresh, old] = [`excluded.${quoteIdentifier(name)}`, `${quoteIdentifier(table)}.${quoteIdentifier(name)}`]
   return name === moreColumn
     ? `json_patch(coalesce(${old}, '{}'), coalesce(${fresh}, '{}'))`
     : `coalesce(${fresh}, ${old})`

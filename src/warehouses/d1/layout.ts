@@ -1,5 +1,5 @@
 import type { Columns, ColumnType } from '../../core/warehouse.ts'
-import { quoted } from '../identifier.ts'
+import { quoteIdentifier } from '../identifier.ts'
 
 /** Holds the columns for which a table has no room, as a JSON object. */
 export const moreColumn = '_sluiceway_more'
@@ -22,7 +22,7 @@ const logical: ReadonlyMap<string, ColumnType> = new Map(
 )
 
 /** An SQL statement and the values to bind. */
-export type Statement = readonly [sql: string, ...values: string[]]
+export type SqlStatement = readonly [sql: string, ...values: string[]]
 
 /** Which columns a table has, and which of them are its own: the declared type of a column tells its logical type. */
 export class D1Layout {
@@ -51,27 +51,31 @@ export class D1Layout {
   }
 
   /** Says what adds the columns of `added` that are not there yet, and how the table is then. */
-  widened(added: Columns): { readonly statements: readonly Statement[]; readonly next: D1Layout } {
+  widen(added: Columns): { readonly statements: readonly SqlStatement[]; readonly next: D1Layout } {
     const missing = Object.entries(added).filter(([name]) => !Object.hasOwn(this.columns, name))
     // The id must be a column of its own: it is the key.
     missing.sort(([a], [b]) => Number(b === 'id') - Number(a === 'id'))
     const room = Math.max(0, mostColumns - this.real.size)
     const own = missing.slice(0, room)
     const more = missing.slice(room)
-    const statements: Statement[] = []
+    const statements: SqlStatement[] = []
     if (!this.exists) {
       const columns = own.map(
-        ([name, type]) => `${quoted(name)} ${declared[type]}${name === 'id' ? ' NOT NULL PRIMARY KEY' : ''}`,
+        ([name, type]) => `${quoteIdentifier(name)} ${declared[type]}${name === 'id' ? ' NOT NULL PRIMARY KEY' : ''}`,
       )
       // WITHOUT ROWID would halve the rows that D1 bills (the key's index is a second one), but ids come in no order: each row
       // then dirties a page of its own, and a load into 60,000 rows took ten times as long as this.
-      statements.push([`CREATE TABLE IF NOT EXISTS ${quoted(this.table)} (${columns.join(', ')})`])
+      statements.push([`CREATE TABLE IF NOT EXISTS ${quoteIdentifier(this.table)} (${columns.join(', ')})`])
     } else {
       for (const [name, type] of own)
-        statements.push([`ALTER TABLE ${quoted(this.table)} ADD COLUMN ${quoted(name)} ${declared[type]}`])
+        statements.push([
+          `ALTER TABLE ${quoteIdentifier(this.table)} ADD COLUMN ${quoteIdentifier(name)} ${declared[type]}`,
+        ])
     }
     if (more.length > 0 && !this.hasMore)
-      statements.push([`ALTER TABLE ${quoted(this.table)} ADD COLUMN ${quoted(moreColumn)} JSON TEXT`])
+      statements.push([
+        `ALTER TABLE ${quoteIdentifier(this.table)} ADD COLUMN ${quoteIdentifier(moreColumn)} JSON TEXT`,
+      ])
     for (const [name, type] of more) statements.push([noteColumn, this.table, name, type])
     const next = new D1Layout(this.table, {
       real: [

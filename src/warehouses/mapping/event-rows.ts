@@ -1,12 +1,12 @@
 import { SluicewayError } from '../../core/errors.ts'
 import { flatten } from './flatten.ts'
-import type { EventType, Mapping } from './mapping-context.ts'
+import type { MappedEventType, MappingContext } from './mapping-context.ts'
 import { mergeCells } from './merge-rule.ts'
 import { type Row, RowDraft } from './row.ts'
 import { isBlank, isObject, toTimestamp, typeOf } from './types.ts'
 
 /** How each type of event becomes rows. */
-export const EVENT_ROWS: ReadonlyMap<EventType, (mapping: Mapping) => readonly Row[]> = new Map([
+export const EVENT_ROWS: ReadonlyMap<MappedEventType, (mapping: MappingContext) => readonly Row[]> = new Map([
   ['track', trackRows],
   ['identify', identifyRows],
   ['page', viewRows],
@@ -21,7 +21,7 @@ const ROOT_DEPTH = 2
 const RECORD_SOURCES: ReadonlySet<string | undefined> = new Set(['cloud', 'singer-protocol'])
 const NO_RECORD_ID = 'recordId cannot be empty for cloud sources events'
 
-function trackRows(mapping: Mapping): readonly Row[] {
+function trackRows(mapping: MappingContext): readonly Row[] {
   const { message, rules } = mapping
   const { names } = rules
   const common = new RowDraft(mapping.typing)
@@ -38,7 +38,7 @@ function trackRows(mapping: Mapping): readonly Row[] {
   return rows
 }
 
-function tracksRow(mapping: Mapping, common: RowDraft): Row {
+function tracksRow(mapping: MappingContext, common: RowDraft): Row {
   if (isRecord(mapping) && !isBlank(mapping.message['recordId'])) {
     common.set(mapping.rules.names.fixed('record_id'), String(mapping.message['recordId']), 'string')
   }
@@ -46,7 +46,7 @@ function tracksRow(mapping: Mapping, common: RowDraft): Row {
   return rowOf(mapping, { table: mapping.rules.names.fixed('tracks'), draft: common })
 }
 
-function eventRow(mapping: Mapping, { common, table }: { common: RowDraft; table: string }): Row {
+function eventRow(mapping: MappingContext, { common, table }: { common: RowDraft; table: string }): Row {
   const own = new RowDraft(mapping.typing)
   flattenField(mapping, 'properties', own)
   flattenField(mapping, 'userProperties', own)
@@ -55,7 +55,7 @@ function eventRow(mapping: Mapping, { common, table }: { common: RowDraft; table
   return rowOf(mapping, { table, draft: row })
 }
 
-function identifyRows(mapping: Mapping): readonly Row[] {
+function identifyRows(mapping: MappingContext): readonly Row[] {
   const { message, rules } = mapping
   const common = new RowDraft(mapping.typing)
   flattenField(mapping, 'userProperties', common)
@@ -74,7 +74,7 @@ function identifyRows(mapping: Mapping): readonly Row[] {
   return rows
 }
 
-function usersRow(mapping: Mapping, common: RowDraft): Row {
+function usersRow(mapping: MappingContext, common: RowDraft): Row {
   const { message, rules, receivedAt } = mapping
   const { names } = rules
   const users = new RowDraft(mapping.typing, common)
@@ -89,18 +89,18 @@ function usersRow(mapping: Mapping, common: RowDraft): Row {
   return rowOf(mapping, { table: names.fixed('users'), draft: users })
 }
 
-function viewRows(mapping: Mapping): readonly Row[] {
+function viewRows(mapping: MappingContext): readonly Row[] {
   const { message } = mapping
   const properties = isObject(message['properties']) ? message['properties'] : {}
   const name = isBlank(message['name']) ? properties['name'] : message['name']
   return oneRow(mapping, { table: `${mapping.type}s`, field: 'properties', column: 'name', value: name })
 }
 
-function groupRows(mapping: Mapping): readonly Row[] {
+function groupRows(mapping: MappingContext): readonly Row[] {
   return oneRow(mapping, { table: 'groups', field: 'traits', column: 'group_id', value: mapping.message['groupId'] })
 }
 
-function aliasRows(mapping: Mapping): readonly Row[] {
+function aliasRows(mapping: MappingContext): readonly Row[] {
   const value = mapping.message['previousId']
   return oneRow(mapping, { table: 'aliases', field: 'traits', column: 'previous_id', value })
 }
@@ -113,7 +113,7 @@ interface OneRow {
   readonly value: unknown
 }
 
-function oneRow(mapping: Mapping, { table, field, column, value }: OneRow): readonly Row[] {
+function oneRow(mapping: MappingContext, { table, field, column, value }: OneRow): readonly Row[] {
   const { names } = mapping.rules
   const row = new RowDraft(mapping.typing)
   flattenField(mapping, field, row)
@@ -124,7 +124,7 @@ function oneRow(mapping: Mapping, { table, field, column, value }: OneRow): read
   return [rowOf(mapping, { table: names.fixed(table), draft: row }), ...mergeRows(mapping)]
 }
 
-function extractRows(mapping: Mapping): readonly Row[] {
+function extractRows(mapping: MappingContext): readonly Row[] {
   const { message, rules } = mapping
   const { names } = rules
   const own = new RowDraft(mapping.typing)
@@ -143,29 +143,33 @@ function extractRows(mapping: Mapping): readonly Row[] {
   return [rowOf(mapping, { table: names.eventTable(event), draft: row })]
 }
 
-function mergeRows(mapping: Mapping): readonly Row[] {
+function mergeRows(mapping: MappingContext): readonly Row[] {
   if (!mapping.mergeRules) return []
   const cells = mergeCells(mapping.message, mapping.rules.names)
   return cells === undefined ? [] : [{ ...cells, receivedAt: mapping.receivedAt }]
 }
 
-function rowOf(mapping: Mapping, { table, draft }: { table: string; draft: RowDraft }): Row {
+function rowOf(mapping: MappingContext, { table, draft }: { table: string; draft: RowDraft }): Row {
   const { names, provider } = mapping.rules
   for (const column of provider.stampColumns) draft.columns[names.fixed(column)] = 'datetime'
   return { table, columns: draft.columns, data: draft.data, receivedAt: mapping.receivedAt }
 }
 
-function flattenField(mapping: Mapping, field: 'properties' | 'userProperties' | 'traits', into: RowDraft): void {
+function flattenField(
+  mapping: MappingContext,
+  field: 'properties' | 'userProperties' | 'traits',
+  into: RowDraft,
+): void {
   const place = { prefix: '', path: `${mapping.type}_${field}_`, pathDepth: ROOT_DEPTH, depth: 0 }
   flatten(mapping.message[field], place, { rules: mapping.rules, into })
 }
 
-function flattenContext(mapping: Mapping, into: RowDraft): void {
+function flattenContext(mapping: MappingContext, into: RowDraft): void {
   const place = { prefix: 'context_', path: `${mapping.type}_context_`, pathDepth: ROOT_DEPTH, depth: 0 }
   flatten(mapping.message['context'], place, { rules: mapping.rules, into })
 }
 
-function putStandard(mapping: Mapping, row: RowDraft): void {
+function putStandard(mapping: MappingContext, row: RowDraft): void {
   const { message } = mapping
   const { names } = mapping.rules
   row.putScalar(names.fixed('id'), message['messageId'])
@@ -179,7 +183,7 @@ function putStandard(mapping: Mapping, row: RowDraft): void {
   putAddresses(mapping, row)
 }
 
-function putAddresses(mapping: Mapping, row: RowDraft): void {
+function putAddresses(mapping: MappingContext, row: RowDraft): void {
   const { names } = mapping.rules
   const passed = contextOf(mapping)['ip']
   const requested = mapping.message['request_ip']
@@ -188,36 +192,36 @@ function putAddresses(mapping: Mapping, row: RowDraft): void {
   row.putScalar(names.fixed('context_passed_ip'), passed)
 }
 
-function putFullEvent(mapping: Mapping, row: RowDraft): void {
+function putFullEvent(mapping: MappingContext, row: RowDraft): void {
   if (!mapping.fullEvent) return
   const { names, provider } = mapping.rules
   row.set(names.fixed('rudder_event'), JSON.stringify(mapping.message), provider.fullEvent)
 }
 
-function putRecordId(mapping: Mapping, row: RowDraft): void {
+function putRecordId(mapping: MappingContext, row: RowDraft): void {
   const recordId = mapping.message['recordId']
   if (isMissing(recordId)) throw failure(NO_RECORD_ID, mapping)
   row.set(mapping.rules.names.fixed('id'), recordId, typeOf(recordId, mapping.typing))
 }
 
 /** Whether a track is a record that a cloud source copied, which has an id of its own. */
-function isRecord({ message, sourceCategory }: Mapping): boolean {
+function isRecord({ message, sourceCategory }: MappingContext): boolean {
   if (message['type'] !== 'track' || !RECORD_SOURCES.has(sourceCategory)) return false
   const context = message['context']
   const sources = isObject(context) ? context['sources'] : undefined
   return isObject(sources) && !isBlank(sources['version'])
 }
 
-const contextOf = ({ message }: Mapping): Readonly<Record<string, unknown>> =>
+const contextOf = ({ message }: MappingContext): Readonly<Record<string, unknown>> =>
   isObject(message['context']) ? message['context'] : {}
 
 const isMissing = (value: unknown): boolean => isBlank(value) || typeof value === 'object'
 
-function textOf(event: unknown, mapping: Mapping): string {
+function textOf(event: unknown, mapping: MappingContext): string {
   if (event === undefined) return ''
   if (typeof event !== 'string') throw failure('The name of the event must be a string.', mapping)
   return event
 }
 
-const failure = (message: string, { type, rules }: Mapping): SluicewayError =>
+const failure = (message: string, { type, rules }: MappingContext): SluicewayError =>
   new SluicewayError('mapping_failed', message, { details: { type, provider: rules.provider.name } })

@@ -1,4 +1,4 @@
-import type { ColumnType } from './types.ts'
+import type { MappedColumnType } from './types.ts'
 
 /** A value as its column takes it, or why the column does not take it. */
 export type Fit = { readonly value: unknown } | { readonly discard: string }
@@ -15,12 +15,12 @@ export type Fit = { readonly value: unknown } | { readonly discard: string }
  *   reason why it is discarded.
  * @example fit(49.9, 'float', 'int') // { value: 49 }
  */
-export function fit(value: unknown, from: ColumnType, to: ColumnType): Fit {
+export function fit(value: unknown, from: MappedColumnType, to: MappedColumnType): Fit {
   if (from === to || value === null || value === undefined) return { value }
   switch (to) {
     case 'string':
     case 'text':
-      return { value: stringified(value) }
+      return { value: stringify(value) }
     case 'json':
       return { value: JSON.stringify(value) }
     case 'float':
@@ -34,4 +34,4 @@ export function fit(value: unknown, from: ColumnType, to: ColumnType): Fit {
   return { discard: `the column is ${to}, the value is ${from}` }
 }
 
-const stringified = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+const stringify = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))

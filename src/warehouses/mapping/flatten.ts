@@ -1,5 +1,5 @@
 import type { JsonPaths } from './json-paths.ts'
-import type { Names } from './names.ts'
+import type { NameWriter } from './names.ts'
 import type { RowDraft } from './row.ts'
 import { isBlank, isObject } from './types.ts'
 import type { Provider } from './providers.ts'
@@ -7,7 +7,7 @@ import type { Provider } from './providers.ts'
 /** What holds for everything that one event is flattened from. */
 export interface FlattenRules {
   readonly provider: Provider
-  readonly names: Names
+  readonly names: NameWriter
   readonly paths: JsonPaths | undefined
   /** Whether the legacy paths count too: tracks only. */
   readonly legacyPaths: boolean
@@ -18,7 +18,7 @@ export interface FlattenRules {
 }
 
 /** Where in the event an object is. */
-export interface Place {
+export interface FlattenPlace {
   /** In front of the column's raw name: `context_`. */
   readonly prefix: string
   /** In front of the key's path from the root: `track_context_`. */
@@ -48,7 +48,7 @@ export interface Flattener {
  * @param flattener The row, and the rules.
  * @example flatten(event.context, { prefix: 'context_', path: 'track_context_', pathDepth: 2, depth: 0 }, { rules, into })
  */
-export function flatten(input: unknown, place: Place, flattener: Flattener): void {
+export function flatten(input: unknown, place: FlattenPlace, flattener: Flattener): void {
   if (!isObject(input)) return
   const { rules } = flattener
   const keys = Object.keys(input)
@@ -78,7 +78,7 @@ export function flatten(input: unknown, place: Place, flattener: Flattener): voi
   }
 }
 
-function isJsonPath(key: string, place: Place, rules: FlattenRules): boolean {
+function isJsonPath(key: string, place: FlattenPlace, rules: FlattenRules): boolean {
   if (rules.paths?.rooted.get(place.path + key) === place.pathDepth) return true
   return rules.legacyPaths && rules.paths?.legacy.get(place.prefix + key) === place.depth
 }

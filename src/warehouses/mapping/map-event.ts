@@ -1,7 +1,7 @@
 import { SluicewayError } from '../../core/errors.ts'
 import { EVENT_ROWS } from './event-rows.ts'
 import { parseJsonPaths } from './json-paths.ts'
-import type { EventType, Mapping, Message } from './mapping-context.ts'
+import type { MappedEventType, MappingContext, Message } from './mapping-context.ts'
 import { OWN_COLUMNS } from './mapping-context.ts'
 import { namesFor } from './names.ts'
 import { type Provider, type ProviderName, PROVIDERS } from './providers.ts'
@@ -63,13 +63,13 @@ export function mapEvent(event: object, options: MapOptions): readonly Row[] {
   const message = complete(event as Message, options)
   const type = String(message['type']).toLowerCase()
   const details = { provider: provider.name, type }
-  const rowsOf = EVENT_ROWS.get(type as EventType)
+  const rowsOf = EVENT_ROWS.get(type as MappedEventType)
   if (rowsOf === undefined) {
     throw new SluicewayError('mapping_failed', `Unknown event type: "${String(message['type'])}"`, { details })
   }
   let rows: readonly Row[]
   try {
-    rows = rowsOf(mappingOf(message, type as EventType, options))
+    rows = rowsOf(mappingOf(message, type as MappedEventType, options))
   } catch (cause) {
     if (cause instanceof SluicewayError) throw cause
     throw new SluicewayError('mapping_failed', 'The event cannot be flattened.', { cause, details })
@@ -93,7 +93,7 @@ function complete(event: Message, options: MapOptions): Message {
   return message
 }
 
-function mappingOf(message: Message, type: EventType, options: MapOptions): Mapping {
+function mappingOf(message: Message, type: MappedEventType, options: MapOptions): MappingContext {
   const provider = PROVIDERS[options.provider]
   const own = integrationOptions(message, provider.integration)
   const names = namesFor({

@@ -3,14 +3,14 @@ import type { FlattenRules } from './flatten.ts'
 import type { Typing } from './types.ts'
 
 /** The types of events that have rows: those of the specification, and the records that cloud sources copy. */
-export type EventType = SpecifiedType | 'extract'
+export type MappedEventType = SpecifiedType | 'extract'
 
 /** An event whose messageId, receivedAt and context are filled in. */
 export type Message = Readonly<Record<string, unknown>>
 
 /** One event, and everything that decides what its rows are. */
-export interface Mapping {
-  readonly type: EventType
+export interface MappingContext {
+  readonly type: MappedEventType
   readonly message: Message
   readonly receivedAt: string
   readonly rules: FlattenRules
@@ -38,7 +38,7 @@ const STANDARD = [
 ]
 
 /** The columns of each type of event that no property can fill. */
-export const OWN_COLUMNS: Readonly<Record<EventType, ReadonlySet<string>>> = {
+export const OWN_COLUMNS: Readonly<Record<MappedEventType, ReadonlySet<string>>> = {
   track: new Set([...STANDARD, 'event_text', 'record_id']),
   identify: new Set(STANDARD),
   page: new Set([...STANDARD, 'name']),

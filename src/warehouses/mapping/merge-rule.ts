@@ -1,10 +1,10 @@
 import { SluicewayError } from '../../core/errors.ts'
-import type { Names } from './names.ts'
+import type { NameWriter } from './names.ts'
 import type { MergeRule } from './row.ts'
-import type { ColumnType } from './types.ts'
+import type { MappedColumnType } from './types.ts'
 import { isBlank, isObject } from './types.ts'
 
-interface Identity {
+interface StatedIdentity {
   readonly type: unknown
   readonly value: unknown
 }
@@ -12,7 +12,7 @@ interface Identity {
 /** What a row of the table of merge rules is made of. */
 export interface MergeCells {
   readonly table: string
-  readonly columns: Readonly<Record<string, ColumnType>>
+  readonly columns: Readonly<Record<string, MappedColumnType>>
   readonly data: Readonly<Record<string, unknown>>
   readonly merge: MergeRule
 }
@@ -26,10 +26,10 @@ export interface MergeCells {
  * @throws {SluicewayError} mapping_failed when a `merge` event lacks one of its two identities.
  * @example mergeCells({ type: 'alias', userId: 'ada', previousId: 'a-1' }, names)
  */
-export function mergeCells(event: Readonly<Record<string, unknown>>, names: Names): MergeCells | undefined {
+export function mergeCells(event: Readonly<Record<string, unknown>>, names: NameWriter): MergeCells | undefined {
   const [one, two] = identitiesOf(event)
   if (one === undefined || isBlank(one.value)) return undefined
-  const columns: Record<string, ColumnType> = {}
+  const columns: Record<string, MappedColumnType> = {}
   const data: Record<string, unknown> = {}
   const put = (name: string, value: unknown): void => {
     const column = names.fixed(name)
@@ -45,7 +45,7 @@ export function mergeCells(event: Readonly<Record<string, unknown>>, names: Name
   return { table, columns, data, merge: { one: one.value, two: two.value } }
 }
 
-function identitiesOf(event: Readonly<Record<string, unknown>>): readonly Identity[] {
+function identitiesOf(event: Readonly<Record<string, unknown>>): readonly StatedIdentity[] {
   const user = { type: 'user_id', value: event['userId'] }
   switch (String(event['type']).toLowerCase()) {
     case 'merge':
@@ -57,7 +57,7 @@ function identitiesOf(event: Readonly<Record<string, unknown>>): readonly Identi
   }
 }
 
-function statedIdentities(stated: unknown): readonly Identity[] {
+function statedIdentities(stated: unknown): readonly StatedIdentity[] {
   const [one, two]: readonly unknown[] = Array.isArray(stated) ? stated : []
   if (!isObject(one) || !isObject(two)) {
     throw new SluicewayError('mapping_failed', 'either or both identifiers missing in mergeProperties')

@@ -13,7 +13,7 @@ export interface NameRules {
 }
 
 /** The names that one set of rules makes. Answers are remembered, because events repeat their keys. */
-export interface Names {
+export interface NameWriter {
   /** The column of a raw key, for keys below the same prefix; `''` when nothing of prefix and key is left. */
   readonly columnsUnder: (prefix: string) => (key: string) => string
   /** A column or table that has its name from us (`id`, `tracks`), as the provider wants it. */
@@ -107,7 +107,7 @@ export function safeName(name: string, rules: NameRules, what: 'Column' | 'Table
   return escaped.slice(0, provider.cutAfter)
 }
 
-const known = new Map<string, Names>()
+const known = new Map<string, NameWriter>()
 
 /**
  * Finds the names that a set of rules makes.
@@ -118,14 +118,14 @@ const known = new Map<string, Names>()
  * @returns The names.
  * @example namesFor({ provider: 'postgres', … }).columnsUnder('context_')('appName') // 'context_app_name'
  */
-export function namesFor(rules: NameRules): Names {
+export function namesFor(rules: NameRules): NameWriter {
   const key = `${rules.provider} ${rules.divideNumbers} ${rules.blendo} ${rules.keepReserved}`
   let names = known.get(key)
   if (names === undefined) known.set(key, (names = createNames(rules)))
   return names
 }
 
-function createNames(rules: NameRules): Names {
+function createNames(rules: NameRules): NameWriter {
   const { cutBefore } = PROVIDERS[rules.provider]
   const convert = rules.blendo ? blendoName : (text: string) => transformName(text, rules.divideNumbers)
   const columnName = (text: string): string => convert(text).slice(0, cutBefore)

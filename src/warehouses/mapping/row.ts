@@ -1,10 +1,10 @@
-import { type ColumnType, hasJson, isBlank, textualTypeOf, toTimestamp, type Typing } from './types.ts'
+import { type MappedColumnType, hasJson, isBlank, textualTypeOf, toTimestamp, type Typing } from './types.ts'
 
 /** One row for one table of a warehouse. Names are final: cased, cut and escaped for the provider. */
 export interface Row {
   readonly table: string
   /** Every column that the row has or that the loader fills for it (`uuid_ts`), with its type. */
-  readonly columns: Readonly<Record<string, ColumnType>>
+  readonly columns: Readonly<Record<string, MappedColumnType>>
   readonly data: Readonly<Record<string, unknown>>
   /** When the event arrived, as the event says it. */
   readonly receivedAt: string
@@ -20,11 +20,11 @@ export interface MergeRule {
 
 /** A row while it is being filled. A later value of a column replaces an earlier one and its type. */
 export class RowDraft {
-  readonly columns: Record<string, ColumnType>
+  readonly columns: Record<string, MappedColumnType>
   readonly data: Record<string, unknown>
   readonly #typing: Typing
 
-  /** Starts with a copy of `below`, and of `above` on top of it. */
+  /** Starts with a copy of `nodesBelow`, and of `above` on top of it. */
   constructor(typing: Typing, below?: RowDraft, above?: RowDraft) {
     this.#typing = typing
     this.columns = below === undefined ? {} : { ...below.columns }
@@ -60,14 +60,14 @@ export class RowDraft {
   }
 
   /** Stores a value as it is. */
-  set(column: string, value: unknown, type: ColumnType): void {
+  set(column: string, value: unknown, type: MappedColumnType): void {
     if (column === '__proto__') return this.#define(column, value, type)
     this.columns[column] = type
     this.data[column] = value
   }
 
   // Assignment to `__proto__` would change the object's prototype instead of adding a column.
-  #define(column: string, value: unknown, type: ColumnType): void {
+  #define(column: string, value: unknown, type: MappedColumnType): void {
     const property = { configurable: true, enumerable: true, writable: true }
     Object.defineProperty(this.columns, column, { ...property, value: type })
     Object.defineProperty(this.data, column, { ...property, value })

@@ -2,7 +2,7 @@ import type { ColumnType as ScalarColumnType } from '../../core/warehouse.ts'
 import type { Provider } from './providers.ts'
 
 /** The types of columns. `text` is a string of more than 512 UTF-16 units (Redshift), `array(…)` is ClickHouse only. */
-export type ColumnType = ScalarColumnType | `array(${string})`
+export type MappedColumnType = ScalarColumnType | `array(${string})`
 
 /** What decides the type of a value, apart from the value. */
 export interface Typing {
@@ -77,7 +77,7 @@ export function toTimestamp(text: string): string | undefined {
  * @returns The type; `datetime` when the value is a string that `toTimestamp` reads.
  * @example typeOf(49.5, typing) // 'float'
  */
-export function typeOf(value: unknown, typing: Typing): ColumnType {
+export function typeOf(value: unknown, typing: Typing): MappedColumnType {
   if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float'
   if (typeof value === 'boolean') return 'boolean'
   if (typeof value === 'string' && toTimestamp(value) !== undefined) return 'datetime'
@@ -85,7 +85,7 @@ export function typeOf(value: unknown, typing: Typing): ColumnType {
 }
 
 /** The type of a value that is known to be neither a number, a boolean nor a timestamp. */
-export function textualTypeOf(value: unknown, typing: Typing): ColumnType {
+export function textualTypeOf(value: unknown, typing: Typing): MappedColumnType {
   switch (typing.provider.textual) {
     case 'string-or-text':
       return textLength(value) > LONGEST_STRING ? 'text' : 'string'
@@ -106,7 +106,7 @@ function textLength(value: unknown): number {
   return Array.isArray(value) ? JSON.stringify(value).length : 0
 }
 
-function arrayTypeOf(values: readonly unknown[], typing: Typing): ColumnType {
+function arrayTypeOf(values: readonly unknown[], typing: Typing): MappedColumnType {
   if (values.length === 0) return 'string'
   let type = elementTypeOf(values[0], typing)
   for (const value of values) {
@@ -118,7 +118,7 @@ function arrayTypeOf(values: readonly unknown[], typing: Typing): ColumnType {
   return `array(${type})`
 }
 
-const elementTypeOf = (value: unknown, typing: Typing): ColumnType =>
+const elementTypeOf = (value: unknown, typing: Typing): MappedColumnType =>
   Array.isArray(value) ? 'string' : typeOf(value, typing)
 
-const isNumeric = (type: ColumnType): boolean => type === 'int' || type === 'float'
+const isNumeric = (type: MappedColumnType): boolean => type === 'int' || type === 'float'

@@ -1,5 +1,5 @@
 import type { Columns, ColumnType, Load } from '../../core/warehouse.ts'
-import { quoted } from '../identifier.ts'
+import { quoteIdentifier } from '../identifier.ts'
 
 const declared: Readonly<Record<ColumnType, string>> = {
   int: 'bigint',
@@ -37,14 +37,14 @@ export function createTable(table: string, columns: Columns): string {
   const list = Object.entries(columns)
     .toSorted(([a], [b]) => Number(b === 'id') - Number(a === 'id'))
     .slice(0, addedAtOnce)
-    .map(([name, type]) => `${quoted(name)} ${declared[type]}${name === 'id' ? ' PRIMARY KEY' : ''}`)
+    .map(([name, type]) => `${quoteIdentifier(name)} ${declared[type]}${name === 'id' ? ' PRIMARY KEY' : ''}`)
   return `CREATE TABLE IF NOT EXISTS ${table} (${list.join(', ')})`
 }
 
 /** Adds the columns that are not there. */
 export function widenTable(table: string, columns: Columns): readonly string[] {
   const all = Object.entries(columns).map(
-    ([name, type]) => `ADD COLUMN IF NOT EXISTS ${quoted(name)} ${declared[type]}`,
+    ([name, type]) => `ADD COLUMN IF NOT EXISTS ${quoteIdentifier(name)} ${declared[type]}`,
   )
   return Array.from(
     { length: Math.ceil(all.length / addedAtOnce) },
@@ -54,7 +54,7 @@ export function widenTable(table: string, columns: Columns): readonly string[] {
 
 /** Creates the table into which COPY writes: all text, so that COPY has nothing to refuse. */
 export const createStage = (stage: string, names: readonly string[]): string =>
-  `CREATE TEMPORARY TABLE ${stage} (${names.map((name) => `${quoted(name)} text`).join(', ')}) ON COMMIT DROP`
+  `CREATE TEMPORARY TABLE ${stage} (${names.map((name) => `${quoteIdentifier(name)} text`).join(', ')}) ON COMMIT DROP`
 
 /**
  * Moves what is in `stage` into `table`, without asking for a unique index: a table that was there may have none.
@@ -68,16 +68,16 @@ export function mergeSql(move: {
   readonly merge: Load['merge']
 }): readonly string[] {
   const { table, stage, types, merge } = move
-  const cell = ([name, type]: readonly [string, string]) => `fresh.${quoted(name)}::${type}`
+  const cell = ([name, type]: readonly [string, string]) => `fresh.${quoteIdentifier(name)}::${type}`
   const columns = [...types]
-  const list = columns.map(([name]) => quoted(name)).join(', ')
+  const list = columns.map(([name]) => quoteIdentifier(name)).join(', ')
   const insert = `INSERT INTO ${table} (${list}) SELECT ${columns.map(cell).join(', ')} FROM ${stage} AS fresh`
   if (merge === 'append') return [insert]
   const same = `kept."id" = ${cell(['id', types.get('id') ?? 'text'])}`
   if (merge === 'replace') return [`DELETE FROM ${table} AS kept USING ${stage} AS fresh WHERE ${same}`, insert]
   const merged = columns
     .filter(([name]) => name !== 'id')
-    .map((column) => `${quoted(column[0])} = coalesce(${cell(column)}, kept.${quoted(column[0])})`)
+    .map((column) => `${quoteIdentifier(column[0])} = coalesce(${cell(column)}, kept.${quoteIdentifier(column[0])})`)
   const inserted = `${insert} WHERE NOT EXISTS (SELECT 1 FROM ${table} AS kept WHERE ${same})`
   if (merged.length === 0) return [inserted]
   return [`UPDATE ${table} AS kept SET ${merged.join(', ')} FROM ${stage} AS fresh WHERE ${same}`, inserted]
