@@ -2,7 +2,7 @@ import type { Bindings } from '../core/bindings.ts'
 import type { Snapshot } from './suppression-list.ts'
 
 /*
- * The copy of the suppression list in R2, for the time in which the object that keeps the list is away. Layout version 1: key
+ * The copy of the suppression list in R2, for the time in which the object that keeps the list is unavailable. Layout version 1: key
  * `suppression/list`; the body is the fingerprints, each half as 4 bytes, little endian; custom metadata `version`.
  */
 const copyKey = 'suppression/list'

@@ -98,7 +98,7 @@ async function fetchNewest(version: number | undefined, { bindings, port }: AppC
     const asked = (async () => bindings.SUPPRESSION.getByName('all').snapshot(version))()
     return await withTimeout(asked, objectMs, 'the list of suppressed users')
   } catch (error) {
-    port.log('warn', 'the list of suppressed users is away; its copy is read', { reason: reasonOf(error) })
+    port.log('warn', 'the list of suppressed users is unavailable; its copy is read', { reason: reasonOf(error) })
   }
   try {
     const copy = await withTimeout(readCopy(bindings.BUCKET), bucketMs, 'R2')

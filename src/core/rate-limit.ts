@@ -1,6 +1,6 @@
 /**
  * How many events a source may send. Enforced for the whole deployment by one Durable Object per source; a request waits for
- * its answer. When the object is away, requests pass.
+ * its answer. When the object is unavailable, requests pass.
  *
  * Not by Cloudflare's rate-limit binding: that counts each location by itself and cannot tell what is left
  * (https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/, checked 2026-11-25). An object answers some

@@ -22,7 +22,7 @@ type CallableSource = Source & { readonly webhook: WebhookSource }
  * @returns the source's own answer, if it has one; undefined once all events are durable. A call that makes no event is
  * counted as `ignored:<source>`
  * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
- * as a dead letter; stream_unavailable when what the source remembers is away; and what `acceptEvents` throws
+ * as a dead letter; stream_unavailable when what the source remembers is unavailable; and what `acceptEvents` throws
  */
 export async function acceptWebhook(
   hook: WebhookCall,
@@ -115,7 +115,7 @@ async function retryOnce<T>(work: () => Promise<T>): Promise<T> {
 
 /** It is no fault of the call: whoever made it shall make it again. */
 const unavailableError = (cause: unknown) =>
-  new SluicewayError('stream_unavailable', 'What the source remembers is away; send it again.', { cause })
+  new SluicewayError('stream_unavailable', 'What the source remembers is unavailable; send it again.', { cause })
 
 async function addCallLetter(
   hook: WebhookCall,

@@ -85,7 +85,7 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
 
 /**
  * Appends in order, in as many pieces as the stream's limits ask for; what the stream does not take in time is spilled, as
- * one object for each partition that is away (see `storeOrSpill`).
+ * one object for each partition that is unavailable (see `storeOrSpill`).
  *
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
  */

@@ -22,7 +22,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   stream_unavailable: 503,
 }
 
-/** Seconds after which a client should try again: a Durable Object is away for about that long at a deploy. */
+/** Seconds after which a client should try again: a Durable Object is unavailable for about that long at a deploy. */
 const retrySeconds = '2'
 
 const json = { 'content-type': 'application/json' }

@@ -19,7 +19,7 @@ export interface StuckLane {
   readonly target: string
   readonly partition: number
   /** `unavailableError`: its object did not answer. */
-  readonly state: LaneStatus['state'] | 'away'
+  readonly state: LaneStatus['state'] | 'unavailable'
   readonly reason?: string
   readonly oldestSeconds?: number
 }
@@ -33,7 +33,7 @@ export interface Health {
   readonly status: 'UP' | 'DEGRADED' | 'DOWN'
   readonly stream: string
   /** Partitions of the log, and how many of them do not answer; left out for other streams. */
-  readonly log?: { readonly partitions: number; readonly away: number }
+  readonly log?: { readonly partitions: number; readonly unavailable: number }
   /** True when the last append of this isolate to any partition, at most a minute ago, failed or was late. */
   readonly spilling: boolean
   readonly lanes: { readonly all: number; readonly stuck: number }
@@ -44,7 +44,7 @@ export interface Health {
 
 /**
  * Asks every object how it is doing: one call for each partition of the log and each lane, two listings of R2, and a write to
- * R2 only while the stream is away. No answer takes longer than about four seconds.
+ * R2 only while the stream is unavailable. No answer takes longer than about four seconds.
  *
  * @param world config and bindings
  * @returns how the deployment is doing, as far as it can be seen from here
@@ -64,18 +64,18 @@ export async function healthOf(world: AppContext): Promise<Health> {
     stuckLanes(world),
     spillOf(world),
   ])
-  const away = logs?.filter((is) => !is).length ?? 0
-  const streamAway = spilling || away > 0
+  const unavailable = logs?.filter((is) => !is).length ?? 0
+  const streamFails = spilling || unavailable > 0
   // Only a write tells whether R2 takes any: a listing may be slow when much waits.
-  const takes = !streamAway || (await doesAnswer(() => writeProbe(world), 'R2'))
+  const takes = !streamFails || (await doesAnswer(() => writeProbe(world), 'R2'))
   const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
   const down = !takes && allAway
   const troubled =
-    streamAway || spill === undefined || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
+    streamFails || spill === undefined || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
   return {
     status: down ? 'DOWN' : troubled ? 'DEGRADED' : 'UP',
     stream: stream.name,
-    ...(logs === undefined ? {} : { log: { partitions: logs.length, away } }),
+    ...(logs === undefined ? {} : { log: { partitions: logs.length, unavailable } }),
     spilling,
     lanes: { all: allLanes(world).length, stuck: stuck.length },
     spill: spill ?? null,
@@ -92,7 +92,7 @@ async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
         if (state !== 'paused' && state !== 'down' && oldestSeconds <= laneSeconds) return []
         return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
       } catch {
-        return [{ ...ref, state: 'away' }]
+        return [{ ...ref, state: 'unavailable' }]
       }
     }),
   )

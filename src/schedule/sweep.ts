@@ -12,7 +12,7 @@ const callMs = 10_000
 export interface SweepReport {
   readonly lanes: readonly LaneStatus[]
   readonly logs: readonly LogStatus[]
-  /** What became of events that were spilled; left out when the log is away, so that nothing was tried. */
+  /** What became of events that were spilled; left out when the log is unavailable, so that nothing was tried. */
   readonly spill?: DrainReport
   /** What could not be reached, one sentence each. */
   readonly failures: readonly string[]
@@ -43,8 +43,8 @@ export async function sweep(world: AppContext): Promise<SweepReport> {
     log ? Promise.all(partitions.map((n) => attempt(`log ${n}`, () => log.partition(bindings, n).sweep()))) : [],
     Promise.all(allLanes(world).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
-  const away = partitions.filter((n) => logs[n]?.length === 0)
-  const spill = away.length === partitions.length ? undefined : await drainSpill(world, { ...usualLimits, away })
+  const unavailable = partitions.filter((n) => logs[n]?.length === 0)
+  const spill = unavailable.length === partitions.length ? undefined : await drainSpill(world, { ...usualLimits, unavailable })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
 }

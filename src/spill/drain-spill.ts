@@ -23,8 +23,8 @@ export interface DrainLimits {
   readonly ms: number
   /** Milliseconds that one call may take. */
   readonly callMs: number
-  /** Partitions that are known to be away: what is for them is left alone. */
-  readonly away?: readonly number[]
+  /** Partitions that are known to be unavailable: what is for them is left alone. */
+  readonly unavailable?: readonly number[]
 }
 
 /** What a run of the sweep may do. */
@@ -55,9 +55,9 @@ const parallelReads = 6
  * get no turn as long as there is an answer to go on with.
  */
 const readsInARow = 30
-/** Failures in a row after which the place that objects are for is believed to be away. */
+/** Failures in a row after which the place that objects are for is believed to be unavailable. */
 const patience = 3
-/** Reads that fail in a row after which R2 is believed to be away. */
+/** Reads that fail in a row after which R2 is believed to be unavailable. */
 const readPatience = 12
 
 /**
@@ -68,7 +68,7 @@ const readPatience = 12
  * event. That is so with the log. With queues, it is the inboxes of the lanes that know duplicates, for ten minutes from the
  * first arrival; a longer outage can double what a late append had stored, under the same messageId.
  *
- * What is for a partition that is away, or for the lane of the edge, waits and keeps nothing back that is for others.
+ * What is for a partition that is unavailable, or for the lane of the edge, waits and keeps nothing back that is for others.
  *
  * @param world config, bindings, clock
  * @param limits of this run
@@ -116,15 +116,15 @@ class SpillDrain {
   #unreadInARow = 0
   /** Failures in a row, by part. */
   readonly #failures = new Map<string, number>()
-  /** Parts that are believed to be away. */
-  readonly #away: Set<string>
+  /** Parts that are believed to be unavailable. */
+  readonly #unavailable: Set<string>
 
   constructor(world: AppContext, limits: DrainLimits) {
     this.#world = world
     this.#limits = limits
     this.#windowMs = Math.max(300_000, world.resolved.stream.dedupMs)
     this.#ends = world.port.now() + limits.ms
-    this.#away = new Set(limits.away?.map((partition) => partOf(partition, world.resolved.stream)))
+    this.#unavailable = new Set(limits.unavailable?.map((partition) => partOf(partition, world.resolved.stream)))
   }
 
   /** Returns whether anything is left. */
@@ -149,7 +149,7 @@ class SpillDrain {
 
   /** Stores a round of objects, part by part. Returns whether all that could be read are done with. */
   async #round(refs: readonly SpillRef[]): Promise<boolean> {
-    const open = refs.filter(({ part }) => !this.#away.has(part))
+    const open = refs.filter(({ part }) => !this.#unavailable.has(part))
     let all = open.length === refs.length
     for (const loaded of Map.groupBy(await this.#loadAll(open), ({ ref }) => ref.part).values())
       if (!(await this.#together(loaded))) all = false
@@ -167,7 +167,7 @@ class SpillDrain {
     }
     let all = true
     for (const one of loaded) {
-      if (this.#away.has(one.ref.part) || this.#isSpent()) return false
+      if (this.#unavailable.has(one.ref.part) || this.#isSpent()) return false
       try {
         await this.#store([one])
       } catch (error) {
@@ -248,7 +248,7 @@ class SpillDrain {
     if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.addDeadLetters(edgeLane, burials)
   }
 
-  /** Returns whether the object is done with. Gives its part up when that seems to be away. */
+  /** Returns whether the object is done with. Gives its part up when that seems to be unavailable. */
   async #failed({ ref }: LoadedSpill, error: unknown): Promise<boolean> {
     if (error instanceof SluicewayError && error.code === 'stream_limit') {
       await this.#setAside(ref, error)
@@ -257,7 +257,7 @@ class SpillDrain {
     const failures = (this.#failures.get(ref.part) ?? 0) + 1
     this.#failures.set(ref.part, failures)
     if (failures >= patience) {
-      this.#away.add(ref.part)
+      this.#unavailable.add(ref.part)
       this.error = reasonOf(error)
     }
     this.#world.port.log('warn', 'a spilled object was not stored; it is tried again', {

@@ -30,7 +30,7 @@ export interface Storing {
  *
  * The store is given `limits.appendMs` (2,000 by default). The spill begins at once when the store fails, and otherwise some
  * time before that deadline (500 ms by default), beside the attempt that is still under way; whichever is durable first
- * decides. So the answer keeps the deadline as long as R2 takes no longer than that; it has 3 s before it counts as away too.
+ * decides. So the answer keeps the deadline as long as R2 takes no longer than that; it has 3 s before it counts as unavailable too.
  * During an outage, which one request a second looks at, it is the other way round: spill first, and store only when that
  * fails or takes longer than half the deadline. When both have succeeded, the object is deleted again.
  *

@@ -74,7 +74,7 @@ describe('the list of dead letters', () => {
     const { status, body } = await fakeAdmin({ ...spread, broken: ['webhook:0'] }).call('/dead-letters')
     expect(status).toBe(200)
     expect(ids(body)).toEqual(['@edge:0:2', 'tables:1:1', '@edge:0:1', 'webhook:1:1'])
-    expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is away'])
+    expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is unavailable'])
   })
 })
 

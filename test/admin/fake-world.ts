@@ -191,7 +191,7 @@ export function fakeAdmin(given: Given = {}) {
   const logged: string[] = []
   const bucket = new FakeBucket()
   bucket.before = () => (broken.includes('bucket') ? down() : undefined)
-  const down = () => Promise.reject(new Error('the object is away'))
+  const down = () => Promise.reject(new Error('the object is unavailable'))
   const resolved = resolveConfig(
     () => ({
       stream: {
@@ -204,7 +204,7 @@ export function fakeAdmin(given: Given = {}) {
         triggers: {},
         ...(given.stream === 'queues' ? {} : { log: readableLog }),
         async append(batch) {
-          if (broken.includes('stream')) throw new Error('the stream is away')
+          if (broken.includes('stream')) throw new Error('the stream is unavailable')
           appended.push(...batch)
           return { accepted: batch.length, duplicates: 0 }
         },

@@ -24,7 +24,7 @@ describe('lanes', () => {
   test('that do not answer are named, and keep no other from being listed', async () => {
     const { body } = await fakeAdmin({ broken: ['webhook:0'] }).call('/lanes')
     expect(body.lanes.map(({ target }: { target: string }) => target)).toEqual(['@edge', 'tables'])
-    expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is away'])
+    expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is unavailable'])
   })
 
   test('are resumed one by one', async () => {
@@ -78,7 +78,7 @@ describe('warehouses', () => {
   test('whose loader does not answer are named', async () => {
     const admin = fakeAdmin({ broken: ['loader'] })
     expect((await admin.call('/warehouses')).body.failures).toEqual([
-      'loader tables does not answer: the object is away',
+      'loader tables does not answer: the object is unavailable',
     ])
     expect((await admin.post('/warehouses/tables/load')).status).toBe(502)
   })
@@ -124,7 +124,7 @@ describe('the log', () => {
   test('shows what the other partitions hold when one does not answer', async () => {
     const { body } = await fakeAdmin({ ...twoPartitions, broken: ['log 0'] }).call('/events')
     expect(body.events).toHaveLength(2)
-    expect(body.failures).toEqual(['log 0 does not answer: the object is away'])
+    expect(body.failures).toEqual(['log 0 does not answer: the object is unavailable'])
   })
 
   test('is not there when the stream is another', async () => {

@@ -54,7 +54,7 @@ test('a sweep stores what was spilled', async () => {
 test('a sweep that finds R2 away says so, and wakes the lanes all the same', async () => {
   const admin = fakeAdmin({ broken: ['bucket'] })
   const { body } = await admin.post('/sweep')
-  expect(body.failures).toEqual(['spill: the object is away'])
+  expect(body.failures).toEqual(['spill: the object is unavailable'])
   expect(body.lanes).toHaveLength(3)
   expect(admin.lane('webhook:0').poked).toBe(1)
 })

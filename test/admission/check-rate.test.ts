@@ -158,7 +158,7 @@ describe('a source with a limit', () => {
   })
 })
 
-describe('while the limiter is away', () => {
+describe('while the limiter is unavailable', () => {
   test.each<[string, () => RateAnswer | Promise<RateAnswer>]>([
     ['fails', () => Promise.reject(new Error('the object was reset'))],
     ['does not answer', () => new Promise<RateAnswer>(() => {})],

@@ -57,9 +57,9 @@ test('changes at the same time leave the newest list in R2, however long each co
 test('when R2 fails, the call fails, the list has the change, and the next look at the list makes up for the copy', async () => {
   const { object, bucket, background, copy } = objectWith()
   bucket.before = () => {
-    throw new Error('R2 is away')
+    throw new Error('R2 is unavailable')
   }
-  await expect(object.add([user('ada')])).rejects.toThrow('R2 is away')
+  await expect(object.add([user('ada')])).rejects.toThrow('R2 is unavailable')
   expect((await object.snapshot(undefined))?.prints).toHaveLength(2)
   await Promise.all(background.splice(0))
   bucket.before = () => {}
@@ -73,9 +73,9 @@ test('repeating a call that failed writes the copy, though it changes nothing mo
   const { object, bucket, copy } = objectWith()
   await object.add([user('ada')])
   bucket.before = () => {
-    throw new Error('R2 is away')
+    throw new Error('R2 is unavailable')
   }
-  await expect(object.remove([user('ada')])).rejects.toThrow('R2 is away')
+  await expect(object.remove([user('ada')])).rejects.toThrow('R2 is unavailable')
   bucket.before = () => {}
   expect(await object.remove([user('ada')])).toBe(0)
   expect((await copy()).prints).toHaveLength(0)

@@ -237,7 +237,7 @@ describe('what an isolate knows', () => {
   })
 })
 
-describe('while the object is away', () => {
+describe('while the object is unavailable', () => {
   test.each([
     ['fails', away],
     ['does not answer', silent],
@@ -271,11 +271,11 @@ describe('while the object is away', () => {
     expect(edge.events()).toEqual([])
   })
 
-  test('events are answered 503 when R2 is away too, and nothing of them is stored', async () => {
+  test('events are answered 503 when R2 is unavailable too, and nothing of them is stored', async () => {
     const { edge, object, bucket, clock } = edgeWithList()
     object.answer = away
     bucket.before = () => {
-      throw new Error('R2 is away')
+      throw new Error('R2 is unavailable')
     }
     const answer = await sendOne(edge)
     expect(answer.status).toBe(503)
@@ -292,7 +292,7 @@ describe('while the object is away', () => {
     await sendOne(edge)
     object.answer = away
     bucket.before = () => {
-      throw new Error('R2 is away')
+      throw new Error('R2 is unavailable')
     }
     for (const seconds of [6, 8, 10]) {
       clock.seconds = seconds

@@ -145,10 +145,10 @@ describe('what arrived', () => {
   test('goes on being shown when one part cannot be read', async () => {
     const state = await stateOf({ broken: ['LANE', 'DB', 'LOADER'], events: [ordered()] })
     expect(state.events).toMatchObject({ total: 1 })
-    expect(state.deadLetters).toEqual({ unavailable: 'LANE is away' })
+    expect(state.deadLetters).toEqual({ unavailable: 'LANE is unavailable' })
     expect(state.deliveries).toHaveProperty('unavailable')
-    expect(state.lanes[0]).toEqual({ unavailable: 'LANE is away' })
-    expect(state.warehouses).toEqual([{ name: 'tables', unavailable: 'LOADER is away' }])
+    expect(state.lanes[0]).toEqual({ unavailable: 'LANE is unavailable' })
+    expect(state.warehouses).toEqual([{ name: 'tables', unavailable: 'LOADER is unavailable' }])
   })
 })
 

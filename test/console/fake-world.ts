@@ -70,7 +70,7 @@ function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse
 function bindingsOf(given: Given, database: DatabaseSync): Bindings {
   const { events = [], letters = {}, tables = {}, partitions = 1, broken = [] } = given
   const fail = (name: 'LOG' | 'LANE' | 'LOADER') => {
-    if (broken.includes(name)) throw new Error(`${name} is away`)
+    if (broken.includes(name)) throw new Error(`${name} is unavailable`)
   }
   return {
     LOG: {

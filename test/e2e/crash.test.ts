@@ -62,7 +62,7 @@ const storyOf = (sink: Sink, key: string): string =>
     .map(({ at, status, events }) => `${at} ${Number(events[0]?.properties?.['number'])} ${status}`)
     .join('\n')
 
-/** What the clients did, and how often the server was away when they tried. */
+/** What the clients did, and how often the server was unavailable when they tried. */
 class Clients {
   readonly acknowledged = new Set<string>()
   attempts = 0
@@ -241,7 +241,7 @@ test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse,
   if (worst !== undefined) console.log(`kills at ${killedAt.join(' ')}\n${storyOf(sink, worst.split(':', 1)[0] ?? '')}`)
   expect(disorderedTaken).toEqual([])
   expect(sink.received.filter(({ verified }) => !verified)).toEqual([])
-  // The test has been what it says: the server was away while clients sent, and the sink did misbehave.
+  // The test has been what it says: the server was unavailable while clients sent, and the sink did misbehave.
   expect(load.failures).toBeGreaterThan(0)
   expect(statuses[500]?.length ?? 0).toBeGreaterThan(0)
   expect(statuses[429]?.length ?? 0).toBeGreaterThan(0)

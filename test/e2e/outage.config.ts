@@ -37,7 +37,7 @@ function breakable({ LOG, BUCKET }: Bindings): void {
   for (const verb of ['put', 'get', 'list', 'delete'] as const) {
     const original = BUCKET[verb].bind(BUCKET) as (...args: unknown[]) => Promise<unknown>
     const value = (...args: unknown[]) => {
-      if (mode.r2 === 'throws') return Promise.reject(new Error('R2 is away'))
+      if (mode.r2 === 'throws') return Promise.reject(new Error('R2 is unavailable'))
       if (mode.r2 === 'hangs' || (mode.r2 === 'deaf' && verb === 'delete')) return forEver()
       return original(...args)
     }

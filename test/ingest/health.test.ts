@@ -23,18 +23,18 @@ interface Given {
 function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
   const edge = fakeEdge({
     onAppend: () => {
-      if (away.includes('log')) throw new Error('the log is away')
+      if (away.includes('log')) throw new Error('the log is unavailable')
     },
     limits: { appendMs: 40 },
   })
   edge.bucket.before = (verb) => {
-    if (away.includes('r2') || away.includes(verb)) throw new Error('R2 is away')
+    if (away.includes('r2') || away.includes(verb)) throw new Error('R2 is unavailable')
   }
   const asked: string[] = []
   const ask = async (name: string): Promise<Partial<LaneStatus>> => {
     asked.push(name)
     if (hangs.includes(name)) await new Promise(() => {})
-    if (away.includes(name)) throw new Error('the object is away')
+    if (away.includes(name)) throw new Error('the object is unavailable')
     return { state: 'idle', oldestSeconds: 0, ...lanes[name] }
   }
   const clock = { now }
@@ -67,7 +67,7 @@ test.each(['/', '/health'])('%s says that all is well, with the version and the 
     status: 'UP',
     version,
     stream: 'log',
-    log: { partitions: 1, away: 0 },
+    log: { partitions: 1, unavailable: 0 },
     spilling: false,
     lanes: { all: 3, stuck: 0 },
     spill: { objects: 0, events: 0, bytes: 0, oldestSeconds: 0, more: false, stuck: 0 },
@@ -107,12 +107,12 @@ test('a lane that does not answer is stuck, and keeps the answer waiting for two
   const began = Date.now()
   const { body } = await get('/health', { headers: { authorization: `Bearer ${adminToken}` } })
   expect(Date.now() - began).toBeLessThan(2_500)
-  expect(body).toMatchObject({ status: 'DEGRADED', stuck: [{ target: 'webhook', state: 'away' }] })
+  expect(body).toMatchObject({ status: 'DEGRADED', stuck: [{ target: 'webhook', state: 'unavailable' }] })
 })
 
-test('a log that is away degrades it as long as R2 takes events, and takes it down when it does not', async () => {
+test('a log that is unavailable degrades it as long as R2 takes events, and takes it down when it does not', async () => {
   const taken = await deployment({ away: ['log'] }).get()
-  expect([taken.status, taken.body]).toMatchObject([200, { status: 'DEGRADED', log: { partitions: 1, away: 1 } }])
+  expect([taken.status, taken.body]).toMatchObject([200, { status: 'DEGRADED', log: { partitions: 1, unavailable: 1 } }])
   for (const gone of ['put', 'r2']) {
     const { status, headers, body } = await deployment({ away: ['log', gone] }).get()
     expect([status, body?.['status'], headers.get('retry-after')]).toEqual([503, 'DOWN', '10'])
@@ -124,7 +124,7 @@ test('a listing that fails does not take it down: R2 takes events all the same',
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
 })
 
-test('R2 that is away alone degrades it', async () => {
+test('R2 that is unavailable alone degrades it', async () => {
   const { status, body } = await deployment({ away: ['r2'] }).get()
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
 })
@@ -134,7 +134,7 @@ test('an append that failed a moment ago shows, even when the log answers', asyn
   const { world, get, clock } = deployment(given)
   await append([order('order-1')], world)
   given.away.length = 0
-  expect((await get()).body).toMatchObject({ status: 'DEGRADED', spilling: true, log: { away: 0 } })
+  expect((await get()).body).toMatchObject({ status: 'DEGRADED', spilling: true, log: { unavailable: 0 } })
   clock.now += 61_000
   expect((await get()).body).toMatchObject({ spilling: false })
 })

@@ -103,8 +103,8 @@ describe('a call that fails as a whole', () => {
   })
 
   test('dead letters that can not be stored are a 503 too', async () => {
-    const edge = fakeEdge({ onBury: () => Promise.reject(new Error('lane is away')) })
-    edge.bucket.before = () => Promise.reject(new Error('R2 is away'))
+    const edge = fakeEdge({ onBury: () => Promise.reject(new Error('lane is unavailable')) })
+    edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     const answer = await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), null] } })
     expect(answer.status).toBe(503)
   })

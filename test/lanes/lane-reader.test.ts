@@ -55,7 +55,7 @@ function open(readable: boolean): LaneReader {
       reads.push(from)
       const { chunks, head, silent } = log
       await (silent === true ? new Promise(() => {}) : Promise.resolve())
-      if (log.broken === true) throw new Error('the log is away')
+      if (log.broken === true) throw new Error('the log is unavailable')
       return { chunks: chunks.filter(({ offset, count }) => offset + count > from), head }
     },
     status: async () => ({ head: log.head }),

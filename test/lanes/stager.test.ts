@@ -20,13 +20,13 @@ function open(): void {
   const bucket = {
     put: async (key: string, bytes: Uint8Array) => {
       if (hold) await new Promise<void>((resolve) => (held = resolve))
-      if (broken === 'bucket') throw new Error('R2 is away')
+      if (broken === 'bucket') throw new Error('R2 is unavailable')
       files.set(key, bytes)
     },
   }
   const loader = {
     register: async (_warehouse: string, file: StagedFile) => {
-      if (broken === 'loader') throw new Error('the loader is away')
+      if (broken === 'loader') throw new Error('the loader is unavailable')
       staged.push(file)
     },
   }
@@ -91,12 +91,12 @@ test('a full file does not wait', async () => {
   expect(staged).toHaveLength(1)
 })
 
-test.each(['bucket', 'loader'] as const)('while the %s is away nothing is lost and the cursor stays', async (which) => {
+test.each(['bucket', 'loader'] as const)('while the %s is unavailable nothing is lost and the cursor stays', async (which) => {
   broken = which
   take(0, 3)
   await pass(10)
   expect([stager.committed, stager.state]).toEqual([0, 'down'])
-  expect(stager.reason).toMatch(/^staging failed: .* away$/)
+  expect(stager.reason).toMatch(/^staging failed: .* unavailable$/)
   take(3, 2)
   expect(stager.due()).toBe(now + 1000)
   broken = undefined

@@ -64,7 +64,7 @@ describe('a suppressed user', () => {
     expect(sink.ids).toEqual(['of-grace'])
   })
 
-  test('is known from the copy in R2 while the object that keeps the list is away', async () => {
+  test('is known from the copy in R2 while the object that keeps the list is unavailable', async () => {
     await bench.admin('/suppression', ada)
     await bench.restart()
     await bench.set({ away: ['SUPPRESSION'] })
@@ -117,7 +117,7 @@ describe('a source with a rate limit', () => {
     expect(all.every(({ status }) => status === 200 || status === 429)).toBe(true)
   })
 
-  test('passes while the limiter is away', async () => {
+  test('passes while the limiter is unavailable', async () => {
     await bench.set({ away: ['RATE'] })
     expect((await metered(orders('unmetered', 20))).status).toBe(200)
     expect((await metered(orders('more', 20))).status).toBe(200)

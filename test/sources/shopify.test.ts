@@ -15,7 +15,7 @@ let identity: IdentityBench
 beforeAll(async () => void (identity = await IdentityBench.start()))
 afterAll(() => identity.stop())
 
-const noBucket = { put: () => Promise.reject(new Error('R2 is away')) }
+const noBucket = { put: () => Promise.reject(new Error('R2 is unavailable')) }
 
 /** An edge whose shop remembers in the real object, under a name of its own. */
 function shopEdge(name: string, options: Options = {}): FakeEdge {
@@ -162,7 +162,7 @@ test('a change of the cart that could not be stored is told when Shopify repeats
   let broken = true
   const edge = shopEdge('repeats', {
     onAppend: () => {
-      if (broken) throw new Error('the log is away')
+      if (broken) throw new Error('the log is unavailable')
     },
   })
   const held = { id: cart, token: cart, line_items: order.line_items }
@@ -172,7 +172,7 @@ test('a change of the cart that could not be stored is told when Shopify repeats
   expect(edge.events().map(({ messageId }) => messageId)).toEqual(['hook-1'])
 })
 
-test('a memory that is away for a moment loses nothing; one that stays away lets Shopify call again, and keeps what no page repeats', async () => {
+test('a memory that is unavailable for a moment loses nothing; one that stays away lets Shopify call again, and keeps what no page repeats', async () => {
   const edge = shopEdge('deploy')
   let away = 0
   const memory = identity.of('deploy')

@@ -11,7 +11,7 @@ import { order } from '../streams/stream-harness.ts'
 
 const limits = { events: 1_000, length: 10_000_000, ms: 20_000, callMs: 200 }
 const away = () => {
-  throw new SluicewayError('stream_unavailable', 'the log is away')
+  throw new SluicewayError('stream_unavailable', 'the log is unavailable')
 }
 
 const refused = {
@@ -105,7 +105,7 @@ test('nothing is deleted before it was appended; the next run goes on', async ()
   let gone = true
   const { spillOrders, run, bucket, ids } = deployment({ onAppend: () => (gone ? away() : undefined) })
   for (let i = 1; i <= 6; i++) await spillOrders(`order-${i}`)
-  expect(await run()).toMatchObject({ objects: 0, left: true, error: 'the log is away' })
+  expect(await run()).toMatchObject({ objects: 0, left: true, error: 'the log is unavailable' })
   expect(bucket.keys).toHaveLength(6)
   gone = false
   expect(await run()).toMatchObject({ objects: 6, left: false })
@@ -198,7 +198,7 @@ describe('what cannot be stored now', () => {
     await edge.spillFor(grace, 'grace-1')
     const { left, error, objects } = await edge.run({ callMs: 50 })
     expect({ left, objects }).toEqual({ left: true, objects: 1 })
-    expect(error).toMatch(/away|did not answer/)
+    expect(error).toMatch(/unavailable|did not answer/)
     expect(edge.ids()).toEqual(['grace-1'])
     expect(edge.bucket.keys).toHaveLength(500)
     // Once for the round, then three objects; the other 300 are not even read.
@@ -211,17 +211,17 @@ describe('what cannot be stored now', () => {
     await edge.spillFor(ada, 'ada-1')
     await edge.spillFor(grace, 'grace-1')
     const partition = partitionOf(ada, 2)
-    expect(await edge.run({ away: [partition] })).toMatchObject({ left: true, objects: 1 })
+    expect(await edge.run({ unavailable: [partition] })).toMatchObject({ left: true, objects: 1 })
     expect(edge.ids()).toEqual(['grace-1'])
     expect(await edge.run()).toMatchObject({ left: false, objects: 1 })
     expect(edge.ids()).toEqual(['grace-1', 'ada-1'])
   })
 
-  test('because the lane of the edge is away keeps no event back', async () => {
-    const edge = deployment({ onBury: () => Promise.reject(new Error('the lane is away')) })
+  test('because the lane of the edge is unavailable keeps no event back', async () => {
+    const edge = deployment({ onBury: () => Promise.reject(new Error('the lane is unavailable')) })
     for (let i = 0; i < 5; i++) await edge.spillLetter(`refused-${i}`)
     await edge.spillOrders('order-1')
-    expect(await edge.run()).toMatchObject({ objects: 1, left: true, error: 'the lane is away' })
+    expect(await edge.run()).toMatchObject({ objects: 1, left: true, error: 'the lane is unavailable' })
     expect(edge.appends).toHaveLength(1)
     expect(edge.ids()).toEqual(['order-1'])
     expect(edge.bucket.keys).toHaveLength(5)

@@ -10,7 +10,7 @@ import type { Source } from '../../src/core/resolved-config.ts'
 const appendMs = 200
 const never = () => new Promise<void>(() => {})
 const fails = () => {
-  throw new SluicewayError('stream_unavailable', 'the log is away')
+  throw new SluicewayError('stream_unavailable', 'the log is unavailable')
 }
 
 /** An edge with a deadline that a test can wait for, and a clock that the test sets. */
@@ -109,14 +109,14 @@ describe('events that the stream does not take', () => {
   test('nor R2 are refused', async () => {
     const edge = edgeWith({ onAppend: fails })
     edge.bucket.before = () => {
-      throw new Error('R2 is away')
+      throw new Error('R2 is unavailable')
     }
     await expect(send(edge, ...orders('order-1'))).rejects.toMatchObject({ code: 'stream_unavailable' })
     expect(edge.logged).toContain('events were neither stored nor spilled')
   })
 })
 
-test('R2 that is away changes nothing while the stream is there', async () => {
+test('R2 that is unavailable changes nothing while the stream is there', async () => {
   const edge = edgeWith()
   edge.bucket.before = never
   const ms = await msOf(() => send(edge, ...orders('order-1')))
@@ -178,7 +178,7 @@ describe('during an outage', () => {
   })
 })
 
-describe('one partition that is away', () => {
+describe('one partition that is unavailable', () => {
   // Of two partitions, these are not in the same.
   const ada = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-ada' })
   const grace = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-grace' })
@@ -212,7 +212,7 @@ describe('one partition that is away', () => {
 
 describe('what the lane of the edge does not take', () => {
   test('dead letters are an object too, beside events that are appended', async () => {
-    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is away')) })
+    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is unavailable')) })
     expect(await send(edge, ...orders('order-1'), 7)).toMatchObject({ accepted: 1, rejected: [{ index: 1 }] })
     expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
     const [key = ''] = edge.bucket.keys
@@ -223,8 +223,8 @@ describe('what the lane of the edge does not take', () => {
   })
 
   test('dead letters that nobody takes are refused', async () => {
-    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is away')) })
-    edge.bucket.before = () => Promise.reject(new Error('R2 is away'))
+    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is unavailable')) })
+    edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     await expect(send(edge, 7)).rejects.toMatchObject({ code: 'stream_unavailable' })
   })
 
@@ -232,7 +232,7 @@ describe('what the lane of the edge does not take', () => {
     const transforms = [{ name: 'drop-all', transformEvent: () => null }]
     const hanging = edgeWith({ source: { transforms }, onCount: never })
     expect(await msOf(() => send(hanging, ...orders('order-1')))).toBeLessThan(appendMs / 2)
-    const failing = edgeWith({ source: { transforms }, onCount: () => Promise.reject(new Error('the lane is away')) })
+    const failing = edgeWith({ source: { transforms }, onCount: () => Promise.reject(new Error('the lane is unavailable')) })
     expect(await send(failing, ...orders('order-1'))).toMatchObject({ accepted: 0, dropped: 1 })
     await Promise.all(failing.background)
     expect(failing.logged).toEqual(['dropped events were not counted'])

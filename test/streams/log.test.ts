@@ -6,7 +6,7 @@ import { streamSuite } from './stream-suite.ts'
 
 streamSuite({ driver: 'log', limits: log().limits })
 
-test('several partitions say which of them takes events of a key; a single one is away as a whole', async () => {
+test('several partitions say which of them takes events of a key; a single one is unavailable as a whole', async () => {
   const { partitionOf, append } = log({ partitions: 4 })
   const taken: string[] = []
   const getByName = (name: string) => ({

@@ -98,7 +98,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
       expect(got.map(({ id }) => id)).toEqual(['after the refusals'])
     })
 
-    test('rejects with stream_unavailable while its backend is away, and the same events pass once it is back', async () => {
+    test('rejects with stream_unavailable while its backend is unavailable, and the same events pass once it is back', async () => {
       const batch = [order('stubborn 0'), order('stubborn 1')]
       await expect(bench.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
       const got = await pass(batch)

@@ -70,7 +70,7 @@ export function streamWorker(driver: (options: object) => Stream) {
 
   function append({ batch, broken, since }: Record<string, unknown>, env: Env) {
     const { stream } = resolved(env)
-    const gone = () => Promise.reject(new Error('the backend is away'))
+    const gone = () => Promise.reject(new Error('the backend is unavailable'))
     const bindings = {
       ...env,
       ...(broken === true

@@ -33,7 +33,7 @@ export interface Options {
   readonly source?: Partial<Config['sources'][string]>
   readonly limits?: Config['limits']
   readonly streamLimits?: Stream['limits']
-  /** Of the stream, each of which can be away alone; one when left out. */
+  /** Of the stream, each of which can be unavailable alone; one when left out. */
   readonly partitions?: number
   /** Called at each append, before it is remembered. */
   readonly onAppend?: (batch: readonly Packed[], options?: { readonly since?: number }) => void | Promise<void>

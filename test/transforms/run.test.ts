@@ -95,7 +95,7 @@ describe('transformEvent', () => {
       name: 'careless',
       transformEvent: (one) => {
         if (one.messageId === 'm-1') throw new TypeError('no email here')
-        if (one.messageId === 'm-3') return Promise.reject(new Error('geo is away'))
+        if (one.messageId === 'm-3') return Promise.reject(new Error('geo is unavailable'))
         return one
       },
     }
@@ -103,7 +103,7 @@ describe('transformEvent', () => {
     expect(ran.events.map(({ index }) => index)).toEqual([1])
     expect(ran.failed.map(({ index, error }) => [index, error.message])).toEqual([
       [0, 'no email here'],
-      [2, 'geo is away'],
+      [2, 'geo is unavailable'],
     ])
     const stack = ran.failed[0]?.error.stack.split('\n') ?? []
     expect(stack[0]).toBe('TypeError: no email here')

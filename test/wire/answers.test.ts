@@ -66,7 +66,7 @@ const stored: readonly Case[] = [
     call: { body: good },
   },
   {
-    what: 'a batch when the log is away and R2 has taken it',
+    what: 'a batch when the log is unavailable and R2 has taken it',
     status: 200,
     edge: () => fakeEdge({ onAppend: away }),
     call: { body: { batch: [good] } },
@@ -75,7 +75,7 @@ const stored: readonly Case[] = [
 
 /** Nothing is stored, and it is not the client's fault: it must send the same again. */
 const passing: readonly Case[] = [
-  { what: 'the log and R2 are away', status: 503, edge: nowhere, call: { body: { batch: [good] } } },
+  { what: 'the log and R2 are unavailable', status: 503, edge: nowhere, call: { body: { batch: [good] } } },
   { what: 'dead letters can not be stored', status: 503, edge: nowhere, call: { body: { batch: [noId] } } },
   {
     what: 'the source sends too much',
@@ -229,7 +229,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
     expect(await held(edge)).toEqual([...ids, ...ids])
   })
 
-  test('needs one attempt while only the log is away: an outage is no reason for its retries to run out', async () => {
+  test('needs one attempt while only the log is unavailable: an outage is no reason for its retries to run out', async () => {
     const edge = fakeEdge({ onAppend: away })
     const { end, sent } = await sendAs(rule, () => attempt(edge))
     expect({ end, sent }).toEqual({ end: 'delivered', sent: 1 })
