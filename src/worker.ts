@@ -84,7 +84,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       } catch (error) {
         if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
         realPort.log('error', error.message)
-        const message = 'The config of this deployment is not valid; its log says what to mend.'
+        const message = 'The config of this deployment is not valid; its log says what to change.'
         return Response.json({ success: false, code: error.code, message }, { status: 500 })
       }
     },

@@ -145,7 +145,7 @@ export class Events {
     const random = this.#random
     return {
       currency: random.pick(['EUR', 'GBP', 'USD', 'JPY', 'AUD']),
-      colour: random.pick(words.colours),
+      color: random.pick(words.colors),
       in_stock: random.chance(0.9),
       rating: random.whole(20, 50) / 10,
       ...(random.chance(0.2) ? { coupon: random.pick(words.coupons) } : {}),

@@ -67,7 +67,7 @@ export function ratios(rounds: Rounds, target: Target): string {
 /** What each step adds to the step before it. */
 const steps = [
   ['parse', 'connection, reading and parsing'],
-  ['checks', 'checks, enriching, routing, serialising'],
+  ['checks', 'checks, enriching, routing, serializing'],
   ['hop', 'the hop to a Durable Object'],
   ['commit', 'dedup, compression, the commit'],
   ['bare', 'HTTP surface: router, key, answer'],

@@ -30,7 +30,7 @@ export const words = {
   variants: list(
     'Small, Medium, Large, Extra Large, Set of two, Set of four, Left, Right, 0.5 l, 1 l, 40 × 60 cm, 90 × 120 cm',
   ),
-  colours: list(
+  colors: list(
     'sand, forest green, charcoal, off-white, terracotta, navy, mustard, rose, graphite, sky blue, rust, lilac',
   ),
   coupons: list('SPRING10, WELCOME, FREESHIP, BIRTHDAY, WEEKEND15, THANKYOU, COMEBACK5'),

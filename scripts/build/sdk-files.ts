@@ -20,7 +20,7 @@ export const sdkPackages = ['@rudderstack/analytics-js', '@segment/analytics-nex
 
 /**
  * Lists the browser SDKs as pages load them: each under a path that holds its version, under a short one that is always the
- * deployed version, and under both again with neutral names (`a` is RudderStack's, `b` is Segment's). Licences lie beside.
+ * deployed version, and under both again with neutral names (`a` is RudderStack's, `b` is Segment's). Licenses lie beside.
  *
  * @returns files below `dist/assets`
  * @throws when Segment's script is not built as expected: what is patched in it must be looked at again
@@ -34,7 +34,7 @@ export function sdkFiles({ root, rudder }: Options): File[] {
   const chunks = readdirSync(umd).filter((name) => name.endsWith('.js') && name.includes('.bundle.'))
   const license = (home: string) => {
     const name = readdirSync(home).find((one) => /^licen[cs]e/i.test(one))
-    if (name === undefined) throw new Error(`${home} has no licence`)
+    if (name === undefined) throw new Error(`${home} has no license`)
     return readFileSync(join(home, name))
   }
   const named = (folder: string, name: string) => [`${folder}/${name}`, `${sdkAliases[folder]}`] as const

@@ -121,7 +121,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   }
 }
 
-/** Miniflare's own errors, without colours or prefixes. */
+/** Miniflare's own errors, without colors or prefixes. */
 class Lines extends Log {
   readonly #say: (line: string) => void
 

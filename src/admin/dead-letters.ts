@@ -61,11 +61,11 @@ export async function editLetter(c: AdminCall): Promise<Response> {
   const { messageId } = letter
   if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
     throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
-  const mended = JSON.stringify({ ...event, messageId })
+  const edited = JSON.stringify({ ...event, messageId })
   const { eventBytes } = c.env.resolved.limits
-  if (encoder.encode(mended).byteLength > eventBytes)
+  if (encoder.encode(edited).byteLength > eventBytes)
     throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
-  const deadLetter = await lane.editDeadLetter(ref, number, mended)
+  const deadLetter = await lane.editDeadLetter(ref, number, edited)
   if (deadLetter === null) throw noLetterError(c)
   return adminResponse(c, { success: true, deadLetter })
 }

@@ -118,7 +118,7 @@ function suppressionsIn(prints: Uint32Array): Suppressions | undefined {
   const set = new FingerprintSet(prints)
   const print = new Uint32Array(2)
   const hasId = (kind: 'userId' | 'anonymousId', value: unknown): boolean => {
-    // Of an event that is refused, an id may be anything; some objects can not even be made text.
+    // Of an event that is refused, an id may be anything; some objects cannot even be made text.
     if (typeof value === 'object') return false
     const id = idText(value)
     if (id === '') return false

@@ -4,8 +4,8 @@ import { checkSettings, type Fields, type Input, type Settings } from './setting
 /**
  * A webhook source: how one vendor's calls become events.
  *
- * The edge calls `verify` first, then `map`. `map` is pure but for its tools. It throws when the call can not become events:
- * the caller gets 400 with the text of the error, and the call is kept as a dead letter, which can be mended and mapped
+ * The edge calls `verify` first, then `map`. `map` is pure but for its tools. It throws when the call cannot become events:
+ * the caller gets 400 with the text of the error, and the call is kept as a dead letter, which can be edited and mapped
  * again. No events is a good answer too; more than 5,000 are as bad as an error.
  */
 export interface SourceSpec<F extends Fields = Fields> {

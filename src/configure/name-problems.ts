@@ -82,7 +82,7 @@ const rate: SettingNames<RateLimit> = { eventsPerSecond: true, burst: true }
 
 /**
  * Finds names in a config that mean nothing, and words where only some are known: a deployment is bundled without looking at
- * types, and a misspelt privacy rule must not be ignored.
+ * types, and a misspelled privacy rule must not be ignored.
  *
  * @returns one sentence for each
  */

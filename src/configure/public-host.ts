@@ -29,7 +29,7 @@ const blocks6: readonly (readonly [first: number, bits: number, what: string])[]
 ]
 
 /**
- * Says why a host is not one of the public internet: a defence against requests that reach inwards (SSRF).
+ * Says why a host is not one of the public internet: a defense against requests that reach inwards (SSRF).
  *
  * Takes a host as `new URL` writes it: decimal, octal and hex forms of IPv4 are dotted there already, IPv6 is in brackets. A
  * name is judged by its ending; what it resolves to is not looked up, because a Worker's `fetch` reaches no private network.

@@ -59,7 +59,7 @@ export async function acceptWebhook(
 }
 
 /**
- * Maps a call that was kept as a dead letter, as it was or mended.
+ * Maps a call that was kept as a dead letter, as it was or edited.
  *
  * @param call what `acceptWebhook` put into the letter
  * @throws {SluicewayError} bad_request when it still cannot be mapped
@@ -68,7 +68,7 @@ export async function remapCall(call: unknown, source: Source, world: AppContext
   const { webhook } = source
   if (webhook === undefined)
     throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
-  const problem = 'A webhook call is {"method","url","proto","headers","query","body"}; keep that form when mending it.'
+  const problem = 'A webhook call is {"method","url","proto","headers","query","body"}; keep that form when editing it.'
   if (!isRecord(call) || !isRecord(call['headers']) || !isRecord(call['query']))
     throw new SluicewayError('bad_request', problem)
   const { body } = call

@@ -33,7 +33,7 @@ export interface AcceptedEvents {
 /**
  * Takes what one request brought: checks, enriches, transforms, routes and appends it.
  *
- * An event that can not be accepted becomes a dead letter and harms no other.
+ * An event that cannot be accepted becomes a dead letter and harms no other.
  *
  * @param arrival the events as they were sent and what is known of the request
  * @param world config, bindings, clock

@@ -8,12 +8,12 @@ import { suppressionsOf } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
 
 /**
- * Takes a dead letter of the edge (stage ingest or transform) in again, after somebody mended it.
+ * Takes a dead letter of the edge (stage ingest or transform) in again, after somebody edited it.
  *
  * A call that its source could not map is mapped again. An event goes the whole way of a new one, with the time at which it first arrived and, where it has none of its own, the
  * messageId of the letter. The letter itself is left alone: discard it afterwards.
  *
- * @param letter the dead letter with its mended event
+ * @param letter the dead letter with its edited event
  * @param world config, bindings, clock
  * @returns once what became of it is durable; `accepted` is 0 when a transform dropped it
  * @throws {SluicewayError} bad_request when it is still no good, with the reason; stream_unavailable

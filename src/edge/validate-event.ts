@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Event } from '../core/event.ts'
 import { isRecord, idText } from '../core/json.ts'
 
-/** Why an event can not be accepted: a stable word and a sentence. */
+/** Why an event cannot be accepted: a stable word and a sentence. */
 export interface ValidationError {
   readonly code: 'not_an_object' | 'no_identity' | 'invalid_event' | 'too_deep' | 'event_too_large'
   readonly reason: string

@@ -9,7 +9,7 @@ const group = /^[0-9a-f]{1,4}$/
  * Does with an address what the source's `ip` switch says.
  *
  * @param address as a header or an event has it; IPv6 addresses may have a zone
- * @returns undefined when it is to be dropped, and, under `truncate`, when it can not be read: it might hold an address
+ * @returns undefined when it is to be dropped, and, under `truncate`, when it cannot be read: it might hold an address
  */
 export function anonymizeIp(address: string | undefined, rule: Enrichment['ip']): string | undefined {
   if (rule === 'keep' || address === undefined) return address

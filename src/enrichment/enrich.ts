@@ -88,7 +88,7 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
     context['ip'] = !known ? undefined : own === ip ? writtenIp : anonymizeIp(own, ipRule)
 }
 
-/** The messageId as the client gave it, without blanks around it and characters that can not be seen; or nothing. */
+/** The messageId as the client gave it, without blanks around it and characters that cannot be seen; or nothing. */
 export function messageIdOf(event: Readonly<Record<string, unknown>>): string {
   const id = event['messageId']
   if (typeof id !== 'string') return ''

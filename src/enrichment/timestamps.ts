@@ -11,7 +11,7 @@ export const toIsoTimestamp = (ms: number): string | undefined =>
 /**
  * Reads a point in time as loosely as `Date.parse`; numbers are seconds or, from 10¹¹ on, milliseconds since the epoch.
  *
- * @returns RFC 3339 text with milliseconds, UTC, or undefined when it can not be read
+ * @returns RFC 3339 text with milliseconds, UTC, or undefined when it cannot be read
  */
 export function parseTimestamp(value: unknown): string | undefined {
   if (typeof value === 'string') return canonical.test(value) ? value : toIsoTimestamp(Date.parse(value))

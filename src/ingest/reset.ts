@@ -8,7 +8,7 @@ import { queryKeyOf, writeKeyOf } from './write-key.ts'
 
 /**
  * Deletes the identity cookie, where `reset()` of a browser SDK shall begin a new visitor: a page calls
- * `fetch('/v1/reset?writeKey=…', { method: 'POST' })` together with it. A form or a page of another site can not.
+ * `fetch('/v1/reset?writeKey=…', { method: 'POST' })` together with it. A form or a page of another site cannot.
  */
 export const reset = new Hono<{ Bindings: AppContext }>()
 

@@ -108,7 +108,7 @@ export class LaneStore {
     this.#dirty = true
   }
 
-  /** Notes that the event at `place` was skipped; neighbours with the same reason share a record. */
+  /** Notes that the event at `place` was skipped; neighbors with the same reason share a record. */
   recordSkip(place: number, at: number, reason: string): void {
     const last = this.#requests.at(-1)
     const joins = last?.status === 0 && last.reason === `skip: ${reason}` && last.to + 1 === place

@@ -44,7 +44,8 @@ export async function sweep(world: AppContext): Promise<SweepReport> {
     Promise.all(allLanes(world).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
   const unavailable = partitions.filter((n) => logs[n]?.length === 0)
-  const spill = unavailable.length === partitions.length ? undefined : await drainSpill(world, { ...usualLimits, unavailable })
+  const spill =
+    unavailable.length === partitions.length ? undefined : await drainSpill(world, { ...usualLimits, unavailable })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
 }

@@ -11,7 +11,7 @@ const vendor = 'Adjust'
  * empty are not.
  *
  * The userId is a parameter `user_id`, if the app hands one to Adjust. The anonymousId is Adjust's own id of the device, or
- * the advertising or vendor id of the system. A callback without the parameter `activity_kind` or the event's name can not be
+ * the advertising or vendor id of the system. A callback without the parameter `activity_kind` or the event's name cannot be
  * mapped.
  *
  * Not verified: Adjust documents no signature. Whoever has the write key can send.

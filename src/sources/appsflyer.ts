@@ -9,7 +9,7 @@ const vendor = 'AppsFlyer'
  * event is put there, the rest are its properties; null and empty fields are left out.
  *
  * The userId is the app's `customer_user_id`, the anonymousId AppsFlyer's id of the device, which is in `context.externalId` as
- * well. Times are in UTC. Calls without an event's name can not be mapped.
+ * well. Times are in UTC. Calls without an event's name cannot be mapped.
  *
  * Not verified: AppsFlyer documents no signature. Whoever has the write key can send.
  *

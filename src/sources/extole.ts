@@ -11,7 +11,7 @@ const vendor = 'Extole'
  * (`partnerRewardSupplierId`, the type of the supplier is `partnerRewardSupplierType`); those of others stay as they are.
  *
  * The userId is the partner's own id of the user, the anonymousId Extole's of the person. The messageId is the event's id.
- * Calls without an event's name can not be mapped.
+ * Calls without an event's name cannot be mapped.
  *
  * With a secret, calls must have `X-Extole-Signature`, the HMAC-SHA256 of the body. It has no time in it.
  *

@@ -12,7 +12,7 @@ const vendor = 'Facebook Lead Ads'
  * ids of the lead, its form, ad and page. The GET by which Facebook verifies a new URL is answered.
  *
  * What somebody wrote into the form is not in it: it has to be fetched from the Graph API with a token of the page, which a
- * source can not do. So the anonymousId is the lead's id, which is in `context.externalId` as well, until a transform or a
+ * source cannot do. So the anonymousId is the lead's id, which is in `context.externalId` as well, until a transform or a
  * later identify tells more. The messageId is `facebook_lead_ads_native-` and the lead's id.
  *
  * With a secret, calls must have `X-Hub-Signature-256`; it has no time in it. With a `verifyToken`, the GET must have that

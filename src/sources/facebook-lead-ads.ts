@@ -10,7 +10,7 @@ const vendor = 'Facebook Lead Ads'
  * name and phone by their usual names as well.
  *
  * The anonymousId is made of the email address, or else of the phone number or the lead's id; the lead's id is the messageId
- * and in `context.externalId`. A call with none of the three can not be mapped.
+ * and in `context.externalId`. A call with none of the three cannot be mapped.
  *
  * Not verified: middlemen do not sign. What Facebook sends itself is for `facebook_lead_ads_native`.
  *

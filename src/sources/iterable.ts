@@ -10,7 +10,7 @@ const vendor = 'Iterable'
  * Takes Iterable's system webhooks: a track named as Iterable does (`emailOpen`), with `dataFields` as its properties.
  *
  * The userId is Iterable's, or else made of the email address, its MD5. Calls without an event's name, or with neither
- * userId nor email, can not be mapped. Iterable gives events no id (its `messageId` is that of the message, the same for all
+ * userId nor email, cannot be mapped. Iterable gives events no id (its `messageId` is that of the message, the same for all
  * that happens to it), so that a repeat counts twice.
  *
  * Not verified: the webhooks are not signed; their token comes in the Authorization header, which sources do not see.

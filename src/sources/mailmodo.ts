@@ -10,7 +10,7 @@ const vendor = 'Mailmodo'
  * Takes Mailmodo's webhooks, of journeys and of forms in emails: a track named after what triggered it, else `Form Submitted`.
  * Its properties are the fields of the call, flat (`triggerData.eventProperty.Price`, `elements[0]`).
  *
- * The anonymousId is the SHA-256 of the recipient's email address, without which a call can not be mapped; Mailmodo's own id is
+ * The anonymousId is the SHA-256 of the recipient's email address, without which a call cannot be mapped; Mailmodo's own id is
  * in `context.externalId`, the recipient's data in `context.traits`.
  *
  * Not verified: Mailmodo documents no signature. Whoever has the write key can send.

@@ -11,7 +11,7 @@ const vendor = 'Monday'
  * Takes the webhooks of monday.com boards: a track named after the type (`create_pulse` is `Create Pulse`), with the event's
  * fields as properties. The challenge of a new URL is answered by its own body.
  *
- * The anonymousId is made of the monday.com user's id, which is in `context.externalId` as well. Calls without a user can not
+ * The anonymousId is made of the monday.com user's id, which is in `context.externalId` as well. Calls without a user cannot
  * be mapped.
  *
  * Not verified: webhooks of a board are not signed, and those of an app have a token in the Authorization header, which

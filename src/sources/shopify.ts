@@ -13,9 +13,9 @@ import { defineSource } from '../configure/define-source.ts'
  * who has it is remembered for 12 hours (14 days with the older tracker script), who a visitor is for 24 hours.
  *
  * With the app's client secret, each call must have `X-Shopify-Hmac-Sha256`, the base64 HMAC-SHA256 of the body. Visitors'
- * browsers can not sign: a call whose body is an event of the pixel, or that says who has which cart, is taken without, and
+ * browsers cannot sign: a call whose body is an event of the pixel, or that says who has which cart, is taken without, and
  * never becomes an event of the server. So whoever has the write key can send a visitor's events, and can say of an
- * anonymousId or cart token that they know whose it is; they can not make up an order.
+ * anonymousId or cart token that they know whose it is; they cannot make up an order.
  *
  * Shopify signs the body, not the headers, the query, or a time. Its own repeats have the same `X-Shopify-Webhook-Id`, which
  * is the event's messageId, so that they are dropped. Someone who got hold of a signed call could send it again under

@@ -14,7 +14,7 @@ const vendor = 'Slack'
  * the event's type, with the whole event as properties. The challenge of a new URL is answered.
  *
  * The anonymousId is made of the Slack user's id, which is in `context.externalId` as well; of a user's profile, email, name
- * and time zone go into the context. Events without a user can not be mapped. The messageId is Slack's event_id, which stays
+ * and time zone go into the context. Events without a user cannot be mapped. The messageId is Slack's event_id, which stays
  * when Slack tries again.
  *
  * With a secret, calls must have `X-Slack-Signature`, and a timestamp of the last five minutes.

@@ -36,7 +36,7 @@ export const webhook = defineSource({
   verify(hook, { secret }, { now }) {
     if (secret === undefined) return undefined
     // The query would not be signed.
-    return hook.method === 'GET' ? 'a call by GET can not be signed' : standardWebhookFault(hook, secret, now())
+    return hook.method === 'GET' ? 'a call by GET cannot be signed' : standardWebhookFault(hook, secret, now())
   },
   map(hook, { requestDetails, secret }, { uuid }) {
     if (hook.method === 'POST' && hook.body === undefined) throw new TypeError('Malformed JSON in request body')

@@ -213,6 +213,6 @@ function showSafely(show: () => unknown): string {
   try {
     return String(show())
   } catch {
-    return 'a value that can not be shown was thrown'
+    return 'a value that cannot be shown was thrown'
   }
 }

@@ -92,7 +92,7 @@ describe('a dead letter', () => {
     },
   )
 
-  test('is mended by another event, which keeps its messageId', async () => {
+  test('is edited by another event, which keeps its messageId', async () => {
     const admin = fakeAdmin(spread)
     const { messageId: _, ...event } = orderCompleted('order-1', { properties: { total: 43 } })
     const { status, body } = await admin.put('/dead-letters/webhook:0:1', { event })
@@ -107,14 +107,14 @@ describe('a dead letter', () => {
     [{ event: [1] }, 400, 'event: must be an object'],
     [{}, 400, 'event: must be an object'],
     [{ event: { name: 'A'.repeat(40_000) } }, 413, 'The event has more than 32768 bytes.'],
-  ])('is left as it is by a mending that is no good (%#)', async (body, status, message) => {
+  ])('is left as it is by a editing that is no good (%#)', async (body, status, message) => {
     const admin = fakeAdmin(spread)
     const refused = await admin.put('/dead-letters/webhook:0:1', body)
     expect([refused.status, refused.body.message]).toEqual([status, message])
     expect(admin.lane('webhook:0').letters[0]).toMatchObject({ edited: false, event: orderCompleted('order-1') })
   })
 
-  test('is not mended by what is no JSON', async () => {
+  test('is not edited by what is no JSON', async () => {
     const { status, body } = await fakeAdmin(spread).call('/dead-letters/webhook:0:1', { method: 'PUT', body: '{' })
     expect([status, body.code]).toEqual([400, 'invalid_json'])
   })

@@ -29,6 +29,6 @@ test.each<[string, readonly string[], string]>([
   ['a warehouse', problemsOf({ warehouses: { tables: { use: {}, stage: 1 } } }), 'warehouses.tables: "stage" is no'],
   ['a limit', problemsOf({ limits: { bodyByte: 1 } }), 'limits: "bodyByte" is no setting; there are: bodyBytes, '],
   ['a path', problemsOf({ paths: { events: '/e' } }), 'paths: "events" is no setting; there are: ingest, sdk'],
-])('tells of a misspelt word in %s', (_, problems, expected) => {
+])('tells of a misspelled word in %s', (_, problems, expected) => {
   expect(problems).toEqual([expect.stringContaining(expected)])
 })

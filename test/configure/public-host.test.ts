@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { hostProblem } from '../../src/configure/public-host.ts'
 
-/** As a setting has it: through `URL`, which normalises. */
+/** As a setting has it: through `URL`, which normalizes. */
 const problemOf = (host: string) => hostProblem(new URL(`https://${host}/`).hostname)
 
 describe('a host that is public', () => {

@@ -37,9 +37,9 @@ describe('settings', () => {
   })
 
   test('with several problems say all of them', () => {
-    const { problems } = checkSettings(fields, { url: undefined, token: '', seconds: 0, colour: 'red' } as never)
+    const { problems } = checkSettings(fields, { url: undefined, token: '', seconds: 0, color: 'red' } as never)
     expect(problems).toEqual([
-      '"colour" is no setting; there are: url, docs, token, region, seconds, local, headers, even',
+      '"color" is no setting; there are: url, docs, token, region, seconds, local, headers, even',
       '"url" is missing: Where events are sent.',
       '"token" is missing: Token of the account.',
       '"seconds" must be at least 1',

@@ -30,7 +30,7 @@ test.each(['whsec_', 'whsec_short', 'whsec_-----------------------'])(
   },
 )
 
-test('a call of more than 5,000 events can not be mapped', async () => {
+test('a call of more than 5,000 events cannot be mapped', async () => {
   const many = defineSource({
     name: 'many',
     settings: {},

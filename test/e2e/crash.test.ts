@@ -14,7 +14,7 @@ const restMs = 300
 /** Every tenth client sends its events in batches of so many. */
 const batchEvents = 5
 
-/** The event whose total the sink cannot read, until somebody mends it. */
+/** The event whose total the sink cannot read, until somebody edits it. */
 const poisonedClient = 'client-42'
 const poisonedId = `${poisonedClient}-5`
 
@@ -176,14 +176,14 @@ test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse,
   expect(letters.map(({ messageId, code }) => [messageId, code])).toEqual([[poisonedId, 'http_400']])
   const [letter] = letters
   expect(letter?.detail).toBe('total must be a number')
-  const mended = eventOf(42, 5)
-  mended.properties = { ...mended.properties, total: 42 }
+  const edited = eventOf(42, 5)
+  edited.properties = { ...edited.properties, total: 42 }
   await server.admin(`/dead-letters/${letter?.id}`, {
     method: 'PUT',
-    body: JSON.stringify({ event: { ...(letter?.event as Event), properties: mended.properties } }),
+    body: JSON.stringify({ event: { ...(letter?.event as Event), properties: edited.properties } }),
   })
   await server.admin(`/dead-letters/${letter?.id}/replay`, { method: 'POST' })
-  await until('the mended event is at the sink', () => sink.deliveries.has(poisonedId))
+  await until('the edited event is at the sink', () => sink.deliveries.has(poisonedId))
   expect(sink.delivered.find(({ messageId }) => messageId === poisonedId)?.properties?.['total']).toBe(42)
   expect(await server.deadLetters()).toEqual([])
 
@@ -210,7 +210,7 @@ test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse,
   }
 
   const disordered = disorderedOf(sink.firstArrivals)
-  // The same for the first time that the sink took each event: a retry keeps its place. The mended one lost it.
+  // The same for the first time that the sink took each event: a retry keeps its place. The edited one lost it.
   const poisoned = ({ anonymousId }: Event) => anonymousId === poisonedClient
   const disorderedTaken = disorderedOf(sink.firstTaken.filter((event) => !poisoned(event)))
   const statuses = Object.groupBy(sink.received, ({ status }) => status)

@@ -93,7 +93,7 @@ describe('a batch with bad events', () => {
     expect(times('nobody') + times('listed')).toBe(0)
   })
 
-  test('reaches the sink after somebody has mended and replayed what was bad', async () => {
+  test('reaches the sink after somebody has edited and replayed what was bad', async () => {
     const letter = await letterOf('nobody')
     await server.admin(`/dead-letters/${letter?.id}`, {
       method: 'PUT',

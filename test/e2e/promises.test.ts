@@ -84,7 +84,7 @@ describe('with several destinations', () => {
       body: JSON.stringify({ event: { ...(letter.event as Event), event: 'Order Completed' } }),
     })
     await server.admin(`/dead-letters/${letter.id}/replay`, { method: 'POST' })
-    await until('the mended one is loaded', async () => (await ids()).includes('nameless'))
+    await until('the edited one is loaded', async () => (await ids()).includes('nameless'))
     expect((await ids()).filter((id) => id === 'nameless').length).toBe(1)
     expect(sink.deliveries.get('nameless'), 'at the sink, which had no trouble').toBe(1)
   })

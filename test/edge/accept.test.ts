@@ -59,7 +59,7 @@ describe('fields', () => {
       { timestamp: '2026-11-20T10:00:00.123Z', originalTimestamp: '2026-11-22T08:00:00.000Z', sentAt: receivedAt },
     ],
     [
-      'a timestamp that can not be read gives way',
+      'a timestamp that cannot be read gives way',
       { timestamp: 'yesterday', originalTimestamp: '2026-11-22T08:00:00.000Z', sentAt: '2026-11-22T08:00:00.000Z' },
       { timestamp: receivedAt },
     ],

@@ -103,7 +103,7 @@ describe('source transforms', () => {
   })
 })
 
-describe('a mended dead letter', () => {
+describe('a edited dead letter', () => {
   const letter = {
     source: 'shop',
     stage: 'ingest' as const,

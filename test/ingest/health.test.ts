@@ -112,7 +112,10 @@ test('a lane that does not answer is stuck, and keeps the answer waiting for two
 
 test('a log that is unavailable degrades it as long as R2 takes events, and takes it down when it does not', async () => {
   const taken = await deployment({ away: ['log'] }).get()
-  expect([taken.status, taken.body]).toMatchObject([200, { status: 'DEGRADED', log: { partitions: 1, unavailable: 1 } }])
+  expect([taken.status, taken.body]).toMatchObject([
+    200,
+    { status: 'DEGRADED', log: { partitions: 1, unavailable: 1 } },
+  ])
   for (const gone of ['put', 'r2']) {
     const { status, headers, body } = await deployment({ away: ['log', gone] }).get()
     expect([status, body?.['status'], headers.get('retry-after')]).toEqual([503, 'DOWN', '10'])

@@ -102,7 +102,7 @@ describe('a call that fails as a whole', () => {
     expect(answer.text).not.toContain('10.0.0.7')
   })
 
-  test('dead letters that can not be stored are a 503 too', async () => {
+  test('dead letters that cannot be stored are a 503 too', async () => {
     const edge = fakeEdge({ onBury: () => Promise.reject(new Error('lane is unavailable')) })
     edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     const answer = await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), null] } })

@@ -142,7 +142,7 @@ describe('a form', () => {
   test.each([
     ['multipart/form-data', 'error during parsing multiform'],
     ['multipart/form-data; boundary=x', 'error during parsing multiform'],
-  ])('under %s that can not be read is refused', async (type, message) => {
+  ])('under %s that cannot be read is refused', async (type, message) => {
     const edge = fakeEdge({ source: { webhook: webhook({}) } })
     const answer = await call(edge, path, { key: null, raw: 'order=1843', headers: { 'content-type': type } })
     expect([answer.status, answer.json()]).toMatchObject([400, { code: 'bad_request', message }])
@@ -186,7 +186,7 @@ describe('a webhook source of a vendor', () => {
     expect(edge.events()).toEqual([])
   })
 
-  test('keeps a call that it cannot map as a dead letter, which can be mended and mapped again', async () => {
+  test('keeps a call that it cannot map as a dead letter, which can be edited and mapped again', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, signed({ order: '1843' }))
     expect([answer.status, answer.json()]).toEqual([

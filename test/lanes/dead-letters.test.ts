@@ -65,14 +65,14 @@ test('a number is never used twice, also when the newest letter is gone', () => 
   expect(numbers({ limit: 9 })).toEqual([3])
 })
 
-test('a mended letter keeps all but its event', () => {
+test('a edited letter keeps all but its event', () => {
   letters.add(burial('ada 1'), 1, 7)
-  expect(letters.edit(1, '{"mended":true}')).toMatchObject({
+  expect(letters.edit(1, '{"edited":true}')).toMatchObject({
     edited: true,
-    event: { mended: true },
+    event: { edited: true },
     messageId: 'ada 1',
   })
-  expect(letters.getStored(1)).toMatchObject({ event: '{"mended":true}', key: 'ada', source: 'shop' })
+  expect(letters.getStored(1)).toMatchObject({ event: '{"edited":true}', key: 'ada', source: 'shop' })
   expect([letters.edit(9, '{}'), letters.getStored(9)]).toEqual([null, null])
 })
 

@@ -136,7 +136,7 @@ test('a destination that is down makes neither rows nor dead letters, and its la
   expect(status.depth).toBe(400)
 })
 
-test('a refused event is a dead letter that can be read, mended and sent again under its own messageId', async () => {
+test('a refused event is a dead letter that can be read, edited and sent again under its own messageId', async () => {
   await start('log')
   sink.answer = (id, attempt) => ({ status: id === 'ada 1' && attempt === 1 ? 400 : 200 })
   await bench.append([order('ada 1', { properties: { total: 'many' } }, to), order('ada 2', {}, to)])
@@ -148,11 +148,11 @@ test('a refused event is a dead letter that can be read, mended and sent again u
     attempts: [{ status: 400 }],
   })
 
-  const mended = '{"messageId":"ada 1","properties":{"total":7}}'
-  expect(await lane('editDeadLetter', 1, mended)).toMatchObject({ edited: true })
+  const edited = '{"messageId":"ada 1","properties":{"total":7}}'
+  expect(await lane('editDeadLetter', 1, edited)).toMatchObject({ edited: true })
   expect(await lane('replay', [1, 99])).toEqual([1])
   await seenSo(3)
-  expect(sink.seen.at(-1)).toMatchObject({ id: 'ada 1', body: mended })
+  expect(sink.seen.at(-1)).toMatchObject({ id: 'ada 1', body: edited })
   expect(await lane('letters', { limit: 10 })).toEqual([])
   const trace = await until(
     () => lane<LaneTrace>('trace', { id: 'ada 1', source: 'shop', offset: 0 }),

@@ -59,7 +59,7 @@ test('the attempts of an event are told from all requests that carried it, store
   expect(store.attemptsOf(4)).toEqual([{ at: start, status: 500, ms: 5, reason: 'HTTP 500' }])
 })
 
-test('neighbours that are skipped for the same reason share a record', () => {
+test('neighbors that are skipped for the same reason share a record', () => {
   for (const place of [0, 1, 2, 4]) store.recordSkip(place, start, 'filtered')
   store.recordSkip(5, start, 'not for this destination')
   store.checkpoint(6, start)

@@ -68,7 +68,7 @@ test('a failed event is asked again after its backoff, the later ones of its key
   expect(world.store.counters).toEqual({ done: 4, retry: 1 })
 })
 
-test('Retry-After is honoured, as seconds and as a date, also when the backoff is shorter', async () => {
+test('Retry-After is honored, as seconds and as a date, also when the backoff is shorter', async () => {
   const world = new LaneWorld()
   world.append([...of('ada', 1), ...of('grace', 1)])
   await world.feed()
@@ -220,7 +220,7 @@ test('a crash before the first checkpoint doubles neither rows nor dead letters'
   expect(letters(world)).toHaveLength(1)
 })
 
-test('an answer of 401 pauses the lane without burning an event; a probe finds out when it is mended', async () => {
+test('an answer of 401 pauses the lane without burning an event; a probe finds out when it is edited', async () => {
   const world = new LaneWorld({ limits: { parallel: 2 } })
   world.append([...of('ada', 1, 2), ...of('grace', 1), ...of('alan', 1)])
   await world.feed()
@@ -506,7 +506,7 @@ test('a replayed letter survives a crash and is not sent twice', async () => {
   await world.feed()
   await carrying(world, 'ada 1').answer(400)
   const header = { id: 'ada 1', key: 'ada', source: 'shop', receivedAt: '', to: ['webhook'], facts: {} }
-  world.sender.replay(replayBase + 1, 1, header, '{"mended":true}')
+  world.sender.replay(replayBase + 1, 1, header, '{"edited":true}')
   world.letters.remove(1)
   world.crash()
   await world.feed()

@@ -91,22 +91,25 @@ test('a full file does not wait', async () => {
   expect(staged).toHaveLength(1)
 })
 
-test.each(['bucket', 'loader'] as const)('while the %s is unavailable nothing is lost and the cursor stays', async (which) => {
-  broken = which
-  take(0, 3)
-  await pass(10)
-  expect([stager.committed, stager.state]).toEqual([0, 'down'])
-  expect(stager.reason).toMatch(/^staging failed: .* unavailable$/)
-  take(3, 2)
-  expect(stager.due()).toBe(now + 1000)
-  broken = undefined
-  // The same file again: the loader may know it already, though its answer did not come through.
-  await pass(10)
-  expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3'])
-  expect([stager.committed, stager.state, stager.reason]).toEqual([3, 'running', undefined])
-  await pass(10)
-  expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3', 'staging/tables/2/3-5'])
-})
+test.each(['bucket', 'loader'] as const)(
+  'while the %s is unavailable nothing is lost and the cursor stays',
+  async (which) => {
+    broken = which
+    take(0, 3)
+    await pass(10)
+    expect([stager.committed, stager.state]).toEqual([0, 'down'])
+    expect(stager.reason).toMatch(/^staging failed: .* unavailable$/)
+    take(3, 2)
+    expect(stager.due()).toBe(now + 1000)
+    broken = undefined
+    // The same file again: the loader may know it already, though its answer did not come through.
+    await pass(10)
+    expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3'])
+    expect([stager.committed, stager.state, stager.reason]).toEqual([3, 'running', undefined])
+    await pass(10)
+    expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3', 'staging/tables/2/3-5'])
+  },
+)
 
 test('what comes while a file is being written goes into the next', async () => {
   take(0, 3)

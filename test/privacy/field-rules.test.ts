@@ -20,7 +20,7 @@ const alone = async (event: Record<string, unknown>): Promise<Record<string, unk
 describe('fields that the edge sets', () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['a messageId without blanks around it', { messageId: ' order-1\n' }, { messageId: 'order-1' }],
-    ['a messageId without characters that can not be seen', { messageId: 'ord\u200ber\ud800' }, { messageId: 'order' }],
+    ['a messageId without characters that cannot be seen', { messageId: 'ord\u200ber\ud800' }, { messageId: 'order' }],
     ['a new messageId for an empty one', { messageId: ' ' }, { messageId: uuid }],
     ['a new messageId for a number', { messageId: 42 }, { messageId: uuid }],
     ['a new messageId for an object', { messageId: { id: 'order-1' } }, { messageId: uuid }],

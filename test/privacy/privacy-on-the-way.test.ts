@@ -92,7 +92,7 @@ describe('the rules of a source', () => {
     expect(JSON.stringify(edge.burials)).not.toMatch(personal)
   })
 
-  test('leave what was hashed alone when a dead letter is mended and comes again', async () => {
+  test('leave what was hashed alone when a dead letter is edited and comes again', async () => {
     const edge = fakeEdge({ source: { privacy: { ...rules, salt: 'pepper' } } })
     await send(edge, [order({ properties: 'none' })])
     const [letter] = edge.burials

@@ -59,7 +59,7 @@ test.each([
   'revenuecat',
   'satismeter',
   'signl4',
-])('%s makes an event that the edge accepts of any call, or says why it can not', async (name) => {
+])('%s makes an event that the edge accepts of any call, or says why it cannot', async (name) => {
   const module = (await import(resolve(root, `src/sources/${name}.ts`))) as Record<string, unknown>
   const make = Object.values(module).find((value) => typeof value === 'function') as (input?: unknown) => WebhookSource
   const cases = JSON.parse(readFileSync(resolve(root, `test/sources/golden/${name}.json`), 'utf8')) as Case[]

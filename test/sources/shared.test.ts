@@ -25,7 +25,7 @@ test.each([
   ['incident.priority_updated', 'Incident Priority Updated'],
   ['__update--name', 'Update Name'],
   ['', ''],
-])('the words of %j are capitalised', (name, title) => {
+])('the words of %j are capitalized', (name, title) => {
   expect(titleOf(name)).toBe(title)
 })
 

@@ -232,7 +232,10 @@ describe('what the lane of the edge does not take', () => {
     const transforms = [{ name: 'drop-all', transformEvent: () => null }]
     const hanging = edgeWith({ source: { transforms }, onCount: never })
     expect(await msOf(() => send(hanging, ...orders('order-1')))).toBeLessThan(appendMs / 2)
-    const failing = edgeWith({ source: { transforms }, onCount: () => Promise.reject(new Error('the lane is unavailable')) })
+    const failing = edgeWith({
+      source: { transforms },
+      onCount: () => Promise.reject(new Error('the lane is unavailable')),
+    })
     expect(await send(failing, ...orders('order-1'))).toMatchObject({ accepted: 0, dropped: 1 })
     await Promise.all(failing.background)
     expect(failing.logged).toEqual(['dropped events were not counted'])

@@ -76,7 +76,7 @@ const stored: readonly Case[] = [
 /** Nothing is stored, and it is not the client's fault: it must send the same again. */
 const passing: readonly Case[] = [
   { what: 'the log and R2 are unavailable', status: 503, edge: nowhere, call: { body: { batch: [good] } } },
-  { what: 'dead letters can not be stored', status: 503, edge: nowhere, call: { body: { batch: [noId] } } },
+  { what: 'dead letters cannot be stored', status: 503, edge: nowhere, call: { body: { batch: [noId] } } },
   {
     what: 'the source sends too much',
     status: 429,

@@ -1,4 +1,4 @@
-/** The words of a vendor's name for something, capitalised: `incident.priority_updated` is `Incident Priority Updated`. */
+/** The words of a vendor's name for something, capitalized: `incident.priority_updated` is `Incident Priority Updated`. */
 export const titleOf = (name: string): string =>
   name
     .split(/[\s._-]+/)
