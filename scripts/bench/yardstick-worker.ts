@@ -1,7 +1,7 @@
 // The Workers that the benchmarks measure Sluiceway against, in one: each path does a little more than the one before it.
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../../src/core/bindings.ts'
-import { resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { requestSignalsOf } from '../../src/ingest/request-signals.ts'

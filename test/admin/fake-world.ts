@@ -9,7 +9,7 @@ import { type Header, pack, type Packed, unpack } from '../../src/core/envelope.
 import type { Event } from '../../src/core/event.ts'
 import { fingerprintOf } from '../../src/storage/fingerprint.ts'
 import { frame } from '../../src/storage/frame.ts'
-import { resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
 import { createBill } from '../../src/core/billed.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import { type Draft, type WebhookCall, type SourceTools } from '../../src/core/webhook-source.ts'
 import { facebookLeadAdsNative } from '../../src/sources/facebook-lead-ads-native.ts'
 import { stripe } from '../../src/sources/stripe.ts'

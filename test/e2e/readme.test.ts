@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConfigOf } from '../../src/core/config.ts'
-import { resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { WebhookCall, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
 import { until } from '../support/until.ts'
 

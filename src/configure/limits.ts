@@ -1,0 +1,35 @@
+import type { Config } from '../core/config.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
+import type { Problems } from './problems.ts'
+
+/** Fills in the default of every limit that the config leaves out. */
+export function resolveLimits({ limits: given = {}, stream }: Config, problems: Problems): ResolvedConfig['limits'] {
+  const limits = {
+    bodyBytes: given.bodyBytes ?? 4_096_000,
+    eventBytes: given.eventBytes ?? 32_768,
+    batchEvents: given.batchEvents ?? 5_000,
+    deadLetterDays: given.deadLetterDays ?? 30,
+    pastDays: given.pastDays ?? 3_650,
+    futureMinutes: given.futureMinutes ?? 60,
+    appendMs: given.appendMs ?? 2_000,
+  }
+  for (const [name, value] of Object.entries(limits))
+    if (!(Number.isFinite(value) && value > 0)) problems.push(`limits.${name}: must be a number above 0`)
+  const { eventBytesLimit } = stream
+  if (limits.eventBytes > eventBytesLimit)
+    problems.push(`limits.eventBytes: must be at most ${eventBytesLimit} with this stream`)
+  return limits
+}
+
+/** Fills in where the routes of events and the browser SDKs are. */
+export function resolvePaths({ paths: given = {} }: Config, problems: Problems): ResolvedConfig['paths'] {
+  const paths = { ingest: given.ingest ?? '', sdk: given.sdk ?? '/sdk' }
+  for (const [name, path] of Object.entries(paths))
+    if (!(name === 'ingest' && path === '') && !/^(\/[A-Za-z0-9_-]+)+$/.test(path))
+      problems.push(`paths.${name}: must look like "/e" or "/collect/e", with letters, digits, "_" and "-"`)
+  if (paths.ingest === paths.sdk) problems.push('paths: "ingest" and "sdk" must differ')
+  for (const taken of ['/admin', '/demo', '/health'])
+    if ([paths.ingest, paths.sdk].some((path) => path === taken || path.startsWith(`${taken}/`)))
+      problems.push(`paths: ${taken} is taken`)
+  return paths
+}
