@@ -2,7 +2,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptEvents, type AcceptedEvents } from '../edge/accept.ts'
 import type { IncomingBatch } from '../edge/incoming-batch.ts'
-import { jsonResponse, errorResponse, preflightResponse, refusalResponse, methodNotAllowed } from './responses.ts'
+import { jsonResponse, refusalResponse } from './responses.ts'
 import { textOf } from './body.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
@@ -19,31 +19,24 @@ export interface EventRoute {
   readonly keyIn?: 'query'
 }
 
-/** Answers a POST with events, and what browsers ask before. */
-export function handleEvents(request: Request, how: EventRoute, world: AppContext): Promise<Response> | Response {
-  if (request.method === 'POST') return takeEvents(request, how, world)
-  return request.method === 'OPTIONS' ? preflightResponse(request, 'POST') : methodNotAllowed(request, 'POST')
-}
-
-async function takeEvents(request: Request, how: EventRoute, world: AppContext): Promise<Response> {
-  try {
-    const { arrival, cookie } = await readEvents(request, how, world)
-    const taken = await acceptEvents(arrival, world)
-    const [refused] = taken.rejected
-    const headers = cookie === undefined ? undefined : { 'set-cookie': cookie }
-    // A lone event that is no good is the client's mistake; one that a transform failed on is not.
-    return how.type !== undefined && refused !== undefined && refused.code !== 'transform_failed'
-      ? refusalResponse(request, { status: 400, code: refused.code, message: refused.reason })
-      : jsonResponse(request, reportOf(taken), headers === undefined ? {} : { headers })
-  } catch (error) {
-    if (!(error instanceof SluicewayError))
-      world.port.log('error', 'a request for events failed', { reason: String(error) })
-    return errorResponse(request, error)
-  }
+/**
+ * Answers a request that brings events, once they are durable.
+ *
+ * @throws {SluicewayError} what `acceptEvents` throws; empty_batch, body_too_large, invalid_json and the codes of write keys
+ */
+export async function takeEvents(request: Request, route: EventRoute, world: AppContext): Promise<Response> {
+  const { batch, cookie } = await readEvents(request, route, world)
+  const accepted = await acceptEvents(batch, world)
+  const [rejected] = accepted.rejected
+  const headers = cookie === undefined ? undefined : { 'set-cookie': cookie }
+  // A lone event that is no good is the client's mistake; one that a transform failed on is not.
+  return route.type !== undefined && rejected !== undefined && rejected.code !== 'transform_failed'
+    ? refusalResponse(request, { status: 400, code: rejected.code, message: rejected.reason })
+    : jsonResponse(request, reportOf(accepted), headers === undefined ? {} : { headers })
 }
 
 interface ReadEvents {
-  readonly arrival: IncomingBatch
+  readonly batch: IncomingBatch
   readonly cookie: string | undefined
 }
 
@@ -84,11 +77,11 @@ function sharedIn(fields: Readonly<Record<string, unknown>>): Record<string, unk
 }
 
 /** Adds what the connection tells: who sent it, from where, and which visitor the cookie knows. */
-function addConnection(request: Request, arrival: Omit<IncomingBatch, 'facts'>): ReadEvents {
-  const { source } = arrival
-  const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
+function addConnection(request: Request, batch: Omit<IncomingBatch, 'facts'>): ReadEvents {
+  const { source } = batch
+  const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, batch)
   return {
-    arrival: { ...arrival, ...requestSignalsOf(request, source), anonymousId: visitor?.anonymousId },
+    batch: { ...batch, ...requestSignalsOf(request, source), anonymousId: visitor?.anonymousId },
     cookie: visitor?.cookie,
   }
 }

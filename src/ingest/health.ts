@@ -2,7 +2,8 @@ import { Hono } from 'hono'
 import { sameSecret } from '../core/secret.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { type Health, healthOf } from '../observe/health.ts'
-import { jsonResponse, preflightResponse, methodNotAllowed } from './responses.ts'
+import { jsonResponse } from './responses.ts'
+import { serve } from './serve.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
 
@@ -15,22 +16,18 @@ const freshMs = 10_000
 /** What a deployment says of itself to anybody. */
 export const about = new Hono<{ Bindings: AppContext }>()
 
-serve('/', health)
-serve('/health', health)
-serve('/version', (request) => jsonResponse(request, JSON.stringify({ Version: version, BuiltBy: 'sluiceway' })))
+const verbs = ['GET', 'HEAD'] as const
+
+for (const path of ['/', '/health']) serve(about, path, verbs, (c) => health(c.req.raw, c.env))
+serve(about, '/version', verbs, (c) =>
+  jsonResponse(c.req.raw, JSON.stringify({ Version: version, BuiltBy: 'sluiceway' })),
+)
 serve(
+  about,
   '/robots.txt',
+  verbs,
   () => new Response('User-agent: * \nDisallow: / \n', { headers: { 'content-type': 'text/plain' } }),
 )
-
-function serve(path: string, say: (request: Request, world: AppContext) => Response | Promise<Response>): void {
-  about.all(path, (c) => {
-    const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
-    return say(request, c.env)
-  })
-}
 
 /** What anybody is told; destinations are named to who has the admin token. */
 async function health(request: Request, world: AppContext): Promise<Response> {

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptEvents, count } from '../edge/accept.ts'
-import { preflightResponse, methodNotAllowed } from './responses.ts'
+import { serve } from './serve.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
 import { eventSource } from './event-route.ts'
@@ -24,25 +24,22 @@ const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 export const pixel = new Hono<{ Bindings: AppContext }>()
 
 for (const type of ['track', 'page'] as const)
-  for (const slash of ['', '/'])
-    pixel.all(`/pixel/v1/${type}${slash}`, async (c) => {
-      const request = c.req.raw
-      if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
-      if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
-      const headers: Record<string, string> = { 'content-type': 'image/gif', 'cache-control': 'no-store, max-age=0' }
-      // A HEAD looks whether the image is there; nobody has seen it.
-      if (request.method === 'GET')
-        try {
-          const cookie = await takePixel(request, type, c.env)
-          if (cookie !== undefined) headers['set-cookie'] = cookie
-        } catch (error) {
-          const level = error instanceof SluicewayError && error.code !== 'stream_unavailable' ? 'warn' : 'error'
-          c.env.port.log(level, 'the event of a pixel was not taken', { reason: reasonOf(error) })
-          // The image does not tell.
-          count({ [`pixel refused: ${error instanceof SluicewayError ? error.code : 'internal'}`]: 1 }, c.env)
-        }
-      return new Response(request.method === 'HEAD' ? null : gif, { headers })
-    })
+  serve(pixel, `/pixel/v1/${type}`, ['GET', 'HEAD'], async (c) => {
+    const request = c.req.raw
+    const headers: Record<string, string> = { 'content-type': 'image/gif', 'cache-control': 'no-store, max-age=0' }
+    // A HEAD looks whether the image is there; nobody has seen it.
+    if (request.method === 'GET')
+      try {
+        const cookie = await takePixel(request, type, c.env)
+        if (cookie !== undefined) headers['set-cookie'] = cookie
+      } catch (error) {
+        const level = error instanceof SluicewayError && error.code !== 'stream_unavailable' ? 'warn' : 'error'
+        c.env.port.log(level, 'the event of a pixel was not taken', { reason: reasonOf(error) })
+        // The image does not tell.
+        count({ [`pixel refused: ${error instanceof SluicewayError ? error.code : 'internal'}`]: 1 }, c.env)
+      }
+    return new Response(request.method === 'HEAD' ? null : gif, { headers })
+  })
 
 async function takePixel(request: Request, type: 'track' | 'page', world: AppContext): Promise<string | undefined> {
   const source = eventSource(writeKeyOf(request) ?? queryKeyOf(request), world, 'query')

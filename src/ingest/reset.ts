@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
+import { jsonResponse } from './responses.ts'
+import { serve } from './serve.ts'
 import { deletionCookieOf, isForeign } from './identity-cookie.ts'
 import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
@@ -12,18 +13,11 @@ import { queryKeyOf, writeKeyOf } from './write-key.ts'
  */
 export const reset = new Hono<{ Bindings: AppContext }>()
 
-for (const path of ['/v1/reset', '/v1/reset/'])
-  reset.all(path, (c) => {
-    const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflightResponse(request, 'POST')
-    if (request.method !== 'POST') return methodNotAllowed(request, 'POST')
-    try {
-      const { identityCookie } = eventSource(writeKeyOf(request) ?? queryKeyOf(request), c.env, 'query')
-      if (identityCookie !== undefined && isForeign(request))
-        throw new SluicewayError('bad_request', 'only a script of the same site can reset the cookie')
-      const headers = identityCookie === undefined ? {} : { 'set-cookie': deletionCookieOf(request, identityCookie) }
-      return jsonResponse(request, '{"success":true}', { headers })
-    } catch (error) {
-      return errorResponse(request, error)
-    }
-  })
+serve(reset, '/v1/reset', ['POST'], (c) => {
+  const request = c.req.raw
+  const { identityCookie } = eventSource(writeKeyOf(request) ?? queryKeyOf(request), c.env, 'query')
+  if (identityCookie !== undefined && isForeign(request))
+    throw new SluicewayError('bad_request', 'only a script of the same site can reset the cookie')
+  const headers = identityCookie === undefined ? {} : { 'set-cookie': deletionCookieOf(request, identityCookie) }
+  return jsonResponse(request, '{"success":true}', { headers })
+})

@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
+import { jsonResponse } from './responses.ts'
+import { serve } from './serve.ts'
 import { textOf } from './body.ts'
 import { eventSource } from './event-route.ts'
 import { parseJson } from './json.ts'
@@ -18,37 +19,21 @@ import type { Source } from '../core/resolved-config.ts'
  */
 export const segmentSettings = new Hono<{ Bindings: AppContext }>()
 
-for (const slash of ['', '/']) {
-  segmentSettings.all(`/v1/projects/:key/settings${slash}`, (c) => {
-    const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
-    try {
-      const settings = settingsOf(eventSource(c.req.param('key'), c.env), request, c.env)
-      return jsonResponse(request, JSON.stringify(settings), {
-        headers: { 'cache-control': 'private, max-age=60', vary: 'Origin' },
-      })
-    } catch (error) {
-      return errorResponse(request, error)
-    }
+serve(segmentSettings, '/v1/projects/:key/settings', ['GET', 'HEAD'], (c) => {
+  const request = c.req.raw
+  const settings = settingsOf(eventSource(c.req.param('key'), c.env), request, c.env)
+  return jsonResponse(request, JSON.stringify(settings), {
+    headers: { 'cache-control': 'private, max-age=60', vary: 'Origin' },
   })
-  segmentSettings.all(`/v1/m${slash}`, (c) => {
-    const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflightResponse(request, 'POST')
-    return request.method === 'POST' ? takeMetrics(request, c.env) : methodNotAllowed(request, 'POST')
-  })
-}
+})
+serve(segmentSettings, '/v1/m', ['POST'], (c) => takeMetrics(c.req.raw, c.env))
 
 /** Answers the SDK's metrics, which nobody stores; anything else would be lost here, and is refused. */
 async function takeMetrics(request: Request, world: AppContext): Promise<Response> {
-  try {
-    const body = parseJson(await textOf(request, world.resolved.limits.bodyBytes))
-    if (!isRecord(body) || !Array.isArray(body['series']))
-      throw new SluicewayError('bad_request', '/v1/m takes metrics of an SDK only; send events to /v1/batch')
-    return jsonResponse(request, '{"success":true}')
-  } catch (error) {
-    return errorResponse(request, error)
-  }
+  const body = parseJson(await textOf(request, world.resolved.limits.bodyBytes))
+  if (!isRecord(body) || !Array.isArray(body['series']))
+    throw new SluicewayError('bad_request', '/v1/m takes metrics of an SDK only; send events to /v1/batch')
+  return jsonResponse(request, '{"success":true}')
 }
 
 /** Members that the SDK reads: CDNSettings in `src/browser/settings.ts` of @segment/analytics-next 1.84 (checked 2026-11-25). */

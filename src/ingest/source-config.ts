@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
+import { jsonResponse } from './responses.ts'
+import { serve } from './serve.ts'
 import { eventSource } from './event-route.ts'
 import { queryKeyOf, writeKeyOf } from './write-key.ts'
 import type { Source } from '../core/resolved-config.ts'
@@ -15,18 +16,11 @@ import type { Source } from '../core/resolved-config.ts'
  */
 export const sourceConfig = new Hono<{ Bindings: AppContext }>()
 
-for (const path of ['/sourceConfig', '/sourceConfig/'])
-  sourceConfig.all(path, (c) => {
-    const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, HEAD')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(request, 'GET, HEAD')
-    try {
-      const config = configOf(sourceFor(writeKeyOf(request) ?? queryKeyOf(request), c.env))
-      return jsonResponse(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
-    } catch (error) {
-      return errorResponse(request, error)
-    }
-  })
+serve(sourceConfig, '/sourceConfig', ['GET', 'HEAD'], (c) => {
+  const request = c.req.raw
+  const config = configOf(sourceFor(writeKeyOf(request) ?? queryKeyOf(request), c.env))
+  return jsonResponse(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
+})
 
 function sourceFor(key: string | undefined, world: AppContext): Source {
   try {

@@ -3,7 +3,8 @@ import { SluicewayError } from '../core/errors.ts'
 import type { WebhookCall } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { acceptWebhook } from '../edge/accept-webhook.ts'
-import { jsonResponse, errorResponse, preflightResponse, methodNotAllowed } from './responses.ts'
+import { jsonResponse } from './responses.ts'
+import { serve } from './serve.ts'
 import { bytesIn } from './body.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
@@ -11,20 +12,12 @@ import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
 /** Where vendors send what happened, each to the write key of its own source. */
 export const webhook = new Hono<{ Bindings: AppContext }>()
 
-for (const path of ['/v1/webhook', '/v1/webhook/'])
-  webhook.all(path, async (c) => {
-    const request = c.req.raw
-    if (request.method === 'OPTIONS') return preflightResponse(request, 'GET, POST')
-    // Some vendors look whether anybody is there before they send.
-    if (request.method === 'HEAD') return jsonResponse(request, '')
-    if (request.method !== 'GET' && request.method !== 'POST') return methodNotAllowed(request, 'GET, HEAD, POST')
-    try {
-      return await takeCall(request, request.method, c.env)
-    } catch (error) {
-      if (!(error instanceof SluicewayError)) c.env.port.log('error', 'a webhook failed', { reason: String(error) })
-      return errorResponse(request, error)
-    }
-  })
+serve(webhook, '/v1/webhook', ['GET', 'HEAD', 'POST'], (c) => {
+  const request = c.req.raw
+  // Some vendors look whether anybody is there before they send.
+  if (request.method === 'HEAD') return jsonResponse(request, '')
+  return takeCall(request, request.method === 'GET' ? 'GET' : 'POST', c.env)
+})
 
 async function takeCall(request: Request, method: 'GET' | 'POST', world: AppContext): Promise<Response> {
   // Vendors that sign with Authorization have the key in the URL; those that can set no URL parameter use Basic auth.
