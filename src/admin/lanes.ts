@@ -1,7 +1,7 @@
 import { SluicewayError } from '../core/errors.ts'
 import { sweep } from '../schedule/sweep.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
-import { gather } from './lane-refs.ts'
+import { gather } from './gather.ts'
 import { laneName, laneOf, allLanes } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 

@@ -32,13 +32,13 @@ export interface FoundLetter {
 export class LetterPages {
   /** Lanes that did not answer, one sentence each. */
   readonly failures: string[] = []
-  readonly #world: AppContext
+  readonly #app: AppContext
   readonly #query: LetterQuery
   readonly #before: Map<string, number>
 
   /** @throws {SluicewayError} bad_request when the cursor is none of ours */
-  constructor(world: AppContext, query: LetterQuery) {
-    this.#world = world
+  constructor(app: AppContext, query: LetterQuery) {
+    this.#app = app
     this.#query = query
     this.#before = new Map(query.cursor === undefined ? [] : readCursor(query.cursor))
   }
@@ -74,7 +74,7 @@ export class LetterPages {
     const { stage, messageId } = this.#query
     const before = this.#before.get(laneName(ref))
     try {
-      const letters = await laneOf(this.#world.bindings, ref).letters(ref, {
+      const letters = await laneOf(this.#app.bindings, ref).letters(ref, {
         limit,
         ...(before === undefined ? {} : { before }),
         ...(stage === undefined ? {} : { stage }),

@@ -6,7 +6,7 @@ import { unframe } from '../storage/frame.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
-import { gather } from './lane-refs.ts'
+import { gather } from './gather.ts'
 import { partitionsOf } from '../core/lanes.ts'
 import type { Chunk } from '../core/inbox.ts'
 

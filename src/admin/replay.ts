@@ -26,25 +26,25 @@ export interface LetterOutcome {
  * @param places which letters
  * @returns what was replayed, and why the others were not; those stay as they are
  */
-export const replay = (places: readonly LetterPlace[], world: AppContext): Promise<LetterOutcome> =>
-  actByLane(places, world, async (ref, numbers) => {
-    if (ref.target === edgeTarget) return replayFromEdge(ref, numbers, world)
-    if (!world.resolved.targets.has(ref.target))
+export const replay = (places: readonly LetterPlace[], app: AppContext): Promise<LetterOutcome> =>
+  actByLane(places, app, async (ref, numbers) => {
+    if (ref.target === edgeTarget) return replayFromEdge(ref, numbers, app)
+    if (!app.resolved.targets.has(ref.target))
       throw new SluicewayError(
         'conflict',
         `"${ref.target}" is no longer in the config: put it back to replay, or discard its letters.`,
       )
-    return outcomeOf(ref, numbers, await laneOf(world.bindings, ref).replay(ref, numbers))
+    return outcomeOf(ref, numbers, await laneOf(app.bindings, ref).replay(ref, numbers))
   })
 
 /** Forgets dead letters. */
-export const discard = (places: readonly LetterPlace[], world: AppContext): Promise<LetterOutcome> =>
-  actByLane(places, world, async (ref, numbers) =>
-    outcomeOf(ref, numbers, await laneOf(world.bindings, ref).discard(ref, numbers)),
+export const discard = (places: readonly LetterPlace[], app: AppContext): Promise<LetterOutcome> =>
+  actByLane(places, app, async (ref, numbers) =>
+    outcomeOf(ref, numbers, await laneOf(app.bindings, ref).discard(ref, numbers)),
   )
 
-async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: AppContext): Promise<LetterOutcome> {
-  const lane = laneOf(world.bindings, ref)
+async function replayFromEdge(ref: LaneRef, numbers: readonly number[], app: AppContext): Promise<LetterOutcome> {
+  const lane = laneOf(app.bindings, ref)
   const done: string[] = []
   const failed: LetterOutcome['failed'][number][] = []
   for (const number of numbers) {
@@ -54,11 +54,11 @@ async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: A
       continue
     }
     try {
-      await replayEdgeLetter(letter, world)
+      await replayEdgeLetter(letter, app)
       await lane.discard(ref, [number])
       done.push(letter.id)
     } catch (error) {
-      failed.push({ id: letter.id, ...logAndHideError(error, ref, world) })
+      failed.push({ id: letter.id, ...logAndHideError(error, ref, app) })
     }
   }
   return { done, failed }
@@ -66,7 +66,7 @@ async function replayFromEdge(ref: LaneRef, numbers: readonly number[], world: A
 
 async function actByLane(
   places: readonly LetterPlace[],
-  world: AppContext,
+  app: AppContext,
   act: (ref: LaneRef, numbers: readonly number[]) => Promise<LetterOutcome>,
 ): Promise<LetterOutcome> {
   const lanes = Map.groupBy(places, ({ ref }) => laneName(ref))
@@ -77,7 +77,7 @@ async function actByLane(
       try {
         return await act(ref, numbers)
       } catch (error) {
-        const why = logAndHideError(error, ref, world)
+        const why = logAndHideError(error, ref, app)
         return { done: [], failed: numbers.map((number) => ({ id: idOf(ref, number), ...why })) }
       }
     }),
@@ -85,10 +85,10 @@ async function actByLane(
   return { done: outcomes.flatMap(({ done }) => done), failed: outcomes.flatMap(({ failed }) => failed) }
 }
 
-function logAndHideError(error: unknown, ref: LaneRef, world: AppContext) {
+function logAndHideError(error: unknown, ref: LaneRef, app: AppContext) {
   const why = publicErrorOf(error)
   if (why.code === 'internal')
-    world.port.log('error', 'dead letters could not be moved', { lane: laneName(ref), reason: reasonOf(error) })
+    app.port.log('error', 'dead letters could not be moved', { lane: laneName(ref), reason: reasonOf(error) })
   return why
 }
 

@@ -5,7 +5,7 @@ import { fingerprintOf } from '../storage/fingerprint.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { queryOf } from './body.ts'
-import { gather } from './lane-refs.ts'
+import { gather } from './gather.ts'
 import { eventsIn, logPartitions, type PlacedEvent } from './log.ts'
 import { laneName, laneOf, lanesOf, edgeTarget } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
@@ -17,22 +17,22 @@ interface TraceQuery {
 
 /** GET /trace/:messageId?source=: where an event went, lane by lane, every attempt. */
 export async function trace(c: AdminCall): Promise<Response> {
-  const world = c.env
+  const app = c.env
   const { source } = queryOf(c, z.object({ source: z.optional(z.string()) }))
-  if (source !== undefined && !world.resolved.sources.has(source))
+  if (source !== undefined && !app.resolved.sources.has(source))
     throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
   const id = c.req.param('messageId') ?? ''
-  const wanted: TraceQuery = { id, sources: source === undefined ? [...world.resolved.sources.keys()] : [source] }
+  const wanted: TraceQuery = { id, sources: source === undefined ? [...app.resolved.sources.keys()] : [source] }
   const places = await gather(
-    logPartitions(world).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
-    ({ partition, name }) => find(world, { id, partition, source: name }),
+    logPartitions(app).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
+    ({ partition, name }) => find(app, { id, partition, source: name }),
     ({ partition }) => `log ${partition}`,
   )
   // One messageId at several sources is several events; the newest is told, the others are named.
   const [place, ...others] = places.values
     .flat()
     .toSorted((a, b) => b.envelope.header.receivedAt.localeCompare(a.envelope.header.receivedAt))
-  const lanes = place === undefined ? await traceBlindly(world, wanted) : await traceFrom(world, place)
+  const lanes = place === undefined ? await traceBlindly(app, wanted) : await traceFrom(app, place)
   const known = lanes.values.some(({ status }) => status !== 'unknown')
   return adminResponse(c, {
     found: place !== undefined || known,
@@ -66,23 +66,23 @@ async function find(
 }
 
 /** The log holds the event: its partition, its offset and its targets are known. */
-async function traceFrom(world: AppContext, { partition, offset, envelope: { id, header } }: PlacedEvent) {
-  const refs = [...world.resolved.targets.keys()].map((target) => ({ target, partition }))
-  return ask(world, refs, async (ref): Promise<LaneTrace> => {
+async function traceFrom(app: AppContext, { partition, offset, envelope: { id, header } }: PlacedEvent) {
+  const refs = [...app.resolved.targets.keys()].map((target) => ({ target, partition }))
+  return ask(app, refs, async (ref): Promise<LaneTrace> => {
     if (!header.to.includes(ref.target)) return { ...ref, status: 'not routed', attempts: [] }
-    return laneOf(world.bindings, ref).trace(ref, { id, source: header.source, offset })
+    return laneOf(app.bindings, ref).trace(ref, { id, source: header.source, offset })
   })
 }
 
 /** The stream does not hold it (any more): each lane says what it knows, and the edge, where the event may have ended. */
-async function traceBlindly(world: AppContext, { id, sources }: TraceQuery) {
-  const refs = [edgeTarget, ...world.resolved.targets.keys()].flatMap((target) => lanesOf(target, world))
-  const all = await ask(world, refs, async (ref) => {
-    const traces = await Promise.all(sources.map((source) => laneOf(world.bindings, ref).trace(ref, { id, source })))
+async function traceBlindly(app: AppContext, { id, sources }: TraceQuery) {
+  const refs = [edgeTarget, ...app.resolved.targets.keys()].flatMap((target) => lanesOf(target, app))
+  const all = await ask(app, refs, async (ref) => {
+    const traces = await Promise.all(sources.map((source) => laneOf(app.bindings, ref).trace(ref, { id, source })))
     return traces.find(({ status }) => status !== 'unknown') ?? { ...ref, status: 'unknown', attempts: [] }
   })
   return { ...all, values: all.values.filter(({ status }) => status !== 'unknown') }
 }
 
-const ask = (world: AppContext, refs: readonly LaneRef[], call: (ref: LaneRef) => Promise<LaneTrace>) =>
+const ask = (app: AppContext, refs: readonly LaneRef[], call: (ref: LaneRef) => Promise<LaneTrace>) =>
   gather(refs, call, (ref) => `lane ${laneName(ref)}`)

@@ -1,7 +1,7 @@
 import { perIsolate } from '../core/per-isolate.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { RateAnswer } from '../core/rate-limit.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { Source } from '../core/resolved-config.ts'
 import { Outage } from '../core/outage.ts'
@@ -17,13 +17,13 @@ const outageOf = perIsolate((_source: Source) => new Outage())
  *
  * @param source nothing is done for one without a limit
  * @param events how many the request has
- * @param world bindings and clock
+ * @param app bindings and clock
  * @throws {SluicewayError} rate_limited, with `details`: source, eventsPerSecond, burst, remaining (events), retryAfter (seconds)
  */
-export async function takeRate(source: Source, events: number, world: AppContext): Promise<void> {
+export async function takeRate(source: Source, events: number, app: AppContext): Promise<void> {
   const { rate, name } = source
   const outage = outageOf(source)
-  const { bindings, port } = world
+  const { bindings, port } = app
   if (rate === undefined || !outage.admits(port.now())) return
   let answer: RateAnswer
   try {

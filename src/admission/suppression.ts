@@ -1,6 +1,6 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { FingerprintSet } from './fingerprint-set.ts'
 import { readCopy } from './suppression-copy.ts'
@@ -61,26 +61,26 @@ const knownOf = perIsolate((_resolved: ResolvedConfig): KnownSuppressions => ({
  * @returns undefined when nobody is on the list
  * @throws {SluicewayError} stream_unavailable when neither the object nor R2 answers
  */
-export function suppressionsOf(world: AppContext): Suppressions | undefined | Promise<Suppressions | undefined> {
-  const { resolved, port } = world
+export function suppressionsOf(app: AppContext): Suppressions | undefined | Promise<Suppressions | undefined> {
+  const { resolved, port } = app
   if (resolved.adminToken === undefined) return undefined
   const known = knownOf(resolved)
   const now = port.now()
   const age = Math.abs(now - known.at)
-  if (age > longestMs) return refreshList(known, world)
+  if (age > longestMs) return refreshList(known, app)
   if (age > freshMs && now - known.askedAt > askingMs)
-    world.waitUntil(
-      refreshList(known, world).catch((error: unknown) =>
+    app.waitUntil(
+      refreshList(known, app).catch((error: unknown) =>
         port.log('error', 'the list of suppressed users could not be read', { reason: reasonOf(error) }),
       ),
     )
   return known.suppressions
 }
 
-async function refreshList(known: KnownSuppressions, world: AppContext): Promise<Suppressions | undefined> {
-  const at = world.port.now()
+async function refreshList(known: KnownSuppressions, app: AppContext): Promise<Suppressions | undefined> {
+  const at = app.port.now()
   known.askedAt = at
-  const found = await fetchNewest(known.version, world)
+  const found = await fetchNewest(known.version, app)
   // Another request may have asked later and got its answer earlier.
   if (at >= known.at || Math.abs(at - known.at) > longestMs) {
     known.at = at

@@ -18,11 +18,11 @@ export interface SourceSpec<F extends Fields = Fields> {
    * is answered with 401, counted and never stored.
    */
   readonly verify?: (
-    hook: WebhookCall,
+    call: WebhookCall,
     settings: Settings<F>,
     tools: Pick<SourceTools, 'now'>,
   ) => string | undefined | Promise<string | undefined>
-  readonly map: (hook: WebhookCall, settings: Settings<F>, tools: SourceTools) => Mapped | Promise<Mapped>
+  readonly map: (call: WebhookCall, settings: Settings<F>, tools: SourceTools) => Mapped | Promise<Mapped>
 }
 
 /** Events that one call may become; each costs more memory than the few bytes that it may have been in the call. */
@@ -56,9 +56,9 @@ export const defineSource =
       problems: [...problems, ...unset],
       redacted,
       takesGet: spec.takesGet ?? false,
-      ...(verify === undefined ? {} : { verify: async (hook, tools) => verify(hook, settings, tools) }),
-      async map(hook, tools) {
-        const mapped = await spec.map(hook, settings, tools)
+      ...(verify === undefined ? {} : { verify: async (call, tools) => verify(call, settings, tools) }),
+      async map(call, tools) {
+        const mapped = await spec.map(call, settings, tools)
         if (!('reply' in mapped) && mapped.length > mostDrafts)
           throw new RangeError(`The call has more than ${mostDrafts} events`)
         return mapped

@@ -42,21 +42,21 @@ const rowsShown = 10
 /**
  * Gathers what the demo page shows.
  *
- * @param world the lanes, the log, the loaders and D1 are asked, all at once
+ * @param app the lanes, the log, the loaders and D1 are asked, all at once
  * @returns the state; what could not be read says why
  */
-export async function demoState(world: AppContext): Promise<DemoState> {
-  const { resolved, port } = world
-  const refs = allLanes(world)
+export async function demoState(app: AppContext): Promise<DemoState> {
+  const { resolved, port } = app
+  const refs = allLanes(app)
   const [events, deliveries, lanes, letters, warehouses] = await Promise.all([
-    partOf(acceptedOf(world)),
-    partOf(new DemoSink(world.bindings.DB).newest(shown)),
-    Promise.all(refs.map((ref) => partOf(laneOf(world.bindings, ref).status(ref)))),
-    partOf(Promise.all(refs.map((ref) => laneOf(world.bindings, ref).letters(ref, { limit: shown })))),
+    partOf(acceptedOf(app)),
+    partOf(new DemoSink(app.bindings.DB).newest(shown)),
+    Promise.all(refs.map((ref) => partOf(laneOf(app.bindings, ref).status(ref)))),
+    partOf(Promise.all(refs.map((ref) => laneOf(app.bindings, ref).letters(ref, { limit: shown })))),
     Promise.all(
-      warehousesOf(world).map(async (target) => ({
+      warehousesOf(app).map(async (target) => ({
         name: target.name,
-        ...(await partOf(viewWarehouse(world, { target, rows: rowsShown }))),
+        ...(await partOf(viewWarehouse(app, { target, rows: rowsShown }))),
       })),
     ),
   ])

@@ -26,7 +26,7 @@ const clocks = ['received_at', 'uuid_ts', 'loaded_at']
 /**
  * Reads how a warehouse is doing and, when it is D1, what is in it.
  *
- * @param world the loader is asked which tables there are; D1 is read through the binding `DB`
+ * @param app the loader is asked which tables there are; D1 is read through the binding `DB`
  * @param options the warehouse, and how many rows of each table are wanted
  * @returns its status and tables
  */

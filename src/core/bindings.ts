@@ -1,6 +1,5 @@
 import type { Attempt, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
-import { laneName } from './lanes.ts'
 import type { Billed } from './billed.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 
@@ -83,7 +82,7 @@ export interface LaneRpc extends Inbox {
   /** `offset` is where the log holds the event, when there is a log. */
   readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
   /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
-  readonly addDeadLetters: (ref: LaneRef, burials: readonly NewDeadLetter[]) => Promise<void>
+  readonly addDeadLetters: (ref: LaneRef, letters: readonly NewDeadLetter[]) => Promise<void>
   /** Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`. Stored within a second: a crash may lose that much. */
   readonly count: (ref: LaneRef, counters: Readonly<Record<string, number>>) => Promise<void>
   /** Newest first. `before` is the number of a letter. */

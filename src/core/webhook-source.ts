@@ -51,6 +51,6 @@ export interface WebhookSource {
   /** The settings with secrets masked. */
   readonly redacted: Readonly<Record<string, unknown>>
   readonly takesGet: boolean
-  readonly verify?: (hook: WebhookCall, tools: Pick<SourceTools, 'now'>) => Promise<string | undefined>
-  readonly map: (hook: WebhookCall, tools: SourceTools) => Promise<Mapped>
+  readonly verify?: (call: WebhookCall, tools: Pick<SourceTools, 'now'>) => Promise<string | undefined>
+  readonly map: (call: WebhookCall, tools: SourceTools) => Promise<Mapped>
 }

@@ -16,44 +16,44 @@ type CallableSource = Source & { readonly webhook: WebhookSource }
 /**
  * Takes one webhook call: verifies it, maps it, and accepts its events.
  *
- * @param hook the call
- * @param arrival source and what the connection tells
- * @param world config, bindings, clock
+ * @param call the call
+ * @param incoming source and what the connection tells
+ * @param app config, bindings, clock
  * @returns the source's own answer, if it has one; undefined once all events are durable. A call that makes no event is
  * counted as `ignored:<source>`
  * @throws {SluicewayError} signature_invalid, counted as `refused:<source>` and not stored; source_failed, with the call kept
  * as a dead letter; stream_unavailable when what the source remembers is unavailable; and what `acceptEvents` throws
  */
 export async function acceptWebhook(
-  hook: WebhookCall,
-  arrival: Omit<IncomingBatch, 'events' | 'source'> & { readonly source: CallableSource },
-  world: AppContext,
+  call: WebhookCall,
+  incoming: Omit<IncomingBatch, 'events' | 'source'> & { readonly source: CallableSource },
+  app: AppContext,
 ): Promise<Reply['reply'] | undefined> {
-  const { source } = arrival
-  const refused = await source.webhook.verify?.(hook, world.port)
+  const { source } = incoming
+  const refused = await source.webhook.verify?.(call, app.port)
   if (refused !== undefined) {
-    count({ [`refused:${source.name}`]: 1 }, world)
+    count({ [`refused:${source.name}`]: 1 }, app)
     throw new SluicewayError('signature_invalid', refused)
   }
-  const ignored = () => count({ [`ignored:${source.name}`]: 1 }, world)
-  if (hook.method === 'GET' && !source.webhook.takesGet) {
+  const ignored = () => count({ [`ignored:${source.name}`]: 1 }, app)
+  if (call.method === 'GET' && !source.webhook.takesGet) {
     ignored()
     return { body: '', contentType: 'text/plain' }
   }
   // What a mapper remembers costs as much as an event, whether one comes of it or not.
-  await checkRate(source, 1, world)
+  await checkRate(source, 1, app)
   let mapped: Mapped
   try {
-    mapped = await mapCall(hook, source, world)
+    mapped = await mapCall(call, source, app)
   } catch (thrown) {
     const isAway = thrown instanceof SluicewayError && thrown.code === 'stream_unavailable'
     // A vendor's server repeats the call; a page that Shopify's pixel runs in does not.
-    if (isAway && hook.headers['origin'] === undefined) throw thrown
-    await addCallLetter(hook, { source, thrown }, world)
+    if (isAway && call.headers['origin'] === undefined) throw thrown
+    await addCallLetter(call, { source, thrown }, app)
     throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
   }
   if ('reply' in mapped) return mapped.reply
-  if (mapped.length > 0) await acceptEvents({ ...arrival, events: mapped, counted: 1 }, world)
+  if (mapped.length > 0) await acceptEvents({ ...incoming, events: mapped, counted: 1 }, app)
   else ignored()
   return undefined
 }
@@ -61,21 +61,21 @@ export async function acceptWebhook(
 /**
  * Maps a call that was kept as a dead letter, as it was or edited.
  *
- * @param call what `acceptWebhook` put into the letter
+ * @param kept what `acceptWebhook` put into the letter
  * @throws {SluicewayError} bad_request when it still cannot be mapped
  */
-export async function remapCall(call: unknown, source: Source, world: AppContext): Promise<readonly Draft[]> {
+export async function remapCall(kept: unknown, source: Source, app: AppContext): Promise<readonly Draft[]> {
   const { webhook } = source
   if (webhook === undefined)
     throw new SluicewayError('bad_request', `The source "${source.name}" takes no webhooks any more.`)
   const problem = 'A webhook call is {"method","url","proto","headers","query","body"}; keep that form when editing it.'
-  if (!isRecord(call) || !isRecord(call['headers']) || !isRecord(call['query']))
+  if (!isRecord(kept) || !isRecord(kept['headers']) || !isRecord(kept['query']))
     throw new SluicewayError('bad_request', problem)
-  const { body } = call
+  const { body } = kept
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? null)
-  const hook = { ...call, bytes: new TextEncoder().encode(text), body } as unknown as WebhookCall
+  const call = { ...kept, bytes: new TextEncoder().encode(text), body } as unknown as WebhookCall
   try {
-    const mapped = await mapCall(hook, { ...source, webhook }, world)
+    const mapped = await mapCall(call, { ...source, webhook }, app)
     return 'reply' in mapped ? [] : mapped
   } catch (cause) {
     throw new SluicewayError('bad_request', `The call is still not acceptable: ${reasonOf(cause)}`, { cause })
@@ -83,8 +83,8 @@ export async function remapCall(call: unknown, source: Source, world: AppContext
 }
 
 /** Runs a source's mapper. */
-const mapCall = (hook: WebhookCall, source: CallableSource, world: AppContext): Promise<Mapped> =>
-  source.webhook.map(hook, toolsOf(source, world))
+const mapCall = (call: WebhookCall, source: CallableSource, app: AppContext): Promise<Mapped> =>
+  source.webhook.map(call, toolsOf(source, app))
 
 function toolsOf({ name }: Source, { port, bindings }: AppContext): SourceTools {
   return {
@@ -118,28 +118,28 @@ const unavailableError = (cause: unknown) =>
   new SluicewayError('stream_unavailable', 'What the source remembers is unavailable; send it again.', { cause })
 
 async function addCallLetter(
-  hook: WebhookCall,
+  call: WebhookCall,
   { source, thrown }: { readonly source: Source; readonly thrown: unknown },
-  world: AppContext,
+  app: AppContext,
 ): Promise<void> {
-  const { method, url, proto, query, body, bytes } = hook
-  const headers = Object.fromEntries(Object.entries(hook.headers).filter(([name]) => !secretHeader.test(name)))
+  const { method, url, proto, query, body, bytes } = call
+  const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => !secretHeader.test(name)))
   const stack = thrown instanceof Error ? thrown.stack : undefined
   await addDeadLetters(
     [
       {
         stage: 'ingest',
-        messageId: world.port.uuid(),
+        messageId: app.port.uuid(),
         source: source.name,
         key: '',
         reason: reasonOf(thrown),
         code: 'source_failed',
         ...(stack === undefined ? {} : { detail: stack }),
-        receivedAt: new Date(world.port.now()).toISOString(),
+        receivedAt: new Date(app.port.now()).toISOString(),
         ...deadLetterBody({ method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }),
         attempts: [],
       },
     ],
-    world,
+    app,
   )
 }

@@ -1,8 +1,7 @@
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { Stream } from '../core/stream.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
@@ -35,31 +34,24 @@ export interface AcceptedEvents {
  *
  * An event that cannot be accepted becomes a dead letter and harms no other.
  *
- * @param arrival the events as they were sent and what is known of the request
- * @param world config, bindings, clock
+ * @param incoming the events as they were sent and what is known of the request
+ * @param app config, bindings, clock
  * @returns once the accepted events and the dead letters are durable
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable: the client must send it all again;
  * rate_limited when the source sends too much; stream_limit when an event can never be appended; bad_request when the
  * fields beside `batch` are out of bounds
  */
-export async function acceptEvents(arrival: IncomingBatch, world: AppContext): Promise<AcceptedEvents> {
-  const { source, events, counted = 0 } = arrival
-  if (source.rate !== undefined && events.length > counted) await checkRate(source, events.length - counted, world)
-  const known = suppressionsOf(world)
+export async function acceptEvents(incoming: IncomingBatch, app: AppContext): Promise<AcceptedEvents> {
+  const { source, events, counted = 0 } = incoming
+  if (source.rate !== undefined && events.length > counted) await checkRate(source, events.length - counted, app)
+  const known = suppressionsOf(app)
   const suppressions = known instanceof Promise ? await known : known
-  const {
-    packed,
-    deadLetters: burials,
-    rejected,
-    dropped,
-    counters,
-    accepted,
-  } = await prepareBatch(arrival, world, suppressions)
+  const { packed, deadLetters, rejected, dropped, counters, accepted } = await prepareBatch(incoming, app, suppressions)
   // The usual case waits for one promise only.
-  if (burials.length === 0 && isEmpty(counters)) await append(packed, world)
+  if (deadLetters.length === 0 && isEmpty(counters)) await append(packed, app)
   else {
-    await Promise.all([append(packed, world), addDeadLetters(burials, world)])
-    count(counters, world)
+    await Promise.all([append(packed, app), addDeadLetters(deadLetters, app)])
+    count(counters, app)
   }
   return { accepted, dropped, rejected }
 }
@@ -69,11 +61,11 @@ export async function acceptEvents(arrival: IncomingBatch, world: AppContext): P
  *
  * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
  */
-export async function checkRate(source: Source, events: number, world: AppContext): Promise<void> {
+export async function checkRate(source: Source, events: number, app: AppContext): Promise<void> {
   try {
-    await takeRate(source, events, world)
+    await takeRate(source, events, app)
   } catch (error) {
-    count({ [`limited:${source.name}`]: events }, world)
+    count({ [`limited:${source.name}`]: events }, app)
     throw error
   }
 }
@@ -89,38 +81,38 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
  *
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
  */
-export async function append(packed: readonly Packed[], world: AppContext): Promise<void> {
+export async function append(packed: readonly Packed[], app: AppContext): Promise<void> {
   if (packed.length === 0) return
-  const { partitionOf } = world.resolved.stream
-  if (partitionOf === undefined) return appendTo(0, packed, world)
+  const { partitionOf } = app.resolved.stream
+  if (partitionOf === undefined) return appendTo(0, packed, app)
   const parts = Map.groupBy(packed, ({ key }) => partitionOf(key))
-  await Promise.all(Array.from(parts, ([partition, part]) => appendTo(partition, part, world)))
+  await Promise.all(Array.from(parts, ([partition, part]) => appendTo(partition, part, app)))
 }
 
-async function appendTo(partition: number, packed: readonly Packed[], world: AppContext): Promise<void> {
-  const { stream } = world.resolved
+async function appendTo(partition: number, packed: readonly Packed[], app: AppContext): Promise<void> {
+  const { stream } = app.resolved
   let appended = 0
   let spilled = false
   await storeOrSpill(
     {
       what: 'events',
       events: packed.length,
-      outage: outagesOf(world.resolved).stream[partition] as Outage,
+      outage: outagesOf(app.resolved).stream[partition] as Outage,
       async store() {
         for (const piece of cutBatch(packed, stream.limits)) {
           if (spilled) throw new Error('the rest is spilled')
-          await stream.append(piece, world.bindings)
+          await stream.append(piece, app.bindings)
           appended += piece.length
         }
       },
       async spill() {
         const part = partOf(partition, stream)
-        const key = await spill({ kind: 'events', packed: packed.slice(appended), part }, world)
+        const key = await spill({ kind: 'events', packed: packed.slice(appended), part }, app)
         spilled = true
         return key
       },
     },
-    world,
+    app,
   )
 }
 
@@ -129,17 +121,17 @@ async function appendTo(partition: number, packed: readonly Packed[], world: App
  *
  * @throws {SluicewayError} stream_unavailable when they may not be durable
  */
-export async function addDeadLetters(burials: readonly NewDeadLetter[], world: AppContext): Promise<void> {
-  if (burials.length === 0) return
+export async function addDeadLetters(deadLetters: readonly NewDeadLetter[], app: AppContext): Promise<void> {
+  if (deadLetters.length === 0) return
   await storeOrSpill(
     {
       what: 'dead letters',
-      events: burials.length,
-      outage: outagesOf(world.resolved).letters,
-      store: async () => laneOf(world.bindings, edgeLane).addDeadLetters(edgeLane, burials),
-      spill: () => spill({ kind: 'letters', burials }, world),
+      events: deadLetters.length,
+      outage: outagesOf(app.resolved).letters,
+      store: async () => laneOf(app.bindings, edgeLane).addDeadLetters(edgeLane, deadLetters),
+      spill: () => spill({ kind: 'letters', deadLetters }, app),
     },
-    world,
+    app,
   )
 }
 
@@ -147,9 +139,9 @@ export async function addDeadLetters(burials: readonly NewDeadLetter[], world: A
  * Adds to the counters of the edge's lane, after the answer and with at most one call a second of each isolate. A count that
  * fails or takes long is logged instead, because the events themselves are where they belong.
  */
-export function count(counters: Readonly<Record<string, number>>, world: AppContext): void {
+export function count(counters: Readonly<Record<string, number>>, app: AppContext): void {
   if (isEmpty(counters)) return
-  const { port, resolved, bindings } = world
+  const { port, resolved, bindings } = app
   const tally = counterBufferOf(resolved)
   const wait = tally.add(counters, port.now())
   if (wait === undefined) return
@@ -162,5 +154,5 @@ export function count(counters: Readonly<Record<string, number>>, world: AppCont
       port.log('error', 'dropped events were not counted', { ...sum, reason: reasonOf(error) })
     }
   }
-  world.waitUntil(send())
+  app.waitUntil(send())
 }

@@ -2,7 +2,7 @@ import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { anonymizeFacts, anonymizeIp, anonymizeEventIps } from '../enrichment/address.ts'
+import { anonymizeFacts, anonymizeEventIps, connectionAddress } from '../enrichment/address.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
@@ -35,7 +35,23 @@ export interface SentEvent {
   readonly key: string
 }
 
-/** The work of one request: collects what is to be stored. Stores nothing itself. */
+/**
+ * The work of one request: collects what is to be stored, and stores nothing itself.
+ *
+ * One event goes these steps, in this order:
+ *
+ * 1. The write key is taken out, the route's type and the identity cookie's anonymousId are put in: what follows sees the
+ *    event as it will be stored.
+ * 2. A suppressed user's event is dropped, also a wrong one: nothing of it may be kept, not even as a dead letter.
+ * 3. It is validated. A wrong event is a dead letter as it was sent, under the rules on addresses and privacy.
+ * 4. It is enriched. The ids are text from here on, so suppression is asked again.
+ * 5. A bot's event is flagged or dropped: by the user agent and the network, which privacy rules may take out.
+ * 6. User agent and campaign are read, again from what privacy rules may take out.
+ * 7. Privacy rules are applied: transforms, dead letters and the stream see nothing that they forbid. The rudderId is made
+ *    of the ids that are left.
+ * 8. The source's transforms run (see `prepareBatch`); what they return is validated, and suppression is asked once more.
+ * 9. It is routed by consent and `integrations`, packed, and refused where it is too large for the limits or the stream.
+ */
 export class Preparation {
   readonly packed: Packed[] = []
   readonly deadLetters: NewDeadLetter[] = []
@@ -45,19 +61,19 @@ export class Preparation {
   readonly counters: Record<string, number> = {}
   /** Events that were dropped before any transform. */
   dropped = 0
-  readonly #world: AppContext
-  readonly #arrival: IncomingBatch
+  readonly #app: AppContext
+  readonly #incoming: IncomingBatch
   readonly receivedAt: string
   readonly #pack: ReturnType<typeof createPacker>
   readonly #suppressions: Suppressions | undefined
 
-  constructor(arrival: IncomingBatch, world: AppContext, suppressions: Suppressions | undefined) {
-    this.#world = world
-    this.#arrival = arrival
+  constructor(incoming: IncomingBatch, app: AppContext, suppressions: Suppressions | undefined) {
+    this.#app = app
+    this.#incoming = incoming
     this.#suppressions = suppressions
-    this.receivedAt = arrival.receivedAt ?? new Date(world.port.now()).toISOString()
-    const { name, enrich: rules, privacy } = arrival.source
-    const facts = anonymizeFacts(arrival.facts, rules.ip)
+    this.receivedAt = incoming.receivedAt ?? new Date(app.port.now()).toISOString()
+    const { name, enrich: rules, privacy } = incoming.source
+    const facts = anonymizeFacts(incoming.facts, rules.ip)
     this.#pack = createPacker({
       source: name,
       receivedAt: this.receivedAt,
@@ -66,19 +82,16 @@ export class Preparation {
   }
 
   get shared(): Shared {
-    const { facts, geo, batch, source } = this.#arrival
-    const { port, resolved } = this.#world
+    const { facts, geo, batch, source } = this.#incoming
+    const { port, resolved } = this.#app
     const window = windowOf(this.receivedAt, resolved.limits)
-    const { ip: ipRule } = source.enrich
-    const { ip } = facts
-    const writtenIp = anonymizeIp(ip, ipRule)
-    const visitorIp = source.webhook === undefined ? writtenIp : undefined
-    return { receivedAt: this.receivedAt, window, ip, writtenIp, visitorIp, ipRule, geo, batch, uuid: port.uuid }
+    const address = connectionAddress(facts.ip, source)
+    return { receivedAt: this.receivedAt, window, address, geo, batch, uuid: port.uuid }
   }
 
   /** Checks one value and fills in what it lacks; undefined when it became a dead letter or was dropped. */
   prepareEvent(value: unknown, index: number, shared: Shared): Event | undefined {
-    const { type, anonymousId, source, signals: sight } = this.#arrival
+    const { type, anonymousId, source, signals } = this.#incoming
     if (isRecord(value)) {
       // Some SDKs write the key into every event; no destination has any use for it.
       if (value['writeKey'] === source.writeKey) value['writeKey'] = undefined
@@ -100,14 +113,14 @@ export class Preparation {
     if (this.isSuppressed(event)) return this.#drop('suppressed')
     const { bots, userAgent, campaign, rudderId } = source.enrich
     if (bots.action !== 'keep') {
-      const bot = botOf(event, sight, bots)
+      const bot = botOf(event, signals, bots)
       if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
       if (bot !== undefined) {
         flagBot(event, bot)
         this.count('flagged:bot')
       }
     }
-    if (userAgent) addAgent(event.context, visitorUserAgent(event.context, sight))
+    if (userAgent) addAgent(event.context, visitorUserAgent(event.context, signals))
     if (campaign) addCampaign(event.context)
     if (source.privacy !== undefined) applyPrivacy(event, source.privacy)
     if (rudderId) event['rudderId'] = rudderIdOf(event)
@@ -129,9 +142,9 @@ export class Preparation {
 
   /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
   routeAndPack(event: Event, text: string, from: SentEvent): boolean {
-    const { limits, stream } = this.#world.resolved
+    const { limits, stream } = this.#app.resolved
     if (isLongerThan(text, limits.eventBytes)) return this.#tooLarge(from, limits.eventBytes)
-    const to = route(event, this.#arrival.source, this.counters)
+    const to = route(event, this.#incoming.source, this.counters)
     const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
     const { bytes, envelopeBytes } = stream.limits
     if (packed.text.length > bytes) return this.#tooLarge(from, bytes)
@@ -143,7 +156,7 @@ export class Preparation {
   }
 
   rejectEvent(value: unknown, index: number, fault: ValidationError): void {
-    const { enrich: rules, privacy } = this.#arrival.source
+    const { enrich: rules, privacy } = this.#incoming.source
     const whole = limitDepth(value)
     anonymizeEventIps(whole, rules.ip)
     const kept = privacy === undefined ? whole : applyPrivacyToAny(whole, privacy)
@@ -152,7 +165,7 @@ export class Preparation {
     this.addDeadLetter(index, JSON.stringify(kept), {
       ...fault,
       stage: 'ingest',
-      messageId: id || this.#world.port.uuid(),
+      messageId: id || this.#app.port.uuid(),
       key: keys.find((one) => typeof one === 'string') ?? '',
     })
   }
@@ -170,7 +183,7 @@ export class Preparation {
     this.deadLetters.push({
       stage,
       messageId,
-      source: this.#arrival.source.name,
+      source: this.#incoming.source.name,
       key,
       reason,
       code,

@@ -25,31 +25,31 @@ export interface PreparedBatch {
 /**
  * Does everything with the events of one request that needs no storage: check, enrich, transform, route, pack.
  *
- * @param arrival the events and what is known of the request; the events are changed in place
- * @param world config, clock, random ids
+ * @param incoming the events and what is known of the request; the events are changed in place
+ * @param app config, clock, random ids
  * @param suppressions users whose events are dropped
  * @returns what to append, what to bury, what to answer
  * @throws {SluicewayError} bad_request when the fields beside `batch` are out of bounds
  */
 export async function prepareBatch(
-  arrival: IncomingBatch,
-  world: AppContext,
+  incoming: IncomingBatch,
+  app: AppContext,
   suppressions?: Suppressions,
 ): Promise<PreparedBatch> {
-  checkBatchContext(arrival, world)
-  const work = new Preparation(arrival, world, suppressions)
-  if (arrival.source.transforms.length > 0) return prepareWithTransforms(arrival, work)
+  checkBatchContext(incoming, app)
+  const work = new Preparation(incoming, app, suppressions)
+  if (incoming.source.transforms.length > 0) return prepareWithTransforms(incoming, work)
   const { shared } = work
   let accepted = 0
-  for (let index = 0; index < arrival.events.length; index++) {
-    const event = work.prepareEvent(arrival.events[index], index, shared)
+  for (let index = 0; index < incoming.events.length; index++) {
+    const event = work.prepareEvent(incoming.events[index], index, shared)
     if (event === undefined) continue
     const { messageId } = event
     const sent = JSON.stringify(event)
     if (work.routeAndPack(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
   }
-  const { packed, deadLetters: burials, rejected, dropped, counters } = work
-  return { packed, deadLetters: burials, rejected, accepted, dropped, counters }
+  const { packed, deadLetters, rejected, dropped, counters } = work
+  return { packed, deadLetters: deadLetters, rejected, accepted, dropped, counters }
 }
 
 interface PreparedEvent extends SentEvent {
@@ -57,8 +57,8 @@ interface PreparedEvent extends SentEvent {
 }
 
 /** The way through the source's transforms. */
-async function prepareWithTransforms(arrival: IncomingBatch, work: Preparation): Promise<PreparedBatch> {
-  const { source, events } = arrival
+async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation): Promise<PreparedBatch> {
+  const { source, events } = incoming
   const { shared } = work
   const admitted: PreparedEvent[] = []
   for (const [index, value] of events.entries()) {
@@ -113,11 +113,11 @@ async function prepareWithTransforms(arrival: IncomingBatch, work: Preparation):
 }
 
 /** The batch's context is written into every event, so its size counts as often. */
-function checkBatchContext({ batch, events }: IncomingBatch, world: AppContext): void {
+function checkBatchContext({ batch, events }: IncomingBatch, app: AppContext): void {
   const context = batch?.['context']
   if (!isRecord(context)) return
   if (!removeProtoKeys(context, maxDepth - 1))
     throw new SluicewayError('bad_request', `The batch's context is nested deeper than ${maxDepth} levels.`)
-  if (JSON.stringify(context).length * events.length > 2 * world.resolved.limits.bodyBytes)
+  if (JSON.stringify(context).length * events.length > 2 * app.resolved.limits.bodyBytes)
     throw new SluicewayError('bad_request', "The batch's context is too large for so many events.")
 }

@@ -14,28 +14,28 @@ import { isRecord } from '../core/json.ts'
  * messageId of the letter. The letter itself is left alone: discard it afterwards.
  *
  * @param letter the dead letter with its edited event
- * @param world config, bindings, clock
+ * @param app config, bindings, clock
  * @returns once what became of it is durable; `accepted` is 0 when a transform dropped it
  * @throws {SluicewayError} bad_request when it is still no good, with the reason; stream_unavailable
  */
 export async function replayEdgeLetter(
   letter: Pick<DeadLetter, 'event' | 'source' | 'stage' | 'code' | 'messageId' | 'receivedAt'>,
-  world: AppContext,
+  app: AppContext,
 ): Promise<{ readonly accepted: number; readonly dropped: number }> {
-  const source = world.resolved.sources.get(letter.source)
+  const source = app.resolved.sources.get(letter.source)
   if (source === undefined)
     throw new SluicewayError('bad_request', `The config has no source "${letter.source}" any more.`)
   const event: unknown = structuredClone(letter.event)
   // Past stage ingest, the address is what the edge saw; before, it is the client's word.
   const ip = letter.stage !== 'ingest' && isRecord(event) ? event['request_ip'] : undefined
-  const events = letter.code === 'source_failed' ? await remapCall(event, source, world) : [event]
+  const events = letter.code === 'source_failed' ? await remapCall(event, source, app) : [event]
   // The same ids at every try: a repeat is told by them.
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
-  const suppressions = await suppressionsOf(world)
+  const suppressions = await suppressionsOf(app)
   const { packed, rejected, accepted, dropped, counters } = await prepareBatch(
     { source, events, facts: typeof ip === 'string' ? { ip } : {}, receivedAt: letter.receivedAt },
-    world,
+    app,
     suppressions,
   )
   const [still] = rejected
@@ -43,7 +43,7 @@ export async function replayEdgeLetter(
     throw new SluicewayError('bad_request', `The event is still not acceptable: ${still.reason}`, {
       details: { rejected },
     })
-  await append(packed, world)
-  count(counters, world)
+  await append(packed, app)
+  count(counters, app)
   return { accepted, dropped }
 }

@@ -1,6 +1,7 @@
 import type { Enrichment } from '../core/enrichment.ts'
 import type { Facts } from '../core/envelope.ts'
 import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
 
 const v4 = /^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$/
 const group = /^[0-9a-f]{1,4}$/
@@ -31,6 +32,47 @@ function truncateIp(address: string): string | undefined {
     .map((one) => one.replace(/^0+(?=.)/, ''))
   while (kept.at(-1) === '0') kept.pop()
   return `${kept.join(':')}::`
+}
+
+/** The address of a connection, and what a source does with addresses. */
+export interface ConnectionAddress {
+  /** As it is. */
+  readonly ip: string | undefined
+  /** The same as it may be written. */
+  readonly written: string | undefined
+  /** Again the same where the connection is the visitor's; a vendor's server is not where its customers are. */
+  readonly visitor: string | undefined
+  /** What is done with other addresses before they are written. */
+  readonly rule: Enrichment['ip']
+}
+
+/** Decides once for a request what its events may say of its address. */
+export function connectionAddress(ip: string | undefined, { enrich, webhook }: AddressSource): ConnectionAddress {
+  const written = anonymizeIp(ip, enrich.ip)
+  return { ip, written, visitor: webhook === undefined ? written : undefined, rule: enrich.ip }
+}
+
+type AddressSource = Pick<Source, 'enrich' | 'webhook'>
+
+/** Writes the address of the connection into an event, in place, and treats what the event itself says by the rule. */
+export function setEventIps(
+  event: Record<string, unknown>,
+  context: Record<string, unknown>,
+  { ip, written, visitor, rule }: ConnectionAddress,
+): void {
+  // Never the client's own word: whoever sends it could claim any address.
+  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = written
+  const own = context['ip']
+  const isKnown = typeof own === 'string' && own !== ''
+  if (!isKnown && visitor !== undefined) context['ip'] = visitor
+  else if (own !== undefined && rule !== 'keep')
+    context['ip'] = !isKnown ? undefined : own === ip ? written : anonymizeIp(own, rule)
+}
+
+/** Whether the place of a connection is that of an event: it says nothing of one that was forwarded for another address. */
+export function isFromConnection(context: Readonly<Record<string, unknown>>, { ip }: ConnectionAddress): boolean {
+  const own = context['ip']
+  return typeof own !== 'string' || own === '' || own === ip
 }
 
 /** The facts with their address as the rule wants it written. */

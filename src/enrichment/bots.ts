@@ -37,15 +37,15 @@ const inDataCenter: Bot = { reason: 'data center' }
  * The event's own user agent counts; that of the request only where a browser sent it, like everything else that the
  * connection tells: the network, score and user agent of a server say nothing of the people whose events it forwards.
  *
- * @param sight what the request shows; undefined when nothing is known
+ * @param signals what the request shows; undefined when nothing is known
  * @returns the first reason found, by how sure it is; the same object may be returned again
  */
-export function botOf(event: Event, sight: ClientSignals | undefined, rules: Required<BotRules>): Bot | undefined {
-  const userAgent = visitorUserAgent(event.context, sight)
+export function botOf(event: Event, signals: ClientSignals | undefined, rules: Required<BotRules>): Bot | undefined {
+  const userAgent = visitorUserAgent(event.context, signals)
   const bot = userAgent === undefined ? undefined : byUserAgent(userAgent)
   if (bot !== undefined && !(bot.isInvalidBrowser === true && isApp(event))) return bot
-  if (sight === undefined || !sight.browser) return undefined
-  const { verifiedBot, score, asn } = sight
+  if (signals === undefined || !signals.browser) return undefined
+  const { verifiedBot, score, asn } = signals
   if (verifiedBot !== undefined) return verified
   if (score !== undefined && score < rules.score) return scored
   return rules.dataCenters && asn !== undefined && dataCenters.has(asn) ? inDataCenter : undefined

@@ -18,9 +18,9 @@ export interface ClientSignals {
 /** The user agent of an event's visitor: the event's own, else that of the request where a browser sent it. */
 export function visitorUserAgent(
   context: Readonly<Record<string, unknown>> | undefined,
-  sight: ClientSignals | undefined,
+  signals: ClientSignals | undefined,
 ): string | undefined {
   const own = context?.['userAgent']
   if (typeof own === 'string' && own !== '') return own
-  return sight?.browser === true ? sight.userAgent : undefined
+  return signals?.browser === true ? signals.userAgent : undefined
 }

@@ -1,6 +1,5 @@
-import type { Enrichment } from '../core/enrichment.ts'
 import type { Event } from '../core/event.ts'
-import { anonymizeIp } from './address.ts'
+import { type ConnectionAddress, isFromConnection, setEventIps } from './address.ts'
 import { clampTimestamp, parseTimestamp, correctClockSkew, type TimeWindow } from './timestamps.ts'
 import { isRecord, idText } from '../core/json.ts'
 
@@ -25,14 +24,7 @@ export interface Shared {
   readonly receivedAt: string
   /** What `timestamp` may be. */
   readonly window: TimeWindow
-  /** The connection's address, as it is. */
-  readonly ip?: string | undefined
-  /** The same as it may be written. */
-  readonly writtenIp?: string | undefined
-  /** Again the same where the connection is the visitor's; a vendor's server is not where its customers are. */
-  readonly visitorIp?: string | undefined
-  /** What is to be done with other addresses before they are written. */
-  readonly ipRule: Enrichment['ip']
+  readonly address: ConnectionAddress
   readonly geo?: Geo | undefined
   /** The fields beside `batch`, for events that lack them. */
   readonly batch?: Readonly<Record<string, unknown>> | undefined
@@ -53,7 +45,7 @@ export type Enriched = Event & { context: Record<string, unknown> }
  * @param shared what the request knows
  */
 export function enrich(event: Record<string, unknown>, shared: Shared): asserts event is Enriched {
-  const { receivedAt, ip, writtenIp, visitorIp, batch, ipRule } = shared
+  const { receivedAt, address, batch } = shared
   event['messageId'] = messageIdOf(event) || shared.uuid()
   trimId(event, 'anonymousId')
   trimId(event, 'userId')
@@ -73,19 +65,11 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   const believed = clampTimestamp(time, shared.window)
   event['timestamp'] = believed
   event['receivedAt'] = receivedAt
-  // Never the client's own word: whoever sends it could claim any address.
-  if (ip !== undefined || event['request_ip'] !== undefined) event['request_ip'] = writtenIp
-
   const context = contextOf(event, batch)
   if (believed !== time) context['unclampedTimestamp'] = time
-  const own = context['ip']
-  const known = typeof own === 'string' && own !== ''
-  // The place is that of the connection: it says nothing about an event that was forwarded for another address.
-  if (shared.geo !== undefined && context['geo'] === undefined && (!known || own === ip))
+  if (shared.geo !== undefined && context['geo'] === undefined && isFromConnection(context, address))
     context['geo'] = { ...shared.geo }
-  if (!known && visitorIp !== undefined) context['ip'] = visitorIp
-  else if (own !== undefined && ipRule !== 'keep')
-    context['ip'] = !known ? undefined : own === ip ? writtenIp : anonymizeIp(own, ipRule)
+  setEventIps(event, context, address)
 }
 
 /** The messageId as the client gave it, without blanks around it and characters that cannot be seen; or nothing. */

@@ -24,9 +24,9 @@ export interface EventRoute {
  *
  * @throws {SluicewayError} what `acceptEvents` throws; empty_batch, body_too_large, invalid_json and the codes of write keys
  */
-export async function takeEvents(request: Request, route: EventRoute, world: AppContext): Promise<Response> {
-  const { batch, cookie } = await readEvents(request, route, world)
-  const accepted = await acceptEvents(batch, world)
+export async function takeEvents(request: Request, route: EventRoute, app: AppContext): Promise<Response> {
+  const { batch, cookie } = await readEvents(request, route, app)
+  const accepted = await acceptEvents(batch, app)
   const [rejected] = accepted.rejected
   const headers = cookie === undefined ? undefined : { 'set-cookie': cookie }
   // A lone event that is no good is the client's mistake; one that a transform failed on is not.
@@ -41,15 +41,15 @@ interface ReadEvents {
 }
 
 /** Reads a request into what the edge takes, and finds out whose it is as early as possible. */
-async function readEvents(request: Request, { type, keyIn }: EventRoute, world: AppContext): Promise<ReadEvents> {
-  const { resolved } = world
+async function readEvents(request: Request, { type, keyIn }: EventRoute, app: AppContext): Promise<ReadEvents> {
+  const { resolved } = app
   const givenKey = writeKeyOf(request) ?? (keyIn === 'query' ? queryKeyOf(request) : undefined)
   const keyAt = request.headers.has('authorization') ? undefined : keyIn
-  const early = givenKey === undefined ? undefined : eventSource(givenKey, world, keyAt)
+  const early = givenKey === undefined ? undefined : eventSource(givenKey, app, keyAt)
   const text = await textOf(request, resolved.limits.bodyBytes)
   // Without a header, the key is in the body: nothing else is said about a body that has none.
   const body = early === undefined ? parseOrUndefined(text) : parseJson(text)
-  const source = early ?? eventSource(bodyKeyOf(body), world, keyIn)
+  const source = early ?? eventSource(bodyKeyOf(body), app, keyIn)
   if (type !== undefined) return addConnection(request, { source, events: [body], type })
   const fields = isRecord(body) ? body : {}
   const { batch: events } = fields
@@ -91,8 +91,8 @@ function addConnection(request: Request, batch: Omit<IncomingBatch, 'facts'>): R
  *
  * @throws {SluicewayError} as `sourceOf`; source_is_webhook
  */
-export function eventSource(key: string | undefined, world: AppContext, keyIn?: EventRoute['keyIn']): Source {
-  const source = sourceOf(key, world.resolved, keyIn)
+export function eventSource(key: string | undefined, app: AppContext, keyIn?: EventRoute['keyIn']): Source {
+  const source = sourceOf(key, app.resolved, keyIn)
   if (source.webhook !== undefined)
     throw new SluicewayError('source_is_webhook', 'source accepts webhook events only; send them to /v1/webhook')
   return source

@@ -30,9 +30,9 @@ serve(
 )
 
 /** What anybody is told; destinations are named to who has the admin token. */
-async function health(request: Request, world: AppContext): Promise<Response> {
-  const { status, stuck, ...rest } = await freshHealth(world)
-  const body = { status, version, ...rest, ...((await isAdmin(request, world)) ? { stuck } : {}) }
+async function health(request: Request, app: AppContext): Promise<Response> {
+  const { status, stuck, ...rest } = await freshHealth(app)
+  const body = { status, version, ...rest, ...((await isAdmin(request, app)) ? { stuck } : {}) }
   return jsonResponse(request, JSON.stringify(body), {
     status: status === 'DOWN' ? 503 : 200,
     headers: { 'cache-control': 'no-store', ...(status === 'DOWN' ? { 'retry-after': '10' } : {}) },
@@ -54,12 +54,12 @@ interface KnownHealth {
 const knownOf = perIsolate((_resolved: ResolvedConfig): KnownHealth => ({ at: -Infinity, health: undefined }))
 
 /** One request at a time asks, as no request can wait for what another one does; meanwhile the others get the old answer. */
-async function freshHealth(world: AppContext): Promise<Health> {
-  const now = world.port.now()
-  const known = knownOf(world.resolved)
+async function freshHealth(app: AppContext): Promise<Health> {
+  const now = app.port.now()
+  const known = knownOf(app.resolved)
   if (known.health !== undefined && now - known.at < freshMs) return known.health
   known.at = now
-  const health = await healthOf(world)
+  const health = await healthOf(app)
   Object.assign(known, { at: now, health })
   return health
 }

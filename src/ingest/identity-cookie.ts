@@ -1,5 +1,5 @@
 import type { IdentityCookie } from '../core/identity-cookie.ts'
-import { allows } from '../privacy/consent.ts'
+import { isAllowed, readConsent } from '../privacy/consent.ts'
 import { isSecure } from './secure.ts'
 import { isRecord } from '../core/json.ts'
 
@@ -33,9 +33,11 @@ export function visitorOf(request: Request, rules: IdentityCookie, sent: CookieE
   if (isForeign(request)) return {}
   const known = valueIn(request.headers.get('cookie'), nameOf(rules))
   if (known === undefined && !isBrowser(request)) return {}
-  if (rules.consent !== undefined && !isAllowed(rules.consent, sent))
+  if (rules.consent !== undefined && !isConsentGiven(rules.consent, sent))
     // Whoever has taken consent back is forgotten; an event from before the banner, or an image, says nothing.
-    return known === undefined || !isDenied(rules.consent, sent) ? {} : { cookie: deletionCookieOf(request, rules) }
+    return known === undefined || !isConsentDenied(rules.consent, sent)
+      ? {}
+      : { cookie: deletionCookieOf(request, rules) }
   const ids = idsIn(sent.events)
   const seconds = Math.floor((rules.maxAgeDays ?? 365) * daySeconds)
   const keep = (value: string) => cookieOf(request, rules, { value, seconds })
@@ -67,15 +69,15 @@ export const isForeign = ({ headers }: Request): boolean =>
 type CookieConsent = NonNullable<IdentityCookie['consent']>
 
 /** Every event must allow it, and say so: a cookie that needs consent is not set on silence. */
-function isAllowed(consent: CookieConsent, sent: CookieEvents): boolean {
+function isConsentGiven(consent: CookieConsent, sent: CookieEvents): boolean {
   const rules = [consent].flat().map((rule) => ({ ...rule, required: true }))
-  return contextsIn(sent).every((context) => allows({ context }, rules))
+  return contextsIn(sent).every((context) => isAllowed(readConsent(context), rules))
 }
 
 /** One event that denies it is enough. */
-function isDenied(consent: CookieConsent, sent: CookieEvents): boolean {
+function isConsentDenied(consent: CookieConsent, sent: CookieEvents): boolean {
   const rules = [consent].flat().map((rule) => ({ ...rule, required: false }))
-  return contextsIn(sent).some((context) => !allows({ context }, rules))
+  return contextsIn(sent).some((context) => !isAllowed(readConsent(context), rules))
 }
 
 const contextsIn = ({ events, batch }: CookieEvents): Record<string, unknown>[] =>

@@ -41,9 +41,9 @@ for (const type of ['track', 'page'] as const)
     return new Response(request.method === 'HEAD' ? null : gif, { headers })
   })
 
-async function takePixel(request: Request, type: 'track' | 'page', world: AppContext): Promise<string | undefined> {
-  const source = eventSource(writeKeyOf(request) ?? queryKeyOf(request), world, 'query')
-  const now = new Date(world.port.now()).toISOString()
+async function takePixel(request: Request, type: 'track' | 'page', app: AppContext): Promise<string | undefined> {
+  const source = eventSource(writeKeyOf(request) ?? queryKeyOf(request), app, 'query')
+  const now = new Date(app.port.now()).toISOString()
   const event: Record<string, unknown> = {
     channel: 'web',
     integrations: { All: true },
@@ -52,14 +52,14 @@ async function takePixel(request: Request, type: 'track' | 'page', world: AppCon
     ...(type === 'page' ? { name: 'Unknown Page' } : {}),
   }
   for (const [name, value] of new URL(request.url).searchParams) if (name !== 'writeKey') setField(event, name, value)
-  const arrival = { source, events: [event], type }
-  const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, arrival)
+  const incoming = { source, events: [event], type }
+  const visitor = source.identityCookie === undefined ? undefined : visitorOf(request, source.identityCookie, incoming)
   const { rejected } = await acceptEvents(
-    { ...arrival, ...requestSignalsOf(request, source), anonymousId: visitor?.anonymousId },
-    world,
+    { ...incoming, ...requestSignalsOf(request, source), anonymousId: visitor?.anonymousId },
+    app,
   )
   for (const { code, reason } of rejected)
-    world.port.log('warn', 'the event of a pixel is a dead letter', { code, reason })
+    app.port.log('warn', 'the event of a pixel is a dead letter', { code, reason })
   return visitor?.cookie
 }
 

@@ -46,11 +46,11 @@ export function requestSignalsOf(request: Request, { enrich, webhook }: Source):
   // A vendor that calls a webhook is neither where its customers are, nor a bot among them.
   if (webhook !== undefined) return { facts, geo: undefined, signals: undefined }
   if (enrich.bots.action === 'keep' && !enrich.userAgent) return { facts, geo, signals: undefined }
-  const sight: Writable<ClientSignals> = { browser: isBrowser(request, userAgent) }
-  if (userAgent !== undefined) sight.userAgent = userAgent
-  if (verifiedBot !== undefined) sight.verifiedBot = verifiedBot
-  if (cf !== undefined) addNetwork(sight, cf)
-  return { facts, geo, signals: sight }
+  const signals: Writable<ClientSignals> = { browser: isBrowser(request, userAgent) }
+  if (userAgent !== undefined) signals.userAgent = userAgent
+  if (verifiedBot !== undefined) signals.verifiedBot = verifiedBot
+  if (cf !== undefined) addNetwork(signals, cf)
+  return { facts, geo, signals: signals }
 }
 
 /**
@@ -64,12 +64,12 @@ const isBrowser = ({ method, headers }: Request, userAgent: string | undefined):
   headers.has('sec-fetch-site')
 
 /** https://developers.cloudflare.com/bots/reference/bot-management-variables/ (checked 2026-11-25) */
-function addNetwork(sight: Writable<ClientSignals>, cf: Readonly<Record<string, unknown>>): void {
+function addNetwork(signals: Writable<ClientSignals>, cf: Readonly<Record<string, unknown>>): void {
   const management = isRecord(cf['botManagement']) ? cf['botManagement'] : {}
   const { score, corporateProxy } = management
   // 0 means that it was not computed.
-  if (typeof score === 'number' && score > 0) sight.score = score
-  if (typeof cf['asn'] === 'number' && corporateProxy !== true) sight.asn = cf['asn']
+  if (typeof score === 'number' && score > 0) signals.score = score
+  if (typeof cf['asn'] === 'number' && corporateProxy !== true) signals.asn = cf['asn']
 }
 
 const placeMembers = ['country', 'region', 'city', 'postalCode', 'timezone', 'latitude', 'longitude'] as const

@@ -16,15 +16,15 @@ const versioned = /^\/([a-z-]+)\/\d[\w.-]*?(?:\.js|\/(?:rsa\.min|standalone|inde
  * @param request a GET or HEAD
  * @returns undefined when its path is not one of theirs
  */
-export async function sdkAsset(request: Request, world: AppContext): Promise<Response | undefined> {
+export async function sdkAsset(request: Request, app: AppContext): Promise<Response | undefined> {
   const { pathname } = new URL(request.url)
-  const base = [world.resolved.paths.sdk, sdkFolder].find((one) => pathname.startsWith(`${one}/`))
+  const base = [app.resolved.paths.sdk, sdkFolder].find((one) => pathname.startsWith(`${one}/`))
   if (base === undefined) return undefined
   const path = pathname.slice(base.length)
-  const found = await fileAt(request, path, world)
+  const found = await fileAt(request, path, app)
   if (found !== undefined) return found
   const alias = sdkAliases[versioned.exec(path)?.[1] ?? '']
-  return alias === undefined ? undefined : fileAt(request, `/${alias}`, world)
+  return alias === undefined ? undefined : fileAt(request, `/${alias}`, app)
 }
 
 /** A file of the SDKs with its headers: the ones that Cloudflare puts on it when it serves it without the Worker. */

@@ -29,8 +29,8 @@ serve(segmentSettings, '/v1/projects/:key/settings', ['GET', 'HEAD'], (c) => {
 serve(segmentSettings, '/v1/m', ['POST'], (c) => takeMetrics(c.req.raw, c.env))
 
 /** Answers the SDK's metrics, which nobody stores; anything else would be lost here, and is refused. */
-async function takeMetrics(request: Request, world: AppContext): Promise<Response> {
-  const body = parseJson(await textOf(request, world.resolved.limits.bodyBytes))
+async function takeMetrics(request: Request, app: AppContext): Promise<Response> {
+  const body = parseJson(await textOf(request, app.resolved.limits.bodyBytes))
   if (!isRecord(body) || !Array.isArray(body['series']))
     throw new SluicewayError('bad_request', '/v1/m takes metrics of an SDK only; send events to /v1/batch')
   return jsonResponse(request, '{"success":true}')

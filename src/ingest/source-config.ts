@@ -22,11 +22,11 @@ serve(sourceConfig, '/sourceConfig', ['GET', 'HEAD'], (c) => {
   return jsonResponse(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
 })
 
-function sourceFor(key: string | undefined, world: AppContext): Source {
+function sourceFor(key: string | undefined, app: AppContext): Source {
   try {
-    return eventSource(key, world)
+    return eventSource(key, app)
   } catch (error) {
-    const source = world.resolved.sourcesByKey.get(key ?? '')
+    const source = app.resolved.sourcesByKey.get(key ?? '')
     if (source === undefined || !(error instanceof SluicewayError) || error.code !== 'source_disabled') throw error
     return source
   }

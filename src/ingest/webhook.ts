@@ -19,16 +19,16 @@ serve(webhook, '/v1/webhook', ['GET', 'HEAD', 'POST'], (c) => {
   return takeCall(request, request.method === 'GET' ? 'GET' : 'POST', c.env)
 })
 
-async function takeCall(request: Request, method: 'GET' | 'POST', world: AppContext): Promise<Response> {
+async function takeCall(request: Request, method: 'GET' | 'POST', app: AppContext): Promise<Response> {
   // Vendors that sign with Authorization have the key in the URL; those that can set no URL parameter use Basic auth.
-  const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), world.resolved, 'query')
+  const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), app.resolved, 'query')
   const { webhook: mapper } = source
   if (mapper === undefined) throw new SluicewayError('source_not_webhook', 'source does not accept webhook events')
-  const hook = await callOf(request, method, world)
+  const call = await callOf(request, method, app)
   const reply = await acceptWebhook(
-    hook,
+    call,
     { source: { ...source, webhook: mapper }, ...requestSignalsOf(request, source) },
-    world,
+    app,
   )
   const { body, contentType } = reply ?? { body: 'OK', contentType: 'text/plain' }
   // Shops' pixels call from the browser. A GET is answered anew each time, or the next event would end in a cache.
@@ -36,8 +36,8 @@ async function takeCall(request: Request, method: 'GET' | 'POST', world: AppCont
   return jsonResponse(request, body, { headers })
 }
 
-async function callOf(request: Request, method: WebhookCall['method'], world: AppContext): Promise<WebhookCall> {
-  const bytes = method === 'GET' ? new Uint8Array(0) : await bytesIn(request, world.resolved.limits.bodyBytes)
+async function callOf(request: Request, method: WebhookCall['method'], app: AppContext): Promise<WebhookCall> {
+  const bytes = method === 'GET' ? new Uint8Array(0) : await bytesIn(request, app.resolved.limits.bodyBytes)
   const url = new URL(request.url)
   url.searchParams.delete('writeKey')
   const query: Record<string, string[]> = Object.create(null) as Record<string, string[]>

@@ -43,23 +43,23 @@ export class DeadLetters {
   }
 
   /** Stores a letter. `offset` is the event's place in the stream, when it has one. */
-  add(burial: NewDeadLetter, at: number, offset: number | null = null): void {
+  add(letter: NewDeadLetter, at: number, offset: number | null = null): void {
     this.#db.run(
       `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
       this.#next(),
       offset,
-      burial.stage,
-      burial.messageId,
-      burial.source,
-      burial.key,
-      burial.reason,
-      burial.code,
-      burial.detail?.slice(0, detailLength) ?? null,
-      burial.receivedAt,
+      letter.stage,
+      letter.messageId,
+      letter.source,
+      letter.key,
+      letter.reason,
+      letter.code,
+      letter.detail?.slice(0, detailLength) ?? null,
+      letter.receivedAt,
       at,
-      burial.event,
-      JSON.stringify(burial.attempts),
+      letter.event,
+      JSON.stringify(letter.attempts),
     )
   }
 

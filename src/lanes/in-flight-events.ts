@@ -20,7 +20,7 @@ export interface InFlightEvent {
  * Events that are put back are looked at again before all others, in the order in which they were put.
  */
 export class InFlightEvents {
-  #slots: InFlightEvent[] = []
+  #events: InFlightEvent[] = []
   #low = 0
   #length = 0
   #fresh: InFlightEvent[] = []
@@ -30,17 +30,17 @@ export class InFlightEvents {
 
   /** The oldest event that is not final. */
   get lowest(): InFlightEvent | undefined {
-    return this.#slots[this.#low]
+    return this.#events[this.#low]
   }
 
   /** Events from the oldest that is not final on. */
   get size(): number {
-    return this.#slots.length - this.#low
+    return this.#events.length - this.#low
   }
 
   /** Events that are not final. */
   get open(): number {
-    return this.#slots.reduce((sum, { final }, i) => sum + (i >= this.#low && !final ? 1 : 0), 0)
+    return this.#events.reduce((sum, { final }, i) => sum + (i >= this.#low && !final ? 1 : 0), 0)
   }
 
   /** UTF-16 code units of their text. */
@@ -48,47 +48,47 @@ export class InFlightEvents {
     return this.#length
   }
 
-  add(slot: InFlightEvent): void {
-    this.#slots.push(slot)
-    this.#fresh.push(slot)
-    this.#length += slot.envelope.text.length
+  add(inFlight: InFlightEvent): void {
+    this.#events.push(inFlight)
+    this.#fresh.push(inFlight)
+    this.#length += inFlight.envelope.text.length
   }
 
   /** Takes the event that is to be looked at next. */
   next(): InFlightEvent | undefined {
     const back = this.#back.pop()
     if (back !== undefined) return back
-    const slot = this.#fresh[this.#freshAt]
-    if (slot !== undefined) this.#freshAt++
+    const inFlight = this.#fresh[this.#freshAt]
+    if (inFlight !== undefined) this.#freshAt++
     if (this.#freshAt > 4096 || this.#freshAt === this.#fresh.length) {
       this.#fresh = this.#fresh.slice(this.#freshAt)
       this.#freshAt = 0
     }
-    return slot
+    return inFlight
   }
 
-  putBack(slots: readonly InFlightEvent[]): void {
-    for (let i = slots.length - 1; i >= 0; i--) this.#back.push(slots[i] as InFlightEvent)
+  putBack(inFlights: readonly InFlightEvent[]): void {
+    for (let i = inFlights.length - 1; i >= 0; i--) this.#back.push(inFlights[i] as InFlightEvent)
   }
 
   /** True when an event that is yet to be looked at meets the condition. */
-  someLeft(condition: (slot: InFlightEvent) => boolean): boolean {
-    return this.#back.some(condition) || this.#fresh.some((slot, i) => i >= this.#freshAt && condition(slot))
+  someLeft(condition: (inFlight: InFlightEvent) => boolean): boolean {
+    return this.#back.some(condition) || this.#fresh.some((inFlight, i) => i >= this.#freshAt && condition(inFlight))
   }
 
   /** The event at `offset`, when it is at or above the oldest that is not final. */
   at(offset: number): InFlightEvent | undefined {
-    return this.#slots.find((slot, i) => i >= this.#low && slot.offset === offset)
+    return this.#events.find((inFlight, i) => i >= this.#low && inFlight.offset === offset)
   }
 
   /** Lets go of the final events at the low end. */
   settle(): void {
-    while (this.#slots[this.#low]?.final === true) {
-      this.#length -= (this.#slots[this.#low] as InFlightEvent).envelope.text.length
+    while (this.#events[this.#low]?.final === true) {
+      this.#length -= (this.#events[this.#low] as InFlightEvent).envelope.text.length
       this.#low++
     }
-    if (this.#low > 4096 || this.#low === this.#slots.length) {
-      this.#slots = this.#slots.slice(this.#low)
+    if (this.#low > 4096 || this.#low === this.#events.length) {
+      this.#events = this.#events.slice(this.#low)
       this.#low = 0
     }
   }

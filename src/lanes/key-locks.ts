@@ -14,12 +14,12 @@ interface KeyState<Slot> {
 export class KeyLocks<Slot> {
   readonly #states = new Map<string, KeyState<Slot>>()
 
-  /** Takes the key for `group` if nothing of it is under way in another one; parks the slot otherwise. */
-  take(key: string, slot: Slot, group: object): boolean {
+  /** Takes the key for `group` if nothing of it is under way in another one; parks the inFlight otherwise. */
+  take(key: string, inFlight: Slot, group: object): boolean {
     const state = this.#states.get(key)
     if (state === undefined) this.#states.set(key, { busy: group, parked: [] })
     else if (state.busy !== group) {
-      state.parked.push(slot)
+      state.parked.push(inFlight)
       return false
     }
     return true

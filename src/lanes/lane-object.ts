@@ -39,8 +39,8 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #billed = createBill()
   readonly #store: LaneStore
   readonly #letters: DeadLetters
-  readonly #feed: LaneReader
-  readonly #work: LaneConsumer | undefined
+  readonly #reader: LaneReader
+  readonly #consumer: LaneConsumer | undefined
   readonly #sender: Sender | undefined
   #checkpointDue = false
   #dueTimer: ReturnType<typeof setTimeout> | undefined
@@ -59,18 +59,18 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const changed = () => this.#changed()
     const common = { store: this.#store, port: realPort, changed }
     if (this.#target?.kind === 'destination')
-      this.#work = this.#sender = new Sender(this.#target, { ...common, letters: this.#letters })
+      this.#consumer = this.#sender = new Sender(this.#target, { ...common, letters: this.#letters })
     if (this.#target?.kind === 'warehouse')
-      this.#work = new Stager(this.#target, {
+      this.#consumer = new Stager(this.#target, {
         ...common,
         bindings: env,
         billed: this.#billed,
         partition: this.#ref.partition,
       })
-    this.#feed = new LaneReader(db, {
+    this.#reader = new LaneReader(db, {
       ref: this.#ref,
       log: resolved.stream.log?.partition(env, this.#ref.partition),
-      work: this.#work,
+      consumer: this.#consumer,
       changed,
     })
     void ctx.blockConcurrencyWhile(async () => {
@@ -81,24 +81,24 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   async offer(_ref: LaneRef, offer: Offer): Promise<Ack> {
     this.#billed.calls++
     // A lane whose target is gone from the config needs nothing.
-    if (this.#work === undefined) return { next: offer.head, committed: offer.head }
-    this.#feed.takeOffer(offer)
+    if (this.#consumer === undefined) return { next: offer.head, committed: offer.head }
+    this.#reader.takeOffer(offer)
     this.#changed()
     return {
-      next: this.#work.position,
+      next: this.#consumer.position,
       committed: this.#store.cursor,
-      ...(this.#work.hasCapacity ? {} : { afterSeconds: quietSeconds }),
+      ...(this.#consumer.hasCapacity ? {} : { afterSeconds: quietSeconds }),
     }
   }
 
   async push(_ref: LaneRef, text: string): Promise<void> {
     this.#billed.calls++
-    if (this.#work === undefined) {
+    if (this.#consumer === undefined) {
       this.#store.count('dropped: the target is no longer in the config', text.split('\n').length >> 1)
       this.#store.checkpoint(this.#store.cursor, Date.now())
       return
     }
-    this.#feed.storePushed(text)
+    this.#reader.storePushed(text)
     this.#changed()
   }
 
@@ -107,7 +107,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const now = Date.now()
     const expired = this.#letters.expire(now - this.#resolved.limits.deadLetterDays * 86_400_000)
     if (expired > 0) this.#store.count('dead letters expired', expired)
-    await this.#feed.askForHead()
+    await this.#reader.askForHead()
     this.#changed()
     return this.#status()
   }
@@ -119,7 +119,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   async resume(_ref: LaneRef): Promise<LaneStatus> {
     this.#billed.calls++
-    this.#work?.resume()
+    this.#consumer?.resume()
     this.#changed()
     return this.#status()
   }
@@ -127,7 +127,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   async trace(_ref: LaneRef, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {
     this.#billed.calls++
     const { id, source } = event
-    const offset = event.offset ?? this.#feed.find(fingerprintOf(source, id))
+    const offset = event.offset ?? this.#reader.find(fingerprintOf(source, id))
     const letter = this.#letters.list({ limit: 1, messageId: id })[0]
     if (letter !== undefined) return { ...this.#ref, status: 'dead', reason: letter.reason, attempts: letter.attempts }
     const row = this.#sender?.rowOf(id)
@@ -137,7 +137,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     }
     if (offset === undefined) return { ...this.#ref, status: 'unknown', attempts: [] }
     const attempts = this.#store.attemptsOf(offset)
-    const final = this.#sender === undefined ? offset < (this.#work?.committed ?? 0) : this.#sender.isFinal(offset)
+    const final = this.#sender === undefined ? offset < (this.#consumer?.committed ?? 0) : this.#sender.isFinal(offset)
     if (!final) return { ...this.#ref, status: 'pending', attempts }
     const last = attempts.at(-1)
     if (last?.reason?.startsWith('skip: ') === true)
@@ -145,10 +145,10 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     return { ...this.#ref, status: 'done', attempts }
   }
 
-  async addDeadLetters(_ref: LaneRef, burials: readonly NewDeadLetter[]): Promise<void> {
+  async addDeadLetters(_ref: LaneRef, letters: readonly NewDeadLetter[]): Promise<void> {
     this.#billed.calls++
-    for (const burial of burials) this.#letters.add(burial, Date.now())
-    this.#store.count('dead', burials.length)
+    for (const letter of letters) this.#letters.add(letter, Date.now())
+    this.#store.count('dead', letters.length)
     this.#changed()
   }
 
@@ -180,22 +180,22 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#billed.calls++
     const found: number[] = []
     for (const number of numbers) {
-      const burial = this.#letters.getStored(number)
-      if (burial === null) continue
+      const letter = this.#letters.getStored(number)
+      if (letter === null) continue
       const header: Header = {
-        id: burial.messageId,
-        key: burial.key,
-        source: burial.source,
-        receivedAt: burial.receivedAt,
+        id: letter.messageId,
+        key: letter.key,
+        source: letter.source,
+        receivedAt: letter.receivedAt,
         to: [this.#ref.target],
         facts: {},
       }
       const count = Number(this.#store.get('replays') ?? 0) + 1
       this.#store.set('replays', `${count}`)
       if (this.#sender !== undefined)
-        this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, burial.event)
+        this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, letter.event)
       else if (this.#target?.kind === 'warehouse')
-        await stageOne(this.env, this.#ref, { name: `replay-${count}`, data: frame(pack(header, burial.event).text) })
+        await stageOne(this.env, this.#ref, { name: `replay-${count}`, data: frame(pack(header, letter.event).text) })
       else
         throw new SluicewayError(
           'conflict',
@@ -222,25 +222,25 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   override async alarm(): Promise<void> {
     this.#billed.alarms++
     this.#alarmAt = undefined
-    await this.#feed.askForHead()
+    await this.#reader.askForHead()
     this.#changed()
   }
 
   /** Starts what can be started, and sees to it that progress is stored and the object wakes when something is due. */
   #changed(): void {
-    this.#work?.pump()
-    this.#feed.readOn()
+    this.#consumer?.pump()
+    this.#reader.readOn()
     if (!this.#checkpointDue) {
       this.#checkpointDue = true
       setTimeout(() => this.#checkpoint(), checkpointMs)
     }
-    this.#wakeAt(this.#work?.due())
+    this.#wakeAt(this.#consumer?.due())
   }
 
   #checkpoint(): void {
     this.#checkpointDue = false
-    this.#store.checkpoint(this.#work?.committed ?? this.#store.cursor, Date.now())
-    this.#feed.trim(this.#store.cursor)
+    this.#store.checkpoint(this.#consumer?.committed ?? this.#store.cursor, Date.now())
+    this.#reader.trim(this.#store.cursor)
   }
 
   #wakeAt(due: number | undefined): void {
@@ -265,12 +265,12 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   }
 
   #status(): LaneStatus {
-    const work = this.#work
+    const work = this.#consumer
     const nextAttemptAt = this.#sender?.due()
     const waiting = this.#sender?.waiting ?? 0
-    const unread = work === undefined ? 0 : Math.max(0, this.#feed.head - work.position)
+    const unread = work === undefined ? 0 : Math.max(0, this.#reader.head - work.position)
     const held = this.#sender?.held ?? (work === undefined ? 0 : work.position - work.committed)
-    const oldest = work?.oldest ?? (unread > 0 ? this.#feed.timeOf(work?.committed ?? 0) : undefined)
+    const oldest = work?.oldest ?? (unread > 0 ? this.#reader.timeOf(work?.committed ?? 0) : undefined)
     return {
       ...this.#ref,
       kind: this.#target?.kind ?? 'edge',

@@ -6,7 +6,7 @@ import { fingerprint } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
 import { DedupWindow } from '../storage/dedup-window.ts'
 import { Segments } from '../storage/segments.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Chunk, Offer, LaneRef } from '../core/inbox.ts'
@@ -26,7 +26,7 @@ interface LaneReaderOptions {
   readonly ref: LaneRef
   /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
   readonly log: LogRpc | undefined
-  readonly work: LaneConsumer | undefined
+  readonly consumer: LaneConsumer | undefined
   /** Called when a read has brought something. */
   readonly changed: () => void
 }
@@ -38,9 +38,9 @@ interface LaneReaderOptions {
  * both kinds of stream.
  */
 export class LaneReader {
-  readonly #tools: LaneReaderOptions
+  readonly #options: LaneReaderOptions
   readonly #inbox: Segments | undefined
-  #seen: DedupWindow | undefined
+  #dedup: DedupWindow | undefined
   #head: number
   #reading = false
   /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
@@ -48,14 +48,14 @@ export class LaneReader {
   #failures = 0
   #pausedUntil = 0
 
-  constructor(db: Database, tools: LaneReaderOptions) {
-    this.#tools = tools
+  constructor(db: Database, options: LaneReaderOptions) {
+    this.#options = options
     const now = Date.now()
-    if (tools.log === undefined && tools.work !== undefined) {
+    if (options.log === undefined && options.consumer !== undefined) {
       this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
-      this.#seen = rememberInbox(this.#inbox, now)
+      this.#dedup = rememberInbox(this.#inbox, now)
     }
-    this.#head = this.#inbox?.next ?? tools.work?.position ?? 0
+    this.#head = this.#inbox?.next ?? options.consumer?.position ?? 0
   }
 
   /** The offset after the newest event that is known of. */
@@ -67,7 +67,7 @@ export class LaneReader {
   takeOffer({ chunks, head }: Offer): void {
     this.#head = Math.max(this.#head, head)
     this.#takeAll(chunks)
-    if (this.#tools.work?.hasCapacity === false) this.#refused = true
+    if (this.#options.consumer?.hasCapacity === false) this.#refused = true
   }
 
   /** Stores pushed events in the inbox and takes them. Durable when the call that brought them is answered. */
@@ -80,7 +80,7 @@ export class LaneReader {
       this.#storeNew(inbox, text, now)
     } catch (error) {
       // Ids of events that were not stored must not count as seen: the stream brings them again.
-      this.#seen = rememberInbox(inbox, now)
+      this.#dedup = rememberInbox(inbox, now)
       throw error
     }
   }
@@ -91,7 +91,7 @@ export class LaneReader {
     const print = new Uint32Array(2)
     for (const envelope of unpack(text)) {
       fingerprint(envelope.header.source, envelope.id, print, 0)
-      if (this.#seen?.add(print[0] as number, print[1] as number, now) === false) continue
+      if (this.#dedup?.add(print[0] as number, print[1] as number, now) === false) continue
       if (length + envelope.text.length > rowLength && envelopes.length > 0) {
         this.#store(inbox, envelopes, now)
         envelopes = []
@@ -105,18 +105,18 @@ export class LaneReader {
 
   /** Reads the next chunks, if there are any and the lane has room. */
   readOn(): void {
-    const { work } = this.#tools
-    if (work === undefined || this.#reading || !work.hasCapacity) return
-    if (work.position >= this.#head && !this.#refused) return
+    const { consumer } = this.#options
+    if (consumer === undefined || this.#reading || !consumer.hasCapacity) return
+    if (consumer.position >= this.#head && !this.#refused) return
     if (Date.now() < this.#pausedUntil) return
-    void this.#read(work)
+    void this.#read(consumer)
   }
 
   /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
   async askForHead(): Promise<void> {
-    const { work, log, ref } = this.#tools
-    if (work === undefined || log === undefined || this.#reading) return
-    if (work.hasCapacity) return this.#read(work)
+    const { consumer, log, ref } = this.#options
+    if (consumer === undefined || log === undefined || this.#reading) return
+    if (consumer.hasCapacity) return this.#read(consumer)
     try {
       const { head } = await log.status()
       this.#head = Math.max(this.#head, head)
@@ -154,32 +154,33 @@ export class LaneReader {
   }
 
   #takeAll(chunks: readonly Chunk[]): void {
-    const { work } = this.#tools
-    if (work === undefined) return
+    const { consumer } = this.#options
+    if (consumer === undefined) return
     for (const chunk of chunks) {
-      if (chunk.offset + chunk.count <= work.position) continue
+      if (chunk.offset + chunk.count <= consumer.position) continue
       // A gap: what is missing must be read first.
-      if (chunk.offset > work.position || !work.hasCapacity) break
-      work.take(chunk)
+      if (chunk.offset > consumer.position || !consumer.hasCapacity) break
+      consumer.take(chunk)
     }
   }
 
-  async #read(work: LaneConsumer): Promise<void> {
-    const { ref, log, changed } = this.#tools
+  async #read(consumer: LaneConsumer): Promise<void> {
+    const { ref, log, changed } = this.#options
     const refused = this.#refused
     this.#reading = true
     this.#refused = false
     try {
-      if (this.#inbox !== undefined) this.#takeRead(work, this.#inbox.read(work.position, readBytes))
+      if (this.#inbox !== undefined) this.#takeRead(consumer, this.#inbox.read(consumer.position, readBytes))
       else if (log !== undefined) {
         const { chunks, head } = await withTimeout(
-          log.read(work.position, readBytes, ref),
+          log.read(consumer.position, readBytes, ref),
           readMs,
           `log ${ref.partition}`,
         )
         this.#head = Math.max(this.#head, head)
-        if (chunks.length === 0 && work.position < head) throw new Error(`nothing is left at offset ${work.position}`)
-        this.#takeRead(work, chunks)
+        if (chunks.length === 0 && consumer.position < head)
+          throw new Error(`nothing is left at offset ${consumer.position}`)
+        this.#takeRead(consumer, chunks)
       }
       this.#failures = 0
       this.#pausedUntil = 0
@@ -191,13 +192,13 @@ export class LaneReader {
       setTimeout(changed, this.#pausedUntil - Date.now() + 1)
     }
     this.#reading = false
-    if (work.position < this.#head) changed()
-    else work.pump()
+    if (consumer.position < this.#head) changed()
+    else consumer.pump()
   }
 
   /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */
-  #takeRead(work: LaneConsumer, chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) if (chunk.offset + chunk.count > work.position) work.take(chunk)
+  #takeRead(consumer: LaneConsumer, chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) if (chunk.offset + chunk.count > consumer.position) consumer.take(chunk)
   }
 }
 

@@ -34,41 +34,41 @@ interface Tried {
 
 /** Writes down what became of events: counters, rows, dead letters, attempts. */
 export class OutcomeRecorder {
-  readonly #tools: OutcomeRecorderOptions
+  readonly #options: OutcomeRecorderOptions
 
   constructor(tools: OutcomeRecorderOptions) {
-    this.#tools = tools
+    this.#options = tools
   }
 
   /** Carries out a outcome; returns true when the event is to be sent again as it is, without a row. */
-  apply(slot: InFlightEvent, outcome: Outcome, tried: Tried): boolean {
-    const { store, port } = this.#tools
+  apply(inFlight: InFlightEvent, outcome: Outcome, tried: Tried): boolean {
+    const { store, port } = this.#options
     const { verdict } = outcome
-    const history = [...(slot.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)
-    if (verdict.kind === 'dead') this.#addDeadLetter(slot, outcome, { reason: verdict.reason, history })
+    const history = [...(inFlight.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)
+    if (verdict.kind === 'dead') this.#addDeadLetter(inFlight, outcome, { reason: verdict.reason, history })
     else if (verdict.kind === 'retry' || verdict.kind === 'pause') {
       // While the destination is down events wait as they are; only a probe's event makes way for another.
-      if (slot.row === undefined && tried.down && !tried.probe) return true
-      this.#retry(slot, outcome, { verdict, history })
+      if (inFlight.row === undefined && tried.down && !tried.probe) return true
+      this.#retry(inFlight, outcome, { verdict, history })
     } else {
       store.count(verdict.kind === 'done' ? 'done' : `skip: ${verdict.reason}`)
       // The row goes, and a crash may have taken requests that no checkpoint held: its attempts stay traceable.
-      const place = placeOf(slot)
-      for (const attempt of slot.row?.history ?? []) store.record({ from: place, to: place, ...attempt })
-      if (verdict.kind === 'skip') store.recordSkip(placeOf(slot), port.now(), verdict.reason)
-      this.#finish(slot)
+      const place = placeOf(inFlight)
+      for (const attempt of inFlight.row?.history ?? []) store.record({ from: place, to: place, ...attempt })
+      if (verdict.kind === 'skip') store.recordSkip(placeOf(inFlight), port.now(), verdict.reason)
+      this.#finish(inFlight)
     }
     return false
   }
 
   /** Gives an event of the stream a row. */
-  wait(slot: InFlightEvent, row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried): void {
-    const { offset, key, at, envelope } = slot
-    this.#tools.waiting.add(
+  wait(inFlight: InFlightEvent, row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried): void {
+    const { offset, key, at, envelope } = inFlight
+    this.#options.waiting.add(
       { offset, origin: offset, key, id: envelope.id, at, ...row },
       { header: JSON.stringify(envelope.header), event: envelope.text },
     )
-    slot.final = true
+    inFlight.final = true
   }
 
   /** Notes a request so that every event in it can be traced. */
@@ -77,25 +77,25 @@ export class OutcomeRecorder {
     const from = Math.min(...places)
     const to = Math.max(...places)
     const dense = to - from + 1 === places.length
-    this.#tools.store.record({ from, to, ...toAttempt(request), ...(dense ? {} : { only: places }) })
+    this.#options.store.record({ from, to, ...toAttempt(request), ...(dense ? {} : { only: places }) })
   }
 
   #retry(
-    slot: InFlightEvent,
+    inFlight: InFlightEvent,
     outcome: Outcome,
     {
       verdict,
       history,
     }: { readonly verdict: Extract<Verdict, { kind: 'retry' | 'pause' }>; readonly history: readonly Attempt[] },
   ): void {
-    const { store, waiting, port, retryDays } = this.#tools
-    const { row } = slot
-    if (row === undefined && outcome.code === 'held') return this.wait(slot)
+    const { store, waiting, port, retryDays } = this.#options
+    const { row } = inFlight
+    if (row === undefined && outcome.code === 'held') return this.wait(inFlight)
     store.count('retry')
     const now = port.now()
     const first = row?.first || now
     if (now - first >= retryDays * 86_400_000)
-      return this.#addDeadLetter(slot, outcome, {
+      return this.#addDeadLetter(inFlight, outcome, {
         reason: `not delivered within ${retryDays} days: ${verdict.reason}`,
         history,
       })
@@ -103,17 +103,17 @@ export class OutcomeRecorder {
     const asked = verdict.kind === 'retry' ? Math.min(verdict.afterSeconds ?? 0, longestWaitSeconds) * 1000 : 0
     const due = now + Math.max(asked, backoffMs(attempts, port.random()))
     const change = { due, attempts, first, history: [...history] }
-    if (row === undefined) this.wait(slot, change)
+    if (row === undefined) this.wait(inFlight, change)
     else waiting.update(Object.assign(row, change))
   }
 
   #addDeadLetter(
-    slot: InFlightEvent,
+    inFlight: InFlightEvent,
     { code, detail }: Outcome,
     { reason, history }: { readonly reason: string; readonly history: readonly Attempt[] },
   ): void {
-    const { store, letters, port } = this.#tools
-    const { header, text } = slot.envelope
+    const { store, letters, port } = this.#options
+    const { header, text } = inFlight.envelope
     letters.add(
       {
         stage: code === 'transform_failed' ? 'transform' : 'delivery',
@@ -128,15 +128,15 @@ export class OutcomeRecorder {
         attempts: history,
       },
       port.now(),
-      placeOf(slot),
+      placeOf(inFlight),
     )
     store.count('dead')
-    this.#finish(slot)
+    this.#finish(inFlight)
   }
 
-  #finish(slot: InFlightEvent): void {
-    slot.final = true
-    if (slot.row !== undefined) this.#tools.waiting.remove(slot.row)
+  #finish(inFlight: InFlightEvent): void {
+    inFlight.final = true
+    if (inFlight.row !== undefined) this.#options.waiting.remove(inFlight.row)
   }
 }
 

@@ -48,12 +48,12 @@ type DestinationTarget = Extract<Target, { kind: 'destination' }>
  */
 export class Sender implements LaneConsumer {
   readonly #target: DestinationTarget
-  readonly #tools: SenderOptions
+  readonly #options: SenderOptions
   readonly #circuit: Circuit
-  readonly #keys = new KeyLocks<InFlightEvent>()
-  readonly #waiting: RetryQueue
-  readonly #window = new InFlightEvents()
-  readonly #ledger: OutcomeRecorder
+  readonly #locks = new KeyLocks<InFlightEvent>()
+  readonly #retries: RetryQueue
+  readonly #inFlight = new InFlightEvents()
+  readonly #recorder: OutcomeRecorder
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
   #active = 0
@@ -66,23 +66,23 @@ export class Sender implements LaneConsumer {
 
   constructor(target: DestinationTarget, tools: SenderOptions) {
     this.#target = target
-    this.#tools = tools
+    this.#options = tools
     const { store, letters } = tools
     this.position = store.cursor
     this.#settled = letters.offsetsFrom(store.cursor)
-    this.#waiting = new RetryQueue(store)
+    this.#retries = new RetryQueue(store)
     for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
     const { retryDays = 14 } = target.route
-    this.#ledger = new OutcomeRecorder({ ...tools, waiting: this.#waiting, retryDays })
+    this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
   }
 
   get committed(): number {
-    return this.#window.lowest?.offset ?? this.position
+    return this.#inFlight.lowest?.offset ?? this.position
   }
 
   get hasCapacity(): boolean {
-    const { size, length } = this.#window
+    const { size, length } = this.#inFlight
     // A destination that is down gets a few events to probe with, no more.
     if (this.#circuit.state !== 'closed') return size === 0
     return size < holdEvents && length < holdLength
@@ -91,7 +91,7 @@ export class Sender implements LaneConsumer {
   get state(): LaneState {
     const { state } = this.#circuit
     if (state !== 'closed') return state === 'open' ? 'down' : state
-    return this.#active > 0 || this.#window.size > 0 ? 'running' : 'idle'
+    return this.#active > 0 || this.#inFlight.size > 0 ? 'running' : 'idle'
   }
 
   get reason(): string | undefined {
@@ -100,17 +100,17 @@ export class Sender implements LaneConsumer {
 
   /** Events in memory that have neither a verdict nor a row. */
   get held(): number {
-    return this.#window.open
+    return this.#inFlight.open
   }
 
   get waiting(): number {
-    return this.#waiting.size
+    return this.#retries.size
   }
 
   get oldest(): number | undefined {
-    const row = this.#waiting.oldest()
-    const slot = this.#window.lowest?.at
-    return row === undefined || slot === undefined ? (row ?? slot) : Math.min(row, slot)
+    const row = this.#retries.oldest()
+    const inFlight = this.#inFlight.lowest?.at
+    return row === undefined || inFlight === undefined ? (row ?? inFlight) : Math.min(row, inFlight)
   }
 
   take(chunk: Chunk): void {
@@ -118,7 +118,7 @@ export class Sender implements LaneConsumer {
     unpack(unframe(chunk.data)).forEach((envelope, i) => {
       const offset = chunk.offset + i
       if (offset < this.position || !envelope.header.to.includes(name) || this.#settled.delete(offset)) return
-      this.#window.add({
+      this.#inFlight.add({
         offset,
         at: chunk.at,
         key: this.#keyOf(envelope.header, offset),
@@ -132,8 +132,8 @@ export class Sender implements LaneConsumer {
 
   pump(): void {
     const { parallel } = this.#target.route.use.limits
-    if (this.#tools.port.now() < this.#platformWaitUntil) return
-    while (this.#active < parallel && this.#circuit.admits(this.#tools.port.now())) {
+    if (this.#options.port.now() < this.#platformWaitUntil) return
+    while (this.#active < parallel && this.#circuit.admits(this.#options.port.now())) {
       const down = this.#circuit.state !== 'closed'
       // A probe prefers an event that has not failed yet: one bad event must not keep the circuit open.
       const first = down ? this.#pickFresh() : this.#pickRows()
@@ -146,39 +146,39 @@ export class Sender implements LaneConsumer {
   due(): number | undefined {
     const down = this.#circuit.state !== 'closed'
     if ((down && this.#circuit.probing) || this.#active >= this.#target.route.use.limits.parallel) return undefined
-    let due = this.#waiting.soonest((key) => !this.#keys.isBusy(key))
+    let due = this.#retries.soonest((key) => !this.#locks.isBusy(key))
     if (down || this.#platformWaitUntil > 0) {
-      if (this.#window.someLeft(({ key }) => !this.#waiting.has(key))) due = 0
+      if (this.#inFlight.someLeft(({ key }) => !this.#retries.has(key))) due = 0
       if (due !== undefined) due = Math.max(due, this.#circuit.probeAt, this.#platformWaitUntil)
     }
     // What could not start just now starts when something that is under way ends.
-    return due !== undefined && due <= this.#tools.port.now() && this.#active > 0 ? undefined : due
+    return due !== undefined && due <= this.#options.port.now() && this.#active > 0 ? undefined : due
   }
 
   resume(): void {
-    if (this.#circuit.state !== 'closed') this.#waiting.retryNow()
-    this.#circuit.resume(this.#tools.port.now())
+    if (this.#circuit.state !== 'closed') this.#retries.retryNow()
+    this.#circuit.resume(this.#options.port.now())
     this.#platformWaitUntil = 0
     this.pump()
   }
 
   /** Queues an event again, behind everything of its key that has failed. `origin` is where the stream holds it, or -1. */
   replay(offset: number, origin: number, header: Header, event: string): void {
-    const at = this.#tools.port.now()
+    const at = this.#options.port.now()
     const key = this.#keyOf(header, offset)
-    this.#waiting.add(
+    this.#retries.add(
       { offset, origin, key, id: header.id, due: null, attempts: 0, first: 0, at, history: [] },
       { header: JSON.stringify(header), event },
     )
   }
 
   rowOf(id: string): WaitingRow | undefined {
-    return this.#waiting.find(id)
+    return this.#retries.find(id)
   }
 
   /** False when the event at `offset` is in memory and has no verdict yet. */
   isFinal(offset: number): boolean {
-    return offset < this.position && (this.#window.at(offset)?.final ?? true)
+    return offset < this.position && (this.#inFlight.at(offset)?.final ?? true)
   }
 
   #keyOf(header: Header, offset: number): string {
@@ -190,11 +190,11 @@ export class Sender implements LaneConsumer {
     const most = this.#circuit.state === 'closed' ? events : 1
     const group: InFlightEvent[] = []
     let length = 0
-    for (const row of this.#waiting.due(this.#tools.port.now(), (key) => !this.#keys.isBusy(key))) {
+    for (const row of this.#retries.due(this.#options.port.now(), (key) => !this.#locks.isBusy(key))) {
       const envelope = new Envelope(JSON.parse(row.header) as Header, row.event)
-      const slot: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
-      this.#keys.take(row.key, slot, group)
-      group.push(slot)
+      const inFlight: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
+      this.#locks.take(row.key, inFlight, group)
+      group.push(inFlight)
       length += row.event.length
       if (group.length >= most || length >= bytes) break
     }
@@ -209,23 +209,23 @@ export class Sender implements LaneConsumer {
     const aside: InFlightEvent[] = []
     let length = 0
     while (group.length < most) {
-      const slot = this.#window.next()
-      if (slot === undefined) break
-      if (this.#waiting.has(slot.key)) {
-        if (down) aside.push(slot)
-        else this.#ledger.wait(slot)
+      const inFlight = this.#inFlight.next()
+      if (inFlight === undefined) break
+      if (this.#retries.has(inFlight.key)) {
+        if (down) aside.push(inFlight)
+        else this.#recorder.wait(inFlight)
         continue
       }
-      if (group.length > 0 && length + slot.envelope.text.length > bytes) {
-        this.#window.putBack([slot])
+      if (group.length > 0 && length + inFlight.envelope.text.length > bytes) {
+        this.#inFlight.putBack([inFlight])
         break
       }
-      if (!this.#keys.take(slot.key, slot, group)) continue
-      group.push(slot)
-      length += slot.envelope.text.length
+      if (!this.#locks.take(inFlight.key, inFlight, group)) continue
+      group.push(inFlight)
+      length += inFlight.envelope.text.length
     }
-    this.#window.putBack(aside)
-    this.#window.settle()
+    this.#inFlight.putBack(aside)
+    this.#inFlight.settle()
     return group
   }
 
@@ -239,26 +239,26 @@ export class Sender implements LaneConsumer {
     const before = this.#circuit.save()
     this.#judge(sent, { group, probe })
     const after = this.#circuit.save()
-    if (before !== after) this.#tools.store.set('circuit', after)
+    if (before !== after) this.#options.store.set('circuit', after)
     this.#noteLimits(outcomes, sent.length)
     const back: InFlightEvent[] = []
-    group.forEach((slot, i) => {
+    group.forEach((inFlight, i) => {
       const outcome = outcomes[i] as Outcome
       if (outcome.code === 'platform' && this.#platformFailures <= platformPatience) {
         // A row stays as it is, too: it is no attempt.
-        if (slot.row === undefined) back.push(slot)
+        if (inFlight.row === undefined) back.push(inFlight)
         return
       }
       const attempts =
         outcome.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
-      if (this.#ledger.apply(slot, outcome, { attempts, probe, down: after !== undefined })) back.push(slot)
+      if (this.#recorder.apply(inFlight, outcome, { attempts, probe, down: after !== undefined })) back.push(inFlight)
     })
-    for (const request of sent) this.#ledger.record(request, group)
-    const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#keys.release(key))
-    this.#window.putBack([...back, ...freed])
-    this.#window.settle()
+    for (const request of sent) this.#recorder.record(request, group)
+    const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#locks.release(key))
+    this.#inFlight.putBack([...back, ...freed])
+    this.#inFlight.settle()
     this.pump()
-    this.#tools.changed()
+    this.#options.changed()
   }
 
   async #forward(group: readonly InFlightEvent[]): Promise<Delivery> {
@@ -266,18 +266,18 @@ export class Sender implements LaneConsumer {
       return await forward(
         group.map(({ envelope }) => envelope),
         this.#target,
-        this.#tools.port,
+        this.#options.port,
       )
     } catch (error) {
       const verdict = { kind: 'retry', reason: `internal: ${reasonOf(error)}` } as const
-      this.#tools.port.log('error', 'a delivery broke', { target: this.#target.name, reason: reasonOf(error) })
+      this.#options.port.log('error', 'a delivery broke', { target: this.#target.name, reason: reasonOf(error) })
       return { outcomes: group.map(() => ({ verdict, code: 'internal' })), sent: [] }
     }
   }
 
   /** Makes the lane wait where a limit of the platform kept events from being sent. */
   #noteLimits(outcomes: readonly Outcome[], sent: number): void {
-    const { port } = this.#tools
+    const { port } = this.#options
     if (sent > 0) {
       this.#platformFailures = 0
       this.#platformWaitUntil = 0
@@ -302,7 +302,7 @@ export class Sender implements LaneConsumer {
     sent: readonly SentRequest[],
     { group, probe }: { readonly group: readonly InFlightEvent[]; readonly probe: boolean },
   ): void {
-    const { port, store } = this.#tools
+    const { port, store } = this.#options
     for (const { verdict, reason = '', afterSeconds = 0, events } of sent) {
       const at = { now: port.now(), random: port.random(), probe }
       const repeat = events.every((i) => group[i]?.row !== undefined)

@@ -31,7 +31,7 @@ interface StagerOptions {
  */
 export class Stager implements LaneConsumer {
   readonly #target: Extract<Target, { kind: 'warehouse' }>
-  readonly #tools: StagerOptions
+  readonly #options: StagerOptions
   #chunks: Chunk[] = []
   #bytes = 0
   #since = 0
@@ -46,7 +46,7 @@ export class Stager implements LaneConsumer {
 
   constructor(target: Extract<Target, { kind: 'warehouse' }>, tools: StagerOptions) {
     this.#target = target
-    this.#tools = tools
+    this.#options = tools
     this.position = tools.store.cursor
     this.committed = tools.store.cursor
   }
@@ -65,7 +65,7 @@ export class Stager implements LaneConsumer {
   }
 
   take(chunk: Chunk): void {
-    if (this.#chunks.length === 0) this.#since = this.#tools.port.now()
+    if (this.#chunks.length === 0) this.#since = this.#options.port.now()
     this.#chunks.push(chunk)
     this.#bytes += chunk.data.byteLength
     this.position = chunk.offset + chunk.count
@@ -73,7 +73,7 @@ export class Stager implements LaneConsumer {
 
   pump(): void {
     const due = this.due()
-    if (due !== undefined && due <= this.#tools.port.now() && !this.#writing) void this.#write()
+    if (due !== undefined && due <= this.#options.port.now() && !this.#writing) void this.#write()
   }
 
   due(): number | undefined {
@@ -89,7 +89,7 @@ export class Stager implements LaneConsumer {
   }
 
   async #write(): Promise<void> {
-    const { bindings, port, billed, partition, changed } = this.#tools
+    const { bindings, port, billed, partition, changed } = this.#options
     this.#writing = true
     let bytes = 0
     const chunks: Chunk[] = []
@@ -121,8 +121,8 @@ export class Stager implements LaneConsumer {
       this.#failures = 0
       this.reason = undefined
       this.#retryAt = 0
-      this.#tools.store.count('staged', next - first.offset)
-      this.#tools.store.checkpoint(next, port.now())
+      this.#options.store.count('staged', next - first.offset)
+      this.#options.store.checkpoint(next, port.now())
     } catch (error) {
       this.#again = chunks.length
       this.#failures++

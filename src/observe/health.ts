@@ -1,6 +1,6 @@
 import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
 import { type LaneStatus } from '../core/bindings.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
 import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
@@ -46,14 +46,14 @@ export interface Health {
  * Asks every object how it is doing: one call for each partition of the log and each lane, two listings of R2, and a write to
  * R2 only while the stream is unavailable. No answer takes longer than about four seconds.
  *
- * @param world config and bindings
+ * @param app config and bindings
  * @returns how the deployment is doing, as far as it can be seen from here
  */
-export async function healthOf(world: AppContext): Promise<Health> {
-  const { resolved, bindings } = world
+export async function healthOf(app: AppContext): Promise<Health> {
+  const { resolved, bindings } = app
   const { stream } = resolved
   const { log } = stream
-  const now = world.port.now()
+  const now = app.port.now()
   const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
   const spilling = failed.includes(true)
   const partitions = partitionsOf(stream.partitions)
@@ -61,13 +61,13 @@ export async function healthOf(world: AppContext): Promise<Health> {
     log
       ? Promise.all(partitions.map((n) => doesAnswer(async () => log.partition(bindings, n).status(), `log ${n}`)))
       : undefined,
-    stuckLanes(world),
-    spillOf(world),
+    stuckLanes(app),
+    spillOf(app),
   ])
   const unavailable = logs?.filter((is) => !is).length ?? 0
   const streamFails = spilling || unavailable > 0
   // Only a write tells whether R2 takes any: a listing may be slow when much waits.
-  const takes = !streamFails || (await doesAnswer(() => writeProbe(world), 'R2'))
+  const takes = !streamFails || (await doesAnswer(() => writeProbe(app), 'R2'))
   const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
   const down = !takes && allAway
   const troubled =
@@ -77,17 +77,17 @@ export async function healthOf(world: AppContext): Promise<Health> {
     stream: stream.name,
     ...(logs === undefined ? {} : { log: { partitions: logs.length, unavailable } }),
     spilling,
-    lanes: { all: allLanes(world).length, stuck: stuck.length },
+    lanes: { all: allLanes(app).length, stuck: stuck.length },
     spill: spill ?? null,
     stuck,
   }
 }
 
-async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
+async function stuckLanes(app: AppContext): Promise<StuckLane[]> {
   const found = await Promise.all(
-    allLanes(world).map(async (ref): Promise<StuckLane[]> => {
+    allLanes(app).map(async (ref): Promise<StuckLane[]> => {
       try {
-        const asked = (async () => laneOf(world.bindings, ref).status(ref))()
+        const asked = (async () => laneOf(app.bindings, ref).status(ref))()
         const { state, reason, oldestSeconds } = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
         if (state !== 'paused' && state !== 'down' && oldestSeconds <= laneSeconds) return []
         return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
@@ -99,12 +99,12 @@ async function stuckLanes(world: AppContext): Promise<StuckLane[]> {
   return found.flat()
 }
 
-async function spillOf(world: AppContext): Promise<Exclude<Health['spill'], null> | undefined> {
+async function spillOf(app: AppContext): Promise<Exclude<Health['spill'], null> | undefined> {
   try {
     const [waiting, stuck] = await withTimeout(
       Promise.all([
-        summarizeSpills(spillPrefix, world, { pages, keys: 0 }),
-        summarizeSpills(stuckPrefix, world, { pages: 1, keys: 0 }),
+        summarizeSpills(spillPrefix, app, { pages, keys: 0 }),
+        summarizeSpills(stuckPrefix, app, { pages: 1, keys: 0 }),
       ]),
       questionMs,
       'R2',

@@ -1,6 +1,6 @@
 import type { Port } from '../core/port.ts'
 
-/** The real world. Logs one JSON object a line. */
+/** The real app. Logs one JSON object a line. */
 export const realPort: Port = {
   fetch: (request) => fetch(request),
   now: () => Date.now(),

@@ -1,5 +1,4 @@
 import type { Consent, ConsentRule } from '../core/consent.ts'
-import type { Event } from '../core/event.ts'
 import { isRecord } from '../core/json.ts'
 
 /** What one part of an event says of a category; undefined when it says nothing of it. */
@@ -30,27 +29,23 @@ const unnamed = new Set(['oneTrust', 'ketch'])
  * https://www.rudderstack.com/docs/data-governance/consent-management/overview/ and
  * https://www.twilio.com/docs/segment/privacy/consent-management/consent-in-segment-connections (checked 2026-11-25)
  *
- * @param event its context is looked at
+ * @param state what the event says, from `readConsent`: it is read once for all questions about one event
  * @param consent one rule or several; all that apply must allow it
  * @returns false when the event must be kept back
  */
-export const allows = (event: Pick<Event, 'context'>, consent: Consent): boolean =>
-  isAllowed(readConsent(event.context), consent)
-
-/** As `allows`, for several questions about one event: what it says is read once, by `readConsent`. */
-export const isAllowed = (said: ConsentState, consent: Consent): boolean =>
-  isList(consent) ? consent.every((rule) => isAllowedByRule(said, rule)) : isAllowedByRule(said, consent)
+export const isAllowed = (state: ConsentState, consent: Consent): boolean =>
+  isList(consent) ? consent.every((rule) => isAllowedByRule(state, rule)) : isAllowedByRule(state, consent)
 
 const isList = (consent: Consent): consent is readonly ConsentRule[] => Array.isArray(consent)
 
-function isAllowedByRule(said: ConsentState, rule: ConsentRule): boolean {
-  if (!ruleApplies(said, rule)) return true
+function isAllowedByRule(state: ConsentState, rule: ConsentRule): boolean {
+  if (!ruleApplies(state, rule)) return true
   const { categories, required = false } = rule
-  const any = strategyOf(said, rule) === 'or'
-  const denied = (category: string) => said.statements.some((statement) => statement(category) === false)
+  const any = strategyOf(state, rule) === 'or'
+  const denied = (category: string) => state.statements.some((statement) => statement(category) === false)
   if (any ? categories.every(denied) : categories.some(denied)) return false
   if (!required) return true
-  const granted = (category: string) => said.statements.some((statement) => statement(category) === true)
+  const granted = (category: string) => state.statements.some((statement) => statement(category) === true)
   return any ? categories.some((category) => !denied(category) && granted(category)) : categories.every(granted)
 }
 
@@ -60,10 +55,10 @@ function ruleApplies({ provider, statements }: ConsentState, rule: ConsentRule):
   return rule.required === true || (statements.length > 0 && unnamed.has(rule.provider))
 }
 
-function strategyOf(said: ConsentState, rule: ConsentRule): 'and' | 'or' {
-  const provider = said.provider ?? rule.provider
+function strategyOf(state: ConsentState, rule: ConsentRule): 'and' | 'or' {
+  const provider = state.provider ?? rule.provider
   if (provider === 'custom') return rule.strategy ?? 'and'
-  return rule.strategy ?? said.strategy ?? (provider === 'ketch' ? 'or' : 'and')
+  return rule.strategy ?? state.strategy ?? (provider === 'ketch' ? 'or' : 'and')
 }
 
 /** Reads what an event's context says about consent. */

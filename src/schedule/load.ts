@@ -8,11 +8,11 @@ import type { AppContext } from '../core/app-context.ts'
  * A warehouse with `everyMinutes` n has its turn in minutes that n divides, counted from 1970. What was not finished within a
  * run goes on in the next.
  *
- * @param world config and bindings
+ * @param app config and bindings
  * @returns what was loaded, by warehouse; a failure is in the `error` of its report and keeps no other from being loaded
  */
-export async function load(world: AppContext): Promise<Record<string, LoadReport>> {
-  const { resolved, bindings, port } = world
+export async function load(app: AppContext): Promise<Record<string, LoadReport>> {
+  const { resolved, bindings, port } = app
   const minute = Math.floor(port.now() / 60_000)
   const due = [...resolved.targets.values()].flatMap((target) =>
     target.kind === 'warehouse' && minute % (target.route.everyMinutes ?? 1) === 0 ? [target.name] : [],

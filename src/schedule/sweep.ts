@@ -1,7 +1,7 @@
 import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
 import { type LaneStatus, type LogStatus } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { drainSpill, type DrainReport, usualLimits } from '../spill/drain-spill.ts'
 
@@ -22,11 +22,11 @@ export interface SweepReport {
  * Wakes every log partition and every lane: alarms and offers can be lost, and this makes up for it. Then stores what was
  * spilled (see `drainSpill`). Run each minute.
  *
- * @param world config and bindings
+ * @param app config and bindings
  * @returns how each of them is doing; one that does not answer is in `failures` and keeps no other from being woken
  */
-export async function sweep(world: AppContext): Promise<SweepReport> {
-  const { resolved, bindings, port } = world
+export async function sweep(app: AppContext): Promise<SweepReport> {
+  const { resolved, bindings, port } = app
   const failures: string[] = []
   const attempt = async <T>(what: string, call: () => Promise<T>): Promise<T[]> => {
     try {
@@ -41,11 +41,11 @@ export async function sweep(world: AppContext): Promise<SweepReport> {
   const partitions = partitionsOf(resolved.stream.partitions)
   const [logs, lanes] = await Promise.all([
     log ? Promise.all(partitions.map((n) => attempt(`log ${n}`, () => log.partition(bindings, n).sweep()))) : [],
-    Promise.all(allLanes(world).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
+    Promise.all(allLanes(app).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
   const unavailable = partitions.filter((n) => logs[n]?.length === 0)
   const spill =
-    unavailable.length === partitions.length ? undefined : await drainSpill(world, { ...usualLimits, unavailable })
+    unavailable.length === partitions.length ? undefined : await drainSpill(app, { ...usualLimits, unavailable })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
 }

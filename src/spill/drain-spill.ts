@@ -1,6 +1,6 @@
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import {
   listSpills,
@@ -66,16 +66,16 @@ const readPatience = 12
  * A repeat is harmless: the append looks for duplicates back to a dedup window before the object was written, so neither an
  * append that was late but went through, nor a run that ended between append and delete, nor two runs at once double an
  * event. That is so with the log. With queues, it is the inboxes of the lanes that know duplicates, for ten minutes from the
- * first arrival; a longer outage can double what a late append had stored, under the same messageId.
+ * first incoming; a longer outage can double what a late append had stored, under the same messageId.
  *
  * What is for a partition that is unavailable, or for the lane of the edge, waits and keeps nothing back that is for others.
  *
- * @param world config, bindings, clock
+ * @param app config, bindings, clock
  * @param limits of this run
  * @returns what it did; an object that cannot be read, or that the stream can never take, is set aside and keeps no other back
  */
-export async function drainSpill(world: AppContext, limits: DrainLimits = usualLimits): Promise<DrainReport> {
-  const run = new SpillDrain(world, limits)
+export async function drainSpill(app: AppContext, limits: DrainLimits = usualLimits): Promise<DrainReport> {
+  const run = new SpillDrain(app, limits)
   let left = true
   try {
     left = await run.all()
@@ -83,8 +83,8 @@ export async function drainSpill(world: AppContext, limits: DrainLimits = usualL
     run.error = reasonOf(thrown)
   }
   const { objects, events, duplicates, error } = run
-  if (error !== undefined) world.port.log('error', 'what was spilled could not be stored', { reason: error })
-  if (objects > 0) world.port.log('info', 'what was spilled is stored now', { objects, events, duplicates })
+  if (error !== undefined) app.port.log('error', 'what was spilled could not be stored', { reason: error })
+  if (objects > 0) app.port.log('info', 'what was spilled is stored now', { objects, events, duplicates })
   return {
     objects,
     events,
@@ -106,7 +106,7 @@ class SpillDrain {
   duplicates = 0
   readonly setAside: string[] = []
   error: string | undefined
-  readonly #world: AppContext
+  readonly #app: AppContext
   readonly #limits: DrainLimits
   readonly #windowMs: number
   readonly #ends: number
@@ -119,19 +119,19 @@ class SpillDrain {
   /** Parts that are believed to be unavailable. */
   readonly #unavailable: Set<string>
 
-  constructor(world: AppContext, limits: DrainLimits) {
-    this.#world = world
+  constructor(app: AppContext, limits: DrainLimits) {
+    this.#app = app
     this.#limits = limits
-    this.#windowMs = Math.max(300_000, world.resolved.stream.dedupMs)
-    this.#ends = world.port.now() + limits.ms
-    this.#unavailable = new Set(limits.unavailable?.map((partition) => partOf(partition, world.resolved.stream)))
+    this.#windowMs = Math.max(300_000, app.resolved.stream.dedupMs)
+    this.#ends = app.port.now() + limits.ms
+    this.#unavailable = new Set(limits.unavailable?.map((partition) => partOf(partition, app.resolved.stream)))
   }
 
   /** Returns whether anything is left. */
   async all(): Promise<boolean> {
     let failed = false
     for (let after: string | undefined; ;) {
-      const listing = listSpills(spillPrefix, this.#world, { after })
+      const listing = listSpills(spillPrefix, this.#app, { after })
       const { refs, more } = await this.#within(listing, 'R2')
       for (const round of cutIntoRounds(refs)) {
         if (this.#isSpent()) return true
@@ -144,7 +144,7 @@ class SpillDrain {
 
   #isSpent(): boolean {
     const { events, length } = this.#limits
-    return this.events >= events || this.#length >= length || this.#world.port.now() >= this.#ends
+    return this.events >= events || this.#length >= length || this.#app.port.now() >= this.#ends
   }
 
   /** Stores a round of objects, part by part. Returns whether all that could be read are done with. */
@@ -163,7 +163,7 @@ class SpillDrain {
       return true
     } catch (error) {
       if (loaded.length === 1) return await this.#failed(loaded[0] as LoadedSpill, error)
-      this.#world.port.log('warn', 'spilled objects are stored one by one', { reason: reasonOf(error) })
+      this.#app.port.log('warn', 'spilled objects are stored one by one', { reason: reasonOf(error) })
     }
     let all = true
     for (const one of loaded) {
@@ -196,7 +196,7 @@ class SpillDrain {
   /** Reads an object; undefined when it is gone or was set aside. */
   async #load(ref: SpillRef): Promise<LoadedSpill | undefined> {
     try {
-      const spilled = await this.#within(readSpill(ref.key, this.#world), 'R2')
+      const spilled = await this.#within(readSpill(ref.key, this.#app), 'R2')
       this.#unreadInARow = 0
       return spilled === null ? undefined : { ref, spilled }
     } catch (error) {
@@ -206,7 +206,7 @@ class SpillDrain {
       }
       this.#unread++
       if (++this.#unreadInARow >= readPatience) throw error
-      this.#world.port.log('warn', 'a spilled object was not read; it is tried again', {
+      this.#app.port.log('warn', 'a spilled object was not read; it is tried again', {
         key: ref.key,
         reason: reasonOf(error),
       })
@@ -217,20 +217,20 @@ class SpillDrain {
   /** Stores what objects hold, and deletes them. */
   async #store(loaded: readonly LoadedSpill[]): Promise<void> {
     const packed = loaded.flatMap(({ spilled }) => (spilled.kind === 'events' ? spilled.packed : []))
-    const { stream } = this.#world.resolved
+    const { stream } = this.#app.resolved
     const since = Math.min(...loaded.map(({ ref }) => ref.at)) - this.#windowMs
-    const { bindings } = this.#world
+    const { bindings } = this.#app
     let duplicates = 0
     for (const piece of cutBatch(packed, stream.limits))
       duplicates += (await this.#within(stream.append(piece, bindings, { since }), 'the stream')).duplicates
     let events = packed.length
     for (const { spilled } of loaded)
       if (spilled.kind === 'letters') {
-        await this.#within(this.#addDeadLetters(spilled.burials), 'the lane of the edge')
-        events += spilled.burials.length
+        await this.#within(this.#addDeadLetters(spilled.deadLetters), 'the lane of the edge')
+        events += spilled.deadLetters.length
       }
     const keys = loaded.map(({ ref }) => ref.key)
-    await this.#within(this.#world.bindings.BUCKET.delete(keys), 'R2')
+    await this.#within(this.#app.bindings.BUCKET.delete(keys), 'R2')
     for (const { ref } of loaded) this.#failures.delete(ref.part)
     this.objects += loaded.length
     this.events += events
@@ -239,13 +239,13 @@ class SpillDrain {
   }
 
   /** The letters of one object are buried in one go, so the first one tells whether that was done before. */
-  async #addDeadLetters(burials: readonly NewDeadLetter[]): Promise<void> {
-    const [first] = burials
+  async #addDeadLetters(deadLetters: readonly NewDeadLetter[]): Promise<void> {
+    const [first] = deadLetters
     if (first === undefined) return
-    const lane = laneOf(this.#world.bindings, edgeLane)
+    const lane = laneOf(this.#app.bindings, edgeLane)
     const { messageId, receivedAt } = first
     const known = await lane.letters(edgeLane, { limit: 20, messageId })
-    if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.addDeadLetters(edgeLane, burials)
+    if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.addDeadLetters(edgeLane, deadLetters)
   }
 
   /** Returns whether the object is done with. Gives its part up when that seems to be unavailable. */
@@ -260,7 +260,7 @@ class SpillDrain {
       this.#unavailable.add(ref.part)
       this.error = reasonOf(error)
     }
-    this.#world.port.log('warn', 'a spilled object was not stored; it is tried again', {
+    this.#app.port.log('warn', 'a spilled object was not stored; it is tried again', {
       key: ref.key,
       reason: reasonOf(error),
     })
@@ -269,9 +269,9 @@ class SpillDrain {
 
   async #setAside({ key }: SpillRef, error: unknown): Promise<void> {
     const reason = reasonOf(error)
-    await this.#within(setAside(key, reason, this.#world), 'R2')
+    await this.#within(setAside(key, reason, this.#app), 'R2')
     this.setAside.push(`${key}: ${reason}`)
-    this.#world.port.log('error', 'a spilled object was set aside', { key, reason })
+    this.#app.port.log('error', 'a spilled object was set aside', { key, reason })
   }
 
   #within<T>(work: Promise<T>, what: string): Promise<T> {

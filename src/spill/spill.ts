@@ -8,7 +8,7 @@ import type { AppContext } from '../core/app-context.ts'
  * Objects in R2 that hold what the stream, or the lane of the edge's dead letters, did not take in time. Layout version 1:
  *
  * - key `spill/<time>-<uuid>`; the time is RFC 3339 with milliseconds, UTC, so that the order of keys is that of times
- * - body one frame (see frame.ts) of the `pack` text of the events, or of burials as JSON, one a line
+ * - body one frame (see frame.ts) of the `pack` text of the events, or of deadLetters as JSON, one a line
  * - custom metadata `kind` (events, letters), `events` (how many), `receivedAt` (the time of the key), `length` (UTF-16 code
  *   units of the text), and `partition` (`2/4`: number 2 of 4) when its events are for one of several
  *
@@ -43,7 +43,7 @@ export const partOf = (partition: number, { partitions, partitionOf }: Pick<Stre
 /** What an object holds. */
 export type Spilled =
   | { readonly kind: 'events'; readonly packed: readonly Packed[]; readonly part?: string }
-  | { readonly kind: 'letters'; readonly burials: readonly NewDeadLetter[] }
+  | { readonly kind: 'letters'; readonly deadLetters: readonly NewDeadLetter[] }
 
 /** Text is seldom more than ten times as long as its frame. */
 const expansion = 10
@@ -57,8 +57,8 @@ export async function spill(what: Spilled, { bindings, port }: AppContext): Prom
   const text =
     what.kind === 'events'
       ? what.packed.map((packed) => packed.text).join('')
-      : what.burials.map((burial) => JSON.stringify(burial)).join('\n')
-  const events = what.kind === 'events' ? what.packed.length : what.burials.length
+      : what.deadLetters.map((letter) => JSON.stringify(letter)).join('\n')
+  const events = what.kind === 'events' ? what.packed.length : what.deadLetters.length
   const receivedAt = new Date(port.now()).toISOString()
   const key = `${spillPrefix}${receivedAt}-${port.uuid()}`
   await bindings.BUCKET.put(key, frame(text), {
@@ -86,7 +86,7 @@ export async function readSpill(key: string, { bindings }: AppContext): Promise<
   try {
     const text = unframe(bytes)
     if (object.customMetadata?.['kind'] === 'letters')
-      return { kind: 'letters', burials: text.split('\n').map((line) => JSON.parse(line) as NewDeadLetter) }
+      return { kind: 'letters', deadLetters: text.split('\n').map((line) => JSON.parse(line) as NewDeadLetter) }
     const packed = unpack(text).map(packedOf)
     if (packed.length === 0) throw new RangeError('there is no event in it')
     return { kind: 'events', packed }
@@ -180,13 +180,13 @@ export interface SpillSummary {
  */
 export async function summarizeSpills(
   prefix: typeof spillPrefix | typeof stuckPrefix,
-  world: AppContext,
+  app: AppContext,
   { pages, keys }: { readonly pages: number; readonly keys: number },
 ): Promise<SpillSummary> {
   const refs: SpillRef[] = []
   let more = true
   for (let page = 0; more && page < pages; page++) {
-    const listed = await listSpills(prefix, world, { after: refs.at(-1)?.key })
+    const listed = await listSpills(prefix, app, { after: refs.at(-1)?.key })
     refs.push(...listed.refs)
     ;({ more } = listed)
   }
@@ -195,7 +195,7 @@ export async function summarizeSpills(
     objects: refs.length,
     events: refs.reduce((sum, { events }) => sum + events, 0),
     bytes: refs.reduce((sum, { bytes }) => sum + bytes, 0),
-    oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((world.port.now() - oldest.at) / 1_000)),
+    oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((app.port.now() - oldest.at) / 1_000)),
     keys: refs.slice(0, keys).map(({ key }) => key),
     more,
   }

@@ -1,5 +1,5 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { withTimeout } from '../core/within.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { Outage } from '../core/outage.ts'
 
@@ -35,22 +35,22 @@ export interface Storing {
  * fails or takes longer than half the deadline. When both have succeeded, the object is deleted again.
  *
  * Order: what is spilled is stored later than what came after it and was not. Among what is spilled, and per request, the
- * order of arrival is kept as far as the clocks of different locations agree.
+ * order of incoming is kept as far as the clocks of different locations agree.
  *
  * @param storing how to store and how to spill it
- * @param world config, bindings, clock
+ * @param app config, bindings, clock
  * @returns once it is durable somewhere
  * @throws {SluicewayError} stream_unavailable when neither took it: some of it may be stored all the same; stream_limit,
  * from the store
  */
-export async function storeOrSpill(storing: Storing, world: AppContext): Promise<void> {
-  if (storing.outage.admits(world.port.now())) await storeFirst(storing, world)
-  else await spillFirst(storing, world)
+export async function storeOrSpill(storing: Storing, app: AppContext): Promise<void> {
+  if (storing.outage.admits(app.port.now())) await storeFirst(storing, app)
+  else await spillFirst(storing, app)
 }
 
-async function storeFirst(storing: Storing, world: AppContext): Promise<void> {
+async function storeFirst(storing: Storing, app: AppContext): Promise<void> {
   const { what, events, outage } = storing
-  const { appendMs } = world.resolved.limits
+  const { appendMs } = app.resolved.limits
   const headStart = Math.min(longestHeadStart, appendMs / 4)
   const stored = storing.store()
   const failure = await failureOf(stored, appendMs - headStart)
@@ -59,16 +59,16 @@ async function storeFirst(storing: Storing, world: AppContext): Promise<void> {
     return
   }
   if (isFinal(failure)) throw failure
-  outage.begin(world.port.now())
-  world.port.log('error', `${what} were not stored in time; they are spilled`, { events, reason: reasonOf(failure) })
-  await waitForEither({ stored, ms: headStart, spilled: storing.spill() }, storing, world)
+  outage.begin(app.port.now())
+  app.port.log('error', `${what} were not stored in time; they are spilled`, { events, reason: reasonOf(failure) })
+  await waitForEither({ stored, ms: headStart, spilled: storing.spill() }, storing, app)
 }
 
-async function spillFirst(storing: Storing, world: AppContext): Promise<void> {
-  const { appendMs } = world.resolved.limits
+async function spillFirst(storing: Storing, app: AppContext): Promise<void> {
+  const { appendMs } = app.resolved.limits
   const spilled = storing.spill()
   if ((await failureOf(spilled, appendMs / 2)) === undefined) return
-  await waitForEither({ stored: storing.store(), ms: appendMs, spilled }, storing, world)
+  await waitForEither({ stored: storing.store(), ms: appendMs, spilled }, storing, app)
 }
 
 interface Attempts {
@@ -79,8 +79,8 @@ interface Attempts {
 }
 
 /** Waits for the first that succeeds. */
-async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, world: AppContext) {
-  const { bindings, port } = world
+async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, events }: Storing, app: AppContext) {
+  const { bindings, port } = app
   const inTime = withTimeout(stored, ms, 'the store').then(
     () => outage.end(),
     (error: unknown) => {
@@ -99,7 +99,7 @@ async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, 
     )
   }
   // What is stored after all need not be stored by the sweep.
-  world.waitUntil(
+  app.waitUntil(
     Promise.all([stored, spilled])
       .then(([, key]) => bindings.BUCKET.delete(key))
       .catch(() => undefined),

@@ -63,7 +63,7 @@ function open(readable: boolean): LaneReader {
   const feed: LaneReader = new LaneReader(sqlite.open(), {
     ref: { target: 'webhook', partition: 0 },
     log: readable ? (object as unknown as LogRpc) : undefined,
-    work,
+    consumer: work,
     changed: () => feed.readOn(),
   })
   return feed

@@ -63,8 +63,8 @@ export class Loader extends LoaderObject {
 export class Lane extends DurableObject {
   readonly #letters: NewDeadLetter[] = []
 
-  bury(_ref: unknown, burials: readonly NewDeadLetter[]): void {
-    this.#letters.push(...burials)
+  addDeadLetters(_ref: unknown, letters: readonly NewDeadLetter[]): void {
+    this.#letters.push(...letters)
   }
 
   letters(): readonly NewDeadLetter[] {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Consent } from '../../src/core/consent.ts'
-import { allows } from '../../src/privacy/consent.ts'
+import { isAllowed, readConsent } from '../../src/privacy/consent.ts'
 
 const managed = (more: object) => ({ consentManagement: more })
 const oneTrust = (denied: string[], more: object = {}) =>
@@ -159,5 +159,5 @@ const rows: [sentence: string, context: unknown, consent: Consent, allowed: bool
 ]
 
 test.each(rows)('%s', (_sentence, context, consent, allowed) => {
-  expect(allows({ context: context as Record<string, unknown> }, consent)).toBe(allowed)
+  expect(isAllowed(readConsent({ context: context as Record<string, unknown> }.context), consent)).toBe(allowed)
 })

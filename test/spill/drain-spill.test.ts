@@ -57,7 +57,7 @@ function deployment(options: Options = {}) {
   }
   const spillLetter = async (messageId: string) => {
     clock.now += 1_000
-    return spill({ kind: 'letters', burials: [{ ...refused, messageId }] }, world)
+    return spill({ kind: 'letters', deadLetters: [{ ...refused, messageId }] }, world)
   }
   return {
     ...edge,
@@ -279,7 +279,7 @@ test('more objects than a listing holds are stored in one run', async () => {
 test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
   const { world, run, bucket, burials } = deployment()
   const burial = refused
-  await spill({ kind: 'letters', burials: [burial, { ...burial, messageId: 'order-2' }] }, world)
+  await spill({ kind: 'letters', deadLetters: [burial, { ...burial, messageId: 'order-2' }] }, world)
   bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
   await run()
   bucket.before = () => {}
@@ -287,7 +287,7 @@ test('dead letters are buried, once even when the run ended before their object 
   expect(burials).toEqual([burial, { ...burial, messageId: 'order-2' }])
   // Another event under the same messageId is another letter.
   const later = { ...burial, receivedAt: '2026-11-22T10:05:00.000Z' }
-  await spill({ kind: 'letters', burials: [later] }, world)
+  await spill({ kind: 'letters', deadLetters: [later] }, world)
   await run()
   expect(burials).toHaveLength(3)
 })

@@ -218,7 +218,7 @@ describe('what the lane of the edge does not take', () => {
     const [key = ''] = edge.bucket.keys
     expect(await readSpill(key, edge.world)).toMatchObject({
       kind: 'letters',
-      burials: [{ stage: 'ingest', code: 'not_an_object', event: '7' }],
+      deadLetters: [{ stage: 'ingest', code: 'not_an_object', event: '7' }],
     })
   })
 

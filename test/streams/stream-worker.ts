@@ -1,4 +1,4 @@
-import type { Bindings, LaneRpc } from '../../src/core/bindings.ts'
+import type { Bindings } from '../../src/core/bindings.ts'
 import { type ConfigOf } from '../../src/core/config.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import type { Packed } from '../../src/core/envelope.ts'

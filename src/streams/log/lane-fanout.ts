@@ -32,7 +32,7 @@ interface LaneCursor {
  * lags (it then reads by itself). Nothing here is durable: a lost offer is made good by the sweep.
  */
 export class LaneFanout {
-  readonly #feeds: readonly LaneCursor[]
+  readonly #cursors: readonly LaneCursor[]
   readonly #bindings: Bindings
   readonly #port: Port
   readonly #head: () => number
@@ -44,7 +44,7 @@ export class LaneFanout {
     this.#bindings = bindings
     this.#port = port
     this.#head = head
-    this.#feeds = refs.map((ref) => ({
+    this.#cursors = refs.map((ref) => ({
       ref,
       next: undefined,
       committed: 0,
@@ -66,70 +66,71 @@ export class LaneFanout {
   }
 
   kickAll(): void {
-    for (const feed of this.#feeds) this.#kick(feed)
+    for (const cursor of this.#cursors) this.#kick(cursor)
   }
 
   /** Notes that a lane has read up to `next` by itself. */
   wants(ref: LaneRef, next: number): void {
-    const feed = this.#feeds.find((one) => one.ref.target === ref.target && one.ref.partition === ref.partition)
-    if (feed === undefined) return
-    feed.next = next
-    feed.reads++
-    feed.quietUntil = 0
-    clearTimeout(feed.timer)
-    feed.timer = undefined
-    if (next < this.#head()) this.#kick(feed)
+    const cursor = this.#cursors.find((one) => one.ref.target === ref.target && one.ref.partition === ref.partition)
+    if (cursor === undefined) return
+    cursor.next = next
+    cursor.reads++
+    cursor.quietUntil = 0
+    clearTimeout(cursor.timer)
+    cursor.timer = undefined
+    if (next < this.#head()) this.#kick(cursor)
   }
 
   /** The offset below which no lane needs anything any more. Asks lanes that have not answered since the start. */
   async committed(): Promise<number> {
-    await Promise.all(this.#feeds.map((feed) => this.#offer(feed, [])))
-    return Math.min(this.#head(), ...this.#feeds.map(({ committed }) => committed))
+    await Promise.all(this.#cursors.map((cursor) => this.#offer(cursor, [])))
+    return Math.min(this.#head(), ...this.#cursors.map(({ committed }) => committed))
   }
 
-  #kick(feed: LaneCursor): void {
-    if (feed.busy || feed.timer !== undefined) return
+  #kick(cursor: LaneCursor): void {
+    if (cursor.busy || cursor.timer !== undefined) return
     const now = this.#port.now()
-    const wait = Math.max(feed.lastOffer + gatherMs, feed.quietUntil) - now
-    if (wait <= 0) void this.#send(feed)
+    const wait = Math.max(cursor.lastOffer + gatherMs, cursor.quietUntil) - now
+    if (wait <= 0) void this.#send(cursor)
     else
-      feed.timer = setTimeout(() => {
-        feed.timer = undefined
-        void this.#send(feed)
+      cursor.timer = setTimeout(() => {
+        cursor.timer = undefined
+        void this.#send(cursor)
       }, wait)
   }
 
-  async #send(feed: LaneCursor): Promise<void> {
-    if (feed.busy) return
-    feed.busy = true
-    const from = feed.next
+  async #send(cursor: LaneCursor): Promise<void> {
+    if (cursor.busy) return
+    cursor.busy = true
+    const from = cursor.next
     const head = this.#head()
-    await this.#offer(feed, this.#chunksFrom(from))
-    feed.busy = false
-    const more = feed.next !== undefined && feed.next < this.#head() && this.#chunksFrom(feed.next).length > 0
+    await this.#offer(cursor, this.#chunksFrom(from))
+    cursor.busy = false
+    const more = cursor.next !== undefined && cursor.next < this.#head() && this.#chunksFrom(cursor.next).length > 0
     // A first answer tells where the lane is; an unchanged one with bytes at hand means that it will read by itself, unless
     // it has named a time.
-    const later = feed.quietUntil > this.#port.now()
-    if (more && (later || from === undefined || feed.next !== from || head < this.#head())) this.#kick(feed)
-    else if (feed.failures > 0) this.#kick(feed)
+    const later = cursor.quietUntil > this.#port.now()
+    if (more && (later || from === undefined || cursor.next !== from || head < this.#head())) this.#kick(cursor)
+    else if (cursor.failures > 0) this.#kick(cursor)
   }
 
-  async #offer(feed: LaneCursor, chunks: readonly Chunk[]): Promise<void> {
+  async #offer(cursor: LaneCursor, chunks: readonly Chunk[]): Promise<void> {
     const port = this.#port
-    feed.lastOffer = port.now()
-    const { reads } = feed
+    cursor.lastOffer = port.now()
+    const { reads } = cursor
     try {
-      const ack = await laneOf(this.#bindings, feed.ref).offer(feed.ref, { chunks, head: this.#head() })
-      feed.committed = ack.committed
-      feed.failures = 0
-      if (feed.reads !== reads) return
-      feed.next = ack.next
-      feed.quietUntil = ack.afterSeconds === undefined ? 0 : port.now() + ack.afterSeconds * 1000
+      const ack = await laneOf(this.#bindings, cursor.ref).offer(cursor.ref, { chunks, head: this.#head() })
+      cursor.committed = ack.committed
+      cursor.failures = 0
+      if (cursor.reads !== reads) return
+      cursor.next = ack.next
+      cursor.quietUntil = ack.afterSeconds === undefined ? 0 : port.now() + ack.afterSeconds * 1000
     } catch (error) {
-      feed.next = undefined
-      feed.failures++
-      feed.quietUntil = port.now() + 200 + backoffMs(feed.failures, port.random(), { baseSeconds: 1, capSeconds: 30 })
-      port.log('warn', 'a lane did not take an offer', { ...feed.ref, reason: reasonOf(error) })
+      cursor.next = undefined
+      cursor.failures++
+      cursor.quietUntil =
+        port.now() + 200 + backoffMs(cursor.failures, port.random(), { baseSeconds: 1, capSeconds: 30 })
+      port.log('warn', 'a lane did not take an offer', { ...cursor.ref, reason: reasonOf(error) })
     }
   }
 

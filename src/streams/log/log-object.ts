@@ -45,9 +45,9 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #billed = createBill()
   readonly #db: Database
   readonly #segments: Segments
-  readonly #expired: OverdueChunks
-  readonly #seen: DedupWindow
-  readonly #handOver: LaneFanout
+  readonly #overdue: OverdueChunks
+  readonly #dedup: DedupWindow
+  readonly #fanout: LaneFanout
   readonly #partition: number
   readonly #flushMs: number
   readonly #retentionMs: number
@@ -67,13 +67,13 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#retentionMs = retentionMs
     this.#db = new Database(ctx.storage.sql, this.#billed)
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
-    this.#expired = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
+    this.#overdue = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
     const now = Date.now()
-    this.#seen = new DedupWindow(dedupMs, now - dedupMs)
+    this.#dedup = new DedupWindow(dedupMs, now - dedupMs)
     for (const { at, prints } of this.#segments.prints(now - dedupMs, 200_000))
-      for (let i = 0; i < prints.length; i += 2) this.#seen.add(prints[i] as number, prints[i + 1] as number, at)
+      for (let i = 0; i < prints.length; i += 2) this.#dedup.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
-    this.#handOver = new LaneFanout(refs, env, realPort, () => this.#segments.next)
+    this.#fanout = new LaneFanout(refs, env, realPort, () => this.#segments.next)
   }
 
   async append(
@@ -101,11 +101,11 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   async read(from: number, bytes: number, lane?: LaneRef): Promise<{ chunks: Chunk[]; head: number }> {
     this.#billed.calls++
     const most = Math.min(bytes, readBytes)
-    const old = from < this.#segments.first ? await this.#expired.read(from, most) : []
+    const old = from < this.#segments.first ? await this.#overdue.read(from, most) : []
     const chunks = old.length > 0 ? old : this.#segments.read(from, most)
     const last = chunks.at(-1)
     const head = this.#segments.next
-    if (lane !== undefined) this.#handOver.wants(lane, last === undefined ? head : last.offset + last.count)
+    if (lane !== undefined) this.#fanout.wants(lane, last === undefined ? head : last.offset + last.count)
     return { chunks, head }
   }
 
@@ -122,7 +122,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   async sweep(): Promise<LogStatus> {
     this.#billed.calls++
     await this.#retain(Date.now())
-    this.#handOver.kickAll()
+    this.#fanout.kickAll()
     return this.#status()
   }
 
@@ -151,7 +151,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     for (let i = 0; i < total; i++) {
       const a = prints[i * 2] as number
       const b = prints[i * 2 + 1] as number
-      const isNew = this.#seen.add(a, b, now)
+      const isNew = this.#dedup.add(a, b, now)
       if (isNew && older?.has(`${a}:${b}`) !== true) fresh.push(i)
     }
     if (fresh.length === total) return { body, prints, count: total }
@@ -195,7 +195,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#pendingLength = 0
     this.#lastFlush = Date.now()
     try {
-      if (pending.length > 0) this.#handOver.add(this.#write(pending))
+      if (pending.length > 0) this.#fanout.add(this.#write(pending))
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error)
       // What is in memory (fingerprints, offsets) no longer matches the disk: start again from there.
@@ -206,7 +206,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#flushing = true
     void this.ctx.storage.sync().then(() => {
       this.#flushing = false
-      this.#handOver.kickAll()
+      this.#fanout.kickAll()
       if (this.#waiters.length > 0) this.#schedule()
     })
   }
@@ -229,18 +229,18 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       const segment = this.#segments.segments[0]
       if (segment === undefined || segment.ends > now) break
       if (segment.ends > now - this.#retentionMs && this.ctx.storage.sql.databaseSize < databaseLimit) break
-      const committed = await this.#handOver.committed()
+      const committed = await this.#fanout.committed()
       for (let from = Math.max(committed, segment.first); from < segment.next;) {
         const chunks = this.#segments.read(from, readBytes).filter(({ offset }) => offset < segment.next)
         const last = chunks.at(-1)
         if (last === undefined) break
-        await this.#expired.keep(chunks)
+        await this.#overdue.keep(chunks)
         this.#billed.r2Writes++
         from = last.offset + last.count
       }
       this.#segments.drop(segment)
     }
-    if (this.#expired.any) await this.#expired.forget(await this.#handOver.committed())
+    if (this.#overdue.any) await this.#overdue.forget(await this.#fanout.committed())
   }
 }
 

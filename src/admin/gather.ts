@@ -1,8 +1,5 @@
 import { reasonOf } from '../core/errors.ts'
-import { withTimeout } from '../core/within.ts'
-import type { AppContext } from '../core/app-context.ts'
-import { edgeTarget } from '../core/lanes.ts'
-import type { LaneRef } from '../core/inbox.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 
 /** What was asked of many objects at once. */
 export interface Gathered<Value> {
