@@ -1,7 +1,12 @@
 import type { LaneState } from '../core/bindings.ts'
 import type { Chunk } from '../core/inbox.ts'
 
-/** What a lane does with the chunks of its stream: send them (destination) or stage them (warehouse). */
+/**
+ * What a lane does with the chunks of its stream: send them (destination) or stage them (warehouse).
+ *
+ * The lane's object alone calls `pump`, whenever something has changed; a consumer starts nothing by itself, but reports each
+ * change (see LaneObject).
+ */
 export interface LaneConsumer {
   /** The offset of the first event not taken yet. */
   readonly position: number
@@ -9,15 +14,17 @@ export interface LaneConsumer {
   readonly committed: number
   /** False while enough is in memory, or the destination is down. */
   readonly hasCapacity: boolean
-  /** Takes a chunk that holds the offset `taken`; events below it are passed over. */
+  /** Takes a chunk that holds the offset `position`; events below it are passed over. */
   readonly take: (chunk: Chunk) => void
   /** Starts whatever may be started now. */
   readonly pump: () => void
   /** When `pump` has something to do next, in milliseconds since the epoch; undefined when only new events matter. */
   readonly due: () => number | undefined
   readonly state: LaneState
+  /** Why it waits; undefined while it does not. */
   readonly reason: string | undefined
   /** Milliseconds since the epoch at which the oldest undelivered event became durable; undefined when there is none. */
   readonly oldest: number | undefined
+  /** Ends every wait: what is due later is due now. The caller pumps. */
   readonly resume: () => void
 }

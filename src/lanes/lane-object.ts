@@ -30,7 +30,26 @@ const quietSeconds = 300
  * The durable delivery queue of one destination (or warehouse) and one partition.
  *
  * Its inbox is a cursor into the log, or, for a stream that only pushes, a small log of its own. Layout of the storage: see
- * LaneStore, DeadLetters and Feed. The object's name is `<target>:<partition>`; `@edge:0` only keeps the edge's dead letters.
+ * LaneStore, DeadLetters and LaneReader. The object's name is `<target>:<partition>`; `@edge:0` only keeps the edge's dead
+ * letters.
+ *
+ * ```
+ *                       an event has no verdict yet
+ *            ┌──────────┐ ───────────────────────► ┌──────────┐
+ *            │   idle   │                          │ running  │
+ *            └──────────┘ ◄─────────────────────── └──────────┘
+ *                           all have their verdict    │    │
+ *      5 requests in a row fail, or staging fails     │    │  the destination refuses everything (401, 403, 410, 3xx)
+ *                  ┌──────────────────────────────────┘    └────────┐
+ *                  ▼                                                ▼
+ *            ┌──────────┐                                     ┌──────────┐
+ *            │   down   │   probes: 1 s … 300 s               │  paused  │   probes: 30 s … 300 s, or a person's resume
+ *            └──────────┘                                     └──────────┘
+ *                  └───────────── a probe succeeds: running ────────┘
+ * ```
+ *
+ * There is one pump: `#changed` starts what can be started, stores progress and sets the next wake-up. Everything else only
+ * reports that something has changed.
  */
 export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #ref: LaneRef

@@ -192,8 +192,7 @@ export class LaneReader {
       setTimeout(changed, this.#pausedUntil - Date.now() + 1)
     }
     this.#reading = false
-    if (consumer.position < this.#head) changed()
-    else consumer.pump()
+    changed()
   }
 
   /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */

@@ -159,7 +159,6 @@ export class Sender implements LaneConsumer {
     if (this.#circuit.state !== 'closed') this.#retries.retryNow()
     this.#circuit.resume(this.#options.port.now())
     this.#platformWaitUntil = 0
-    this.pump()
   }
 
   /** Queues an event again, behind everything of its key that has failed. `origin` is where the stream holds it, or -1. */
@@ -257,7 +256,6 @@ export class Sender implements LaneConsumer {
     const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#locks.release(key))
     this.#inFlight.putBack([...back, ...freed])
     this.#inFlight.settle()
-    this.pump()
     this.#options.changed()
   }
 

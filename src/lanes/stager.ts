@@ -85,7 +85,6 @@ export class Stager implements LaneConsumer {
   resume(): void {
     this.#retryAt = 0
     this.#since = 0
-    this.pump()
   }
 
   async #write(): Promise<void> {

@@ -64,7 +64,10 @@ function open(readable: boolean): LaneReader {
     ref: { target: 'webhook', partition: 0 },
     log: readable ? (object as unknown as LogRpc) : undefined,
     consumer: work,
-    changed: () => feed.readOn(),
+    changed: () => {
+      work.pump()
+      feed.readOn()
+    },
   })
   return feed
 }

@@ -113,7 +113,9 @@ export class LaneWorld {
       letters: this.letters,
       port,
       changed: () => {
-        if (life === this.#life) this.#moves++
+        if (life !== this.#life) return
+        this.#moves++
+        this.sender.pump()
       },
     })
   }
