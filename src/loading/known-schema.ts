@@ -33,7 +33,7 @@ export class KnownSchema {
     if (found === null || Object.keys(added).length > 0) await engine.widen(table, added)
     const columns = withoutPrototype({ ...found, ...added })
     this.#tables.set(table, columns)
-    this.#db.run('INSERT OR REPLACE INTO tables VALUES (?, ?)', table, JSON.stringify(columns))
+    this.#db.run('INSERT OR REPLACE INTO tables (name, columns) VALUES (?, ?)', table, JSON.stringify(columns))
     return columns
   }
 

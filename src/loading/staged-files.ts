@@ -27,7 +27,7 @@ export class StagedFiles {
   /** Notes a file. One that was loaded before is only deleted again: the lane wrote it twice. */
   register(file: StagedFile, now: number): void {
     this.#db.run(
-      `INSERT INTO files VALUES (?, ?, ?, ?, 'staged', ?, ?, 0)
+      `INSERT INTO files (key, partition, events, bytes, state, at, changed_at, failures) VALUES (?, ?, ?, ?, 'staged', ?, ?, 0)
        ON CONFLICT (key) DO UPDATE SET state = 'loaded' WHERE state = 'gone'`,
       file.key,
       file.partition,

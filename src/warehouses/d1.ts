@@ -79,7 +79,7 @@ class D1Engine implements Engine {
     let units = 0
     let part = 0
     const flush = async () => {
-      const note = 'INSERT OR IGNORE INTO "_sluiceway_loads" VALUES (?, ?)'
+      const note = 'INSERT OR IGNORE INTO "_sluiceway_loads" ("load_id", "table_name") VALUES (?, ?)'
       if (load.merge === 'append') statements.push(this.#bound(note, [`${load.id}#${part}`, load.table]))
       await this.#run(statements)
       statements = []

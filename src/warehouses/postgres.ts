@@ -129,10 +129,10 @@ class PostgresEngine implements Engine {
     await sql.unsafe(
       `CREATE TABLE IF NOT EXISTS ${loads} (load_id text, table_name text, PRIMARY KEY (load_id, table_name))`,
     )
-    const noted = await sql.unsafe(`INSERT INTO ${loads} VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING load_id`, [
-      load.id,
-      load.table,
-    ])
+    const noted = await sql.unsafe(
+      `INSERT INTO ${loads} (load_id, table_name) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING load_id`,
+      [load.id, load.table],
+    )
     return noted.length > 0
   }
 

@@ -6,7 +6,7 @@ export const moreColumn = '_sluiceway_more'
 
 /** D1 allows 100 columns; one is for `moreColumn`. */
 const mostColumns = 99
-const noteColumn = 'INSERT OR IGNORE INTO "_sluiceway_columns" VALUES (?, ?, ?)'
+const noteColumn = 'INSERT OR IGNORE INTO "_sluiceway_columns" ("table_name", "column_name", "type") VALUES (?, ?, ?)'
 
 const declared: Readonly<Record<ColumnType, string>> = {
   int: 'INTEGER',
