@@ -1,0 +1,92 @@
+// What the state fixture is made with (scripts/fixtures/state.ts) and opened with (state-fixture.test.ts). Names in it are
+// stored in the fixture: what is there may not be renamed or removed; new sources and destinations do no harm.
+import { webhook } from '../../destinations/webhook.ts'
+import type { Bindings } from '../../src/core/bindings.ts'
+import { defineConfig, type Vars } from '../../src/core/config.ts'
+import { defineSource, type WebhookSource } from '../../src/core/webhook-source.ts'
+import { shopify } from '../../src/sources/shopify.ts'
+import { log } from '../../src/streams/log.ts'
+import { queues } from '../../src/streams/queues.ts'
+import { d1 } from '../../src/warehouses/d1.ts'
+
+const dayMs = 86_400_000
+const century = 36_500
+
+/** Sets the clock of the Worker. Alarms go by the real one: ahead they never ring, and behind they ring at once. */
+function shiftClock(days: number): void {
+  const now = Date.now.bind(Date)
+  if (days !== 0) Date.now = () => now() + days * dayMs
+}
+
+/** Takes objects away: `log`, `edge` (the lane of the edge's dead letters), `suppression`. */
+function takeAway(names: string, { LOG, LANE, SUPPRESSION }: Bindings): void {
+  const away = new Proxy({}, { get: () => () => Promise.reject(new Error('this object was taken away')) })
+  const replace = (namespace: object, value: unknown) => Object.defineProperty(namespace, 'getByName', { value })
+  const laneByName = LANE.getByName.bind(LANE)
+  if (names.includes('log')) replace(LOG, () => away)
+  if (names.includes('suppression')) replace(SUPPRESSION, () => away)
+  if (names.includes('edge')) replace(LANE, (name: string) => (name === '@edge:0' ? away : laneByName(name)))
+}
+
+/** Overwrites an object of R2, as damage would: `{"put":"<key>"}`. */
+const damage = (bucket: Bindings['BUCKET']) =>
+  defineSource({
+    name: 'damage',
+    settings: {},
+    async map({ body }) {
+      await bucket.put((body as { put: string }).put, 'damaged')
+      return { reply: { body: '{}', contentType: 'application/json' } }
+    },
+  })()
+
+/** Remembers for a century, because a fixture grows old. */
+const forCentury = (source: WebhookSource): WebhookSource => ({
+  ...source,
+  map: (call, tools) => {
+    const { get, set } = tools.memory
+    const memory = { get, set: (key: string, value: string) => set(key, value, century * 86_400) }
+    return source.map(call, { ...tools, memory })
+  },
+})
+
+function streamOf(env: Vars) {
+  if (env['STREAM'] === 'queues') return queues({ partitions: 2 })
+  return log({ partitions: 2, retentionDays: Number(env['RETENTION_DAYS'] ?? 365) })
+}
+
+export default defineConfig((env) => {
+  const bindings = env as unknown as Bindings
+  shiftClock(Number(env['CLOCK_DAYS'] ?? 0))
+  takeAway(env['AWAY'] ?? '', bindings)
+  const to = (url: string | undefined, displayName: string) => ({
+    use: webhook({ url, secret: env['WEBHOOK_SECRET'], allowPrivate: true }),
+    displayName,
+    retryDays: Number(env['RETRY_DAYS'] ?? century),
+  })
+  return {
+    stream: streamOf(env),
+    sources: {
+      shop: { writeKey: env['WRITE_KEY'], to: ['sink', 'tables'] },
+      choice: { writeKey: 'keyOfTheChoiceSource', to: ['choosy'] },
+      archive: { writeKey: 'keyOfTheArchiveSource', to: ['paused'] },
+      shopify: { writeKey: 'keyOfTheShopifySource', webhook: forCentury(shopify()), to: ['sink'] },
+      damage: { writeKey: 'keyOfTheDamageSource', webhook: damage(bindings.BUCKET), to: [] },
+    },
+    destinations: {
+      sink: to(env['SINK'], 'Sink'),
+      choosy: to(env['CHOOSY'], 'Choosy'),
+      paused: to(env['PAUSED'], 'Paused'),
+    },
+    warehouses: {
+      tables: {
+        use: d1(),
+        displayName: 'Warehouse',
+        stageSeconds: 1,
+        // With a number that no minute is divided by, nothing is loaded but by hand.
+        everyMinutes: Number(env['LOAD_MINUTES'] ?? 1),
+      },
+    },
+    admin: { token: env['ADMIN_TOKEN'] },
+    limits: { deadLetterDays: century },
+  }
+})
