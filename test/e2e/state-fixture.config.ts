@@ -2,8 +2,10 @@
 // stored in the fixture: what is there may not be renamed or removed; new sources and destinations do no harm.
 import { webhook } from '../../destinations/webhook.ts'
 import type { Bindings } from '../../src/core/bindings.ts'
-import { defineConfig, type Vars } from '../../src/core/config.ts'
-import { defineSource, type WebhookSource } from '../../src/core/webhook-source.ts'
+import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineSource } from '../../src/configure/define-source.ts'
+import type { Vars } from '../../src/core/config.ts'
+import type { WebhookSource } from '../../src/core/webhook-source.ts'
 import { shopify } from '../../src/sources/shopify.ts'
 import { log } from '../../src/streams/log.ts'
 import { queues } from '../../src/streams/queues.ts'
