@@ -152,10 +152,19 @@ const sourcesOf = (folder: string): string[] =>
 async function writeBindings(root: string, folder: string): Promise<void> {
   const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import('wrangler')
   const config = unstable_readConfig({ config: join(root, 'wrangler.toml') }, { hideWarnings: true })
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(config)
+  // wrangler looks for .dev.vars beside the config, says on stdout that it read it, and warns of secrets that it found nowhere:
+  // here it finds none and misses none.
+  const { workerOptions } = unstable_getMiniflareWorkerOptions({
+    ...config,
+    secrets: undefined,
+    userConfigPath: join(folder, 'wrangler.toml'),
+  })
   const { modulesRules: _, ...options } = workerOptions
   // Not what wrangler found in .env or .dev.vars: a secret has no place in a build.
-  writeWhole(join(folder, 'options.json'), JSON.stringify({ ...options, bindings: config.vars }, null, 2))
+  writeWhole(
+    join(folder, 'options.json'),
+    JSON.stringify({ ...options, rootPath: root, bindings: config.vars }, null, 2),
+  )
 }
 
 function load(folder: string): WorkerBuild {
