@@ -7,6 +7,8 @@ import { reasonOf, SluicewayError } from './core/errors.ts'
 import { resolveConfig } from './configure/resolve-config.ts'
 import type { AppContext } from './core/app-context.ts'
 import { notFoundResponse } from './ingest/responses.ts'
+import { detailsOf, missingValues } from './configure/missing-values.ts'
+import { invalidConfigResponse } from './ingest/invalid-config.ts'
 import { pathIn } from './ingest/path.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
 import { ingestRoutes } from './ingest/routes.ts'
@@ -84,8 +86,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       } catch (error) {
         if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
         realPort.log('error', error.message)
-        const message = 'The config of this deployment is not valid; its log says what to change.'
-        return Response.json({ success: false, code: error.code, message }, { status: 500 })
+        const missing = missingValues(configOf, env, error)
+        return invalidConfigResponse(request, {
+          missing,
+          problems: detailsOf(error).problems,
+          local: env['LOCAL'] === '1',
+        })
       }
     },
     async queue(batch, env, ctx) {

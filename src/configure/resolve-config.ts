@@ -21,8 +21,10 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
   try {
     config = configOf(recordUnset(env, unset))
   } catch (thrown) {
-    throw new SluicewayError('config_invalid', `The config could not be evaluated: ${reasonOf(thrown)}`, {
+    const message = `The config could not be evaluated: ${reasonOf(thrown)}`
+    throw new SluicewayError('config_invalid', message, {
       cause: thrown,
+      details: { problems: [message], unset: [...unset] },
     })
   }
   const problems: Problems = [...nameProblems(config), ...config.stream.problems.map((one) => `stream: ${one}`)]
