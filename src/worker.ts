@@ -16,6 +16,7 @@ import { LaneObject } from './lanes/lane-object.ts'
 import { RateLimiterObject } from './admission/rate-limiter-object.ts'
 import { SuppressionObject } from './admission/suppression-object.ts'
 import { load } from './schedule/load.ts'
+import { localTicker } from './schedule/local-ticker.ts'
 import { LoaderObject } from './loading/loader-object.ts'
 import { sweep } from './schedule/sweep.ts'
 import { IdentityObject } from './sources/identity-object.ts'
@@ -79,10 +80,16 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   app.onError(broken)
   rest.onError(broken)
 
+  const runSchedule = (context: AppContext) =>
+    Promise.all([sweep(context), load(context), context.resolved.stream.triggers.scheduled?.(context)])
+  const tick = localTicker()
+
   const handler: ExportedHandler<Env, string> = {
     fetch(request, env, ctx) {
       try {
-        return app.fetch(request, worldOf(env, ctx), ctx)
+        const world = worldOf(env, ctx)
+        tick({ vars: env, waitUntil: world.waitUntil, run: () => runSchedule(world) })
+        return app.fetch(request, world, ctx)
       } catch (error) {
         if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
         realPort.log('error', error.message)
@@ -101,9 +108,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       else await take(batch, context)
     },
     async scheduled(_controller, env, ctx) {
-      const context = worldOf(env, ctx)
-      const { triggers } = context.resolved.stream
-      await Promise.all([sweep(context), load(context), triggers.scheduled?.(context)])
+      await runSchedule(worldOf(env, ctx))
     },
   }
   return {
