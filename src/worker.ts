@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { admin } from './admin/app.ts'
+import { demoPort } from './console/demo-port.ts'
 import { demo } from './console/demo.ts'
 import { type Bindings } from './core/bindings.ts'
 import type { ConfigOf, Vars } from './core/config.ts'
@@ -120,7 +121,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     },
     Lane: class extends LaneObject {
       constructor(ctx: DurableObjectState, env: Env) {
-        super(ctx, env, resolve(env))
+        const resolved = resolve(env)
+        super(ctx, env, resolved, resolved.demo === false ? realPort : demoPort(realPort, ctx.exports.default))
       }
     },
     Loader: class extends LoaderObject {

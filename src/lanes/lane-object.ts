@@ -6,6 +6,7 @@ import { type Header, pack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
+import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { LaneReader } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
@@ -66,7 +67,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   #dueTimerAt = Number.POSITIVE_INFINITY
   #alarmAt: number | undefined
 
-  constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
+  constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig, port: Port = realPort) {
     super(ctx, env)
     const [, target = '', partition = '0'] = /^(.*):(\d+)$/.exec(ctx.id.name ?? '') ?? []
     this.#ref = { target, partition: Number(partition) }
@@ -76,7 +77,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#store = new LaneStore(db, Date.now())
     this.#letters = new DeadLetters(db, this.#ref)
     const changed = () => this.#changed()
-    const common = { store: this.#store, port: realPort, changed }
+    const common = { store: this.#store, port, changed }
     if (this.#target?.kind === 'destination')
       this.#consumer = this.#sender = new Sender(this.#target, { ...common, letters: this.#letters })
     if (this.#target?.kind === 'warehouse')
