@@ -4,11 +4,14 @@ import { resolve } from 'node:path'
 import { reasonOf } from '../src/core/errors.ts'
 import { buildAssets } from './build/assets.ts'
 import { buildWorker } from './build/worker.ts'
+import { makeDevVars } from './dev/dev-vars.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
 try {
+  // wrangler says for which of its commands it runs this; only `dev` reads the file.
+  if (process.env.WRANGLER_COMMAND === 'dev') makeDevVars({ root, say })
   await buildAssets({ root, say })
   if (process.argv[2] !== 'assets') await buildWorker({ root, say })
 } catch (thrown) {

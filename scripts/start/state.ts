@@ -81,7 +81,12 @@ async function takeOver(folder: string, before: Running | undefined): Promise<vo
   }
 }
 
-const makeSecrets = (): Secrets => ({
+/**
+ * Makes keys that nobody can guess.
+ *
+ * @returns a write key of letters and digits, an admin token, and a secret as Standard Webhooks writes it
+ */
+export const makeSecrets = (): Secrets => ({
   writeKey: randomBytes(20).toString('base64url').replaceAll(/[-_]/g, '0'),
   adminToken: randomBytes(24).toString('hex'),
   webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,

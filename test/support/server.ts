@@ -195,5 +195,5 @@ export const basic = (writeKey: string): string => `Basic ${Buffer.from(`${write
 /** Nothing of the environment of whoever runs the tests may choose another port, key or stream. */
 function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, LANG } = process.env
-  return { PATH, HOME, TMPDIR, LANG }
+  return { PATH, HOME, TMPDIR, LANG } as Partial<NodeJS.ProcessEnv> as NodeJS.ProcessEnv
 }

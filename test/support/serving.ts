@@ -85,7 +85,7 @@ function spawnStart({ state, args = [] }: Options): { child: ChildProcess; ended
 /** Nothing of the environment of whoever runs the tests may choose another port, key or stream. */
 export function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, LANG } = process.env
-  return { PATH, HOME, TMPDIR, LANG }
+  return { PATH, HOME, TMPDIR, LANG } as Partial<NodeJS.ProcessEnv> as NodeJS.ProcessEnv
 }
 
 /**
