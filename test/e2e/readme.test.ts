@@ -1,12 +1,12 @@
-import { execFileSync, type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConfigOf } from '../../src/core/config.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { WebhookCall, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
+import { makeClone } from '../support/clone.ts'
 import { until } from '../support/until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -29,7 +29,7 @@ const commands = blocks
 /** How a command is run where it cannot be run as it stands: one that needs an account is asked for its dry run or help. */
 const runAs: readonly { readonly command: RegExp; readonly run: (command: string) => string }[] = [
   { command: /^npm start\b/, run: (command) => command },
-  { command: /^npm test$/, run: () => 'npm test -- --project pure test/warehouses/names.test.ts' },
+  { command: /^npm test$/, run: () => 'npm test -- --project pure test/warehouses/mapping/names.test.ts' },
   { command: /^npm run check$/, run: () => 'npm run check:format -- README.md' },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
@@ -41,13 +41,7 @@ const children: ChildProcess[] = []
 
 /** A copy of the working tree, as a newcomer's clone would be after the install. */
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sluiceway-readme-'))
-  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { cwd: root, encoding: 'utf8' })
-  for (const file of files.split('\0').filter((name) => name !== '')) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true })
-    cpSync(join(root, file), join(folder, file))
-  }
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  folder = makeClone()
 })
 
 afterAll(async () => {
