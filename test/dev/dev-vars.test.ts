@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeDevVars } from '../../scripts/dev/dev-vars.ts'
 import demoConfig from '../../src/config.ts'
-import { resolveConfig } from '../../src/configure/resolve.ts'
+import { resolveConfig } from '../../src/configure/resolve-config.ts'
 
 describe('.dev.vars', () => {
   let root: string
