@@ -1,10 +1,19 @@
 import { defineConfig } from 'vitest/config'
+import { publicNames } from './scripts/public-names.ts'
+
+// Else Node would load what users import a second time, beside what tests import by its path.
+const alias = [...publicNames(import.meta.dirname)].map(([name, replacement]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement,
+}))
 
 export default defineConfig({
+  resolve: { alias },
   test: {
     projects: [
       {
         // Pure code in Node; streams, lanes and warehouses against real workerd and a real PostgreSQL.
+        extends: true,
         test: {
           name: 'pure',
           include: ['test/**/*.test.ts'],
@@ -15,6 +24,7 @@ export default defineConfig({
       },
       {
         // The built bundle, served as `npm start` serves it. One file at a time: they listen, kill and measure.
+        extends: true,
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/start/start.test.ts'],

@@ -1,5 +1,4 @@
-import { defineDestination } from '../src/configure/define-destination.ts'
-import type { Item } from '../src/core/destination.ts'
+import { defineDestination, type Item } from 'sluiceway/destination'
 
 const encoder = new TextEncoder()
 

@@ -2,6 +2,7 @@
 // event, and only the config and the entry know all. A file's own folder is always allowed, and so is core.
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { publicImports } from './public-imports.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -43,26 +44,32 @@ const rules: Readonly<Record<string, Rule>> = {
     hono: true,
   },
   'src/console': { may: ['src/storage'], hono: true },
-  destinations: { may: ['src/configure'], packages: [] },
+  // A few re-exports each; see "exports" in package.json.
+  'src/public': { may: ['src/configure', 'src/worker.ts'] },
+  // What users write; see public-imports.ts.
+  destinations: { may: [], packages: [] },
   transforms: { may: [] },
+  template: { may: [] },
 }
 
 const imports = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g
 const problems: string[] = []
+const publicProblem = publicImports(root)
 
-for (const file of globSync('{src,destinations,transforms}/**/*.ts', { cwd: root })) {
+for (const file of globSync('{src,destinations,transforms,template}/**/*.ts', { cwd: root })) {
   const path = file.split(sep).join('/')
   const folder = path
     .split('/')
     .slice(0, path.startsWith('src/') ? 2 : 1)
     .join('/')
   const rule = rules[folder]
-  if (rule === undefined) {
-    if (folder !== path) problems.push(`${path}: the folder ${folder} has no rule in scripts/check-imports.ts`)
-    continue
-  }
+  if (rule === undefined && folder !== path)
+    problems.push(`${path}: the folder ${folder} has no rule in scripts/check-imports.ts`)
   for (const [, to = ''] of readFileSync(join(root, path), 'utf8').matchAll(imports)) {
-    if (to.startsWith('.')) {
+    const unknown = publicProblem(path, to)
+    if (unknown !== undefined) problems.push(unknown)
+    else if (rule === undefined || /^sluiceway(\/|$)/.test(to)) continue
+    else if (to.startsWith('.')) {
       const target = relative(root, resolve(root, dirname(path), to))
         .split(sep)
         .join('/')

@@ -1,12 +1,12 @@
-import { webhook } from '../destinations/webhook.ts'
-import * as campaignFromUrl from '../transforms/campaign-from-url.ts'
-import * as dropBots from '../transforms/drop-bots.ts'
-import * as hashEmail from '../transforms/hash-email.ts'
-import { log } from './streams/log.ts'
-import { queues } from './streams/queues.ts'
-import { d1 } from './warehouses/d1.ts'
-import { postgres } from './warehouses/postgres.ts'
-import { defineConfig } from './configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import { log } from 'sluiceway/streams/log'
+import { queues } from 'sluiceway/streams/queues'
+import * as campaignFromUrl from 'sluiceway/transforms/campaign-from-url'
+import * as dropBots from 'sluiceway/transforms/drop-bots'
+import * as hashEmail from 'sluiceway/transforms/hash-email'
+import { d1 } from 'sluiceway/warehouses/d1'
+import { postgres } from 'sluiceway/warehouses/postgres'
 
 /** What this deployment does: the one file to edit. Keys and secrets come from `env`; mistakes are listed all at once. */
 export default defineConfig((env) => ({

@@ -1,4 +1,4 @@
-import type { Event } from '../src/core/event.ts'
+import type { Event } from 'sluiceway/event'
 
 export const name = 'hash-email'
 

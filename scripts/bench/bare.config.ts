@@ -1,6 +1,6 @@
 // A config that only accepts: no destination, no warehouse.
-import { log } from '../../src/streams/log.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { log } from 'sluiceway/streams/log'
 
 export default defineConfig((env) => ({
   stream: log(),

@@ -1,7 +1,7 @@
 // What browser-sdks.test.ts serves: sources with and without an identity cookie, mounted where the test says.
-import { webhook } from '../../destinations/webhook.ts'
-import { log } from '../../src/streams/log.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import { log } from 'sluiceway/streams/log'
 
 export default defineConfig((env) => ({
   stream: log(),

@@ -1,9 +1,9 @@
 // What crash.test.ts serves: staged and loaded every second, so that kills come in the middle of that as well.
-import { webhook } from '../../destinations/webhook.ts'
-import { log } from '../../src/streams/log.ts'
-import { d1 } from '../../src/warehouses/d1.ts'
-import { postgres } from '../../src/warehouses/postgres.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import { log } from 'sluiceway/streams/log'
+import { d1 } from 'sluiceway/warehouses/d1'
+import { postgres } from 'sluiceway/warehouses/postgres'
 
 export default defineConfig((env) => ({
   stream: log(),

@@ -1,10 +1,10 @@
 // What failures.test.ts and promises.test.ts serve: a destination that takes batches, one that is choosy, and a source whose
 // transform misbehaves.
-import { webhook } from '../../destinations/webhook.ts'
-import type { Event } from '../../src/core/event.ts'
-import { log } from '../../src/streams/log.ts'
-import { d1 } from '../../src/warehouses/d1.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import type { Event } from 'sluiceway/event'
+import { log } from 'sluiceway/streams/log'
+import { d1 } from 'sluiceway/warehouses/d1'
 
 const moods = {
   name: 'moods',

@@ -1,9 +1,9 @@
 // What fuzz.test.ts serves: a source whose events are counted at the sink, and sources for what is only not to do harm.
-import { webhook as webhookDestination } from '../../destinations/webhook.ts'
-import { webhook } from '../../src/sources/webhook.ts'
-import { log } from '../../src/streams/log.ts'
-import { d1 } from '../../src/warehouses/d1.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook as webhookDestination } from 'sluiceway/destinations/webhook'
+import { webhook } from 'sluiceway/sources/webhook'
+import { log } from 'sluiceway/streams/log'
+import { d1 } from 'sluiceway/warehouses/d1'
 
 const enrich = { userAgent: true, campaign: true, ip: 'truncate' } as const
 

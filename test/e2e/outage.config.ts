@@ -1,9 +1,9 @@
 // What outage.test.ts serves: the log and R2 can be taken away while it runs, in the ways in which they go.
-import { webhook } from '../../destinations/webhook.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import { defineSource } from 'sluiceway/source'
+import { log } from 'sluiceway/streams/log'
 import type { Bindings, LogRpc } from '../../src/core/bindings.ts'
-import { log } from '../../src/streams/log.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
-import { defineSource } from '../../src/configure/define-source.ts'
 
 /**
  * `throws` at once, `hangs` for ever. A `late` log appends, and answers after the deadline: half a second, or so long that

@@ -1,8 +1,8 @@
 // What spec.test.ts serves: two destinations whose display names the examples switch on and off, and tables that have all.
-import { webhook } from '../../destinations/webhook.ts'
-import { log } from '../../src/streams/log.ts'
-import { d1 } from '../../src/warehouses/d1.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
+import { defineConfig } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import { log } from 'sluiceway/streams/log'
+import { d1 } from 'sluiceway/warehouses/d1'
 
 export default defineConfig((env) => {
   const to = (url: string | undefined) => webhook({ url, secret: env.WEBHOOK_SECRET, allowPrivate: true })
