@@ -1,95 +1,10 @@
 // `npm start`: builds Sluiceway and serves it on this machine with durable state. `npm start -- --help` tells the options.
-import { resolve } from 'node:path'
-import { reasonOf } from '../src/core/errors.ts'
 import { buildAssets } from './build/assets.ts'
-import { buildWorker } from './build/worker.ts'
-import { banner } from './start/banner.ts'
-import { help, readFlags } from './start/flags.ts'
-import { checkHealth } from './start/health.ts'
-import { logbook } from './start/logbook.ts'
-import { freePort } from './start/port.ts'
-import { startRuntime } from './start/runtime.ts'
-import { openState } from './start/state.ts'
-import { everyFew } from './start/ticker.ts'
+import { repository } from './build/repository.ts'
+import { serve } from './start/serve.ts'
 
-const root = resolve(import.meta.dirname, '..')
-const { env } = process
-// npm runs scripts in the repository's folder and says in INIT_CWD where the user was.
-const cwd = env.npm_lifecycle_event === 'start' && env.INIT_CWD !== undefined ? env.INIT_CWD : process.cwd()
-const say = (line: string) => process.stderr.write(`${line}\n`)
-
-const undo: (() => unknown)[] = []
-let ending = false
-
-async function end(code: number): Promise<void> {
-  if (ending) return
-  ending = true
-  // Whatever happens, the process is gone within a second.
-  setTimeout(() => process.exit(code), 900).unref()
-  for (const step of undo.toReversed()) await step()
-  process.exit(code)
-}
-
-function fail(thrown: unknown): void {
-  if (!ending) say(reasonOf(thrown))
-  void end(1)
-}
-
-async function start(): Promise<void> {
-  const flags = readFlags({ argv: process.argv.slice(2), env, cwd, root })
-  if (flags.help) {
-    process.stdout.write(help)
-    return
-  }
-  const state = await openState(flags.state)
-  undo.push(state.release)
-  const port = await freePort(flags.host, flags.port)
-  await buildAssets({ root, say })
-  const build = await buildWorker({ root, config: flags.config, say })
-
-  const url = `http://${flags.host.includes(':') ? `[${flags.host}]` : flags.host}:${port}`
-  const local = url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
-  const vars = {
-    WRITE_KEY: state.secrets.writeKey,
-    ADMIN_TOKEN: state.secrets.adminToken,
-    WEBHOOK_SECRET: state.secrets.webhookSecret,
-    SINK_URL: `${local}/demo/sink`,
-    LOCAL: '1',
-    // Where others can reach the port, the demo page shows events for the admin token only.
-    DEMO: /^(127\.|localhost$|::1$)/.test(flags.host) ? '1' : 'token',
-    ...flags.vars,
-  }
-  if (ending) return
-  const log = logbook(say)
-  const runtime = await startRuntime({
-    build,
-    host: flags.host,
-    port,
-    storage: state.storage,
-    vars,
-    say: log.add,
-    onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
-    onLost: () => fail('The runtime died and could not be restarted; what was accepted is safe in the state folder.'),
-  })
-  undo.push(runtime.stop)
-  state.note({ url: local, workerdPid: runtime.workerdPid() })
-  await checkHealth(local, log)
-  if (ending) return
-  log.open()
-  undo.push(everyFew(runtime.scheduled, { seconds: flags.tick, say }))
-  const ready = {
-    url: local,
-    writeKey: vars.WRITE_KEY,
-    adminToken: vars.ADMIN_TOKEN,
-    pid: process.pid,
-    workerdPid: runtime.workerdPid(),
-    demo: `${local}/demo`,
-  }
-  process.stdout.write(flags.json ? `${JSON.stringify(ready)}\n` : banner(ready, flags))
-}
-
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0))
-process.on('uncaughtException', fail)
-// A call that was under way when the runtime died may reject with nobody waiting; the runtime is restarted all the same.
-process.on('unhandledRejection', (thrown) => ending || say(reasonOf(thrown)))
-start().catch(fail)
+serve({
+  ...repository,
+  argv: process.argv.slice(2),
+  prepare: (say) => buildAssets({ root: repository.root, say }),
+})

@@ -1,4 +1,4 @@
-import config from './config.ts'
+import config from '#config'
 import { sluiceway } from './worker.ts'
 
 const app = sluiceway(config)

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, extname, join, relative, sep } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, extname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import type { V4WorkerOptionsShape } from 'miniflare'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
+import { publicNames } from '../public-names.ts'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
 
 interface Module {
@@ -23,8 +25,18 @@ export interface WorkerBuild {
   readonly options: V4WorkerOptionsShape
 }
 
+/** Where a Worker is built. In the repository all three lie in one folder. */
+export interface Place {
+  /** The folder of wrangler.toml: the repository, or a folder of a user's own. */
+  readonly root: string
+  /** The folder of our package.json: the repository, or the package below the user's `node_modules`. */
+  readonly home: string
+  /** Folder that builds are kept in. */
+  readonly builds: string
+}
+
 /** Whatever else decides about a build; its sources are known from the build before. */
-const settings = ['wrangler.toml', 'package-lock.json', 'tsconfig.json', 'scripts/build/worker.ts']
+const settings = ['wrangler.toml', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.base.json']
 
 const moduleTypes: Readonly<Record<string, Module['type']>> = {
   '.js': 'ESModule',
@@ -36,10 +48,8 @@ const moduleTypes: Readonly<Record<string, Module['type']>> = {
   '.sql': 'Text',
 }
 
-interface Options {
-  /** The repository. */
-  readonly root: string
-  /** Absolute path of a config that takes the place of src/config.ts. */
+interface Options extends Place {
+  /** Absolute path of a config that takes the place of the one that wrangler.toml or package.json names. */
   readonly config?: string | undefined
   readonly say: (line: string) => void
 }
@@ -47,25 +57,26 @@ interface Options {
 /**
  * Bundles the Worker with wrangler, exactly as a deployment would, unless the last bundle is still right.
  *
- * @param options the repository, the config to build in, and whom to tell
+ * @param options where, the config to build in, and whom to tell
  * @returns the bundle and the bindings of wrangler.toml
  * @throws {SluicewayError} config_invalid when the config does not exist or anything does not build
  */
 export async function buildWorker(options: Options): Promise<WorkerBuild> {
-  const { root, config } = options
+  const { root, home, config } = options
+  if (!existsSync(join(root, 'wrangler.toml')))
+    throw new SluicewayError('config_invalid', `There is no wrangler.toml in ${root}; "npx sluiceway init" makes one`)
   if (config !== undefined && !existsSync(config))
     throw new SluicewayError('config_invalid', `There is no config at ${config}`)
   const name = config === undefined ? 'main' : createHash('sha256').update(config).digest('hex').slice(0, 12)
-  const builds = join(root, 'dist/worker', name)
+  const builds = join(options.builds, 'worker', name)
   const record = join(builds, 'build.json')
   const fresh = freshHash(root, record)
   if (fresh !== undefined && existsSync(join(builds, fresh, 'index.js'))) return load(join(builds, fresh))
 
   options.say('Building the Worker …')
-  const entry = config === undefined ? undefined : writeEntry(root, { name, config })
-  const draft = join(root, 'dist/drafts', randomUUID())
-  bundle(root, { draft, entry })
-  const inputs = [...settings, ...sourcesOf(draft)].filter((path) => !path.startsWith('node_modules'))
+  const draft = join(options.builds, 'drafts', randomUUID())
+  bundle(root, { draft, aliases: config === undefined ? {} : aliasesFor(home, config) })
+  const inputs = [...settings, import.meta.filename, ...sourcesOf(draft)].filter((path) => !isLocked(path))
   const hash = hashOf(root, inputs)
   const folder = join(builds, hash)
   await writeBindings(root, draft)
@@ -74,6 +85,9 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
   forgetOld(builds, hash)
   return load(folder)
 }
+
+/** What the lock file tells apart. Our own files are no part of it: they may come from a link or an unchanged version. */
+const isLocked = (path: string): boolean => /^node_modules\/(?!sluiceway\/)/.test(path)
 
 /** Another start may have built the same meanwhile, and be reading it. */
 function keep(draft: string, folder: string): void {
@@ -91,39 +105,36 @@ function forgetOld(builds: string, hash: string): void {
   }
 }
 
-/** The entry is src/index.ts with another config, so that nothing else can differ. */
-function writeEntry(root: string, { name, config }: { readonly name: string; readonly config: string }): string {
-  const entry = join(root, 'dist/entries', name, 'index.ts')
-  const from = (path: string) => {
-    const way = relative(dirname(entry), path).split(sep).join('/')
-    return way.startsWith('.') ? way : `./${way}`
-  }
-  const source = readFileSync(join(root, 'src/index.ts'), 'utf8')
-  const text = source
-    .replaceAll(/(['"])\.\/config\.ts\1/g, () => JSON.stringify(from(config)))
-    .replaceAll(
-      /(from\s+)(['"])\.\/(.+?)\2/g,
-      (_, word: string, _quote, path: string) => `${word}${JSON.stringify(from(join(root, 'src', path)))}`,
-    )
-  if (!text.includes(JSON.stringify(from(config))))
-    throw new SluicewayError('internal', "src/index.ts must import './config.ts', which --config replaces")
-  writeWhole(entry, text)
-  return entry
+/**
+ * What a build with another config resolves otherwise. A config may lie anywhere, where our names lead nowhere or to another
+ * version.
+ */
+const aliasesFor = (home: string, config: string): Readonly<Record<string, string>> => ({
+  ...Object.fromEntries(publicNames(home)),
+  '#config': config,
+})
+
+const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
+
+interface BundleOptions {
+  readonly draft: string
+  /** Paths by what imports name. */
+  readonly aliases: Readonly<Record<string, string>>
 }
 
-function bundle(root: string, { draft, entry }: { readonly draft: string; readonly entry: string | undefined }): void {
+function bundle(root: string, { draft, aliases }: BundleOptions): void {
   mkdirSync(draft, { recursive: true })
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
-      'node_modules/wrangler/bin/wrangler.js',
+      wrangler,
       'deploy',
-      ...(entry === undefined ? [] : [entry]),
       '--dry-run',
       '--outdir',
       draft,
       '--metafile',
       join(draft, 'meta.json'),
+      ...Object.entries(aliases).flatMap(([name, path]) => ['--alias', `${name}:${path}`]),
     ],
     { cwd: root, encoding: 'utf8', env: { ...process.env, ...quiet } },
   )
@@ -169,7 +180,7 @@ async function writeBindings(root: string, folder: string): Promise<void> {
 
 function load(folder: string): WorkerBuild {
   try {
-    const modules = globSync('**/*', { cwd: folder })
+    const modules = readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .flatMap((path): Module[] => {
         const type = moduleTypes[extname(path)]
         const file = join(folder, path)

@@ -11,7 +11,7 @@ export interface Flags {
   readonly port: number
   /** Absolute path. */
   readonly state: string
-  /** Absolute path of a config that replaces src/config.ts. */
+  /** Absolute path of a config that replaces the one of the folder. */
   readonly config: string | undefined
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
@@ -22,13 +22,14 @@ export interface Flags {
 export const passedOn = ['WRITE_KEY', 'ADMIN_TOKEN', 'WEBHOOK_SECRET', 'WEBHOOK_URL', 'POSTGRES_URL', 'STREAM'] as const
 
 export const help = `Usage: npm start -- [options]
+       npx sluiceway start [options], in a folder of your own
 
 Builds Sluiceway and serves it on this machine, with state that survives restarts.
 
   --port <number>      port to listen on; 0 takes a free one (default: 8787, or PORT)
   --host <address>     address to listen on (default: 127.0.0.1, which only this machine can reach)
   --state <folder>     where events, keys and tables are kept (default: .sluiceway)
-  --config <file>      a config file to use instead of src/config.ts
+  --config <file>      a config file to use instead of src/config.ts (config.ts in a folder of your own)
   --var <NAME=value>   a value for the config's env; may be repeated
   --tick <seconds>     how often the scheduled functions run (default: 5)
   --json               print one line of JSON on stdout when ready, and nothing else there:
@@ -47,7 +48,7 @@ interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where relative paths start. */
   readonly cwd: string
-  /** The repository, where the default state folder is. */
+  /** The repository or the user's folder, where the default state folder is. */
   readonly root: string
 }
 

@@ -69,7 +69,7 @@ export async function openState(folder: string): Promise<State> {
 async function takeOver(folder: string, before: Running | undefined): Promise<void> {
   if (before === undefined) return
   const holder = before.pid === process.pid ? undefined : commandOf(before.pid)
-  if (holder !== undefined && /(start\.ts|bootstrap\.mjs)/.test(holder))
+  if (holder !== undefined && /(start\.ts|bootstrap\.mjs|sluiceway(\.mjs)? start\b)/.test(holder))
     throw new SluicewayError(
       'conflict',
       `${folder} is being served by process ${before.pid}${before.url === undefined ? '' : ` at ${before.url}`}; stop it, or give another folder with --state`,

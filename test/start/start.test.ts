@@ -17,10 +17,10 @@ import {
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** A config that needs nothing, beside the sources it imports. */
+/** A config that needs nothing. It lies where our public names are found nowhere on the way up. */
 const configText = (body: string) => `
-  import { defineConfig } from '${root}/src/core/config.ts'
-  import { log } from '${root}/src/streams/log.ts'
+  import { defineConfig } from 'sluiceway/config'
+  import { log } from 'sluiceway/streams/log'
   export default defineConfig((env) => (${body}))
 `
 
