@@ -48,6 +48,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/public': { may: ['src/configure', 'src/worker.ts'] },
   // What users write; see public-imports.ts.
   destinations: { may: [], packages: [] },
+  sources: { may: [] },
   transforms: { may: [] },
   template: { may: [] },
 }
@@ -56,7 +57,7 @@ const imports = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g
 const problems: string[] = []
 const publicProblem = publicImports(root)
 
-for (const file of globSync('{src,destinations,transforms,template}/**/*.ts', { cwd: root })) {
+for (const file of globSync('{src,destinations,sources,transforms,template}/**/*.ts', { cwd: root })) {
   const path = file.split(sep).join('/')
   const folder = path
     .split('/')

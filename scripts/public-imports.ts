@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { publicNames } from './public-names.ts'
 
 /** Folders whose files are written as a user's would be: in a folder of a user's own there is nothing else to import. */
-const userLand = ['destinations', 'transforms', 'template']
+const userLand = ['destinations', 'sources', 'transforms', 'template']
 /** Beside them, the one file that uses public names. */
 const config = 'src/config.ts'
 

@@ -63,8 +63,6 @@ interface Options extends Place {
  */
 export async function buildWorker(options: Options): Promise<WorkerBuild> {
   const { root, home, config } = options
-  if (!existsSync(join(root, 'wrangler.toml')))
-    throw new SluicewayError('config_invalid', `There is no wrangler.toml in ${root}; "npx sluiceway init" makes one`)
   if (config !== undefined && !existsSync(config))
     throw new SluicewayError('config_invalid', `There is no config at ${config}`)
   const name = config === undefined ? 'main' : createHash('sha256').update(config).digest('hex').slice(0, 12)

@@ -12,7 +12,7 @@ import { everyFew } from './ticker.ts'
 interface Options extends Place {
   /** What follows the command. */
   readonly argv: readonly string[]
-  /** Done before the Worker is built; it may say how it goes. */
+  /** Done first; it may say how it goes. */
   readonly prepare?: (say: Say) => Promise<void>
 }
 
@@ -46,10 +46,10 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
     process.stdout.write(help)
     return
   }
+  await prepare?.(say)
   const state = await openState(flags.state)
   undo.push(state.release)
   const port = await freePort(flags.host, flags.port)
-  await prepare?.(say)
   const build = await buildWorker({ ...place, config: flags.config, say })
 
   const url = `http://${flags.host.includes(':') ? `[${flags.host}]` : flags.host}:${port}`

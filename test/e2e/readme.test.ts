@@ -98,7 +98,8 @@ test('every command in the README is one that this test knows how to run', () =>
 test('the TypeScript of the README compiles, and the transform and the destination do what it says', async () => {
   writeFileSync(join(folder, 'src/eu.config.ts'), blockWith('defineConfig('))
   writeFileSync(join(folder, 'src/site.config.ts'), blockWith('identityCookie'))
-  writeFileSync(join(folder, 'src/sources/letterbox.ts'), blockWith('export const letterbox'))
+  mkdirSync(join(folder, 'sources'))
+  writeFileSync(join(folder, 'sources/letterbox.ts'), blockWith('export const letterbox'))
   writeFileSync(join(folder, 'transforms/cents-to-euros.ts'), blockWith('cents-to-euros'))
   writeFileSync(join(folder, 'destinations/chat.ts'), blockWith('export const chat'))
   writeFileSync(join(folder, 'send.ts'), blockWith('rudder-sdk-node'))
@@ -118,7 +119,7 @@ test('the TypeScript of the README compiles, and the transform and the destinati
     'site',
     'store',
   ])
-  const { letterbox } = (await import(join(folder, 'src/sources/letterbox.ts'))) as {
+  const { letterbox } = (await import(join(folder, 'sources/letterbox.ts'))) as {
     letterbox: (settings: object) => WebhookSource
   }
   const source = letterbox({ secret: 'sesame' })

@@ -1,0 +1,51 @@
+// `npx sluiceway`: what bin/sluiceway.mjs runs, bundled into dist/cli when the package is packed.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { reasonOf, SluicewayError } from '../src/core/errors.ts'
+import { init } from './init.ts'
+import { checkFolder } from './start/check-folder.ts'
+import { serve } from './start/serve.ts'
+
+const help = `Usage: npx sluiceway <command>
+
+  init     make a config, a transform with its test, wrangler.toml and tsconfig.json; what is there stays
+  start    build and serve this folder's Sluiceway on this machine ("npx sluiceway start --help" tells the options)
+  check    say what wrangler.toml lacks that this version needs; "npm run deploy" does so first
+
+Everything else is wrangler's: npx wrangler deploy, npx wrangler tail, …
+`
+
+/**
+ * Runs a command in the current folder.
+ *
+ * @param options `home`, the folder of our package.json, and `argv`, the command line
+ */
+export async function run({ home, argv }: { readonly home: string; readonly argv: readonly string[] }): Promise<void> {
+  const [command, ...rest] = argv
+  const root = process.cwd()
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+  try {
+    switch (command) {
+      case 'start': {
+        const prepare = () => checkFolder({ root, home })
+        return serve({ root, home, builds: join(root, 'node_modules/.cache/sluiceway'), argv: rest, prepare })
+      }
+      case 'init':
+        return init({ root, home, say })
+      case 'check':
+        return await checkFolder({ root, home })
+      case '--version':
+        return say((JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version)
+      case undefined:
+      case 'help':
+      case '--help':
+      case '-h':
+        return say(help.trimEnd())
+      default:
+        throw new SluicewayError('bad_request', `There is no command ${command}; npx sluiceway --help lists them`)
+    }
+  } catch (thrown) {
+    process.stderr.write(`${reasonOf(thrown)}\n`)
+    process.exitCode = 1
+  }
+}
