@@ -225,6 +225,8 @@ describe('npx sluiceway start in a folder of a user', () => {
     await until('it has ended', () => !existsSync(join(folder, '.sluiceway/running.json')) && !isAlive(ready.pid))
   }
   afterAll(async () => {
+    // A test that failed may have left it without its npx.
+    if (isAlive(ready.pid)) process.kill(ready.pid, 'SIGTERM')
     await stop()
     await sink.close()
   })
