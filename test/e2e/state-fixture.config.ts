@@ -1,15 +1,13 @@
 // What the state fixture is made with (scripts/fixtures/state.ts) and opened with (state-fixture.test.ts). Names in it are
 // stored in the fixture: what is there may not be renamed or removed; new sources and destinations do no harm.
-import { webhook } from '../../destinations/webhook.ts'
+import { defineConfig, type Vars } from 'sluiceway/config'
+import { webhook } from 'sluiceway/destinations/webhook'
+import { defineSource, type WebhookSource } from 'sluiceway/source'
+import { shopify } from 'sluiceway/sources/shopify'
+import { log } from 'sluiceway/streams/log'
+import { queues } from 'sluiceway/streams/queues'
+import { d1 } from 'sluiceway/warehouses/d1'
 import type { Bindings } from '../../src/core/bindings.ts'
-import { defineConfig } from '../../src/configure/define-config.ts'
-import { defineSource } from '../../src/configure/define-source.ts'
-import type { Vars } from '../../src/core/config.ts'
-import type { WebhookSource } from '../../src/core/webhook-source.ts'
-import { shopify } from '../../src/sources/shopify.ts'
-import { log } from '../../src/streams/log.ts'
-import { queues } from '../../src/streams/queues.ts'
-import { d1 } from '../../src/warehouses/d1.ts'
 
 const dayMs = 86_400_000
 const century = 36_500
