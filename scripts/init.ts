@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeDevVars } from './dev/dev-vars.ts'
 
 interface Options {
   /** The user's folder. */
@@ -19,7 +20,8 @@ const scripts: Readonly<Record<string, string>> = {
 const placeholder = 'echo "Error: no test specified" && exit 1'
 
 /**
- * Makes a folder of a user's own: copies the template, and gives package.json the type of its modules and its scripts.
+ * Makes a folder of a user's own: copies the template, gives package.json the type of its modules and its scripts, and makes
+ * keys for `wrangler dev`.
  *
  * Files that are there stay as they are, and so do scripts: repeating it is harmless.
  *
@@ -49,7 +51,8 @@ export function init({ root, home, say }: Options): void {
     writeFileSync(file, after)
     say('package.json: modules and scripts')
   }
-  say('\nNow: npm start')
+  makeDevVars({ root, say })
+  say('\nNow: npm start, or npx wrangler dev')
 }
 
 interface Package {

@@ -34,6 +34,9 @@ export default defineConfig((env) => ({
   // The admin API under /admin; without a token there is none.
   admin: { token: env.ADMIN_TOKEN },
 
-  // The demo page under /demo, for `npm start`.
-  demo: env.DEMO !== undefined && { sinkSecret: env.WEBHOOK_SECRET, tokenOnly: env.DEMO === 'token' },
+  // The demo page under /demo, on a developer's machine.
+  demo: (env.DEMO === '1' || env.DEMO === 'token') && {
+    sinkSecret: env.WEBHOOK_SECRET,
+    tokenOnly: env.DEMO === 'token',
+  },
 }))

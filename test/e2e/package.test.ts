@@ -131,6 +131,7 @@ describe('a folder of a user that has the package', () => {
   test('stays as it is when it is made a second time', () => {
     const before = readFileSync(join(folder, 'config.ts'), 'utf8')
     expect(passes('npx sluiceway init')).toContain('config.ts is there already; it stays as it is')
+    expect(readFileSync(join(folder, '.dev.vars'), 'utf8')).toMatch(/^WRITE_KEY=\w+$/m)
     expect(readFileSync(join(folder, 'config.ts'), 'utf8')).toBe(before)
     expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({
       type: 'module',
