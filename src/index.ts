@@ -3,11 +3,17 @@ import { sluiceway } from './worker.ts'
 
 const app = sluiceway(config)
 
+/** Keeps a partition of the log. */
 export class Log extends app.Log {}
+/** Delivers to one destination or stages for one warehouse, a partition each. */
 export class Lane extends app.Lane {}
+/** Loads what is staged for one warehouse. */
 export class Loader extends app.Loader {}
+/** Keeps the list of users whose events are not taken. */
 export class Suppression extends app.Suppression {}
+/** Counts the events of one source against its rate. */
 export class RateLimiter extends app.RateLimiter {}
+/** Remembers who is who for one webhook source. */
 export class Identity extends app.Identity {}
 
 /** The same handlers under a name: a local server reaches them without the proxy that static assets put before `default`. */

@@ -1,5 +1,6 @@
 import type { Event } from 'sluiceway/event'
 
+/** What counters and dead letters call this transform. */
 export const name = 'campaign-from-url'
 
 /** Parameters by the field of `context.campaign` that RudderStack's event specification has for them. */

@@ -1,5 +1,6 @@
 import type { Event } from 'sluiceway/event'
 
+/** What counters and dead letters call this transform. */
 export const name = 'hash-email'
 
 const encoder = new TextEncoder()

@@ -45,6 +45,7 @@ export const limitUpTo = (most: number) => {
   )
 }
 
+/** The stage of a dead letter, in a query or a body. */
 export const stage = z.enum(['ingest', 'transform', 'delivery', 'load'], {
   error: 'must be ingest, transform, delivery or load',
 })

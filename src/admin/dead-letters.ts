@@ -4,7 +4,7 @@ import { messageIdOf } from '../enrichment/enrich.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
 import { gather } from './gather.ts'
-import { LetterPages, placeOf } from './letter-feed.ts'
+import { LetterPages, placeOf } from './letter-pages.ts'
 import { discard, type LetterOutcome, replay } from './replay.ts'
 import { laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
 
@@ -43,7 +43,7 @@ export async function listLetters(c: AdminCall): Promise<Response> {
   })
 }
 
-/** GET /dead-letters/:id */
+/** GET /dead-letters/:id: one of them, with every attempt. */
 export async function readLetter(c: AdminCall): Promise<Response> {
   const { ref, number } = placeOf(idOf(c))
   const letter = await laneOf(c.env.bindings, ref).letter(ref, number)
@@ -70,19 +70,19 @@ export async function editLetter(c: AdminCall): Promise<Response> {
   return adminResponse(c, { success: true, deadLetter })
 }
 
-/** POST /dead-letters/:id/replay */
+/** POST /dead-letters/:id/replay: sends it on its way again, under its own messageId. */
 export async function replayLetter(c: AdminCall): Promise<Response> {
   const outcome = await replay([placeOf(idOf(c))], c.env)
   return respondToOne(c, outcome, { replayed: outcome.done })
 }
 
-/** DELETE /dead-letters/:id */
+/** DELETE /dead-letters/:id: forgets it. */
 export async function discardLetter(c: AdminCall): Promise<Response> {
   const outcome = await discard([placeOf(idOf(c))], c.env)
   return respondToOne(c, outcome, { discarded: outcome.done })
 }
 
-/** POST /dead-letters/discard */
+/** POST /dead-letters/discard: forgets those with the given ids. */
 export async function discardLetters(c: AdminCall): Promise<Response> {
   const { ids } = await bodyOf(c, discardBody)
   const { done, failed } = await discard(ids.map(placeOf), c.env)

@@ -18,6 +18,7 @@ export interface Field {
   readonly check?: (value: never) => string | undefined
 }
 
+/** The settings of a destination, source or driver, by their names. */
 export type Fields = Readonly<Record<string, Field>>
 
 type FieldValue<F extends Field> = F['type'] extends 'number'

@@ -9,6 +9,7 @@ export interface Billed {
   r2Reads: number
 }
 
+/** Begins to count. */
 export const createBill = (): Billed => ({
   calls: 0,
   rowsWritten: 0,

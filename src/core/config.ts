@@ -128,4 +128,5 @@ export interface Config<D extends string = string, W extends string = string> {
   }
 }
 
+/** What `defineConfig` gives: the config of an `env`. */
 export type ConfigOf = (env: Vars) => Config

@@ -4,6 +4,7 @@ export interface Backoff {
   readonly capSeconds: number
 }
 
+/** How lanes repeat: from a second up to ten minutes. */
 export const defaultBackoff: Backoff = { baseSeconds: 1, capSeconds: 600 }
 
 /**

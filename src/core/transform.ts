@@ -27,4 +27,5 @@ export interface Transform {
   readonly transformBatch?: (events: Event[], metadata: MetadataOf) => Event[] | Promise<Event[]>
 }
 
+/** What `transformEvent` returns. */
 export type TransformResult = Event | readonly Event[] | null | undefined

@@ -10,4 +10,5 @@ export type Verdict =
   /** The destination refuses everything (a credential, an address): the lane pauses, probes and alerts; no event is burnt. */
   | { readonly kind: 'pause'; readonly reason: string }
 
+/** The destination has the event. */
 export const done: Verdict = { kind: 'done' }

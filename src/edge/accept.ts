@@ -59,6 +59,9 @@ export async function acceptEvents(incoming: IncomingBatch, app: AppContext): Pr
 /**
  * Counts events against the rate of their source.
  *
+ * @param source nothing is done for one without a rate
+ * @param events how many the request has
+ * @param app bindings and clock
  * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
  */
 export async function checkRate(source: Source, events: number, app: AppContext): Promise<void> {
@@ -79,6 +82,9 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
  * Appends in order, in as many pieces as the stream's limits ask for; what the stream does not take in time is spilled, as
  * one object for each partition that is unavailable (see `storeOrSpill`).
  *
+ * @param packed in the order of the request
+ * @param app config, bindings, clock
+ * @returns once all of it is durable somewhere
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
  */
 export async function append(packed: readonly Packed[], app: AppContext): Promise<void> {
@@ -119,6 +125,9 @@ async function appendTo(partition: number, packed: readonly Packed[], app: AppCo
 /**
  * Stores dead letters of the edge; what its lane does not take in time is spilled (see `storeOrSpill`).
  *
+ * @param deadLetters in the order of the request
+ * @param app config, bindings, clock
+ * @returns once they are durable somewhere
  * @throws {SluicewayError} stream_unavailable when they may not be durable
  */
 export async function addDeadLetters(deadLetters: readonly NewDeadLetter[], app: AppContext): Promise<void> {

@@ -30,7 +30,9 @@ export async function textOf(request: Request, most: number): Promise<string> {
 /**
  * Reads the bytes of a request's body as `textOf` reads its text.
  *
- * @throws {SluicewayError} as `textOf`
+ * @param request as for `textOf`
+ * @param most bytes after inflating
+ * @throws {SluicewayError} body_too_large, unsupported_encoding, body_unreadable
  */
 export async function bytesIn(request: Request, most: number): Promise<Uint8Array> {
   const encoding = request.headers.get('content-encoding')

@@ -22,7 +22,10 @@ export interface EventRoute {
 /**
  * Answers a request that brings events, once they are durable.
  *
- * @throws {SluicewayError} what `acceptEvents` throws; empty_batch, body_too_large, invalid_json and the codes of write keys
+ * @param request a POST
+ * @param route how its body is read
+ * @param app config, bindings, clock
+ * @throws {SluicewayError} empty_batch, body_too_large, invalid_json, those of write keys, and what `acceptEvents` throws
  */
 export async function takeEvents(request: Request, route: EventRoute, app: AppContext): Promise<Response> {
   const { batch, cookie } = await readEvents(request, route, app)
@@ -89,7 +92,8 @@ function addConnection(request: Request, batch: Omit<IncomingBatch, 'facts'>): R
 /**
  * Finds the source of a key that sends events itself.
  *
- * @throws {SluicewayError} as `sourceOf`; source_is_webhook
+ * @returns the source; never one that takes webhooks
+ * @throws {SluicewayError} write_key_missing, write_key_invalid, source_disabled; source_is_webhook
  */
 export function eventSource(key: string | undefined, app: AppContext, keyIn?: EventRoute['keyIn']): Source {
   const source = sourceOf(key, app.resolved, keyIn)

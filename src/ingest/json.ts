@@ -9,6 +9,7 @@ const marks = /\\.|"|-?\b(?:NaN|Infinity)\b/gs
 /**
  * Parses the JSON of a request. Bare NaN and Infinity, which Python SDKs send, become null.
  *
+ * @returns any JSON value
  * @throws {SluicewayError} invalid_json
  */
 export function parseJson(text: string): unknown {

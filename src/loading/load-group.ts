@@ -29,6 +29,7 @@ export class UnreadableFile extends Error {
   }
 }
 
+/** What a load works with. */
 export interface Loading {
   readonly target: Extract<Target, { readonly kind: 'warehouse' }>
   readonly engine: Engine

@@ -41,6 +41,7 @@ export function rowsOf(
   }
 }
 
+/** Makes the dead letter of an event that cannot be loaded; it holds the event as it was accepted. */
 export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter {
   const { id, key, source, receivedAt } = envelope.header
   return {

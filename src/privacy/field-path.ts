@@ -3,6 +3,7 @@ import { isRecord } from '../core/json.ts'
 /** The segments of a dotted path; `*` stands for every member. */
 export type FieldPath = readonly string[]
 
+/** Reads a dotted path. */
 export const parseFieldPath = (text: string): FieldPath => text.split('.')
 
 /** Says whether a path means the field at `field`, or something that holds it. */

@@ -14,7 +14,9 @@ import type { AppContext } from '../core/app-context.ts'
  *
  * What cannot be read, or never be appended, is moved to `spill-stuck/<the same>`; its metadata has `reason` as well.
  */
+/** Keys of what waits. */
 export const spillPrefix = 'spill/'
+/** Keys of what was set aside. */
 export const stuckPrefix = 'spill-stuck/'
 
 /** An object as a listing tells of it. */

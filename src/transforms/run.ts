@@ -11,6 +11,7 @@ export interface TransformRun {
   readonly failed: readonly FailedTransform[]
 }
 
+/** An event that a transform threw at, or for which it returned no object. */
 export interface FailedTransform {
   readonly index: number
   readonly transform: string

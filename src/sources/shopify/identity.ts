@@ -20,6 +20,7 @@ export interface PixelGeneration {
 /** Shopify keeps a cart for two weeks after its last change. */
 export const tracker: PixelGeneration = { pixel: false, prefix: '', version: '1.0.0', cartSeconds: 14 * 86_400 }
 
+/** The web pixel, which knows a cart for half a day. */
 export const pixel: PixelGeneration = { pixel: true, prefix: 'pixel:', version: '2.0.0', cartSeconds: 12 * 3600 }
 
 /** How long it is known who a visitor is. */

@@ -33,6 +33,7 @@ const variantMapping: FieldMapping = [
   ['product.url', 'url'],
 ]
 
+/** A product of an event, by the names of the e-commerce specification. */
 export type Product = Record<string, unknown>
 
 /** The products of a webhook's `line_items`; ids become text, prices stay as Shopify writes them. */

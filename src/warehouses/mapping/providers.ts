@@ -83,6 +83,7 @@ const provider = (name: ProviderName, traits: Partial<Provider>): Provider => ({
   ...traits,
 })
 
+/** What every provider does in its own way. */
 export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
   rs: provider('rs', {
     reservedWords: REDSHIFT_WORDS,

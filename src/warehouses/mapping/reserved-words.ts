@@ -5,8 +5,10 @@
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
 
+/** No words: the provider quotes whatever is a name. */
 export const NO_WORDS: ReadonlySet<string> = new Set()
 
+/** The reserved words of BigQuery. */
 export const BIGQUERY_WORDS = words(`
   all and any array as asc assert_rows_modified at between by case cast collate contains create cross cube
   current default define desc distinct else end enum escape except exclude exists extract false fetch following
@@ -16,6 +18,7 @@ export const BIGQUERY_WORDS = words(`
   union unnest using when where window with within
 `)
 
+/** The reserved words of PostgreSQL. */
 export const POSTGRES_WORDS = words(`
   all analyse analyze and any array as asc asymmetric authorization between binary both case cast check collate
   column constraint create cross current_date current_role current_time current_timestamp current_user default
@@ -26,6 +29,7 @@ export const POSTGRES_WORDS = words(`
 `)
 
 // RudderStack does not escape "encrypt" and "snapshot", which Redshift reserves; neither does this list.
+/** The reserved words of Redshift. */
 export const REDSHIFT_WORDS = words(`
   aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between binary
   blanksasnull both bytedict bzip2 case cast check collate column constraint create credentials cross
@@ -40,6 +44,7 @@ export const REDSHIFT_WORDS = words(`
   when where with without
 `)
 
+/** The reserved words of Snowflake. */
 export const SNOWFLAKE_WORDS = words(`
   account all alter and any as between by case cast check column connect connection constraint create cross
   current current_date current_time current_timestamp current_user database delete distinct drop else exists
@@ -49,6 +54,7 @@ export const SNOWFLAKE_WORDS = words(`
   trigger true try_cast union unique update using values view when whenever where with
 `)
 
+/** The reserved words of Delta Lake. */
 export const DELTA_LAKE_WORDS = words(`
   all alter and anti any array as at authorization between both by case cast check collate column commit
   constraint create cross cube current current_date current_time current_timestamp current_user delete describe
@@ -60,6 +66,7 @@ export const DELTA_LAKE_WORDS = words(`
   window with
 `)
 
+/** The reserved words of the engines that read an S3 data lake. */
 export const S3_DATALAKE_WORDS = words(`
   all alter and array as authorization between bigint binary boolean both by case cashe cast char column commit
   conf constraint create cross cube current current_date current_timestamp cursor database date dayofweek
@@ -72,6 +79,7 @@ export const S3_DATALAKE_WORDS = words(`
   user using utc_timestamp values varchar views when where window with
 `)
 
+/** The reserved words of SQL Server, which Azure Synapse shares. */
 export const SQL_SERVER_WORDS = words(`
   absolute action ada add admin after aggregate alias all allocate alter and any are array as asc asensitive
   assertion asymmetric at atomic authorization avg backup before begin between binary bit bit_length blob

@@ -109,6 +109,7 @@ const isPlace = (value: unknown): value is [string, number] =>
 /**
  * Reads the id of a dead letter, `<target>:<partition>:<number>`.
  *
+ * @returns its lane and its number there
  * @throws {SluicewayError} not_found when it can be none
  */
 export function placeOf(id: string): { readonly ref: LaneRef; readonly number: number } {
