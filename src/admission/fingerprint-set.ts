@@ -11,16 +11,16 @@ export class FingerprintSet {
     this.#mask = slots - 1
     for (let i = 0; i + 1 < prints.length; i += 2) {
       const [a, b] = toStoredPair(prints[i] as number, prints[i + 1] as number)
-      const at = this.#slotOf(a, b)
-      this.#table[at] = a
-      this.#table[at + 1] = b
+      const index = this.#slotOf(a, b)
+      this.#table[index] = a
+      this.#table[index + 1] = b
     }
   }
 
   has(first: number, second: number): boolean {
     const [a, b] = toStoredPair(first, second)
-    const at = this.#slotOf(a, b)
-    return this.#table[at] === a && this.#table[at + 1] === b
+    const index = this.#slotOf(a, b)
+    return this.#table[index] === a && this.#table[index + 1] === b
   }
 
   /** Where a fingerprint is, or would be. */

@@ -88,11 +88,11 @@ export class SuppressionList {
 
   /** In order of kind and id, from the one after `after` (`<kind>:<id>`) on. */
   list({ after = ':', limit }: { readonly after?: string; readonly limit: number }): Suppressed[] {
-    const at = after.indexOf(':')
+    const end = after.indexOf(':')
     return this.#db.all<Suppressed>(
       'SELECT kind, id, at FROM users WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?',
-      after.slice(0, at),
-      after.slice(at + 1),
+      after.slice(0, end),
+      after.slice(end + 1),
       limit,
     )
   }
@@ -125,15 +125,15 @@ export class SuppressionList {
       after = `${last.kind}:${last.id}`
     }
     const prints = new Uint32Array(pages.reduce((sum, page) => sum + page.length, 0))
-    let at = 0
+    let offset = 0
     for (const page of pages) {
-      prints.set(page, at)
-      at += page.length
+      prints.set(page, offset)
+      offset += page.length
     }
     return prints
   }
 
-  #print(users: readonly UserId[], out: Uint32Array, at: number): void {
-    users.forEach(({ kind, id }, i) => fingerprint(kind, id, out, at + i * 2))
+  #print(users: readonly UserId[], out: Uint32Array, offset: number): void {
+    users.forEach(({ kind, id }, i) => fingerprint(kind, id, out, offset + i * 2))
   }
 }

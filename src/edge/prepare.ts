@@ -60,7 +60,7 @@ interface PreparedEvent extends SentEvent {
 async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation): Promise<PreparedBatch> {
   const { source, events } = incoming
   const { shared } = work
-  const admitted: PreparedEvent[] = []
+  const prepared: PreparedEvent[] = []
   for (const [index, value] of events.entries()) {
     // The batch's context goes into each event as a copy: a transform may change it.
     const own = shared.batch === undefined ? shared : { ...shared, batch: structuredClone(shared.batch) }
@@ -68,11 +68,11 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     // A transform may change the event before it fails; the dead letter holds what it got.
     if (event === undefined) continue
     const { messageId } = event
-    admitted.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index })
+    prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index })
   }
   const ran = await runTransforms(
     source.transforms,
-    admitted.map(({ event }) => event),
+    prepared.map(({ event }) => event),
     (event) => ({
       messageId: event.messageId,
       sourceName: source.name,
@@ -83,31 +83,33 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
   )
   const stored = new Set<number>()
   /** Places in the request. */
-  const droppedAt = new Set<number>()
-  const { deadIndexes: buried } = work
-  const fail = (at: number, why: { readonly reason: string; readonly detail?: string }) => {
-    const { sent, messageId, key, index } = admitted[at] as PreparedEvent
+  const droppedIndexes = new Set<number>()
+  const { deadIndexes } = work
+  const fail = (position: number, why: { readonly reason: string; readonly detail?: string }) => {
+    const { sent, messageId, key, index } = prepared[position] as PreparedEvent
     work.addDeadLetter(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
   }
   for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
-  for (const { event, text, index: at } of ran.events) {
-    const from = admitted[at] as PreparedEvent
+  for (const { event, text, index: position } of ran.events) {
+    const from = prepared[position] as PreparedEvent
     const fault = validateShape(event)
-    if (fault !== undefined) fail(at, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
+    if (fault !== undefined)
+      fail(position, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
     else if (!removeProtoKeys(event, maxDepth))
-      fail(at, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
+      fail(position, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
     else if (work.isSuppressed(event)) {
       // A transform may know users that the client does not name.
       work.count('dropped:suppressed')
-      droppedAt.add(from.index)
+      droppedIndexes.add(from.index)
     } else if (work.routeAndPack(event, text, from)) stored.add(from.index)
   }
-  for (const { index: at, transform } of ran.dropped) {
+  for (const { index: position, transform } of ran.dropped) {
     work.count(`dropped:${transform}`)
-    droppedAt.add((admitted[at] as PreparedEvent).index)
+    droppedIndexes.add((prepared[position] as PreparedEvent).index)
   }
-  const dropped = work.dropped + [...droppedAt].filter((index) => !stored.has(index) && !buried.has(index)).length
-  const accepted = [...stored].filter((index) => !buried.has(index)).length
+  const dropped =
+    work.dropped + [...droppedIndexes].filter((index) => !stored.has(index) && !deadIndexes.has(index)).length
+  const accepted = [...stored].filter((index) => !deadIndexes.has(index)).length
   const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
   return { packed: work.packed, deadLetters: work.deadLetters, rejected, accepted, dropped, counters: work.counters }
 }

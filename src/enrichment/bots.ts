@@ -77,9 +77,9 @@ function describeBot(userAgent: string): Bot {
 
 /** The whole word of which `part` is a part, such as HeadlessChrome around Headless. */
 function wordAround(text: string, part: string | null): string | undefined {
-  const at = part === null ? -1 : text.indexOf(part)
-  if (part === null || at < 0) return undefined
-  const before = /[\w-]*$/.exec(text.slice(0, at))?.[0] ?? ''
-  const word = /^[\w-]*/.exec(before + text.slice(at))?.[0] ?? ''
+  const start = part === null ? -1 : text.indexOf(part)
+  if (part === null || start < 0) return undefined
+  const before = /[\w-]*$/.exec(text.slice(0, start))?.[0] ?? ''
+  const word = /^[\w-]*/.exec(before + text.slice(start))?.[0] ?? ''
   return word === '' || /^(https?|Mozilla)$/i.test(word) ? undefined : word
 }

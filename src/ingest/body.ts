@@ -68,10 +68,10 @@ async function bytesOf(request: Request, most: number): Promise<Uint8Array> {
     parts.push(value)
   }
   const whole = new Uint8Array(size)
-  let at = 0
+  let offset = 0
   for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
+    whole.set(part, offset)
+    offset += part.byteLength
   }
   return whole
 }

@@ -104,9 +104,9 @@ const isBrowser = ({ headers }: Request): boolean =>
 
 function valueIn(header: string | null, name: string): string | undefined {
   for (const pair of header?.split(';') ?? []) {
-    const at = pair.indexOf('=')
-    if (at < 0 || pair.slice(0, at).trim() !== name) continue
-    const value = decodeOrUndefined(pair.slice(at + 1).trim())
+    const end = pair.indexOf('=')
+    if (end < 0 || pair.slice(0, end).trim() !== name) continue
+    const value = decodeOrUndefined(pair.slice(end + 1).trim())
     // Browsers may have several of one name, of different hosts or paths.
     if (value !== undefined && isId(value)) return value
   }

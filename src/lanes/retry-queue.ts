@@ -1,9 +1,9 @@
 import type { LaneStore, StoredRow, WaitingRow } from './lane-store.ts'
 
-/** Rows of one key: offsets in order, of which those before `at` are gone. */
+/** Rows of one key: offsets in order, of which those before `start` are gone. */
 interface Line {
   offsets: number[]
-  at: number
+  start: number
 }
 
 interface Head {
@@ -65,12 +65,12 @@ export class RetryQueue {
       line.offsets.splice(line.offsets.indexOf(offset), 1)
       return
     }
-    line.at++
-    if (line.at > 1024 && line.at * 2 > line.offsets.length) {
-      line.offsets = line.offsets.slice(line.at)
-      line.at = 0
+    line.start++
+    if (line.start > 1024 && line.start * 2 > line.offsets.length) {
+      line.offsets = line.offsets.slice(line.start)
+      line.start = 0
     }
-    const next = line.offsets[line.at]
+    const next = line.offsets[line.start]
     if (next === undefined) this.#lines.delete(key)
     else this.#heads.set(next, { key, due: this.#store.waiting(next)?.due ?? 0 })
   }
@@ -111,14 +111,14 @@ export class RetryQueue {
     this.#size++
     const line = this.#lines.get(key)
     if (line === undefined) {
-      this.#lines.set(key, { offsets: [offset], at: 0 })
+      this.#lines.set(key, { offsets: [offset], start: 0 })
       this.#heads.set(offset, { key, due: due ?? 0 })
       return
     }
     let place = line.offsets.length
-    while (place > line.at && (line.offsets[place - 1] as number) > offset) place--
+    while (place > line.start && (line.offsets[place - 1] as number) > offset) place--
     line.offsets.splice(place, 0, offset)
-    if (place > line.at) return
+    if (place > line.start) return
     this.#heads.delete(line.offsets[place + 1] as number)
     this.#heads.set(offset, { key, due: due ?? 0 })
   }

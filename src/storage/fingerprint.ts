@@ -1,9 +1,9 @@
 /**
- * Hashes the identity of an event (source and messageId) to 64 bits, as two unsigned 32-bit halves written into `out` at `at`.
+ * Hashes the identity of an event (source and messageId) to 64 bits, as two unsigned 32-bit halves written into `out` from `offset` on.
  *
  * Two cyrb53-like lanes over UTF-16 units. Not keyed: an attacker can only collide with ids that are known to them.
  */
-export function fingerprint(source: string, id: string, out: Uint32Array, at: number): void {
+export function fingerprint(source: string, id: string, out: Uint32Array, offset: number): void {
   let a = 0xdeadbeef ^ source.length
   let b = 0x41c6ce57 ^ id.length
   for (let i = 0; i < source.length; i++) {
@@ -20,8 +20,8 @@ export function fingerprint(source: string, id: string, out: Uint32Array, at: nu
   }
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
-  out[at] = a >>> 0
-  out[at + 1] = b >>> 0
+  out[offset] = a >>> 0
+  out[offset + 1] = b >>> 0
 }
 
 /** Hashes one event's identity; see `fingerprint`. */

@@ -36,10 +36,10 @@ export function unframe(data: Uint8Array): string {
 /** Joins frames to one run of bytes: a chunk's, or a staging file's. */
 export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(frames.reduce((sum, one) => sum + one.byteLength, 0))
-  let at = 0
+  let offset = 0
   for (const one of frames) {
-    out.set(one, at)
-    at += one.byteLength
+    out.set(one, offset)
+    offset += one.byteLength
   }
   return out
 }
@@ -47,10 +47,10 @@ export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffe
 /** Takes frames apart that lie one after the other. Throws a RangeError when the bytes end inside a frame. */
 export function* splitFrames(file: Uint8Array): Generator<Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  for (let at = 0; at < file.byteLength;) {
-    const end = at + lengthBytes + (at + lengthBytes > file.byteLength ? 0 : view.getUint32(at, true))
+  for (let offset = 0; offset < file.byteLength;) {
+    const end = offset + lengthBytes + (offset + lengthBytes > file.byteLength ? 0 : view.getUint32(offset, true))
     if (end > file.byteLength) throw new RangeError('the staging file ends inside a frame')
-    yield file.subarray(at, end)
-    at = end
+    yield file.subarray(offset, end)
+    offset = end
   }
 }

@@ -7,12 +7,12 @@ export function murmur2(data: Uint8Array): number {
   let h = 0x9747b28c ^ length
   const words = length >> 2
   for (let i = 0; i < words; i++) {
-    const at = i << 2
+    const offset = i << 2
     let k =
-      (data[at] as number) |
-      ((data[at + 1] as number) << 8) |
-      ((data[at + 2] as number) << 16) |
-      ((data[at + 3] as number) << 24)
+      (data[offset] as number) |
+      ((data[offset + 1] as number) << 8) |
+      ((data[offset + 2] as number) << 16) |
+      ((data[offset + 3] as number) << 24)
     k = Math.imul(k, m)
     k ^= k >>> 24
     k = Math.imul(k, m)

@@ -115,17 +115,17 @@ export class Segments {
     let left = bytes
     for (const segment of this.#segments) {
       if (segment.next <= from) continue
-      // The row that holds `from` may start before it; rows are dense, so it is the last one at or below.
-      let at = this.#rowAt(segment.number, from) ?? segment.first
-      while (left > 0 && at < segment.next) {
+      // The row that holds `from` may start before it; rows are dense, so it is the last one offset or below.
+      let offset = this.#rowAt(segment.number, from) ?? segment.first
+      while (left > 0 && offset < segment.next) {
         const row = this.#db.first<SegmentRow>(
-          `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset >= ? ORDER BY offset LIMIT 1`,
-          at,
+          `SELECT offset, count, offset, data FROM ${this.#name}_${segment.number} WHERE offset >= ? ORDER BY offset LIMIT 1`,
+          offset,
         )
         if (row === undefined) break
         chunks.push(toChunk(row))
         left -= row.data.byteLength
-        at = row.offset + row.count
+        offset = row.offset + row.count
       }
       if (left <= 0) break
     }
@@ -231,6 +231,7 @@ const toChunk = (row: SegmentRow): Chunk => ({
 })
 
 function placeOf(prints: Uint8Array, print: Uint8Array): number {
-  for (let at = 0; at < prints.length; at += 8) if (print.every((byte, i) => prints[at + i] === byte)) return at / 8
+  for (let offset = 0; offset < prints.length; offset += 8)
+    if (print.every((byte, i) => prints[offset + i] === byte)) return offset / 8
   return -1
 }

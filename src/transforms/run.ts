@@ -69,8 +69,8 @@ export async function runTransforms(
   const dropped: { index: number; transform: string }[] = []
   const failed: FailedTransform[] = []
   let sealed: { event: Event; text: string; index: number }[] | undefined
-  for (const [at, transform] of transforms.entries()) {
-    const name = transform.name ?? `transform ${at + 1}`
+  for (const [i, transform] of transforms.entries()) {
+    const name = transform.name ?? `transform ${i + 1}`
     const items: readonly TransformInput[] =
       sealed?.map(({ text, index }) => inputOf(JSON.parse(text) as Event, index)) ?? events.map(inputOf)
     const step = await stepOf(transform, items, metadataOf(items, describe))

@@ -26,8 +26,8 @@ const pairsOf = (names: string): (readonly [from: string, to: string | undefined
     .split(',')
     .filter((pair) => pair.trim() !== '')
     .map((pair) => {
-      const at = pair.indexOf('=')
-      return at < 0 ? [pair.trim(), undefined] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
+      const end = pair.indexOf('=')
+      return end < 0 ? [pair.trim(), undefined] : [pair.slice(0, end).trim(), pair.slice(end + 1).trim()]
     })
 
 /** A name in snake case as one in camel case: `event_timestamp_ms` is `eventTimestampMs`. */

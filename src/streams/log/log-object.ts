@@ -39,7 +39,7 @@ interface Append {
  *
  * Appends that arrive while the flush before them is becoming durable are committed together as one row. An append's
  * promise resolves after its row is written, and the output gate holds the answer until the row is durable. Layout of the
- * storage: `log_<hour>` tables (see Segments), `expired` (see Expired).
+ * storage: `log_<hour>` tables (see Segments), `expired` (see OverdueChunks).
  */
 export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #billed = createBill()
