@@ -168,7 +168,7 @@ export interface RateLimiterRpc {
   readonly take: (events: number, rate: Required<RateLimit>) => Promise<RateAnswer>
 }
 
-/** Calls that the `StatedIdentity` object answers; see sources/identity-object.ts. One for each webhook source. */
+/** Calls that the `Identity` object answers; see sources/identity-object.ts. One for each webhook source. */
 export interface IdentityRpc {
   readonly get: (key: string) => Promise<string | null>
   readonly set: (key: string, value: string, seconds: number) => Promise<void>

@@ -1,9 +1,9 @@
 /** What is under way, or waits in memory, of one key. */
-interface KeyState<Slot> {
+interface KeyState<Event> {
   /** The group that carries events of this key just now. */
   readonly busy: object
   /** Events that wait for it. */
-  readonly parked: Slot[]
+  readonly parked: Event[]
 }
 
 /**
@@ -11,11 +11,11 @@ interface KeyState<Slot> {
  *
  * A key is known here only while something of it is under way.
  */
-export class KeyLocks<Slot> {
-  readonly #states = new Map<string, KeyState<Slot>>()
+export class KeyLocks<Event> {
+  readonly #states = new Map<string, KeyState<Event>>()
 
   /** Takes the key for `group` if nothing of it is under way in another one; parks the inFlight otherwise. */
-  take(key: string, inFlight: Slot, group: object): boolean {
+  take(key: string, inFlight: Event, group: object): boolean {
     const state = this.#states.get(key)
     if (state === undefined) this.#states.set(key, { busy: group, parked: [] })
     else if (state.busy !== group) {
@@ -30,7 +30,7 @@ export class KeyLocks<Slot> {
   }
 
   /** Ends the group's hold on a key; returns what was parked meanwhile, in order. */
-  release(key: string): readonly Slot[] {
+  release(key: string): readonly Event[] {
     const parked = this.#states.get(key)?.parked ?? []
     this.#states.delete(key)
     return parked

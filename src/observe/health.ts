@@ -18,7 +18,7 @@ const pages = 2
 export interface StuckLane {
   readonly target: string
   readonly partition: number
-  /** `unavailableError`: its object did not answer. */
+  /** `unavailable`: its object did not answer. */
   readonly state: LaneStatus['state'] | 'unavailable'
   readonly reason?: string
   readonly oldestSeconds?: number

@@ -115,11 +115,11 @@ export class Segments {
     let left = bytes
     for (const segment of this.#segments) {
       if (segment.next <= from) continue
-      // The row that holds `from` may start before it; rows are dense, so it is the last one offset or below.
+      // The row that holds `from` may start before it; rows are dense, so it is the last one at or below.
       let offset = this.#rowAt(segment.number, from) ?? segment.first
       while (left > 0 && offset < segment.next) {
         const row = this.#db.first<SegmentRow>(
-          `SELECT offset, count, offset, data FROM ${this.#name}_${segment.number} WHERE offset >= ? ORDER BY offset LIMIT 1`,
+          `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset >= ? ORDER BY offset LIMIT 1`,
           offset,
         )
         if (row === undefined) break
