@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { Workerd } from '../workerd.ts'
+import { Workerd } from '../support/workerd.ts'
 
 const object = (className: string) => ({ className, useSQLite: true })
 
 /** The whole Worker in workerd, with a config for tests (see edge-worker.ts), on state that outlives it. */
-export class EdgeBench {
+export class EdgeHarness {
   readonly #workerd: Workerd
 
   private constructor(workerd: Workerd) {
@@ -12,9 +12,9 @@ export class EdgeBench {
   }
 
   /** @param sink URL that events are delivered to */
-  static async start(sink: string): Promise<EdgeBench> {
+  static async start(sink: string): Promise<EdgeHarness> {
     const entryPoints = [join(import.meta.dirname, 'edge-worker.ts')]
-    return new EdgeBench(
+    return new EdgeHarness(
       await Workerd.start(
         { entryPoints },
         {

@@ -1,23 +1,23 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LaneStatus, LaneTrace } from '../../src/core/bindings.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
-import { order, StreamBench, until } from '../streams/stream-harness.ts'
+import { order, StreamHarness, until } from '../streams/stream-harness.ts'
 import { HttpSink } from '../support/worker-sink.ts'
 
 const ref = { target: 'webhook', partition: 0 }
 let sink: HttpSink
-let bench: StreamBench
+let harness: StreamHarness
 beforeEach(async () => {
   sink = await HttpSink.start()
 })
 afterEach(async () => {
-  await bench.stop()
+  await harness.stop()
   await sink.stop()
 })
-const start = async (driver: 'log' | 'queues') => (bench = await StreamBench.start({ driver, sink: sink.url }))
+const start = async (driver: 'log' | 'queues') => (harness = await StreamHarness.start({ driver, sink: sink.url }))
 
 const to = { to: ['webhook'] }
-const lane = <T>(method: string, ...args: unknown[]) => bench.lane<T>('webhook:0', method, ref, ...args)
+const lane = <T>(method: string, ...args: unknown[]) => harness.lane<T>('webhook:0', method, ref, ...args)
 const statusWhen = (enough: (status: LaneStatus) => boolean) => until(() => lane<LaneStatus>('status'), enough)
 const seenSo = (many: number) =>
   until(
@@ -32,7 +32,7 @@ test.each(['log', 'queues'] as const)(
     const batch = Array.from({ length: 30 }, (_, i) =>
       order(`order ${i}`, { properties: { total: i } }, { key: `key ${i % 3}`, ...to }),
     )
-    for (const packed of batch) await bench.append([packed])
+    for (const packed of batch) await harness.append([packed])
     await seenSo(30)
     expect(new Set(sink.ids).size).toBe(30)
     for (const key of [0, 1, 2])
@@ -52,15 +52,15 @@ test.each(['log', 'queues'] as const)(
   '%s: a second append of the same event within the window reaches no destination',
   async (driver) => {
     await start(driver)
-    await bench.append([order('ada 1', {}, to)])
-    await bench.append([order('ada 1', {}, to), order('ada 2', {}, to)])
+    await harness.append([order('ada 1', {}, to)])
+    await harness.append([order('ada 1', {}, to), order('ada 2', {}, to)])
     await seenSo(2)
-    await bench.append([order('ada 1', {}, to), order('ada 3', {}, to)])
+    await harness.append([order('ada 1', {}, to), order('ada 3', {}, to)])
     await seenSo(3)
     // The cursor is stored within a second.
     await new Promise((resolve) => setTimeout(resolve, 1_200))
-    await bench.restart()
-    await bench.append([order('ada 2', {}, to), order('ada 4', {}, to)])
+    await harness.restart()
+    await harness.append([order('ada 2', {}, to), order('ada 4', {}, to)])
     await seenSo(4)
     expect(sink.ids).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
   },
@@ -69,12 +69,12 @@ test.each(['log', 'queues'] as const)(
 test('queues: what a lane has stored survives a kill -9 and goes out at the next sweep', async () => {
   await start('queues')
   sink.answer = () => ({ status: 503 })
-  await bench.append(Array.from({ length: 20 }, (_, i) => order(`order ${i}`, {}, { key: `key ${i}`, ...to })))
+  await harness.append(Array.from({ length: 20 }, (_, i) => order(`order ${i}`, {}, { key: `key ${i}`, ...to })))
   await statusWhen(({ state }) => state === 'down')
-  await bench.restart()
+  await harness.restart()
   sink.answer = () => ({ status: 200 })
   sink.seen.length = 0
-  await bench.ahead(60_000)
+  await harness.ahead(60_000)
   await lane('poke')
   await seenSo(20)
   expect(new Set(sink.ids).size).toBe(20)
@@ -83,12 +83,12 @@ test('queues: what a lane has stored survives a kill -9 and goes out at the next
 test('a retry that is due in more than 10 s survives a kill -9 and goes out by its alarm, at its time', async () => {
   await start('log')
   // The lane's clock is nine seconds late until the kill: what is eleven seconds away for it comes in two.
-  await bench.ahead(-9_000)
+  await harness.ahead(-9_000)
   sink.answer = (id, attempt) =>
     id === 'ada 1' && attempt === 1 ? { status: 429, headers: { 'retry-after': '11' } } : { status: 200 }
-  await bench.append([order('ada 1', {}, to), order('ada 2', {}, to)])
+  await harness.append([order('ada 1', {}, to), order('ada 2', {}, to)])
   const { nextAttemptAt = 0 } = await statusWhen(({ waiting }) => waiting === 2)
-  await bench.restart()
+  await harness.restart()
   // Nobody calls the lane.
   await seenSo(2)
   const late = (sink.seen[1]?.at ?? 0) - nextAttemptAt
@@ -101,22 +101,22 @@ test('a retry that is due in more than 10 s survives a kill -9 and goes out by i
 test('a retry whose alarm is lost goes out at the next sweep', async () => {
   await start('log')
   sink.answer = (_, attempt) => (attempt === 1 ? { status: 429, headers: { 'retry-after': '3600' } } : { status: 200 })
-  await bench.append([order('ada 1', {}, to)])
+  await harness.append([order('ada 1', {}, to)])
   await statusWhen(({ waiting }) => waiting === 1)
-  await bench.restart()
-  await bench.ahead(3_600_000)
+  await harness.restart()
+  await harness.ahead(3_600_000)
   await lane('poke')
   await seenSo(2)
 })
 
 test('a killed lane reads on from its cursor and sends again at most what it had not noted', async () => {
   await start('log')
-  await bench.append(Array.from({ length: 50 }, (_, i) => order(`early ${i}`, {}, { key: `key ${i}`, ...to })))
+  await harness.append(Array.from({ length: 50 }, (_, i) => order(`early ${i}`, {}, { key: `key ${i}`, ...to })))
   await seenSo(50)
   // The cursor is stored within a second.
   await new Promise((resolve) => setTimeout(resolve, 1_200))
-  await bench.restart()
-  await bench.append([order('late', {}, to)])
+  await harness.restart()
+  await harness.append([order('late', {}, to)])
   await seenSo(51)
   expect(sink.ids.at(-1)).toBe('late')
   expect(sink.ids).toHaveLength(51)
@@ -126,7 +126,7 @@ test('a destination that is down makes neither rows nor dead letters, and its la
   await start('log')
   sink.answer = () => ({ status: 503 })
   for (let n = 0; n < 20; n++)
-    await bench.append(
+    await harness.append(
       Array.from({ length: 20 }, (_, i) => order(`order ${n}-${i}`, {}, { key: `key ${n}-${i}`, ...to })),
     )
   await statusWhen(({ state }) => state === 'down')
@@ -139,7 +139,7 @@ test('a destination that is down makes neither rows nor dead letters, and its la
 test('a refused event is a dead letter that can be read, edited and sent again under its own messageId', async () => {
   await start('log')
   sink.answer = (id, attempt) => ({ status: id === 'ada 1' && attempt === 1 ? 400 : 200 })
-  await bench.append([order('ada 1', { properties: { total: 'many' } }, to), order('ada 2', {}, to)])
+  await harness.append([order('ada 1', { properties: { total: 'many' } }, to), order('ada 2', {}, to)])
   await statusWhen(({ deadLetters, counters }) => deadLetters === 1 && counters['done'] === 1)
   const [letter] = await lane<DeadLetter[]>('letters', { limit: 10 })
   expect(letter).toMatchObject({ id: 'webhook:0:1', messageId: 'ada 1', code: 'http_400', edited: false })

@@ -8,7 +8,7 @@ import type { Event } from '../../src/core/event.ts'
 import { frame, joinFrames } from '../../src/storage/frame.ts'
 
 /** A loader in workerd, with a real R2 bucket and a real D1 database. */
-export interface LoaderBench {
+export interface LoaderHarness {
   /** Writes events to R2 as a lane does, and tells the loader. */
   readonly stage: (key: string, events: readonly Event[], to?: readonly string[]) => Promise<StagedFile>
   /** Writes any bytes. */
@@ -23,7 +23,7 @@ export interface LoaderBench {
   readonly stop: () => Promise<void>
 }
 
-export async function startLoader(): Promise<LoaderBench> {
+export async function startLoader(): Promise<LoaderHarness> {
   const bundle = await build({
     entryPoints: [join(import.meta.dirname, 'loader-worker.ts')],
     bundle: true,

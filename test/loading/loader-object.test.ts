@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import { type LoaderBench, startLoader } from './loader-harness.ts'
+import { type LoaderHarness, startLoader } from './loader-harness.ts'
 
 const order = (n: number, properties: Record<string, unknown> = {}): Event => ({
   type: 'track',
@@ -23,7 +23,7 @@ const identify = (messageId: string, receivedAt: string, traits: Record<string, 
 const minute = 60_000
 
 describe('the loader', () => {
-  let loader: LoaderBench
+  let loader: LoaderHarness
   beforeEach(async () => {
     loader = await startLoader()
   }, 30_000)

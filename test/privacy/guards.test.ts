@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LaneStatus, Suppressed } from '../../src/core/bindings.ts'
 import { until } from '../streams/stream-harness.ts'
-import { EdgeBench } from '../edge/edge-harness.ts'
+import { EdgeHarness } from '../edge/edge-harness.ts'
 import { HttpSink } from '../support/worker-sink.ts'
 
 // Suppression and rate limits in the real runtime, from the request to the sink.
 
 let sink: HttpSink
-let bench: EdgeBench
+let harness: EdgeHarness
 beforeEach(async () => {
   sink = await HttpSink.start()
-  bench = await EdgeBench.start(sink.url)
+  harness = await EdgeHarness.start(sink.url)
 })
 afterEach(async () => {
-  await bench.stop()
+  await harness.stop()
   await sink.stop()
 })
 
@@ -31,57 +31,57 @@ const seen = (...ids: string[]) =>
     (all) => ids.every((id) => all.includes(id)),
   )
 const counters = async (): Promise<Readonly<Record<string, number>>> => {
-  const { lanes } = (await bench.admin('/lanes')).body as unknown as { lanes: LaneStatus[] }
+  const { lanes } = (await harness.admin('/lanes')).body as unknown as { lanes: LaneStatus[] }
   return lanes.find(({ target }) => target === '@edge')?.counters ?? {}
 }
 const ada = { users: [{ kind: 'userId', id: 'ada' }] }
 
 describe('a suppressed user', () => {
   test('is not heard of ten seconds after the call, is counted, and is taken again ten seconds after the removal', async () => {
-    await bench.send([order('before')])
-    expect(await bench.admin('/suppression', ada)).toEqual({ status: 200, body: { success: true } })
-    await bench.set({ aheadMs: 10_100 })
-    const answer = await bench.send([order('during'), order('of-grace', 'grace')])
+    await harness.send([order('before')])
+    expect(await harness.admin('/suppression', ada)).toEqual({ status: 200, body: { success: true } })
+    await harness.set({ aheadMs: 10_100 })
+    const answer = await harness.send([order('during'), order('of-grace', 'grace')])
     expect(answer).toMatchObject({ status: 200, body: { accepted: 1, dropped: 1 } })
     await seen('before', 'of-grace')
     await until(counters, (all) => all['dropped:suppressed'] === 1)
-    expect((await bench.admin('/suppression/remove', ada)).body).toEqual({ success: true, removed: 1 })
-    await bench.set({ aheadMs: 20_300 })
-    await bench.send([order('after')])
+    expect((await harness.admin('/suppression/remove', ada)).body).toEqual({ success: true, removed: 1 })
+    await harness.set({ aheadMs: 20_300 })
+    await harness.send([order('after')])
     await seen('after')
     expect(sink.ids.toSorted()).toEqual(['after', 'before', 'of-grace'])
   })
 
   test('stays suppressed after a power cut, from the first request on', async () => {
-    await bench.admin('/suppression', ada)
-    await bench.restart()
-    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => bench.send([order(`late-${i}`)])))
+    await harness.admin('/suppression', ada)
+    await harness.restart()
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => harness.send([order(`late-${i}`)])))
     expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
-    const { users } = (await bench.admin('/suppression')).body as unknown as { users: Suppressed[] }
+    const { users } = (await harness.admin('/suppression')).body as unknown as { users: Suppressed[] }
     expect(users).toMatchObject([{ kind: 'userId', id: 'ada' }])
-    await bench.send([order('of-grace', 'grace')])
+    await harness.send([order('of-grace', 'grace')])
     await seen('of-grace')
     expect(sink.ids).toEqual(['of-grace'])
   })
 
   test('is known from the copy in R2 while the object that keeps the list is unavailable', async () => {
-    await bench.admin('/suppression', ada)
-    await bench.restart()
-    await bench.set({ away: ['SUPPRESSION'] })
+    await harness.admin('/suppression', ada)
+    await harness.restart()
+    await harness.set({ away: ['SUPPRESSION'] })
     const began = performance.now()
-    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => bench.send([order(`late-${i}`)])))
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => harness.send([order(`late-${i}`)])))
     expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
     expect(performance.now() - began).toBeLessThan(2_500)
-    await bench.send([order('of-grace', 'grace')])
+    await harness.send([order('of-grace', 'grace')])
     await seen('of-grace')
     expect(sink.ids).toEqual(['of-grace'])
   })
 
   test('many requests at once share what the isolate knows, while it is asked for again', async () => {
-    await bench.admin('/suppression', ada)
+    await harness.admin('/suppression', ada)
     for (const aheadMs of [0, 6_000, 12_000, 18_000, 30_000]) {
-      await bench.set({ aheadMs })
-      const all = await Promise.all(Array.from({ length: 40 }, (_, i) => bench.send([order(`at-${aheadMs}-${i}`)])))
+      await harness.set({ aheadMs })
+      const all = await Promise.all(Array.from({ length: 40 }, (_, i) => harness.send([order(`at-${aheadMs}-${i}`)])))
       expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
     }
     await until(counters, (all) => all['dropped:suppressed'] === 200)
@@ -90,7 +90,7 @@ describe('a suppressed user', () => {
 })
 
 describe('a source with a rate limit', () => {
-  const metered = (events: object[]) => bench.send(events, 'keyOfTheMetered')
+  const metered = (events: object[]) => harness.send(events, 'keyOfTheMetered')
 
   test('gets 429 above it, recovers, and takes nothing from other sources', async () => {
     expect((await metered(orders('first', 4))).status).toBe(200)
@@ -101,8 +101,8 @@ describe('a source with a rate limit', () => {
     })
     expect(refused.headers.get('retry-after')).toBe('1')
     expect(refused.headers.get('ratelimit-policy')).toBe('"source-metered";q=4;w=2')
-    expect((await bench.send(orders('other', 4), 'keyOfTheOther')).status).toBe(200)
-    await bench.set({ aheadMs: 1_000 })
+    expect((await harness.send(orders('other', 4), 'keyOfTheOther')).status).toBe(200)
+    await harness.set({ aheadMs: 1_000 })
     expect((await metered(orders('third', 2))).status).toBe(200)
     await seen('first-3', 'other-3', 'third-1')
     expect(sink.ids.filter((id) => id.startsWith('second'))).toEqual([])
@@ -118,7 +118,7 @@ describe('a source with a rate limit', () => {
   })
 
   test('passes while the limiter is unavailable', async () => {
-    await bench.set({ away: ['RATE'] })
+    await harness.set({ away: ['RATE'] })
     expect((await metered(orders('unmetered', 20))).status).toBe(200)
     expect((await metered(orders('more', 20))).status).toBe(200)
     await seen('unmetered-19', 'more-19')

@@ -1,19 +1,19 @@
 import { join } from 'node:path'
 import type { Bindings, IdentityRpc } from '../../src/core/bindings.ts'
-import { Workerd } from '../workerd.ts'
+import { Workerd } from '../support/workerd.ts'
 
 /** The Identity object in workerd, on state that outlives it. */
-export class IdentityBench {
+export class IdentityHarness {
   readonly #workerd: Workerd
 
   private constructor(workerd: Workerd) {
     this.#workerd = workerd
   }
 
-  static async start(): Promise<IdentityBench> {
+  static async start(): Promise<IdentityHarness> {
     const entryPoints = [join(import.meta.dirname, 'identity-worker.ts')]
     const durableObjects = { IDENTITY: { className: 'Identity', useSQLite: true } }
-    return new IdentityBench(await Workerd.start({ entryPoints }, { name: 'identity', durableObjects }))
+    return new IdentityHarness(await Workerd.start({ entryPoints }, { name: 'identity', durableObjects }))
   }
 
   /** Ends the runtime as a power cut does, and starts it again on the same state; its clock is right again. */

@@ -5,14 +5,14 @@ import { shopify } from '../../src/sources/shopify.ts'
 import { topicOf } from '../../src/sources/shopify/topics.ts'
 import { call } from '../ingest/call.ts'
 import { type FakeEdge, fakeEdge, type Options, writeKey } from '../support/fake-edge.ts'
-import { IdentityBench } from './identity-harness.ts'
+import { IdentityHarness } from './identity-harness.ts'
 
 const secret = 'hush-of-the-shop'
 const cart = 'Z2NwLXVzLWVhc3QxOjAxSjk3UFg4RlFZMjVTVkRHRlc1RlI3SlRY'
 const client = '1f4a2d8c-9b1e-4f57-9a53-0f2f6f1c7a11'
 
-let identity: IdentityBench
-beforeAll(async () => void (identity = await IdentityBench.start()))
+let identity: IdentityHarness
+beforeAll(async () => void (identity = await IdentityHarness.start()))
 afterAll(() => identity.stop())
 
 const noBucket = { put: () => Promise.reject(new Error('R2 is unavailable')) }

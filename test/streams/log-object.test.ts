@@ -2,12 +2,12 @@ import { afterEach, expect, test } from 'vitest'
 import { fingerprint } from '../../src/storage/fingerprint.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { LogStatus } from '../../src/core/bindings.ts'
-import { order, StreamBench, until } from './stream-harness.ts'
+import { order, StreamHarness, until } from './stream-harness.ts'
 
 const hour = 3_600_000
-let bench: StreamBench
-const start = async (options: object = {}) => (bench = await StreamBench.start({ driver: 'log', options }))
-afterEach(() => bench.stop())
+let harness: StreamHarness
+const start = async (options: object = {}) => (harness = await StreamHarness.start({ driver: 'log', options }))
+afterEach(() => harness.stop())
 
 const printsOf = (...ids: string[]) => {
   const prints = new Uint32Array(ids.length * 2)
@@ -18,108 +18,108 @@ const printsOf = (...ids: string[]) => {
 test('offsets are dense, whatever appends are on their way together', async () => {
   await start()
   await Promise.all(
-    Array.from({ length: 60 }, (_, n) => bench.append([order(`a ${n}`), order(`b ${n}`), order(`c ${n}`)])),
+    Array.from({ length: 60 }, (_, n) => harness.append([order(`a ${n}`), order(`b ${n}`), order(`c ${n}`)])),
   )
-  const got = await bench.gotSo(180)
+  const got = await harness.gotSo(180)
   expect(got.map(({ offset }) => offset)).toEqual(Array.from({ length: 180 }, (_, i) => i))
   expect(new Set(got.map(({ id }) => id)).size).toBe(180)
   // Group commit: far fewer rows than appends.
-  const { billed } = await bench.log<LogStatus>(0, 'status')
+  const { billed } = await harness.log<LogStatus>(0, 'status')
   expect(billed.rowsWritten).toBeLessThan(40)
 })
 
 test('a second event with the same source and messageId is dropped at the append, and counted', async () => {
   await start()
-  expect(await bench.append([order('ada 1'), order('ada 2')])).toEqual({ accepted: 2, duplicates: 0 })
-  expect(await bench.append([order('ada 2'), order('ada 3'), order('ada 3')])).toEqual({ accepted: 1, duplicates: 2 })
-  expect(await bench.append([order('ada 1')])).toEqual({ accepted: 0, duplicates: 1 })
-  const got = await bench.gotSo(3)
+  expect(await harness.append([order('ada 1'), order('ada 2')])).toEqual({ accepted: 2, duplicates: 0 })
+  expect(await harness.append([order('ada 2'), order('ada 3'), order('ada 3')])).toEqual({ accepted: 1, duplicates: 2 })
+  expect(await harness.append([order('ada 1')])).toEqual({ accepted: 0, duplicates: 1 })
+  const got = await harness.gotSo(3)
   expect(got.map(({ id, offset }) => [offset, id])).toEqual([
     [0, 'ada 1'],
     [1, 'ada 2'],
     [2, 'ada 3'],
   ])
-  expect(await bench.log(0, 'status')).toMatchObject({ head: 3, duplicates: 3 })
+  expect(await harness.log(0, 'status')).toMatchObject({ head: 3, duplicates: 3 })
 })
 
 test('parallel appends of the same event are taken once', async () => {
   await start()
-  const answers = await Promise.all(Array.from({ length: 20 }, () => bench.append([order('ada 1')])))
+  const answers = await Promise.all(Array.from({ length: 20 }, () => harness.append([order('ada 1')])))
   expect(answers.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(1)
-  expect(await bench.log(0, 'status')).toMatchObject({ head: 1 })
+  expect(await harness.log(0, 'status')).toMatchObject({ head: 1 })
 })
 
 test('a restart knows what was appended before it, and forgets it when the window is over', async () => {
   await start()
-  await bench.append([order('ada 1')])
-  await bench.restart()
-  expect(await bench.append([order('ada 1'), order('ada 2')])).toEqual({ accepted: 1, duplicates: 1 })
-  await bench.ahead(21 * 60_000)
-  expect(await bench.append([order('ada 1')])).toEqual({ accepted: 1, duplicates: 0 })
+  await harness.append([order('ada 1')])
+  await harness.restart()
+  expect(await harness.append([order('ada 1'), order('ada 2')])).toEqual({ accepted: 1, duplicates: 1 })
+  await harness.ahead(21 * 60_000)
+  expect(await harness.append([order('ada 1')])).toEqual({ accepted: 1, duplicates: 0 })
 })
 
 test('what was spilled is looked for back to then, long after the window is over', async () => {
   await start()
   const spilledAt = Date.now()
   const before = spilledAt - 60_000
-  await bench.append([order('ada 1'), order('ada 2')])
-  await bench.ahead(5 * hour)
+  await harness.append([order('ada 1'), order('ada 2')])
+  await harness.ahead(5 * hour)
   // Another table, and a start from what is on disk.
-  await bench.append([order('grace 1')])
-  await bench.restart()
-  await bench.ahead(5 * hour)
+  await harness.append([order('grace 1')])
+  await harness.restart()
+  await harness.ahead(5 * hour)
   const spilled = [order('ada 0'), order('ada 2'), order('ada 3'), order('grace 1')]
-  expect(await bench.append(spilled, { since: before })).toEqual({ accepted: 2, duplicates: 2 })
+  expect(await harness.append(spilled, { since: before })).toEqual({ accepted: 2, duplicates: 2 })
   // A run of the sweep that is repeated finds what the first one stored.
-  expect(await bench.append(spilled, { since: before })).toEqual({ accepted: 0, duplicates: 4 })
-  const got = await bench.gotSo(5)
+  expect(await harness.append(spilled, { since: before })).toEqual({ accepted: 0, duplicates: 4 })
+  const got = await harness.gotSo(5)
   expect(got.map(({ id }) => id)).toEqual(['ada 1', 'ada 2', 'grace 1', 'ada 0', 'ada 3'])
   // What was stored before then does not count.
-  await bench.ahead(10 * hour)
+  await harness.ahead(10 * hour)
   const later = { since: spilledAt + 9 * hour }
-  expect(await bench.append([order('ada 1')], later)).toEqual({ accepted: 1, duplicates: 0 })
+  expect(await harness.append([order('ada 1')], later)).toEqual({ accepted: 1, duplicates: 0 })
 })
 
 test('what was spilled is looked for in the partition of its key', async () => {
   await start({ partitions: 2 })
   const keys = Array.from({ length: 20 }, (_, i) => `visitor ${i}`)
   const batch = keys.map((key) => order(`order of ${key}`, {}, { key }))
-  await bench.append(batch.slice(0, 12))
-  await bench.ahead(hour)
-  expect(await bench.append(batch, { since: Date.now() - 60_000 })).toEqual({ accepted: 8, duplicates: 12 })
+  await harness.append(batch.slice(0, 12))
+  await harness.ahead(hour)
+  expect(await harness.append(batch, { since: Date.now() - 60_000 })).toEqual({ accepted: 8, duplicates: 12 })
 })
 
 test('keys go to partitions as Kafka chooses them, each with offsets of its own', async () => {
   await start({ partitions: 2 })
   const keys = Array.from({ length: 20 }, (_, i) => `visitor ${i}`)
-  await bench.append(keys.map((key) => order(`order of ${key}`, {}, { key })))
+  await harness.append(keys.map((key) => order(`order of ${key}`, {}, { key })))
   const expected = [0, 1].map((partition) => keys.filter((key) => partitionOf(key, 2) === partition))
   expect(expected.map(({ length }) => length).every((length) => length > 3)).toBe(true)
   for (const partition of [0, 1]) {
-    const got = await bench.gotSo(expected[partition]?.length ?? 0, `webhook:${partition}`)
+    const got = await harness.gotSo(expected[partition]?.length ?? 0, `webhook:${partition}`)
     expect(got.map(({ key, offset }) => [offset, key])).toEqual(expected[partition]?.map((key, i) => [i, key]))
   }
 })
 
 test('a lane that lags reads by itself from where it is', async () => {
   await start()
-  await bench.append([order('first')])
-  await bench.gotSo(1)
+  await harness.append([order('first')])
+  await harness.gotSo(1)
   // Nothing is known of the lanes after a restart, and nothing is left in memory.
-  await bench.script(...Array.from({ length: 50 }, () => ({ kind: 'throw' }) as const))
-  for (let n = 0; n < 5; n++) await bench.append([order(`missed ${n}`)])
-  await bench.restart()
-  await bench.script()
-  await bench.log(0, 'sweep')
-  const got = await bench.gotSo(6)
+  await harness.script(...Array.from({ length: 50 }, () => ({ kind: 'throw' }) as const))
+  for (let n = 0; n < 5; n++) await harness.append([order(`missed ${n}`)])
+  await harness.restart()
+  await harness.script()
+  await harness.log(0, 'sweep')
+  const got = await harness.gotSo(6)
   expect(got.map(({ id }) => id)).toEqual(['first', ...Array.from({ length: 5 }, (_, n) => `missed ${n}`)])
 })
 
 test('reads start at any offset, end at about the bytes asked for, and give at least one row', async () => {
   await start()
-  for (let n = 0; n < 5; n++) await bench.append([order(`a ${n}`), order(`b ${n}`)])
+  for (let n = 0; n < 5; n++) await harness.append([order(`a ${n}`), order(`b ${n}`)])
   const read = (from: number, bytes: number) =>
-    bench
+    harness
       .log<{ chunks: { offset: number; count: number }[]; head: number }>(0, 'read', from, bytes)
       .then(({ chunks, head }) => ({ offsets: chunks.map(({ offset }) => offset), head }))
   expect(await read(3, 1)).toEqual({ offsets: [2], head: 10 })
@@ -129,26 +129,26 @@ test('reads start at any offset, end at about the bytes asked for, and give at l
 
 test('hours past retention are forgotten; what a lane has not committed of them is kept for it in R2', async () => {
   await start({ retentionDays: 0.05 })
-  await bench.append([order('old 0'), order('old 1')])
-  await bench.gotSo(2)
-  await bench.script(...Array.from({ length: 20 }, () => ({ kind: 'throw' }) as const))
-  await bench.append([order('old 2')])
-  await bench.append([order('old 3')])
-  await bench.gotSo(4, 'audit:0')
+  await harness.append([order('old 0'), order('old 1')])
+  await harness.gotSo(2)
+  await harness.script(...Array.from({ length: 20 }, () => ({ kind: 'throw' }) as const))
+  await harness.append([order('old 2')])
+  await harness.append([order('old 3')])
+  await harness.gotSo(4, 'audit:0')
 
-  await bench.ahead(3 * hour)
-  await bench.append([order('new 0')])
-  const swept = await bench.log<LogStatus>(0, 'sweep')
+  await harness.ahead(3 * hour)
+  await harness.append([order('new 0')])
+  const swept = await harness.log<LogStatus>(0, 'sweep')
   expect([swept.first, swept.head, swept.segments, swept.billed.r2Writes]).toEqual([4, 5, 1, 1])
-  const read = await bench.log<{ chunks: { offset: number }[] }>(0, 'read', 2, 1_000_000)
+  const read = await harness.log<{ chunks: { offset: number }[] }>(0, 'read', 2, 1_000_000)
   expect(read.chunks.map(({ offset }) => offset)).toEqual([2, 3])
 
   // It is still there after a restart, and gone once the lane has it.
-  await bench.restart()
-  await bench.ahead(3 * hour)
-  await bench.script()
-  await bench.log(0, 'sweep')
-  const got = await bench.gotSo(5)
+  await harness.restart()
+  await harness.ahead(3 * hour)
+  await harness.script()
+  await harness.log(0, 'sweep')
+  const got = await harness.gotSo(5)
   expect(got.map(({ offset, id }) => [offset, id])).toEqual([
     [0, 'old 0'],
     [1, 'old 1'],
@@ -156,44 +156,44 @@ test('hours past retention are forgotten; what a lane has not committed of them 
     [3, 'old 3'],
     [4, 'new 0'],
   ])
-  await bench.log(0, 'sweep')
-  expect((await bench.log<{ chunks: { offset: number }[] }>(0, 'read', 2, 1_000_000)).chunks).toMatchObject([
+  await harness.log(0, 'sweep')
+  expect((await harness.log<{ chunks: { offset: number }[] }>(0, 'read', 2, 1_000_000)).chunks).toMatchObject([
     { offset: 4 },
   ])
 })
 
 test('an empty log goes on with its offsets after everything was forgotten', async () => {
   await start({ retentionDays: 0.05 })
-  await bench.append([order('old 0'), order('old 1')])
-  await bench.gotSo(2)
-  await bench.gotSo(2, 'audit:0')
-  await bench.ahead(5 * hour)
-  expect(await bench.log(0, 'sweep')).toMatchObject({ first: 2, head: 2, segments: 0 })
-  await bench.restart()
-  await bench.append([order('new 0')])
-  expect((await bench.gotSo(3)).map(({ offset }) => offset)).toEqual([0, 1, 2])
+  await harness.append([order('old 0'), order('old 1')])
+  await harness.gotSo(2)
+  await harness.gotSo(2, 'audit:0')
+  await harness.ahead(5 * hour)
+  expect(await harness.log(0, 'sweep')).toMatchObject({ first: 2, head: 2, segments: 0 })
+  await harness.restart()
+  await harness.append([order('new 0')])
+  expect((await harness.gotSo(3)).map(({ offset }) => offset)).toEqual([0, 1, 2])
 })
 
 test('an event is found by its fingerprint', async () => {
   await start()
-  await bench.append([order('ada 1'), order('ada 2')])
-  await bench.append([order('ada 3')])
-  const found = await bench.log<{ offset: number; chunk: { offset: number } }[]>(0, 'find', printsOf('ada 2'))
+  await harness.append([order('ada 1'), order('ada 2')])
+  await harness.append([order('ada 3')])
+  const found = await harness.log<{ offset: number; chunk: { offset: number } }[]>(0, 'find', printsOf('ada 2'))
   expect(found).toMatchObject([{ offset: 1, chunk: { offset: 0, count: 2 } }])
-  expect(await bench.log(0, 'find', printsOf('ada 4'))).toEqual([])
+  expect(await harness.log(0, 'find', printsOf('ada 4'))).toEqual([])
 })
 
 test('a write that fails rejects its appends, and the log goes on from what is on disk', async () => {
   await start()
-  await bench.append([order('ada 1')])
+  await harness.append([order('ada 1')])
   // Text that does not compress, of more than a row may hold.
   const noise = Array.from({ length: 1_500_000 }, () =>
     String.fromCodePoint(0x4e00 + Math.floor(Math.random() * 20_000)),
   ).join('')
-  await expect(bench.log(0, 'append', `{}\n${noise}\n`, printsOf('ada 2'))).rejects.toThrow()
-  expect(await bench.append([order('ada 2'), order('ada 1')])).toEqual({ accepted: 1, duplicates: 1 })
+  await expect(harness.log(0, 'append', `{}\n${noise}\n`, printsOf('ada 2'))).rejects.toThrow()
+  expect(await harness.append([order('ada 2'), order('ada 1')])).toEqual({ accepted: 1, duplicates: 1 })
   const got = await until(
-    () => bench.got(),
+    () => harness.got(),
     (seen) => seen.length >= 2,
   )
   expect(got.map(({ offset, id }) => [offset, id])).toEqual([

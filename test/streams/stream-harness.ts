@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { pack, type Packed } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Appended } from '../../src/core/stream.ts'
-import { Workerd } from '../workerd.ts'
+import { Workerd } from '../support/workerd.ts'
 import type { Answer, Got, Visit } from './recorder.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -26,14 +26,14 @@ export class Refused extends Error {
 }
 
 /** A stream driver in workerd on state that outlives it, between a test and its lanes. */
-export class StreamBench {
+export class StreamHarness {
   readonly #workerd: Workerd
 
   private constructor(workerd: Workerd) {
     this.#workerd = workerd
   }
 
-  static async start({ driver, options = {}, sink }: Options): Promise<StreamBench> {
+  static async start({ driver, options = {}, sink }: Options): Promise<StreamHarness> {
     const contents = `
       import { ${driver} } from './src/streams/${driver}.ts'
       import { streamWorker } from './test/streams/stream-worker.ts'
@@ -42,7 +42,7 @@ export class StreamBench {
       export class Lane extends B {}
       export class Recorder extends C {}
       export default handler`
-    return new StreamBench(
+    return new StreamHarness(
       await Workerd.start(
         { stdin: { contents, resolveDir: root, loader: 'ts' } },
         {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pack, type Packed } from '../../src/core/envelope.ts'
-import { order, StreamBench } from './stream-harness.ts'
+import { order, StreamHarness } from './stream-harness.ts'
 
 interface Subject {
   /** A file of src/streams that exports a driver of the same name. */
@@ -32,20 +32,20 @@ function ofBytes(bytes: number, name: string): Packed[] {
 /** The contract of `Stream`: what every driver must do, between an append and the lanes. */
 export function streamSuite({ driver, limits, exceptions = {} }: Subject): void {
   describe(`${driver} as a stream`, () => {
-    let bench: StreamBench
+    let harness: StreamHarness
     let taken = 0
     beforeAll(async () => {
-      bench = await StreamBench.start({ driver })
+      harness = await StreamHarness.start({ driver })
     })
-    afterAll(() => bench.stop())
+    afterAll(() => harness.stop())
 
     /** Appends, waits until the events are at the lane, and returns only those. */
     const pass = async (batch: readonly Packed[]) => {
-      await bench.append(batch)
+      await harness.append(batch)
       return arrived(batch.length)
     }
     const arrived = async (count: number) => {
-      const got = (await bench.gotSo(taken + count)).slice(taken)
+      const got = (await harness.gotSo(taken + count)).slice(taken)
       taken += got.length
       return got
     }
@@ -64,14 +64,14 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
 
     test('delivers to every lane of the routing, and only to those', async () => {
       await pass([order('for all'), order('not for audit', {}, { to: ['webhook'] })])
-      const audit = await bench.gotSo(1, 'audit:0')
+      const audit = await harness.gotSo(1, 'audit:0')
       // The log shows a lane everything, and the lane picks what is routed to it.
       expect(audit.map(({ id }) => id)).toContain('for all')
     })
 
     test('keeps the order of a key', async () => {
       for (let n = 0; n < 10; n++)
-        await bench.append([order(`ada ${n}`, {}, { key: 'ada' }), order(`grace ${n}`, {}, { key: 'grace' })])
+        await harness.append([order(`ada ${n}`, {}, { key: 'ada' }), order(`grace ${n}`, {}, { key: 'grace' })])
       const got = await arrived(20)
       for (const key of ['ada', 'grace'])
         expect(got.filter((one) => one.key === key).map(({ id }) => id)).toEqual(ids(10, key))
@@ -90,23 +90,25 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
     })
 
     test('rejects what is above a limit, and takes nothing of it', async () => {
-      await expect(bench.append(ids(limits.events + 1, 'too many').map(small))).rejects.toMatchObject({
+      await expect(harness.append(ids(limits.events + 1, 'too many').map(small))).rejects.toMatchObject({
         code: 'stream_limit',
       })
-      await expect(bench.append(ofBytes(limits.bytes + 1, 'too large'))).rejects.toMatchObject({ code: 'stream_limit' })
+      await expect(harness.append(ofBytes(limits.bytes + 1, 'too large'))).rejects.toMatchObject({
+        code: 'stream_limit',
+      })
       const got = await pass([order('after the refusals')])
       expect(got.map(({ id }) => id)).toEqual(['after the refusals'])
     })
 
     test('rejects with stream_unavailable while its backend is unavailable, and the same events pass once it is back', async () => {
       const batch = [order('stubborn 0'), order('stubborn 1')]
-      await expect(bench.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
+      await expect(harness.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
       const got = await pass(batch)
       expect(got.map(({ id }) => id)).toEqual(['stubborn 0', 'stubborn 1'])
     })
 
     test('parallel appends all arrive', async () => {
-      await Promise.all(ids(40, 'parallel').map((name) => bench.append(ids(5, name).map((id) => order(id)))))
+      await Promise.all(ids(40, 'parallel').map((name) => harness.append(ids(5, name).map((id) => order(id)))))
       const got = await arrived(200)
       const expected = ids(40, 'parallel').flatMap((name) => ids(5, name))
       expect(got.map(({ id }) => id).toSorted()).toEqual(expected.toSorted())
@@ -115,26 +117,25 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
     test('what a lane has taken does not come again', async () => {
       await pass([order('once')])
       await new Promise((resolve) => setTimeout(resolve, 1500))
-      const visits = await bench.visits()
+      const visits = await harness.visits()
       expect(visits.filter((visit) => visit.ids.includes('once'))).toHaveLength(1)
     })
 
     test('what a lane refuses for now comes again, and not before its time', async () => {
-      await bench.script({ kind: 'not now', seconds: 2 })
+      await harness.script({ kind: 'not now', seconds: 2 })
       await pass([order('later')])
-      const [refused, took] = (await bench.visits()).filter((visit) => visit.ids.includes('later'))
+      const [refused, took] = (await harness.visits()).filter((visit) => visit.ids.includes('later'))
       expect([refused?.kind, took?.kind]).toEqual(['not now', 'done'])
       expect((took?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1900)
     })
 
     test('what breaks a lane comes again', async () => {
-      await bench.script({ kind: 'throw' })
+      await harness.script({ kind: 'throw' })
       const got = await pass([order('bumpy 0'), order('bumpy 1')])
       expect(got.map(({ id }) => id)).toEqual(['bumpy 0', 'bumpy 1'])
-      expect((await bench.visits()).filter((visit) => visit.ids.includes('bumpy 0')).map(({ kind }) => kind)).toEqual([
-        'throw',
-        'done',
-      ])
+      expect((await harness.visits()).filter((visit) => visit.ids.includes('bumpy 0')).map(({ kind }) => kind)).toEqual(
+        ['throw', 'done'],
+      )
     })
 
     const { killed } = exceptions
@@ -146,20 +147,20 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
         const clients = Array.from({ length: 8 }, async (_, client) => {
           for (let n = 0; traffic.on; n++) {
             const id = `client ${client} event ${n}`
-            await bench.append([order(id, {}, { key: `client ${client}` })])
+            await harness.append([order(id, {}, { key: `client ${client}` })])
             acknowledged.push(id)
           }
         })
         await new Promise((resolve) => setTimeout(resolve, 400))
-        const restarted = bench.restart()
+        const restarted = harness.restart()
         traffic.on = false
         await Promise.allSettled(clients)
         await restarted
         expect(acknowledged.length).toBeGreaterThan(20)
-        await bench.append([order('after the kill')])
+        await harness.append([order('after the kill')])
         const got = await (async () => {
           for (;;) {
-            const all = await bench.gotSo(taken + acknowledged.length)
+            const all = await harness.gotSo(taken + acknowledged.length)
             if (all.some(({ id }) => id === 'after the kill')) return all
           }
         })()

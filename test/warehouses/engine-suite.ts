@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
 
 /** What a driver's test hands over: an engine, and a way to look into its tables that does not go through the engine. */
-export interface Bench {
+export interface EngineHarness {
   readonly engine: Engine
   /** The rows of a table by `order`, with booleans, numbers and datetimes in their logical form. */
   readonly rows: (table: string, order?: string) => Promise<Record<string, unknown>[]>
@@ -15,21 +15,21 @@ const track: Columns = { id: 'string', event: 'string', total: 'float', received
 const receivedAt = '2026-11-22T10:00:00.000Z'
 
 /** The obligations of `Engine` (src/core/warehouse.ts), for every driver. */
-export function engineSuite(name: string, start: () => Promise<Bench>): void {
+export function engineSuite(name: string, start: () => Promise<EngineHarness>): void {
   describe(`the engine ${name}`, () => {
-    let bench: Bench
+    let harness: EngineHarness
     beforeAll(async () => {
-      bench = await start()
+      harness = await start()
     }, 60_000)
-    afterAll(() => bench?.stop())
+    afterAll(() => harness?.stop())
 
     const fill = async (load: Omit<Load, 'id' | 'merge'> & Partial<Pick<Load, 'id' | 'merge'>>) => {
-      await bench.engine.widen(load.table, load.columns)
-      await bench.engine.load({ id: 'load-1', merge: 'replace', ...load })
+      await harness.engine.widen(load.table, load.columns)
+      await harness.engine.load({ id: 'load-1', merge: 'replace', ...load })
     }
 
     test('knows no columns of a table that does not exist', async () => {
-      expect(await bench.engine.columns('never_seen')).toBeNull()
+      expect(await harness.engine.columns('never_seen')).toBeNull()
     })
 
     test('creates a table and remembers the logical types of its columns', async () => {
@@ -42,42 +42,42 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
         coupon: 'string',
         cart: 'json',
       }
-      await bench.engine.widen('order_completed', columns)
-      expect(await bench.engine.columns('order_completed')).toEqual(columns)
+      await harness.engine.widen('order_completed', columns)
+      expect(await harness.engine.columns('order_completed')).toEqual(columns)
     })
 
     test('adds columns to a table, and does nothing when that is repeated', async () => {
-      await bench.engine.widen('product_viewed', { id: 'string', sku: 'string' })
-      await bench.engine.load({
+      await harness.engine.widen('product_viewed', { id: 'string', sku: 'string' })
+      await harness.engine.load({
         id: 'load-1',
         table: 'product_viewed',
         columns: { id: 'string', sku: 'string' },
         rows: [{ id: 'view-1', sku: 'S-1' }],
         merge: 'replace',
       })
-      for (const _ of [1, 2]) await bench.engine.widen('product_viewed', { price: 'float', sku: 'string' })
-      expect(await bench.engine.columns('product_viewed')).toEqual({ id: 'string', sku: 'string', price: 'float' })
-      expect(await bench.rows('product_viewed')).toEqual([{ id: 'view-1', sku: 'S-1', price: null }])
+      for (const _ of [1, 2]) await harness.engine.widen('product_viewed', { price: 'float', sku: 'string' })
+      expect(await harness.engine.columns('product_viewed')).toEqual({ id: 'string', sku: 'string', price: 'float' })
+      expect(await harness.rows('product_viewed')).toEqual([{ id: 'view-1', sku: 'S-1', price: null }])
     })
 
     test('creates a table of 250 columns and widens it by 150 more', async () => {
       const columns = (from: number, to: number): Columns =>
         Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`property_${from + i}`, 'int']))
-      await bench.engine.widen('wide', { ...columns(0, 249), id: 'string' })
-      await bench.engine.widen('wide', columns(249, 399))
-      const known = (await bench.engine.columns('wide')) as Columns
+      await harness.engine.widen('wide', { ...columns(0, 249), id: 'string' })
+      await harness.engine.widen('wide', columns(249, 399))
+      const known = (await harness.engine.columns('wide')) as Columns
       expect(Object.keys(known)).toHaveLength(400)
       expect(known['property_398']).toBe('int')
       const used: Columns = { id: 'string', property_0: 'int', property_200: 'int', property_398: 'int' }
       const load = { table: 'wide', columns: used, merge: 'replace' } as const
-      await bench.engine.load({ ...load, id: 'load-1', rows: [{ id: 'w-1', property_0: 1, property_398: 398 }] })
-      await bench.engine.load({
+      await harness.engine.load({ ...load, id: 'load-1', rows: [{ id: 'w-1', property_0: 1, property_398: 398 }] })
+      await harness.engine.load({
         ...load,
         id: 'load-2',
         merge: 'coalesce',
         rows: [{ id: 'w-1', property_200: 200, property_398: null }],
       })
-      expect((await bench.rows('wide'))[0]).toMatchObject({ property_0: 1, property_200: 200, property_398: 398 })
+      expect((await harness.rows('wide'))[0]).toMatchObject({ property_0: 1, property_200: 200, property_398: 398 })
     })
 
     test('loads values of every type unchanged', async () => {
@@ -127,7 +127,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
       await fill({ table: 'all_types', columns, rows })
       const withoutCart = ({ cart, ...row }: Record<string, unknown>) => ({ ...row, hasCart: cart !== null })
       const empty = { n: null, total: null, gift: null, at: null, name: null, note: null, cart: null }
-      const stored = await bench.rows('all_types')
+      const stored = await harness.rows('all_types')
       expect(stored.map(withoutCart)).toEqual(rows.map((row) => withoutCart({ ...empty, ...row })))
       expect(stored.map(({ cart }) => (cart === null ? null : JSON.parse(String(cart))))).toEqual(
         rows.map(({ cart }) => (cart === null ? null : JSON.parse(cart))),
@@ -136,7 +136,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
 
     test('keeps integers beyond 2^53 that are given as text', async () => {
       await fill({ table: 'large', columns: { id: 'string', n: 'int' }, rows: [{ id: 'a', n: '9007199254740993' }] })
-      const stored = await bench.rows('large')
+      const stored = await harness.rows('large')
       expect(String(stored[0]?.['n'])).toBe('9007199254740993')
     })
 
@@ -144,7 +144,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
       const columns: Columns = { id: 'string', name: 'string', cart: 'json', city: 'string' }
       const row = { id: 'a', name: 'Ada\0Lovelace', cart: JSON.stringify({ 'k\0': 'a\0b\ud800' }), city: 'London' }
       await fill({ table: 'nul', columns, rows: [row] })
-      const [stored] = await bench.rows('nul')
+      const [stored] = await harness.rows('nul')
       const clean = (text: unknown) => String(text).replaceAll(/\0|\\u0000/g, '')
       expect(clean(stored?.['name'])).toBe('AdaLovelace')
       expect(stored).toMatchObject({ id: 'a', city: 'London' })
@@ -160,7 +160,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
       ]
       for (const merge of ['replace', 'coalesce', 'append'] as const) {
         for (const _ of [1, 2]) await fill({ id: 'load-7', table: `repeat_${merge}`, columns, rows, merge })
-        expect(await bench.rows(`repeat_${merge}`), merge).toEqual(rows)
+        expect(await harness.rows(`repeat_${merge}`), merge).toEqual(rows)
       }
     })
 
@@ -172,7 +172,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
         id: 'load-2',
         rows: [{ id: 'order-1', event: 'x' }],
       })
-      expect(await bench.rows('replaced')).toEqual([{ id: 'order-1', event: 'x', total: null, received_at: null }])
+      expect(await harness.rows('replaced')).toEqual([{ id: 'order-1', event: 'x', total: null, received_at: null }])
     })
 
     test('keeps what a coalesced row does not say anew', async () => {
@@ -187,7 +187,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
           { id: 'charles', city: 'Teignmouth' },
         ],
       })
-      expect(await bench.rows('users')).toEqual([
+      expect(await harness.rows('users')).toEqual([
         { id: 'ada', name: 'Ada Lovelace', city: 'London' },
         { id: 'charles', name: null, city: 'Teignmouth' },
       ])
@@ -202,7 +202,7 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
         merge: 'append',
       } as const
       for (const id of ['load-1', 'load-1', 'load-2']) await fill({ ...load, id })
-      expect(await bench.rows('rudder_discards', 'row_id')).toHaveLength(2)
+      expect(await harness.rows('rudder_discards', 'row_id')).toHaveLength(2)
     })
 
     test('loads 10,000 rows at once', async () => {
@@ -213,9 +213,9 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
         received_at: receivedAt,
       }))
       await fill({ table: 'many', columns: track, rows })
-      expect(await bench.count('many')).toBe(10_000)
+      expect(await harness.count('many')).toBe(10_000)
       await fill({ table: 'many', columns: track, rows: rows.slice(0, 5_000), id: 'load-2' })
-      expect(await bench.count('many')).toBe(10_000)
+      expect(await harness.count('many')).toBe(10_000)
     })
 
     test('takes any name for a table or a column as a name, not as SQL', async () => {
@@ -224,17 +224,17 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
       for (const odd of names) {
         const columns: Columns = { id: 'string', [odd]: 'string' }
         await fill({ table: odd, columns, rows: [{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }] })
-        expect(await bench.engine.columns(odd)).toEqual(columns)
-        expect(await bench.rows(odd)).toEqual([{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }])
+        expect(await harness.engine.columns(odd)).toEqual(columns)
+        expect(await harness.rows(odd)).toEqual([{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }])
       }
-      expect(await bench.rows('victim')).toEqual([{ id: 'still here' }])
-      expect(await bench.tables()).toEqual(expect.arrayContaining(names))
+      expect(await harness.rows('victim')).toEqual([{ id: 'still here' }])
+      expect(await harness.tables()).toEqual(expect.arrayContaining(names))
     })
 
     test('takes a column named as what every object inherits', async () => {
       const columns = Object.fromEntries(['id', 'constructor'].map((name) => [name, 'string' as const]))
       await fill({ table: 'inherited', columns, rows: [{ id: 'a' }, { id: 'b', constructor: 'Babbage' }] })
-      expect((await bench.rows('inherited')).map((row) => row['constructor'])).toEqual([null, 'Babbage'])
+      expect((await harness.rows('inherited')).map((row) => row['constructor'])).toEqual([null, 'Babbage'])
     })
 
     test('leaves nothing half when a load fails, and works afterwards', async () => {
@@ -242,17 +242,17 @@ export function engineSuite(name: string, start: () => Promise<Bench>): void {
       const rows = Array.from({ length: 2_000 }, (_, i) => ({ id: `order-${i}`, event: 'order_completed' }))
       const broken = [...rows, { id: null, event: 'x'.repeat(100) }]
       await expect(
-        bench.engine.load({ id: 'load-2', table: 'half', columns: track, rows: broken, merge: 'replace' }),
+        harness.engine.load({ id: 'load-2', table: 'half', columns: track, rows: broken, merge: 'replace' }),
       ).rejects.toMatchObject({ code: 'warehouse_failed', details: { rows: true } })
-      expect(await bench.count('half')).toBe(1)
+      expect(await harness.count('half')).toBe(1)
       await fill({ table: 'half', columns: track, rows, id: 'load-3' })
-      expect(await bench.count('half')).toBe(2_000)
+      expect(await harness.count('half')).toBe(2_000)
     })
 
     test('says warehouse_failed when a load names a column that is not there', async () => {
-      await bench.engine.widen('narrow', { id: 'string' })
+      await harness.engine.widen('narrow', { id: 'string' })
       const load = { id: 'load-1', table: 'narrow', columns: { id: 'string', ghost: 'int' }, merge: 'append' } as const
-      await expect(bench.engine.load({ ...load, rows: [{ id: 'a', ghost: 1 }] })).rejects.toMatchObject({
+      await expect(harness.engine.load({ ...load, rows: [{ id: 'a', ghost: 1 }] })).rejects.toMatchObject({
         code: 'warehouse_failed',
       })
     })
