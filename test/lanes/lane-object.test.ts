@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LaneStatus, LaneTrace } from '../../src/core/bindings.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
-import { order, StreamHarness, until } from '../streams/stream-harness.ts'
+import { order, StreamHarness } from '../streams/stream-harness.ts'
+import { until } from '../support/until.ts'
 import { HttpSink } from '../support/worker-sink.ts'
 
 const ref = { target: 'webhook', partition: 0 }
@@ -18,12 +19,10 @@ const start = async (driver: 'log' | 'queues') => (harness = await StreamHarness
 
 const to = { to: ['webhook'] }
 const lane = <T>(method: string, ...args: unknown[]) => harness.lane<T>('webhook:0', method, ref, ...args)
-const statusWhen = (enough: (status: LaneStatus) => boolean) => until(() => lane<LaneStatus>('status'), enough)
-const seenSo = (many: number) =>
-  until(
-    () => Promise.resolve(sink.ids),
-    (ids) => ids.length >= many,
-  )
+const statusWhen = (enough: (status: LaneStatus) => boolean) =>
+  until('the lane is so far', () => lane<LaneStatus>('status'), { enough, seconds: 15 })
+const requestsSo = (many: number) =>
+  until(`${many} requests are at the sink`, () => sink.ids, { enough: (ids) => ids.length >= many, seconds: 15 })
 
 test.each(['log', 'queues'] as const)(
   '%s: every event reaches the destination once, in order per key, unchanged',
@@ -33,7 +32,7 @@ test.each(['log', 'queues'] as const)(
       order(`order ${i}`, { properties: { total: i } }, { key: `key ${i % 3}`, ...to }),
     )
     for (const packed of batch) await harness.append([packed])
-    await seenSo(30)
+    await requestsSo(30)
     expect(new Set(sink.ids).size).toBe(30)
     for (const key of [0, 1, 2])
       expect(sink.ids.filter((id) => Number(id.slice(6)) % 3 === key)).toEqual(
@@ -54,14 +53,14 @@ test.each(['log', 'queues'] as const)(
     await start(driver)
     await harness.append([order('ada 1', {}, to)])
     await harness.append([order('ada 1', {}, to), order('ada 2', {}, to)])
-    await seenSo(2)
+    await requestsSo(2)
     await harness.append([order('ada 1', {}, to), order('ada 3', {}, to)])
-    await seenSo(3)
+    await requestsSo(3)
     // The cursor is stored within a second.
     await new Promise((resolve) => setTimeout(resolve, 1_200))
     await harness.restart()
     await harness.append([order('ada 2', {}, to), order('ada 4', {}, to)])
-    await seenSo(4)
+    await requestsSo(4)
     expect(sink.ids).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
   },
 )
@@ -76,7 +75,7 @@ test('queues: what a lane has stored survives a kill -9 and goes out at the next
   sink.seen.length = 0
   await harness.ahead(60_000)
   await lane('poke')
-  await seenSo(20)
+  await requestsSo(20)
   expect(new Set(sink.ids).size).toBe(20)
 })
 
@@ -90,11 +89,11 @@ test('a retry that is due in more than 10 s survives a kill -9 and goes out by i
   const { nextAttemptAt = 0 } = await statusWhen(({ waiting }) => waiting === 2)
   await harness.restart()
   // Nobody calls the lane.
-  await seenSo(2)
+  await requestsSo(2)
   const late = (sink.seen[1]?.at ?? 0) - nextAttemptAt
   expect(late).toBeGreaterThanOrEqual(0)
   expect(late).toBeLessThan(5_000)
-  await seenSo(3)
+  await requestsSo(3)
   expect(sink.ids).toEqual(['ada 1', 'ada 1', 'ada 2'])
 })
 
@@ -106,18 +105,18 @@ test('a retry whose alarm is lost goes out at the next sweep', async () => {
   await harness.restart()
   await harness.ahead(3_600_000)
   await lane('poke')
-  await seenSo(2)
+  await requestsSo(2)
 })
 
 test('a killed lane reads on from its cursor and sends again at most what it had not noted', async () => {
   await start('log')
   await harness.append(Array.from({ length: 50 }, (_, i) => order(`early ${i}`, {}, { key: `key ${i}`, ...to })))
-  await seenSo(50)
+  await requestsSo(50)
   // The cursor is stored within a second.
   await new Promise((resolve) => setTimeout(resolve, 1_200))
   await harness.restart()
   await harness.append([order('late', {}, to)])
-  await seenSo(51)
+  await requestsSo(51)
   expect(sink.ids.at(-1)).toBe('late')
   expect(sink.ids).toHaveLength(51)
 })
@@ -151,12 +150,13 @@ test('a refused event is a dead letter that can be read, edited and sent again u
   const edited = '{"messageId":"ada 1","properties":{"total":7}}'
   expect(await lane('editDeadLetter', 1, edited)).toMatchObject({ edited: true })
   expect(await lane('replay', [1, 99])).toEqual([1])
-  await seenSo(3)
+  await requestsSo(3)
   expect(sink.seen.at(-1)).toMatchObject({ id: 'ada 1', body: edited })
   expect(await lane('letters', { limit: 10 })).toEqual([])
   const trace = await until(
+    'the letter is delivered',
     () => lane<LaneTrace>('trace', { id: 'ada 1', source: 'shop', offset: 0 }),
-    ({ status }) => status === 'done',
+    { enough: ({ status }) => status === 'done' },
   )
   expect(trace.attempts.map(({ status }) => status)).toEqual([400, 200])
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LaneStatus, Suppressed } from '../../src/core/bindings.ts'
-import { until } from '../streams/stream-harness.ts'
+import { until } from '../support/until.ts'
 import { EdgeHarness } from '../edge/edge-harness.ts'
 import { HttpSink } from '../support/worker-sink.ts'
 
@@ -25,11 +25,11 @@ const order = (messageId: string, userId = 'ada') => ({
   properties: { revenue: 39.95 },
 })
 const orders = (prefix: string, events: number) => Array.from({ length: events }, (_, i) => order(`${prefix}-${i}`))
-const seen = (...ids: string[]) =>
-  until(
-    async () => sink.ids,
-    (all) => ids.every((id) => all.includes(id)),
-  )
+const arrived = (...ids: string[]) =>
+  until(`${ids.join(', ')} arrived`, () => sink.ids, {
+    enough: (all) => ids.every((id) => all.includes(id)),
+    seconds: 15,
+  })
 const counters = async (): Promise<Readonly<Record<string, number>>> => {
   const { lanes } = (await harness.admin('/lanes')).body as unknown as { lanes: LaneStatus[] }
   return lanes.find(({ target }) => target === '@edge')?.counters ?? {}
@@ -43,12 +43,12 @@ describe('a suppressed user', () => {
     await harness.set({ aheadMs: 10_100 })
     const answer = await harness.send([order('during'), order('of-grace', 'grace')])
     expect(answer).toMatchObject({ status: 200, body: { accepted: 1, dropped: 1 } })
-    await seen('before', 'of-grace')
-    await until(counters, (all) => all['dropped:suppressed'] === 1)
+    await arrived('before', 'of-grace')
+    await until('it is counted', counters, { enough: (all) => all['dropped:suppressed'] === 1 })
     expect((await harness.admin('/suppression/remove', ada)).body).toEqual({ success: true, removed: 1 })
     await harness.set({ aheadMs: 20_300 })
     await harness.send([order('after')])
-    await seen('after')
+    await arrived('after')
     expect(sink.ids.toSorted()).toEqual(['after', 'before', 'of-grace'])
   })
 
@@ -60,7 +60,7 @@ describe('a suppressed user', () => {
     const { users } = (await harness.admin('/suppression')).body as unknown as { users: Suppressed[] }
     expect(users).toMatchObject([{ kind: 'userId', id: 'ada' }])
     await harness.send([order('of-grace', 'grace')])
-    await seen('of-grace')
+    await arrived('of-grace')
     expect(sink.ids).toEqual(['of-grace'])
   })
 
@@ -73,7 +73,7 @@ describe('a suppressed user', () => {
     expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
     expect(performance.now() - began).toBeLessThan(2_500)
     await harness.send([order('of-grace', 'grace')])
-    await seen('of-grace')
+    await arrived('of-grace')
     expect(sink.ids).toEqual(['of-grace'])
   })
 
@@ -84,7 +84,7 @@ describe('a suppressed user', () => {
       const all = await Promise.all(Array.from({ length: 40 }, (_, i) => harness.send([order(`at-${aheadMs}-${i}`)])))
       expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
     }
-    await until(counters, (all) => all['dropped:suppressed'] === 200)
+    await until('all are counted', counters, { enough: (all) => all['dropped:suppressed'] === 200 })
     expect(sink.ids).toEqual([])
   })
 })
@@ -104,7 +104,7 @@ describe('a source with a rate limit', () => {
     expect((await harness.send(orders('other', 4), 'keyOfTheOther')).status).toBe(200)
     await harness.set({ aheadMs: 1_000 })
     expect((await metered(orders('third', 2))).status).toBe(200)
-    await seen('first-3', 'other-3', 'third-1')
+    await arrived('first-3', 'other-3', 'third-1')
     expect(sink.ids.filter((id) => id.startsWith('second'))).toEqual([])
   })
 
@@ -121,6 +121,6 @@ describe('a source with a rate limit', () => {
     await harness.set({ away: ['RATE'] })
     expect((await metered(orders('unmetered', 20))).status).toBe(200)
     expect((await metered(orders('more', 20))).status).toBe(200)
-    await seen('unmetered-19', 'more-19')
+    await arrived('unmetered-19', 'more-19')
   })
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { until } from '../streams/stream-harness.ts'
+import { until } from '../support/until.ts'
 import { IdentityHarness } from './identity-harness.ts'
 
 const hour = 3_600_000
@@ -57,7 +57,7 @@ test('the alarm deletes what has expired and nothing else, and rests once nothin
   await shop.set('new', 'anon-of-bob', 2 * 3600)
   expect(await shop.stored()).toEqual(['new', 'old'])
   await harness.ahead(0)
-  await until(shop.stored, (keys) => keys.length < 2)
+  await until('the old one is deleted', shop.stored, { enough: (keys) => keys.length < 2 })
   expect(await shop.stored()).toEqual(['new'])
   expect(await shop.get('new')).toBe('anon-of-bob')
   expect(await shop.alarmAt()).toBeGreaterThan(Date.now() + hour - 60_000)
@@ -66,6 +66,6 @@ test('the alarm deletes what has expired and nothing else, and rests once nothin
   await harness.ahead(-hour + 700)
   await last.set('old', 'anon-of-ada', 60)
   await harness.ahead(0)
-  await until(last.stored, (keys) => keys.length === 0)
-  await until(last.alarmAt, (at) => at === null)
+  await until('nothing is stored', last.stored, { enough: (keys) => keys.length === 0 })
+  await until('no alarm is set', last.alarmAt, { enough: (at) => at === null })
 })

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { fingerprint } from '../../src/storage/fingerprint.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { LogStatus } from '../../src/core/bindings.ts'
-import { order, StreamHarness, until } from './stream-harness.ts'
+import { order, StreamHarness } from './stream-harness.ts'
 
 const hour = 3_600_000
 let harness: StreamHarness
@@ -192,10 +192,7 @@ test('a write that fails rejects its appends, and the log goes on from what is o
   ).join('')
   await expect(harness.log(0, 'append', `{}\n${noise}\n`, printsOf('ada 2'))).rejects.toThrow()
   expect(await harness.append([order('ada 2'), order('ada 1')])).toEqual({ accepted: 1, duplicates: 1 })
-  const got = await until(
-    () => harness.got(),
-    (seen) => seen.length >= 2,
-  )
+  const got = await harness.gotSo(2)
   expect(got.map(({ offset, id }) => [offset, id])).toEqual([
     [0, 'ada 1'],
     [1, 'ada 2'],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { pack, type Packed } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Appended } from '../../src/core/stream.ts'
+import { until } from '../support/until.ts'
 import { Workerd } from '../support/workerd.ts'
 import type { Answer, Got, Visit } from './recorder.ts'
 
@@ -104,10 +105,11 @@ export class StreamHarness {
 
   /** Waits until the recorder has so many events. */
   async gotSo(many: number, name = 'webhook:0'): Promise<Got[]> {
-    return until(
-      () => this.got(name),
-      (got) => got.length >= many,
-    )
+    return until(`${many} events are at ${name}`, () => this.got(name), {
+      enough: (got) => got.length >= many,
+      everyMs: 20,
+      seconds: 15,
+    })
   }
 
   async #post<T>(path: string, body: object): Promise<T> {
@@ -128,12 +130,3 @@ export const order = (
     { id, key, source: 'shop', receivedAt: '2026-11-25T12:00:00.000Z', to, facts: {} },
     { type: 'track', event: 'Order Completed', messageId: id, anonymousId: key, ...event },
   )
-
-export async function until<T>(look: () => Promise<T>, enough: (seen: T) => boolean, seconds = 15): Promise<T> {
-  for (const end = Date.now() + seconds * 1000; ;) {
-    const seen = await look()
-    if (enough(seen)) return seen
-    if (Date.now() > end) throw new Error(`not within ${seconds} s; last seen: ${JSON.stringify(seen).slice(0, 2000)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}

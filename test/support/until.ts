@@ -1,30 +1,41 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+interface Options<T> {
+  /** Whether what was seen is enough; unless given, all but `false` and `undefined` is. */
+  readonly enough?: (seen: T) => boolean
+  readonly seconds?: number
+  readonly everyMs?: number
+}
+
 /**
  * Waits until something holds.
  *
  * @param what in words, for the error
- * @param holds asked every 50 ms; the last answer or error is in the error
- * @returns what `holds` gave when it was neither false nor undefined
+ * @param look asked every `everyMs` milliseconds; what it saw or threw last is in the error
+ * @param options when to be content, and how long to wait: 30 s unless said otherwise
+ * @returns what `look` gave when it was enough
  */
 export async function until<T>(
   what: string,
-  holds: () => T | Promise<T>,
-  { seconds = 30, everyMs = 50 }: { readonly seconds?: number; readonly everyMs?: number } = {},
+  look: () => T | Promise<T>,
+  { enough = (seen) => seen !== false && seen !== undefined, seconds = 30, everyMs = 50 }: Options<T> = {},
 ): Promise<Exclude<T, false | undefined>> {
   const end = Date.now() + seconds * 1_000
   let last: unknown
-  while (Date.now() < end) {
+  do {
     try {
-      const value = await holds()
-      if (value !== false && value !== undefined) return value as Exclude<T, false | undefined>
-      last = value
+      const seen = await look()
+      if (enough(seen)) return seen as Exclude<T, false | undefined>
+      last = seen
     } catch (error) {
       last = error
     }
     await sleep(everyMs)
-  }
-  throw new Error(`not within ${seconds} s: ${what}${last instanceof Error ? ` (${last.message})` : ''}`, {
-    cause: last,
-  })
+  } while (Date.now() < end)
+  throw new Error(`not within ${seconds} s: ${what}${lastOf(last)}`, { cause: last })
+}
+
+function lastOf(last: unknown): string {
+  if (last === undefined || last === false) return ''
+  return ` (last: ${last instanceof Error ? last.message : JSON.stringify(last).slice(0, 2_000)})`
 }
