@@ -179,7 +179,7 @@ test(
     await until('every event is at the sink', () => missing().length === 0, { seconds: 90 }).catch(
       async (late: unknown) => {
         const where = { waiting: await spilled(server), log: await logStatus(server), lane: await server.lane('sink') }
-        throw new Error(`${missing().length} events are not at the sink: ${JSON.stringify(where)}\n${server.said}`, {
+        throw new Error(`${missing().length} events are not at the sink: ${JSON.stringify(where)}\n${server.stderr}`, {
           cause: late,
         })
       },

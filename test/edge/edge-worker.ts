@@ -1,8 +1,8 @@
 import type { Bindings } from '../../src/core/bindings.ts'
-import type { Destination } from '../../src/core/destination.ts'
 import { log } from '../../src/streams/log.ts'
 import { sluiceway } from '../../src/worker.ts'
 import { defineConfig } from '../../src/configure/define-config.ts'
+import { sinkDestination } from '../support/sink-destination.ts'
 
 /** What a test sets through `POST /test`, for the whole isolate. */
 interface Setup {
@@ -16,22 +16,6 @@ const setup: Setup = { aheadMs: 0, away: [] }
 const realNow = Date.now
 Date.now = () => realNow() + setup.aheadMs
 
-/** Sends events to the test's own HTTP server. */
-const sink = (url: string): Destination => ({
-  kind: 'destination',
-  name: 'sink',
-  limits: { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 5 },
-  problems: [],
-  redacted: {},
-  encode: ({ id, text }) => ({ id, text }),
-  request: ([item]) => ({
-    method: 'POST',
-    url,
-    headers: { 'x-id': encodeURIComponent(item?.id ?? '') },
-    body: item?.text ?? '',
-  }),
-})
-
 const app = sluiceway(
   defineConfig((env) => ({
     stream: log({ flushMs: 0 }),
@@ -40,7 +24,7 @@ const app = sluiceway(
       metered: { writeKey: 'keyOfTheMetered', rate: { eventsPerSecond: 2, burst: 4 } },
       other: { writeKey: 'keyOfTheOther', rate: { eventsPerSecond: 2, burst: 4 } },
     },
-    destinations: { crm: { use: sink(env['SINK'] ?? '') } },
+    destinations: { crm: { use: sinkDestination(env['SINK'] ?? '') } },
     admin: { token: 'correct-horse-battery-staple' },
   })),
 )

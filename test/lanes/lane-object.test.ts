@@ -3,17 +3,17 @@ import type { LaneStatus, LaneTrace } from '../../src/core/bindings.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { order, StreamHarness } from '../streams/stream-harness.ts'
 import { until } from '../support/until.ts'
-import { HttpSink } from '../support/worker-sink.ts'
+import { Sink } from '../support/sink.ts'
 
 const ref = { target: 'webhook', partition: 0 }
-let sink: HttpSink
+let sink: Sink
 let harness: StreamHarness
 beforeEach(async () => {
-  sink = await HttpSink.start()
+  sink = await Sink.open()
 })
 afterEach(async () => {
   await harness.stop()
-  await sink.stop()
+  await sink.close()
 })
 const start = async (driver: 'log' | 'queues') => (harness = await StreamHarness.start({ driver, sink: sink.url }))
 
@@ -22,7 +22,7 @@ const lane = <T>(method: string, ...args: unknown[]) => harness.lane<T>('webhook
 const statusWhen = (enough: (status: LaneStatus) => boolean) =>
   until('the lane is so far', () => lane<LaneStatus>('status'), { enough, seconds: 15 })
 const requestsSo = (many: number) =>
-  until(`${many} requests are at the sink`, () => sink.ids, { enough: (ids) => ids.length >= many, seconds: 15 })
+  until(`${many} requests are at the sink`, () => sink.arrivals, { enough: (ids) => ids.length >= many, seconds: 15 })
 
 test.each(['log', 'queues'] as const)(
   '%s: every event reaches the destination once, in order per key, unchanged',
@@ -33,12 +33,17 @@ test.each(['log', 'queues'] as const)(
     )
     for (const packed of batch) await harness.append([packed])
     await requestsSo(30)
-    expect(new Set(sink.ids).size).toBe(30)
+    expect(new Set(sink.arrivals).size).toBe(30)
     for (const key of [0, 1, 2])
-      expect(sink.ids.filter((id) => Number(id.slice(6)) % 3 === key)).toEqual(
+      expect(sink.arrivals.filter((id) => Number(id.slice(6)) % 3 === key)).toEqual(
         Array.from({ length: 10 }, (_, i) => `order ${i * 3 + key}`),
       )
-    expect(sink.seen.find(({ id }) => id === 'order 7')?.body).toBe(batch[7]?.text.split('\n')[1])
+    expect(
+      sink.received.every(({ headers, events }) => headers['x-id'] === encodeURIComponent(events[0]?.messageId ?? '')),
+    ).toBe(true)
+    expect(sink.received.find(({ events }) => events[0]?.messageId === 'order 7')?.body).toBe(
+      batch[7]?.text.split('\n')[1],
+    )
     expect(await statusWhen(({ counters }) => counters['done'] === 30)).toMatchObject({
       state: 'idle',
       depth: 0,
@@ -61,7 +66,7 @@ test.each(['log', 'queues'] as const)(
     await harness.restart()
     await harness.append([order('ada 2', {}, to), order('ada 4', {}, to)])
     await requestsSo(4)
-    expect(sink.ids).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
+    expect(sink.arrivals).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
   },
 )
 
@@ -72,29 +77,29 @@ test('queues: what a lane has stored survives a kill -9 and goes out at the next
   await statusWhen(({ state }) => state === 'down')
   await harness.restart()
   sink.answer = () => ({ status: 200 })
-  sink.seen.length = 0
+  sink.received.length = 0
   await harness.ahead(60_000)
   await lane('poke')
   await requestsSo(20)
-  expect(new Set(sink.ids).size).toBe(20)
+  expect(new Set(sink.arrivals).size).toBe(20)
 })
 
 test('a retry that is due in more than 10 s survives a kill -9 and goes out by its alarm, at its time', async () => {
   await start('log')
   // The lane's clock is nine seconds late until the kill: what is eleven seconds away for it comes in two.
   await harness.ahead(-9_000)
-  sink.answer = (id, attempt) =>
-    id === 'ada 1' && attempt === 1 ? { status: 429, headers: { 'retry-after': '11' } } : { status: 200 }
+  sink.answer = ([event], attempt) =>
+    event?.messageId === 'ada 1' && attempt === 1 ? { status: 429, headers: { 'retry-after': '11' } } : { status: 200 }
   await harness.append([order('ada 1', {}, to), order('ada 2', {}, to)])
   const { nextAttemptAt = 0 } = await statusWhen(({ waiting }) => waiting === 2)
   await harness.restart()
   // Nobody calls the lane.
   await requestsSo(2)
-  const late = (sink.seen[1]?.at ?? 0) - nextAttemptAt
+  const late = (sink.received[1]?.at ?? 0) - nextAttemptAt
   expect(late).toBeGreaterThanOrEqual(0)
   expect(late).toBeLessThan(5_000)
   await requestsSo(3)
-  expect(sink.ids).toEqual(['ada 1', 'ada 1', 'ada 2'])
+  expect(sink.arrivals).toEqual(['ada 1', 'ada 1', 'ada 2'])
 })
 
 test('a retry whose alarm is lost goes out at the next sweep', async () => {
@@ -117,8 +122,8 @@ test('a killed lane reads on from its cursor and sends again at most what it had
   await harness.restart()
   await harness.append([order('late', {}, to)])
   await requestsSo(51)
-  expect(sink.ids.at(-1)).toBe('late')
-  expect(sink.ids).toHaveLength(51)
+  expect(sink.arrivals.at(-1)).toBe('late')
+  expect(sink.arrivals).toHaveLength(51)
 })
 
 test('a destination that is down makes neither rows nor dead letters, and its lane tells how far it is behind', async () => {
@@ -137,7 +142,7 @@ test('a destination that is down makes neither rows nor dead letters, and its la
 
 test('a refused event is a dead letter that can be read, edited and sent again under its own messageId', async () => {
   await start('log')
-  sink.answer = (id, attempt) => ({ status: id === 'ada 1' && attempt === 1 ? 400 : 200 })
+  sink.answer = ([event], attempt) => ({ status: event?.messageId === 'ada 1' && attempt === 1 ? 400 : 200 })
   await harness.append([order('ada 1', { properties: { total: 'many' } }, to), order('ada 2', {}, to)])
   await statusWhen(({ deadLetters, counters }) => deadLetters === 1 && counters['done'] === 1)
   const [letter] = await lane<DeadLetter[]>('letters', { limit: 10 })
@@ -151,7 +156,7 @@ test('a refused event is a dead letter that can be read, edited and sent again u
   expect(await lane('editDeadLetter', 1, edited)).toMatchObject({ edited: true })
   expect(await lane('replay', [1, 99])).toEqual([1])
   await requestsSo(3)
-  expect(sink.seen.at(-1)).toMatchObject({ id: 'ada 1', body: edited })
+  expect(sink.received.at(-1)?.body).toBe(edited)
   expect(await lane('letters', { limit: 10 })).toEqual([])
   const trace = await until(
     'the letter is delivered',

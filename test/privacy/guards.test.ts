@@ -2,19 +2,19 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LaneStatus, Suppressed } from '../../src/core/bindings.ts'
 import { until } from '../support/until.ts'
 import { EdgeHarness } from '../edge/edge-harness.ts'
-import { HttpSink } from '../support/worker-sink.ts'
+import { Sink } from '../support/sink.ts'
 
 // Suppression and rate limits in the real runtime, from the request to the sink.
 
-let sink: HttpSink
+let sink: Sink
 let harness: EdgeHarness
 beforeEach(async () => {
-  sink = await HttpSink.start()
+  sink = await Sink.open()
   harness = await EdgeHarness.start(sink.url)
 })
 afterEach(async () => {
   await harness.stop()
-  await sink.stop()
+  await sink.close()
 })
 
 const order = (messageId: string, userId = 'ada') => ({
@@ -26,7 +26,7 @@ const order = (messageId: string, userId = 'ada') => ({
 })
 const orders = (prefix: string, events: number) => Array.from({ length: events }, (_, i) => order(`${prefix}-${i}`))
 const arrived = (...ids: string[]) =>
-  until(`${ids.join(', ')} arrived`, () => sink.ids, {
+  until(`${ids.join(', ')} arrived`, () => sink.arrivals, {
     enough: (all) => ids.every((id) => all.includes(id)),
     seconds: 15,
   })
@@ -49,7 +49,7 @@ describe('a suppressed user', () => {
     await harness.set({ aheadMs: 20_300 })
     await harness.send([order('after')])
     await arrived('after')
-    expect(sink.ids.toSorted()).toEqual(['after', 'before', 'of-grace'])
+    expect(sink.arrivals.toSorted()).toEqual(['after', 'before', 'of-grace'])
   })
 
   test('stays suppressed after a power cut, from the first request on', async () => {
@@ -61,7 +61,7 @@ describe('a suppressed user', () => {
     expect(users).toMatchObject([{ kind: 'userId', id: 'ada' }])
     await harness.send([order('of-grace', 'grace')])
     await arrived('of-grace')
-    expect(sink.ids).toEqual(['of-grace'])
+    expect(sink.arrivals).toEqual(['of-grace'])
   })
 
   test('is known from the copy in R2 while the object that keeps the list is unavailable', async () => {
@@ -74,7 +74,7 @@ describe('a suppressed user', () => {
     expect(performance.now() - began).toBeLessThan(2_500)
     await harness.send([order('of-grace', 'grace')])
     await arrived('of-grace')
-    expect(sink.ids).toEqual(['of-grace'])
+    expect(sink.arrivals).toEqual(['of-grace'])
   })
 
   test('many requests at once share what the isolate knows, while it is asked for again', async () => {
@@ -85,7 +85,7 @@ describe('a suppressed user', () => {
       expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
     }
     await until('all are counted', counters, { enough: (all) => all['dropped:suppressed'] === 200 })
-    expect(sink.ids).toEqual([])
+    expect(sink.arrivals).toEqual([])
   })
 })
 
@@ -105,7 +105,7 @@ describe('a source with a rate limit', () => {
     await harness.set({ aheadMs: 1_000 })
     expect((await metered(orders('third', 2))).status).toBe(200)
     await arrived('first-3', 'other-3', 'third-1')
-    expect(sink.ids.filter((id) => id.startsWith('second'))).toEqual([])
+    expect(sink.arrivals.filter((id) => id.startsWith('second'))).toEqual([])
   })
 
   test('of many requests at once, as many pass as the limit has room for', async () => {

@@ -1,6 +1,5 @@
 import type { Bindings } from '../../src/core/bindings.ts'
 import { type ConfigOf } from '../../src/core/config.ts'
-import type { Destination } from '../../src/core/destination.ts'
 import type { Packed } from '../../src/core/envelope.ts'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
@@ -10,24 +9,9 @@ import { LogObject } from '../../src/streams/log/log-object.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { Recorder } from './recorder.ts'
 import { defineConfig } from '../../src/configure/define-config.ts'
+import { sinkDestination } from '../support/sink-destination.ts'
 
 type Env = Bindings & { readonly RECORDER: Bindings['LANE']; readonly STREAM: string; readonly SINK?: string }
-
-/** Sends events to the test's own HTTP server. */
-const sink = (url: string): Destination => ({
-  kind: 'destination',
-  name: 'sink',
-  limits: { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 5 },
-  problems: [],
-  redacted: {},
-  encode: ({ id, text }) => ({ id, text }),
-  request: ([item]) => ({
-    method: 'POST',
-    url,
-    headers: { 'x-id': encodeURIComponent(item?.id ?? '') },
-    body: item?.text ?? '',
-  }),
-})
 
 let aheadMs = 0
 const realNow = Date.now
@@ -43,7 +27,10 @@ export function streamWorker(driver: (options: object) => Stream) {
   const configOf: ConfigOf = defineConfig((env) => ({
     stream: driver(JSON.parse(env['STREAM'] ?? '{}') as object),
     sources: { shop: { writeKey: 'writeKeyOfTheTests' } },
-    destinations: { webhook: { use: sink(env['SINK'] ?? '') }, audit: { use: sink(env['SINK'] ?? '') } },
+    destinations: {
+      webhook: { use: sinkDestination(env['SINK'] ?? '') },
+      audit: { use: sinkDestination(env['SINK'] ?? '') },
+    },
   }))
   const resolved = ({ STREAM, SINK }: Env) => resolveConfig(configOf, { STREAM, SINK })
   const bound = (env: Env): Env => (env.SINK === undefined ? { ...env, LANE: env.RECORDER } : env)

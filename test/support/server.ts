@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import type { LaneStatus } from '../../src/core/bindings.ts'
+import { readRunning, type Ready, type Serving, startServing } from './serving.ts'
 import { until } from './until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -17,20 +16,11 @@ export interface ServerOptions {
   readonly tick?: number
 }
 
-interface Ready {
-  readonly url: string
-  readonly writeKey: string
-  readonly adminToken: string
-}
-
 /** Sluiceway as `npm start` serves it, on a state folder that outlives kills and restarts. */
 export class Server {
   readonly state: string
   readonly #options: ServerOptions
-  #child: ChildProcess | undefined
-  #ready: Ready | undefined
-  /** What it said on stderr, for the reader of a failure. */
-  said = ''
+  #serving: Serving | undefined
 
   private constructor(options: ServerOptions) {
     this.#options = options
@@ -60,12 +50,15 @@ export class Server {
     return this.#known.adminToken
   }
 
+  /** What it wrote to stderr last, for the reader of a failure. */
+  get stderr(): string {
+    return this.#serving?.stderr() ?? ''
+  }
+
   /** The runtime that serves now: another one after each crash. */
   get workerdPid(): number {
-    const file = join(this.state, 'running.json')
-    const { workerdPid } = existsSync(file)
-      ? (JSON.parse(readFileSync(file, 'utf8')) as { workerdPid?: number })
-      : { workerdPid: undefined }
+    const isKnown = existsSync(join(this.state, 'running.json'))
+    const { workerdPid } = isKnown ? readRunning(this.state) : { workerdPid: undefined }
     if (workerdPid === undefined) throw new Error('no runtime is noted in the state folder')
     return workerdPid
   }
@@ -80,26 +73,25 @@ export class Server {
   /** `kill -9` of everything at once, as when the machine loses its power; a new start on the same state and port. */
   async killAll(): Promise<void> {
     const { workerdPid } = this
-    const gone = this.#gone()
-    this.#child?.kill('SIGKILL')
+    const ended = this.#serving?.stop('SIGKILL')
     process.kill(workerdPid, 'SIGKILL')
-    await gone
+    await ended
     await this.#spawn(Number(new URL(this.url).port))
   }
 
   /** Ends it as Ctrl-C does, and starts it again on the same state and port. */
   async restart(): Promise<void> {
-    await this.#interrupt()
+    await this.#serving?.stop()
     await this.#spawn(Number(new URL(this.url).port))
   }
 
   /** Ends it; the state folder stays until `stop`. */
   async halt(): Promise<void> {
-    await this.#interrupt()
+    await this.#serving?.stop()
   }
 
   async stop(): Promise<void> {
-    await this.#interrupt()
+    await this.#serving?.stop()
     rmSync(this.state, { recursive: true, force: true })
   }
 
@@ -136,49 +128,22 @@ export class Server {
   }
 
   get #known(): Ready {
-    if (this.#ready === undefined) throw new Error('the server has not started')
-    return this.#ready
+    if (this.#serving === undefined) throw new Error('the server has not started')
+    return this.#serving.ready
   }
 
   async #spawn(port: number): Promise<void> {
     const { config, vars = {}, tick = 1 } = this.#options
-    const child = spawn(
-      process.execPath,
-      [
-        'scripts/start.ts',
-        '--json',
-        '--port',
-        `${port}`,
-        '--state',
-        this.state,
+    this.#serving = await startServing({
+      state: this.state,
+      port,
+      args: [
         '--tick',
         `${tick}`,
         ...(config === undefined ? [] : ['--config', join(root, 'test/e2e', config)]),
         ...Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}=${value}`]),
       ],
-      { cwd: root, env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] },
-    )
-    this.#child = child
-    // Whatever ends the tests ends the server too.
-    process.once('exit', () => child.kill('SIGTERM'))
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-20_000)))
-    const lines = createInterface({ input: child.stdout })
-    this.#ready = await new Promise<Ready>((ready, failed) => {
-      lines.once('line', (line) => ready(JSON.parse(line) as Ready))
-      child.once('exit', (code) => failed(new Error(`the start script ended with code ${code}:\n${this.said}`)))
     })
-  }
-
-  async #interrupt(): Promise<void> {
-    const gone = this.#gone()
-    this.#child?.kill('SIGINT')
-    await gone
-  }
-
-  #gone(): Promise<unknown> {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-    return new Promise((resolve) => child.once('exit', resolve))
   }
 
   async #isUp(): Promise<boolean> {
@@ -191,9 +156,3 @@ export class Server {
 }
 
 export const basic = (writeKey: string): string => `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}`
-
-/** Nothing of the environment of whoever runs the tests may choose another port, key or stream. */
-function cleanEnv(): NodeJS.ProcessEnv {
-  const { PATH, HOME, TMPDIR, LANG } = process.env
-  return { PATH, HOME, TMPDIR, LANG } as Partial<NodeJS.ProcessEnv> as NodeJS.ProcessEnv
-}

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -27,12 +28,16 @@ export interface Serving {
   readonly ready: Ready
   readonly process: ChildProcess
   readonly ended: Promise<Ended>
+  /** The last 20,000 characters that it wrote to stderr, for the reader of a failure. */
+  readonly stderr: () => string
   /** Sends the signal and waits for the end. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<Ended>
 }
 
 interface Options {
   readonly state: string
+  /** A free one when left out. */
+  readonly port?: number
   readonly args?: readonly string[]
 }
 
@@ -52,15 +57,16 @@ export const startAndFail = async (options: Options): Promise<Ended> => spawnSta
  * @throws {Error} with what it said when it ended before
  */
 export async function startServing(options: Options): Promise<Serving> {
-  const { child, ended } = spawnStart(options)
+  const { child, ended, stderr } = spawnStart(options)
   const ready = await new Promise<Ready>((done, reject) => {
-    child.stdout?.once('data', (line) => done(JSON.parse(String(line)) as Ready))
+    createInterface({ input: child.stdout }).once('line', (line) => done(JSON.parse(line) as Ready))
     void ended.then(({ code, stderr }) => reject(new Error(`it ended with ${code}:\n${stderr}`)))
   })
   return {
     ready,
     process: child,
     ended,
+    stderr,
     stop: (signal = 'SIGINT') => {
       child.kill(signal)
       return ended
@@ -68,18 +74,23 @@ export async function startServing(options: Options): Promise<Serving> {
   }
 }
 
-function spawnStart({ state, args = [] }: Options): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['scripts/start.ts', '--json', '--port', '0', '--state', state, ...args], {
+function spawnStart({ state, port = 0, args = [] }: Options) {
+  const own = ['scripts/start.ts', '--json', '--port', `${port}`, '--state', state]
+  const child = spawn(process.execPath, [...own, ...args], {
     cwd: root,
     env: cleanEnv(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // Whatever ends the tests ends the server too.
+  const end = () => child.kill('SIGTERM')
+  process.once('exit', end)
+  child.once('exit', () => process.removeListener('exit', end))
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => (stdout += String(chunk)))
-  child.stderr.on('data', (chunk) => (stderr += String(chunk)))
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
-  return { child, ended }
+  child.stderr.on('data', (chunk) => (stderr = (stderr + String(chunk)).slice(-20_000)))
+  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, stdout, stderr }))
+  return { child, ended, stderr: () => stderr }
 }
 
 /** Nothing of the environment of whoever runs the tests may choose another port, key or stream. */

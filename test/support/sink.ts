@@ -23,9 +23,12 @@ export interface Answer {
   readonly afterMs?: number
 }
 
+/** Decides about a request by its events; `attempt` counts the requests that began with the same event, from 1. */
+export type AnswerOf = (events: readonly Event[], attempt: number) => Answer | undefined
+
 export interface SinkOptions {
   /** What to answer a request with; 200 when it gives nothing. */
-  readonly answer?: (events: readonly Event[]) => Answer | undefined
+  readonly answer?: AnswerOf
   /** `ids` keeps the messageIds alone, where there are many; default all of each request. */
   readonly keep?: 'requests' | 'ids'
 }
@@ -33,13 +36,15 @@ export interface SinkOptions {
 /** Secret with which the webhook destination signs. */
 export const sinkSecret = `whsec_${Buffer.from('secret of the tests, 32 bytes ok').toString('base64')}`
 
-/** A real HTTP server on the loopback that takes webhooks and keeps all of them. */
+/** A real HTTP server on the loopback that takes events as JSON, one or many in a request, keeps all and answers as the test says. */
 export class Sink {
   readonly received: Received[] = []
   /** messageIds of what was taken with 2xx. */
   readonly ids = new Set<string>()
   readonly #keepsRequests: boolean
-  answer: (events: readonly Event[]) => Answer | undefined
+  answer: AnswerOf
+  /** By the messageId of the first event: how many requests began with it. */
+  readonly #attempts = new Map<string, number>()
   #server: HttpServer | undefined
   #port = 0
   readonly #webhook = new Webhook(sinkSecret)
@@ -57,6 +62,11 @@ export class Sink {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}/`
+  }
+
+  /** MessageIds in the order of arrival, whatever the answer was, also of repeats. */
+  get arrivals(): string[] {
+    return this.received.flatMap(({ events }) => events.map(({ messageId }) => messageId))
   }
 
   /** What was taken with 2xx, in order of arrival. */
@@ -91,7 +101,12 @@ export class Sink {
         const body = Buffer.concat(parts).toString('utf8')
         const parsed = JSON.parse(body) as Event | Event[]
         const events = Array.isArray(parsed) ? parsed : [parsed]
-        const { status, headers = {}, body: text = '', afterMs } = this.answer(events) ?? { status: 200 }
+        const {
+          status,
+          headers = {},
+          body: text = '',
+          afterMs,
+        } = this.answer(events, this.#attemptOf(events)) ?? { status: 200 }
         if (status < 300) for (const { messageId } of events) this.ids.add(messageId)
         const verified = this.#keepsRequests && this.#verifies(body, request.headers)
         if (this.#keepsRequests)
@@ -121,6 +136,13 @@ export class Sink {
     })
   }
 
+  #attemptOf([first]: readonly Event[]): number {
+    const id = first?.messageId ?? ''
+    const attempt = (this.#attempts.get(id) ?? 0) + 1
+    this.#attempts.set(id, attempt)
+    return attempt
+  }
+
   #verifies(body: string, headers: IncomingHttpHeaders): boolean {
     try {
       this.#webhook.verify(body, headers as Record<string, string>)
@@ -132,7 +154,7 @@ export class Sink {
 }
 
 function firstOf(events: readonly Event[]): Event[] {
-  const seen = new Map<string, Event>()
-  for (const event of events) if (!seen.has(event.messageId)) seen.set(event.messageId, event)
-  return [...seen.values()]
+  const first = new Map<string, Event>()
+  for (const event of events) if (!first.has(event.messageId)) first.set(event.messageId, event)
+  return [...first.values()]
 }
