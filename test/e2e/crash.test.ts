@@ -3,6 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import { startPostgres } from '../support/real-postgres.ts'
 import { CommitProxy } from './commit-proxy.ts'
+import type { Random } from '../../scripts/bench/random.ts'
+import { withSeed } from '../support/seed.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { d1Tables, postgresTables } from '../support/tables.ts'
@@ -38,11 +40,11 @@ const eventOf = (client: number, number: number): Event => ({
  * A sink that is out of sorts: 2 % of the requests get a 500, 1 % a 429, and a total that is no number a 400. It is a little
  * too slow for what comes, so that there is always something on its way when a kill comes.
  */
-const moody = (slowMs: number) => (events: readonly Event[]) => {
-  const afterMs = Math.random() * 2 * slowMs
+const moody = (slowMs: number, random: Random) => (events: readonly Event[]) => {
+  const afterMs = random.next() * 2 * slowMs
   if (events.some(({ properties }) => typeof properties?.['total'] !== 'number'))
     return { status: 400, body: 'total must be a number', afterMs }
-  const dice = Math.random()
+  const dice = random.next()
   if (dice < 0.02) return { status: 500, afterMs }
   if (dice < 0.03) return { status: 429, headers: { 'retry-after': '1' }, afterMs }
   return { status: 200, afterMs }
@@ -68,10 +70,12 @@ class Clients {
   attempts = 0
   failures = 0
   readonly #server: Server
+  readonly #random: Random
   #stopped = false
 
-  constructor(server: Server) {
+  constructor(server: Server, random: Random) {
     this.#server = server
+    this.#random = random
   }
 
   /** Each client sends its numbered events one after the other, the next one only when the one before was acknowledged. */
@@ -86,10 +90,10 @@ class Clients {
 
   async #client(client: number): Promise<void> {
     const size = client % 10 === 0 ? batchEvents : 1
-    await sleep(Math.random() * restMs)
+    await sleep(this.#random.next() * restMs)
     for (let number = 1; !this.#stopped; number += size) {
       const batch = Array.from({ length: size }, (_, i) => eventOf(client, number + i))
-      while (!(await this.#send(batch))) await sleep(50 + Math.random() * 150)
+      while (!(await this.#send(batch))) await sleep(50 + this.#random.next() * 150)
       for (const { messageId } of batch) this.acknowledged.add(messageId)
       await sleep(restMs * size)
     }
@@ -130,8 +134,10 @@ const runs = [
 const title =
   '$kills kills under the load of $clients clients lose nothing, double no row of $warehouse, keep every key in order'
 
-test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse, slowMs }) => {
-  const sink = await Sink.open({ answer: moody(slowMs) })
+test.each(runs)(title, { timeout: 300_000 }, (run) => withSeed((random) => crash(run, random)))
+
+async function crash({ clients, kills, warehouse, slowMs }: (typeof runs)[number], random: Random): Promise<void> {
+  const sink = await Sink.open({ answer: moody(slowMs, random) })
   opened.push({ stop: () => sink.close() })
   const database = warehouse === 'postgres' ? await startPostgres() : undefined
   if (database !== undefined) opened.push(database)
@@ -145,7 +151,7 @@ test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse,
   })
   opened.push(server)
   const began = Date.now()
-  const load = new Clients(server)
+  const load = new Clients(server, random)
   const running = load.run(clients)
 
   await sleep(2_000)
@@ -154,7 +160,7 @@ test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse,
     killedAt.push(Date.now())
     // Every third time the start script dies with it, and another one opens what they left behind.
     await (kill % 3 === 0 ? server.killAll() : server.killWorkerd())
-    await sleep(1_000 + Math.random() * 2_000)
+    await sleep(1_000 + random.next() * 2_000)
   }
   load.stop()
   await running
@@ -245,7 +251,7 @@ test.each(runs)(title, { timeout: 300_000 }, async ({ clients, kills, warehouse,
   expect(load.failures).toBeGreaterThan(0)
   expect(statuses[500]?.length ?? 0).toBeGreaterThan(0)
   expect(statuses[429]?.length ?? 0).toBeGreaterThan(0)
-})
+}
 
 test('a kill between the commit of a load and the answer to it repeats no row', { timeout: 120_000 }, async () => {
   const sink = await Sink.open()

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bomb, keys, type Shot, shots } from './fuzz/shots.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
+import { withSeed } from '../support/seed.ts'
 import { until } from '../support/until.ts'
 
-/** FUZZ_SEED repeats a run, FUZZ_REQUESTS makes it longer. */
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000)
+/** FUZZ_REQUESTS makes a run longer. */
 const count = Number(process.env['FUZZ_REQUESTS'] ?? 10_000)
 const parallel = 32
 /** Megabytes that the runtime may take at its peak. It idles at about 150; Cloudflare gives an isolate 128 of its own. */
@@ -131,15 +131,14 @@ async function fireAll(all: readonly Shot[]): Promise<void> {
 const peakMegabytes = (): number =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.workerdPid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 
-test(
-  `${count} requests of all kinds: no fault, no crash, and whatever got 200 is stored`,
-  { timeout: 600_000 },
-  async () => {
+test(`${count} requests of all kinds: no fault, no crash, and whatever got 200 is stored`, { timeout: 600_000 }, fuzz)
+
+function fuzz(): Promise<void> {
+  return withSeed(async (_random, seed) => {
     const pid = server.workerdPid
-    const all = shots(count, seed)
-    await fireAll(all)
+    await fireAll(shots(count, seed))
     const atHalf = peakMegabytes()
-    expect(failures.slice(0, 5), `seed ${seed}`).toEqual([])
+    expect(failures.slice(0, 5)).toEqual([])
     expect(server.workerdPid, 'the runtime did not die').toBe(pid)
 
     const { log } = await server.admin<{ log: { duplicates: number }[] }>('/log')
@@ -154,10 +153,9 @@ test(
       everyMs: 250,
     })
     await sleep(1_000)
-    expect(
-      sink.delivered.length,
-      `accepted ${promised.accepted}, duplicates ${duplicates}, unrouted ${unrouted}, seed ${seed}`,
-    ).toBe(expected)
+    expect(sink.delivered.length, `accepted ${promised.accepted}, duplicates ${duplicates}, unrouted ${unrouted}`).toBe(
+      expected,
+    )
     expect(Math.max(...sink.deliveries.values())).toBe(1)
     expect(sink.received.every(({ verified }) => verified)).toBe(true)
 
@@ -170,17 +168,17 @@ test(
       if (page.cursor === undefined) break
       cursor = `&cursor=${page.cursor}`
     }
-    expect(letters, `seed ${seed}`).toBe(promised.rejected + promised.refusedAlone)
+    expect(letters).toBe(promised.rejected + promised.refusedAlone)
     console.log(
-      `fuzz: seed ${seed}, ${count} requests, ${promised.accepted} events accepted, ${letters} dead letters, peak ${Math.round(atHalf)} MB\n` +
+      `fuzz: ${count} requests, ${promised.accepted} events accepted, ${letters} dead letters, peak ${Math.round(atHalf)} MB\n` +
         [...statuses]
           .toSorted()
           .map(([kind, times]) => `  ${kind} × ${times}`)
           .join('\n'),
     )
     expect(({} as Record<string, unknown>)['polluted']).toBe(undefined)
-  },
-)
+  })
+}
 
 test('gzip bombs of a gigabyte are refused while they inflate, in bounded memory', { timeout: 300_000 }, async () => {
   const body = bomb()

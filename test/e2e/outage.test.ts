@@ -3,6 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import type { LogStatus } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { SpillSummary } from '../../src/spill/spill.ts'
+import type { Random } from '../../scripts/bench/random.ts'
+import { withSeed } from '../support/seed.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { until } from '../support/until.ts'
@@ -64,10 +66,12 @@ class Visitors {
   /** Answers since the last `report`. */
   #answers: { readonly ms: number; readonly status: number; readonly retryAfter: string | null }[] = []
   readonly #server: Server
+  readonly #random: Random
   #stopped = false
 
-  constructor(server: Server) {
+  constructor(server: Server, random: Random) {
     this.#server = server
+    this.#random = random
   }
 
   run(): Promise<unknown> {
@@ -99,7 +103,7 @@ class Visitors {
   }
 
   async #visit(client: number): Promise<void> {
-    await sleep(Math.random() * restMs)
+    await sleep(this.#random.next() * restMs)
     for (let number = 1; !this.#stopped; number++) {
       // Every tenth request is a batch.
       const size = number % 10 === 0 ? 5 : 1
@@ -126,84 +130,86 @@ class Visitors {
 test(
   'the log away for a minute under load, in three ways, then R2, then both: nothing is lost or doubled',
   { timeout: 300_000 },
-  async () => {
-    const { sink, server } = await start()
-    const visitors = new Visitors(server)
-    const running = visitors.run()
-    await sleep(4_000)
-    const before = visitors.report('all is well')
-    expect(before.refused).toEqual([])
-
-    for (const log of ['hangs', 'throws', 'late'] as const) {
-      await turn(server, { log })
-      await sleep(20_000)
-      const { refused, p99, answers } = visitors.report(`the log ${log === 'late' ? 'answers late' : log}`)
-      expect(refused).toEqual([])
-      expect(answers).toBeGreaterThan(500)
-      expect(p99).toBeLessThan(deadlineMs + graceMs)
-      if (log === 'hangs') {
-        const health = await fetch(`${server.url}/health`)
-        expect([health.status, await health.json()]).toMatchObject([200, { status: 'DEGRADED', spilling: true }])
-        expect((await spilled(server)).objects).toBeGreaterThan(500)
-      }
-    }
-    await turn(server, { log: 'there' })
-    const back = Date.now()
-    await until('everything that was spilled is in the log', async () => (await spilled(server)).objects === 0, {
-      seconds: 60,
-      everyMs: 500,
-    })
-    console.log(`what was spilled was in the log ${((Date.now() - back) / 1_000).toFixed(1)} s after it was back`)
-    visitors.report('the log is back')
-
-    await turn(server, { r2: 'hangs' })
-    await sleep(3_000)
-    const alone = visitors.report('R2 hangs')
-    expect(alone.refused).toEqual([])
-    expect(alone.p99).toBeLessThan(1_000)
-    await turn(server, { r2: 'throws', log: 'throws' })
-    await sleep(4_000)
-    const both = visitors.report('both throw')
-    expect(both.refused.length).toBeGreaterThan(20)
-    expect(both.refused.every(({ retryAfter }) => Number(retryAfter) > 0)).toBe(true)
-    await until('it says that it is down', async () => (await fetch(`${server.url}/health`)).status === 503)
-    await turn(server, { r2: 'there', log: 'there' })
-
-    // Once a second, a request tries a stream that has failed.
-    await sleep(2_500)
-    visitors.stop()
-    await running
-    expect((await spilled(server)).stuck.objects).toBe(0)
-    expect(visitors.acknowledged).toEqual(visitors.sent)
-    const missing = () => [...visitors.sent].filter((id) => !sink.deliveries.has(id))
-    await until('every event is at the sink', () => missing().length === 0, { seconds: 90 }).catch(
-      async (late: unknown) => {
-        const where = { waiting: await spilled(server), log: await logStatus(server), lane: await server.lane('sink') }
-        throw new Error(`${missing().length} events are not at the sink: ${JSON.stringify(where)}\n${server.stderr}`, {
-          cause: late,
-        })
-      },
-    )
-    await until('nothing waits in R2', async () => (await spilled(server)).objects === 0)
-    await sleep(1_500)
-    const { deliveries } = sink
-    expect([...visitors.acknowledged].filter((id) => deliveries.get(id) !== 1)).toEqual([])
-    const { duplicates, head } = await logStatus(server)
-    expect(head).toBe(visitors.sent.size)
-    // Appends that were late but went through were spilled as well.
-    expect(duplicates).toBeGreaterThan(0)
-    console.log(`${head} events, each once; the log told ${duplicates} duplicates`)
-    // A failure is news for a minute, should no request have come since.
-    await until(
-      'all is well again',
-      async () => {
-        const health = await fetch(`${server.url}/health`)
-        return ((await health.json()) as { status: string }).status === 'UP'
-      },
-      { seconds: 75, everyMs: 500 },
-    )
-  },
+  () => withSeed(outage),
 )
+
+async function outage(random: Random): Promise<void> {
+  const { sink, server } = await start()
+  const visitors = new Visitors(server, random)
+  const running = visitors.run()
+  await sleep(4_000)
+  const before = visitors.report('all is well')
+  expect(before.refused).toEqual([])
+
+  for (const log of ['hangs', 'throws', 'late'] as const) {
+    await turn(server, { log })
+    await sleep(20_000)
+    const { refused, p99, answers } = visitors.report(`the log ${log === 'late' ? 'answers late' : log}`)
+    expect(refused).toEqual([])
+    expect(answers).toBeGreaterThan(500)
+    expect(p99).toBeLessThan(deadlineMs + graceMs)
+    if (log === 'hangs') {
+      const health = await fetch(`${server.url}/health`)
+      expect([health.status, await health.json()]).toMatchObject([200, { status: 'DEGRADED', spilling: true }])
+      expect((await spilled(server)).objects).toBeGreaterThan(500)
+    }
+  }
+  await turn(server, { log: 'there' })
+  const back = Date.now()
+  await until('everything that was spilled is in the log', async () => (await spilled(server)).objects === 0, {
+    seconds: 60,
+    everyMs: 500,
+  })
+  console.log(`what was spilled was in the log ${((Date.now() - back) / 1_000).toFixed(1)} s after it was back`)
+  visitors.report('the log is back')
+
+  await turn(server, { r2: 'hangs' })
+  await sleep(3_000)
+  const alone = visitors.report('R2 hangs')
+  expect(alone.refused).toEqual([])
+  expect(alone.p99).toBeLessThan(1_000)
+  await turn(server, { r2: 'throws', log: 'throws' })
+  await sleep(4_000)
+  const both = visitors.report('both throw')
+  expect(both.refused.length).toBeGreaterThan(20)
+  expect(both.refused.every(({ retryAfter }) => Number(retryAfter) > 0)).toBe(true)
+  await until('it says that it is down', async () => (await fetch(`${server.url}/health`)).status === 503)
+  await turn(server, { r2: 'there', log: 'there' })
+
+  // Once a second, a request tries a stream that has failed.
+  await sleep(2_500)
+  visitors.stop()
+  await running
+  expect((await spilled(server)).stuck.objects).toBe(0)
+  expect(visitors.acknowledged).toEqual(visitors.sent)
+  const missing = () => [...visitors.sent].filter((id) => !sink.deliveries.has(id))
+  await until('every event is at the sink', () => missing().length === 0, { seconds: 90 }).catch(
+    async (late: unknown) => {
+      const where = { waiting: await spilled(server), log: await logStatus(server), lane: await server.lane('sink') }
+      throw new Error(`${missing().length} events are not at the sink: ${JSON.stringify(where)}\n${server.stderr}`, {
+        cause: late,
+      })
+    },
+  )
+  await until('nothing waits in R2', async () => (await spilled(server)).objects === 0)
+  await sleep(1_500)
+  const { deliveries } = sink
+  expect([...visitors.acknowledged].filter((id) => deliveries.get(id) !== 1)).toEqual([])
+  const { duplicates, head } = await logStatus(server)
+  expect(head).toBe(visitors.sent.size)
+  // Appends that were late but went through were spilled as well.
+  expect(duplicates).toBeGreaterThan(0)
+  console.log(`${head} events, each once; the log told ${duplicates} duplicates`)
+  // A failure is news for a minute, should no request have come since.
+  await until(
+    'all is well again',
+    async () => {
+      const health = await fetch(`${server.url}/health`)
+      return ((await health.json()) as { status: string }).status === 'UP'
+    },
+    { seconds: 75, everyMs: 500 },
+  )
+}
 
 test('a kill -9 between the append of what was spilled and its deletion doubles nothing', async () => {
   const { sink, server } = await start()

@@ -3,7 +3,7 @@ import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { DeadLetters } from '../../src/lanes/dead-letters.ts'
 import { Sqlite } from '../support/sqlite.ts'
 
-const burial = (messageId: string, change: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
+const newLetter = (messageId: string, change: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
   stage: 'delivery',
   messageId,
   source: 'shop',
@@ -26,7 +26,7 @@ const numbers = (query: Parameters<DeadLetters['list']>[0]) =>
   letters.list(query).map(({ id }) => Number(id.split(':')[2]))
 
 test('a letter tells everything, and a second opening finds it', () => {
-  letters.add(burial('ada 1', { detail: 'total must be text' }), 1000, 7)
+  letters.add(newLetter('ada 1', { detail: 'total must be text' }), 1000, 7)
   letters = open()
   expect(letters.get(1)).toEqual({
     id: 'webhook:3:1',
@@ -49,7 +49,7 @@ test('a letter tells everything, and a second opening finds it', () => {
 })
 
 test('the list is newest first, in pages, by stage and by messageId', () => {
-  for (let n = 1; n <= 5; n++) letters.add(burial(`ada ${n}`, { stage: n === 2 ? 'transform' : 'delivery' }), n)
+  for (let n = 1; n <= 5; n++) letters.add(newLetter(`ada ${n}`, { stage: n === 2 ? 'transform' : 'delivery' }), n)
   expect(numbers({ limit: 2 })).toEqual([5, 4])
   expect(numbers({ limit: 2, before: 4 })).toEqual([3, 2])
   expect(numbers({ limit: 9, stage: 'transform' })).toEqual([2])
@@ -57,16 +57,16 @@ test('the list is newest first, in pages, by stage and by messageId', () => {
 })
 
 test('a number is never used twice, also when the newest letter is gone', () => {
-  letters.add(burial('ada 1'), 1)
-  letters.add(burial('ada 2'), 2)
+  letters.add(newLetter('ada 1'), 1)
+  letters.add(newLetter('ada 2'), 2)
   expect([letters.remove(2), letters.remove(2), letters.remove(1)]).toEqual([true, false, true])
   letters = open()
-  letters.add(burial('ada 3'), 3)
+  letters.add(newLetter('ada 3'), 3)
   expect(numbers({ limit: 9 })).toEqual([3])
 })
 
 test('a edited letter keeps all but its event', () => {
-  letters.add(burial('ada 1'), 1, 7)
+  letters.add(newLetter('ada 1'), 1, 7)
   expect(letters.edit(1, '{"edited":true}')).toMatchObject({
     edited: true,
     event: { edited: true },
@@ -77,19 +77,19 @@ test('a edited letter keeps all but its event', () => {
 })
 
 test('letters older than asked for expire', () => {
-  for (let n = 1; n <= 3; n++) letters.add(burial(`ada ${n}`), n * 100)
+  for (let n = 1; n <= 3; n++) letters.add(newLetter(`ada ${n}`), n * 100)
   expect([letters.expire(300), numbers({ limit: 9 })]).toEqual([2, [3]])
 })
 
 test('the places of letters in the stream are known from a cursor on', () => {
-  letters.add(burial('ada 1'), 1, 5)
-  letters.add(burial('ada 2'), 1, 9)
-  letters.add(burial('never in the stream'), 1)
+  letters.add(newLetter('ada 1'), 1, 5)
+  letters.add(newLetter('ada 2'), 1, 9)
+  letters.add(newLetter('never in the stream'), 1)
   expect([...letters.offsetsFrom(6)]).toEqual([9])
 })
 
 test('what is no JSON is kept as it is, a long detail is cut', () => {
-  letters.add(burial('?', { stage: 'ingest', event: '{"type":', detail: 'x'.repeat(20_000) }), 1)
+  letters.add(newLetter('?', { stage: 'ingest', event: '{"type":', detail: 'x'.repeat(20_000) }), 1)
   expect(letters.get(1)?.event).toBe('{"type":')
   expect(letters.get(1)?.detail).toHaveLength(10_000)
 })

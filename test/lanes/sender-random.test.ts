@@ -1,43 +1,34 @@
 import { expect, test } from 'vitest'
-import { LaneWorld, type OnItsWay } from '../support/lane-world.ts'
+import type { Random } from '../../scripts/bench/random.ts'
+import { withSeed } from '../support/seed.ts'
+import { SimulatedLane, type PendingRequest } from '../support/simulated-lane.ts'
 
-/** A small generator of random numbers (mulberry32), so that a seed tells the whole story. */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-/** What the destination saw, and how it answers. */
+/** What arrived at the destination, and how it answers. */
 class Sink {
   readonly arrived: string[] = []
   notBefore = new Map<string, number>()
   readonly early: string[] = []
   healed = false
   mode: 'well' | 'down' | 'locked' = 'well'
-  readonly #random: () => number
+  readonly #random: Random
 
-  constructor(random: () => number) {
+  constructor(random: Random) {
     this.#random = random
   }
 
   /** Takes the request in, maybe, and says what the answer is. */
-  judge({ ids, at }: OnItsWay, now: number): { status: number; headers?: Record<string, string> } | 'broken' {
+  judge({ ids, at }: PendingRequest, now: number): { status: number; headers?: Record<string, string> } | 'broken' {
     for (const id of ids) if (at < (this.notBefore.get(id) ?? 0)) this.early.push(id)
     if (ids.some((id) => id.includes('bad'))) return { status: 400 }
     if (!this.healed) {
-      if (this.mode === 'down') return this.#random() < 0.3 ? 'broken' : { status: 503 }
+      if (this.mode === 'down') return this.#random.next() < 0.3 ? 'broken' : { status: 503 }
       if (this.mode === 'locked') return { status: 401 }
       if (ids.some((id) => id.includes('sick'))) return { status: 500 }
-      const chance = this.#random()
+      const chance = this.#random.next()
       if (chance < 0.08) return { status: 500 }
       if (chance < 0.12) return 'broken'
       if (chance < 0.18) {
-        const seconds = 1 + Math.floor(this.#random() * 20)
+        const seconds = 1 + Math.floor(this.#random.next() * 20)
         for (const id of ids) this.notBefore.set(id, now + seconds * 1000)
         return { status: 429, headers: { 'retry-after': `${seconds}` } }
       }
@@ -51,80 +42,82 @@ class Sink {
   }
 }
 
-async function story(seed: number, crashes: boolean): Promise<void> {
-  const random = generator(seed)
-  const below = (n: number) => Math.floor(random() * n)
-  const world = new LaneWorld({ limits: { events: 1 + below(5), parallel: 1 + below(4) }, random })
+async function story(random: Random, crashes: boolean): Promise<void> {
+  const below = (n: number) => Math.floor(random.next() * n)
+  const lane = new SimulatedLane({
+    limits: { events: 1 + below(5), parallel: 1 + below(4) },
+    random: () => random.next(),
+  })
   const sink = new Sink(random)
   const keys = 1 + below(8)
   let made = 0
 
-  const respond = async (request: OnItsWay) => {
-    const answer = sink.judge(request, world.now)
+  const respond = async (request: PendingRequest) => {
+    const answer = sink.judge(request, lane.now)
     if (answer === 'broken') await request.breakOff()
     else await request.answer(answer.status, answer.headers)
   }
   const check = () => {
-    const { committed: cursor } = world.sender
-    const rows = new Set(world.rows())
-    const dead = new Set(world.letters.list({ limit: 1000 }).map(({ messageId }) => messageId))
-    const lost = world.events.filter(
+    const { committed: cursor } = lane.sender
+    const rows = new Set(lane.rows())
+    const dead = new Set(lane.letters.list({ limit: 1000 }).map(({ messageId }) => messageId))
+    const lost = lane.events.filter(
       ({ offset, id }) => offset < cursor && !rows.has(id) && !dead.has(id) && !sink.arrived.includes(id),
     )
     expect(lost, 'below the cursor, and nowhere').toEqual([])
   }
 
   for (let step = 0; step < 120; step++) {
-    const dice = random()
+    const dice = random.next()
     if (dice < 0.25) {
-      world.append(
+      lane.append(
         Array.from({ length: 1 + below(6) }, () => {
-          const kind = random() < 0.04 ? 'bad' : random() < 0.04 ? 'sick' : 'good'
+          const kind = random.next() < 0.04 ? 'bad' : random.next() < 0.04 ? 'sick' : 'good'
           return { id: `${kind} ${++made}`, key: `ada-${below(keys)}` }
         }),
       )
-      await world.feed()
+      await lane.feed()
     } else if (dice < 0.7) {
-      const request = world.requests[below(world.requests.length)]
+      const request = lane.requests[below(lane.requests.length)]
       if (request !== undefined) await respond(request)
-    } else if (dice < 0.8) await world.pass(below(4000))
+    } else if (dice < 0.8) await lane.pass(below(4000))
     else if (dice < 0.9) {
-      world.checkpoint()
+      lane.checkpoint()
       check()
     } else if (dice < 0.94) sink.mode = (['well', 'well', 'down', 'locked'] as const)[below(4)] ?? 'well'
-    else if (dice < 0.97) await world.feed()
+    else if (dice < 0.97) await lane.feed()
     else if (crashes) {
       // What was under way may or may not have arrived.
       const asked = new Map(sink.notBefore)
-      for (const request of world.crash().lost) if (random() < 0.5) sink.judge(request, world.now)
+      for (const request of lane.crash().lost) if (random.next() < 0.5) sink.judge(request, lane.now)
       // An answer that never came asks for nothing.
       sink.notBefore = asked
-      await world.feed()
+      await lane.feed()
     }
   }
 
   sink.healed = true
   for (let round = 0; ; round++) {
     expect(round, 'rounds until all is quiet').toBeLessThan(2000)
-    await world.feed()
-    const request = world.requests[0]
+    await lane.feed()
+    const request = lane.requests[0]
     if (request !== undefined) {
       await respond(request)
       continue
     }
-    const due = world.sender.due()
-    if (due === undefined && world.sender.position === world.head) break
-    await world.pass(Math.max(1, (due ?? world.now) - world.now))
+    const due = lane.sender.due()
+    if (due === undefined && lane.sender.position === lane.head) break
+    await lane.pass(Math.max(1, (due ?? lane.now) - lane.now))
   }
-  world.checkpoint()
+  lane.checkpoint()
   check()
 
-  const all = world.events
+  const all = lane.events
   const bad = all.filter(({ id }) => id.includes('bad')).map(({ id }) => id)
-  const letters = world.letters.list({ limit: 10_000 })
-  expect(world.sender.committed, 'the cursor at the end').toBe(world.head)
-  expect(world.sender.waiting, 'rows at the end').toBe(0)
-  expect(world.rows()).toEqual([])
+  const letters = lane.letters.list({ limit: 10_000 })
+  expect(lane.sender.committed, 'the cursor at the end').toBe(lane.head)
+  expect(lane.sender.waiting, 'rows at the end').toBe(0)
+  expect(lane.rows()).toEqual([])
   expect(letters.map(({ messageId }) => messageId).toSorted(), 'dead letters').toEqual(bad.toSorted())
   expect(letters.filter(({ attempts }) => attempts.at(-1)?.status !== 400)).toEqual([])
   expect(sink.early, 'asked again before Retry-After').toEqual([])
@@ -145,16 +138,10 @@ async function story(seed: number, crashes: boolean): Promise<void> {
   expect(disorder, 'overtaken by a later event of the same key').toEqual([])
 }
 
-const seeds = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+/** Each story has a seed of its own, so that a failure is repeated by one story alone. */
+const tell = (crashes: boolean) => withSeed((random) => story(random, crashes), { runs: 120 })
 
-test('whatever a destination answers, nothing is lost, nothing overtakes its key, each dead letter comes once', async () => {
-  for (const seed of seeds(1, 120)) await story(seed, false).catch(named(seed))
-})
+test('whatever a destination answers, nothing is lost, nothing overtakes its key, each dead letter comes once', () =>
+  tell(false))
 
-test('the same holds when the lane loses its memory at any moment', async () => {
-  for (const seed of seeds(1001, 120)) await story(seed, true).catch(named(seed))
-})
-
-const named = (seed: number) => (error: unknown) => {
-  throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-}
+test('the same holds when the lane loses its memory at any moment', () => tell(true))

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { fingerprint } from '../../src/storage/fingerprint.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { LogStatus } from '../../src/core/bindings.ts'
+import { Random } from '../../scripts/bench/random.ts'
 import { order, StreamHarness } from './stream-harness.ts'
 
 const hour = 3_600_000
@@ -186,9 +187,10 @@ test('an event is found by its fingerprint', async () => {
 test('a write that fails rejects its appends, and the log goes on from what is on disk', async () => {
   await start()
   await harness.append([order('ada 1')])
+  const random = new Random(1)
   // Text that does not compress, of more than a row may hold.
   const noise = Array.from({ length: 1_500_000 }, () =>
-    String.fromCodePoint(0x4e00 + Math.floor(Math.random() * 20_000)),
+    String.fromCodePoint(random.whole(0x4e00, 0x4e00 + 19_999)),
   ).join('')
   await expect(harness.log(0, 'append', `{}\n${noise}\n`, printsOf('ada 2'))).rejects.toThrow()
   expect(await harness.append([order('ada 2'), order('ada 1')])).toEqual({ accepted: 1, duplicates: 1 })

@@ -12,7 +12,7 @@ import type { Target } from '../../src/core/resolved-config.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
 
 /** A request on its way: nothing happens to it until the test says so. */
-export interface OnItsWay {
+export interface PendingRequest {
   readonly ids: readonly string[]
   readonly at: number
   readonly answer: (status: number, headers?: Record<string, string>, body?: string) => Promise<void>
@@ -50,14 +50,14 @@ const recorder = (limits: Partial<Limits>, use: Partial<Destination>): Destinati
  *
  * `crash` throws everything in memory away and starts again on the same database.
  */
-export class LaneWorld {
+export class SimulatedLane {
   readonly sqlite = new Sqlite()
   readonly target: Extract<Target, { kind: 'destination' }>
   readonly chunks: Chunk[] = []
   /** Every event of the stream with its offset. */
   readonly events: { readonly offset: number; readonly id: string; readonly key: string }[] = []
   readonly #random: () => number
-  requests: OnItsWay[] = []
+  requests: PendingRequest[] = []
   now = start
   head = 0
   /** How often anything moved: a request went out, or an outcome was noted. */
@@ -96,7 +96,7 @@ export class LaneWorld {
             end()
             await this.settled(before)
           }
-          const one: OnItsWay = {
+          const one: PendingRequest = {
             ids,
             at: this.now,
             answer: (status, headers = {}, body = '') =>
@@ -165,7 +165,7 @@ export class LaneWorld {
   }
 
   /** Everything in memory is gone; requests on their way are left to the test in `lost`. */
-  crash(): { readonly lost: readonly OnItsWay[] } {
+  crash(): { readonly lost: readonly PendingRequest[] } {
     const lost = this.requests
     this.requests = []
     this.#life++
