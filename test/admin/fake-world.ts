@@ -229,7 +229,7 @@ export function fakeAdmin(given: Given = {}) {
     }),
     {},
   )
-  const world = {
+  const context = {
     resolved,
     bindings: {
       BUCKET: bucket,
@@ -275,7 +275,7 @@ export function fakeAdmin(given: Given = {}) {
     const { bearer = token, ...rest } = init
     const headers = new Headers(rest.headers)
     if (bearer !== null) headers.set('authorization', `Bearer ${bearer}`)
-    const response = await app.fetch(new Request(`http://edge.test/admin${path}`, { ...rest, headers }), world)
+    const response = await app.fetch(new Request(`http://edge.test/admin${path}`, { ...rest, headers }), context)
     const text = await response.text()
     return {
       status: response.status,
@@ -291,7 +291,7 @@ export function fakeAdmin(given: Given = {}) {
     put: (path: string, body: unknown) => call(path, { method: 'PUT', body: JSON.stringify(body) }),
     lane,
     logged,
-    world,
+    context,
     bucket,
     /** What went through the edge. */
     accepted: () => appended.flatMap(({ text }) => unpack(text)),

@@ -3,15 +3,18 @@ import { spill } from '../../src/spill/spill.ts'
 import { order } from '../streams/stream-harness.ts'
 import { fakeAdmin, now } from './fake-world.ts'
 
-const at = (world: ReturnType<typeof fakeAdmin>['world'], ms: number, uuid: string) => ({
-  ...world,
-  port: { ...world.port, now: () => ms, uuid: () => uuid },
+const at = (context: ReturnType<typeof fakeAdmin>['context'], ms: number, uuid: string) => ({
+  ...context,
+  port: { ...context.port, now: () => ms, uuid: () => uuid },
 })
 
 test('what waits in R2 is counted, with the age of the oldest and the first keys', async () => {
-  const { call, world, bucket } = fakeAdmin()
+  const { call, context, bucket } = fakeAdmin()
   for (let i = 0; i < 12; i++)
-    await spill({ kind: 'events', packed: [order(`order-${i}`), order(`more-${i}`)] }, at(world, now - 90_000, `${i}`))
+    await spill(
+      { kind: 'events', packed: [order(`order-${i}`), order(`more-${i}`)] },
+      at(context, now - 90_000, `${i}`),
+    )
   await bucket.put('spill-stuck/2026-11-22T09:00:00.000Z-0', new Uint8Array(7))
   const { status, body } = await call('/spill')
   expect(status).toBe(200)
@@ -28,9 +31,9 @@ test('what waits in R2 is counted, with the age of the oldest and the first keys
 })
 
 test('more than a page is counted', async () => {
-  const { call, world, bucket } = fakeAdmin()
+  const { call, context, bucket } = fakeAdmin()
   bucket.pageSize = 5
-  for (let i = 0; i < 12; i++) await spill({ kind: 'events', packed: [order(`order-${i}`)] }, at(world, now, `${i}`))
+  for (let i = 0; i < 12; i++) await spill({ kind: 'events', packed: [order(`order-${i}`)] }, at(context, now, `${i}`))
   expect((await call('/spill')).body).toMatchObject({ objects: 12, events: 12, more: false })
 })
 
@@ -43,8 +46,8 @@ test('is told to nobody without the token', async () => {
 })
 
 test('a sweep stores what was spilled', async () => {
-  const { post, world, bucket, accepted } = fakeAdmin()
-  await spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, at(world, now, '0'))
+  const { post, context, bucket, accepted } = fakeAdmin()
+  await spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, at(context, now, '0'))
   const { body } = await post('/sweep')
   expect(body).toMatchObject({ failures: [], spill: { objects: 1, events: 2, setAside: [], left: false } })
   expect(accepted().map(({ id }) => id)).toEqual(['order-1', 'order-2'])

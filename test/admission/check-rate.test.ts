@@ -82,8 +82,8 @@ function limitedEdge() {
   const clock = { now: start }
   const buckets = new Map<string, TokenBucket>()
   const limiter = { asked: 0, answer: (answer: RateAnswer): RateAnswer | Promise<RateAnswer> => answer }
-  Object.assign(edge.world.port, { now: () => clock.now })
-  Object.assign(edge.world.bindings, {
+  Object.assign(edge.context.port, { now: () => clock.now })
+  Object.assign(edge.context.bindings, {
     RATE: {
       getByName: (name: string) => ({
         take: async (events: number, rate: { eventsPerSecond: number; burst: number }) => {

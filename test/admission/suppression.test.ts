@@ -20,9 +20,9 @@ function edgeWithList(options: Parameters<typeof fakeEdge>[0] = {}) {
     asked: 0,
     answer: (snapshot: Snapshot | null): Snapshot | null | Promise<Snapshot | null> => snapshot,
   }
-  const world = { ...plain.world, resolved: { ...plain.world.resolved, adminToken: 'correct-horse-battery' } }
-  Object.assign(world.port, { now: () => start + clock.seconds * 1000 })
-  Object.assign(world.bindings, {
+  const context = { ...plain.context, resolved: { ...plain.context.resolved, adminToken: 'correct-horse-battery' } }
+  Object.assign(context.port, { now: () => start + clock.seconds * 1000 })
+  Object.assign(context.bindings, {
     SUPPRESSION: {
       getByName: (name: string) => ({
         snapshot: async (version: number | undefined) => {
@@ -33,7 +33,7 @@ function edgeWithList(options: Parameters<typeof fakeEdge>[0] = {}) {
       }),
     },
   })
-  const edge: FakeEdge = { ...plain, world }
+  const edge: FakeEdge = { ...plain, context }
   return { edge, list, object, clock, bucket: plain.bucket as FakeBucket & R2Bucket }
 }
 
@@ -91,9 +91,9 @@ describe('an event of a suppressed user', () => {
   test('is known by the anonymousId that it was sent with, though the cookie has another', async () => {
     const { edge, list } = edgeWithList()
     list.add([{ kind: 'anonymousId', id: 'anon-ada' }], 1)
-    const source = edge.world.resolved.sources.get('shop') as Source
+    const source = edge.context.resolved.sources.get('shop') as Source
     const events = [order({ userId: undefined }), order({ userId: undefined, anonymousId: 'anon-grace' })]
-    const answer = await acceptEvents({ source, events, facts: {}, anonymousId: 'anon-of-the-cookie' }, edge.world)
+    const answer = await acceptEvents({ source, events, facts: {}, anonymousId: 'anon-of-the-cookie' }, edge.context)
     expect(answer).toEqual({ accepted: 1, dropped: 1, rejected: [] })
     expect(edge.events()).toMatchObject([{ anonymousId: 'anon-of-the-cookie' }])
   })
@@ -231,7 +231,7 @@ describe('what an isolate knows', () => {
   test('is nothing, and nobody is asked, without an admin token', async () => {
     const { edge, list, object } = edgeWithList()
     list.add([ada], 1)
-    Object.assign(edge.world.resolved, { adminToken: undefined })
+    Object.assign(edge.context.resolved, { adminToken: undefined })
     await sendOne(edge)
     expect([object.asked, edge.events().length]).toEqual([0, 1])
   })

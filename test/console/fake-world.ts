@@ -32,7 +32,7 @@ export interface Given {
 export function fakeDemo(given: Given = {}) {
   const database = new DatabaseSync(':memory:')
   const bindings = bindingsOf(given, database)
-  const world = {
+  const context = {
     resolved: resolvedOf(given),
     bindings,
     port: { now: () => now, log: () => {} },
@@ -47,7 +47,7 @@ export function fakeDemo(given: Given = {}) {
       const { host = 'localhost:8787', ...rest } = init
       const headers = new Headers(rest.headers)
       headers.set('host', host)
-      return app.request(`http://${host}${path}`, { ...rest, headers }, world)
+      return app.request(`http://${host}${path}`, { ...rest, headers }, context)
     },
   }
 }

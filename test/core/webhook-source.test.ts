@@ -13,7 +13,7 @@ test.each([
 ])('a secret whose variable holds %s is a problem, not a source that takes calls of anybody', (_, secret) => {
   expect(stripe({ secret }).problems).toMatchObject([expect.stringContaining('"secret" has no value')])
   expect(facebookLeadAdsNative({ verifyToken: secret }).problems).toHaveLength(1)
-  const { stream } = fakeEdge().world.resolved
+  const { stream } = fakeEdge().context.resolved
   const configOf = () => ({ stream, sources: { payments: { writeKey: 'keyOfStripe', webhook: stripe({ secret }) } } })
   expect(() => resolveConfig(configOf, {})).toThrow('sources.payments: webhook: "secret" has no value')
 })

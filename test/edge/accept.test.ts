@@ -8,7 +8,10 @@ import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const send = (edge: FakeEdge, events: unknown[], more: Partial<IncomingBatch> = {}) =>
-  acceptEvents({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
+  acceptEvents(
+    { source: edge.context.resolved.sources.get('shop') as Source, events, facts: {}, ...more },
+    edge.context,
+  )
 
 async function enriched(event: Record<string, unknown>, more: Partial<IncomingBatch> = {}) {
   const edge = fakeEdge()

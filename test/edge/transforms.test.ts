@@ -8,7 +8,10 @@ import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const send = (edge: FakeEdge, events: unknown[], more: Partial<IncomingBatch> = {}) =>
-  acceptEvents({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {}, ...more }, edge.world)
+  acceptEvents(
+    { source: edge.context.resolved.sources.get('shop') as Source, events, facts: {}, ...more },
+    edge.context,
+  )
 
 describe('source transforms', () => {
   const dropBots: Transform = {
@@ -115,7 +118,7 @@ describe('a edited dead letter', () => {
   test('goes the whole way, with the time and the id that it had', async () => {
     const edge = fakeEdge()
     const event = { type: 'track', event: 'Order Completed', userId: 'ada', request_ip: '6.6.6.6' }
-    expect(await replayEdgeLetter({ ...letter, event }, edge.world)).toEqual({ accepted: 1, dropped: 0 })
+    expect(await replayEdgeLetter({ ...letter, event }, edge.context)).toEqual({ accepted: 1, dropped: 0 })
     expect(edge.events()[0]).toMatchObject({ messageId: 'letter-1', receivedAt: letter.receivedAt })
     expect(edge.events()[0]).not.toHaveProperty('request_ip')
     expect(edge.envelopes()[0]?.header).toMatchObject({ id: 'letter-1', key: 'ada', to: ['webhook', 'crm'] })
@@ -126,17 +129,17 @@ describe('a edited dead letter', () => {
     const upper: Transform = { transformEvent: (event) => ({ ...event, event: event.event?.toUpperCase() ?? '' }) }
     const edge = fakeEdge({ source: { transforms: [upper] } })
     const event: Event = { type: 'track', event: 'order', messageId: 'm-1', userId: 'ada', request_ip: '203.0.113.9' }
-    await replayEdgeLetter({ ...letter, stage: 'transform', event }, edge.world)
+    await replayEdgeLetter({ ...letter, stage: 'transform', event }, edge.context)
     expect(edge.events()[0]).toMatchObject({ event: 'ORDER', messageId: 'm-1', request_ip: '203.0.113.9' })
   })
 
   test('that is still no good is refused with the reason, and not buried again', async () => {
     const edge = fakeEdge()
-    await expect(replayEdgeLetter({ ...letter, event: { type: 'track' } }, edge.world)).rejects.toMatchObject({
+    await expect(replayEdgeLetter({ ...letter, event: { type: 'track' } }, edge.context)).rejects.toMatchObject({
       code: 'bad_request',
       message: expect.stringContaining('request neither has anonymousId nor userId'),
     })
-    await expect(replayEdgeLetter({ ...letter, source: 'gone', event: {} }, edge.world)).rejects.toMatchObject({
+    await expect(replayEdgeLetter({ ...letter, source: 'gone', event: {} }, edge.context)).rejects.toMatchObject({
       code: 'bad_request',
     })
     expect([edge.appends, edge.burials]).toEqual([[], []])

@@ -19,7 +19,7 @@ export async function call(edge: FakeEdge, path: string, options: Call = {}) {
     headers: { ...(key === null ? {} : { authorization: basic(key) }), ...options.headers },
     ...(body === undefined ? {} : { body, duplex: 'half' }),
   } as RequestInit)
-  const response = await ingestRoutes.fetch(request, edge.world)
+  const response = await ingestRoutes.fetch(request, edge.context)
   const text = await response.text()
   return {
     status: response.status,

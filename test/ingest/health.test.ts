@@ -38,10 +38,10 @@ function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
     return { state: 'idle', oldestSeconds: 0, ...lanes[name] }
   }
   const clock = { now }
-  const world = {
-    ...edge.world,
-    resolved: { ...edge.world.resolved, adminToken },
-    port: { ...edge.world.port, now: () => clock.now },
+  const context = {
+    ...edge.context,
+    resolved: { ...edge.context.resolved, adminToken },
+    port: { ...edge.context.port, now: () => clock.now },
     bindings: {
       BUCKET: edge.bucket,
       LANE: { getByName: (name: string) => ({ status: () => ask(name) }) },
@@ -49,16 +49,16 @@ function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
     },
   } as unknown as AppContext
   const get = async (path = '/health', init: RequestInit = {}) => {
-    const answer = await about.fetch(new Request(`https://edge.example${path}`, init), world)
+    const answer = await about.fetch(new Request(`https://edge.example${path}`, init), context)
     const text = await answer.text()
     const body = text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>)
     return { status: answer.status, headers: answer.headers, body }
   }
-  return { world, get, asked, clock, bucket: edge.bucket }
+  return { context, get, asked, clock, bucket: edge.bucket }
 }
 
-const spilledOrders = (world: AppContext) =>
-  spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, world)
+const spilledOrders = (context: AppContext) =>
+  spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, context)
 
 test.each(['/', '/health'])('%s says that all is well, with the version and the stream', async (path) => {
   const { status, body } = await deployment().get(path)
@@ -134,8 +134,8 @@ test('R2 that is unavailable alone degrades it', async () => {
 
 test('an append that failed a moment ago shows, even when the log answers', async () => {
   const given = { away: ['log'] }
-  const { world, get, clock } = deployment(given)
-  await append([order('order-1')], world)
+  const { context, get, clock } = deployment(given)
+  await append([order('order-1')], context)
   given.away.length = 0
   expect((await get()).body).toMatchObject({ status: 'DEGRADED', spilling: true, log: { unavailable: 0 } })
   clock.now += 61_000
@@ -143,11 +143,11 @@ test('an append that failed a moment ago shows, even when the log answers', asyn
 })
 
 test('what was spilled is counted, and degrades it once it is older than two minutes', async () => {
-  const { world, get, clock } = deployment()
-  await spilledOrders(world)
+  const { context, get, clock } = deployment()
+  await spilledOrders(context)
   expect((await get()).body).toMatchObject({ status: 'UP', spill: { objects: 1, events: 2, oldestSeconds: 0 } })
   clock.now += 121_000
-  await spilledOrders(world)
+  await spilledOrders(context)
   const { body } = await get()
   expect(body).toMatchObject({ status: 'DEGRADED', spill: { objects: 2, events: 4, oldestSeconds: 121 } })
 })

@@ -6,9 +6,9 @@ import { basic } from './call.ts'
 function mounted(ingest: string) {
   const edge = fakeEdge()
   const paths = { ingest, sdk: '/s' }
-  const world = { ...edge.world, resolved: { ...edge.world.resolved, paths } }
+  const context = { ...edge.context, resolved: { ...edge.context.resolved, paths } }
   const ask = (path: string, init: RequestInit = {}) =>
-    ingestRoutes.fetch(new Request(`https://shop.example${path}`, init), world)
+    ingestRoutes.fetch(new Request(`https://shop.example${path}`, init), context)
   return { edge, ask }
 }
 

@@ -7,7 +7,7 @@ import { call } from './call.ts'
 const limited = () => {
   const edge = fakeEdge({ source: { rate: { eventsPerSecond: 1, burst: 5 } } })
   const RATE = { getByName: () => ({ take: async () => ({ allowed: false, remaining: 0, retryAfter: 3 }) }) }
-  Object.assign(edge.world.bindings, { RATE })
+  Object.assign(edge.context.bindings, { RATE })
   return edge
 }
 

@@ -69,7 +69,7 @@ describe('facts of the request', () => {
       }),
       { cf },
     )
-    await sdk.fetch(request, edge.world)
+    await sdk.fetch(request, edge.context)
     const { colo: _, ...geo } = cf
     expect(edge.events().map((event) => (event['context'] as { geo?: unknown }).geo)).toEqual([
       geo,

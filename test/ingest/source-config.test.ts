@@ -3,10 +3,10 @@ import { notFoundResponse } from '../../src/ingest/responses.ts'
 import { sourceConfig } from '../../src/ingest/source-config.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
-const { world } = fakeEdge()
+const { context } = fakeEdge()
 const origin = 'https://shop.example'
 const ask = (url: string, init: RequestInit = {}) =>
-  sourceConfig.fetch(new Request(`https://edge.example${url}`, init), world)
+  sourceConfig.fetch(new Request(`https://edge.example${url}`, init), context)
 const authorization = `Basic ${btoa(`${writeKey}:`)}`
 
 describe('sourceConfig', () => {

@@ -198,10 +198,10 @@ describe('a webhook source of a vendor', () => {
     expect(letter.event).not.toMatch(/signed:|secret-of-vendor/)
     const kept = JSON.parse(letter.event) as { body: Record<string, string> }
     expect(kept.body).toEqual({ order: '1843' })
-    await expect(replayEdgeLetter({ ...letter, event: kept }, edge.world)).rejects.toThrow('there is no customer')
+    await expect(replayEdgeLetter({ ...letter, event: kept }, edge.context)).rejects.toThrow('there is no customer')
     kept.body['customer'] = 'ada'
     for (let repeat = 0; repeat < 2; repeat++) {
-      const taken = await replayEdgeLetter({ ...letter, event: kept }, edge.world)
+      const taken = await replayEdgeLetter({ ...letter, event: kept }, edge.context)
       expect(taken).toEqual({ accepted: 2, dropped: 0 })
     }
     const ids = edge.events().map(({ messageId }) => messageId)

@@ -22,9 +22,9 @@ const facts: Facts = { ip: '198.51.100.7', userAgent: 'Mozilla/5.0', country: 'G
 const personal = /ada@example|anon-ada|198\.51\.100|Mozilla|"ada"/
 
 async function send(edge: FakeEdge, events: unknown[], batch?: Record<string, unknown>) {
-  const source = edge.world.resolved.sources.get('shop')
+  const source = edge.context.resolved.sources.get('shop')
   if (source === undefined) throw new Error('no source')
-  return acceptEvents({ source, events, facts, ...(batch === undefined ? {} : { batch }) }, edge.world)
+  return acceptEvents({ source, events, facts, ...(batch === undefined ? {} : { batch }) }, edge.context)
 }
 
 const order = (more: object = {}) =>
@@ -98,7 +98,7 @@ describe('the rules of a source', () => {
     const [letter] = edge.burials
     if (letter === undefined) throw new Error('there is no dead letter')
     const event = { ...(JSON.parse(letter.event) as Event), properties: { revenue: 39.95 } }
-    expect(await replayEdgeLetter({ ...letter, event }, edge.world)).toEqual({ accepted: 1, dropped: 0 })
+    expect(await replayEdgeLetter({ ...letter, event }, edge.context)).toEqual({ accepted: 1, dropped: 0 })
     expect(edge.events()[0]).toMatchObject({
       userId: sha256('pepperada'),
       context: { traits: { email: sha256('pepperada@example.com') } },
@@ -115,7 +115,7 @@ describe('the rules of a source', () => {
 
   test('do not hide from routing what needs consent', async () => {
     const edge = fakeEdge({ source: { privacy: { allow: [] } } })
-    const { resolved } = edge.world
+    const { resolved } = edge.context
     const target = resolved.targets.get('crm')
     if (target === undefined) throw new Error('no target')
     Object.assign(target.route, { consent: { categories: ['Advertising'] } })
@@ -239,7 +239,7 @@ describe('the rules of a warehouse', () => {
 
 describe('a config', () => {
   const problems = (privacy: object, where: 'source' | 'destination' = 'source'): string => {
-    const { resolved } = fakeEdge().world
+    const { resolved } = fakeEdge().context
     const crm = resolved.targets.get('crm')
     if (crm?.kind !== 'destination') throw new Error('no destination')
     try {

@@ -5,8 +5,8 @@ import { load } from '../../src/schedule/load.ts'
 
 const report = (files: number): LoadReport => ({ files, events: files, rows: 2 * files, discards: 0 })
 
-/** A world with a destination and two warehouses, in a minute counted from 1970; loaders answer as told. */
-const worldAt = (minute: number, loaders: Readonly<Record<string, () => Promise<LoadReport>>>): AppContext => {
+/** A context with a destination and two warehouses, in a minute counted from 1970; loaders answer as told. */
+const contextAt = (minute: number, loaders: Readonly<Record<string, () => Promise<LoadReport>>>): AppContext => {
   const targets = new Map<string, unknown>([
     ['webhook', { kind: 'destination', name: 'webhook' }],
     ['tables', { kind: 'warehouse', name: 'tables', route: {} }],
@@ -23,13 +23,16 @@ describe('load', () => {
   const loaders = { tables: async () => report(1), postgres: async () => report(2) }
 
   test('loads each warehouse in the minutes that its everyMinutes divides', async () => {
-    expect(await load(worldAt(29_700_001, loaders))).toEqual({ tables: report(1) })
-    expect(await load(worldAt(29_700_015, loaders))).toEqual({ tables: report(1), postgres: report(2) })
+    expect(await load(contextAt(29_700_001, loaders))).toEqual({ tables: report(1) })
+    expect(await load(contextAt(29_700_015, loaders))).toEqual({ tables: report(1), postgres: report(2) })
   })
 
   test('loads the others when one loader cannot be reached', async () => {
-    const world = worldAt(29_700_000, { ...loaders, tables: () => Promise.reject(new Error('the object was reset')) })
-    expect(await load(world)).toEqual({
+    const context = contextAt(29_700_000, {
+      ...loaders,
+      tables: () => Promise.reject(new Error('the object was reset')),
+    })
+    expect(await load(context)).toEqual({
       tables: { files: 0, events: 0, rows: 0, discards: 0, error: 'the object was reset' },
       postgres: report(2),
     })

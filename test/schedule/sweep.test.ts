@@ -12,24 +12,24 @@ function deployment(away: readonly number[]) {
     if (away.includes(Number(name))) throw new Error('the object is being moved')
     return { partition: Number(name) }
   }
-  const world = {
-    ...edge.world,
+  const context = {
+    ...edge.context,
     bindings: {
-      ...edge.world.bindings,
+      ...edge.context.bindings,
       LANE: { getByName: (name: string) => ({ poke: async () => ({ target: name }) }) },
       LOG: { getByName: (name: string) => ({ sweep: () => answer(name) }) },
     },
   } as unknown as AppContext
   const spillFor = (partition: number, id: string) =>
-    spill({ kind: 'events', packed: [order(id)], part: partOf(partition, world.resolved.stream) }, world)
-  return { ...edge, world, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }
+    spill({ kind: 'events', packed: [order(id)], part: partOf(partition, context.resolved.stream) }, context)
+  return { ...edge, context, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }
 }
 
 test('what was spilled for a partition that does not answer waits; what is for another is stored', async () => {
-  const { world, spillFor, ids, bucket } = deployment([0])
+  const { context, spillFor, ids, bucket } = deployment([0])
   const kept = await spillFor(0, 'order-1')
   await spillFor(1, 'order-2')
-  const { spill: report, failures } = await sweep(world)
+  const { spill: report, failures } = await sweep(context)
   expect(report).toMatchObject({ objects: 1, left: true, setAside: [] })
   expect(failures).toEqual(['log 0: the object is being moved'])
   expect(ids()).toEqual(['order-2'])
@@ -37,9 +37,9 @@ test('what was spilled for a partition that does not answer waits; what is for a
 })
 
 test('nothing is read while no partition answers', async () => {
-  const { world, spillFor, bucket } = deployment([0, 1])
+  const { context, spillFor, bucket } = deployment([0, 1])
   await spillFor(0, 'order-1')
   bucket.calls.length = 0
-  expect(await sweep(world)).not.toHaveProperty('spill')
+  expect(await sweep(context)).not.toHaveProperty('spill')
   expect(bucket.calls).toEqual([])
 })

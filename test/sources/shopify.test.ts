@@ -21,8 +21,8 @@ const noBucket = { put: () => Promise.reject(new Error('R2 is unavailable')) }
 function shopEdge(name: string, options: Options = {}): FakeEdge {
   const edge = fakeEdge({ ...options, source: { webhook: shopify({ secret }) } })
   // What the log does not take has nowhere else to go.
-  const bindings = { ...edge.world.bindings, IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket }
-  return { ...edge, world: { ...edge.world, bindings } as unknown as AppContext }
+  const bindings = { ...edge.context.bindings, IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket }
+  return { ...edge, context: { ...edge.context, bindings } as unknown as AppContext }
 }
 
 /** What the pixel sends from Ada's browser. */
@@ -182,8 +182,8 @@ test('a memory that is unavailable for a moment loses nothing; one that stays aw
     get: (key: string) => reach(() => memory.get(key)),
     set: (...given: Parameters<typeof memory.set>) => reach(() => memory.set(...given)),
   }
-  const bindings = { ...edge.world.bindings, IDENTITY: { getByName: () => object } }
-  const shaky = { ...edge, world: { ...edge.world, bindings } }
+  const bindings = { ...edge.context.bindings, IDENTITY: { getByName: () => object } }
+  const shaky = { ...edge, context: { ...edge.context, bindings } }
   away = 1
   expect((await seen(shaky, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })).status).toBe(200)
   away = 1
@@ -245,10 +245,10 @@ test.each([
   ['', '{"event":"rudderIdentifier","anonymousId":{"toString":1},"cart":null}'],
 ])('a payload whose fields are none of what they should be harms nobody: %s %s', async (topic, raw) => {
   const edge = fakeEdge({ source: { webhook: shopify({}) } })
-  const bindings = { ...edge.world.bindings, IDENTITY: identity.binding }
-  const world = { ...edge.world, bindings }
+  const bindings = { ...edge.context.bindings, IDENTITY: identity.binding }
+  const context = { ...edge.context, bindings }
   const path = `/v1/webhook?writeKey=${writeKey}&topic=${topic}`
-  expect((await call({ ...edge, world }, path, { key: null, raw })).status).toBe(200)
+  expect((await call({ ...edge, context }, path, { key: null, raw })).status).toBe(200)
   expect(edge.burials).toEqual([])
 })
 

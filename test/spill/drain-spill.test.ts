@@ -36,39 +36,39 @@ function deployment(options: Options = {}) {
       await options.onAppend?.(batch, more)
     },
   })
-  const lane = edge.world.bindings.LANE.getByName('@edge:0')
+  const lane = edge.context.bindings.LANE.getByName('@edge:0')
   const letters = async (_ref: object, { messageId }: { messageId?: string }) =>
     edge.burials.filter((burial) => burial.messageId === messageId) as unknown as DeadLetter[]
   const clock = { now }
-  const world = {
-    ...edge.world,
-    port: { ...edge.world.port, now: () => clock.now },
-    bindings: { ...edge.world.bindings, LANE: { getByName: () => ({ ...lane, letters }) } },
+  const context = {
+    ...edge.context,
+    port: { ...edge.context.port, now: () => clock.now },
+    bindings: { ...edge.context.bindings, LANE: { getByName: () => ({ ...lane, letters }) } },
   } as unknown as AppContext
   const spillOrders = async (...ids: string[]) => {
     clock.now += 1_000
-    return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, world)
+    return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, context)
   }
   const spillFor = async (anonymousId: string, id: string) => {
     clock.now += 1_000
     const packed = [order(id, {}, { key: anonymousId })]
-    const { stream } = world.resolved
-    return spill({ kind: 'events', packed, part: partOf(partitionOf(anonymousId, stream.partitions), stream) }, world)
+    const { stream } = context.resolved
+    return spill({ kind: 'events', packed, part: partOf(partitionOf(anonymousId, stream.partitions), stream) }, context)
   }
   const spillLetter = async (messageId: string) => {
     clock.now += 1_000
-    return spill({ kind: 'letters', deadLetters: [{ ...refused, messageId }] }, world)
+    return spill({ kind: 'letters', deadLetters: [{ ...refused, messageId }] }, context)
   }
   return {
     ...edge,
     spillFor,
     spillLetter,
-    world,
+    context,
     clock,
     appendOptions,
     spillOrders,
     ids: () => edge.envelopes().map(({ id }) => id),
-    run: (more: Partial<DrainLimits> = {}) => drainSpill(world, { ...limits, ...more }),
+    run: (more: Partial<DrainLimits> = {}) => drainSpill(context, { ...limits, ...more }),
   }
 }
 
@@ -277,9 +277,9 @@ test('more objects than a listing holds are stored in one run', async () => {
 })
 
 test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
-  const { world, run, bucket, burials } = deployment()
+  const { context, run, bucket, burials } = deployment()
   const burial = refused
-  await spill({ kind: 'letters', deadLetters: [burial, { ...burial, messageId: 'order-2' }] }, world)
+  await spill({ kind: 'letters', deadLetters: [burial, { ...burial, messageId: 'order-2' }] }, context)
   bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
   await run()
   bucket.before = () => {}
@@ -287,7 +287,7 @@ test('dead letters are buried, once even when the run ended before their object 
   expect(burials).toEqual([burial, { ...burial, messageId: 'order-2' }])
   // Another event under the same messageId is another letter.
   const later = { ...burial, receivedAt: '2026-11-22T10:05:00.000Z' }
-  await spill({ kind: 'letters', deadLetters: [later] }, world)
+  await spill({ kind: 'letters', deadLetters: [later] }, context)
   await run()
   expect(burials).toHaveLength(3)
 })

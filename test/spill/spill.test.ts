@@ -16,21 +16,21 @@ const fails = () => {
 /** An edge with a deadline that a test can wait for, and a clock that the test sets. */
 function edgeWith(options: Options = {}) {
   const edge = fakeEdge({ limits: { appendMs }, ...options })
-  const clock = { now: edge.world.port.now() }
-  const world = { ...edge.world, port: { ...edge.world.port, now: () => clock.now } }
-  return { ...edge, world, clock }
+  const clock = { now: edge.context.port.now() }
+  const context = { ...edge.context, port: { ...edge.context.port, now: () => clock.now } }
+  return { ...edge, context, clock }
 }
 
-const send = (edge: Pick<FakeEdge, 'world'>, ...events: unknown[]) =>
-  acceptEvents({ source: edge.world.resolved.sources.get('shop') as Source, events, facts: {} }, edge.world)
+const send = (edge: Pick<FakeEdge, 'context'>, ...events: unknown[]) =>
+  acceptEvents({ source: edge.context.resolved.sources.get('shop') as Source, events, facts: {} }, edge.context)
 
 const orders = (...ids: string[]) => ids.map((messageId) => orderCompleted({ messageId }))
 
 /** The messageIds in each object, in the order of keys. */
-async function spilledIds({ bucket, world }: Pick<FakeEdge, 'bucket' | 'world'>): Promise<string[][]> {
+async function spilledIds({ bucket, context }: Pick<FakeEdge, 'bucket' | 'context'>): Promise<string[][]> {
   return Promise.all(
     bucket.keys.map(async (key) => {
-      const spilled = await readSpill(key, world)
+      const spilled = await readSpill(key, context)
       return spilled?.kind === 'events' ? spilled.packed.map(({ id }) => id) : []
     }),
   )
@@ -51,7 +51,7 @@ describe('events that the stream does not take', () => {
     const [kept] = edge.bucket.kept.values()
     expect(kept?.customMetadata).toMatchObject({ kind: 'events', events: '2', receivedAt: '2026-11-22T10:00:00.500Z' })
     const [key = ''] = edge.bucket.keys
-    const spilled = await readSpill(key, edge.world)
+    const spilled = await readSpill(key, edge.context)
     expect(spilled?.kind === 'events' && JSON.parse(spilled.packed[1]?.text.split('\n')[1] ?? '')).toMatchObject({
       event: 'Order Completed',
       messageId: 'order-2',
@@ -216,7 +216,7 @@ describe('what the lane of the edge does not take', () => {
     expect(await send(edge, ...orders('order-1'), 7)).toMatchObject({ accepted: 1, rejected: [{ index: 1 }] })
     expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
     const [key = ''] = edge.bucket.keys
-    expect(await readSpill(key, edge.world)).toMatchObject({
+    expect(await readSpill(key, edge.context)).toMatchObject({
       kind: 'letters',
       deadLetters: [{ stage: 'ingest', code: 'not_an_object', event: '7' }],
     })

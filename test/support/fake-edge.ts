@@ -14,9 +14,9 @@ export const writeKey = '2HkeyOfTheShop'
 export const now = Date.UTC(2026, 10, 22, 10, 0, 0, 500)
 export const receivedAt = '2026-11-22T10:00:00.500Z'
 
-/** A world whose stream and lane only remember. */
+/** A context whose stream and lane only remember. */
 export interface FakeEdge {
-  readonly world: AppContext
+  readonly context: AppContext
   readonly appends: (readonly Packed[])[]
   readonly burials: NewDeadLetter[]
   readonly counters: Record<string, number>
@@ -87,7 +87,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
     },
   }
   let ids = 0
-  const world = {
+  const context = {
     resolved: resolveConfig(
       () => ({
         stream,
@@ -115,7 +115,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
   } as unknown as AppContext
   const envelopes = () => appends.flatMap((batch) => batch.flatMap(({ text }) => unpack(text)))
   return {
-    world,
+    context,
     appends,
     burials,
     counters,

@@ -53,7 +53,7 @@ export async function send(events: readonly unknown[], sending: Sending = {}) {
     headers: { authorization: basic(writeKey), 'cf-connecting-ip': address, ...headers },
     ...(method === 'POST' ? { body: JSON.stringify({ batch: events }) } : {}),
   })
-  const response = await ingestRoutes.fetch(cf === undefined ? request : Object.assign(request, { cf }), edge.world)
+  const response = await ingestRoutes.fetch(cf === undefined ? request : Object.assign(request, { cf }), edge.context)
   const text = await response.text()
   return {
     edge,

@@ -19,13 +19,13 @@ const nowhere = (options: Options = {}): FakeEdge => {
 /** An edge whose source sends more than it may, for as long as `limited` says so. */
 const limited = (edge: FakeEdge, isLimited: () => boolean = () => true): FakeEdge => {
   const take = () => Promise.resolve(isLimited() ? { allowed: false, remaining: 0, retryAfter: 3 } : { allowed: true })
-  Object.assign(edge.world.bindings, { RATE: { getByName: () => ({ take }) } })
+  Object.assign(edge.context.bindings, { RATE: { getByName: () => ({ take }) } })
   return edge
 }
 
 const broken = (): FakeEdge => {
   const edge = fakeEdge()
-  Object.assign(edge.world.port, {
+  Object.assign(edge.context.port, {
     uuid: () => {
       throw new TypeError('a mistake of ours')
     },
@@ -205,7 +205,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
   }
   /** Ids that the stream holds, or R2 for it; the stream keeps the first of each, as its own tests prove. */
   const held = async (edge: FakeEdge): Promise<string[]> => {
-    const spilled = await Promise.all(edge.bucket.keys.map((key) => readSpill(key, edge.world)))
+    const spilled = await Promise.all(edge.bucket.keys.map((key) => readSpill(key, edge.context)))
     const packed = spilled.flatMap((one) => (one?.kind === 'events' ? one.packed : []))
     return [...edge.appends.flat(), ...packed].map(({ id }) => id)
   }

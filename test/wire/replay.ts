@@ -16,5 +16,5 @@ export function replay(edge: FakeEdge, request: Recorded, bytes: Uint8Array<Arra
     headers.append(name, name.toLowerCase() === 'content-length' ? String(bytes.byteLength) : value)
   const body = chunked ? streamed(bytes) : bytes
   const asked = new Request(`https://edge.example${path}`, { method, headers, body, duplex: 'half' } as RequestInit)
-  return Promise.resolve(ingestRoutes.fetch(asked, edge.world))
+  return Promise.resolve(ingestRoutes.fetch(asked, edge.context))
 }
