@@ -117,7 +117,7 @@ describe('a source with a limit', () => {
     expect(refused.headers.get('ratelimit')).toBe('"source-shop";r=1;t=2')
     expect(refused.headers.get('access-control-expose-headers')).toContain('Retry-After')
     expect(edge.events()).toHaveLength(3)
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
   })
 
   test('is taken again after the time that it was told', async () => {

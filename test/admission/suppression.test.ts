@@ -57,7 +57,7 @@ describe('an event of a suppressed user', () => {
     expect(answer.json()).toEqual({ success: true, accepted: 1, dropped: 1 })
     expect(edge.events().map(({ userId }) => userId)).toEqual(['grace'])
     expect(edge.counters).toEqual({ 'dropped:suppressed': 1 })
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
   })
 
   test.each<[string, UserId, object, boolean]>([
@@ -149,7 +149,7 @@ describe('an event of a suppressed user', () => {
     list.add([ada], 1)
     const answer = await sendOne(edge, { properties: 'none' })
     expect(answer.json()).toEqual({ success: true, accepted: 0, dropped: 1 })
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
   })
 })
 

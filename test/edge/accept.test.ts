@@ -183,15 +183,15 @@ describe('limits', () => {
     const answer = await send(edge, [of('ascii', 'a'.repeat(1_000)), of('kanji', '漢'.repeat(1_000))])
     expect(answer).toMatchObject({ accepted: 1, rejected: [{ index: 1, messageId: 'kanji', code: 'event_too_large' }] })
     expect(edge.envelopes().map(({ id }) => id)).toEqual(['ascii'])
-    expect(edge.burials[0]?.event).toContain('漢漢')
+    expect(edge.deadLetters[0]?.event).toContain('漢漢')
   })
 
   test('of an event that no row can hold, the beginning is kept and the letter says so', async () => {
     const edge = fakeEdge()
     await send(edge, [orderCompleted({ note: 'x'.repeat(2_000_000) })])
-    expect(edge.burials[0]?.event.length).toBeLessThan(700_000)
-    expect(JSON.parse(edge.burials[0]?.event ?? '')).toContain('Order Completed')
-    expect(edge.burials[0]?.detail).toMatch(/^Only the first 600000 of 2000\d\d\d characters were kept/)
+    expect(edge.deadLetters[0]?.event.length).toBeLessThan(700_000)
+    expect(JSON.parse(edge.deadLetters[0]?.event ?? '')).toContain('Order Completed')
+    expect(edge.deadLetters[0]?.detail).toMatch(/^Only the first 600000 of 2000\d\d\d characters were kept/)
   })
 
   test('an event that is too long for the stream only with its header is a dead letter, and harms no other', async () => {
@@ -205,7 +205,7 @@ describe('limits', () => {
     const answer = await send(edge, [orderCompleted({ messageId: 'order-1' }), long])
     expect(answer).toMatchObject({ accepted: 1, rejected: [{ index: 1, code: 'event_too_large' }] })
     expect(sent.join('')).toContain('"order-1"')
-    expect(edge.burials).toMatchObject([{ reason: 'event has more than 127000 bytes' }])
+    expect(edge.deadLetters).toMatchObject([{ reason: 'event has more than 127000 bytes' }])
   })
 
   test('100 levels are taken, 101 are not', async () => {

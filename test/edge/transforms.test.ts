@@ -51,7 +51,7 @@ describe('source transforms', () => {
     ])
     expect(edge.events().every((event) => (event['properties'] as { touched?: boolean }).touched)).toBe(true)
     expect(edge.counters).toEqual({ 'dropped:drop-bots': 1 })
-    const letter = edge.burials.find(({ stage }) => stage === 'transform')
+    const letter = edge.deadLetters.find(({ stage }) => stage === 'transform')
     expect(letter).toMatchObject({ messageId: 'm-2', key: 'anon-ada', code: 'transform_failed' })
     expect(letter?.detail).toMatch(/^Error: no email here\n.*transformEvent/s)
     expect(letter?.event).not.toContain('touched')
@@ -71,7 +71,7 @@ describe('source transforms', () => {
     const doubles: Transform = { transformEvent: (event) => [event, event] }
     const edge = fakeEdge({ source: { transforms: [doubles, careless] } })
     const answer = await send(edge, [orderCompleted({ event: 'Broken' })])
-    expect([answer.accepted, answer.rejected.length, edge.burials.length]).toEqual([0, 1, 1])
+    expect([answer.accepted, answer.rejected.length, edge.deadLetters.length]).toEqual([0, 1, 1])
   })
 
   test("what one event's transform does to its place does not show in another", async () => {
@@ -142,6 +142,6 @@ describe('a edited dead letter', () => {
     await expect(replayEdgeLetter({ ...letter, source: 'gone', event: {} }, edge.context)).rejects.toMatchObject({
       code: 'bad_request',
     })
-    expect([edge.appends, edge.burials]).toEqual([[], []])
+    expect([edge.appends, edge.deadLetters]).toEqual([[], []])
   })
 })

@@ -213,7 +213,7 @@ describe('the address', () => {
   test('is hidden in the dead letter of a refused event too', async () => {
     const refused = { type: 7, userId: 'ada', request_ip: '198.51.100.4', context: { ip: '198.51.100.4' } }
     const { edge } = await send([refused], { source: { enrich: { ip: 'truncate' } } })
-    expect(JSON.parse(edge.burials[0]?.event ?? '')).toMatchObject({
+    expect(JSON.parse(edge.deadLetters[0]?.event ?? '')).toMatchObject({
       request_ip: '198.51.100.0',
       context: { ip: '198.51.100.0' },
     })
@@ -224,8 +224,8 @@ describe('the address', () => {
     ['as the context itself', { type: 'track', userId: 'ada', context: '198.51.100.4' }],
   ])('is hidden in a dead letter also %s', async (_where, refused) => {
     const { edge } = await send([refused], { source: { enrich: { ip: 'truncate' } } })
-    expect(edge.burials).toHaveLength(1)
-    expect(edge.burials[0]?.event).not.toContain('198.51.100.4')
+    expect(edge.deadLetters).toHaveLength(1)
+    expect(edge.deadLetters[0]?.event).not.toContain('198.51.100.4')
   })
 })
 

@@ -46,7 +46,7 @@ describe('a pixel', () => {
   test('without identity is an image all the same, and a dead letter', async () => {
     const edge = fakeEdge()
     expect((await get(edge, `writeKey=${writeKey}&event=Email+Opened`)).status).toBe(200)
-    expect(edge.burials).toMatchObject([{ code: 'no_identity', event: expect.stringContaining('Email Opened') }])
+    expect(edge.deadLetters).toMatchObject([{ code: 'no_identity', event: expect.stringContaining('Email Opened') }])
   })
 
   test.each(['', 'writeKey=wrong', 'writeKey=closedKey'])(

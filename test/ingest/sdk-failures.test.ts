@@ -50,7 +50,7 @@ describe('a call that fails as a whole', () => {
     const answer = await call(edge, path, options)
     expect(answer.json()).toEqual({ success: false, code, message })
     expect(answer.status).toBe(status)
-    expect([edge.appends, edge.burials]).toEqual([[], []])
+    expect([edge.appends, edge.deadLetters]).toEqual([[], []])
   })
 
   const tooLarge = { success: false, code: 'body_too_large', message: 'request size exceeds max limit' }
@@ -103,7 +103,7 @@ describe('a call that fails as a whole', () => {
   })
 
   test('dead letters that cannot be stored are a 503 too', async () => {
-    const edge = fakeEdge({ onBury: () => Promise.reject(new Error('lane is unavailable')) })
+    const edge = fakeEdge({ onDeadLetters: () => Promise.reject(new Error('lane is unavailable')) })
     edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     const answer = await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), null] } })
     expect(answer.status).toBe(503)

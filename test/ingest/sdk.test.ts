@@ -113,7 +113,7 @@ describe('a call that is accepted', () => {
       await new Promise((resolve) => setTimeout(resolve, 10))
       order.push(what)
     }
-    const edge = fakeEdge({ onAppend: slowly('append'), onBury: slowly('addDeadLetters') })
+    const edge = fakeEdge({ onAppend: slowly('append'), onDeadLetters: slowly('addDeadLetters') })
     await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), 7] } })
     order.push('answer')
     expect(order).toEqual(['append', 'addDeadLetters', 'answer'])
@@ -152,7 +152,7 @@ describe('bad events', () => {
       ],
     })
     expect(edge.envelopes().map(({ id }) => id)).toEqual(['good-1', 'good-2'])
-    expect(edge.burials[1]).toEqual({
+    expect(edge.deadLetters[1]).toEqual({
       stage: 'ingest',
       messageId: 'nobody',
       source: 'shop',
@@ -163,7 +163,7 @@ describe('bad events', () => {
       event: JSON.stringify(batch[2]),
       attempts: [],
     })
-    expect(edge.burials[0]?.event).toBe('"no object"')
+    expect(edge.deadLetters[0]?.event).toBe('"no object"')
   })
 
   test('all of them bad is still a 200: they are stored', async () => {
@@ -171,7 +171,7 @@ describe('bad events', () => {
     const answer = await call(edge, '/v1/batch', { body: { batch: [null, []] } })
     expect(answer.status).toBe(200)
     expect(answer.json()).toMatchObject({ success: true, accepted: 0, rejected: [{ index: 0 }, { index: 1 }] })
-    expect(edge.burials).toHaveLength(2)
+    expect(edge.deadLetters).toHaveLength(2)
     expect(edge.appends).toHaveLength(0)
   })
 
@@ -184,7 +184,9 @@ describe('bad events', () => {
       code: 'no_identity',
       message: 'request neither has anonymousId nor userId',
     })
-    expect(edge.burials).toMatchObject([{ code: 'no_identity', event: '{"event":"Order Completed","type":"track"}' }])
+    expect(edge.deadLetters).toMatchObject([
+      { code: 'no_identity', event: '{"event":"Order Completed","type":"track"}' },
+    ])
   })
 
   test('alone and good, but failed by a transform, it is stored as a dead letter: a 200 that says so', async () => {
@@ -199,7 +201,7 @@ describe('bad events', () => {
       accepted: 0,
       rejected: [{ index: 0, messageId: 'order-1', code: 'transform_failed', reason: 'no email here' }],
     })
-    expect(edge.burials).toMatchObject([{ stage: 'transform', messageId: 'order-1' }])
+    expect(edge.deadLetters).toMatchObject([{ stage: 'transform', messageId: 'order-1' }])
   })
 
   test('dropped by a transform, it is told in numbers', async () => {
@@ -223,6 +225,6 @@ describe('bad events', () => {
         { index: 1, code: 'too_deep' },
       ],
     })
-    expect(edge.burials.every(({ event }) => event.includes('[cut off]'))).toBe(true)
+    expect(edge.deadLetters.every(({ event }) => event.includes('[cut off]'))).toBe(true)
   })
 })

@@ -136,7 +136,7 @@ describe('a form', () => {
   test('of 300,000 fields of one name is read in a time that grows with its length only', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({}) }, limits: { eventBytes: 524_288 } })
     await call(edge, path, { key: null, raw: 'a&'.repeat(300_000), headers: form })
-    expect(edge.burials).toMatchObject([{ code: 'event_too_large' }])
+    expect(edge.deadLetters).toMatchObject([{ code: 'event_too_large' }])
   })
 
   test.each([
@@ -170,13 +170,13 @@ describe('a webhook source of a vendor', () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, { key: null, body: { customer: 'ada', order: '1843' } })
     expect([answer.status, answer.json()]).toMatchObject([401, { success: false, code: 'signature_invalid' }])
-    expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
+    expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
   })
 
   test('counts a call that is about nothing of interest', async () => {
     const edge = fakeEdge({ source: { webhook: { ...vendor(), map: async () => [] } } })
     expect((await call(edge, path, signed({ customer: 'ada' }))).status).toBe(200)
-    expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { 'ignored:shop': 1 }])
+    expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'ignored:shop': 1 }])
   })
 
   test('answers a challenge in its own words', async () => {
@@ -193,7 +193,7 @@ describe('a webhook source of a vendor', () => {
       400,
       { success: false, code: 'source_failed', message: 'there is no customer' },
     ])
-    const letter = edge.burials[0] as NewDeadLetter
+    const letter = edge.deadLetters[0] as NewDeadLetter
     expect(letter).toMatchObject({ stage: 'ingest', code: 'source_failed', source: 'shop', receivedAt })
     expect(letter.event).not.toMatch(/signed:|secret-of-vendor/)
     const kept = JSON.parse(letter.event) as { body: Record<string, string> }
@@ -217,9 +217,9 @@ describe('a webhook source of a vendor', () => {
       const answer = await call(edge, path, { key: null, raw, headers: { 'x-signature': `signed:${raw.length}` } })
       expect([answer.status, answer.json()]).toMatchObject([400, { code: 'source_failed' }])
     }
-    expect(edge.burials.map(({ event }) => event.length < 700_000)).toEqual([true, true])
-    expect(edge.burials[0]?.event).toContain('[cut off]')
-    expect(edge.burials[1]?.detail).toMatch(/^Only the first 600000 of/)
+    expect(edge.deadLetters.map(({ event }) => event.length < 700_000)).toEqual([true, true])
+    expect(edge.deadLetters[0]?.event).toContain('[cut off]')
+    expect(edge.deadLetters[1]?.detail).toMatch(/^Only the first 600000 of/)
   })
 
   test('writes the address of the caller, which is not where its customers are, nowhere but into request_ip', async () => {

@@ -68,8 +68,8 @@ describe('the rules of a source', () => {
     expect(await send(edge, [order()])).toMatchObject({ accepted: 0, rejected: [{ code: 'transform_failed' }] })
     expect(seen.join()).toContain('Order Completed')
     expect(seen.join()).not.toMatch(personal)
-    expect(edge.burials[0]).toMatchObject({ key: sha256('anon-ada') })
-    expect(edge.burials[0]?.event).not.toMatch(personal)
+    expect(edge.deadLetters[0]).toMatchObject({ key: sha256('anon-ada') })
+    expect(edge.deadLetters[0]?.event).not.toMatch(personal)
   })
 
   const deep = () => {
@@ -88,14 +88,14 @@ describe('the rules of a source', () => {
   ])('hold for an event that is refused because it %s', async (_what, event, code) => {
     const edge = fakeEdge({ source: { privacy: rules } })
     expect(await send(edge, [event])).toMatchObject({ accepted: 0, rejected: [{ code }] })
-    expect(edge.burials).toHaveLength(1)
-    expect(JSON.stringify(edge.burials)).not.toMatch(personal)
+    expect(edge.deadLetters).toHaveLength(1)
+    expect(JSON.stringify(edge.deadLetters)).not.toMatch(personal)
   })
 
   test('leave what was hashed alone when a dead letter is edited and comes again', async () => {
     const edge = fakeEdge({ source: { privacy: { ...rules, salt: 'pepper' } } })
     await send(edge, [order({ properties: 'none' })])
-    const [letter] = edge.burials
+    const [letter] = edge.deadLetters
     if (letter === undefined) throw new Error('there is no dead letter')
     const event = { ...(JSON.parse(letter.event) as Event), properties: { revenue: 39.95 } }
     expect(await replayEdgeLetter({ ...letter, event }, edge.context)).toEqual({ accepted: 1, dropped: 0 })

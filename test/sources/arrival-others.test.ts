@@ -80,19 +80,19 @@ describe.each([
       if (one.refused.includes('too old')) return
       expect(answer.status).toBe(401)
       expect(answer.text).toContain(one.refused)
-      expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { [`refused:shop`]: 1 }])
+      expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { [`refused:shop`]: 1 }])
       return
     }
     if (one.error !== undefined) {
       expect(answer.status).toBe(400)
       expect(answer.text).toContain(JSON.stringify(one.error).slice(1, -1))
       expect(edge.events()).toEqual([])
-      expect(edge.burials.map(({ code, reason }) => [code, reason])).toEqual([['source_failed', one.error]])
+      expect(edge.deadLetters.map(({ code, reason }) => [code, reason])).toEqual([['source_failed', one.error]])
       return
     }
     expect([answer.status, answer.text]).toEqual([200, one.reply?.body ?? 'OK'])
     if (one.reply !== undefined) expect(answer.headers.get('content-type')).toContain(one.reply.contentType)
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
     const events = JSON.parse(JSON.stringify(one.events ?? [])) as Draft[]
     for (const event of events) if (String(event['anonymousId']).startsWith('uuid-')) delete event['anonymousId']
     expect(edge.events()).toHaveLength(events.length)

@@ -59,7 +59,7 @@ for (const file of globSync(`test/sources/golden/{${groups.join(',')}}.json`, { 
     test.each(cases.filter(({ events }) => events !== undefined))('reach the stream: $name', async (one) => {
       const { edge, answer } = await send(one)
       expect([answer.status, answer.text]).toEqual([200, 'OK'])
-      expect(edge.burials).toEqual([])
+      expect(edge.deadLetters).toEqual([])
       expect(edge.events()).toMatchObject(one.events ?? [])
     })
 
@@ -68,7 +68,7 @@ for (const file of globSync(`test/sources/golden/{${groups.join(',')}}.json`, { 
       test.each(refused)('are refused with 401, counted and not stored: $name', async (one) => {
         const { edge, answer } = await send(one)
         expect(answer.status).toBe(401)
-        expect([edge.events(), edge.burials, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
+        expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
       })
   })
 }

@@ -193,7 +193,7 @@ test('a memory that is unavailable for a moment loses nothing; one that stays aw
   away = 2
   const later = await told(shaky, 'orders/paid', order, { id: 'hook-2' })
   expect([later.status, later.headers.get('retry-after')]).toEqual([503, '2'])
-  expect(edge.burials).toEqual([])
+  expect(edge.deadLetters).toEqual([])
 
   away = 2
   const path = `/v1/webhook?writeKey=${writeKey}&version=pixel`
@@ -206,7 +206,7 @@ test('a memory that is unavailable for a moment loses nothing; one that stays aw
   }
   const headers = { origin: 'https://ada.myshopify.com' }
   expect((await call(shaky, path, { key: null, body, headers })).status).toBe(503)
-  expect(edge.burials).toMatchObject([
+  expect(edge.deadLetters).toMatchObject([
     { code: 'source_failed', source: 'shop', event: expect.stringContaining('sh-2') },
   ])
 })
@@ -220,7 +220,7 @@ test('a call that nobody signed makes no order, whatever it claims', async () =>
   expect((await call(edge, path, { key: null, body: { ...order, ...label } })).status).toBe(200)
   expect((await call(edge, path, { key: null, body: { ...order, event: 'rudderIdentifier' } })).status).toBe(200)
   expect(edge.events()).toEqual([])
-  expect(edge.burials).toEqual([])
+  expect(edge.deadLetters).toEqual([])
   await expect.poll(() => edge.counters, { timeout: 3_000 }).toEqual({ 'refused:shop': 2, 'ignored:shop': 2 })
 })
 
@@ -249,7 +249,7 @@ test.each([
   const context = { ...edge.context, bindings }
   const path = `/v1/webhook?writeKey=${writeKey}&topic=${topic}`
   expect((await call({ ...edge, context }, path, { key: null, raw })).status).toBe(200)
-  expect(edge.burials).toEqual([])
+  expect(edge.deadLetters).toEqual([])
 })
 
 const names = (pixel: boolean, topics: readonly string[]) => topics.map((topic) => topicOf(topic, { pixel })?.event)

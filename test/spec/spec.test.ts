@@ -66,7 +66,7 @@ describe('the examples of the event specification', () => {
     expect(others).toEqual([])
     expectUnchanged(envelope?.event ?? {}, example, circumstances)
     expect(envelope?.header.to).toEqual(targetsOf(example))
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
   })
 
   test('are accepted in one batch and stored unchanged, in their order', async () => {
@@ -81,6 +81,6 @@ describe('the examples of the event specification', () => {
       expectUnchanged(envelope?.event ?? {}, example, { ...circumstances, messageId: `batch-${i}` })
       expect(envelope?.header.to, example.title).toEqual(targetsOf(example))
     }
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
   })
 })

@@ -38,7 +38,7 @@ function deployment(options: Options = {}) {
   })
   const lane = edge.context.bindings.LANE.getByName('@edge:0')
   const letters = async (_ref: object, { messageId }: { messageId?: string }) =>
-    edge.burials.filter((burial) => burial.messageId === messageId) as unknown as DeadLetter[]
+    edge.deadLetters.filter((letter) => letter.messageId === messageId) as unknown as DeadLetter[]
   const clock = { now }
   const context = {
     ...edge.context,
@@ -218,7 +218,7 @@ describe('what cannot be stored now', () => {
   })
 
   test('because the lane of the edge is unavailable keeps no event back', async () => {
-    const edge = deployment({ onBury: () => Promise.reject(new Error('the lane is unavailable')) })
+    const edge = deployment({ onDeadLetters: () => Promise.reject(new Error('the lane is unavailable')) })
     for (let i = 0; i < 5; i++) await edge.spillLetter(`refused-${i}`)
     await edge.spillOrders('order-1')
     expect(await edge.run()).toMatchObject({ objects: 1, left: true, error: 'the lane is unavailable' })
@@ -277,17 +277,17 @@ test('more objects than a listing holds are stored in one run', async () => {
 })
 
 test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
-  const { context, run, bucket, burials } = deployment()
-  const burial = refused
-  await spill({ kind: 'letters', deadLetters: [burial, { ...burial, messageId: 'order-2' }] }, context)
+  const { context, run, bucket, deadLetters } = deployment()
+  const letter = refused
+  await spill({ kind: 'letters', deadLetters: [letter, { ...letter, messageId: 'order-2' }] }, context)
   bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
   await run()
   bucket.before = () => {}
   expect(await run()).toMatchObject({ objects: 1, events: 2, left: false })
-  expect(burials).toEqual([burial, { ...burial, messageId: 'order-2' }])
+  expect(deadLetters).toEqual([letter, { ...letter, messageId: 'order-2' }])
   // Another event under the same messageId is another letter.
-  const later = { ...burial, receivedAt: '2026-11-22T10:05:00.000Z' }
+  const later = { ...letter, receivedAt: '2026-11-22T10:05:00.000Z' }
   await spill({ kind: 'letters', deadLetters: [later] }, context)
   await run()
-  expect(burials).toHaveLength(3)
+  expect(deadLetters).toHaveLength(3)
 })

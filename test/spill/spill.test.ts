@@ -212,7 +212,7 @@ describe('one partition that is unavailable', () => {
 
 describe('what the lane of the edge does not take', () => {
   test('dead letters are an object too, beside events that are appended', async () => {
-    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is unavailable')) })
+    const edge = edgeWith({ onDeadLetters: () => Promise.reject(new Error('the lane is unavailable')) })
     expect(await send(edge, ...orders('order-1'), 7)).toMatchObject({ accepted: 1, rejected: [{ index: 1 }] })
     expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
     const [key = ''] = edge.bucket.keys
@@ -223,7 +223,7 @@ describe('what the lane of the edge does not take', () => {
   })
 
   test('dead letters that nobody takes are refused', async () => {
-    const edge = edgeWith({ onBury: () => Promise.reject(new Error('the lane is unavailable')) })
+    const edge = edgeWith({ onDeadLetters: () => Promise.reject(new Error('the lane is unavailable')) })
     edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     await expect(send(edge, 7)).rejects.toMatchObject({ code: 'stream_unavailable' })
   })

@@ -18,7 +18,7 @@ export const receivedAt = '2026-11-22T10:00:00.500Z'
 export interface FakeEdge {
   readonly context: AppContext
   readonly appends: (readonly Packed[])[]
-  readonly burials: NewDeadLetter[]
+  readonly deadLetters: NewDeadLetter[]
   readonly counters: Record<string, number>
   readonly logged: string[]
   readonly bucket: FakeBucket
@@ -37,7 +37,7 @@ export interface Options {
   readonly partitions?: number
   /** Called at each append, before it is remembered. */
   readonly onAppend?: (batch: readonly Packed[], options?: { readonly since?: number }) => void | Promise<void>
-  readonly onBury?: () => void | Promise<void>
+  readonly onDeadLetters?: () => void | Promise<void>
   readonly onCount?: () => void | Promise<void>
 }
 
@@ -53,7 +53,7 @@ const destination = (name: string): Destination => ({
 
 export function fakeEdge(options: Options = {}): FakeEdge {
   const appends: (readonly Packed[])[] = []
-  const burials: NewDeadLetter[] = []
+  const deadLetters: NewDeadLetter[] = []
   const counters: Record<string, number> = {}
   const logged: string[] = []
   const bucket = new FakeBucket()
@@ -78,8 +78,8 @@ export function fakeEdge(options: Options = {}): FakeEdge {
   const lane: Pick<LaneRpc, 'addDeadLetters' | 'count'> = {
     async addDeadLetters(ref, letters) {
       if (ref.target !== '@edge' || ref.partition !== 0) throw new Error(`not the edge's lane: ${ref.target}`)
-      await options.onBury?.()
-      burials.push(...letters)
+      await options.onDeadLetters?.()
+      deadLetters.push(...letters)
     },
     async count(_ref, more) {
       await options.onCount?.()
@@ -117,7 +117,7 @@ export function fakeEdge(options: Options = {}): FakeEdge {
   return {
     context,
     appends,
-    burials,
+    deadLetters,
     counters,
     logged,
     bucket,

@@ -11,7 +11,7 @@ const away = () => Promise.reject(new Error('away'))
 
 /** A log that takes nothing, and R2 neither. */
 const nowhere = (options: Options = {}): FakeEdge => {
-  const edge = fakeEdge({ onAppend: away, onBury: away, ...options })
+  const edge = fakeEdge({ onAppend: away, onDeadLetters: away, ...options })
   edge.bucket.before = away
   return edge
 }
@@ -139,7 +139,7 @@ test('every client of the recordings has its rule', () => {
 describe.each(stored)('$what: stored,', (one) => {
   test('counts as delivered with every client, so that none sends it again', async () => {
     const { at, seen } = await seenOf(one)
-    expect(at.appends.length + at.burials.length + at.bucket.kept.size).toBeGreaterThan(0)
+    expect(at.appends.length + at.deadLetters.length + at.bucket.kept.size).toBeGreaterThan(0)
     expect(seen.status).toBe(one.status)
     expect(seen.headers.get('content-type')).toBe('application/json')
     expect(JSON.parse(seen.body)).toMatchObject({ success: true })

@@ -32,7 +32,7 @@ describe.each(fixtures)('what $package $version sends', (fixture) => {
   test('arrives: every call once, with what was said in it, when, and by which library', async () => {
     const { edge } = await replayAll(fixture)
     expectAll(edge.events(), fixture)
-    expect(edge.burials).toEqual([])
+    expect(edge.deadLetters).toEqual([])
   })
 
   test('is answered as every client wants it: 200, JSON, an object that says success', async () => {
@@ -74,7 +74,7 @@ describe.each(fixtures)('what $package $version sends', (fixture) => {
       })
     }
     expectAll(edge.events(), fixture)
-    expect(edge.burials.map((burial) => burial.code)).toEqual(fixture.requests.map(() => code))
+    expect(edge.deadLetters.map((letter) => letter.code)).toEqual(fixture.requests.map(() => code))
   })
 })
 
