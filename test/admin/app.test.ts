@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fakeAdmin, token } from './fake-world.ts'
+import { fakeAdmin, token } from './fake-admin.ts'
 
 describe('the admin token', () => {
   test('opens the API', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fakeAdmin, now, orderCompleted, type Given } from './fake-world.ts'
+import { fakeAdmin, now, orderCompleted, type Given } from './fake-admin.ts'
 
 const ids = (body: { deadLetters: { id: string }[] }): string[] => body.deadLetters.map(({ id }) => id)
 

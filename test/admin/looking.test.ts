@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fakeAdmin, type Given, orderCompleted } from './fake-world.ts'
+import { fakeAdmin, type Given, orderCompleted } from './fake-admin.ts'
 
 describe('lanes', () => {
   test('are listed: the edge, then every target and partition', async () => {

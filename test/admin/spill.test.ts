@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { spill } from '../../src/spill/spill.ts'
-import { order } from '../streams/stream-harness.ts'
-import { fakeAdmin, now } from './fake-world.ts'
+import { packedOrder } from '../support/sample-events.ts'
+import { fakeAdmin, now } from './fake-admin.ts'
 
 const at = (context: ReturnType<typeof fakeAdmin>['context'], ms: number, uuid: string) => ({
   ...context,
@@ -12,7 +12,7 @@ test('what waits in R2 is counted, with the age of the oldest and the first keys
   const { call, context, bucket } = fakeAdmin()
   for (let i = 0; i < 12; i++)
     await spill(
-      { kind: 'events', packed: [order(`order-${i}`), order(`more-${i}`)] },
+      { kind: 'events', packed: [packedOrder(`order-${i}`), packedOrder(`more-${i}`)] },
       at(context, now - 90_000, `${i}`),
     )
   await bucket.put('spill-stuck/2026-11-22T09:00:00.000Z-0', new Uint8Array(7))
@@ -33,7 +33,8 @@ test('what waits in R2 is counted, with the age of the oldest and the first keys
 test('more than a page is counted', async () => {
   const { call, context, bucket } = fakeAdmin()
   bucket.pageSize = 5
-  for (let i = 0; i < 12; i++) await spill({ kind: 'events', packed: [order(`order-${i}`)] }, at(context, now, `${i}`))
+  for (let i = 0; i < 12; i++)
+    await spill({ kind: 'events', packed: [packedOrder(`order-${i}`)] }, at(context, now, `${i}`))
   expect((await call('/spill')).body).toMatchObject({ objects: 12, events: 12, more: false })
 })
 
@@ -47,7 +48,7 @@ test('is told to nobody without the token', async () => {
 
 test('a sweep stores what was spilled', async () => {
   const { post, context, bucket, accepted } = fakeAdmin()
-  await spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, at(context, now, '0'))
+  await spill({ kind: 'events', packed: [packedOrder('order-1'), packedOrder('order-2')] }, at(context, now, '0'))
   const { body } = await post('/sweep')
   expect(body).toMatchObject({ failures: [], spill: { objects: 1, events: 2, setAside: [], left: false } })
   expect(accepted().map(({ id }) => id)).toEqual(['order-1', 'order-2'])

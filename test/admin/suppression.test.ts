@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { SuppressionRpc } from '../../src/core/bindings.ts'
 import { SuppressionList } from '../../src/admission/suppression-list.ts'
 import { Sqlite } from '../support/sqlite.ts'
-import { fakeAdmin, now } from './fake-world.ts'
+import { fakeAdmin, now } from './fake-admin.ts'
 
 function adminWithList(broken = false) {
   const list = new SuppressionList(new Sqlite().open())

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { RateAnswer } from '../../src/core/rate-limit.ts'
 import { TokenBucket } from '../../src/admission/token-bucket.ts'
-import { call } from '../ingest/call.ts'
-import { type FakeEdge, fakeEdge, now as start, orderCompleted } from '../support/fake-edge.ts'
+import { call } from '../support/call.ts'
+import { now as start } from '../support/fake-context.ts'
+import { type FakeEdge, fakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
 
 describe('the bucket', () => {
   const rate = { eventsPerSecond: 10, burst: 100 }

@@ -4,9 +4,11 @@ import { acceptEvents } from '../../src/edge/accept.ts'
 import { writeCopy } from '../../src/admission/suppression-copy.ts'
 import { type Snapshot, SuppressionList, type UserId } from '../../src/admission/suppression-list.ts'
 import { Sqlite } from '../support/sqlite.ts'
-import { call } from '../ingest/call.ts'
+import { call } from '../support/call.ts'
 import type { FakeBucket } from '../support/fake-bucket.ts'
-import { type FakeEdge, fakeEdge, now as start, orderCompleted } from '../support/fake-edge.ts'
+import { now as start } from '../support/fake-context.ts'
+import { type FakeEdge, fakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const ada: UserId = { kind: 'userId', id: 'ada' }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { DemoState } from '../../src/console/demo-state.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import type { Event } from '../../src/core/event.ts'
-import { adminToken, fakeDemo, type Given, now } from './fake-world.ts'
+import { adminToken, fakeDemo, type Given, now } from './fake-demo.ts'
 
 const secret = 'whsec_QmFiYmFnZSdzIEFuYWx5dGljYWwgRW5naW5l'
 

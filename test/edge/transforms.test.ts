@@ -4,7 +4,8 @@ import type { Transform } from '../../src/core/transform.ts'
 import { acceptEvents } from '../../src/edge/accept.ts'
 import type { IncomingBatch } from '../../src/edge/incoming-batch.ts'
 import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
-import { fakeEdge, type FakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
+import { fakeEdge, type FakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted, receivedAt } from '../support/sample-events.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const send = (edge: FakeEdge, events: unknown[], more: Partial<IncomingBatch> = {}) =>

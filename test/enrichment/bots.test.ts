@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { BotRules } from '../../src/core/enrichment.ts'
 import { webhook } from '../../src/sources/webhook.ts'
-import { orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { agents, bremen, send } from '../support/lane-calls.ts'
+import { writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { agents, bremen, send } from '../support/send-events.ts'
 
 /** Amazon's network. */
 const cloud = { ...bremen, asn: 16509, asOrganization: 'Amazon.com, Inc.' }

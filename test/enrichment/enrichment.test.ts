@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { address, agents, bremen, send } from '../support/lane-calls.ts'
+import { writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { address, agents, bremen, send } from '../support/send-events.ts'
 
 const withAgent = (userAgent: string, more: Record<string, unknown> = {}) =>
   orderCompleted({ context: { userAgent, ...more } })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { rudderIdOf } from '../../src/enrichment/rudder-id.ts'
-import { call } from '../ingest/call.ts'
-import { fakeEdge, orderCompleted } from '../support/fake-edge.ts'
+import { call } from '../support/call.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
 
 test("is RudderStack's own for the same ids", () => {
   expect(rudderIdOf({ userId: 'identified_user_id', anonymousId: 'anonymousId_1' })).toBe(

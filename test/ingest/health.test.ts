@@ -5,8 +5,9 @@ import type { AppContext } from '../../src/core/app-context.ts'
 import { about, version } from '../../src/ingest/health.ts'
 import { append } from '../../src/edge/accept.ts'
 import { spill } from '../../src/spill/spill.ts'
-import { order } from '../streams/stream-harness.ts'
-import { fakeEdge, now } from '../support/fake-edge.ts'
+import { packedOrder } from '../support/sample-events.ts'
+import { now } from '../support/fake-context.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
 
 const adminToken = 'correct-horse-battery-staple'
 
@@ -58,7 +59,7 @@ function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
 }
 
 const spilledOrders = (context: AppContext) =>
-  spill({ kind: 'events', packed: [order('order-1'), order('order-2')] }, context)
+  spill({ kind: 'events', packed: [packedOrder('order-1'), packedOrder('order-2')] }, context)
 
 test.each(['/', '/health'])('%s says that all is well, with the version and the stream', async (path) => {
   const { status, body } = await deployment().get(path)
@@ -135,7 +136,7 @@ test('R2 that is unavailable alone degrades it', async () => {
 test('an append that failed a moment ago shows, even when the log answers', async () => {
   const given = { away: ['log'] }
   const { context, get, clock } = deployment(given)
-  await append([order('order-1')], context)
+  await append([packedOrder('order-1')], context)
   given.away.length = 0
   expect((await get()).body).toMatchObject({ status: 'DEGRADED', spilling: true, log: { unavailable: 0 } })
   clock.now += 61_000

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { IdentityCookie } from '../../src/core/identity-cookie.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { call } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { call } from '../support/call.ts'
 
 const origin = 'https://www.shop.example'
 

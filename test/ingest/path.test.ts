@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { ingestRoutes } from '../../src/ingest/routes.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { basic } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { basic } from '../support/call.ts'
 
 function mounted(ingest: string) {
   const edge = fakeEdge()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, receivedAt, writeKey } from '../support/fake-edge.ts'
-import { call } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { receivedAt } from '../support/sample-events.ts'
+import { call } from '../support/call.ts'
 
 const get = (edge: ReturnType<typeof fakeEdge>, query: string, type = 'track') =>
   call(edge, `/pixel/v1/${type}?${query}`, { method: 'GET', key: null })

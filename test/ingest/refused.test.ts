@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { isSecure } from '../../src/ingest/secure.ts'
 import { notFoundResponse } from '../../src/ingest/responses.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { call } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { call } from '../support/call.ts'
 
 const limited = () => {
   const edge = fakeEdge({ source: { rate: { eventsPerSecond: 1, burst: 5 } } })

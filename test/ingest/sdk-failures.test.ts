@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
-import { fakeEdge, orderCompleted } from '../support/fake-edge.ts'
-import { call, type Call } from './call.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { call, type Call } from '../support/call.ts'
 
 describe('a call that fails as a whole', () => {
   test.each<[string, string, Call, number, string, string]>([

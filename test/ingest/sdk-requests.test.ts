@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { sdk } from '../../src/ingest/sdk.ts'
-import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { basic, call } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { basic, call } from '../support/call.ts'
 
 describe('browsers', () => {
   const origin = 'https://shop.example'

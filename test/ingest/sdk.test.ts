@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, orderCompleted, receivedAt, writeKey } from '../support/fake-edge.ts'
-import { call, streamed, utf8 } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { orderCompleted, receivedAt } from '../support/sample-events.ts'
+import { call, streamed, utf8 } from '../support/call.ts'
 
 describe('a call that is accepted', () => {
   test.each(['identify', 'track', 'page', 'screen', 'group', 'alias'])(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, orderCompleted, writeKey } from '../support/fake-edge.ts'
-import { call } from './call.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
+import { call } from '../support/call.ts'
 
 const edge = fakeEdge()
 const origin = 'https://shop.example'

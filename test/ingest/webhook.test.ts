@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
 import { webhook } from '../../src/sources/webhook.ts'
-import { fakeEdge, now, receivedAt, writeKey } from '../support/fake-edge.ts'
-import { call } from './call.ts'
+import { now } from '../support/fake-context.ts'
+import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { receivedAt } from '../support/sample-events.ts'
+import { call } from '../support/call.ts'
 import { defineSource } from '../../src/configure/define-source.ts'
 
 const path = `/v1/webhook?writeKey=${writeKey}`

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LaneStatus, LaneTrace } from '../../src/core/bindings.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
-import { order, StreamHarness } from '../streams/stream-harness.ts'
+import { StreamHarness } from '../streams/stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
 import { until } from '../support/until.ts'
 import { Sink } from '../support/sink.ts'
 
@@ -29,7 +30,7 @@ test.each(['log', 'queues'] as const)(
   async (driver) => {
     await start(driver)
     const batch = Array.from({ length: 30 }, (_, i) =>
-      order(`order ${i}`, { properties: { total: i } }, { key: `key ${i % 3}`, ...to }),
+      packedOrder(`order ${i}`, { properties: { total: i } }, { key: `key ${i % 3}`, ...to }),
     )
     for (const packed of batch) await harness.append([packed])
     await requestsSo(30)
@@ -56,15 +57,15 @@ test.each(['log', 'queues'] as const)(
   '%s: a second append of the same event within the window reaches no destination',
   async (driver) => {
     await start(driver)
-    await harness.append([order('ada 1', {}, to)])
-    await harness.append([order('ada 1', {}, to), order('ada 2', {}, to)])
+    await harness.append([packedOrder('ada 1', {}, to)])
+    await harness.append([packedOrder('ada 1', {}, to), packedOrder('ada 2', {}, to)])
     await requestsSo(2)
-    await harness.append([order('ada 1', {}, to), order('ada 3', {}, to)])
+    await harness.append([packedOrder('ada 1', {}, to), packedOrder('ada 3', {}, to)])
     await requestsSo(3)
     // The cursor is stored within a second.
     await new Promise((resolve) => setTimeout(resolve, 1_200))
     await harness.restart()
-    await harness.append([order('ada 2', {}, to), order('ada 4', {}, to)])
+    await harness.append([packedOrder('ada 2', {}, to), packedOrder('ada 4', {}, to)])
     await requestsSo(4)
     expect(sink.arrivals).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
   },
@@ -73,7 +74,7 @@ test.each(['log', 'queues'] as const)(
 test('queues: what a lane has stored survives a kill -9 and goes out at the next sweep', async () => {
   await start('queues')
   sink.answer = () => ({ status: 503 })
-  await harness.append(Array.from({ length: 20 }, (_, i) => order(`order ${i}`, {}, { key: `key ${i}`, ...to })))
+  await harness.append(Array.from({ length: 20 }, (_, i) => packedOrder(`order ${i}`, {}, { key: `key ${i}`, ...to })))
   await statusWhen(({ state }) => state === 'down')
   await harness.restart()
   sink.answer = () => ({ status: 200 })
@@ -90,7 +91,7 @@ test('a retry that is due in more than 10 s survives a kill -9 and goes out by i
   await harness.ahead(-9_000)
   sink.answer = ([event], attempt) =>
     event?.messageId === 'ada 1' && attempt === 1 ? { status: 429, headers: { 'retry-after': '11' } } : { status: 200 }
-  await harness.append([order('ada 1', {}, to), order('ada 2', {}, to)])
+  await harness.append([packedOrder('ada 1', {}, to), packedOrder('ada 2', {}, to)])
   const { nextAttemptAt = 0 } = await statusWhen(({ waiting }) => waiting === 2)
   await harness.restart()
   // Nobody calls the lane.
@@ -105,7 +106,7 @@ test('a retry that is due in more than 10 s survives a kill -9 and goes out by i
 test('a retry whose alarm is lost goes out at the next sweep', async () => {
   await start('log')
   sink.answer = (_, attempt) => (attempt === 1 ? { status: 429, headers: { 'retry-after': '3600' } } : { status: 200 })
-  await harness.append([order('ada 1', {}, to)])
+  await harness.append([packedOrder('ada 1', {}, to)])
   await statusWhen(({ waiting }) => waiting === 1)
   await harness.restart()
   await harness.ahead(3_600_000)
@@ -115,12 +116,12 @@ test('a retry whose alarm is lost goes out at the next sweep', async () => {
 
 test('a killed lane reads on from its cursor and sends again at most what it had not noted', async () => {
   await start('log')
-  await harness.append(Array.from({ length: 50 }, (_, i) => order(`early ${i}`, {}, { key: `key ${i}`, ...to })))
+  await harness.append(Array.from({ length: 50 }, (_, i) => packedOrder(`early ${i}`, {}, { key: `key ${i}`, ...to })))
   await requestsSo(50)
   // The cursor is stored within a second.
   await new Promise((resolve) => setTimeout(resolve, 1_200))
   await harness.restart()
-  await harness.append([order('late', {}, to)])
+  await harness.append([packedOrder('late', {}, to)])
   await requestsSo(51)
   expect(sink.arrivals.at(-1)).toBe('late')
   expect(sink.arrivals).toHaveLength(51)
@@ -131,7 +132,7 @@ test('a destination that is down makes neither rows nor dead letters, and its la
   sink.answer = () => ({ status: 503 })
   for (let n = 0; n < 20; n++)
     await harness.append(
-      Array.from({ length: 20 }, (_, i) => order(`order ${n}-${i}`, {}, { key: `key ${n}-${i}`, ...to })),
+      Array.from({ length: 20 }, (_, i) => packedOrder(`order ${n}-${i}`, {}, { key: `key ${n}-${i}`, ...to })),
     )
   await statusWhen(({ state }) => state === 'down')
   const status = await lane<LaneStatus>('poke')
@@ -143,7 +144,7 @@ test('a destination that is down makes neither rows nor dead letters, and its la
 test('a refused event is a dead letter that can be read, edited and sent again under its own messageId', async () => {
   await start('log')
   sink.answer = ([event], attempt) => ({ status: event?.messageId === 'ada 1' && attempt === 1 ? 400 : 200 })
-  await harness.append([order('ada 1', { properties: { total: 'many' } }, to), order('ada 2', {}, to)])
+  await harness.append([packedOrder('ada 1', { properties: { total: 'many' } }, to), packedOrder('ada 2', {}, to)])
   await statusWhen(({ deadLetters, counters }) => deadLetters === 1 && counters['done'] === 1)
   const [letter] = await lane<DeadLetter[]>('letters', { limit: 10 })
   expect(letter).toMatchObject({ id: 'webhook:0:1', messageId: 'ada 1', code: 'http_400', edited: false })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { call, type Call } from '../ingest/call.ts'
-import { fakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
+import { call, type Call } from '../support/call.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted, receivedAt } from '../support/sample-events.ts'
 
 const seen = '203.0.113.9'
 const lies = { 'cf-connecting-ip': seen, 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6' }

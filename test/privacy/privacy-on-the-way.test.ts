@@ -9,7 +9,8 @@ import { acceptEvents } from '../../src/edge/accept.ts'
 import { forward } from '../../src/lanes/forward.ts'
 import { replayEdgeLetter } from '../../src/edge/replay-edge-letter.ts'
 import { rowsOf } from '../../src/loading/rows-of.ts'
-import { type FakeEdge, fakeEdge, orderCompleted, receivedAt } from '../support/fake-edge.ts'
+import { type FakeEdge, fakeEdge } from '../support/fake-edge.ts'
+import { orderCompleted, receivedAt } from '../support/sample-events.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

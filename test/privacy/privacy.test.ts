@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PrivacyRules } from '../../src/core/privacy.ts'
 import { applyPrivacy, applyPrivacyToFacts, applyPrivacyToAny } from '../../src/privacy/privacy.ts'
-import { orderCompleted } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
 import { withSeed } from '../support/seed.ts'
 
 /** From `printf %s ada@example.com | sha256sum`. */

@@ -3,7 +3,7 @@ import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { sweep } from '../../src/schedule/sweep.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
-import { order } from '../streams/stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
 
 /** A deployment with two partitions of the log, of which those named do not answer. */
 function deployment(away: readonly number[]) {
@@ -21,7 +21,7 @@ function deployment(away: readonly number[]) {
     },
   } as unknown as AppContext
   const spillFor = (partition: number, id: string) =>
-    spill({ kind: 'events', packed: [order(id)], part: partOf(partition, context.resolved.stream) }, context)
+    spill({ kind: 'events', packed: [packedOrder(id)], part: partOf(partition, context.resolved.stream) }, context)
   return { ...edge, context, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }
 }
 

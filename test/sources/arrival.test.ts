@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Draft, WebhookSource } from '../../src/core/webhook-source.ts'
-import { call } from '../ingest/call.ts'
+import { call } from '../support/call.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
 
 /** What is used here of the cases that golden.test.ts describes. */

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { shopify } from '../../src/sources/shopify.ts'
 import { topicOf } from '../../src/sources/shopify/topics.ts'
-import { call } from '../ingest/call.ts'
-import { type FakeEdge, fakeEdge, type Options, writeKey } from '../support/fake-edge.ts'
+import { call } from '../support/call.ts'
+import { type FakeEdge, fakeEdge, type EdgeOptions, writeKey } from '../support/fake-edge.ts'
 import { IdentityHarness } from './identity-harness.ts'
 
 const secret = 'hush-of-the-shop'
@@ -18,7 +18,7 @@ afterAll(() => identity.stop())
 const noBucket = { put: () => Promise.reject(new Error('R2 is unavailable')) }
 
 /** An edge whose shop remembers in the real object, under a name of its own. */
-function shopEdge(name: string, options: Options = {}): FakeEdge {
+function shopEdge(name: string, options: EdgeOptions = {}): FakeEdge {
   const edge = fakeEdge({ ...options, source: { webhook: shopify({ secret }) } })
   // What the log does not take has nowhere else to go.
   const bindings = { ...edge.context.bindings, IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { call } from '../ingest/call.ts'
-import { fakeEdge, now } from '../support/fake-edge.ts'
+import { call } from '../support/call.ts'
+import { now } from '../support/fake-context.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
 import { type Example, examples, expectUnchanged, isFor } from './examples.ts'
 
 const ip = '198.51.100.7'

@@ -6,8 +6,9 @@ import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { drainSpill, type DrainLimits } from '../../src/spill/drain-spill.ts'
-import { fakeEdge, now, type Options } from '../support/fake-edge.ts'
-import { order } from '../streams/stream-harness.ts'
+import { now } from '../support/fake-context.ts'
+import { fakeEdge, type EdgeOptions } from '../support/fake-edge.ts'
+import { packedOrder } from '../support/sample-events.ts'
 
 const limits = { events: 1_000, length: 10_000_000, ms: 20_000, callMs: 200 }
 const away = () => {
@@ -27,7 +28,7 @@ const refused = {
 } as const
 
 /** A deployment in whose bucket things wait; its clock is moved on by what is spilled. */
-function deployment(options: Options = {}) {
+function deployment(options: EdgeOptions = {}) {
   const appendOptions: ({ readonly since?: number } | undefined)[] = []
   const edge = fakeEdge({
     ...options,
@@ -47,11 +48,11 @@ function deployment(options: Options = {}) {
   } as unknown as AppContext
   const spillOrders = async (...ids: string[]) => {
     clock.now += 1_000
-    return spill({ kind: 'events', packed: ids.map((id) => order(id)) }, context)
+    return spill({ kind: 'events', packed: ids.map((id) => packedOrder(id)) }, context)
   }
   const spillFor = async (anonymousId: string, id: string) => {
     clock.now += 1_000
-    const packed = [order(id, {}, { key: anonymousId })]
+    const packed = [packedOrder(id, {}, { key: anonymousId })]
     const { stream } = context.resolved
     return spill({ kind: 'events', packed, part: partOf(partitionOf(anonymousId, stream.partitions), stream) }, context)
   }
@@ -78,7 +79,7 @@ test('what was spilled is appended as it was, oldest first and many objects at o
   for (const some of all) await spillOrders(...some)
   expect(await run()).toEqual({ objects: 3, events: 5, duplicates: 0, setAside: [], left: false })
   expect(ids()).toEqual(all.flat())
-  expect(appends.flat()).toEqual(all.flat().map((id) => order(id)))
+  expect(appends.flat()).toEqual(all.flat().map((id) => packedOrder(id)))
   expect(appends).toHaveLength(1)
   expect(bucket.keys).toEqual([])
   expect(logged).toEqual(['what was spilled is stored now'])

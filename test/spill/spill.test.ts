@@ -4,7 +4,8 @@ import { SluicewayError } from '../../src/core/errors.ts'
 import type { Packed } from '../../src/core/envelope.ts'
 import { acceptEvents } from '../../src/edge/accept.ts'
 import { readSpill } from '../../src/spill/spill.ts'
-import { fakeEdge, type FakeEdge, type Options, orderCompleted } from '../support/fake-edge.ts'
+import { fakeEdge, type FakeEdge, type EdgeOptions } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const appendMs = 200
@@ -14,7 +15,7 @@ const fails = () => {
 }
 
 /** An edge with a deadline that a test can wait for, and a clock that the test sets. */
-function edgeWith(options: Options = {}) {
+function edgeWith(options: EdgeOptions = {}) {
   const edge = fakeEdge({ limits: { appendMs }, ...options })
   const clock = { now: edge.context.port.now() }
   const context = { ...edge.context, port: { ...edge.context.port, now: () => clock.now } }

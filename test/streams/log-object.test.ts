@@ -3,7 +3,8 @@ import { fingerprint } from '../../src/storage/fingerprint.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
 import type { LogStatus } from '../../src/core/bindings.ts'
 import { Random } from '../../scripts/bench/random.ts'
-import { order, StreamHarness } from './stream-harness.ts'
+import { StreamHarness } from './stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
 
 const hour = 3_600_000
 let harness: StreamHarness
@@ -19,7 +20,9 @@ const printsOf = (...ids: string[]) => {
 test('offsets are dense, whatever appends are on their way together', async () => {
   await start()
   await Promise.all(
-    Array.from({ length: 60 }, (_, n) => harness.append([order(`a ${n}`), order(`b ${n}`), order(`c ${n}`)])),
+    Array.from({ length: 60 }, (_, n) =>
+      harness.append([packedOrder(`a ${n}`), packedOrder(`b ${n}`), packedOrder(`c ${n}`)]),
+    ),
   )
   const got = await harness.gotSo(180)
   expect(got.map(({ offset }) => offset)).toEqual(Array.from({ length: 180 }, (_, i) => i))
@@ -31,9 +34,12 @@ test('offsets are dense, whatever appends are on their way together', async () =
 
 test('a second event with the same source and messageId is dropped at the append, and counted', async () => {
   await start()
-  expect(await harness.append([order('ada 1'), order('ada 2')])).toEqual({ accepted: 2, duplicates: 0 })
-  expect(await harness.append([order('ada 2'), order('ada 3'), order('ada 3')])).toEqual({ accepted: 1, duplicates: 2 })
-  expect(await harness.append([order('ada 1')])).toEqual({ accepted: 0, duplicates: 1 })
+  expect(await harness.append([packedOrder('ada 1'), packedOrder('ada 2')])).toEqual({ accepted: 2, duplicates: 0 })
+  expect(await harness.append([packedOrder('ada 2'), packedOrder('ada 3'), packedOrder('ada 3')])).toEqual({
+    accepted: 1,
+    duplicates: 2,
+  })
+  expect(await harness.append([packedOrder('ada 1')])).toEqual({ accepted: 0, duplicates: 1 })
   const got = await harness.gotSo(3)
   expect(got.map(({ id, offset }) => [offset, id])).toEqual([
     [0, 'ada 1'],
@@ -45,31 +51,31 @@ test('a second event with the same source and messageId is dropped at the append
 
 test('parallel appends of the same event are taken once', async () => {
   await start()
-  const answers = await Promise.all(Array.from({ length: 20 }, () => harness.append([order('ada 1')])))
+  const answers = await Promise.all(Array.from({ length: 20 }, () => harness.append([packedOrder('ada 1')])))
   expect(answers.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(1)
   expect(await harness.log(0, 'status')).toMatchObject({ head: 1 })
 })
 
 test('a restart knows what was appended before it, and forgets it when the window is over', async () => {
   await start()
-  await harness.append([order('ada 1')])
+  await harness.append([packedOrder('ada 1')])
   await harness.restart()
-  expect(await harness.append([order('ada 1'), order('ada 2')])).toEqual({ accepted: 1, duplicates: 1 })
+  expect(await harness.append([packedOrder('ada 1'), packedOrder('ada 2')])).toEqual({ accepted: 1, duplicates: 1 })
   await harness.ahead(21 * 60_000)
-  expect(await harness.append([order('ada 1')])).toEqual({ accepted: 1, duplicates: 0 })
+  expect(await harness.append([packedOrder('ada 1')])).toEqual({ accepted: 1, duplicates: 0 })
 })
 
 test('what was spilled is looked for back to then, long after the window is over', async () => {
   await start()
   const spilledAt = Date.now()
   const before = spilledAt - 60_000
-  await harness.append([order('ada 1'), order('ada 2')])
+  await harness.append([packedOrder('ada 1'), packedOrder('ada 2')])
   await harness.ahead(5 * hour)
   // Another table, and a start from what is on disk.
-  await harness.append([order('grace 1')])
+  await harness.append([packedOrder('grace 1')])
   await harness.restart()
   await harness.ahead(5 * hour)
-  const spilled = [order('ada 0'), order('ada 2'), order('ada 3'), order('grace 1')]
+  const spilled = [packedOrder('ada 0'), packedOrder('ada 2'), packedOrder('ada 3'), packedOrder('grace 1')]
   expect(await harness.append(spilled, { since: before })).toEqual({ accepted: 2, duplicates: 2 })
   // A run of the sweep that is repeated finds what the first one stored.
   expect(await harness.append(spilled, { since: before })).toEqual({ accepted: 0, duplicates: 4 })
@@ -78,13 +84,13 @@ test('what was spilled is looked for back to then, long after the window is over
   // What was stored before then does not count.
   await harness.ahead(10 * hour)
   const later = { since: spilledAt + 9 * hour }
-  expect(await harness.append([order('ada 1')], later)).toEqual({ accepted: 1, duplicates: 0 })
+  expect(await harness.append([packedOrder('ada 1')], later)).toEqual({ accepted: 1, duplicates: 0 })
 })
 
 test('what was spilled is looked for in the partition of its key', async () => {
   await start({ partitions: 2 })
   const keys = Array.from({ length: 20 }, (_, i) => `visitor ${i}`)
-  const batch = keys.map((key) => order(`order of ${key}`, {}, { key }))
+  const batch = keys.map((key) => packedOrder(`order of ${key}`, {}, { key }))
   await harness.append(batch.slice(0, 12))
   await harness.ahead(hour)
   expect(await harness.append(batch, { since: Date.now() - 60_000 })).toEqual({ accepted: 8, duplicates: 12 })
@@ -93,7 +99,7 @@ test('what was spilled is looked for in the partition of its key', async () => {
 test('keys go to partitions as Kafka chooses them, each with offsets of its own', async () => {
   await start({ partitions: 2 })
   const keys = Array.from({ length: 20 }, (_, i) => `visitor ${i}`)
-  await harness.append(keys.map((key) => order(`order of ${key}`, {}, { key })))
+  await harness.append(keys.map((key) => packedOrder(`order of ${key}`, {}, { key })))
   const expected = [0, 1].map((partition) => keys.filter((key) => partitionOf(key, 2) === partition))
   expect(expected.map(({ length }) => length).every((length) => length > 3)).toBe(true)
   for (const partition of [0, 1]) {
@@ -104,11 +110,11 @@ test('keys go to partitions as Kafka chooses them, each with offsets of its own'
 
 test('a lane that lags reads by itself from where it is', async () => {
   await start()
-  await harness.append([order('first')])
+  await harness.append([packedOrder('first')])
   await harness.gotSo(1)
   // Nothing is known of the lanes after a restart, and nothing is left in memory.
   await harness.script(...Array.from({ length: 50 }, () => ({ kind: 'throw' }) as const))
-  for (let n = 0; n < 5; n++) await harness.append([order(`missed ${n}`)])
+  for (let n = 0; n < 5; n++) await harness.append([packedOrder(`missed ${n}`)])
   await harness.restart()
   await harness.script()
   await harness.log(0, 'sweep')
@@ -118,7 +124,7 @@ test('a lane that lags reads by itself from where it is', async () => {
 
 test('reads start at any offset, end at about the bytes asked for, and give at least one row', async () => {
   await start()
-  for (let n = 0; n < 5; n++) await harness.append([order(`a ${n}`), order(`b ${n}`)])
+  for (let n = 0; n < 5; n++) await harness.append([packedOrder(`a ${n}`), packedOrder(`b ${n}`)])
   const read = (from: number, bytes: number) =>
     harness
       .log<{ chunks: { offset: number; count: number }[]; head: number }>(0, 'read', from, bytes)
@@ -130,15 +136,15 @@ test('reads start at any offset, end at about the bytes asked for, and give at l
 
 test('hours past retention are forgotten; what a lane has not committed of them is kept for it in R2', async () => {
   await start({ retentionDays: 0.05 })
-  await harness.append([order('old 0'), order('old 1')])
+  await harness.append([packedOrder('old 0'), packedOrder('old 1')])
   await harness.gotSo(2)
   await harness.script(...Array.from({ length: 20 }, () => ({ kind: 'throw' }) as const))
-  await harness.append([order('old 2')])
-  await harness.append([order('old 3')])
+  await harness.append([packedOrder('old 2')])
+  await harness.append([packedOrder('old 3')])
   await harness.gotSo(4, 'audit:0')
 
   await harness.ahead(3 * hour)
-  await harness.append([order('new 0')])
+  await harness.append([packedOrder('new 0')])
   const swept = await harness.log<LogStatus>(0, 'sweep')
   expect([swept.first, swept.head, swept.segments, swept.billed.r2Writes]).toEqual([4, 5, 1, 1])
   const read = await harness.log<{ chunks: { offset: number }[] }>(0, 'read', 2, 1_000_000)
@@ -165,20 +171,20 @@ test('hours past retention are forgotten; what a lane has not committed of them 
 
 test('an empty log goes on with its offsets after everything was forgotten', async () => {
   await start({ retentionDays: 0.05 })
-  await harness.append([order('old 0'), order('old 1')])
+  await harness.append([packedOrder('old 0'), packedOrder('old 1')])
   await harness.gotSo(2)
   await harness.gotSo(2, 'audit:0')
   await harness.ahead(5 * hour)
   expect(await harness.log(0, 'sweep')).toMatchObject({ first: 2, head: 2, segments: 0 })
   await harness.restart()
-  await harness.append([order('new 0')])
+  await harness.append([packedOrder('new 0')])
   expect((await harness.gotSo(3)).map(({ offset }) => offset)).toEqual([0, 1, 2])
 })
 
 test('an event is found by its fingerprint', async () => {
   await start()
-  await harness.append([order('ada 1'), order('ada 2')])
-  await harness.append([order('ada 3')])
+  await harness.append([packedOrder('ada 1'), packedOrder('ada 2')])
+  await harness.append([packedOrder('ada 3')])
   const found = await harness.log<{ offset: number; chunk: { offset: number } }[]>(0, 'find', printsOf('ada 2'))
   expect(found).toMatchObject([{ offset: 1, chunk: { offset: 0, count: 2 } }])
   expect(await harness.log(0, 'find', printsOf('ada 4'))).toEqual([])
@@ -186,14 +192,14 @@ test('an event is found by its fingerprint', async () => {
 
 test('a write that fails rejects its appends, and the log goes on from what is on disk', async () => {
   await start()
-  await harness.append([order('ada 1')])
+  await harness.append([packedOrder('ada 1')])
   const random = new Random(1)
   // Text that does not compress, of more than a row may hold.
   const noise = Array.from({ length: 1_500_000 }, () =>
     String.fromCodePoint(random.whole(0x4e00, 0x4e00 + 19_999)),
   ).join('')
   await expect(harness.log(0, 'append', `{}\n${noise}\n`, printsOf('ada 2'))).rejects.toThrow()
-  expect(await harness.append([order('ada 2'), order('ada 1')])).toEqual({ accepted: 1, duplicates: 1 })
+  expect(await harness.append([packedOrder('ada 2'), packedOrder('ada 1')])).toEqual({ accepted: 1, duplicates: 1 })
   const got = await harness.gotSo(2)
   expect(got.map(({ offset, id }) => [offset, id])).toEqual([
     [0, 'ada 1'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Bindings } from '../../src/core/bindings.ts'
 import { log } from '../../src/streams/log.ts'
-import { order } from './stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
 import { streamSuite } from './stream-suite.ts'
 
 streamSuite({ driver: 'log', limits: log().limits })
@@ -13,7 +13,8 @@ test('several partitions say which of them takes events of a key; a single one i
     append: async () => (taken.push(name), { accepted: 1, duplicates: 0 }),
   })
   const keys = ['anon-ada', 'anon-grace', 'anon-alan', 'anon-edsger', 'anon-barbara']
-  for (const key of keys) await append([order('order-1', {}, { key })], { LOG: { getByName } } as unknown as Bindings)
+  for (const key of keys)
+    await append([packedOrder('order-1', {}, { key })], { LOG: { getByName } } as unknown as Bindings)
   expect(new Set(taken).size).toBeGreaterThan(1)
   expect(keys.map((key) => String(partitionOf?.(key)))).toEqual(taken)
   expect(log().partitionOf).toBeUndefined()

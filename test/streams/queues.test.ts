@@ -4,7 +4,7 @@ import { realPort } from '../../src/platform/real-port.ts'
 import { log } from '../../src/streams/log.ts'
 import { messageBatchesOf } from '../../src/streams/queues/messages.ts'
 import { queues } from '../../src/streams/queues.ts'
-import { order } from './stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
 import { streamSuite } from './stream-suite.ts'
 
 streamSuite({
@@ -14,7 +14,7 @@ streamSuite({
 })
 
 test('what a queue still holds when the stream is the log again is appended to the log, and comes again until that works', async () => {
-  const events = ['order-1', 'order-2'].map((id) => order(id))
+  const events = ['order-1', 'order-2'].map((id) => packedOrder(id))
   const [[body = ''] = []] = messageBatchesOf(events, () => 0)
   const appended: string[] = []
   let isBroken = true

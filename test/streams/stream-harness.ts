@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import { pack, type Packed } from '../../src/core/envelope.ts'
-import type { Event } from '../../src/core/event.ts'
+import type { Packed } from '../../src/core/envelope.ts'
 import type { Appended } from '../../src/core/stream.ts'
 import { until } from '../support/until.ts'
 import { Workerd } from '../support/workerd.ts'
@@ -119,14 +118,3 @@ export class StreamHarness {
     return answer.result
   }
 }
-
-/** Packs an event of Ada's shop. */
-export const order = (
-  id: string,
-  event: Partial<Event> = {},
-  { key = 'ada', to = ['webhook', 'audit'] } = {},
-): Packed =>
-  pack(
-    { id, key, source: 'shop', receivedAt: '2026-11-25T12:00:00.000Z', to, facts: {} },
-    { type: 'track', event: 'Order Completed', messageId: id, anonymousId: key, ...event },
-  )

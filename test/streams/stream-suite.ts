@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pack, type Packed } from '../../src/core/envelope.ts'
-import { order, StreamHarness } from './stream-harness.ts'
+import { StreamHarness } from './stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
 
 interface Subject {
   /** A file of src/streams that exports a driver of the same name. */
@@ -22,8 +23,8 @@ function ofBytes(bytes: number, name: string): Packed[] {
   for (let left = bytes; left > 0;) {
     const size = left > 64_000 ? 32_000 : left > 32_000 ? left >> 1 : left
     const id = `${name} ${batch.length}`
-    const bare = order(id, { properties: { note: '' } }).text.length
-    batch.push(order(id, { properties: { note: 'x'.repeat(size - bare) } }))
+    const bare = packedOrder(id, { properties: { note: '' } }).text.length
+    batch.push(packedOrder(id, { properties: { note: 'x'.repeat(size - bare) } }))
     left -= size
   }
   return batch
@@ -56,14 +57,14 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
         { properties: { nothing: null, deep: { list: [[], {}, [null, { a: [1.5, -0.1, 1e21] }]] } } },
         { 'an unknown field': true, context: { 'with.dots': 1, '': 'no name' } },
         { properties: JSON.parse('{"__proto__":{"polluted":true},"constructor":1}') as Record<string, unknown> },
-      ].map((event, i) => order(`unchanged ${i}`, event))
+      ].map((event, i) => packedOrder(`unchanged ${i}`, event))
       const got = await pass(events)
       expect(got.map(({ text }) => text)).toEqual(events.map(({ text }) => text.split('\n')[1]))
       expect(got.map(({ id, key }) => [id, key])).toEqual(events.map(({ id, key }) => [id, key]))
     })
 
     test('delivers to every lane of the routing, and only to those', async () => {
-      await pass([order('for all'), order('not for audit', {}, { to: ['webhook'] })])
+      await pass([packedOrder('for all'), packedOrder('not for audit', {}, { to: ['webhook'] })])
       const audit = await harness.gotSo(1, 'audit:0')
       // The log shows a lane everything, and the lane picks what is routed to it.
       expect(audit.map(({ id }) => id)).toContain('for all')
@@ -71,7 +72,10 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
 
     test('keeps the order of a key', async () => {
       for (let n = 0; n < 10; n++)
-        await harness.append([order(`ada ${n}`, {}, { key: 'ada' }), order(`grace ${n}`, {}, { key: 'grace' })])
+        await harness.append([
+          packedOrder(`ada ${n}`, {}, { key: 'ada' }),
+          packedOrder(`grace ${n}`, {}, { key: 'grace' }),
+        ])
       const got = await arrived(20)
       for (const key of ['ada', 'grace'])
         expect(got.filter((one) => one.key === key).map(({ id }) => id)).toEqual(ids(10, key))
@@ -96,26 +100,26 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
       await expect(harness.append(ofBytes(limits.bytes + 1, 'too large'))).rejects.toMatchObject({
         code: 'stream_limit',
       })
-      const got = await pass([order('after the refusals')])
+      const got = await pass([packedOrder('after the refusals')])
       expect(got.map(({ id }) => id)).toEqual(['after the refusals'])
     })
 
     test('rejects with stream_unavailable while its backend is unavailable, and the same events pass once it is back', async () => {
-      const batch = [order('stubborn 0'), order('stubborn 1')]
+      const batch = [packedOrder('stubborn 0'), packedOrder('stubborn 1')]
       await expect(harness.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
       const got = await pass(batch)
       expect(got.map(({ id }) => id)).toEqual(['stubborn 0', 'stubborn 1'])
     })
 
     test('parallel appends all arrive', async () => {
-      await Promise.all(ids(40, 'parallel').map((name) => harness.append(ids(5, name).map((id) => order(id)))))
+      await Promise.all(ids(40, 'parallel').map((name) => harness.append(ids(5, name).map((id) => packedOrder(id)))))
       const got = await arrived(200)
       const expected = ids(40, 'parallel').flatMap((name) => ids(5, name))
       expect(got.map(({ id }) => id).toSorted()).toEqual(expected.toSorted())
     })
 
     test('what a lane has taken does not come again', async () => {
-      await pass([order('once')])
+      await pass([packedOrder('once')])
       await new Promise((resolve) => setTimeout(resolve, 1500))
       const visits = await harness.visits()
       expect(visits.filter((visit) => visit.ids.includes('once'))).toHaveLength(1)
@@ -123,7 +127,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
 
     test('what a lane refuses for now comes again, and not before its time', async () => {
       await harness.script({ kind: 'not now', seconds: 2 })
-      await pass([order('later')])
+      await pass([packedOrder('later')])
       const [refused, took] = (await harness.visits()).filter((visit) => visit.ids.includes('later'))
       expect([refused?.kind, took?.kind]).toEqual(['not now', 'done'])
       expect((took?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1900)
@@ -131,7 +135,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
 
     test('what breaks a lane comes again', async () => {
       await harness.script({ kind: 'throw' })
-      const got = await pass([order('bumpy 0'), order('bumpy 1')])
+      const got = await pass([packedOrder('bumpy 0'), packedOrder('bumpy 1')])
       expect(got.map(({ id }) => id)).toEqual(['bumpy 0', 'bumpy 1'])
       expect((await harness.visits()).filter((visit) => visit.ids.includes('bumpy 0')).map(({ kind }) => kind)).toEqual(
         ['throw', 'done'],
@@ -147,7 +151,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
         const clients = Array.from({ length: 8 }, async (_, client) => {
           for (let n = 0; traffic.on; n++) {
             const id = `client ${client} event ${n}`
-            await harness.append([order(id, {}, { key: `client ${client}` })])
+            await harness.append([packedOrder(id, {}, { key: `client ${client}` })])
             acknowledged.push(id)
           }
         })
@@ -157,7 +161,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
         await Promise.allSettled(clients)
         await restarted
         expect(acknowledged.length).toBeGreaterThan(20)
-        await harness.append([order('after the kill')])
+        await harness.append([packedOrder('after the kill')])
         const got = await (async () => {
           for (;;) {
             const all = await harness.gotSo(taken + acknowledged.length)

@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { readSpill } from '../../src/spill/spill.ts'
-import { basic, call, type Call } from '../ingest/call.ts'
-import { fakeEdge, type FakeEdge, type Options, orderCompleted } from '../support/fake-edge.ts'
+import { basic, call, type Call } from '../support/call.ts'
+import { fakeEdge, type FakeEdge, type EdgeOptions } from '../support/fake-edge.ts'
+import { orderCompleted } from '../support/sample-events.ts'
 import { clientRules, type Seen, sendAs } from './client-rules.ts'
 import { bodyOf, firstOf, fixtureOf, fixtures } from './fixtures.ts'
 import { replay } from './replay.ts'
@@ -10,7 +11,7 @@ import { replay } from './replay.ts'
 const away = () => Promise.reject(new Error('away'))
 
 /** A log that takes nothing, and R2 neither. */
-const nowhere = (options: Options = {}): FakeEdge => {
+const nowhere = (options: EdgeOptions = {}): FakeEdge => {
   const edge = fakeEdge({ onAppend: away, onDeadLetters: away, ...options })
   edge.bucket.before = away
   return edge

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { fakeEdge, receivedAt } from '../support/fake-edge.ts'
+import { fakeEdge } from '../support/fake-edge.ts'
+import { receivedAt } from '../support/sample-events.ts'
 import type { Recorded } from '../../scripts/record/recorder.ts'
 import { bodyOf, expectAll, firstOf, type Fixture, fixtureOf, fixtures, idsOf, isGzip, textOf } from './fixtures.ts'
 import { replay } from './replay.ts'

@@ -1,5 +1,5 @@
 import { ingestRoutes } from '../../src/ingest/routes.ts'
-import { streamed } from '../ingest/call.ts'
+import { streamed } from '../support/call.ts'
 import type { FakeEdge } from '../support/fake-edge.ts'
 import type { Recorded } from '../../scripts/record/recorder.ts'
 import { bytesOf } from './fixtures.ts'

@@ -1,5 +1,5 @@
 import { ingestRoutes } from '../../src/ingest/routes.ts'
-import { type FakeEdge, writeKey } from '../support/fake-edge.ts'
+import { type FakeEdge, writeKey } from './fake-edge.ts'
 
 export const basic = (key: string) => `Basic ${btoa(`${key}:`)}`
 

@@ -1,6 +1,6 @@
 import type { SourceConfig } from '../../src/core/config.ts'
 import { ingestRoutes } from '../../src/ingest/routes.ts'
-import { basic } from '../ingest/call.ts'
+import { basic } from './call.ts'
 import { fakeEdge, writeKey } from './fake-edge.ts'
 
 /** What Cloudflare tells of a connection from a Telekom line in Bremen. */
