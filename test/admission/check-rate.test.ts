@@ -80,24 +80,20 @@ describe('the bucket', () => {
 
 /** An edge whose sources have a limit each, with a clock that the test moves. */
 function limitedEdge() {
-  const edge = fakeEdge({ source: { rate: { eventsPerSecond: 2, burst: 4 } } })
-  const clock = { now: start }
   const buckets = new Map<string, TokenBucket>()
   const limiter = { asked: 0, answer: (answer: RateAnswer): RateAnswer | Promise<RateAnswer> => answer }
-  Object.assign(edge.context.port, { now: () => clock.now })
-  Object.assign(edge.context.bindings, {
-    RATE: {
-      getByName: (name: string) => ({
-        take: async (events: number, rate: { eventsPerSecond: number; burst: number }) => {
-          limiter.asked++
-          const bucket = buckets.get(name) ?? new TokenBucket()
-          buckets.set(name, bucket)
-          return limiter.answer(bucket.take(events, rate, clock.now))
-        },
-      }),
-    },
-  })
-  return { edge, clock, limiter }
+  const RATE = {
+    getByName: (name: string) => ({
+      take: async (events: number, rate: { eventsPerSecond: number; burst: number }) => {
+        limiter.asked++
+        const bucket = buckets.get(name) ?? new TokenBucket()
+        buckets.set(name, bucket)
+        return limiter.answer(bucket.take(events, rate, edge.clock.now))
+      },
+    }),
+  }
+  const edge = fakeEdge({ source: { rate: { eventsPerSecond: 2, burst: 4 } }, bindings: { RATE } })
+  return { edge, clock: edge.clock, limiter }
 }
 
 let ids = 0

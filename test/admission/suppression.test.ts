@@ -6,37 +6,37 @@ import { type Snapshot, SuppressionList, type UserId } from '../../src/admission
 import { Sqlite } from '../support/sqlite.ts'
 import { call } from '../support/call.ts'
 import type { FakeBucket } from '../support/fake-bucket.ts'
-import { now as start } from '../support/fake-context.ts'
-import { type FakeEdge, fakeEdge } from '../support/fake-edge.ts'
+import { adminToken, now as start } from '../support/fake-context.ts'
+import { type EdgeOptions, type FakeEdge, fakeEdge } from '../support/fake-edge.ts'
 import { orderCompleted } from '../support/sample-events.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const ada: UserId = { kind: 'userId', id: 'ada' }
 
 /** An edge with an admin token, a list, and a clock in seconds. */
-function edgeWithList(options: Parameters<typeof fakeEdge>[0] = {}) {
-  const plain = fakeEdge(options)
+function edgeWithList(options: EdgeOptions = {}) {
   const clock = { seconds: 0 }
   const list = new SuppressionList(new Sqlite().open())
   const object = {
     asked: 0,
     answer: (snapshot: Snapshot | null): Snapshot | null | Promise<Snapshot | null> => snapshot,
   }
-  const context = { ...plain.context, resolved: { ...plain.context.resolved, adminToken: 'correct-horse-battery' } }
-  Object.assign(context.port, { now: () => start + clock.seconds * 1000 })
-  Object.assign(context.bindings, {
-    SUPPRESSION: {
-      getByName: (name: string) => ({
-        snapshot: async (version: number | undefined) => {
-          if (name !== 'all') throw new Error(`there is no list "${name}"`)
-          object.asked++
-          return object.answer(version === list.version ? null : list.snapshot)
-        },
-      }),
-    },
+  const SUPPRESSION = {
+    getByName: (name: string) => ({
+      snapshot: async (version: number | undefined) => {
+        if (name !== 'all') throw new Error(`there is no list "${name}"`)
+        object.asked++
+        return object.answer(version === list.version ? null : list.snapshot)
+      },
+    }),
+  }
+  const edge = fakeEdge({
+    resolved: { adminToken },
+    ...options,
+    port: { now: () => start + clock.seconds * 1000 },
+    bindings: { SUPPRESSION },
   })
-  const edge: FakeEdge = { ...plain, context }
-  return { edge, list, object, clock, bucket: plain.bucket as FakeBucket & R2Bucket }
+  return { edge, list, object, clock, bucket: edge.bucket as FakeBucket & R2Bucket }
 }
 
 let ids = 0
@@ -47,7 +47,7 @@ const send = async (edge: FakeEdge, ...events: unknown[]) => {
   return answer
 }
 const sendOne = (edge: FakeEdge, more: object = {}) => send(edge, order(more))
-const away = () => Promise.reject(new Error('the object was reset'))
+const unavailable = () => Promise.reject(new Error('the object was reset'))
 const silent = () => new Promise<null>(() => {})
 
 describe('an event of a suppressed user', () => {
@@ -231,9 +231,8 @@ describe('what an isolate knows', () => {
   })
 
   test('is nothing, and nobody is asked, without an admin token', async () => {
-    const { edge, list, object } = edgeWithList()
+    const { edge, list, object } = edgeWithList({ resolved: { adminToken: undefined } })
     list.add([ada], 1)
-    Object.assign(edge.context.resolved, { adminToken: undefined })
     await sendOne(edge)
     expect([object.asked, edge.events().length]).toEqual([0, 1])
   })
@@ -241,7 +240,7 @@ describe('what an isolate knows', () => {
 
 describe('while the object is unavailable', () => {
   test.each([
-    ['fails', away],
+    ['fails', unavailable],
     ['does not answer', silent],
   ])('the copy in R2 is read when it %s', async (_how, answer) => {
     const { edge, list, object, bucket } = edgeWithList()
@@ -256,7 +255,7 @@ describe('while the object is unavailable', () => {
 
   test('nobody is suppressed where there never was a copy', async () => {
     const { edge, object } = edgeWithList()
-    object.answer = away
+    object.answer = unavailable
     await sendOne(edge)
     expect(edge.events()).toHaveLength(1)
   })
@@ -267,7 +266,7 @@ describe('while the object is unavailable', () => {
     await writeCopy(list.snapshot, bucket)
     list.add([ada], 2)
     await sendOne(edge)
-    object.answer = away
+    object.answer = unavailable
     clock.seconds = 11
     await sendOne(edge)
     expect(edge.events()).toEqual([])
@@ -275,7 +274,7 @@ describe('while the object is unavailable', () => {
 
   test('events are answered 503 when R2 is unavailable too, and nothing of them is stored', async () => {
     const { edge, object, bucket, clock } = edgeWithList()
-    object.answer = away
+    object.answer = unavailable
     bucket.before = () => {
       throw new Error('R2 is unavailable')
     }
@@ -292,7 +291,7 @@ describe('while the object is unavailable', () => {
   test('what is known serves for its ten seconds', async () => {
     const { edge, object, bucket, clock } = edgeWithList()
     await sendOne(edge)
-    object.answer = away
+    object.answer = unavailable
     bucket.before = () => {
       throw new Error('R2 is unavailable')
     }

@@ -11,15 +11,15 @@ const orders = 32
 const flushAt = 8
 
 const limited: Mishap = { status: 429, retryAfter: 1 }
-const away: Mishap = { status: 503 }
+const unavailable: Mishap = { status: 503 }
 const before: Mishap = 'cut before the server has it'
 const after: Mishap = 'cut after the server took it'
 
 /** Three mishaps in turn for each batch, as RudderStack's SDK gives up after four attempts. */
 const mishaps: readonly (readonly Mishap[])[] = [
-  [limited, after, away],
-  [after, away, after],
-  [away, limited, before],
+  [limited, after, unavailable],
+  [after, unavailable, after],
+  [unavailable, limited, before],
   [before, after, limited],
 ]
 const mishapsOf = (batch: number): readonly Mishap[] => mishaps[batch % mishaps.length] ?? []
@@ -87,7 +87,7 @@ describe.each(sdks)('$name, when answers are 429 and 503 and connections break,'
   })
 
   test('met each of the mishaps, and the server took some batches several times', () => {
-    for (const mishap of [limited, away, before, after])
+    for (const mishap of [limited, unavailable, before, after])
       expect(met(mishap).length, JSON.stringify(mishap)).toBeGreaterThanOrEqual(1)
     const taken = proxy.attempts.filter(({ status }) => status === 200)
     expect(proxy.attempts.every(({ status }) => status === undefined || status === 200)).toBe(true)

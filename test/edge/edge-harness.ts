@@ -43,8 +43,11 @@ export class EdgeHarness {
     return this.#workerd.stop()
   }
 
-  /** Sets the clock ahead, takes objects away. */
-  async set(setup: { readonly aheadMs?: number; readonly away?: readonly ('SUPPRESSION' | 'RATE')[] }): Promise<void> {
+  /** Sets the clock ahead, makes objects unavailable. */
+  async set(setup: {
+    readonly aheadMs?: number
+    readonly unavailable?: readonly ('SUPPRESSION' | 'RATE')[]
+  }): Promise<void> {
     await this.#workerd.fetch('/test', { method: 'POST', body: JSON.stringify(setup) })
   }
 

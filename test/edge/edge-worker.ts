@@ -9,10 +9,10 @@ interface Setup {
   /** Added to the clock. */
   aheadMs: number
   /** Objects that do not answer at all. */
-  away: readonly ('SUPPRESSION' | 'RATE')[]
+  unavailable: readonly ('SUPPRESSION' | 'RATE')[]
 }
 
-const setup: Setup = { aheadMs: 0, away: [] }
+const setup: Setup = { aheadMs: 0, unavailable: [] }
 const realNow = Date.now
 Date.now = () => realNow() + setup.aheadMs
 
@@ -46,8 +46,8 @@ export default {
       Object.assign(setup, await request.json<Partial<Setup>>())
       return new Response()
     }
-    const away: Partial<Record<keyof Bindings, unknown>> = {}
-    for (const name of setup.away) away[name] = silent
-    return app.handler.fetch?.(request, { ...env, ...away } as Env, ctx) ?? new Response(null, { status: 500 })
+    const unavailable: Partial<Record<keyof Bindings, unknown>> = {}
+    for (const name of setup.unavailable) unavailable[name] = silent
+    return app.handler.fetch?.(request, { ...env, ...unavailable } as Env, ctx) ?? new Response(null, { status: 500 })
   },
 }

@@ -6,49 +6,42 @@ import { about, version } from '../../src/ingest/health.ts'
 import { append } from '../../src/edge/accept.ts'
 import { spill } from '../../src/spill/spill.ts'
 import { packedOrder } from '../support/sample-events.ts'
-import { now } from '../support/fake-context.ts'
+import { adminToken } from '../support/fake-context.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
-
-const adminToken = 'correct-horse-battery-staple'
 
 interface Given {
   /** By name of the lane; idle when left out. */
   readonly lanes?: Readonly<Record<string, Partial<LaneStatus>>>
   /** What does not answer: `log`, `webhook:0`, `put` (R2 takes nothing), `r2` (no call). */
-  readonly away?: readonly string[]
+  readonly unavailable?: readonly string[]
   /** What never answers. */
   readonly hangs?: readonly string[]
 }
 
-/** A deployment whose parts can be taken away, on a clock that the test sets. */
-function deployment({ lanes = {}, away = [], hangs = [] }: Given = {}) {
+/** A deployment whose parts can be made unavailable, on a clock that the test sets. */
+function deployment({ lanes = {}, unavailable = [], hangs = [] }: Given = {}) {
   const edge = fakeEdge({
     onAppend: () => {
-      if (away.includes('log')) throw new Error('the log is unavailable')
+      if (unavailable.includes('log')) throw new Error('the log is unavailable')
     },
     limits: { appendMs: 40 },
+    resolved: { adminToken },
+    bindings: {
+      LANE: { getByName: (name: string) => ({ status: () => ask(name) }) },
+      LOG: { getByName: () => ({ status: () => ask('log') }) },
+    },
   })
   edge.bucket.before = (verb) => {
-    if (away.includes('r2') || away.includes(verb)) throw new Error('R2 is unavailable')
+    if (unavailable.includes('r2') || unavailable.includes(verb)) throw new Error('R2 is unavailable')
   }
   const asked: string[] = []
   const ask = async (name: string): Promise<Partial<LaneStatus>> => {
     asked.push(name)
     if (hangs.includes(name)) await new Promise(() => {})
-    if (away.includes(name)) throw new Error('the object is unavailable')
+    if (unavailable.includes(name)) throw new Error('the object is unavailable')
     return { state: 'idle', oldestSeconds: 0, ...lanes[name] }
   }
-  const clock = { now }
-  const context = {
-    ...edge.context,
-    resolved: { ...edge.context.resolved, adminToken },
-    port: { ...edge.context.port, now: () => clock.now },
-    bindings: {
-      BUCKET: edge.bucket,
-      LANE: { getByName: (name: string) => ({ status: () => ask(name) }) },
-      LOG: { getByName: () => ({ status: () => ask('log') }) },
-    },
-  } as unknown as AppContext
+  const { context, clock } = edge
   const get = async (path = '/health', init: RequestInit = {}) => {
     const answer = await about.fetch(new Request(`https://edge.example${path}`, init), context)
     const text = await answer.text()
@@ -81,7 +74,7 @@ test('the version is that of the package', () => {
 })
 
 test('HEAD has the status and no body', async () => {
-  const { status, body } = await deployment({ away: ['log', 'r2'] }).get('/health', { method: 'HEAD' })
+  const { status, body } = await deployment({ unavailable: ['log', 'r2'] }).get('/health', { method: 'HEAD' })
   expect([status, body]).toEqual([503, undefined])
 })
 
@@ -112,32 +105,32 @@ test('a lane that does not answer is stuck, and keeps the answer waiting for two
 })
 
 test('a log that is unavailable degrades it as long as R2 takes events, and takes it down when it does not', async () => {
-  const taken = await deployment({ away: ['log'] }).get()
+  const taken = await deployment({ unavailable: ['log'] }).get()
   expect([taken.status, taken.body]).toMatchObject([
     200,
     { status: 'DEGRADED', log: { partitions: 1, unavailable: 1 } },
   ])
   for (const gone of ['put', 'r2']) {
-    const { status, headers, body } = await deployment({ away: ['log', gone] }).get()
+    const { status, headers, body } = await deployment({ unavailable: ['log', gone] }).get()
     expect([status, body?.['status'], headers.get('retry-after')]).toEqual([503, 'DOWN', '10'])
   }
 })
 
 test('a listing that fails does not take it down: R2 takes events all the same', async () => {
-  const { status, body } = await deployment({ away: ['log', 'list'] }).get()
+  const { status, body } = await deployment({ unavailable: ['log', 'list'] }).get()
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
 })
 
 test('R2 that is unavailable alone degrades it', async () => {
-  const { status, body } = await deployment({ away: ['r2'] }).get()
+  const { status, body } = await deployment({ unavailable: ['r2'] }).get()
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
 })
 
 test('an append that failed a moment ago shows, even when the log answers', async () => {
-  const given = { away: ['log'] }
+  const given = { unavailable: ['log'] }
   const { context, get, clock } = deployment(given)
   await append([packedOrder('order-1')], context)
-  given.away.length = 0
+  given.unavailable.length = 0
   expect((await get()).body).toMatchObject({ status: 'DEGRADED', spilling: true, log: { unavailable: 0 } })
   clock.now += 61_000
   expect((await get()).body).toMatchObject({ spilling: false })

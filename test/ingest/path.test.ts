@@ -5,11 +5,9 @@ import { orderCompleted } from '../support/sample-events.ts'
 import { basic } from '../support/call.ts'
 
 function mounted(ingest: string) {
-  const edge = fakeEdge()
-  const paths = { ingest, sdk: '/s' }
-  const context = { ...edge.context, resolved: { ...edge.context.resolved, paths } }
+  const edge = fakeEdge({ resolved: { paths: { ingest, sdk: '/s' } } })
   const ask = (path: string, init: RequestInit = {}) =>
-    ingestRoutes.fetch(new Request(`https://shop.example${path}`, init), context)
+    ingestRoutes.fetch(new Request(`https://shop.example${path}`, init), edge.context)
   return { edge, ask }
 }
 

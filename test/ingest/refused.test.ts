@@ -6,10 +6,8 @@ import { orderCompleted } from '../support/sample-events.ts'
 import { call } from '../support/call.ts'
 
 const limited = () => {
-  const edge = fakeEdge({ source: { rate: { eventsPerSecond: 1, burst: 5 } } })
   const RATE = { getByName: () => ({ take: async () => ({ allowed: false, remaining: 0, retryAfter: 3 }) }) }
-  Object.assign(edge.context.bindings, { RATE })
-  return edge
+  return fakeEdge({ source: { rate: { eventsPerSecond: 1, burst: 5 } }, bindings: { RATE } })
 }
 
 test('events above the rate are answered with what the limit is, and counted', async () => {

@@ -25,16 +25,10 @@ const files = {
   },
 }
 
-function context(paths: AppContext['resolved']['paths'] = { ingest: '', sdk: '/sdk' }): AppContext {
-  const edge = fakeEdge()
-  return {
-    ...edge.context,
-    resolved: { ...edge.context.resolved, paths },
-    bindings: { ...edge.context.bindings, ASSETS: files as unknown as Fetcher },
-  }
-}
+const contextWith = (paths: AppContext['resolved']['paths'] = { ingest: '', sdk: '/sdk' }): AppContext =>
+  fakeEdge({ resolved: { paths }, bindings: { ASSETS: files } }).context
 
-const get = (path: string, of = context()) => sdkAsset(new Request(`https://shop.example${path}`), of)
+const get = (path: string, of = contextWith()) => sdkAsset(new Request(`https://shop.example${path}`), of)
 
 /** What `_headers` puts on a path: placeholders and a splat, as Cloudflare matches them. */
 function headersOf(path: string): Record<string, string>[] {
@@ -54,7 +48,7 @@ describe('the browser SDKs', () => {
     'are all there is below their path: %s leads nowhere else',
     async (path) => {
       const request = new Request(`https://shop.example/analytics.js/v1/${writeKey}/analytics-next/${path}`)
-      expect((await ingestRoutes.fetch(request, context())).status).toBe(404)
+      expect((await ingestRoutes.fetch(request, contextWith())).status).toBe(404)
     },
   )
 
@@ -90,7 +84,7 @@ describe('the browser SDKs', () => {
   })
 
   test('are under another name where the config gives one', async () => {
-    const answer = await get(`/s/b/${segment}/index.js`, context({ ingest: '/e', sdk: '/s' }))
+    const answer = await get(`/s/b/${segment}/index.js`, contextWith({ ingest: '/e', sdk: '/s' }))
     expect([answer?.status, answer?.headers.get('cache-control')]).toEqual([200, immutable])
     expect(await get(`/s/b/${segment}/index.js`)).toBeUndefined()
   })
@@ -118,7 +112,7 @@ describe('the browser SDKs', () => {
 })
 
 describe('the URL of Segment’s snippet', () => {
-  const ask = (path: string) => ingestRoutes.fetch(new Request(`https://shop.example${path}`), context())
+  const ask = (path: string) => ingestRoutes.fetch(new Request(`https://shop.example${path}`), contextWith())
 
   test.each(['analytics.min.js', 'platform/analytics.min.js'])(
     '%s brings the SDK with the write key in it',

@@ -67,7 +67,7 @@ describe('a suppressed user', () => {
   test('is known from the copy in R2 while the object that keeps the list is unavailable', async () => {
     await harness.admin('/suppression', ada)
     await harness.restart()
-    await harness.set({ away: ['SUPPRESSION'] })
+    await harness.set({ unavailable: ['SUPPRESSION'] })
     const began = performance.now()
     const all = await Promise.all(Array.from({ length: 20 }, (_, i) => harness.send([order(`late-${i}`)])))
     expect(all.map(({ status, body }) => [status, body['dropped']])).toEqual(all.map(() => [200, 1]))
@@ -118,7 +118,7 @@ describe('a source with a rate limit', () => {
   })
 
   test('passes while the limiter is unavailable', async () => {
-    await harness.set({ away: ['RATE'] })
+    await harness.set({ unavailable: ['RATE'] })
     expect((await metered(orders('unmetered', 20))).status).toBe(200)
     expect((await metered(orders('more', 20))).status).toBe(200)
     await arrived('unmetered-19', 'more-19')

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { LoadReport } from '../../src/core/bindings.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { load } from '../../src/schedule/load.ts'
+import { fakeContext } from '../support/fake-context.ts'
 
 const report = (files: number): LoadReport => ({ files, events: files, rows: 2 * files, discards: 0 })
 
@@ -12,11 +13,11 @@ const contextAt = (minute: number, loaders: Readonly<Record<string, () => Promis
     ['tables', { kind: 'warehouse', name: 'tables', route: {} }],
     ['postgres', { kind: 'warehouse', name: 'postgres', route: { everyMinutes: 15 } }],
   ])
-  return {
+  return fakeContext({
     resolved: { targets },
     bindings: { LOADER: { getByName: (name: string) => ({ load: loaders[name] }) } },
-    port: { now: () => minute * 60_000 + 1_500, log: () => {} },
-  } as unknown as AppContext
+    port: { now: () => minute * 60_000 + 1_500 },
+  }).context
 }
 
 describe('load', () => {

@@ -53,7 +53,7 @@ describe('the local ticker', () => {
       ...tick(),
       run: async () => {
         runs++
-        throw new Error('the log is away')
+        throw new Error('the log is unavailable')
       },
     })
     await vi.advanceTimersByTimeAsync(15_000)

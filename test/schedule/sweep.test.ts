@@ -1,28 +1,26 @@
 import { expect, test } from 'vitest'
-import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { sweep } from '../../src/schedule/sweep.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
 import { packedOrder } from '../support/sample-events.ts'
 
 /** A deployment with two partitions of the log, of which those named do not answer. */
-function deployment(away: readonly number[]) {
-  const edge = fakeEdge({ partitions: 2 })
+function deployment(unavailable: readonly number[]) {
   const answer = async (name: string) => {
-    if (away.includes(Number(name))) throw new Error('the object is being moved')
+    if (unavailable.includes(Number(name))) throw new Error('the object is being moved')
     return { partition: Number(name) }
   }
-  const context = {
-    ...edge.context,
+  const edge = fakeEdge({
+    partitions: 2,
     bindings: {
-      ...edge.context.bindings,
       LANE: { getByName: (name: string) => ({ poke: async () => ({ target: name }) }) },
       LOG: { getByName: (name: string) => ({ sweep: () => answer(name) }) },
     },
-  } as unknown as AppContext
+  })
+  const { context } = edge
   const spillFor = (partition: number, id: string) =>
     spill({ kind: 'events', packed: [packedOrder(id)], part: partOf(partition, context.resolved.stream) }, context)
-  return { ...edge, context, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }
+  return { ...edge, spillFor, ids: () => edge.envelopes().map(({ id }) => id) }
 }
 
 test('what was spilled for a partition that does not answer waits; what is for another is stored', async () => {

@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { AppContext } from '../../src/core/app-context.ts'
 import { shopify } from '../../src/sources/shopify.ts'
 import { topicOf } from '../../src/sources/shopify/topics.ts'
 import { call } from '../support/call.ts'
@@ -18,15 +17,16 @@ afterAll(() => identity.stop())
 const noBucket = { put: () => Promise.reject(new Error('R2 is unavailable')) }
 
 /** An edge whose shop remembers in the real object, under a name of its own. */
-function shopEdge(name: string, options: EdgeOptions = {}): FakeEdge {
-  const edge = fakeEdge({ ...options, source: { webhook: shopify({ secret }) } })
-  // What the log does not take has nowhere else to go.
-  const bindings = { ...edge.context.bindings, IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket }
-  return { ...edge, context: { ...edge.context, bindings } as unknown as AppContext }
-}
+const shopEdge = (name: string, options: EdgeOptions = {}): FakeEdge =>
+  fakeEdge({
+    ...options,
+    source: { webhook: shopify({ secret }) },
+    // What the log does not take has nowhere else to go.
+    bindings: { IDENTITY: { getByName: () => identity.of(name) }, BUCKET: noBucket, ...options.bindings },
+  })
 
 /** What the pixel sends from Ada's browser. */
-const seen = (edge: FakeEdge, name: string, id: string, event: { data?: unknown; path?: string } = {}) =>
+const sendPixel = (edge: FakeEdge, name: string, id: string, event: { data?: unknown; path?: string } = {}) =>
   call(edge, `/v1/webhook?writeKey=${writeKey}&version=pixel`, {
     key: null,
     body: {
@@ -42,7 +42,7 @@ const seen = (edge: FakeEdge, name: string, id: string, event: { data?: unknown;
   })
 
 /** What Shopify sends. */
-function told(
+function sendHook(
   edge: FakeEdge,
   topic: string,
   body: unknown,
@@ -78,13 +78,16 @@ const order = {
 
 test('a visitor looks, puts into the cart and checks out; the order of the server is theirs, and they are known afterwards', async () => {
   const edge = shopEdge('story')
-  await seen(edge, 'product_viewed', 'sh-1', { data: { productVariant: variant }, path: '/products/monopoly' })
-  await seen(edge, 'product_added_to_cart', 'sh-2', { data: { cartLine: { quantity: 2, merchandise: variant } } })
-  await seen(edge, 'checkout_started', 'sh-3', { data: { checkout: {} }, path: `/checkouts/cn/${cart}/information` })
+  await sendPixel(edge, 'product_viewed', 'sh-1', { data: { productVariant: variant }, path: '/products/monopoly' })
+  await sendPixel(edge, 'product_added_to_cart', 'sh-2', { data: { cartLine: { quantity: 2, merchandise: variant } } })
+  await sendPixel(edge, 'checkout_started', 'sh-3', {
+    data: { checkout: {} },
+    path: `/checkouts/cn/${cart}/information`,
+  })
   // Whoever has the cart is still known when the object starts anew.
   await identity.restart()
-  expect(await told(edge, 'orders/create', order)).toMatchObject({ status: 200, text: 'OK' })
-  await seen(edge, 'page_viewed', 'sh-4')
+  expect(await sendHook(edge, 'orders/create', order)).toMatchObject({ status: 200, text: 'OK' })
+  await sendPixel(edge, 'page_viewed', 'sh-4')
 
   expect(edge.events().map((event) => [event['type'], event['event'], event['anonymousId'], event['userId']])).toEqual([
     ['track', 'Product Viewed', client, undefined],
@@ -121,15 +124,15 @@ test('a pixel in the sandbox of the browser may read the answer, and may ask for
 test('the cart is forgotten after 12 hours, the visitor after 24', async () => {
   const edge = shopEdge('forgetful')
   const hour = 3_600_000
-  await seen(edge, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })
+  await sendPixel(edge, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })
   await identity.ahead(12 * hour - 60_000)
-  await told(edge, 'orders/create', order)
+  await sendHook(edge, 'orders/create', order)
   await identity.ahead(12 * hour + 60_000)
-  await told(edge, 'orders/paid', { ...order, customer: undefined }, { id: 'hook-2' })
+  await sendHook(edge, 'orders/paid', { ...order, customer: undefined }, { id: 'hook-2' })
   await identity.ahead(36 * hour - 120_000)
-  await seen(edge, 'page_viewed', 'sh-2')
+  await sendPixel(edge, 'page_viewed', 'sh-2')
   await identity.ahead(36 * hour)
-  await seen(edge, 'page_viewed', 'sh-3')
+  await sendPixel(edge, 'page_viewed', 'sh-3')
   await identity.ahead(0)
   const ids = edge.events().map((event) => [event['event'] ?? event['type'], event['anonymousId'], event['userId']])
   expect(ids).toEqual([
@@ -149,9 +152,9 @@ test('the older tracker tells whose cart it is, and changes of the cart are told
   const body = { event: 'rudderIdentifier', anonymousId: 'anon-of-ada', cartToken: cart }
   expect(await call(edge, path, { key: null, body })).toMatchObject({ status: 200, text: 'OK' })
   const held = { id: cart, token: cart, line_items: order.line_items }
-  await told(edge, 'carts/update', held, { ...tell, id: 'hook-1' })
-  await told(edge, 'carts/update', { ...held, note: 'gift' }, { ...tell, id: 'hook-2' })
-  await told(edge, 'carts/update', { ...held, line_items: [] }, { ...tell, id: 'hook-3' })
+  await sendHook(edge, 'carts/update', held, { ...tell, id: 'hook-1' })
+  await sendHook(edge, 'carts/update', { ...held, note: 'gift' }, { ...tell, id: 'hook-2' })
+  await sendHook(edge, 'carts/update', { ...held, line_items: [] }, { ...tell, id: 'hook-3' })
   expect(edge.events().map((event) => [event['event'], event['messageId'], event['anonymousId']])).toEqual([
     ['Cart Update', 'hook-1', 'anon-of-ada'],
     ['Cart Update', 'hook-3', 'anon-of-ada'],
@@ -166,36 +169,34 @@ test('a change of the cart that could not be stored is told when Shopify repeats
     },
   })
   const held = { id: cart, token: cart, line_items: order.line_items }
-  expect((await told(edge, 'carts/update', held, { id: 'hook-1' })).status).toBe(503)
+  expect((await sendHook(edge, 'carts/update', held, { id: 'hook-1' })).status).toBe(503)
   broken = false
-  expect((await told(edge, 'carts/update', held, { id: 'hook-1' })).status).toBe(200)
+  expect((await sendHook(edge, 'carts/update', held, { id: 'hook-1' })).status).toBe(200)
   expect(edge.events().map(({ messageId }) => messageId)).toEqual(['hook-1'])
 })
 
 test('a memory that is unavailable for a moment loses nothing; one that stays away lets Shopify call again, and keeps what no page repeats', async () => {
-  const edge = shopEdge('deploy')
-  let away = 0
+  let failures = 0
   const memory = identity.of('deploy')
   const reach = <T>(work: () => Promise<T>) =>
-    away-- > 0 ? Promise.reject(Object.assign(new Error('the object was reset'), { retryable: true })) : work()
+    failures-- > 0 ? Promise.reject(Object.assign(new Error('the object was reset'), { retryable: true })) : work()
   const object = {
     get: (key: string) => reach(() => memory.get(key)),
     set: (...given: Parameters<typeof memory.set>) => reach(() => memory.set(...given)),
   }
-  const bindings = { ...edge.context.bindings, IDENTITY: { getByName: () => object } }
-  const shaky = { ...edge, context: { ...edge.context, bindings } }
-  away = 1
-  expect((await seen(shaky, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })).status).toBe(200)
-  away = 1
-  expect((await told(shaky, 'orders/create', order)).status).toBe(200)
+  const edge = shopEdge('deploy', { bindings: { IDENTITY: { getByName: () => object } } })
+  failures = 1
+  expect((await sendPixel(edge, 'checkout_started', 'sh-1', { path: `/checkouts/cn/${cart}` })).status).toBe(200)
+  failures = 1
+  expect((await sendHook(edge, 'orders/create', order)).status).toBe(200)
   expect(edge.events().map(({ anonymousId }) => anonymousId)).toEqual([client, client, client])
 
-  away = 2
-  const later = await told(shaky, 'orders/paid', order, { id: 'hook-2' })
+  failures = 2
+  const later = await sendHook(edge, 'orders/paid', order, { id: 'hook-2' })
   expect([later.status, later.headers.get('retry-after')]).toEqual([503, '2'])
   expect(edge.deadLetters).toEqual([])
 
-  away = 2
+  failures = 2
   const path = `/v1/webhook?writeKey=${writeKey}&version=pixel`
   const body = {
     pixelEventLabel: true,
@@ -205,7 +206,7 @@ test('a memory that is unavailable for a moment loses nothing; one that stays aw
     data: { checkout: { token: cart } },
   }
   const headers = { origin: 'https://ada.myshopify.com' }
-  expect((await call(shaky, path, { key: null, body, headers })).status).toBe(503)
+  expect((await call(edge, path, { key: null, body, headers })).status).toBe(503)
   expect(edge.deadLetters).toMatchObject([
     { code: 'source_failed', source: 'shop', event: expect.stringContaining('sh-2') },
   ])
@@ -214,7 +215,7 @@ test('a memory that is unavailable for a moment loses nothing; one that stays aw
 test('a call that nobody signed makes no order, whatever it claims', async () => {
   const edge = shopEdge('forged')
   const label = { pixelEventLabel: true, clientId: client, name: 'orders_create' }
-  expect((await told(edge, 'orders/create', order, { key: 'guessed' })).status).toBe(401)
+  expect((await sendHook(edge, 'orders/create', order, { key: 'guessed' })).status).toBe(401)
   const path = `/v1/webhook?writeKey=${writeKey}&version=pixel&topic=orders_create`
   expect((await call(edge, path, { key: null, body: order })).status).toBe(401)
   expect((await call(edge, path, { key: null, body: { ...order, ...label } })).status).toBe(200)
@@ -244,11 +245,9 @@ test.each([
   ],
   ['', '{"event":"rudderIdentifier","anonymousId":{"toString":1},"cart":null}'],
 ])('a payload whose fields are none of what they should be harms nobody: %s %s', async (topic, raw) => {
-  const edge = fakeEdge({ source: { webhook: shopify({}) } })
-  const bindings = { ...edge.context.bindings, IDENTITY: identity.binding }
-  const context = { ...edge.context, bindings }
+  const edge = fakeEdge({ source: { webhook: shopify({}) }, bindings: { IDENTITY: identity.binding } })
   const path = `/v1/webhook?writeKey=${writeKey}&topic=${topic}`
-  expect((await call({ ...edge, context }, path, { key: null, raw })).status).toBe(200)
+  expect((await call(edge, path, { key: null, raw })).status).toBe(200)
   expect(edge.deadLetters).toEqual([])
 })
 

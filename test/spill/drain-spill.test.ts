@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import type { Packed } from '../../src/core/envelope.ts'
 import { SluicewayError } from '../../src/core/errors.ts'
 import { partitionOf } from '../../src/storage/murmur2.ts'
-import type { AppContext } from '../../src/core/app-context.ts'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { drainSpill, type DrainLimits } from '../../src/spill/drain-spill.ts'
 import { now } from '../support/fake-context.ts'
@@ -11,7 +9,7 @@ import { fakeEdge, type EdgeOptions } from '../support/fake-edge.ts'
 import { packedOrder } from '../support/sample-events.ts'
 
 const limits = { events: 1_000, length: 10_000_000, ms: 20_000, callMs: 200 }
-const away = () => {
+const unavailable = () => {
   throw new SluicewayError('stream_unavailable', 'the log is unavailable')
 }
 
@@ -37,15 +35,7 @@ function deployment(options: EdgeOptions = {}) {
       await options.onAppend?.(batch, more)
     },
   })
-  const lane = edge.context.bindings.LANE.getByName('@edge:0')
-  const letters = async (_ref: object, { messageId }: { messageId?: string }) =>
-    edge.deadLetters.filter((letter) => letter.messageId === messageId) as unknown as DeadLetter[]
-  const clock = { now }
-  const context = {
-    ...edge.context,
-    port: { ...edge.context.port, now: () => clock.now },
-    bindings: { ...edge.context.bindings, LANE: { getByName: () => ({ ...lane, letters }) } },
-  } as unknown as AppContext
+  const { context, clock } = edge
   const spillOrders = async (...ids: string[]) => {
     clock.now += 1_000
     return spill({ kind: 'events', packed: ids.map((id) => packedOrder(id)) }, context)
@@ -64,8 +54,6 @@ function deployment(options: EdgeOptions = {}) {
     ...edge,
     spillFor,
     spillLetter,
-    context,
-    clock,
     appendOptions,
     spillOrders,
     ids: () => edge.envelopes().map(({ id }) => id),
@@ -104,7 +92,7 @@ test('pieces are as small as the stream asks for', async () => {
 
 test('nothing is deleted before it was appended; the next run goes on', async () => {
   let gone = true
-  const { spillOrders, run, bucket, ids } = deployment({ onAppend: () => (gone ? away() : undefined) })
+  const { spillOrders, run, bucket, ids } = deployment({ onAppend: () => (gone ? unavailable() : undefined) })
   for (let i = 1; i <= 6; i++) await spillOrders(`order-${i}`)
   expect(await run()).toMatchObject({ objects: 0, left: true, error: 'the log is unavailable' })
   expect(bucket.keys).toHaveLength(6)
@@ -126,7 +114,7 @@ test('a stream that never answers ends the run in time', async () => {
 test('a run that ends between append and delete is repeated with the same events, for the stream to tell', async () => {
   const { spillOrders, run, bucket, ids } = deployment()
   await spillOrders('order-1')
-  bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
+  bucket.before = (verb) => (verb === 'delete' ? unavailable() : undefined)
   expect(await run()).toMatchObject({ objects: 0, left: true })
   bucket.before = () => {}
   expect(await run()).toMatchObject({ objects: 1, left: false })
@@ -174,7 +162,7 @@ test('an object that the stream can never take is set aside, and keeps no other 
 
 test('an object that the stream does not take now waits, and keeps no other back', async () => {
   const { spillOrders, run, bucket, ids } = deployment({
-    onAppend: (batch) => (batch.some(({ id }) => id === 'unlucky') ? away() : undefined),
+    onAppend: (batch) => (batch.some(({ id }) => id === 'unlucky') ? unavailable() : undefined),
   })
   const key = await spillOrders('unlucky')
   await spillOrders('order-1')
@@ -190,7 +178,7 @@ describe('what cannot be stored now', () => {
   const isAda = (batch: readonly Packed[]) => batch.some(({ key }) => key === ada)
 
   test.each([
-    ['fails', away],
+    ['fails', unavailable],
     ['never answers', () => new Promise<void>(() => {})],
   ])('because its partition %s keeps nothing of others back', async (_how, instead) => {
     let tries = 0
@@ -207,7 +195,7 @@ describe('what cannot be stored now', () => {
     expect(edge.bucket.calls.filter((call) => call.startsWith('get'))).toHaveLength(201)
   })
 
-  test('because the sweep found its partition away is left alone', async () => {
+  test('because the sweep found its partition unavailable is left alone', async () => {
     const edge = deployment({ partitions: 2 })
     await edge.spillFor(ada, 'ada-1')
     await edge.spillFor(grace, 'grace-1')
@@ -246,7 +234,7 @@ describe('what cannot be stored now', () => {
       onAppend: (batch) => {
         edge.clock.now += 1_000
         // Two of three objects are unlucky, so that there are never three failures in a row.
-        if (batch.some(({ id }) => Number(id.slice('order-'.length)) % 3 > 0)) away()
+        if (batch.some(({ id }) => Number(id.slice('order-'.length)) % 3 > 0)) unavailable()
       },
     })
     for (let i = 0; i < 100; i++) await edge.spillOrders(`order-${i}`)
@@ -281,7 +269,7 @@ test('dead letters are buried, once even when the run ended before their object 
   const { context, run, bucket, deadLetters } = deployment()
   const letter = refused
   await spill({ kind: 'letters', deadLetters: [letter, { ...letter, messageId: 'order-2' }] }, context)
-  bucket.before = (verb) => (verb === 'delete' ? away() : undefined)
+  bucket.before = (verb) => (verb === 'delete' ? unavailable() : undefined)
   await run()
   bucket.before = () => {}
   expect(await run()).toMatchObject({ objects: 1, events: 2, left: false })

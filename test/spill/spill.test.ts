@@ -14,13 +14,8 @@ const fails = () => {
   throw new SluicewayError('stream_unavailable', 'the log is unavailable')
 }
 
-/** An edge with a deadline that a test can wait for, and a clock that the test sets. */
-function edgeWith(options: EdgeOptions = {}) {
-  const edge = fakeEdge({ limits: { appendMs }, ...options })
-  const clock = { now: edge.context.port.now() }
-  const context = { ...edge.context, port: { ...edge.context.port, now: () => clock.now } }
-  return { ...edge, context, clock }
-}
+/** An edge with a deadline that a test can wait for. */
+const edgeWith = (options: EdgeOptions = {}): FakeEdge => fakeEdge({ limits: { appendMs }, ...options })
 
 const send = (edge: Pick<FakeEdge, 'context'>, ...events: unknown[]) =>
   acceptEvents({ source: edge.context.resolved.sources.get('shop') as Source, events, facts: {} }, edge.context)
@@ -142,10 +137,10 @@ describe('during an outage', () => {
   })
 
   test('the first success ends it', async () => {
-    let away = true
-    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    let unavailable = true
+    const edge = edgeWith({ onAppend: () => (unavailable ? fails() : undefined) })
     await send(edge, ...orders('order-1'))
-    away = false
+    unavailable = false
     await send(edge, ...orders('order-2'))
     expect(edge.bucket.keys).toHaveLength(2)
     edge.clock.now += 1_000
@@ -156,10 +151,10 @@ describe('during an outage', () => {
   })
 
   test('a clock that is set back does not lengthen it', async () => {
-    let away = true
-    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    let unavailable = true
+    const edge = edgeWith({ onAppend: () => (unavailable ? fails() : undefined) })
     await send(edge, ...orders('order-1'))
-    away = false
+    unavailable = false
     edge.clock.now -= 3_600_000
     await send(edge, ...orders('order-2'))
     expect(edge.events()).toMatchObject([{ messageId: 'order-2' }])
@@ -169,10 +164,10 @@ describe('during an outage', () => {
     ['fails', () => fails()],
     ['is late', never],
   ])('the stream is tried all the same when R2 %s', async (_how, before) => {
-    let away = true
-    const edge = edgeWith({ onAppend: () => (away ? fails() : undefined) })
+    let unavailable = true
+    const edge = edgeWith({ onAppend: () => (unavailable ? fails() : undefined) })
     await send(edge, ...orders('order-1'))
-    away = false
+    unavailable = false
     edge.bucket.before = before
     await send(edge, ...orders('order-2'))
     expect(edge.events()).toMatchObject([{ messageId: 'order-2' }])

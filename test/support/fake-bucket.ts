@@ -5,7 +5,7 @@ interface Kept {
 
 type Verb = 'put' | 'get' | 'list' | 'delete'
 
-/** An R2 bucket in memory, which can be taken away. */
+/** An R2 bucket in memory, which can be made unavailable. */
 export class FakeBucket {
   readonly kept = new Map<string, Kept>()
   /** Every call that was not refused, in order: `put <key>`, … */

@@ -8,31 +8,29 @@ import { clientRules, type Seen, sendAs } from './client-rules.ts'
 import { bodyOf, firstOf, fixtureOf, fixtures } from './fixtures.ts'
 import { replay } from './replay.ts'
 
-const away = () => Promise.reject(new Error('away'))
+const unavailable = () => Promise.reject(new Error('unavailable'))
 
 /** A log that takes nothing, and R2 neither. */
 const nowhere = (options: EdgeOptions = {}): FakeEdge => {
-  const edge = fakeEdge({ onAppend: away, onDeadLetters: away, ...options })
-  edge.bucket.before = away
+  const edge = fakeEdge({ onAppend: unavailable, onDeadLetters: unavailable, ...options })
+  edge.bucket.before = unavailable
   return edge
 }
 
 /** An edge whose source sends more than it may, for as long as `limited` says so. */
-const limited = (edge: FakeEdge, isLimited: () => boolean = () => true): FakeEdge => {
+const limited = (options: EdgeOptions, isLimited: () => boolean = () => true): FakeEdge => {
   const take = () => Promise.resolve(isLimited() ? { allowed: false, remaining: 0, retryAfter: 3 } : { allowed: true })
-  Object.assign(edge.context.bindings, { RATE: { getByName: () => ({ take }) } })
-  return edge
+  return fakeEdge({ ...options, bindings: { RATE: { getByName: () => ({ take }) } } })
 }
 
-const broken = (): FakeEdge => {
-  const edge = fakeEdge()
-  Object.assign(edge.context.port, {
-    uuid: () => {
-      throw new TypeError('a mistake of ours')
+const broken = (): FakeEdge =>
+  fakeEdge({
+    port: {
+      uuid: () => {
+        throw new TypeError('a mistake of ours')
+      },
     },
   })
-  return edge
-}
 
 const rate = { eventsPerSecond: 10 }
 const good = orderCompleted()
@@ -69,7 +67,7 @@ const stored: readonly Case[] = [
   {
     what: 'a batch when the log is unavailable and R2 has taken it',
     status: 200,
-    edge: () => fakeEdge({ onAppend: away }),
+    edge: () => fakeEdge({ onAppend: unavailable }),
     call: { body: { batch: [good] } },
   },
 ]
@@ -81,7 +79,7 @@ const passing: readonly Case[] = [
   {
     what: 'the source sends too much',
     status: 429,
-    edge: () => limited(fakeEdge({ source: { rate } })),
+    edge: () => limited({ source: { rate } }),
     call: { body: { batch: [good] } },
   },
   { what: 'there is a mistake in the code', status: 500, edge: broken, call: { body: { batch: [noId] } } },
@@ -213,8 +211,8 @@ describe.each(clientRules)('a batch of $client', (rule) => {
 
   test('gets through 503, 429 and an answer that is lost on its way: nothing lost, nothing twice', async () => {
     let now = 0
-    const outage = () => (now === 1 ? away() : Promise.resolve())
-    const edge = limited(fakeEdge({ source: { rate }, onAppend: outage }), () => now === 2)
+    const outage = () => (now === 1 ? unavailable() : Promise.resolve())
+    const edge = limited({ source: { rate }, onAppend: outage }, () => now === 2)
     edge.bucket.before = outage
     const statuses: (number | undefined)[] = []
     const { end, sent } = await sendAs(rule, async (time) => {
@@ -231,7 +229,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
   })
 
   test('needs one attempt while only the log is unavailable: an outage is no reason for its retries to run out', async () => {
-    const edge = fakeEdge({ onAppend: away })
+    const edge = fakeEdge({ onAppend: unavailable })
     const { end, sent } = await sendAs(rule, () => attempt(edge))
     expect({ end, sent }).toEqual({ end: 'delivered', sent: 1 })
     expect(await held(edge)).toEqual(ids)
