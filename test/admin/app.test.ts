@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { fakeAdmin, token } from './fake-admin.ts'
+import { adminToken } from '../support/fake-context.ts'
+import { fakeAdmin } from './fake-admin.ts'
 
 describe('the admin token', () => {
   test('opens the API', async () => {
@@ -9,7 +10,7 @@ describe('the admin token', () => {
   test.each([
     ['none at all', null],
     ['another one', 'correct-horse-battery-staplf'],
-    ['the beginning of it', token.slice(0, -1)],
+    ['the beginning of it', adminToken.slice(0, -1)],
     ['an empty one', ''],
   ])('is asked for with 401 when a call brings %s, whether or not there is such a path', async (_what, bearer) => {
     const { call } = fakeAdmin()
@@ -22,13 +23,16 @@ describe('the admin token', () => {
   })
 
   test('is not taken in another scheme', async () => {
-    const { status } = await fakeAdmin().call('/lanes', { bearer: null, headers: { authorization: `Basic ${token}` } })
+    const { status } = await fakeAdmin().call('/lanes', {
+      bearer: null,
+      headers: { authorization: `Basic ${adminToken}` },
+    })
     expect(status).toBe(401)
   })
 
   test('that the config has not makes everything 404, whatever a call brings', async () => {
     const { call } = fakeAdmin({ token: undefined })
-    for (const bearer of [token, '', 'undefined', null]) {
+    for (const bearer of [adminToken, '', 'undefined', null]) {
       const { status, body } = await call('/lanes', { bearer })
       expect([status, body.code]).toEqual([404, 'not_found'])
     }

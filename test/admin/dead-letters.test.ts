@@ -1,5 +1,9 @@
+import type { Event } from '../../src/core/event.ts'
 import { describe, expect, test } from 'vitest'
-import { fakeAdmin, now, orderCompleted, type Given } from './fake-admin.ts'
+import { plainOrder, receivedAt } from '../support/sample-events.ts'
+import { fakeAdmin, now, type Given } from './fake-admin.ts'
+
+const storedOrder = (messageId: string, more: Partial<Event> = {}) => plainOrder(messageId, { receivedAt, ...more })
 
 const ids = (body: { deadLetters: { id: string }[] }): string[] => body.deadLetters.map(({ id }) => id)
 
@@ -94,7 +98,7 @@ describe('a dead letter', () => {
 
   test('is edited by another event, which keeps its messageId', async () => {
     const admin = fakeAdmin(spread)
-    const { messageId: _, ...event } = orderCompleted('order-1', { properties: { total: 43 } })
+    const { messageId: _, ...event } = storedOrder('order-1', { properties: { total: 43 } })
     const { status, body } = await admin.put('/dead-letters/webhook:0:1', { event })
     expect(status).toBe(200)
     expect(body.deadLetter).toMatchObject({ edited: true, event: { messageId: 'order-1', properties: { total: 43 } } })
@@ -111,7 +115,7 @@ describe('a dead letter', () => {
     const admin = fakeAdmin(spread)
     const refused = await admin.put('/dead-letters/webhook:0:1', body)
     expect([refused.status, refused.body.message]).toEqual([status, message])
-    expect(admin.lane('webhook:0').letters[0]).toMatchObject({ edited: false, event: orderCompleted('order-1') })
+    expect(admin.lane('webhook:0').letters[0]).toMatchObject({ edited: false, event: storedOrder('order-1') })
   })
 
   test('is not edited by what is no JSON', async () => {

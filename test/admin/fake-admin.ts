@@ -1,21 +1,22 @@
-import { readableLog } from '../support/fake-stream.ts'
 import { Hono } from 'hono'
-import { admin } from '../../src/admin/app.ts'
 import { webhook } from '../../destinations/webhook.ts'
+import { admin } from '../../src/admin/app.ts'
+import { resolveConfig } from '../../src/configure/resolve-config.ts'
+import type { AppContext } from '../../src/core/app-context.ts'
+import { createBill } from '../../src/core/billed.ts'
 import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
-import { type Header, pack, type Packed, unpack } from '../../src/core/envelope.ts'
+import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
-import { fingerprintOf } from '../../src/storage/fingerprint.ts'
-import { frame } from '../../src/storage/frame.ts'
-import { resolveConfig } from '../../src/configure/resolve-config.ts'
-import type { AppContext } from '../../src/core/app-context.ts'
-import { FakeBucket } from '../support/fake-bucket.ts'
-import { createBill } from '../../src/core/billed.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
+import { fingerprintOf } from '../../src/storage/fingerprint.ts'
+import { FakeBucket } from '../support/fake-bucket.ts'
+import { adminToken, fakeContext } from '../support/fake-context.ts'
+import { laneStatusOf, loaderStatusOf } from '../support/fake-status.ts'
+import { fakeStream } from '../support/fake-stream.ts'
+import { chunkOf, headerOf, plainOrder, receivedAt } from '../support/sample-events.ts'
 
-export const token = 'correct-horse-battery-staple'
 export const now = Date.parse('2026-11-22T10:00:01.000Z')
 
 /** What a test may want to be different. */
@@ -72,18 +73,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
   }
 
   async status(): Promise<LaneStatus> {
-    return {
-      target: this.target,
-      partition: this.partition,
-      kind: this.target === '@edge' ? 'edge' : this.target === 'tables' ? 'warehouse' : 'destination',
-      state: 'idle',
-      depth: 0,
-      waiting: 0,
-      oldestSeconds: 0,
-      deadLetters: this.letters.length,
-      counters: {},
-      billed: createBill(),
-    }
+    return laneStatusOf(this.#name, { deadLetters: this.letters.length })
   }
 
   async resume(): Promise<LaneStatus> {
@@ -159,24 +149,14 @@ function letterOf(lane: string, number: number, more: Partial<DeadLetter>): Dead
     key: 'ada',
     reason: 'HTTP 400',
     code: 'http_400',
-    receivedAt: '2026-11-22T10:00:00.500Z',
+    receivedAt,
     at: now + number,
-    event: orderCompleted(messageId),
+    event: plainOrder(messageId, { receivedAt }),
     edited: false,
     attempts: [],
     ...more,
   }
 }
-
-export const orderCompleted = (messageId: string, more: Partial<Event> = {}): Event => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId,
-  userId: 'ada',
-  receivedAt: '2026-11-22T10:00:00.500Z',
-  properties: { order_id: messageId, total: 42 },
-  ...more,
-})
 
 /** The admin API as the Worker mounts it, over lanes, logs and loaders that are scripted. */
 export function fakeAdmin(given: Given = {}) {
@@ -187,28 +167,19 @@ export function fakeAdmin(given: Given = {}) {
     if (known === undefined) lanes.set(name, (known = new FakeLane(name, given)))
     return known
   }
-  const appended: Packed[] = []
-  const logged: string[] = []
   const bucket = new FakeBucket()
-  bucket.before = () => (broken.includes('bucket') ? down() : undefined)
-  const down = () => Promise.reject(new Error('the object is unavailable'))
+  bucket.before = () => (broken.includes('bucket') ? fail() : undefined)
+  const fail = () => Promise.reject(new Error('the object is unavailable'))
+  const { stream, envelopes } = fakeStream({
+    name: given.stream ?? 'log',
+    partitions,
+    onAppend: () => {
+      if (broken.includes('stream')) throw new Error('the stream is unavailable')
+    },
+  })
   const resolved = resolveConfig(
     () => ({
-      stream: {
-        name: given.stream ?? 'log',
-        partitions,
-        problems: [],
-        limits: { events: 5_000, bytes: 800_000 },
-        eventBytesLimit: 524_288,
-        dedupMs: 600_000,
-        triggers: {},
-        ...(given.stream === 'queues' ? {} : { log: readableLog }),
-        async append(batch) {
-          if (broken.includes('stream')) throw new Error('the stream is unavailable')
-          appended.push(...batch)
-          return { accepted: batch.length, duplicates: 0 }
-        },
-      },
+      stream,
       sources: { shop: { writeKey: 'keyOfTheShop' }, app: { writeKey: 'keyOfTheApp', to: ['webhook'] } },
       destinations: { webhook: { use: webhook({ url: 'https://crm.ada.dev/hook', secret: 'secret of the shop' }) } },
       warehouses: {
@@ -224,55 +195,41 @@ export function fakeAdmin(given: Given = {}) {
           },
         },
       },
-      admin: { token: 'token' in given ? given.token : token },
+      admin: { token: 'token' in given ? given.token : adminToken },
       ...(given.limits === undefined ? {} : { limits: given.limits }),
     }),
     {},
   )
-  const context = {
+  const { context, logged } = fakeContext({
     resolved,
     bindings: {
       BUCKET: bucket,
       LANE: {
-        getByName: (name: string) => (broken.includes(name) ? new Proxy({}, { get: () => down }) : lane(name).rpc()),
+        getByName: (name: string) => (broken.includes(name) ? new Proxy({}, { get: () => fail }) : lane(name).rpc()),
       },
       LOG: {
         getByName: (name: string) =>
-          broken.includes(`log ${name}`) ? { tail: down, status: down, find: down } : logOf(given, Number(name)),
+          broken.includes(`log ${name}`) ? { tail: fail, status: fail, find: fail } : logOf(given, Number(name)),
       },
       SUPPRESSION: { getByName: () => given.suppression ?? { snapshot: async () => null } },
       LOADER: {
         getByName: (warehouse: string) => ({
           status: async () => {
-            if (broken.includes('loader')) return down()
-            return {
-              warehouse,
-              stagedFiles: 2,
-              stagedEvents: 40,
-              oldestSeconds: 3,
-              stuckFiles: [],
-              tables: {},
-              billed: createBill(),
-            }
+            if (broken.includes('loader')) return fail()
+            return loaderStatusOf(warehouse, { stagedFiles: 2, stagedEvents: 40, oldestSeconds: 3 })
           },
           load: async () => {
-            if (broken.includes('loader')) return down()
+            if (broken.includes('loader')) return fail()
             return { files: 2, events: 40, rows: 80, discards: 0, ...given.load }
           },
         }),
       },
     },
-    port: {
-      now: () => now,
-      random: () => 0.5,
-      uuid: () => '00000000-0000-4000-8000-000000000001',
-      log: (_level: string, message: string) => logged.push(message),
-    },
-    waitUntil: (work: Promise<unknown>) => void work,
-  } as unknown as AppContext
+    port: { now: () => now },
+  })
   const app = new Hono<{ Bindings: AppContext }>().route('/admin', admin)
   const call = async (path: string, init: RequestInit & { readonly bearer?: string | null } = {}) => {
-    const { bearer = token, ...rest } = init
+    const { bearer = adminToken, ...rest } = init
     const headers = new Headers(rest.headers)
     if (bearer !== null) headers.set('authorization', `Bearer ${bearer}`)
     const response = await app.fetch(new Request(`http://edge.test/admin${path}`, { ...rest, headers }), context)
@@ -294,7 +251,7 @@ export function fakeAdmin(given: Given = {}) {
     context,
     bucket,
     /** What went through the edge. */
-    accepted: () => appended.flatMap(({ text }) => unpack(text)),
+    accepted: envelopes,
   }
 }
 
@@ -303,21 +260,12 @@ function logOf(given: Given, partition: number): Pick<LogRpc, 'tail' | 'status' 
   const prints: string[] = []
   let offset = 0
   for (const [i, list] of (given.log?.[partition] ?? []).entries()) {
-    let text = ''
-    for (const { source = 'shop', to = ['webhook', 'tables'], event } of list) {
-      const header: Header = {
-        id: event.messageId,
-        key: 'ada',
-        source,
-        receivedAt: event.receivedAt ?? '',
-        to,
-        facts: {},
-      }
-      text += pack(header, event).text
+    const packed = list.map(({ source = 'shop', to = ['webhook', 'tables'], event }) => {
       prints.push(String(fingerprintOf(source, event.messageId)))
-    }
+      return pack(headerOf(event.messageId, { source, to, receivedAt: event.receivedAt ?? '' }), event)
+    })
     // Chunks of several partitions became durable in turn.
-    chunks.push({ offset, count: list.length, at: now + i * 10 + partition, data: frame(text) })
+    chunks.push(chunkOf(offset, packed, now + i * 10 + partition))
     offset += list.length
   }
   const status = async () => ({

@@ -1,5 +1,9 @@
+import type { Event } from '../../src/core/event.ts'
 import { describe, expect, test } from 'vitest'
-import { fakeAdmin, type Given, orderCompleted } from './fake-admin.ts'
+import { plainOrder, receivedAt } from '../support/sample-events.ts'
+import { fakeAdmin, type Given } from './fake-admin.ts'
+
+const storedOrder = (messageId: string, more: Partial<Event> = {}) => plainOrder(messageId, { receivedAt, ...more })
 
 describe('lanes', () => {
   test('are listed: the edge, then every target and partition', async () => {
@@ -87,11 +91,8 @@ describe('warehouses', () => {
 const twoPartitions: Given = {
   partitions: 2,
   log: [
-    [
-      [{ event: orderCompleted('order-1') }, { event: orderCompleted('order-2') }],
-      [{ event: orderCompleted('order-5') }],
-    ],
-    [[{ event: orderCompleted('order-3') }], [{ event: orderCompleted('order-6'), source: 'app', to: ['webhook'] }]],
+    [[{ event: storedOrder('order-1') }, { event: storedOrder('order-2') }], [{ event: storedOrder('order-5') }]],
+    [[{ event: storedOrder('order-3') }], [{ event: storedOrder('order-6'), source: 'app', to: ['webhook'] }]],
   ],
 }
 
@@ -154,7 +155,7 @@ describe('a trace', () => {
       receivedAt: '2026-11-22T10:00:00.500Z',
       partition: 0,
       offset: 1,
-      event: orderCompleted('order-2'),
+      event: storedOrder('order-2'),
       lanes: [
         { target: 'webhook', partition: 0, status: 'waiting', reason: 'HTTP 503', attempts: [attempt] },
         { target: 'tables', partition: 0, status: 'done', attempts: [] },
@@ -173,9 +174,7 @@ describe('a trace', () => {
 
   test('finds an event whose messageId holds what a URL must escape', async () => {
     const id = 'crm/42?ä#1'
-    const { body } = await fakeAdmin({ log: [[[{ event: orderCompleted(id) }]]] }).call(
-      `/trace/${encodeURIComponent(id)}`,
-    )
+    const { body } = await fakeAdmin({ log: [[[{ event: storedOrder(id) }]]] }).call(`/trace/${encodeURIComponent(id)}`)
     expect([body.found, body.messageId, body.offset]).toEqual([true, id, 0])
   })
 
@@ -186,7 +185,7 @@ describe('a trace', () => {
   })
 
   test('tells the first of two copies', async () => {
-    const copies: Given = { log: [[[{ event: orderCompleted('order-1') }], [{ event: orderCompleted('order-1') }]]] }
+    const copies: Given = { log: [[[{ event: storedOrder('order-1') }], [{ event: storedOrder('order-1') }]]] }
     expect((await fakeAdmin(copies).call('/trace/order-1')).body.offset).toBe(0)
   })
 
@@ -194,12 +193,7 @@ describe('a trace', () => {
     const later = '2026-11-22T10:00:09.000Z'
     const admin = fakeAdmin({
       log: [
-        [
-          [
-            { event: orderCompleted('order-1') },
-            { event: orderCompleted('order-1', { receivedAt: later }), source: 'app' },
-          ],
-        ],
+        [[{ event: storedOrder('order-1') }, { event: storedOrder('order-1', { receivedAt: later }), source: 'app' }]],
       ],
     })
     const both = await admin.call('/trace/order-1')

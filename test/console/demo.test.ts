@@ -3,17 +3,13 @@ import { describe, expect, test } from 'vitest'
 import type { DemoState } from '../../src/console/demo-state.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import type { Event } from '../../src/core/event.ts'
-import { adminToken, fakeDemo, type Given, now } from './fake-demo.ts'
+import { adminToken } from '../support/fake-context.ts'
+import { plainOrder } from '../support/sample-events.ts'
+import { fakeDemo, type Given, now } from './fake-demo.ts'
 
 const secret = 'whsec_QmFiYmFnZSdzIEFuYWx5dGljYWwgRW5naW5l'
 
-const ordered = (n = 1): Event => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId: `order-${n}`,
-  userId: 'ada',
-  receivedAt: new Date(now - 1000 + n).toISOString(),
-})
+const ordered = (n = 1): Event => plainOrder(`order-${n}`, { receivedAt: new Date(now - 1000 + n).toISOString() })
 
 /** A request as the webhook destination signs it; the time of signing is `at`. */
 function signed(events: Event | Event[], { at = now, key = secret } = {}): RequestInit {

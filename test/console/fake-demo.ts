@@ -1,18 +1,18 @@
-import { readableLog } from '../support/fake-stream.ts'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Hono } from 'hono'
 import { demo } from '../../src/console/demo.ts'
-import type { Bindings, LaneRpc, LaneStatus, LoaderStatus } from '../../src/core/bindings.ts'
-import type { DeadLetter } from '../../src/core/dead-letter.ts'
-import { type Header, pack } from '../../src/core/envelope.ts'
-import type { Event } from '../../src/core/event.ts'
-import { frame } from '../../src/storage/frame.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
-import { createBill } from '../../src/core/billed.ts'
-import type { Target, ResolvedConfig } from '../../src/core/resolved-config.ts'
+import type { LoaderStatus } from '../../src/core/bindings.ts'
+import type { DeadLetter } from '../../src/core/dead-letter.ts'
+import { pack } from '../../src/core/envelope.ts'
+import type { Event } from '../../src/core/event.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
+import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
+import { adminToken, fakeContext } from '../support/fake-context.ts'
+import { laneStatusOf, loaderStatusOf } from '../support/fake-status.ts'
+import { fakeStream } from '../support/fake-stream.ts'
+import { chunkOf, headerOf } from '../support/sample-events.ts'
 
-export const adminToken = 'correct-horse-battery-staple'
 export const now = Date.parse('2026-11-22T10:00:01.000Z')
 
 /** What a test may want to be different. */
@@ -31,12 +31,11 @@ export interface Given {
 /** The demo app as the Worker mounts it, over fakes; D1 is SQLite in memory. */
 export function fakeDemo(given: Given = {}) {
   const database = new DatabaseSync(':memory:')
-  const bindings = bindingsOf(given, database)
-  const context = {
+  const { context } = fakeContext({
     resolved: resolvedOf(given),
-    bindings,
-    port: { now: () => now, log: () => {} },
-  } as unknown as AppContext
+    bindings: bindingsOf(given, database),
+    port: { now: () => now },
+  })
   const app = new Hono<{ Bindings: AppContext }>().route('/demo', demo)
   app.onError((error) => {
     throw error
@@ -52,22 +51,22 @@ export function fakeDemo(given: Given = {}) {
   }
 }
 
-function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse = 'd1' }: Given): ResolvedConfig {
-  const targets: [string, Target][] = [
-    ['webhook', { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: {} } as unknown as Target],
-    ['tables', { kind: 'warehouse', name: 'tables', route: { use: { name: warehouse } } } as unknown as Target],
+function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse = 'd1' }: Given) {
+  const targets: [string, object][] = [
+    ['webhook', { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: {} }],
+    ['tables', { kind: 'warehouse', name: 'tables', route: { use: { name: warehouse } } }],
   ]
   return {
-    stream: { name: stream, partitions, ...(stream === 'log' ? { log: readableLog } : {}) },
+    stream: fakeStream({ name: stream, partitions }).stream,
     sources: new Map([['shop', { name: 'shop', writeKey: 'demo-write-key' }]]),
     paths: { ingest: '', sdk: '/sdk' },
     targets: new Map(targets),
     adminToken,
     demo: on,
-  } as unknown as ResolvedConfig
+  }
 }
 
-function bindingsOf(given: Given, database: DatabaseSync): Bindings {
+function bindingsOf(given: Given, database: DatabaseSync) {
   const { events = [], letters = {}, tables = {}, partitions = 1, broken = [] } = given
   const fail = (name: 'LOG' | 'LANE' | 'LOADER') => {
     if (broken.includes(name)) throw new Error(`${name} is unavailable`)
@@ -77,29 +76,28 @@ function bindingsOf(given: Given, database: DatabaseSync): Bindings {
       getByName: (name: string) => ({
         tail: async () => {
           fail('LOG')
-          const mine = events.flatMap((event, i) => (i % partitions === Number(name) ? [chunkOf(event, i)] : []))
+          const mine = events.flatMap((event, i) => (i % partitions === Number(name) ? [chunkWith(event, i)] : []))
           return { chunks: mine, head: mine.length }
         },
       }),
     },
     LANE: {
-      getByName: (name: string) =>
-        ({
-          status: async () => {
-            fail('LANE')
-            return laneStatus(name, letters[name]?.length ?? 0)
-          },
-          letters: async () => {
-            fail('LANE')
-            return [...(letters[name] ?? [])]
-          },
-        }) as unknown as LaneRpc,
+      getByName: (name: string) => ({
+        status: async () => {
+          fail('LANE')
+          return laneStatusOf(name, { deadLetters: letters[name]?.length ?? 0 })
+        },
+        letters: async () => {
+          fail('LANE')
+          return [...(letters[name] ?? [])]
+        },
+      }),
     },
     LOADER: {
       getByName: (warehouse: string) => ({
         status: async () => {
           fail('LOADER')
-          return { warehouse, stagedFiles: 0, stagedEvents: 0, oldestSeconds: 0, tables, billed: createBill() }
+          return loaderStatusOf(warehouse, { tables })
         },
       }),
     },
@@ -112,20 +110,12 @@ function bindingsOf(given: Given, database: DatabaseSync): Bindings {
           : new Response(null, { status: 404 })
       },
     },
-  } as unknown as Bindings
+  }
 }
 
-function laneStatus(name: string, deadLetters: number): LaneStatus {
-  const [target = '', partition] = name.split(':')
-  const kind = target === '@edge' ? 'edge' : target === 'tables' ? 'warehouse' : 'destination'
-  const rest = { state: 'idle', depth: 0, waiting: 0, oldestSeconds: 0, counters: {}, billed: createBill() } as const
-  return { target, partition: Number(partition), kind, deadLetters, ...rest }
-}
-
-function chunkOf(event: Event, i: number): Chunk {
+function chunkWith(event: Event, offset: number): Chunk {
   const receivedAt = String(event.receivedAt)
-  const header: Header = { id: event.messageId, key: 'ada', source: 'shop', receivedAt, to: ['webhook'], facts: {} }
-  return { offset: i, count: 1, at: Date.parse(receivedAt), data: frame(pack(header, event).text) }
+  return chunkOf(offset, [pack(headerOf(event.messageId, { receivedAt }), event)], Date.parse(receivedAt))
 }
 
 function d1Over(database: DatabaseSync) {
