@@ -6,6 +6,7 @@ import { Envelope } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Port } from '../../src/core/port.ts'
 import { deliver } from '../../src/lanes/deliver.ts'
+import { headerOf } from '../support/sample-events.ts'
 
 /** One case of `test/destinations/<name>/*.json`: what a destination sends for some events, and what it makes of the answers. */
 interface Case {
@@ -80,14 +81,11 @@ for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
 
 const envelopeOf = (event: Event): Envelope =>
   new Envelope(
-    {
-      id: event.messageId,
+    headerOf(event.messageId, {
       key: event.anonymousId ?? event.userId ?? '',
-      source: 'shop',
       receivedAt: event.receivedAt ?? '',
       to: [],
-      facts: {},
-    },
+    }),
     JSON.stringify(event),
   )
 

@@ -5,6 +5,7 @@ import { startPostgres } from '../support/real-postgres.ts'
 import { CommitProxy } from './commit-proxy.ts'
 import type { Random } from '../../scripts/bench/random.ts'
 import { withSeed } from '../support/seed.ts'
+import { plainOrder } from '../support/sample-events.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { d1Tables, postgresTables } from '../support/tables.ts'
@@ -22,19 +23,17 @@ const poisonedId = `${poisonedClient}-5`
 
 const messageId = (client: number, number: number): string => `client-${client}-${number}`
 
-const eventOf = (client: number, number: number): Event => ({
-  type: 'track',
-  messageId: messageId(client, number),
-  anonymousId: `client-${client}`,
-  event: 'Order Completed',
-  properties: {
-    client,
-    number,
-    total: messageId(client, number) === poisonedId ? 'forty-two' : 42.5,
-    currency: 'EUR',
-  },
-  context: { library: { name: 'crash-test', version: '1.0.0' } },
-})
+const eventOf = (client: number, number: number): Event =>
+  plainOrder(messageId(client, number), {
+    anonymousId: `client-${client}`,
+    properties: {
+      client,
+      number,
+      total: messageId(client, number) === poisonedId ? 'forty-two' : 42.5,
+      currency: 'EUR',
+    },
+    context: { library: { name: 'crash-test', version: '1.0.0' } },
+  })
 
 /**
  * A sink that is out of sorts: 2 % of the requests get a 500, 1 % a 429, and a total that is no number a 400. It is a little

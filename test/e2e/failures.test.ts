@@ -1,51 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { LaneTrace } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
-import { basic, Server } from '../support/server.ts'
-import { Sink, sinkSecret } from '../support/sink.ts'
+import { plainOrder } from '../support/sample-events.ts'
+import { serveWithSinks } from '../support/serve-with-sinks.ts'
+import { basic, type Server } from '../support/server.ts'
+import type { Sink } from '../support/sink.ts'
 import { d1Tables } from '../support/tables.ts'
 import { until } from '../support/until.ts'
 
 let sink: Sink
 let batches: Sink
 let server: Server
-
-beforeAll(async () => {
-  sink = await Sink.open()
-  batches = await Sink.open()
-  server = await Server.start({
-    config: 'failures.config.ts',
-    vars: { SINK: sink.url, BATCHES: batches.url, CHOOSY: sink.url, WEBHOOK_SECRET: sinkSecret },
-  })
-})
-
-afterAll(async () => {
-  await server?.stop()
-  await sink?.close()
-  await batches?.close()
-})
-
-beforeEach(async () => {
-  await sink.reopen()
-  sink.answer = () => undefined
-  batches.answer = () => undefined
-})
-
-const order = (messageId: string, more: Partial<Event> = {}): Event => ({
-  type: 'track',
-  messageId,
-  userId: 'ada',
-  event: 'Order Completed',
-  properties: { order_id: messageId, total: 42 },
-  ...more,
-})
+serveWithSinks(
+  { config: 'failures.config.ts', sinks: { SINK: 'sink', BATCHES: 'batches', CHOOSY: 'sink' } },
+  (served) => {
+    server = served.server
+    ;({ sink, batches } = served.sinks)
+  },
+)
 
 const times = (messageId: string): number => sink.deliveries.get(messageId) ?? 0
-const isAt = (place: Sink, ...ids: string[]) =>
-  until(`${ids.join(', ')} arrived`, () => ids.every((id) => place.deliveries.has(id)), { seconds: 60 })
 
 const letterOf = async (messageId: string) =>
   (await server.deadLetters()).find((letter) => letter.messageId === messageId)
@@ -59,11 +36,11 @@ describe('a batch with bad events', () => {
   test('is accepted for the good ones, says which are bad, and keeps these as dead letters with the reason', async () => {
     const response = await server.post('/v1/batch', {
       batch: [
-        order('good-1'),
-        order('nobody', { userId: '' }),
+        plainOrder('good-1'),
+        plainOrder('nobody', { userId: '' }),
         'Order Completed',
-        order('listed', { properties: [42] as never }),
-        order('good-2'),
+        plainOrder('listed', { properties: [42] as never }),
+        plainOrder('good-2'),
       ],
     })
     expect(response.status).toBe(200)
@@ -81,7 +58,7 @@ describe('a batch with bad events', () => {
         { index: 3, messageId: 'listed', code: 'invalid_event', reason: 'properties must be an object' },
       ],
     })
-    await isAt(sink, 'good-1', 'good-2')
+    await sink.untilDelivered('good-1', 'good-2')
     const letters = await server.deadLetters()
     expect(
       letters
@@ -100,7 +77,7 @@ describe('a batch with bad events', () => {
       body: JSON.stringify({ event: { ...(letter?.event as Event), userId: 'ada' } }),
     })
     await server.admin(`/dead-letters/${letter?.id}/replay`, { method: 'POST' })
-    await isAt(sink, 'nobody')
+    await sink.untilDelivered('nobody')
     expect(await letterOf('nobody')).toBeUndefined()
   })
 })
@@ -119,7 +96,7 @@ describe('a request that cannot be taken', () => {
   })
 
   test('because it has no write key, or a wrong one, is answered with 401', async () => {
-    const body = JSON.stringify(order('keyless'))
+    const body = JSON.stringify(plainOrder('keyless'))
     const none = await fetch(`${server.url}/v1/track`, { method: 'POST', body })
     expect([none.status, (await bodyOf(none)).message]).toEqual([401, 'failed to read writekey from header'])
     const wrong = await fetch(`${server.url}/v1/track`, {
@@ -137,14 +114,14 @@ describe('a request that cannot be taken', () => {
     })
 
   test('is not one that is gzipped, whatever its content type says', async () => {
-    const body = new Uint8Array(gzipSync(JSON.stringify({ batch: [order('zipped-1'), order('zipped-2')] })))
+    const body = new Uint8Array(gzipSync(JSON.stringify({ batch: [plainOrder('zipped-1'), plainOrder('zipped-2')] })))
     const response = await packed(body, 'application/x-www-form-urlencoded')
     expect(await response.json()).toEqual({ success: true, accepted: 2 })
-    await isAt(sink, 'zipped-1', 'zipped-2')
+    await sink.untilDelivered('zipped-1', 'zipped-2')
   })
 
   test('because its gzip is damaged is answered with body_unreadable', async () => {
-    const whole = new Uint8Array(gzipSync(JSON.stringify({ batch: [order('cut-off')] })))
+    const whole = new Uint8Array(gzipSync(JSON.stringify({ batch: [plainOrder('cut-off')] })))
     const response = await packed(whole.slice(0, whole.length - 12))
     expect(response.status).toBe(400)
     expect(await bodyOf(response)).toEqual({
@@ -155,7 +132,7 @@ describe('a request that cannot be taken', () => {
   })
 
   test('because it is too large, as it is or inflated, is answered with 413 and takes no memory', async () => {
-    const large = await server.post('/v1/track', order('large', { properties: { text: 'x'.repeat(5_000_000) } }))
+    const large = await server.post('/v1/track', plainOrder('large', { properties: { text: 'x'.repeat(5_000_000) } }))
     expect([large.status, (await bodyOf(large)).code]).toEqual([413, 'body_too_large'])
 
     const before = peakMegabytes(server.workerdPid)
@@ -164,7 +141,7 @@ describe('a request that cannot be taken', () => {
     const answers = await Promise.all([packed(bomb), packed(bomb), packed(bomb)])
     for (const answer of answers) expect([answer.status, (await bodyOf(answer)).code]).toEqual([413, 'body_too_large'])
     if (before !== undefined) expect((peakMegabytes(server.workerdPid) ?? 0) - before).toBeLessThan(100)
-    await isAt(sink, (await accepted(order('after-the-bomb'))).messageId)
+    await sink.untilDelivered((await accepted(plainOrder('after-the-bomb'))).messageId)
   })
 })
 
@@ -187,11 +164,11 @@ describe('a transform', () => {
       '/v1/batch',
       {
         batch: [
-          order('calm-1'),
-          order('explode', { event: 'Explode' }),
-          order('forget', { event: 'Forget' }),
-          order('twins', { event: 'Twins' }),
-          order('calm-2'),
+          plainOrder('calm-1'),
+          plainOrder('explode', { event: 'Explode' }),
+          plainOrder('forget', { event: 'Forget' }),
+          plainOrder('twins', { event: 'Twins' }),
+          plainOrder('calm-2'),
         ],
       },
       { headers: { authorization: basic('keyOfTheMoodySource'), 'content-type': 'application/json' } },
@@ -210,7 +187,7 @@ describe('a transform', () => {
         },
       ],
     })
-    await isAt(sink, 'calm-1', 'calm-2', 'twins', 'twins#1')
+    await sink.untilDelivered('calm-1', 'calm-2', 'twins', 'twins#1')
     expect(sink.delivered.find(({ messageId }) => messageId === 'twins#1')?.properties?.['twin']).toBe(true)
     expect([times('explode'), times('forget')]).toEqual([0, 0])
 
@@ -235,7 +212,7 @@ describe('a destination', () => {
       for (const userId of visitors) {
         const id = `down-${userId}-${number}`
         ids.push(id)
-        await accepted(order(id, { userId, properties: { number, batch: 'down' } }))
+        await accepted(plainOrder(id, { userId, properties: { number, batch: 'down' } }))
       }
     const open = await until('the lane is open, and knows of all that waits', async () => {
       const lane = await server.lane('sink')
@@ -244,11 +221,11 @@ describe('a destination', () => {
     expect(open.reason).toContain('no connection')
     expect(open.nextAttemptAt).toBeGreaterThan(Date.now() - 10_000)
     // The others do not notice.
-    await server.post('/v1/track', order('elsewhere'), { headers: { authorization: basic('keyOfTheBulkSource') } })
-    await isAt(batches, 'elsewhere')
+    await server.post('/v1/track', plainOrder('elsewhere'), { headers: { authorization: basic('keyOfTheBulkSource') } })
+    await batches.untilDelivered('elsewhere')
 
     await sink.reopen()
-    await isAt(sink, ...ids)
+    await sink.untilDelivered(...ids)
     for (const userId of visitors) expect(numbers(userId, 'down')).toEqual(Array.from({ length: 8 }, (_, i) => i + 1))
     expect(ids.map(times)).toEqual(ids.map(() => 1))
     const back = await until('the lane is idle', async () => {
@@ -262,7 +239,7 @@ describe('a destination', () => {
   test('that refuses the credential is paused, burns nothing, and goes on when somebody resumes it', async () => {
     sink.answer = () => ({ status: 401, body: 'who are you?' })
     const ids = ['refused-1', 'refused-2', 'refused-3']
-    for (const id of ids) await accepted(order(id))
+    for (const id of ids) await accepted(plainOrder(id))
     const paused = await until('the lane is paused, and knows of all that waits', async () => {
       const lane = await server.lane('sink')
       return lane.state === 'paused' && lane.depth === ids.length && lane
@@ -273,7 +250,7 @@ describe('a destination', () => {
     expect(sink.received.length, 'requests while paused').toBe(tries)
     sink.answer = () => undefined
     await server.admin('/lanes/sink/0/resume', { method: 'POST' })
-    await isAt(sink, ...ids)
+    await sink.untilDelivered(...ids)
     expect(ids.map(times)).toEqual([1, 1, 1])
     expect((await server.deadLetters()).filter(({ stage }) => stage === 'delivery')).toEqual([])
   })
@@ -284,12 +261,12 @@ describe('a destination', () => {
     const ids = Array.from({ length: 30 }, (_, i) => `bulk-${i}`)
     const response = await server.post(
       '/v1/batch',
-      { batch: ids.map((id) => order(id)) },
+      { batch: ids.map((id) => plainOrder(id)) },
       { headers: { authorization: basic('keyOfTheBulkSource'), 'content-type': 'application/json' } },
     )
     expect(await response.json()).toEqual({ success: true, accepted: 30 })
     const others = ids.filter((id) => id !== 'bulk-7')
-    await isAt(batches, ...others)
+    await batches.untilDelivered(...others)
     expect(others.map((id) => batches.deliveries.get(id))).toEqual(others.map(() => 1))
     const letter = await until('the bad one is a dead letter', () => letterOf('bulk-7'))
     expect(letter).toMatchObject({ target: 'batches', stage: 'delivery', code: 'http_400', detail: 'no sevens' })
@@ -304,8 +281,8 @@ describe('an event', () => {
     let failures = 2
     sink.answer = (events) =>
       events[0]?.messageId === 'traced' && failures-- > 0 ? { status: 503, body: 'not yet' } : undefined
-    await accepted(order('traced'))
-    await isAt(sink, 'traced')
+    await accepted(plainOrder('traced'))
+    await sink.untilDelivered('traced')
     const trace = await until('the trace is done', async () => {
       const found = await traceOf('traced', 'sink')
       return found?.status === 'done' && found
@@ -320,10 +297,10 @@ describe('an event', () => {
 
   test('that is being retried when everything is killed is retried on, and holds back only its own key', async () => {
     sink.answer = (events) => (events[0]?.messageId === 'stuck' ? { status: 503 } : undefined)
-    await accepted(order('stuck', { userId: 'grace' }))
-    await accepted(order('behind', { userId: 'grace' }))
-    await accepted(order('beside', { userId: 'katherine' }))
-    await isAt(sink, 'beside')
+    await accepted(plainOrder('stuck', { userId: 'grace' }))
+    await accepted(plainOrder('behind', { userId: 'grace' }))
+    await accepted(plainOrder('beside', { userId: 'katherine' }))
+    await sink.untilDelivered('beside')
     await until('both wait', async () => (await server.lane('sink')).waiting === 2)
     expect(await traceOf('behind', 'sink')).toMatchObject({ status: 'waiting' })
     const tried = sink.received.filter(({ events }) => events[0]?.messageId === 'stuck').length
@@ -336,7 +313,7 @@ describe('an event', () => {
     )
     expect(times('behind')).toBe(0)
     sink.answer = () => undefined
-    await isAt(sink, 'stuck', 'behind')
+    await sink.untilDelivered('stuck', 'behind')
     expect([times('stuck'), times('behind')]).toEqual([1, 1])
     const ids = sink.firstArrivals.map(({ messageId }) => messageId)
     expect(ids.indexOf('stuck')).toBeLessThan(ids.indexOf('behind'))

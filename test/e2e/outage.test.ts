@@ -5,6 +5,7 @@ import type { Event } from '../../src/core/event.ts'
 import type { SpillSummary } from '../../src/spill/spill.ts'
 import type { Random } from '../../scripts/bench/random.ts'
 import { withSeed } from '../support/seed.ts'
+import { plainOrder } from '../support/sample-events.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { until } from '../support/until.ts'
@@ -47,13 +48,7 @@ async function turn(server: Server, modes: Modes): Promise<void> {
   expect(await answer.json()).toMatchObject(modes)
 }
 
-const orderCompleted = (messageId: string): Event => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId,
-  anonymousId: messageId.split('-')[0] ?? '',
-  properties: { order_id: messageId, total: 42.5, currency: 'EUR' },
-})
+const orderOf = (messageId: string): Event => plainOrder(messageId, { anonymousId: messageId.split('-')[0] ?? '' })
 
 const spilled = (server: Server) => server.admin<SpillSummary & { stuck: SpillSummary }>('/spill')
 const logStatus = async (server: Server) => (await server.admin<{ log: LogStatus[] }>('/log')).log[0] as LogStatus
@@ -107,7 +102,7 @@ class Visitors {
     for (let number = 1; !this.#stopped; number++) {
       // Every tenth request is a batch.
       const size = number % 10 === 0 ? 5 : 1
-      const batch = Array.from({ length: size }, (_, i) => orderCompleted(`visitor${client}-${number}-${i}`))
+      const batch = Array.from({ length: size }, (_, i) => orderOf(`visitor${client}-${number}-${i}`))
       for (const { messageId } of batch) this.sent.add(messageId)
       while (!(await this.#send(batch))) await sleep(200)
       for (const { messageId } of batch) this.acknowledged.add(messageId)
@@ -218,7 +213,7 @@ test('a kill -9 between the append of what was spilled and its deletion doubles 
   for (let i = 0; i < ids.length; i += 10)
     await Promise.all(
       ids.slice(i, i + 10).map(async (id) => {
-        expect((await server.post('/v1/track', orderCompleted(id))).status).toBe(200)
+        expect((await server.post('/v1/track', orderOf(id))).status).toBe(200)
       }),
     )
   expect(await spilled(server)).toMatchObject({ objects: 300, events: 300 })

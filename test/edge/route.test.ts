@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Consent } from '../../src/core/consent.ts'
-import type { Event } from '../../src/core/event.ts'
 import { route } from '../../src/edge/route.ts'
+import { plainOrder } from '../support/sample-events.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
 const target = (name: string, displayName: string, consent?: Consent) => ({
@@ -19,13 +19,7 @@ const shop = source(
 )
 const all = ['analytics', 'ads', 'tables']
 
-const order = (more: object = {}): Event => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId: 'order-1',
-  userId: 'ada',
-  ...more,
-})
+const order = (more: object = {}) => plainOrder('order-1', more)
 const denied = { context: { consent: { categoryPreferences: { Advertising: false } } } }
 
 test.each<[string, object, string[], Record<string, number>]>([

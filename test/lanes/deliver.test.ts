@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest'
 import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
-import type { Port } from '../../src/core/port.ts'
 import { deliver } from '../../src/lanes/deliver.ts'
+import { fakePort } from '../support/fake-context.ts'
+import { headerOf } from '../support/sample-events.ts'
 import { verdictOf } from '../../src/lanes/status-verdict.ts'
 
 const now = Date.parse('2026-11-25T12:00:00Z')
-const envelope = (id: string, key = id, text = '{}') =>
-  new Envelope({ id, key, source: 'shop', receivedAt: '', to: ['webhook'], facts: {} }, text)
+const envelope = (id: string, key = id, text = '{}') => new Envelope(headerOf(id, { key }), text)
 const destination = (change: Partial<Destination> = {}): Destination => ({
   kind: 'destination',
   name: 'webhook',
@@ -26,17 +26,14 @@ const destination = (change: Partial<Destination> = {}): Destination => ({
 /** Answers by the ids in a request; keeps what was sent. */
 function network(answer: (ids: string[], request: Request) => Response | Promise<Response>) {
   const sent: string[][] = []
-  const port: Port = {
+  const port = fakePort({
     now: () => now,
-    random: () => 0,
-    uuid: () => '',
-    log: () => undefined,
     fetch: async (request) => {
       const ids = (await request.clone().text()).split(',')
       sent.push(ids)
       return answer(ids, request)
     },
-  }
+  })
   return { port, sent }
 }
 const ok = () => new Response(null, { status: 204 })

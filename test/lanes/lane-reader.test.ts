@@ -1,22 +1,19 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { LogRpc } from '../../src/core/bindings.ts'
-import { frame, unframe } from '../../src/storage/frame.ts'
-import { pack, unpack } from '../../src/core/envelope.ts'
+import { unframe } from '../../src/storage/frame.ts'
+import { unpack } from '../../src/core/envelope.ts'
 import { LaneReader } from '../../src/lanes/lane-reader.ts'
 import type { LaneConsumer } from '../../src/lanes/lane-consumer.ts'
+import { chunkOf, packedOrder } from '../support/sample-events.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
 
+const packed = (...ids: string[]) => ids.map((id) => packedOrder(id))
 const text = (...ids: string[]) =>
-  ids
-    .map((id) => pack({ id, key: 'ada', source: 'shop', receivedAt: '', to: ['webhook'], facts: {} }, '{}').text)
+  packed(...ids)
+    .map((one) => one.text)
     .join('')
-const chunk = (offset: number, ...ids: string[]): Chunk => ({
-  offset,
-  count: ids.length,
-  at: 0,
-  data: frame(text(...ids)),
-})
+const chunk = (offset: number, ...ids: string[]): Chunk => chunkOf(offset, packed(...ids))
 
 /** A lane that takes what it is given, while it has room. */
 class Taker implements LaneConsumer {

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
-import type { Bindings, StagedFile } from '../../src/core/bindings.ts'
+import type { StagedFile } from '../../src/core/bindings.ts'
 import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { Stager } from '../../src/lanes/stager.ts'
+import { fakeContext, fakePort } from '../support/fake-context.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import { createBill } from '../../src/core/billed.ts'
 
@@ -39,14 +40,8 @@ function open(): void {
     },
     {
       store,
-      bindings: { BUCKET: bucket, LOADER: { getByName: () => loader } } as unknown as Bindings,
-      port: {
-        now: () => now,
-        random: () => 0.5,
-        uuid: () => '',
-        log: () => undefined,
-        fetch: () => Promise.reject(new Error()),
-      },
+      bindings: fakeContext({ bindings: { BUCKET: bucket, LOADER: { getByName: () => loader } } }).context.bindings,
+      port: fakePort({ now: () => now }),
       billed: createBill(),
       partition: 2,
       changed: () => undefined,

@@ -1,16 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
+import { plainOrder } from '../support/sample-events.ts'
 import { type LoaderHarness, startLoader } from './loader-harness.ts'
 
-const order = (n: number, properties: Record<string, unknown> = {}): Event => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId: `order-${n}`,
-  anonymousId: 'a-1',
-  userId: 'ada',
-  properties: { order_id: `o-${n}`, total: 129.9, ...properties },
-  receivedAt: '2026-11-22T10:00:00.000Z',
-})
+const order = (n: number, properties: Record<string, unknown> = {}): Event =>
+  plainOrder(`order-${n}`, {
+    anonymousId: 'a-1',
+    properties: { order_id: `o-${n}`, total: 129.9, ...properties },
+    receivedAt: '2026-11-22T10:00:00.000Z',
+  })
 
 const identify = (messageId: string, receivedAt: string, traits: Record<string, unknown>): Event => ({
   type: 'identify',

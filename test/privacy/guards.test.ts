@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LaneStatus, Suppressed } from '../../src/core/bindings.ts'
+import { plainOrder } from '../support/sample-events.ts'
 import { until } from '../support/until.ts'
 import { EdgeHarness } from '../edge/edge-harness.ts'
 import { Sink } from '../support/sink.ts'
@@ -17,13 +18,7 @@ afterEach(async () => {
   await sink.close()
 })
 
-const order = (messageId: string, userId = 'ada') => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId,
-  userId,
-  properties: { revenue: 39.95 },
-})
+const order = (messageId: string, userId = 'ada') => plainOrder(messageId, { userId })
 const orders = (prefix: string, events: number) => Array.from({ length: events }, (_, i) => order(`${prefix}-${i}`))
 const arrived = (...ids: string[]) =>
   until(`${ids.join(', ')} arrived`, () => sink.arrivals, {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pack, type Packed } from '../../src/core/envelope.ts'
 import { StreamHarness } from './stream-harness.ts'
-import { packedOrder } from '../support/sample-events.ts'
+import { headerOf, packedOrder } from '../support/sample-events.ts'
 
 interface Subject {
   /** A file of src/streams that exports a driver of the same name. */
@@ -14,8 +14,7 @@ interface Subject {
 
 const ids = (count: number, name: string) => Array.from({ length: count }, (_, i) => `${name} ${i}`)
 
-const small = (id: string): Packed =>
-  pack({ id, key: 'ada', source: 'shop', receivedAt: '2026-11-25', to: ['webhook'], facts: {} }, '{}')
+const small = (id: string): Packed => pack(headerOf(id), '{}')
 
 /** An append of exactly `bytes` code units, in events of at most 32,000. */
 function ofBytes(bytes: number, name: string): Packed[] {

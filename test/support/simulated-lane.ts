@@ -3,10 +3,9 @@ import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { Sender } from '../../src/lanes/sender.ts'
 import type { Route } from '../../src/core/config.ts'
 import type { Destination, Limits } from '../../src/core/destination.ts'
-import { type Header, pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
-import { frame } from '../../src/storage/frame.ts'
-import type { Port } from '../../src/core/port.ts'
+import { fakePort } from './fake-context.ts'
+import { chunkOf, packedOrder } from './sample-events.ts'
 import { Sqlite } from './sqlite.ts'
 import type { Target } from '../../src/core/resolved-config.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
@@ -79,11 +78,9 @@ export class SimulatedLane {
     const db = this.sqlite.open()
     this.store = new LaneStore(db, this.now)
     this.letters = new DeadLetters(db, { target: 'webhook', partition: 0 })
-    const port: Port = {
+    const port = fakePort({
       now: () => this.now,
       random: this.#random,
-      uuid: () => 'c0ffee00-0000-4000-8000-000000000000',
-      log: () => undefined,
       fetch: async (request) => {
         const { ids } = (await request.json()) as { ids: string[] }
         return new Promise((resolve, reject) => {
@@ -107,7 +104,7 @@ export class SimulatedLane {
           this.#moves++
         })
       },
-    }
+    })
     this.sender = new Sender(this.target, {
       store: this.store,
       letters: this.letters,
@@ -129,13 +126,11 @@ export class SimulatedLane {
 
   /** Appends events (`key` and `id`, or more) as one chunk of the stream. */
   append(events: readonly (Partial<Event> & { id: string; key: string; to?: readonly string[] })[]): Chunk {
-    const text = events
-      .map(({ id, key, to = ['webhook'], ...event }) => {
-        const header: Header = { id, key, source: 'shop', receivedAt: new Date(this.now).toISOString(), to, facts: {} }
-        return pack(header, { type: 'track', event: 'Order Completed', messageId: id, anonymousId: key, ...event }).text
-      })
-      .join('')
-    const chunk = { offset: this.head, count: events.length, at: this.now, data: frame(text) }
+    const at = new Date(this.now).toISOString()
+    const packed = events.map(({ id, key, to = ['webhook'], ...event }) =>
+      packedOrder(id, event, { key, to: [...to], at }),
+    )
+    const chunk = chunkOf(this.head, packed, this.now)
     events.forEach(({ id, key }, i) => this.events.push({ offset: this.head + i, id, key }))
     this.head += events.length
     this.chunks.push(chunk)

@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type Server as HttpServer } fro
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import type { Event } from '../../src/core/event.ts'
+import { until } from './until.ts'
 
 /** A request as the sink received it. */
 export interface Received {
@@ -89,6 +90,11 @@ export class Sink {
   /** Every event once, in the order in which they were first taken with 2xx. */
   get firstTaken(): Event[] {
     return firstOf(this.delivered)
+  }
+
+  /** Waits, for at most a minute, until all of these have been taken with 2xx. */
+  async untilDelivered(...ids: readonly string[]): Promise<void> {
+    await until(`${ids.join(', ')} arrived`, () => ids.every((id) => this.deliveries.has(id)), { seconds: 60 })
   }
 
   /** Listens again, on the port that it had; nothing happens when it does. */

@@ -2,14 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import type { Metadata, Transform } from '../../src/core/transform.ts'
 import { runTransforms } from '../../src/transforms/run.ts'
+import { plainOrder } from '../support/sample-events.ts'
 
-const event = (messageId: string, more: Partial<Event> = {}): Event => ({
-  type: 'track',
-  event: 'Order Completed',
-  messageId,
-  anonymousId: 'anon-ada',
-  ...more,
-})
+const event = (messageId: string, more: Partial<Event> = {}): Event =>
+  plainOrder(messageId, { anonymousId: 'anon-ada', ...more })
 
 const describeEvent = ({ messageId, type, event: eventName }: Event): Metadata => ({
   messageId,
