@@ -2,7 +2,7 @@ import type { Bindings } from '../../src/core/bindings.ts'
 import { log } from '../../src/streams/log.ts'
 import { sluiceway } from '../../src/worker.ts'
 import { defineConfig } from '../../src/configure/define-config.ts'
-import { sinkDestination } from '../support/sink-destination.ts'
+import { sinkDestination } from '../support/fake-destination.ts'
 
 /** What a test sets through `POST /test`, for the whole isolate. */
 interface Setup {

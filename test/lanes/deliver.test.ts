@@ -3,26 +3,23 @@ import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
 import { deliver } from '../../src/lanes/deliver.ts'
 import { fakePort } from '../support/fake-context.ts'
+import { fakeDestination } from '../support/fake-destination.ts'
 import { headerOf } from '../support/sample-events.ts'
 import { verdictOf } from '../../src/lanes/status-verdict.ts'
 
 const now = Date.parse('2026-11-25T12:00:00Z')
 const envelope = (id: string, key = id, text = '{}') => new Envelope(headerOf(id, { key }), text)
-const destination = (change: Partial<Destination> = {}): Destination => ({
-  kind: 'destination',
-  name: 'webhook',
-  limits: { events: 10, bytes: 100, parallel: 1, timeoutSeconds: 1 },
-  problems: [],
-  redacted: {},
-  encode: ({ id, text }) => ({ id, text }),
-  request: (items) => ({
-    method: 'POST',
-    url: 'http://sink.test/',
-    headers: {},
-    body: items.map(({ id }) => id).join(),
-  }),
-  ...change,
-})
+const destination = (change: Partial<Destination> = {}): Destination =>
+  fakeDestination('webhook', {
+    limits: { events: 10, bytes: 100, parallel: 1, timeoutSeconds: 1 },
+    request: (items) => ({
+      method: 'POST',
+      url: 'http://sink.test/',
+      headers: {},
+      body: items.map(({ id }) => id).join(),
+    }),
+    ...change,
+  })
 /** Answers by the ids in a request; keeps what was sent. */
 function network(answer: (ids: string[], request: Request) => Response | Promise<Response>) {
   const sent: string[][] = []

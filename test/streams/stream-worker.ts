@@ -9,7 +9,7 @@ import { LogObject } from '../../src/streams/log/log-object.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { Recorder } from './recorder.ts'
 import { defineConfig } from '../../src/configure/define-config.ts'
-import { sinkDestination } from '../support/sink-destination.ts'
+import { sinkDestination } from '../support/fake-destination.ts'
 
 type Env = Bindings & { readonly RECORDER: Bindings['LANE']; readonly STREAM: string; readonly SINK?: string }
 

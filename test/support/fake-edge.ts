@@ -2,9 +2,9 @@ import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { LaneRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { DeadLetter, NewDeadLetter } from '../../src/core/dead-letter.ts'
-import type { Destination } from '../../src/core/destination.ts'
 import { FakeBucket } from './fake-bucket.ts'
 import { type ContextParts, fakeContext, type FakeContext } from './fake-context.ts'
+import { fakeDestination } from './fake-destination.ts'
 import { fakeStream, type FakeStream, type StreamOptions } from './fake-stream.ts'
 
 export const writeKey = '2HkeyOfTheShop'
@@ -25,16 +25,6 @@ export interface EdgeOptions extends Pick<StreamOptions, 'partitions' | 'onAppen
   readonly onDeadLetters?: () => void | Promise<void>
   readonly onCount?: () => void | Promise<void>
 }
-
-const destination = (name: string): Destination => ({
-  kind: 'destination',
-  name,
-  limits: { events: 1, bytes: 1000, parallel: 1, timeoutSeconds: 1 },
-  problems: [],
-  redacted: {},
-  encode: () => null,
-  request: () => ({ method: 'POST', url: 'https://sink.example', headers: {} }),
-})
 
 /**
  * Makes the context of an edge with the sources `shop` and `closed` and the destinations `webhook` and `crm`.
@@ -58,8 +48,8 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
         closed: { writeKey: 'closedKey', enabled: false },
       },
       destinations: {
-        webhook: { use: destination('webhook'), displayName: 'Webhook' },
-        crm: { use: destination('crm'), displayName: 'CRM' },
+        webhook: { use: fakeDestination('webhook'), displayName: 'Webhook' },
+        crm: { use: fakeDestination('crm'), displayName: 'CRM' },
       },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),

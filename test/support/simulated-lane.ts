@@ -5,6 +5,7 @@ import type { Route } from '../../src/core/config.ts'
 import type { Destination, Limits } from '../../src/core/destination.ts'
 import type { Event } from '../../src/core/event.ts'
 import { fakePort } from './fake-context.ts'
+import { fakeDestination } from './fake-destination.ts'
 import { chunkOf, packedOrder } from './sample-events.ts'
 import { Sqlite } from './sqlite.ts'
 import type { Target } from '../../src/core/resolved-config.ts'
@@ -26,23 +27,6 @@ interface Options {
 }
 
 const start = Date.parse('2026-11-25T12:00:00Z')
-
-/** A destination that takes what it is sent as `{ ids: [...] }`. */
-const recorder = (limits: Partial<Limits>, use: Partial<Destination>): Destination => ({
-  kind: 'destination',
-  name: 'webhook',
-  limits: { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 30, ...limits },
-  problems: [],
-  redacted: {},
-  encode: ({ id, text }) => ({ id, text }),
-  request: (items) => ({
-    method: 'POST',
-    url: 'http://sink.test/',
-    headers: {},
-    body: JSON.stringify({ ids: items.map(({ id }) => id) }),
-  }),
-  ...use,
-})
 
 /**
  * The sender of a lane on a real database, with a clock, a network and a stream that the test holds in its hands.
@@ -67,7 +51,8 @@ export class SimulatedLane {
   sender!: Sender
 
   constructor(options: Options = {}) {
-    const use = recorder(options.limits ?? {}, options.use ?? {})
+    const limits = { events: 1, bytes: 100_000, parallel: 4, timeoutSeconds: 30, ...options.limits }
+    const use = fakeDestination('webhook', { limits, ...options.use })
     this.target = { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: { ...options.route, use } }
     this.#random = options.random ?? (() => 0.5)
     this.#open()
