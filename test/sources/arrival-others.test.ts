@@ -1,33 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Draft, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { Draft } from '../../src/core/webhook-source.ts'
 import { call } from '../support/call.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
-
-/** What is used here of the cases that golden.test.ts describes. */
-interface Case {
-  readonly name: string
-  readonly settings?: Readonly<Record<string, unknown>>
-  readonly request: {
-    readonly method?: 'GET' | 'POST'
-    readonly url?: string
-    readonly headers?: Record<string, string>
-    readonly body?: unknown
-    readonly raw?: string
-  }
-  readonly events?: readonly Draft[]
-  readonly reply?: { readonly body: string; readonly contentType: string }
-  readonly error?: string
-  readonly refused?: string
-}
-
-const root = resolve(import.meta.dirname, '../..')
-
-const makerOf = async (name: string): Promise<(input?: unknown) => WebhookSource> => {
-  const module = (await import(resolve(root, `src/sources/${name}.ts`))) as Record<string, unknown>
-  return Object.values(module).find((value) => typeof value === 'function') as (input?: unknown) => WebhookSource
-}
+import { casesOf, type GoldenCase, makerOf } from './golden-cases.ts'
 
 describe.each([
   'adjust',
@@ -52,10 +27,10 @@ describe.each([
   'satismeter',
   'signl4',
 ])('calls of %s to /v1/webhook', async (name) => {
-  const cases = JSON.parse(readFileSync(resolve(root, `test/sources/golden/${name}.json`), 'utf8')) as Case[]
+  const cases = casesOf(name)
   const make = await makerOf(name)
 
-  const send = async ({ settings, request: { method = 'POST', url, headers = {}, body, raw } }: Case) => {
+  const send = async ({ settings, request: { method = 'POST', url, headers = {}, body, raw } }: GoldenCase) => {
     const edge = fakeEdge({ source: { webhook: make(settings) } })
     const query = url?.split('?')[1] ?? ''
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body))

@@ -1,27 +1,9 @@
-import { globSync, readFileSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Draft, WebhookSource } from '../../src/core/webhook-source.ts'
 import { call } from '../support/call.ts'
 import { fakeEdge, writeKey } from '../support/fake-edge.ts'
+import { casesOf, type GoldenCase, makerOf } from './golden-cases.ts'
 
-/** What is used here of the cases that golden.test.ts describes. */
-interface Case {
-  readonly name: string
-  readonly settings?: Readonly<Record<string, unknown>>
-  readonly request: {
-    readonly headers?: Record<string, string>
-    readonly body?: unknown
-    readonly raw?: string
-    readonly method?: 'GET' | 'POST'
-    readonly url?: string
-  }
-  readonly events?: readonly Draft[]
-  readonly refused?: string
-}
-
-const root = resolve(import.meta.dirname, '../..')
-const groups = [
+const names = [
   'auth0',
   'braze',
   'customerio',
@@ -34,16 +16,12 @@ const groups = [
   'stripe',
 ]
 
-for (const file of globSync(`test/sources/golden/{${groups.join(',')}}.json`, { cwd: root }).toSorted()) {
-  const name = basename(file, '.json')
-  const cases = JSON.parse(readFileSync(resolve(root, file), 'utf8')) as Case[]
+for (const name of names) {
+  const cases = casesOf(name)
 
   describe(`calls of ${name} to /v1/webhook`, async () => {
-    const module = (await import(resolve(root, `src/sources/${name}.ts`))) as Record<string, unknown>
-    const make = Object.values(module).find((value) => typeof value === 'function') as (
-      input?: unknown,
-    ) => WebhookSource
-    const send = async ({ settings, request: { headers = {}, body, raw } }: Case) => {
+    const make = await makerOf(name)
+    const send = async ({ settings, request: { headers = {}, body, raw } }: GoldenCase) => {
       const edge = fakeEdge({ source: { webhook: make(settings) } })
       const { 'content-type': type, ...others } = headers
       const form = type === undefined ? undefined : new URLSearchParams(body as Record<string, string>).toString()

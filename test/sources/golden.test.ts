@@ -1,50 +1,13 @@
-import { globSync, readFileSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Draft, WebhookCall, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { WebhookCall } from '../../src/core/webhook-source.ts'
+import { casesOf, type GoldenCase, makersOf, sourceNames } from './golden-cases.ts'
 
-/** One case of `test/sources/golden/<name>.json` or `<name>/*.json`: what a source makes of one call. */
-interface Case {
-  readonly name: string
-  readonly settings?: Readonly<Record<string, unknown>>
-  /** When the call comes; RFC 3339. 2026-11-22T10:00:00.000Z when left out. */
-  readonly now?: string
-  /** What the source remembers from before. */
-  readonly memory?: Readonly<Record<string, string>>
-  readonly request: {
-    readonly method?: 'GET' | 'POST'
-    readonly url?: string
-    readonly query?: Readonly<Record<string, readonly string[]>>
-    readonly headers?: Readonly<Record<string, string>>
-    /** JSON, sent as such. */
-    readonly body?: unknown
-    /** Text, sent as it is, instead of `body`. */
-    readonly raw?: string
-  }
-  /** Exactly one of the four. An id drawn at random is `uuid-1`, `uuid-2`, … */
-  readonly events?: readonly Draft[]
-  readonly reply?: { readonly body: string; readonly contentType: string }
-  readonly error?: string
-  /** Part of the reason for which `verify` refuses the call. */
-  readonly refused?: string
-  /** What it remembers afterwards, beside what it did before. */
-  readonly remembers?: Readonly<Record<string, string>>
-}
-
-const root = resolve(import.meta.dirname, '../..')
-
-for (const file of globSync('src/sources/*.ts', { cwd: root }).toSorted()) {
-  const name = basename(file, '.ts')
-  if (name === 'identity-object') continue
-  const golden = resolve(import.meta.dirname, 'golden')
-  const cases = globSync([`${name}.json`, `${name}/*.json`], { cwd: golden })
-    .toSorted()
-    .flatMap((path) => JSON.parse(readFileSync(resolve(golden, path), 'utf8')) as Case[])
+for (const name of sourceNames) {
+  const cases = casesOf(name)
 
   describe(`webhook source ${name}`, async () => {
-    const module = (await import(resolve(root, file))) as Record<string, unknown>
-    const makers = Object.values(module).filter((value) => typeof value === 'function')
-    const make = makers[0] as (input?: unknown) => WebhookSource
+    const makers = await makersOf(name)
+    const make = makers[0] as (typeof makers)[number]
 
     test('exports one source, under the name of its file, and has golden cases', () => {
       expect(makers).toHaveLength(1)
@@ -90,7 +53,7 @@ function hookOf({
   headers = {},
   body,
   raw,
-}: Case['request']): WebhookCall {
+}: GoldenCase['request']): WebhookCall {
   const text = raw ?? (body === undefined ? '' : JSON.stringify(body))
   return { method, url, proto: 'HTTP/2', headers, query, bytes: new TextEncoder().encode(text), body: parsed(text) }
 }

@@ -1,17 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Draft, WebhookCall, WebhookSource } from '../../src/core/webhook-source.ts'
+import type { Draft, WebhookCall } from '../../src/core/webhook-source.ts'
 import { validateEvent } from '../../src/edge/validate-event.ts'
-
-/** A golden case whose body is mangled; see golden.test.ts. */
-interface Case {
-  readonly settings?: Readonly<Record<string, unknown>>
-  readonly request: { readonly body?: unknown; readonly raw?: string }
-  readonly events?: readonly Draft[]
-}
-
-const root = resolve(import.meta.dirname, '../..')
+import { casesOf, makerOf } from './golden-cases.ts'
 
 /** What a field may turn out to be, whatever the vendor's documentation says. */
 const odd = [null, '', ' ', 0, 1.5, true, 'x', [], ['x'], {}, { a: 1 }, [null]]
@@ -60,9 +50,8 @@ test.each([
   'satismeter',
   'signl4',
 ])('%s makes an event that the edge accepts of any call, or says why it cannot', async (name) => {
-  const module = (await import(resolve(root, `src/sources/${name}.ts`))) as Record<string, unknown>
-  const make = Object.values(module).find((value) => typeof value === 'function') as (input?: unknown) => WebhookSource
-  const cases = JSON.parse(readFileSync(resolve(root, `test/sources/golden/${name}.json`), 'utf8')) as Case[]
+  const make = await makerOf(name)
+  const cases = casesOf(name)
   let accepted = 0
   const problems: string[] = []
   for (const { settings, request } of cases.filter(({ events, request: { body, raw } }) => events && (body ?? raw))) {
