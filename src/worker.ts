@@ -51,7 +51,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   // One isolate serves one deployment, so its env never changes.
   let resolved: ResolvedConfig | undefined
   const resolve = (env: Env): ResolvedConfig => (resolved ??= resolveConfig(configOf, env))
-  const worldOf = (env: Env, ctx: ExecutionContext): AppContext => ({
+  const contextOf = (env: Env, ctx: ExecutionContext): AppContext => ({
     resolved: resolve(env),
     bindings: env,
     port: realPort,
@@ -74,12 +74,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     }
     return notFoundResponse(c.req.raw, c.env.resolved.paths.ingest)
   })
-  const broken = (error: Error, c: Context<{ Bindings: AppContext }>) => {
+  const answerFailure = (error: Error, c: Context<{ Bindings: AppContext }>) => {
     c.env.port.log('error', 'a request failed', { path: routeOf(c.req.url), reason: reasonOf(error) })
     return c.json({ success: false, code: 'internal', message: 'Something went wrong here; try again.' }, 500)
   }
-  app.onError(broken)
-  rest.onError(broken)
+  app.onError(answerFailure)
+  rest.onError(answerFailure)
 
   const runSchedule = (context: AppContext) =>
     Promise.all([sweep(context), load(context), context.resolved.stream.triggers.scheduled?.(context)])
@@ -88,9 +88,9 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   const handler: ExportedHandler<Env, string> = {
     fetch(request, env, ctx) {
       try {
-        const world = worldOf(env, ctx)
-        tick({ vars: env, waitUntil: world.waitUntil, run: () => runSchedule(world) })
-        return app.fetch(request, world, ctx)
+        const context = contextOf(env, ctx)
+        tick({ vars: env, waitUntil: context.waitUntil, run: () => runSchedule(context) })
+        return app.fetch(request, context, ctx)
       } catch (error) {
         if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
         realPort.log('error', error.message)
@@ -103,13 +103,13 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       }
     },
     async queue(batch, env, ctx) {
-      const context = worldOf(env, ctx)
+      const context = contextOf(env, ctx)
       const take = context.resolved.stream.triggers.queue
       if (take === undefined) batch.retryAll({ delaySeconds: 300 })
       else await take(batch, context)
     },
     async scheduled(_controller, env, ctx) {
-      await runSchedule(worldOf(env, ctx))
+      await runSchedule(contextOf(env, ctx))
     },
   }
   return {
