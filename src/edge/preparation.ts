@@ -38,19 +38,8 @@ export interface SentEvent {
 /**
  * The work of one request: collects what is to be stored, and stores nothing itself.
  *
- * One event goes these steps, in this order:
- *
- * 1. The write key is taken out, the route's type and the identity cookie's anonymousId are put in: what follows sees the
- *    event as it will be stored.
- * 2. A suppressed user's event is dropped, also a wrong one: nothing of it may be kept, not even as a dead letter.
- * 3. It is validated. A wrong event is a dead letter as it was sent, under the rules on addresses and privacy.
- * 4. It is enriched. The ids are text from here on, so suppression is asked again.
- * 5. A bot's event is flagged or dropped: by the user agent and the network, which privacy rules may take out.
- * 6. User agent and campaign are read, again from what privacy rules may take out.
- * 7. Privacy rules are applied: transforms, dead letters and the stream see nothing that they forbid. The rudderId is made
- *    of the ids that are left.
- * 8. The source's transforms run (see `prepareBatch`); what they return is validated, and suppression is asked once more.
- * 9. It is routed by consent and `integrations`, packed, and refused where it is too large for the limits or the stream.
+ * ARCHITECTURE.md ("The edge, step by step") tells the steps of an event, and why they are in this order: what reads personal
+ * data comes before the privacy rules, what a person can read comes after them.
  */
 export class Preparation {
   readonly packed: Packed[] = []
