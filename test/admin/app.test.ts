@@ -3,7 +3,7 @@ import { adminToken } from '../support/fake-context.ts'
 import { fakeAdmin } from './fake-admin.ts'
 
 describe('the admin token', () => {
-  test('opens the API', async () => {
+  test('the admin token opens the API', async () => {
     expect((await fakeAdmin().call('/lanes')).status).toBe(200)
   })
 
@@ -12,7 +12,7 @@ describe('the admin token', () => {
     ['another one', 'correct-horse-battery-staplf'],
     ['the beginning of it', adminToken.slice(0, -1)],
     ['an empty one', ''],
-  ])('is asked for with 401 when a call brings %s, whether or not there is such a path', async (_what, bearer) => {
+  ])('the admin API answers 401 when a call brings %s, whether or not there is such a path', async (_what, bearer) => {
     const { call } = fakeAdmin()
     for (const path of ['/lanes', '/no-such-path']) {
       const { status, body, headers } = await call(path, { bearer })
@@ -22,7 +22,7 @@ describe('the admin token', () => {
     }
   })
 
-  test('is not taken in another scheme', async () => {
+  test('the admin token is not taken in another scheme', async () => {
     const { status } = await fakeAdmin().call('/lanes', {
       bearer: null,
       headers: { authorization: `Basic ${adminToken}` },
@@ -30,7 +30,7 @@ describe('the admin token', () => {
     expect(status).toBe(401)
   })
 
-  test('that the config has not makes everything 404, whatever a call brings', async () => {
+  test('the admin API answers 404 to everything when the config has no token, whatever a call brings', async () => {
     const { call } = fakeAdmin({ token: undefined })
     for (const bearer of [adminToken, '', 'undefined', null]) {
       const { status, body } = await call('/lanes', { bearer })
@@ -40,27 +40,27 @@ describe('the admin token', () => {
 })
 
 describe('an answer', () => {
-  test('is kept by nobody in between', async () => {
+  test('an answer of the admin API may be kept by nobody in between', async () => {
     const { call } = fakeAdmin()
     for (const path of ['/lanes', '/no-such-path', '/dead-letters/webhook:0:7'])
       expect((await call(path)).headers.get('cache-control')).toBe('no-store')
     expect((await call('/lanes', { bearer: null })).headers.get('cache-control')).toBe('no-store')
   })
 
-  test('says 404 for a path that there is not', async () => {
+  test('the admin API answers 404 for a path that does not exist', async () => {
     const { status, body } = await fakeAdmin().call('/no-such-path')
     expect(status).toBe(404)
     expect(body).toEqual({ success: false, code: 'not_found', message: 'There is nothing at /admin/no-such-path.' })
   })
 
-  test('says 405 for a verb that the path does not take, and which it takes', async () => {
+  test('the admin API answers 405 for a verb that the path does not take, and says which it takes', async () => {
     const { status, body, headers } = await fakeAdmin().call('/dead-letters/webhook:0:1', { method: 'PATCH' })
     expect([status, body.code]).toEqual([405, 'method_not_allowed'])
     expect(headers.get('allow')).toBe('GET, PUT, DELETE')
     expect((await fakeAdmin().call('/lanes', { method: 'POST' })).status).toBe(405)
   })
 
-  test('to a call that failed for a reason of ours tells nothing of it, but the log does', async () => {
+  test('the admin API tells nothing of a failure of ours in its answer, but logs it', async () => {
     const admin = fakeAdmin({ broken: ['webhook:0'] })
     const { status, body } = await admin.call('/dead-letters/webhook:0:1')
     expect(status).toBe(500)
@@ -68,7 +68,7 @@ describe('an answer', () => {
     expect(admin.logged).toEqual(['a call of the admin API failed'])
   })
 
-  test('holds no secret of the config', async () => {
+  test('the admin API shows no secret of the config', async () => {
     const { call, post } = fakeAdmin({ letters: { 'webhook:0': [{}] } })
     const answers = await Promise.all([
       call('/lanes'),

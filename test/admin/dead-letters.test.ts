@@ -18,14 +18,14 @@ const spread: Given = {
 }
 
 describe('the list of dead letters', () => {
-  test('has those of all lanes and of the edge, newest first', async () => {
+  test('the list of dead letters has those of all lanes and of the edge, newest first', async () => {
     const { body } = await fakeAdmin(spread).call('/dead-letters')
     expect(ids(body)).toEqual(['@edge:0:2', 'webhook:0:2', 'tables:1:1', '@edge:0:1', 'webhook:1:1', 'webhook:0:1'])
     expect(body.cursor).toBeUndefined()
     expect(body.deadLetters[1]).toMatchObject({ stage: 'delivery', reason: 'HTTP 400', source: 'shop', edited: false })
   })
 
-  test('comes in pages that follow each other without a gap, also when letters come in between', async () => {
+  test('the list of dead letters comes in pages that follow each other without a gap, also when letters come in between', async () => {
     const admin = fakeAdmin(spread)
     const seen: string[] = []
     let cursor = ''
@@ -41,7 +41,7 @@ describe('the list of dead letters', () => {
     expect(cursor).toBe('')
   })
 
-  test('asks a lane for pages of bounded size, and for more than one when it is needed', async () => {
+  test('the list of dead letters asks a lane for pages of bounded size, and for more than one when it is needed', async () => {
     const admin = fakeAdmin({ letters: { 'webhook:0': Array.from({ length: 250 }, () => ({})) } })
     const { body } = await admin.call('/dead-letters?limit=230')
     expect(ids(body)).toHaveLength(230)
@@ -59,7 +59,7 @@ describe('the list of dead letters', () => {
     ['stage=load', ['tables:1:1']],
     ['messageId=exploded', ['@edge:0:2']],
     ['target=webhook&stage=load', []],
-  ])('can be narrowed by %s', async (query, expected) => {
+  ])('the list of dead letters can be narrowed by the query %s', async (query, expected) => {
     expect(ids((await fakeAdmin(spread).call(`/dead-letters?${query}`)).body)).toEqual(expected)
   })
 
@@ -69,12 +69,15 @@ describe('the list of dead letters', () => {
     ['limit=1e3', 'limit: must be a whole number from 1 to 1000'],
     ['limit=1001', 'limit: must be a whole number from 1 to 1000'],
     ['cursor=bm9uZQ', 'cursor: must be the cursor of an earlier page'],
-  ])('is refused for %s, which says what is wrong', async (query, message) => {
-    const { status, body } = await fakeAdmin(spread).call(`/dead-letters?${query}`)
-    expect([status, body]).toEqual([400, { success: false, code: 'bad_request', message }])
-  })
+  ])(
+    'the list of dead letters is refused for the query %s, and the answer says what is wrong',
+    async (query, message) => {
+      const { status, body } = await fakeAdmin(spread).call(`/dead-letters?${query}`)
+      expect([status, body]).toEqual([400, { success: false, code: 'bad_request', message }])
+    },
+  )
 
-  test('has those of the other lanes when one does not answer, and says so', async () => {
+  test('the list of dead letters has those of the other lanes when one does not answer, and says so', async () => {
     const { status, body } = await fakeAdmin({ ...spread, broken: ['webhook:0'] }).call('/dead-letters')
     expect(status).toBe(200)
     expect(ids(body)).toEqual(['@edge:0:2', 'tables:1:1', '@edge:0:1', 'webhook:1:1'])
@@ -83,20 +86,20 @@ describe('the list of dead letters', () => {
 })
 
 describe('a dead letter', () => {
-  test('is read by its id', async () => {
+  test('a dead letter is read by its id', async () => {
     const { body } = await fakeAdmin(spread).call('/dead-letters/@edge:0:2')
     expect(body.deadLetter).toMatchObject({ id: '@edge:0:2', messageId: 'exploded', stage: 'transform' })
   })
 
   test.each(['webhook:0:99', 'webhook:0', 'webhook', '../lanes', 'webhook:0:1:1'])(
-    'is not found under %s',
+    'a dead letter is not found under the id %s',
     async (id) => {
       const { status, body } = await fakeAdmin(spread).call(`/dead-letters/${encodeURIComponent(id)}`)
       expect([status, body.code]).toEqual([404, 'not_found'])
     },
   )
 
-  test('is edited by another event, which keeps its messageId', async () => {
+  test('a dead letter is edited by another event, which keeps its messageId', async () => {
     const admin = fakeAdmin(spread)
     const { messageId: _, ...event } = storedOrder('order-1', { properties: { total: 43 } })
     const { status, body } = await admin.put('/dead-letters/webhook:0:1', { event })
@@ -111,19 +114,19 @@ describe('a dead letter', () => {
     [{ event: [1] }, 400, 'event: must be an object'],
     [{}, 400, 'event: must be an object'],
     [{ event: { name: 'A'.repeat(40_000) } }, 413, 'The event has more than 32768 bytes.'],
-  ])('is left as it is by a editing that is no good (%#)', async (body, status, message) => {
+  ])('a dead letter is left as it is by an edit that is not valid (%#)', async (body, status, message) => {
     const admin = fakeAdmin(spread)
     const refused = await admin.put('/dead-letters/webhook:0:1', body)
     expect([refused.status, refused.body.message]).toEqual([status, message])
     expect(admin.lane('webhook:0').letters[0]).toMatchObject({ edited: false, event: storedOrder('order-1') })
   })
 
-  test('is not edited by what is no JSON', async () => {
+  test('a dead letter is not edited by a body that is no JSON', async () => {
     const { status, body } = await fakeAdmin(spread).call('/dead-letters/webhook:0:1', { method: 'PUT', body: '{' })
     expect([status, body.code]).toEqual([400, 'invalid_json'])
   })
 
-  test('of a lane is replayed in that lane', async () => {
+  test('a dead letter of a lane is replayed in that lane', async () => {
     const admin = fakeAdmin(spread)
     const { status, body } = await admin.post('/dead-letters/webhook:0:2/replay')
     expect([status, body]).toEqual([200, { success: true, replayed: ['webhook:0:2'] }])
@@ -133,13 +136,13 @@ describe('a dead letter', () => {
     expect((await admin.post('/dead-letters/webhook:0:2/replay')).status).toBe(404)
   })
 
-  test('of a warehouse is replayed in its lane', async () => {
+  test('a dead letter of a warehouse is replayed in its lane', async () => {
     const admin = fakeAdmin(spread)
     await admin.post('/dead-letters/tables:1:1/replay')
     expect(admin.lane('tables:1').calls).toEqual([{ verb: 'replay', numbers: [1] }])
   })
 
-  test('of the edge goes the whole way of a new event, and is gone from the letters', async () => {
+  test('a dead letter of the edge goes the whole way of a new event, and is gone from the letters', async () => {
     const admin = fakeAdmin(spread)
     const { body } = await admin.post('/dead-letters/@edge:0:2/replay')
     expect(body).toEqual({ success: true, replayed: ['@edge:0:2'] })
@@ -149,7 +152,7 @@ describe('a dead letter', () => {
     expect(admin.lane('@edge:0').letters.map(({ id }) => id)).toEqual(['@edge:0:1'])
   })
 
-  test('of the edge that is still no good stays, and the answer says why', async () => {
+  test('a dead letter of the edge that is still invalid stays, and the answer says why', async () => {
     const admin = fakeAdmin({ letters: { '@edge:0': [{ event: { type: 'track', event: 'Order Completed' } }] } })
     const { status, body } = await admin.post('/dead-letters/@edge:0:1/replay')
     expect([status, body.code]).toEqual([400, 'bad_request'])
@@ -157,14 +160,14 @@ describe('a dead letter', () => {
     expect(admin.lane('@edge:0').letters).toHaveLength(1)
   })
 
-  test('of the edge stays when neither the stream nor R2 takes it', async () => {
+  test('a dead letter of the edge stays when neither the stream nor R2 takes it', async () => {
     const admin = fakeAdmin({ ...spread, broken: ['stream', 'bucket'] })
     const { status, body } = await admin.post('/dead-letters/@edge:0:2/replay')
     expect([status, body.code]).toEqual([503, 'stream_unavailable'])
     expect(admin.lane('@edge:0').letters).toHaveLength(2)
   })
 
-  test('of a target that is gone from the config can be discarded but not replayed', async () => {
+  test('a dead letter of a target that is gone from the config can be discarded but not replayed', async () => {
     const admin = fakeAdmin({ letters: { 'old-crm:0': [{}] } })
     const { status, body } = await admin.post('/dead-letters/old-crm:0:1/replay')
     expect([status, body.code]).toEqual([409, 'conflict'])
@@ -175,7 +178,7 @@ describe('a dead letter', () => {
     })
   })
 
-  test('is discarded once', async () => {
+  test('a dead letter is discarded once', async () => {
     const admin = fakeAdmin(spread)
     expect((await admin.call('/dead-letters/webhook:0:1', { method: 'DELETE' })).status).toBe(200)
     expect(admin.lane('webhook:0').letters.map(({ id }) => id)).toEqual(['webhook:0:2'])
@@ -184,7 +187,7 @@ describe('a dead letter', () => {
 })
 
 describe('many dead letters', () => {
-  test('are replayed by id, oldest first in each lane; those that are not there are named', async () => {
+  test('many dead letters are replayed by id, oldest first in each lane; those that are not there are named', async () => {
     const admin = fakeAdmin(spread)
     const { body } = await admin.post('/dead-letters/replay', {
       ids: ['webhook:0:2', '@edge:0:1', 'webhook:0:1', 'webhook:0:2', 'webhook:1:8'],
@@ -195,7 +198,7 @@ describe('many dead letters', () => {
     expect(admin.accepted().map(({ id }) => id)).toEqual(['order-1'])
   })
 
-  test('are replayed all, and none remains', async () => {
+  test('many dead letters are replayed all, and none remains', async () => {
     const admin = fakeAdmin(spread)
     const { body } = await admin.post('/dead-letters/replay', { all: true })
     expect(body).toMatchObject({ success: true, failed: [], remaining: 0 })
@@ -203,14 +206,14 @@ describe('many dead letters', () => {
     expect(body.cursor).toBeUndefined()
   })
 
-  test('are replayed all of one target or stage, and no other', async () => {
+  test('many dead letters are replayed all of one target or stage, and no other', async () => {
     const admin = fakeAdmin(spread)
     await admin.post('/dead-letters/replay', { all: true, target: 'webhook' })
     await admin.post('/dead-letters/replay', { all: true, stage: 'transform' })
     expect(ids((await admin.call('/dead-letters')).body)).toEqual(['tables:1:1', '@edge:0:1'])
   })
 
-  test('are replayed at most 500 in one call, which says how many remain and where to go on past what failed', async () => {
+  test('many dead letters are replayed at most 500 in one call, which says how many remain and where to go on past what failed', async () => {
     const bad = { event: { type: 'track' } }
     const admin = fakeAdmin({
       letters: { '@edge:0': [...Array.from({ length: 2 }, () => ({})), ...Array.from({ length: 500 }, () => bad)] },
@@ -223,14 +226,14 @@ describe('many dead letters', () => {
     expect(second.body.cursor).toBeUndefined()
   })
 
-  test('are not replayed by a lane that does not answer, and the others are', async () => {
+  test('many dead letters are not replayed by a lane that does not answer, and the others are', async () => {
     const admin = fakeAdmin({ ...spread, broken: ['webhook:0'] })
     const { body } = await admin.post('/dead-letters/replay', { ids: ['webhook:0:1', 'webhook:1:1'] })
     expect(body.replayed).toEqual(['webhook:1:1'])
     expect(body.failed).toMatchObject([{ id: 'webhook:0:1', code: 'internal' }])
   })
 
-  test('are discarded by id', async () => {
+  test('many dead letters are discarded by id', async () => {
     const admin = fakeAdmin(spread)
     const { body } = await admin.post('/dead-letters/discard', { ids: ['webhook:0:1', 'tables:1:1', 'tables:1:5'] })
     expect(body.discarded.toSorted()).toEqual(['tables:1:1', 'webhook:0:1'])
@@ -238,7 +241,7 @@ describe('many dead letters', () => {
   })
 
   test.each([{}, { ids: [] }, { all: false }, { ids: ['webhook:0:1'], all: true }, { all: true, stage: 'late' }, []])(
-    'are not replayed for %j',
+    'many dead letters are not replayed for the body %j',
     async (body) => {
       const admin = fakeAdmin(spread)
       const refused = await admin.post('/dead-letters/replay', body)

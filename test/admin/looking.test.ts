@@ -6,7 +6,7 @@ import { fakeAdmin, type Given } from './fake-admin.ts'
 const storedOrder = (messageId: string, more: Partial<Event> = {}) => plainOrder(messageId, { receivedAt, ...more })
 
 describe('lanes', () => {
-  test('are listed: the edge, then every target and partition', async () => {
+  test('lanes are listed in order: the edge, then every target and partition', async () => {
     const { body } = await fakeAdmin({ partitions: 2, letters: { 'webhook:1': [{}] } }).call('/lanes')
     expect(
       body.lanes.map((lane: Record<string, unknown>) => [
@@ -25,13 +25,13 @@ describe('lanes', () => {
     expect(body.failures).toEqual([])
   })
 
-  test('that do not answer are named, and keep no other from being listed', async () => {
+  test('lanes that do not answer are named, and keep no other from being listed', async () => {
     const { body } = await fakeAdmin({ broken: ['webhook:0'] }).call('/lanes')
     expect(body.lanes.map(({ target }: { target: string }) => target)).toEqual(['@edge', 'tables'])
     expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is unavailable'])
   })
 
-  test('are resumed one by one', async () => {
+  test('lanes are resumed one by one', async () => {
     const admin = fakeAdmin({ partitions: 2 })
     const { status, body } = await admin.post('/lanes/webhook/1/resume')
     expect([status, body.lane.target, body.lane.partition]).toEqual([200, 'webhook', 1])
@@ -39,13 +39,13 @@ describe('lanes', () => {
   })
 
   test.each(['/lanes/webhook/2/resume', '/lanes/crm/0/resume', '/lanes/webhook/x/resume', '/lanes/webhook/-1/resume'])(
-    'that there are not are not resumed: %s',
+    'a lane that does not exist is not resumed: %s',
     async (path) => {
       expect((await fakeAdmin({ partitions: 2 }).post(path)).status).toBe(404)
     },
   )
 
-  test('are all woken by a sweep', async () => {
+  test('lanes are all woken by a sweep', async () => {
     const admin = fakeAdmin({ partitions: 2 })
     const { body } = await admin.post('/sweep')
     expect(body.lanes).toHaveLength(5)
@@ -55,17 +55,17 @@ describe('lanes', () => {
 })
 
 describe('warehouses', () => {
-  test('are listed with what is staged', async () => {
+  test('warehouses are listed with what is staged', async () => {
     const { body } = await fakeAdmin().call('/warehouses')
     expect(body.warehouses).toMatchObject([{ warehouse: 'tables', stagedFiles: 2, stagedEvents: 40 }])
   })
 
-  test('are loaded when asked', async () => {
+  test('warehouses are loaded when somebody asks for it', async () => {
     const { status, body } = await fakeAdmin().post('/warehouses/tables/load')
     expect([status, body]).toEqual([200, { success: true, report: { files: 2, events: 40, rows: 80, discards: 0 } }])
   })
 
-  test('that stop in the middle of a load say so', async () => {
+  test('warehouses whose load stops in the middle say so', async () => {
     const { status, body } = await fakeAdmin({ load: { error: 'the database is full' } }).post(
       '/warehouses/tables/load',
     )
@@ -74,12 +74,12 @@ describe('warehouses', () => {
     expect(body.report.rows).toBe(80)
   })
 
-  test('are no destinations', async () => {
+  test('a destination is not loaded as a warehouse is', async () => {
     expect((await fakeAdmin().post('/warehouses/webhook/load')).status).toBe(404)
     expect((await fakeAdmin().post('/warehouses/none/load')).status).toBe(404)
   })
 
-  test('whose loader does not answer are named', async () => {
+  test('warehouses whose loader does not answer are named', async () => {
     const admin = fakeAdmin({ broken: ['loader'] })
     expect((await admin.call('/warehouses')).body.failures).toEqual([
       'loader tables does not answer: the object is unavailable',
@@ -97,7 +97,7 @@ const twoPartitions: Given = {
 }
 
 describe('the log', () => {
-  test('says how every partition is doing', async () => {
+  test('the log says how every partition is doing', async () => {
     const { body } = await fakeAdmin(twoPartitions).call('/log')
     expect(body.log).toMatchObject([
       { partition: 0, head: 3 },
@@ -105,7 +105,7 @@ describe('the log', () => {
     ])
   })
 
-  test('shows its newest events first, each with its place', async () => {
+  test('the log shows its newest events first, each with its place', async () => {
     const { body } = await fakeAdmin(twoPartitions).call('/events?limit=4')
     expect(
       body.events.map((one: { event: { messageId: string }; partition: number; offset: number }) => [
@@ -122,13 +122,13 @@ describe('the log', () => {
     expect(body.events[0]).toMatchObject({ source: 'app', to: ['webhook'], receivedAt: '2026-11-22T10:00:00.500Z' })
   })
 
-  test('shows what the other partitions hold when one does not answer', async () => {
+  test('the log shows what the other partitions hold when one does not answer', async () => {
     const { body } = await fakeAdmin({ ...twoPartitions, broken: ['log 0'] }).call('/events')
     expect(body.events).toHaveLength(2)
     expect(body.failures).toEqual(['log 0 does not answer: the object is unavailable'])
   })
 
-  test('is not there when the stream is another', async () => {
+  test('GET /admin/log answers 404 when the stream cannot be read by offset', async () => {
     const admin = fakeAdmin({ stream: 'queues' })
     for (const path of ['/log', '/events']) {
       const { status, body } = await admin.call(path)
@@ -140,7 +140,7 @@ describe('the log', () => {
 describe('a trace', () => {
   const attempt = { at: 1, status: 503, ms: 12, reason: 'HTTP 503' }
 
-  test('tells where an event is in the log, and its fate in every lane of its partition', async () => {
+  test('a trace tells where an event is in the log, and its status in every lane of its partition', async () => {
     const { body } = await fakeAdmin({
       ...twoPartitions,
       traces: {
@@ -164,7 +164,7 @@ describe('a trace', () => {
     })
   })
 
-  test('says of a lane that the event was not routed to it', async () => {
+  test('a trace says of a lane that the event was not routed to it', async () => {
     const { body } = await fakeAdmin(twoPartitions).call('/trace/order-6')
     expect(body.lanes).toMatchObject([
       { target: 'webhook', partition: 1 },
@@ -172,24 +172,24 @@ describe('a trace', () => {
     ])
   })
 
-  test('finds an event whose messageId holds what a URL must escape', async () => {
+  test('a trace finds an event whose messageId holds what a URL must escape', async () => {
     const id = 'crm/42?ä#1'
     const { body } = await fakeAdmin({ log: [[[{ event: storedOrder(id) }]]] }).call(`/trace/${encodeURIComponent(id)}`)
     expect([body.found, body.messageId, body.offset]).toEqual([true, id, 0])
   })
 
-  test('does not take another event with the same fingerprint for it', async () => {
+  test('a trace does not take another event with the same fingerprint for it', async () => {
     const admin = fakeAdmin({ ...twoPartitions, collide: true })
     expect((await admin.call('/trace/order-2')).body).toMatchObject({ source: 'shop', partition: 0, offset: 1 })
     expect((await admin.call('/trace/order-99')).body.found).toBe(false)
   })
 
-  test('tells the first of two copies', async () => {
+  test('a trace tells the first of two copies of an event', async () => {
     const copies: Given = { log: [[[{ event: storedOrder('order-1') }], [{ event: storedOrder('order-1') }]]] }
     expect((await fakeAdmin(copies).call('/trace/order-1')).body.offset).toBe(0)
   })
 
-  test('tells the newest when several sources know the messageId, and names the others; a source can be given', async () => {
+  test('a trace tells the newest when several sources know the messageId, and names the others; a source can be given', async () => {
     const later = '2026-11-22T10:00:09.000Z'
     const admin = fakeAdmin({
       log: [
@@ -203,7 +203,7 @@ describe('a trace', () => {
     expect((await admin.call('/trace/order-1?source=none')).status).toBe(404)
   })
 
-  test('asks the lanes alone when the stream cannot be read', async () => {
+  test('a trace asks the lanes alone when the stream cannot be read by offset', async () => {
     const { body } = await fakeAdmin({
       stream: 'queues',
       partitions: 2,
@@ -217,7 +217,7 @@ describe('a trace', () => {
     })
   })
 
-  test('finds an event that ended at the edge', async () => {
+  test('a trace finds an event that ended at the edge', async () => {
     const { body } = await fakeAdmin({
       ...twoPartitions,
       traces: { '@edge:0': { exploded: { status: 'dead', reason: 'this transform does not like explosions' } } },
@@ -226,7 +226,7 @@ describe('a trace', () => {
     expect(body.lanes).toMatchObject([{ target: '@edge', status: 'dead' }])
   })
 
-  test('says that nobody knows an event', async () => {
+  test('a trace says that nobody knows an event', async () => {
     const { status, body } = await fakeAdmin(twoPartitions).call('/trace/order-99')
     expect([status, body]).toEqual([200, { found: false, messageId: 'order-99', lanes: [], failures: [] }])
   })

@@ -30,7 +30,7 @@ test('what waits in R2 is counted, with the age of the oldest and the first keys
   expect(body.keys[0]).toBe('spill/2026-11-22T09:58:31.000Z-0')
 })
 
-test('more than a page is counted', async () => {
+test('more spilled objects than a page holds are all counted', async () => {
   const { call, context, bucket } = fakeAdmin()
   bucket.pageSize = 5
   for (let i = 0; i < 12; i++)
@@ -38,11 +38,11 @@ test('more than a page is counted', async () => {
   expect((await call('/spill')).body).toMatchObject({ objects: 12, events: 12, more: false })
 })
 
-test('nothing is there most of the time', async () => {
+test('the spill is empty most of the time, and GET /admin/spill says so', async () => {
   expect((await fakeAdmin().call('/spill')).body).toMatchObject({ objects: 0, keys: [], stuck: { objects: 0 } })
 })
 
-test('is told to nobody without the token', async () => {
+test('GET /admin/spill answers nobody who does not bring the token', async () => {
   expect((await fakeAdmin().call('/spill', { bearer: null })).status).toBe(401)
 })
 
@@ -55,7 +55,7 @@ test('a sweep stores what was spilled', async () => {
   expect(bucket.keys).toEqual([])
 })
 
-test('a sweep that finds R2 away says so, and wakes the lanes all the same', async () => {
+test('a sweep that finds R2 unavailable says so, and wakes the lanes all the same', async () => {
   const admin = fakeAdmin({ broken: ['bucket'] })
   const { body } = await admin.post('/sweep')
   expect(body.failures).toEqual(['spill: the object is unavailable'])

@@ -22,7 +22,7 @@ function adminWithList(broken = false) {
 const users = (...ids: string[]) => ({ users: ids.map((id) => ({ kind: 'userId', id })) })
 
 describe('the list of suppressed users', () => {
-  test('takes users, tells who is on it, and lets them go', async () => {
+  test('the list of suppressed users takes users, tells who is on it, and lets them go', async () => {
     const { call, post } = adminWithList()
     expect((await post('/suppression', users('ada', 'grace'))).body).toEqual({ success: true })
     await post('/suppression', { users: [{ kind: 'anonymousId', id: ' anon-ada ' }] })
@@ -37,7 +37,7 @@ describe('the list of suppressed users', () => {
     expect((await call('/suppression')).body.users).toHaveLength(2)
   })
 
-  test('says whether one user is on it', async () => {
+  test('the list of suppressed users says whether one user is on it', async () => {
     const { call, post } = adminWithList()
     await post('/suppression', users('ada'))
     expect((await call('/suppression/check?userId=ada&anonymousId=a-1')).body).toEqual({
@@ -48,7 +48,7 @@ describe('the list of suppressed users', () => {
     expect((await call('/suppression/check')).status).toBe(400)
   })
 
-  test('comes in pages, each told by the cursor of the one before', async () => {
+  test('the list of suppressed users comes in pages, each told by the cursor of the one before', async () => {
     const { call, post } = adminWithList()
     const ids = ['a&b', 'a:b', 'c d', 'e', 'Ä']
     await post('/suppression', users(...ids))
@@ -81,7 +81,7 @@ describe('the list of suppressed users', () => {
     ],
     ['too many', '/suppression', users(...Array.from({ length: 1_001 }, (_, i) => `u${i}`)), 'at most 1000'],
     ['a field too many', '/suppression/remove', { ...users('ada'), all: true }, 'must be {"users"'],
-  ])('refuses %s', async (_what, path, body, message) => {
+  ])('the list of suppressed users refuses a change with %s', async (_what, path, body, message) => {
     const answer = await adminWithList().post(path, body)
     expect(answer.status).toBe(400)
     expect(answer.body).toMatchObject({ success: false, code: 'bad_request' })
@@ -89,19 +89,19 @@ describe('the list of suppressed users', () => {
   })
 
   test.each(['/suppression?after=ada', '/suppression?limit=0', '/suppression?limit=1001'])(
-    'refuses %s',
+    'the list of suppressed users refuses to be read at %s',
     async (path) => {
       expect((await adminWithList().call(path)).status).toBe(400)
     },
   )
 
-  test('is told of to nobody without the token', async () => {
+  test('the list of suppressed users is shown to nobody without the token', async () => {
     const { call } = adminWithList()
     expect((await call('/suppression', { bearer: null })).status).toBe(401)
     expect((await call('/suppression', { method: 'POST', body: '{}', bearer: 'wrong' })).status).toBe(401)
   })
 
-  test('answers 503 when it, or its copy, fails: the call is to be repeated', async () => {
+  test('the list of suppressed users answers 503 when it, or its copy, fails: the call is to be repeated', async () => {
     const answer = await adminWithList(true).post('/suppression', users('ada'))
     expect(answer.status).toBe(503)
     expect(answer.body).toMatchObject({ success: false, code: 'stream_unavailable' })

@@ -15,14 +15,14 @@ describe('the bucket', () => {
       bucket.take(events, other, start + seconds * 1000)
   }
 
-  test('begins full and is emptied by a burst', () => {
+  test('the token bucket begins full and is emptied by a burst', () => {
     const take = bucketWith()
     expect(take(60, 0)).toEqual({ allowed: true, remaining: 40, retryAfter: 0 })
     expect(take(40, 0)).toEqual({ allowed: true, remaining: 0, retryAfter: 0 })
     expect(take(1, 0)).toEqual({ allowed: false, remaining: 0, retryAfter: 1 })
   })
 
-  test('fills up at its rate, and no further than the burst', () => {
+  test('the token bucket fills up at its rate, and no further than the burst', () => {
     const take = bucketWith()
     take(100, 0)
     expect(take(10, 0.9)).toEqual({ allowed: false, remaining: 9, retryAfter: 1 })
@@ -30,7 +30,7 @@ describe('the bucket', () => {
     expect(take(1, 3_600)).toMatchObject({ allowed: true, remaining: 99 })
   })
 
-  test('a refused request takes nothing, and passes when it was told to come again', () => {
+  test('a refused request takes no tokens, and passes when it comes again after the time that it was given', () => {
     const take = bucketWith()
     take(100, 0)
     const { retryAfter } = take(35, 0)
@@ -57,21 +57,21 @@ describe('the bucket', () => {
     expect(passed).toBeLessThanOrEqual(700)
   })
 
-  test('less than one event a second', () => {
+  test('less than one event a second may be the rate of a token bucket', () => {
     const take = bucketWith({ eventsPerSecond: 0.1, burst: 1 })
     expect(take(1, 0)).toMatchObject({ allowed: true })
     expect(take(1, 1)).toEqual({ allowed: false, remaining: 0, retryAfter: 9 })
     expect(take(1, 10)).toMatchObject({ allowed: true })
   })
 
-  test('a clock that goes back neither fills nor empties it', () => {
+  test('a clock that goes back neither fills nor empties the token bucket', () => {
     const take = bucketWith()
     take(100, 60)
     expect(take(1, 0)).toEqual({ allowed: false, remaining: 0, retryAfter: 1 })
     expect(take(10, 1)).toMatchObject({ allowed: true })
   })
 
-  test('a smaller burst in a new config counts at once', () => {
+  test('a smaller burst in a new config counts for the token bucket at once', () => {
     const take = bucketWith()
     take(1, 0)
     expect(take(10, 0, { eventsPerSecond: 1, burst: 10 })).toEqual({ allowed: true, remaining: 0, retryAfter: 0 })
@@ -104,7 +104,7 @@ const post = (edge: FakeEdge, events: number, headers: Record<string, string> = 
   call(edge, '/v1/batch', { body: batch(events), headers })
 
 describe('a source with a limit', () => {
-  test('is answered 429 above it, with what the limit is, what is left and when to come again', async () => {
+  test('a source with a limit is answered 429 above it, with what the limit is, what is left and when to come again', async () => {
     const { edge } = limitedEdge()
     expect((await post(edge, 3)).status).toBe(200)
     const refused = await post(edge, 4, { origin: 'https://shop.example' })
@@ -118,7 +118,7 @@ describe('a source with a limit', () => {
     expect(edge.deadLetters).toEqual([])
   })
 
-  test('is taken again after the time that it was told', async () => {
+  test('a source with a limit is taken again after the time that it was told', async () => {
     const { edge, clock } = limitedEdge()
     await post(edge, 4)
     const { headers } = await post(edge, 2)
@@ -127,14 +127,14 @@ describe('a source with a limit', () => {
     expect(edge.events()).toHaveLength(6)
   })
 
-  test('counts events, not requests, also those of single-event routes', async () => {
+  test('a source with a limit counts events, not requests, also those of single-event routes', async () => {
     const { edge } = limitedEdge()
     for (let i = 0; i < 4; i++)
       expect((await call(edge, '/v1/track', { body: orderCompleted({ messageId: `one-${i}` }) })).status).toBe(200)
     expect((await call(edge, '/v1/track', { body: orderCompleted({ messageId: 'one-5' }) })).status).toBe(429)
   })
 
-  test('may send a batch larger than the burst after a pause', async () => {
+  test('a source with a limit may send a batch larger than the burst after a pause', async () => {
     const { edge, clock } = limitedEdge()
     expect((await post(edge, 10)).status).toBe(200)
     expect((await post(edge, 1)).headers.get('retry-after')).toBe('4')
@@ -144,7 +144,7 @@ describe('a source with a limit', () => {
     expect((await post(edge, 1)).status).toBe(200)
   })
 
-  test('a refused pixel still is a picture, and stores nothing', async () => {
+  test('a pixel above the limit of its source is still a picture, and stores nothing', async () => {
     const { edge } = limitedEdge()
     await post(edge, 4)
     const pixel = await call(edge, '/pixel/v1/page?writeKey=2HkeyOfTheShop&anonymousId=anon-ada', {
@@ -160,7 +160,7 @@ describe('while the limiter is unavailable', () => {
   test.each<[string, () => RateAnswer | Promise<RateAnswer>]>([
     ['fails', () => Promise.reject(new Error('the object was reset'))],
     ['does not answer', () => new Promise<RateAnswer>(() => {})],
-  ])('requests pass when it %s, and only one a second waits for it', async (_how, answer) => {
+  ])('requests pass when the limiter %s, and only one a second waits for it', async (_how, answer) => {
     const { edge, clock, limiter } = limitedEdge()
     limiter.answer = answer
     const began = performance.now()

@@ -15,7 +15,7 @@ const printsOf = (list: SuppressionList) => {
 }
 const prints = (...users: UserId[]) => users.map(({ kind, id }) => fingerprintOf(kind, id).join()).toSorted()
 
-test('who is added is on the list once, with the time of the first time', () => {
+test('a user who is added twice is on the list once, with the time of the first time', () => {
   const list = new SuppressionList(new Sqlite().open())
   list.add([user('ada'), visitor('ada')], 1)
   list.add([user('grace'), user('ada')], 2)
@@ -40,7 +40,7 @@ test('the snapshot follows additions and removals, and so does its version', () 
   expect(list.version).toBe(3)
 })
 
-test('what changes nothing is no new version', () => {
+test('a change that changes nothing makes no new version of the list', () => {
   const list = new SuppressionList(new Sqlite().open())
   list.add([user('ada')], 1)
   list.add([user('ada')], 2)
@@ -48,7 +48,7 @@ test('what changes nothing is no new version', () => {
   expect(list.version).toBe(1)
 })
 
-test('pages follow each other without gaps, in whichever order ids sort', () => {
+test('pages of the list follow each other without gaps, in whichever order ids sort', () => {
   const list = new SuppressionList(new Sqlite().open())
   const users = ['a', 'a:b', 'a b', 'Ä', 'z', '', '😀'].flatMap((id) => [user(`${id}1`), visitor(`${id}1`)])
   list.add(users, 1)
@@ -99,7 +99,7 @@ test.each<[string, number[]]>([
   ['zero', [0, 0]],
   ['half of zero', [0, 5, 5, 0]],
   ['the same twice', [3, 4, 3, 4]],
-])('a set of %s says no to what it has not got', (_which, halves) => {
+])('a set of fingerprints that is %s says no to what it has not got', (_which, halves) => {
   const set = new FingerprintSet(Uint32Array.from(halves))
   for (let i = 0; i < halves.length; i += 2) expect(set.has(halves[i] ?? -1, halves[i + 1] ?? -1)).toBe(true)
   expect(set.has(7, 10)).toBe(false)
@@ -115,7 +115,7 @@ test('the copy in R2 is what was written, and an empty list where there is none'
   expect(await readCopy(bucket)).toEqual(list.snapshot)
 })
 
-test('a copy that is none is refused', async () => {
+test('a copy of the list that cannot be read is refused', async () => {
   const bucket = new FakeBucket() as FakeBucket & R2Bucket
   await bucket.put('suppression/list', new Uint8Array(7), { customMetadata: { version: '1' } })
   await expect(readCopy(bucket)).rejects.toThrow('suppression/list')

@@ -28,7 +28,7 @@ function objectWith(sql = new Sqlite()) {
   return { object, bucket, background, copy: () => readCopy(bucket) }
 }
 
-test('a change is answered when R2 has it', async () => {
+test('a change of the list is answered when R2 has it', async () => {
   const { object, bucket, copy } = objectWith()
   let mayPut: () => void = () => {}
   bucket.before = () => new Promise((resolve) => (mayPut = resolve))

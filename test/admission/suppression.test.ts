@@ -51,7 +51,7 @@ const unavailable = () => Promise.reject(new Error('the object was reset'))
 const silent = () => new Promise<null>(() => {})
 
 describe('an event of a suppressed user', () => {
-  test('is dropped like any other that is dropped: 200, counted, and nowhere', async () => {
+  test('an event of a suppressed user is dropped like any other that is dropped: 200, counted, and stored nowhere', async () => {
     const { edge, list } = edgeWithList()
     list.add([ada], 1)
     const answer = await send(edge, order(), order({ userId: 'grace', anonymousId: 'anon-grace' }))
@@ -82,7 +82,7 @@ describe('an event of a suppressed user', () => {
     ['no id of the other kind', { kind: 'anonymousId', id: 'ada' }, {}, false],
     ['no id in capitals', { kind: 'userId', id: 'ADA' }, {}, false],
     ['no empty id', { kind: 'userId', id: '' }, { userId: '' }, false],
-  ])('is known by %s', async (_what, user, event, dropped) => {
+  ])('an event of a suppressed user is recognized by %s', async (_what, user, event, dropped) => {
     const { edge, list } = edgeWithList()
     list.add([user], 1)
     await sendOne(edge, event)
@@ -90,7 +90,7 @@ describe('an event of a suppressed user', () => {
     expect(edge.counters).toEqual(dropped ? { 'dropped:suppressed': 1 } : {})
   })
 
-  test('is known by the anonymousId that it was sent with, though the cookie has another', async () => {
+  test('an event of a suppressed user is recognized by the anonymousId that it was sent with, though the cookie has another', async () => {
     const { edge, list } = edgeWithList()
     list.add([{ kind: 'anonymousId', id: 'anon-ada' }], 1)
     const source = edge.context.resolved.sources.get('shop') as Source
@@ -100,7 +100,7 @@ describe('an event of a suppressed user', () => {
     expect(edge.events()).toMatchObject([{ anonymousId: 'anon-of-the-cookie' }])
   })
 
-  test('is known by the userId that a transform gives it', async () => {
+  test('an event of a suppressed user is recognized by the userId that a transform gives it', async () => {
     const transformEvent = (event: Event) => {
       const named = { ...event, userId: event.context?.['crmId'] as string }
       return [named, { ...event, userId: 'grace' }].slice(0, event.event === 'Order Completed' ? 1 : 2)
@@ -114,7 +114,7 @@ describe('an event of a suppressed user', () => {
     expect(edge.counters).toEqual({ 'dropped:suppressed': 2 })
   })
 
-  test('harms no other when its ids are none', async () => {
+  test('an event whose ids are no ids is dropped for no suppressed user', async () => {
     const { edge, list } = edgeWithList()
     list.add([ada], 1)
     const answer = await send(
@@ -125,7 +125,7 @@ describe('an event of a suppressed user', () => {
     expect([answer.status, answer.json()]).toMatchObject([200, { accepted: 1, rejected: [{ code: 'invalid_event' }] }])
   })
 
-  test('is known before its ids are hashed, and before its transforms', async () => {
+  test('an event of a suppressed user is recognized before its ids are hashed, and before its transforms', async () => {
     let ran = 0
     const { edge, list } = edgeWithList({
       source: {
@@ -146,7 +146,7 @@ describe('an event of a suppressed user', () => {
     expect([edge.events(), ran]).toEqual([[], 0])
   })
 
-  test('is no dead letter either when something is wrong with it', async () => {
+  test('an event of a suppressed user is no dead letter either when something is wrong with it', async () => {
     const { edge, list } = edgeWithList()
     list.add([ada], 1)
     const answer = await sendOne(edge, { properties: 'none' })
@@ -156,7 +156,7 @@ describe('an event of a suppressed user', () => {
 })
 
 describe('what an isolate knows', () => {
-  test('is asked for by its first request, and then no more for five seconds', async () => {
+  test('the list that an isolate knows is asked for by its first request, and then no more for five seconds', async () => {
     const { edge, list, object, clock } = edgeWithList()
     list.add([ada], 1)
     for (clock.seconds = 0; clock.seconds <= 5; clock.seconds++) await sendOne(edge)
@@ -164,7 +164,7 @@ describe('what an isolate knows', () => {
     expect(edge.events()).toEqual([])
   })
 
-  test('is asked for again after an answer while the old list still serves, so that a change is known within ten seconds', async () => {
+  test('the list that an isolate knows still serves after five seconds while it is asked for again, so that a change is known within ten', async () => {
     const { edge, list, object, clock } = edgeWithList()
     await sendOne(edge)
     list.add([ada], 1)
@@ -189,7 +189,7 @@ describe('what an isolate knows', () => {
     expect(edge.events()).toHaveLength(4)
   })
 
-  test('is waited for when it is more than ten seconds old', async () => {
+  test('the list that an isolate knows is waited for when it is more than ten seconds old', async () => {
     const { edge, list, clock } = edgeWithList()
     await sendOne(edge)
     list.add([ada], 1)
@@ -198,7 +198,7 @@ describe('what an isolate knows', () => {
     expect(edge.events()).toHaveLength(1)
   })
 
-  test('is not asked for a second time while an answer is on its way, unless that takes too long', async () => {
+  test('the list that an isolate knows is not asked for a second time while an answer is on its way, unless that takes too long', async () => {
     const { edge, object, clock } = edgeWithList()
     await sendOne(edge)
     object.answer = silent
@@ -212,7 +212,7 @@ describe('what an isolate knows', () => {
     await Promise.all(edge.background.splice(0))
   })
 
-  test('is not taken back by an answer that comes late', async () => {
+  test('the list that an isolate knows is not replaced by an older answer that comes late', async () => {
     const { edge, list, object, clock } = edgeWithList()
     let late: () => void = () => {}
     object.answer = (snapshot) => new Promise((resolve) => (late = () => resolve(snapshot)))
@@ -230,7 +230,7 @@ describe('what an isolate knows', () => {
     expect(edge.events().length).toBeLessThanOrEqual(1)
   })
 
-  test('is nothing, and nobody is asked, without an admin token', async () => {
+  test('without an admin token nobody is suppressed, and nobody is asked for the list', async () => {
     const { edge, list, object } = edgeWithList({ resolved: { adminToken: undefined } })
     list.add([ada], 1)
     await sendOne(edge)
@@ -242,7 +242,7 @@ describe('while the object is unavailable', () => {
   test.each([
     ['fails', unavailable],
     ['does not answer', silent],
-  ])('the copy in R2 is read when it %s', async (_how, answer) => {
+  ])('the copy of the list in R2 is read when its object %s', async (_how, answer) => {
     const { edge, list, object, bucket } = edgeWithList()
     list.add([ada], 1)
     await writeCopy(list.snapshot, bucket)
@@ -253,14 +253,14 @@ describe('while the object is unavailable', () => {
     expect(object.asked).toBe(1)
   })
 
-  test('nobody is suppressed where there never was a copy', async () => {
+  test('nobody is suppressed while the object of the list is unavailable and there never was a copy', async () => {
     const { edge, object } = edgeWithList()
     object.answer = unavailable
     await sendOne(edge)
     expect(edge.events()).toHaveLength(1)
   })
 
-  test('a copy that is older than what is known changes nothing', async () => {
+  test('a copy of the list that is older than what is known changes nothing', async () => {
     const { edge, list, object, bucket, clock } = edgeWithList()
     list.add([{ kind: 'userId', id: 'grace' }], 1)
     await writeCopy(list.snapshot, bucket)
@@ -272,7 +272,7 @@ describe('while the object is unavailable', () => {
     expect(edge.events()).toEqual([])
   })
 
-  test('events are answered 503 when R2 is unavailable too, and nothing of them is stored', async () => {
+  test('events are answered 503 when both the object of the list and R2 are unavailable, and nothing of them is stored', async () => {
     const { edge, object, bucket, clock } = edgeWithList()
     object.answer = unavailable
     bucket.before = () => {
@@ -288,7 +288,7 @@ describe('while the object is unavailable', () => {
     expect((await sendOne(edge)).status).toBe(200)
   })
 
-  test('what is known serves for its ten seconds', async () => {
+  test('the list that is known serves for its ten seconds while its object is unavailable', async () => {
     const { edge, object, bucket, clock } = edgeWithList()
     await sendOne(edge)
     object.answer = unavailable

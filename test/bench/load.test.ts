@@ -41,7 +41,7 @@ const numbers = () => new Numbers(1_815)
 const batches = new Requests(numbers(), { per: 20, writeKey: 'shop' })
 
 describe('the load generator', () => {
-  test('sends batches of fresh messageIds with the write key, and counts what was accepted', async () => {
+  test('the load generator sends batches of fresh messageIds with the write key, and counts what was accepted', async () => {
     const { url, got } = await serve(accepting)
     const result = await runLoad({ url, requests: batches, connections: 8, seconds: 0.2 })
     const ids = got.flatMap(({ events }) => events.map(({ messageId }) => messageId))
@@ -55,7 +55,7 @@ describe('the load generator', () => {
     expect(result.refused).toEqual({})
   })
 
-  test('sends single events to the path of their type', async () => {
+  test('the load generator sends single events to the path of their type', async () => {
     const { url, got } = await serve(accepting)
     await runLoad({
       url,
@@ -67,7 +67,7 @@ describe('the load generator', () => {
     for (const { path, events } of got) expect(path).toBe(`/v1/${events[0]?.type}`)
   })
 
-  test('counts answers other than 200, and none of their events as accepted', async () => {
+  test('the load generator counts answers other than 200, and none of their events as accepted', async () => {
     let turn = 0
     const { url } = await serve((response, events) =>
       turn++ % 2 === 0 ? accepting(response, events) : response.writeHead(503).end('busy'),
@@ -77,13 +77,13 @@ describe('the load generator', () => {
     expect(result.accepted).toBe(result.requests * 20)
   })
 
-  test('counts events that a 200 leaves out', async () => {
+  test('the load generator counts events that a 200 leaves out', async () => {
     const { url } = await serve((response) => response.end('{"success":true,"accepted":19}'))
     const result = await runLoad({ url, requests: batches, connections: 1, seconds: 0.1 })
     expect(result.refused).toEqual({ 'events that a 200 does not call accepted': result.requests })
   })
 
-  test('counts connections that break, and goes on', async () => {
+  test('the load generator counts connections that break, and goes on', async () => {
     let turn = 0
     const { url } = await serve((response, events) => (turn++ === 0 ? response.destroy() : accepting(response, events)))
     const result = await runLoad({ url, requests: batches, connections: 1, seconds: 0.3 })
@@ -92,20 +92,20 @@ describe('the load generator', () => {
     expect(result.requests).toBeGreaterThan(0)
   })
 
-  test('offers the rate that it is given, and no more', async () => {
+  test('the load generator offers the rate that it is given, and no more', async () => {
     const { url, got } = await serve(accepting)
     const result = await runLoad({ url, requests: batches, connections: 8, seconds: 0.5, rate: 2_000 })
     expect(got.length + result.unsent).toBeGreaterThanOrEqual(49)
     expect(got.length + result.unsent).toBeLessThanOrEqual(51)
   })
 
-  test('at a rate, counts the time that a request waits for a free connection', async () => {
+  test('the load generator counts, at a fixed rate, the time that a request waits for a free connection', async () => {
     const { url } = await serve((response, events) => setTimeout(() => accepting(response, events), 40))
     const result = await runLoad({ url, requests: batches, connections: 1, seconds: 0.4, rate: 1_000 })
     expect(result.latencies.quantile(0.9)).toBeGreaterThan(100)
   })
 
-  test('tells of each accepted request which events it held', async () => {
+  test('the load generator tells of each accepted request which events it held', async () => {
     const { url, got } = await serve(accepting)
     const seen: number[] = []
     const requests = new Requests(numbers(), { per: 20, writeKey: 'shop' })
@@ -118,7 +118,7 @@ describe('the load generator', () => {
 })
 
 describe('ids', () => {
-  test('are UUIDs that differ and tell their number', () => {
+  test('the ids of the load generator are UUIDs that differ and tell their number', () => {
     const ids = new Ids(1_843)
     const bytes = new Uint8Array(36).fill('-'.charCodeAt(0))
     const seen = new Set<string>()
@@ -137,13 +137,13 @@ describe('reading an answer', () => {
   const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
   const chunked = 'HTTP/1.1 429 Too Many\r\ntransfer-encoding: chunked\r\n\r\n3\r\nbus\r\n1\r\ny\r\n0\r\n\r\n'
 
-  test('waits for all of it', () => {
+  test('the load generator waits for all of an answer', () => {
     for (let length = 0; length < whole.length; length++) expect(parseAnswer(whole.slice(0, length))).toBeUndefined()
     for (let length = 0; length < chunked.length; length++)
       expect(parseAnswer(chunked.slice(0, length))).toBeUndefined()
   })
 
-  test('takes bodies with a length and bodies in chunks', () => {
+  test('the load generator reads answers with a length and answers in chunks', () => {
     expect(parseAnswer(whole)).toEqual({ status: 200, body: 'ok' })
     expect(parseAnswer(chunked)).toEqual({ status: 429, body: 'busy' })
   })

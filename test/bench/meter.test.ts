@@ -12,7 +12,7 @@ const state = (log: Partial<Billed>, loader: Partial<Billed> = {}) => ({
 
 const usageOf = (meter: Meter, name: string) => meter.usage.find((object) => object.name === name)
 
-test('counts from the first answer to the last, without the calls that asked', () => {
+test('the meter counts from the first answer to the last, without the calls that asked', () => {
   const meter = new Meter()
   meter.take(state({ calls: 100, rowsWritten: 10 }, { calls: 1 }))
   meter.take(state({ calls: 151, rowsWritten: 15 }, { calls: 3, r2Reads: 2 }))
@@ -21,14 +21,14 @@ test('counts from the first answer to the last, without the calls that asked', (
   expect(usageOf(meter, 'loader tables')).toMatchObject({ calls: 1, r2Reads: 2 })
 })
 
-test('an object that came into memory anew has counted from nought since', () => {
+test('the meter counts an object that came into memory anew from nought', () => {
   const meter = new Meter()
   meter.take(state({ calls: 100, rowsWritten: 10 }))
   meter.take(state({ calls: 6, rowsWritten: 2 }))
   expect(usageOf(meter, 'log 0')).toMatchObject({ calls: 5, rowsWritten: 2 })
 })
 
-test('one answer is not enough to have used anything', () => {
+test('the meter needs more than one answer to tell what was used', () => {
   const meter = new Meter()
   meter.take(state({ calls: 100, rowsWritten: 10 }))
   expect(usageOf(meter, 'log 0')).toMatchObject({ calls: 0, rowsWritten: 0 })

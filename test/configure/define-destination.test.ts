@@ -29,20 +29,20 @@ const envelope = (type: string) =>
   )
 
 describe('a destination', () => {
-  test('has the limits of its definition over the defaults', () => {
+  test('a destination has the limits of its definition over the defaults', () => {
     const limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeconds: 10 }
     expect(defineDestination(spec)(given).limits).toEqual(limits)
     const own = { events: 100, parallel: 1 }
     expect(defineDestination({ ...spec, limits: own })(given).limits).toEqual({ ...limits, ...own })
   })
 
-  test('may take its limits from its settings', () => {
+  test('a destination may take its limits from its settings', () => {
     const crm = defineDestination({ ...spec, limits: ({ size }) => ({ events: size }) })
     expect(crm(given).limits.events).toBe(50)
     expect(crm({ ...given, size: 7 }).limits.events).toBe(7)
   })
 
-  test('hands its checked settings, with defaults, to its functions', async () => {
+  test('a destination hands its checked settings, with defaults, to its functions', async () => {
     const crm = defineDestination(spec)(given)
     const item = crm.encode(envelope('track'))
     expect(item).toEqual({ id: 'order-1', text: 'token-of-ada Order Completed' })
@@ -55,7 +55,7 @@ describe('a destination', () => {
     })
   })
 
-  test('whose settings have problems says so, and does not throw: the config lists them all', () => {
+  test('a destination whose settings have problems says so instead of throwing: the config lists them all', () => {
     const crm = defineDestination({
       ...spec,
       limits: (all) => {
@@ -66,11 +66,11 @@ describe('a destination', () => {
     expect(crm.limits.events).toBe(1)
   })
 
-  test('shows its settings without secrets', () => {
+  test('a destination shows its settings without secrets', () => {
     expect(defineDestination(spec)(given).redacted).toEqual({ url: 'https://crm.ada.dev/', token: '***', size: 50 })
   })
 
-  test('has verdicts only where its definition has some', () => {
+  test('a destination has verdicts only where its definition has some', () => {
     expect('verdicts' in defineDestination(spec)(given)).toBe(false)
     const crm = defineDestination({ ...spec, verdicts: () => ({ kind: 'skip', reason: 'seen' }) })(given)
     expect(crm.verdicts?.({ status: 409, headers: {}, body: '' }, [])).toEqual({ kind: 'skip', reason: 'seen' })

@@ -18,20 +18,20 @@ function missingOf(configOf: ConfigOf, env: Vars): string[] {
 }
 
 describe('the missing values of a config', () => {
-  test('are those that it cannot work without, not the optional ones that it asks for as well', () => {
+  test('the missing values of a config are those that it cannot work without, not the optional ones that it asks for as well', () => {
     expect(missingOf(demoConfig, {})).toEqual(['WRITE_KEY', 'WEBHOOK_URL'])
     expect(missingOf(demoConfig, { WRITE_KEY: 'keyOfTheShop' })).toEqual(['WEBHOOK_URL'])
   })
 
-  test('are none when a value is there and wrong', () => {
+  test('the missing values of a config do not include one that is there and wrong', () => {
     expect(missingOf(demoConfig, { WRITE_KEY: 'keyOfTheShop', WEBHOOK_URL: 'http://10.0.0.1/' })).toEqual([])
   })
 
-  test('count a value that is empty', () => {
+  test('the missing values of a config include one that is empty', () => {
     expect(missingOf(demoConfig, { WRITE_KEY: '', WEBHOOK_URL: 'https://crm.ada.dev/' })).toEqual(['WRITE_KEY'])
   })
 
-  test('are found behind one that the config cannot be evaluated without', () => {
+  test('the missing values of a config are found although the config cannot be evaluated without the first', () => {
     const config = defineConfig((env) => ({
       stream: log(),
       sources: Object.fromEntries(
@@ -44,7 +44,7 @@ describe('the missing values of a config', () => {
     expect(missingOf(config, { SHOPS: 'ada,bob', KEY_OF_ada: 'keyOfAda' })).toEqual(['KEY_OF_bob'])
   })
 
-  test('are none where the error has no details', () => {
+  test('the missing values of a config are none when the error has no details', () => {
     expect(detailsOf(new SluicewayError('config_invalid', 'no'))).toEqual({ problems: [], unset: [] })
   })
 })

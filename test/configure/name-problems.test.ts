@@ -7,7 +7,7 @@ const problemsOf = (more: object) =>
   nameProblems({ stream: log(), sources: { site: { writeKey: 'key' } }, ...more } as unknown as Config)
 const source = (more: object) => problemsOf({ sources: { site: { writeKey: 'key', ...more } } })
 
-test('finds nothing in a config that is all right', () => {
+test('the check of names finds nothing in a config that is all right', () => {
   expect(
     source({ privacy: { hash: ['userId'] }, enrich: { bots: { action: 'drop', score: 10 }, ip: 'drop' } }),
   ).toEqual([])
@@ -29,6 +29,6 @@ test.each<[string, readonly string[], string]>([
   ['a warehouse', problemsOf({ warehouses: { tables: { use: {}, stage: 1 } } }), 'warehouses.tables: "stage" is no'],
   ['a limit', problemsOf({ limits: { bodyByte: 1 } }), 'limits: "bodyByte" is no setting; there are: bodyBytes, '],
   ['a path', problemsOf({ paths: { events: '/e' } }), 'paths: "events" is no setting; there are: ingest, sdk'],
-])('tells of a misspelled word in %s', (_, problems, expected) => {
+])('the check of names tells of a misspelled word in %s', (_, problems, expected) => {
   expect(problems).toEqual([expect.stringContaining(expected)])
 })

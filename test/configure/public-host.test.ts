@@ -26,7 +26,7 @@ describe('a host that is public', () => {
     '[2606:4700::1111]',
     '[2a00:1450:4001:81b::200e]',
     '[3ffe::1]',
-  ])('is %s', (host) => {
+  ])('the host %s counts as public', (host) => {
     expect(problemOf(host)).toBeUndefined()
   })
 })
@@ -52,7 +52,7 @@ describe('a host that is not public', () => {
     ['224.0.0.1', 'multicast'],
     ['240.0.0.1', 'reserved'],
     ['255.255.255.255', 'reserved'],
-  ])('is %s: %s', (host, what) => {
+  ])('the host %s does not count as public: %s', (host, what) => {
     expect(problemOf(host)).toContain(what)
   })
 
@@ -67,7 +67,7 @@ describe('a host that is not public', () => {
     ['１２７.0.0.1', 'full-width digits'],
     ['127。0。0。1', 'ideographic full stops'],
     ['%31%32%37.0.0.1', 'percent-encoding'],
-  ])('is 127.0.0.1 written as %s (%s)', (host) => {
+  ])('the host 127.0.0.1 does not count as public when it is written as %s (%s)', (host) => {
     expect(problemOf(host)).toBe('127.0.0.1 is loopback')
   })
 
@@ -93,7 +93,7 @@ describe('a host that is not public', () => {
     '[2001:db8::1]',
     '[2002:7f00:1::]',
     '[3fff::1]',
-  ])('is %s', (host) => {
+  ])('the IPv6 host %s does not count as public', (host) => {
     expect(problemOf(host)).toMatch(/^\[/)
   })
 
@@ -109,7 +109,7 @@ describe('a host that is not public', () => {
     'shop.test',
     'intranet',
     'kubernetes.default.svc.cluster.local',
-  ])('is the name %s', (host) => {
+  ])('the host name %s does not count as public', (host) => {
     expect(problemOf(host)).toMatch(/local name|no full domain name/)
   })
 })

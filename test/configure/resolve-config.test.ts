@@ -26,7 +26,7 @@ function errorOf(run: () => unknown): SluicewayError {
 const problemsOf = (config: object): unknown => errorOf(() => resolve(config)).details['problems']
 
 describe('a config that is all right', () => {
-  test('has its sources by name and by write key, each with all targets unless it names some', () => {
+  test('a config that is all right has its sources by name and by write key, each with all targets unless it names some', () => {
     const { sources, sourcesByKey, targets } = resolve({
       sources: { web: { writeKey: 'keyOfTheShop' }, app: { writeKey: 'keyOfTheApp', to: ['tables'], enabled: false } },
       destinations: { crm: { use: crm, displayName: 'Our CRM' } },
@@ -43,21 +43,21 @@ describe('a config that is all right', () => {
     expect(sources.get('app')?.enabled).toBe(false)
   })
 
-  test('has defaults for what it leaves out', () => {
+  test('a config that is all right has defaults for what it leaves out', () => {
     const { limits, demo, adminToken } = resolve({})
     expect(limits).toMatchObject({ bodyBytes: 4_096_000, eventBytes: 32_768, batchEvents: 5_000, deadLetterDays: 30 })
     expect([demo, adminToken]).toEqual([false, undefined])
     expect(resolve({ limits: { eventBytes: 1000 } }).limits).toMatchObject({ eventBytes: 1000, batchEvents: 5_000 })
   })
 
-  test('takes a transform that was imported as a whole', () => {
+  test('a config that is all right may hold a transform that was imported as a whole', () => {
     const { sources } = resolve({ sources: { web: { writeKey: 'keyOfTheShop', transforms: [dropBots] } } })
     expect(sources.get('web')?.transforms[0]?.name).toBe('drop-bots')
   })
 })
 
 describe('a config with mistakes', () => {
-  test('is one error that lists them all', () => {
+  test('a config with mistakes is one error that lists them all', () => {
     const error = errorOf(() =>
       resolve({
         stream: log({ partitions: 0 }),
@@ -134,11 +134,11 @@ describe('a config with mistakes', () => {
       'admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`',
     ],
     ['a limit of nothing', { limits: { eventBytes: 0 } }, 'limits.eventBytes: must be a number above 0'],
-  ])('is refused for %s', (_what, config, problem) => {
+  ])('a config with mistakes is refused for %s', (_what, config, problem) => {
     expect(problemsOf(config)).toEqual([problem])
   })
 
-  test('says which names of env are not set, and how to set them', () => {
+  test('a config with mistakes says which names of env are not set, and how to set them', () => {
     const make = defineConfig((env) => ({
       ...good,
       sources: { web: { writeKey: env['WRITE_KEY'] } },
@@ -153,12 +153,12 @@ describe('a config with mistakes', () => {
     ])
   })
 
-  test('does not speak of env when nothing is missing', () => {
+  test('a config with mistakes does not speak of env when nothing is missing', () => {
     const error = errorOf(() => resolveConfig((env) => ({ ...good, admin: { token: env['TOKEN'] ?? 'ada' } }), {}))
     expect(error.message).not.toContain('env')
   })
 
-  test('holds no secret in its message', () => {
+  test('a config with mistakes shows no secret in its message', () => {
     const error = errorOf(() =>
       resolve({
         destinations: { crm: { use: webhook({ url: undefined, secret: 'whsec_Lovelace!' }) } },
@@ -169,7 +169,7 @@ describe('a config with mistakes', () => {
     expect(JSON.stringify([error.message, error.details])).not.toContain('Lovelace')
   })
 
-  test('that throws says what it threw', () => {
+  test('a config that throws is an error that says what it threw', () => {
     const error = errorOf(() =>
       resolveConfig(() => {
         throw new Error('no orders today')
@@ -189,7 +189,7 @@ describe('the config of this repository', () => {
     WEBHOOK_URL: 'https://crm.ada.dev/',
   }
 
-  test('needs a write key and a URL, and says so', () => {
+  test('the config of this repository needs a write key and a URL, and says so', () => {
     const error = errorOf(() => resolveConfig(demoConfig, {}))
     expect(error.details['problems']).toEqual([
       'destinations.webhook: "url" is missing: Where events are sent.',
@@ -198,7 +198,7 @@ describe('the config of this repository', () => {
     expect(error.details['unset']).toEqual(expect.arrayContaining(['WRITE_KEY', 'WEBHOOK_URL', 'ADMIN_TOKEN']))
   })
 
-  test('is a deployment: the log, a webhook, tables in D1, no demo', () => {
+  test('the config of this repository is one of a deployment: the log, a webhook, tables in D1, no demo', () => {
     const { stream, sources, targets, demo } = resolveConfig(demoConfig, env)
     expect([stream.name, demo]).toEqual(['log', false])
     expect(sources.get('web')?.transforms.map(({ name }) => name)).toEqual([
@@ -209,7 +209,7 @@ describe('the config of this repository', () => {
     expect([...targets.values()].map(({ route }) => route.use.name)).toEqual(['webhook', 'd1'])
   })
 
-  test('takes queues, PostgreSQL and batches from env', () => {
+  test('the config of this repository takes queues, PostgreSQL and batches from env', () => {
     const { stream, targets } = resolveConfig(demoConfig, {
       ...env,
       STREAM: 'queues',
@@ -221,7 +221,7 @@ describe('the config of this repository', () => {
     expect(targets.get('webhook')).toMatchObject({ route: { use: { limits: { events: 100 } } } })
   })
 
-  test('is the demo on one machine, and sends to its own sink', () => {
+  test('the config of this repository is the demo on one machine, and sends to its own sink', () => {
     const local = {
       WRITE_KEY: 'keyOfTheShop',
       SINK_URL: 'http://127.0.0.1:8787/demo/sink',

@@ -11,12 +11,12 @@ test.each([
   [{ domain: 'com' }, '"identityCookie.domain" must be a domain'],
   [{ name: '__Host-sw', domain: 'shop.example' }, '"identityCookie.domain" must be left out'],
   [{ maxAgeDays: 401 }, '"identityCookie.maxAgeDays" must be'],
-])('the identity cookie %j is refused', (rules, problem) => {
+])('the identity cookie %j is refused by the config', (rules, problem) => {
   expect(problemsOf(rules)).toEqual([expect.stringContaining(problem)])
 })
 
 test.each([{}, { name: '__Host-sw' }, { name: '__Secure-sw', domain: 'shop.example', maxAgeDays: 400 }])(
-  'the identity cookie %j is taken',
+  'the identity cookie %j is taken by the config',
   (rules) => {
     expect(problemsOf(rules)).toEqual([])
   },

@@ -21,13 +21,13 @@ const good = { url: 'https://crm.ada.dev/', token: 'token-of-ada' }
 const check = (more: object) => checkSettings(fields, { ...good, ...more } as typeof good)
 
 describe('settings', () => {
-  test('are filled up with defaults; what is optional may be missing', () => {
+  test('settings are filled up with defaults, and what is optional may be missing', () => {
     const { settings, problems } = checkSettings(fields, good)
     expect(problems).toEqual([])
     expect(settings).toEqual({ ...good, region: 'us', seconds: 10, local: false })
   })
 
-  test('are kept as they were written', () => {
+  test('settings are kept as they were written', () => {
     const { settings } = check({ region: 'eu', seconds: 60, even: 42, headers: { 'x-shop': 'Ada' } })
     expect(settings).toMatchObject({ region: 'eu', seconds: 60, even: 42, headers: { 'x-shop': 'Ada' } })
     // The types say so, too.
@@ -36,7 +36,7 @@ describe('settings', () => {
     expect([region, even]).toEqual(['eu', 42])
   })
 
-  test('with several problems say all of them', () => {
+  test('settings with several problems say all of them', () => {
     const { problems } = checkSettings(fields, { url: undefined, token: '', seconds: 0, color: 'red' } as never)
     expect(problems).toEqual([
       '"color" is no setting; there are: url, docs, token, region, seconds, local, headers, even',
@@ -66,18 +66,18 @@ describe('settings', () => {
     [{ headers: { 'x-key': '' } }, '"headers" has no value for "x-key"'],
     [{ headers: { 'x-key': 'a\r\nx-other: b' } }, '"headers" must give "x-key" a text of printable ASCII characters'],
     [{ headers: { 'x-key': 7 } }, '"headers" must give "x-key" a text of printable ASCII characters'],
-  ])('like %j are a problem', (more, problem) => {
+  ])('settings like %j are a problem of the config', (more, problem) => {
     expect(check(more).problems).toEqual([problem])
   })
 
-  test('may name any host where the setting that allows it is true', () => {
+  test('settings may name any host where the setting that allows it is true', () => {
     expect(check({ url: 'http://localhost:8787/sink', local: true }).problems).toEqual([])
     expect(check({ url: 'http://localhost:8787/sink', local: 'true' }).problems).toContain(
       '"url" must begin with https: (unless "local" is true, for tests)',
     )
   })
 
-  test('are shown with secrets and the values of headers masked', () => {
+  test('settings are shown with secrets and the values of headers masked', () => {
     const { redacted } = check({ headers: { authorization: 'Bearer token-of-ada' } })
     expect(redacted).toEqual({
       url: 'https://crm.ada.dev/',
@@ -89,7 +89,7 @@ describe('settings', () => {
     })
   })
 
-  test('never show a secret in a problem', () => {
+  test('settings never show a secret in a problem', () => {
     const { problems, redacted } = checkSettings(
       { pin: { type: 'choice', about: 'A pin.', choices: ['1843'], secret: true } },
       { pin: 'Lovelace' as never },

@@ -51,37 +51,43 @@ async function stateOf(given: Given, before: RequestInit[] = []): Promise<DemoSt
 }
 
 describe('the page', () => {
-  test.each(['/demo', '/demo/'])('is served at %s and may run nothing but its own scripts', async (path) => {
-    const response = await fakeDemo().call(path)
-    expect(response.status).toBe(200)
-    expect(await response.text()).toContain('Difference Engine Shop')
-    expect(response.headers.get('content-security-policy')).toContain("script-src 'self';")
-  })
+  test.each(['/demo', '/demo/'])(
+    'the demo page is served at %s and may run nothing but its own scripts',
+    async (path) => {
+      const response = await fakeDemo().call(path)
+      expect(response.status).toBe(200)
+      expect(await response.text()).toContain('Difference Engine Shop')
+      expect(response.headers.get('content-security-policy')).toContain("script-src 'self';")
+    },
+  )
 
-  test('learns the write key of the first source', async () => {
+  test('the demo page learns the write key of the first source', async () => {
     const response = await fakeDemo().call('/demo/config.json')
     expect(await response.json()).toEqual({ writeKey: 'demo-write-key', dataPlaneUrl: '' })
   })
 
   test.each(['/demo', '/demo/', '/demo/config.json', '/demo/state', '/demo/demo.js'])(
-    'is not there when the config does not want it: %s',
+    'the demo answers 404 at %s when the config does not want it',
     async (path) => {
       expect((await fakeDemo({ demo: false }).call(path)).status).toBe(404)
     },
   )
 
-  test('takes no webhooks when the config does not want it', async () => {
+  test('the demo takes no webhooks when the config does not want it', async () => {
     expect((await fakeDemo({ demo: false }).call('/demo/sink', signed(ordered()))).status).toBe(404)
   })
 })
 
 describe('what arrived', () => {
-  test.each(['localhost:8787', 'LOCALHOST', '127.0.0.1:9000', '[::1]:8787'])('is shown at %s', async (host) => {
-    expect((await fakeDemo().call('/demo/state', { host })).status).toBe(200)
-  })
+  test.each(['localhost:8787', 'LOCALHOST', '127.0.0.1:9000', '[::1]:8787'])(
+    'the state of the demo is shown at %s',
+    async (host) => {
+      expect((await fakeDemo().call('/demo/state', { host })).status).toBe(200)
+    },
+  )
 
   test.each(['192.168.1.20:8787', 'localhost.example.com', 'rebound.example:8787', '127.0.0.1.example'])(
-    'is not shown to somebody who asks for %s',
+    'the state of the demo is not shown to somebody who asks for %s',
     async (host) => {
       const response = await fakeDemo({ events: [ordered()] }).call('/demo/state', { host })
       expect(response.status).toBe(403)
@@ -89,7 +95,7 @@ describe('what arrived', () => {
     },
   )
 
-  test('is shown anywhere for the admin token, and for no other', async () => {
+  test('the state of the demo is shown anywhere for the admin token, and for no other', async () => {
     const ask = (token: string) =>
       fakeDemo().call('/demo/state', { host: '192.168.1.20:8787', headers: { authorization: `Bearer ${token}` } })
     expect((await ask(adminToken)).status).toBe(200)
@@ -97,13 +103,13 @@ describe('what arrived', () => {
     expect((await ask('')).status).toBe(403)
   })
 
-  test('is shown for the token only where others reach the port, since a Host header can be forged', async () => {
+  test('the state of the demo is shown for the token only where others reach the port, since a Host header can be forged', async () => {
     const { call } = fakeDemo({ demo: { tokenOnly: true } })
     expect((await call('/demo/state')).status).toBe(403)
     expect((await call('/demo/state', { headers: { authorization: `Bearer ${adminToken}` } })).status).toBe(200)
   })
 
-  test('is the newest twenty events of all partitions, newest first, with the number of all', async () => {
+  test('the demo shows the newest twenty events of all partitions, newest first, with the number of all', async () => {
     const { events } = await stateOf({ partitions: 2, events: Array.from({ length: 25 }, (_, i) => ordered(i + 1)) })
     if ('unavailable' in events) throw new Error(events.unavailable)
     expect(events.total).toBe(25)
@@ -116,13 +122,13 @@ describe('what arrived', () => {
     })
   })
 
-  test('is taken from the sink when the stream cannot be read again', async () => {
+  test('the demo takes events from its sink when the stream cannot be read again', async () => {
     const { events, stream } = await stateOf({ stream: 'queues', events: [ordered(7)] }, [signed(ordered(1))])
     expect(stream).toBe('queues')
     expect(events).toMatchObject({ items: [{ id: 'order-1', name: 'Order Completed' }] })
   })
 
-  test('has the dead letters of the edge and of every lane, newest first', async () => {
+  test('the demo shows the dead letters of the edge and of every lane, newest first', async () => {
     const refused = letter({ id: 'webhook:1:4', target: 'webhook', stage: 'delivery', code: 'http_400', at: now + 5 })
     const { deadLetters, lanes } = await stateOf({
       partitions: 2,
@@ -138,7 +144,7 @@ describe('what arrived', () => {
     ])
   })
 
-  test('goes on being shown when one part cannot be read', async () => {
+  test('the demo goes on showing its state when one part of it cannot be read', async () => {
     const state = await stateOf({ broken: ['LANE', 'DB', 'LOADER'], events: [ordered()] })
     expect(state.events).toMatchObject({ total: 1 })
     expect(state.deadLetters).toEqual({ unavailable: 'LANE is unavailable' })
@@ -149,7 +155,7 @@ describe('what arrived', () => {
 })
 
 describe('the warehouse', () => {
-  test('shows the newest ten rows of each table and how many there are, whatever the table is called', async () => {
+  test('the demo shows the newest ten rows of each table and how many there are, whatever the table is called', async () => {
     const name = 'order "final"'
     const { call, database } = fakeDemo({ tables: { [name]: { id: 'string', received_at: 'datetime' }, users: {} } })
     database.exec('CREATE TABLE "order ""final""" (id TEXT, received_at TEXT); CREATE TABLE users (id TEXT)')
@@ -171,7 +177,7 @@ describe('the warehouse', () => {
     expect(rows?.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, i) => `order-${21 - i}`))
   })
 
-  test('is not read when it lives elsewhere: only how its loads go is shown', async () => {
+  test('the demo does not read a warehouse that lives elsewhere: only how its loads go is shown', async () => {
     const { warehouses } = await stateOf({ warehouse: 'postgres', tables: { tracks: { id: 'string' } } })
     expect(warehouses).toMatchObject([{ driver: 'postgres', tables: [], tableNames: ['tracks'] }])
   })
@@ -184,7 +190,7 @@ describe('the webhook sink', () => {
     return 'unavailable' in deliveries ? deliveries.unavailable : deliveries.items[0]?.signature
   }
 
-  test('shows what it received, with the time since the event was accepted', async () => {
+  test('the webhook sink shows what it received, with the time since the event was accepted', async () => {
     const { deliveries } = await stateOf({ demo }, [signed(ordered(1))])
     expect(deliveries).toEqual({
       total: 1,
@@ -202,12 +208,12 @@ describe('the webhook sink', () => {
     })
   })
 
-  test('takes an array of events as well', async () => {
+  test('the webhook sink takes an array of events as well', async () => {
     const { deliveries } = await stateOf({ demo }, [signed([ordered(1), ordered(2)]), signed(ordered(3))])
     expect(deliveries).toMatchObject({ total: 3, items: [{ id: 'order-3' }, { id: 'order-2' }, { id: 'order-1' }] })
   })
 
-  test('tells a wrong, an old and a missing signature from a good one', async () => {
+  test('the webhook sink tells a wrong, an old and a missing signature from a good one', async () => {
     const other = 'whsec_' + btoa('another secret, of another engine')
     expect(await signatureOf(signed(ordered()))).toBe('verified')
     expect(await signatureOf({ ...signed(ordered()), body: JSON.stringify(ordered(2)) })).toBe('wrong')
@@ -216,19 +222,19 @@ describe('the webhook sink', () => {
     expect(await signatureOf({ method: 'POST', body: JSON.stringify(ordered()) })).toBe('missing')
   })
 
-  test('knows a secret that is any text, as the webhook destination does', async () => {
+  test('the webhook sink knows a secret that is any text, as the webhook destination does', async () => {
     const text = 'the Analytical Engine weaves'
     const init = signed(ordered(), { key: `whsec_${btoa(text)}` })
     const { deliveries } = await stateOf({ demo: { sinkSecret: text } }, [init])
     expect(deliveries).toMatchObject({ items: [{ signature: 'verified' }] })
   })
 
-  test('says that it cannot check when it has no secret', async () => {
+  test('the webhook sink says that it cannot check when it has no secret', async () => {
     const { deliveries } = await stateOf({ demo: true }, [signed(ordered())])
     expect(deliveries).toMatchObject({ items: [{ signature: 'unchecked' }] })
   })
 
-  test('keeps the last 200 requests and counts all', async () => {
+  test('the webhook sink keeps the last 200 requests and counts all', async () => {
     const { call, database } = fakeDemo({ demo })
     for (let i = 1; i <= 203; i++) await call('/demo/sink', { method: 'POST', body: JSON.stringify(ordered(i)) })
     expect(database.prepare('SELECT count(*) AS n, max(total) AS total FROM demo_sink').get()).toEqual({
@@ -237,7 +243,7 @@ describe('the webhook sink', () => {
     })
   })
 
-  test('keeps no credential', async () => {
+  test('the webhook sink keeps no credential of a request', async () => {
     const { call, database } = fakeDemo({ demo })
     await call('/demo/sink', signed(ordered()))
     const { headers } = database.prepare('SELECT headers FROM demo_sink').get() as { headers: string }
@@ -249,14 +255,14 @@ describe('the webhook sink', () => {
     ])
   })
 
-  test('takes from elsewhere only what is signed', async () => {
+  test('the webhook sink takes from elsewhere only what is signed', async () => {
     const { call } = fakeDemo({ demo })
     const host = '192.168.1.20:8787'
     expect((await call('/demo/sink', { ...signed(ordered()), host })).status).toBe(200)
     expect((await call('/demo/sink', { method: 'POST', body: '{}', host })).status).toBe(403)
   })
 
-  test('refuses what is no event', async () => {
+  test('the webhook sink refuses a body that is no event', async () => {
     const { call } = fakeDemo()
     for (const body of ['', 'ada', '[]', '42']) {
       const response = await call('/demo/sink', { method: 'POST', body })

@@ -19,7 +19,7 @@ const event: Event = {
 }
 
 describe('packed envelopes', () => {
-  test('are unpacked unchanged, one after the other', () => {
+  test('packed envelopes are unpacked unchanged, one after the other', () => {
     const text = [pack(header, event), pack({ ...header, id: 'order-2' }, { ...event, messageId: 'order-2' })]
       .map((packed) => packed.text)
       .join('')
@@ -29,12 +29,12 @@ describe('packed envelopes', () => {
     expect(second?.event.messageId).toBe('order-2')
   })
 
-  test('are two lines each, and nothing is in none', () => {
+  test('packed envelopes are two lines each, and an empty text holds none', () => {
     expect(pack(header, event).text.split('\n')).toHaveLength(3)
     expect(unpack('')).toEqual([])
   })
 
-  test('keep text byte for byte, and say what a stream needs to know', () => {
+  test('packed envelopes keep text byte for byte, and say what a stream needs to know', () => {
     const text = '{"type": "track", "total": 1.00}'
     const packed = pack(header, text)
     expect(packed).toMatchObject({ id: 'order-1', key: 'anon-ada', source: 'shop' })
@@ -43,7 +43,7 @@ describe('packed envelopes', () => {
 })
 
 describe('an envelope', () => {
-  test('parses its event at the first look, not before', () => {
+  test('an envelope parses its event at the first look, not before', () => {
     const envelope = new Envelope(header, 'no JSON')
     expect(envelope.text).toBe('no JSON')
     expect(() => envelope.event).toThrow(SyntaxError)

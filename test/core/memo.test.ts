@@ -17,7 +17,7 @@ test('a text that keeps coming is read once, however many others come between', 
   expect(read).toHaveLength(1_001)
 })
 
-test('of texts that come once, the oldest are forgotten', () => {
+test('the oldest of texts that come only once are forgotten', () => {
   let reads = 0
   const upper = memoize(10, (text) => (reads++, text.toUpperCase()))
   for (let i = 0; i < 100; i++) upper(`bot-${i}`)
@@ -26,7 +26,7 @@ test('of texts that come once, the oldest are forgotten', () => {
   expect(reads).toBe(80)
 })
 
-test('nothing is remembered as well as something is', () => {
+test('a reading that found nothing is remembered as well as one that found something', () => {
   let reads = 0
   const none = memoize(2, () => (reads++, undefined))
   none('Ada')

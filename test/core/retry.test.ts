@@ -2,18 +2,18 @@ import { describe, expect, test } from 'vitest'
 import { backoffMs, defaultBackoff, retryAfterSeconds } from '../../src/core/retry.ts'
 
 describe('a backoff', () => {
-  test('is spread evenly from nothing to its limit', () => {
+  test('a backoff is spread evenly from nothing to its limit', () => {
     expect([0, 0.25, 0.5, 0.75].map((random) => backoffMs(3, random))).toEqual([0, 1000, 2000, 3000])
   })
 
-  test('doubles with each failed attempt, and stays below its cap', () => {
+  test('a backoff doubles with each failed attempt, and stays below its cap', () => {
     expect([1, 2, 3, 4, 10, 11, 50, 5000].map((attempts) => backoffMs(attempts, 0.5))).toEqual([
       500, 1000, 2000, 4000, 256_000, 300_000, 300_000, 300_000,
     ])
     expect(backoffMs(5000, 0.999999)).toBeLessThan(defaultBackoff.capSeconds * 1000)
   })
 
-  test('has base and cap as told', () => {
+  test('a backoff has the base and the cap that it is given', () => {
     expect(backoffMs(2, 0.5, { baseSeconds: 10, capSeconds: 15 })).toBe(7500)
   })
 })
@@ -30,7 +30,7 @@ describe('Retry-After', () => {
     ['', undefined],
     [null, undefined],
     [undefined, undefined],
-  ])('of %j is %j seconds', (header, seconds) => {
+  ])('the Retry-After header %j means %j seconds', (header, seconds) => {
     expect(retryAfterSeconds(header, now)).toBe(seconds)
   })
 })

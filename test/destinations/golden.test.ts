@@ -40,42 +40,45 @@ for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
     const makers = Object.values(module).filter((value) => typeof value === 'function')
     const make = makers[0] as (input: unknown) => Destination
 
-    test('exports one destination, under the name of its file, and has golden cases', () => {
+    test(`the destination ${name} is exported alone, under the name of its file, and has golden cases`, () => {
       expect(makers).toHaveLength(1)
       expect(make({}).name.replaceAll('_', '-')).toBe(name)
       expect(cases.length, `put cases into test/destinations/${name}/*.json`).toBeGreaterThan(0)
     })
 
-    test('tells what is wrong with its settings instead of throwing', () => {
+    test(`the destination ${name} tells what is wrong with its settings instead of throwing`, () => {
       expect(make({ noSuchSetting: 1 }).problems.join()).toContain('"noSuchSetting" is no setting')
     })
 
-    test.each(cases)('$name', async ({ settings, now, events, requests, fates }) => {
-      const destination = make(settings)
-      expect(destination.problems).toEqual([])
-      const sent: Request[] = []
-      const port: Port = {
-        now: () => Date.parse(now),
-        random: () => 0.5,
-        uuid: () => 'no destination draws ids',
-        log: () => {},
-        fetch: async (request) => {
-          const { status, headers = {}, body = null } = requests[sent.push(request) - 1]?.answer ?? { status: 200 }
-          return new Response(body, { status, headers })
-        },
-      }
-      const delivery = await deliver(events.map(envelopeOf), destination, { port })
-      const found = await Promise.all(
-        sent.map(async ({ method, url, headers, body }) => ({
-          method,
-          url,
-          headers: Object.fromEntries(headers),
-          body: jsonOr(await new Response(body).text()),
-        })),
-      )
-      expect(found).toEqual(requests.map(({ answer: _, ...request }) => request))
-      expect(delivery.outcomes.map(({ verdict }) => verdict.kind)).toEqual(fates)
-    })
+    test.each(cases)(
+      `the destination ${name} sends what its golden case says: $name`,
+      async ({ settings, now, events, requests, fates }) => {
+        const destination = make(settings)
+        expect(destination.problems).toEqual([])
+        const sent: Request[] = []
+        const port: Port = {
+          now: () => Date.parse(now),
+          random: () => 0.5,
+          uuid: () => 'no destination draws ids',
+          log: () => {},
+          fetch: async (request) => {
+            const { status, headers = {}, body = null } = requests[sent.push(request) - 1]?.answer ?? { status: 200 }
+            return new Response(body, { status, headers })
+          },
+        }
+        const delivery = await deliver(events.map(envelopeOf), destination, { port })
+        const found = await Promise.all(
+          sent.map(async ({ method, url, headers, body }) => ({
+            method,
+            url,
+            headers: Object.fromEntries(headers),
+            body: jsonOr(await new Response(body).text()),
+          })),
+        )
+        expect(found).toEqual(requests.map(({ answer: _, ...request }) => request))
+        expect(delivery.outcomes.map(({ verdict }) => verdict.kind)).toEqual(fates)
+      },
+    )
   })
 }
 

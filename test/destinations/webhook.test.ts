@@ -30,13 +30,13 @@ function verify(given: Webhook, { body, headers }: Awaited<ReturnType<typeof sen
 }
 
 describe('a webhook', () => {
-  test('sends the text of an event byte for byte, without reading it', async () => {
+  test('a webhook sends the text of an event byte for byte, without reading it', async () => {
     const text = '{"type": "track",  "total":1.00, "big":12345678901234567890, "name":"Ada\\u0020Lovelace"}'
     expect((await send({ url }, ['order-1', text])).body).toBe(text)
     expect((await send({ url, batch: true }, ['order-1', text], ['order-2', '{}'])).body).toBe(`[${text},{}]`)
   })
 
-  test('is believed by the Standard Webhooks library', async () => {
+  test('a webhook is believed by the Standard Webhooks library', async () => {
     const text = '{"type":"identify","traits":{"city":"København"}}'
     const request = await send({ url, secret }, ['identify-ada', text])
     expect(verify(new Webhook(secret), request)).toEqual(JSON.parse(text))
@@ -44,14 +44,14 @@ describe('a webhook', () => {
     expect(verify(new Webhook('secret of the shop', { format: 'raw' }), plain)).toEqual(JSON.parse(text))
   })
 
-  test('is believed with every id and in batches', async () => {
+  test('a webhook is believed with every id and in batches', async () => {
     for (const id of ['order.1', 'Bestellung 42 ü', '\ud800', '%', '日本', 'a~b'])
       expect(verify(new Webhook(secret), await send({ url, secret }, [id, '{}']))).toEqual({})
     const batch = await send({ url, secret, batch: true }, ['order-1', '{}'], ['order.2', '{}'])
     expect(verify(new Webhook(secret), batch)).toEqual([{}, {}])
   })
 
-  test('is not believed when its body, id or secret is another', async () => {
+  test('a webhook is not believed when its body, id or secret is another', async () => {
     const request = await send({ url, secret }, ['order-1', '{"total":1}'])
     const another = new Webhook(`whsec_${btoa('secret of the shop of Charles Babbage')}`)
     expect(() => verify(another, request)).toThrow('No matching signature')
@@ -60,7 +60,7 @@ describe('a webhook', () => {
     expect(() => verify(new Webhook(secret), { ...request, headers })).toThrow('No matching signature')
   })
 
-  test('keeps its id from attempt to attempt, while the time and the signature are those of the attempt', async () => {
+  test('a webhook keeps its id from attempt to attempt, while the time and the signature are those of the attempt', async () => {
     const destination = webhook({ url, secret })
     const item = { id: 'order-1', text: '{}' }
     const first = await destination.request([item], { now })
@@ -70,13 +70,13 @@ describe('a webhook', () => {
     expect(second.headers['webhook-signature']).not.toBe(first.headers['webhook-signature'])
   })
 
-  test('signs each destination with its own secret, one after the other', async () => {
+  test('a webhook destination signs with its own secret, also when several take turns', async () => {
     const other = `whsec_${btoa('secret of the shop of Charles Babbage')}`
     for (const one of [secret, other, secret])
       expect(verify(new Webhook(one), await send({ url, secret: one }, ['order-1', '{}']))).toEqual({})
   })
 
-  test('takes as many events at once as maxBatch says, and one without batch', () => {
+  test('a webhook destination takes as many events at once as maxBatch says, and one without batch', () => {
     expect(webhook({ url }).limits).toMatchObject({ events: 1, bytes: 1_000_000 })
     expect(webhook({ url, batch: true }).limits.events).toBe(100)
     expect(webhook({ url, batch: true, maxBatch: 10 }).limits.events).toBe(10)
@@ -122,15 +122,15 @@ describe('the settings of a webhook', () => {
       '"headers" has no value for "x-key"',
     ],
     ['a batch of none', { url, batch: true, maxBatch: 0 }, '"maxBatch" must be at least 1'],
-  ])('are refused with %s', (_what, settings, problem) => {
+  ])('the settings of a webhook are refused with %s', (_what, settings, problem) => {
     expect(webhook(settings).problems).toEqual([problem])
   })
 
-  test('may name this machine when allowPrivate is set', () => {
+  test('the settings of a webhook may name this machine when allowPrivate is set', () => {
     expect(webhook({ url: 'http://127.0.0.1:8787/demo/sink', allowPrivate: true }).problems).toEqual([])
   })
 
-  test('are shown without secrets', () => {
+  test('the settings of a webhook are shown without secrets', () => {
     const { redacted } = webhook({ url, secret, headers: { authorization: 'Bearer token-of-ada' } })
     expect(redacted).toEqual({
       url,

@@ -22,7 +22,7 @@ describe('.dev.vars', () => {
   })
   afterEach(() => rmSync(root, { recursive: true }))
 
-  test('is made once, readable by the owner only, and its path and keys are told once', () => {
+  test('.dev.vars is made once, readable by the owner only, and its path and keys are printed once', () => {
     make()
     const text = readFileSync(path(), 'utf8')
     const { WRITE_KEY = '-', ADMIN_TOKEN = '-' } = varsOf(text)
@@ -36,7 +36,7 @@ describe('.dev.vars', () => {
     expect(said).toEqual([])
   })
 
-  test('has other keys in every clone', () => {
+  test('.dev.vars has other keys in every clone', () => {
     make()
     const first = varsOf(readFileSync(path(), 'utf8'))
     rmSync(path())
@@ -45,7 +45,7 @@ describe('.dev.vars', () => {
     for (const name of ['WRITE_KEY', 'ADMIN_TOKEN', 'WEBHOOK_SECRET']) expect(second[name]).not.toBe(first[name])
   })
 
-  test('gives the config all that it needs, and the demo', () => {
+  test('.dev.vars gives the config all that it needs, and the demo', () => {
     make()
     const { sources, targets, demo } = resolveConfig(demoConfig, varsOf(readFileSync(path(), 'utf8')))
     expect([...sources.keys()]).toEqual(['web'])
@@ -53,7 +53,7 @@ describe('.dev.vars', () => {
     expect(demo).toMatchObject({ tokenOnly: false })
   })
 
-  test('names nothing that wrangler would leave out, because wrangler.toml has it neither as a secret nor as a var', () => {
+  test('.dev.vars names nothing that wrangler would leave out, because wrangler.toml has it neither as a secret nor as a var', () => {
     make()
     const toml = readFileSync(resolve(import.meta.dirname, '../../wrangler.toml'), 'utf8')
     const [, secrets = ''] = /^\[secrets\]\nrequired = (\[.*\])$/m.exec(toml) ?? []
@@ -62,14 +62,14 @@ describe('.dev.vars', () => {
     expect(Object.keys(varsOf(readFileSync(path(), 'utf8'))).toSorted()).toEqual(known.toSorted())
   })
 
-  test('is not made beside an .env that gives the write key, since wrangler would read it instead', () => {
+  test('.dev.vars is not made beside an .env that gives the write key, since wrangler would read it instead', () => {
     writeFileSync(join(root, '.env'), 'OTHER=1\nexport WRITE_KEY=keyOfAda\n')
     make()
     expect(existsSync(path())).toBe(false)
     expect(said).toEqual([])
   })
 
-  test('is made beside an .env of something else', () => {
+  test('.dev.vars is made beside an .env of something else', () => {
     writeFileSync(join(root, '.env'), '# WRITE_KEY=none\nEDITOR=vi\n')
     make()
     expect(existsSync(path())).toBe(true)

@@ -246,7 +246,7 @@ ${sdk.ready}`)
     const posts = () => front.passed.filter(({ method }) => method === 'POST')
 
     describe.each([rudder, segment])('$name', (sdk) => {
-      test('sends each of its calls once, with what was said in it', async () => {
+      test(`${sdk.name} sends each of its calls once, with what was said in it`, async () => {
         await load(sdk)
         await make(sdk, [...visit, ...sdk.more, sdk.reset, ['track', 'Logged Out', {}]])
         const found = await atSink(visit.length + sdk.more.length + 1)
@@ -291,7 +291,7 @@ ${sdk.ready}`)
         expect(thrown).toEqual([])
       })
 
-      test('sends batches', async () => {
+      test(`${sdk.name} sends its calls in batches`, async () => {
         await load(sdk, sdk.batching(5))
         await make(sdk, orders(10))
         await expectOrders(10)
@@ -301,7 +301,7 @@ ${sdk.ready}`)
       })
 
       test.each(['one by one', 'in a batch'] as const)(
-        'loses nothing when the page is left for another one while it sends %s',
+        `${sdk.name} loses nothing when the page is left for another one while it sends %s`,
         async (how) => {
           await load(sdk, how === 'in a batch' ? sdk.leaving : {})
           await make(sdk, orders(7), sdk.leave[how])
@@ -312,14 +312,14 @@ ${sdk.ready}`)
         },
       )
 
-      test('loses nothing when the tab is closed', async () => {
+      test(`${sdk.name} loses nothing when the tab is closed`, async () => {
         await load(sdk, sdk.leaving)
         await make(sdk, orders(7))
         await page.close({ runBeforeUnload: true })
         await expectOrders(7)
       })
 
-      test('tries again what was answered with 429 or 503, and it is there once', async () => {
+      test(`${sdk.name} tries again what was answered with 429 or 503, and it is there once`, async () => {
         await load(sdk, sdk.retrying)
         front.troubles.push({ status: 503 }, { status: 429 }, { status: 503, late: true }, { status: 429, late: true })
         await make(sdk, orders(3))
@@ -329,7 +329,7 @@ ${sdk.ready}`)
         expect(failed.map(({ status }) => status).toSorted()).toEqual([429, 429, 503, 503])
       })
 
-      test('stops for a source that is disabled', async () => {
+      test(`${sdk.name} stops for a source that is disabled`, async () => {
         await run(`${sdk.start({ ...place, writeKey: 'keyOfTheClosedShop' })}
           ${sdk.early(order(1))}`)
         await until('it has asked', () => front.passed.some(({ url }) => /sourceConfig|settings/.test(url)))
@@ -338,7 +338,7 @@ ${sdk.ready}`)
       })
 
       test.skipIf(!own && !sdk.sendsCookies)(
-        'gets its visitor back from the identity cookie after its storage was cleared',
+        `${sdk.name} gets its visitor back from the identity cookie after its storage was cleared`,
         async () => {
           await load(sdk, {}, 'keyOfTheVisitors')
           await make(sdk, [order(1)])
@@ -387,7 +387,7 @@ ${sdk.ready}`)
       )
     })
 
-    test('the SDKs are served as files that browsers keep', async () => {
+    test('the browser SDKs are served as files that browsers keep', async () => {
       for (const [file, cache] of [
         ['a.js', 'public, max-age=300'],
         ['b.js', 'public, max-age=300'],
@@ -407,7 +407,7 @@ ${sdk.ready}`)
       }
     })
 
-    test('no other host was called', () => {
+    test('the pages with browser SDKs have called no other host', () => {
       expect([...hosts].toSorted()).toEqual(
         [...new Set([site.url, front.url])].map((url) => new URL(url).host).toSorted(),
       )

@@ -73,7 +73,7 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
   const isLast = (name: string) =>
     until(`${name} was sent`, async () => (await page.locator('#last').innerText()) === name)
 
-  test('sends a page view when it opens, and an event for each click', async () => {
+  test('the demo page sends a page view when it opens, and an event for each click', async () => {
     await page.goto(`${server.url}/demo`)
     await isLast('Page')
     for (const { button, sends } of clicks) {
@@ -87,7 +87,7 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
     await sleep(1_000)
   })
 
-  test('shows every delivery with its signature, the dead letter and the rows', async () => {
+  test('the demo page shows every delivery with its signature, the dead letter and the rows', async () => {
     await until('all deliveries are shown', async () => (await page.locator('#deliveries .list > li').count()) >= 5)
     const deliveries = await page.locator('#deliveries .list > li').allInnerTexts()
     expect(deliveries.length).toBe(sent.length)
@@ -107,7 +107,7 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
     expect(await page.locator('#notice').isHidden()).toBe(true)
   })
 
-  test('has sent each event once: to the sink in order, and into the tables', async () => {
+  test('the demo page has sent each event once: to the sink in order, and into the tables', async () => {
     const found = await atSink()
     expect(found.map(({ event }) => [event.type, nameOf(event)])).toEqual(sent)
     expect(found.map(({ signature }) => signature)).toEqual(sent.map(() => 'verified'))
@@ -136,7 +136,7 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
     expect(await tables.rows('users')).toMatchObject([{ id: 'ada', context_traits_name: 'Ada Lovelace' }])
   })
 
-  test('counts a visit of a browser that calls itself headless as dropped, and sends it nowhere', async () => {
+  test('the demo counts a visit of a browser that calls itself headless as dropped, and sends it nowhere', async () => {
     const headless = await browser.newPage()
     await headless.goto(`${server.url}/demo`)
     await until('it is counted', async () => (await server.lane('@edge')).counters['dropped:drop-bots'] === 1)
@@ -144,7 +144,7 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
     expect((await atSink()).length).toBe(sent.length)
   })
 
-  test('has called no other host and found nothing to complain of', () => {
+  test('the demo page has called no other host and found nothing to complain of', () => {
     expect([...hosts]).toEqual([new URL(server.url).host])
     expect(complaints).toEqual([])
   })

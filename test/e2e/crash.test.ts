@@ -130,10 +130,12 @@ const runs = [
   { clients: 200, kills: 10, warehouse: 'd1', slowMs: 15 },
   { clients: 60, kills: 4, warehouse: 'postgres', slowMs: 45 },
 ] as const
-const title =
-  '$kills kills under the load of $clients clients lose nothing, double no row of $warehouse, keep every key in order'
 
-test.each(runs)(title, { timeout: 300_000 }, (run) => withSeed((random) => crash(run, random)))
+test.each(runs)(
+  '$kills kills under the load of $clients clients lose nothing, double no row of $warehouse, keep every key in order',
+  { timeout: 300_000 },
+  (run) => withSeed((random) => crash(run, random)),
+)
 
 async function crash({ clients, kills, warehouse, slowMs }: (typeof runs)[number], random: Random): Promise<void> {
   const sink = await Sink.open({ answer: moody(slowMs, random) })

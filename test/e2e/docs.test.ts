@@ -124,7 +124,7 @@ function expectShape(real: unknown, documented: unknown, where: string): void {
 }
 
 describe('the blocks of the documents', () => {
-  test('are commands that this test knows how to run, files, answers of commands, or pictures', () => {
+  test('the blocks of the documents are commands that this test knows how to run, files, answers of commands, or pictures', () => {
     const unknown = commands.filter(({ text }) => !runAs.some(({ command }) => command.test(text)))
     expect(unknown.map(({ text, block }) => `${block.file}:${block.line}: ${text}`)).toEqual([])
     expect(commands.length).toBeGreaterThan(30)
@@ -138,24 +138,24 @@ describe('the blocks of the documents', () => {
     ).toEqual([])
   })
 
-  test('run in a test of their own where they do not run here', () => {
+  test('the blocks of the documents run in a test of their own where they do not run here', () => {
     const others = documents.flatMap(({ file }) => (elsewhere[file] === undefined ? [] : [[file, elsewhere[file]]]))
     for (const [file = '', test = ''] of others) expect(readSource(test), test).toContain(file)
   })
 
-  test('are at different places', () => {
+  test('the blocks of the documents are at different places', () => {
     const places = files.map(placeOf)
     expect(places.filter((place, i) => places.indexOf(place) !== i || existsSync(join(root, place)))).toEqual([])
     expect(places.length).toBeGreaterThan(6)
   })
 
-  test('compile and are formatted like all code', async () => {
+  test('the blocks of the documents compile and are formatted like all code', async () => {
     await shell('npx wrangler types')
     await shell('npx tsc --noEmit -p .')
     await shell(`npx oxfmt --check ${files.map(placeOf).join(' ')}`)
   })
 
-  test('do what is said of them', async () => {
+  test('the blocks of the documents do what is said of them', async () => {
     const { transformEvent } = (await import(join(folder, 'transforms/cents-to-euros.ts'))) as {
       transformEvent: (event: object) => unknown
     }
@@ -188,7 +188,7 @@ describe('the blocks of the documents', () => {
 })
 
 describe('the commands of the documents', () => {
-  test('do what is said of them, from the first start to every call of the admin API', async () => {
+  test('the commands of the documents do what is said of them, from the first start to every call of the admin API', async () => {
     expect(await isFree(8787), 'port 8787 must be free: the README says that npm start serves there').toBe(true)
     const said = await serve('npm start')
     const [, key = ''] = /write key\s+(\S+)/i.exec(said) ?? []
@@ -238,14 +238,14 @@ describe('the commands of the documents', () => {
     expect(await page.text()).toContain('<html')
   })
 
-  test('start with the flags of the README', async () => {
+  test('the commands of the documents start with the flags of the README', async () => {
     const command = commands.find(({ text }) => text.includes('--config'))?.text ?? ''
     expect(await serve(command)).toContain(':9000')
     expect((await fetch('http://localhost:9000/health')).status).toBe(200)
   })
 
   const others = [...new Set(commands.map(({ text }) => text))].filter((text) => !/^(npm start|curl)/.test(text))
-  test.each(others)('%s runs', async (command) => {
+  test.each(others)('the command of the documents runs: %s', async (command) => {
     await shell(runnable(command))
   })
 })

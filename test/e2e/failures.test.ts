@@ -33,7 +33,7 @@ const traceOf = async (messageId: string, target: string): Promise<LaneTrace | u
 }
 
 describe('a batch with bad events', () => {
-  test('is accepted for the good ones, says which are bad, and keeps these as dead letters with the reason', async () => {
+  test('a batch with bad events is accepted for the good ones, says which are bad, and keeps these as dead letters with the reason', async () => {
     const response = await server.post('/v1/batch', {
       batch: [
         plainOrder('good-1'),
@@ -70,7 +70,7 @@ describe('a batch with bad events', () => {
     expect(times('nobody') + times('listed')).toBe(0)
   })
 
-  test('reaches the sink after somebody has edited and replayed what was bad', async () => {
+  test('a batch with bad events reaches the sink after somebody has edited and replayed what was bad', async () => {
     const letter = await letterOf('nobody')
     await server.admin(`/dead-letters/${letter?.id}`, {
       method: 'PUT',
@@ -89,13 +89,16 @@ describe('a request that cannot be taken', () => {
     { why: 'is not JSON', body: '{"batch":[', code: 'invalid_json', message: 'invalid json' },
     { why: 'is empty', body: '', code: 'invalid_json', message: 'invalid json' },
     { why: 'has an empty batch', body: '{"batch":[]}', code: 'empty_batch', message: 'empty batch payload' },
-  ])('because it $why is answered with 400 and $code', async ({ body, code, message }) => {
-    const response = await server.post('/v1/batch', undefined, { body })
-    expect(response.status).toBe(400)
-    expect(await bodyOf(response)).toEqual({ success: false, code, message })
-  })
+  ])(
+    'a request that cannot be taken because it $why is answered with 400 and $code',
+    async ({ body, code, message }) => {
+      const response = await server.post('/v1/batch', undefined, { body })
+      expect(response.status).toBe(400)
+      expect(await bodyOf(response)).toEqual({ success: false, code, message })
+    },
+  )
 
-  test('because it has no write key, or a wrong one, is answered with 401', async () => {
+  test('a request that has no write key, or a wrong one, is answered with 401', async () => {
     const body = JSON.stringify(plainOrder('keyless'))
     const none = await fetch(`${server.url}/v1/track`, { method: 'POST', body })
     expect([none.status, (await bodyOf(none)).message]).toEqual([401, 'failed to read writekey from header'])
@@ -113,14 +116,14 @@ describe('a request that cannot be taken', () => {
       headers: { 'content-type': type, 'content-encoding': 'gzip', authorization: basic(server.writeKey) },
     })
 
-  test('is not one that is gzipped, whatever its content type says', async () => {
+  test('a request that is gzipped is taken, whatever its content type says', async () => {
     const body = new Uint8Array(gzipSync(JSON.stringify({ batch: [plainOrder('zipped-1'), plainOrder('zipped-2')] })))
     const response = await packed(body, 'application/x-www-form-urlencoded')
     expect(await response.json()).toEqual({ success: true, accepted: 2 })
     await sink.untilDelivered('zipped-1', 'zipped-2')
   })
 
-  test('because its gzip is damaged is answered with body_unreadable', async () => {
+  test('a request whose gzip is damaged is answered with body_unreadable', async () => {
     const whole = new Uint8Array(gzipSync(JSON.stringify({ batch: [plainOrder('cut-off')] })))
     const response = await packed(whole.slice(0, whole.length - 12))
     expect(response.status).toBe(400)
@@ -131,7 +134,7 @@ describe('a request that cannot be taken', () => {
     })
   })
 
-  test('because it is too large, as it is or inflated, is answered with 413 and takes no memory', async () => {
+  test('a request that is too large, as it is or inflated, is answered with 413 and takes no memory', async () => {
     const large = await server.post('/v1/track', plainOrder('large', { properties: { text: 'x'.repeat(5_000_000) } }))
     expect([large.status, (await bodyOf(large)).code]).toEqual([413, 'body_too_large'])
 
@@ -159,7 +162,7 @@ async function accepted(event: Event): Promise<Event> {
 }
 
 describe('a transform', () => {
-  test('that throws, drops or multiplies decides about its own event only', async () => {
+  test('a transform that throws, drops or multiplies decides about its own event only', async () => {
     const response = await server.post(
       '/v1/batch',
       {
@@ -205,7 +208,7 @@ describe('a destination', () => {
       .filter((event) => event.userId === userId && event.properties?.['batch'] === batch)
       .map(({ properties }) => properties?.['number'])
 
-  test('that is down keeps its events waiting in order, and gets all of them when it is back', async () => {
+  test('a destination that is down keeps its events waiting in order, and gets all of them when it is back', async () => {
     await sink.close()
     const ids: string[] = []
     for (let number = 1; number <= 8; number++)
@@ -236,7 +239,7 @@ describe('a destination', () => {
     expect((await server.deadLetters()).filter(({ stage }) => stage === 'delivery')).toEqual([])
   })
 
-  test('that refuses the credential is paused, burns nothing, and goes on when somebody resumes it', async () => {
+  test('a destination that refuses the credential is paused, burns nothing, and goes on when somebody resumes it', async () => {
     sink.answer = () => ({ status: 401, body: 'who are you?' })
     const ids = ['refused-1', 'refused-2', 'refused-3']
     for (const id of ids) await accepted(plainOrder(id))
@@ -255,7 +258,7 @@ describe('a destination', () => {
     expect((await server.deadLetters()).filter(({ stage }) => stage === 'delivery')).toEqual([])
   })
 
-  test('that refuses a batch gets all but the one bad event, which is a dead letter', async () => {
+  test('a destination that refuses a batch gets all but the one bad event, which is a dead letter', async () => {
     batches.answer = (events) =>
       events.some(({ messageId }) => messageId === 'bulk-7') ? { status: 400, body: 'no sevens' } : undefined
     const ids = Array.from({ length: 30 }, (_, i) => `bulk-${i}`)
@@ -277,7 +280,7 @@ describe('a destination', () => {
 })
 
 describe('an event', () => {
-  test('can be traced to everywhere that it went, with every attempt', async () => {
+  test('an event can be traced to everywhere that it went, with every attempt', async () => {
     let failures = 2
     sink.answer = (events) =>
       events[0]?.messageId === 'traced' && failures-- > 0 ? { status: 503, body: 'not yet' } : undefined
@@ -295,7 +298,7 @@ describe('an event', () => {
     )
   })
 
-  test('that is being retried when everything is killed is retried on, and holds back only its own key', async () => {
+  test('an event that is being retried when everything is killed is retried on, and holds back only its own key', async () => {
     sink.answer = (events) => (events[0]?.messageId === 'stuck' ? { status: 503 } : undefined)
     await accepted(plainOrder('stuck', { userId: 'grace' }))
     await accepted(plainOrder('behind', { userId: 'grace' }))

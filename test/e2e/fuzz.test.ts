@@ -131,7 +131,11 @@ async function fireAll(all: readonly Shot[]): Promise<void> {
 const peakMegabytes = (): number =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.workerdPid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 
-test(`${count} requests of all kinds: no fault, no crash, and whatever got 200 is stored`, { timeout: 600_000 }, fuzz)
+test(
+  `${count} requests of all kinds make no fault and no crash, and whatever got 200 is stored`,
+  { timeout: 600_000 },
+  fuzz,
+)
 
 function fuzz(): Promise<void> {
   return withSeed(async (_random, seed) => {

@@ -123,7 +123,7 @@ class Visitors {
 }
 
 test(
-  'the log away for a minute under load, in three ways, then R2, then both: nothing is lost or doubled',
+  'nothing is lost or doubled when the log is unavailable for a minute under load, in three ways, then R2, then both',
   { timeout: 300_000 },
   () => withSeed(outage),
 )

@@ -112,7 +112,7 @@ test('the package holds what runs in a folder of a user, and nothing else', () =
 })
 
 describe('a folder of a user that has the package', () => {
-  test('is what its document says, which has no other commands', () => {
+  test('a folder of a user that has the package is what its document says, which has no other commands', () => {
     expect(commands).toEqual([
       'npm pack',
       'npm init --yes',
@@ -128,7 +128,7 @@ describe('a folder of a user that has the package', () => {
     expect(basename(globSync('*.tgz', { cwd: temporary })[0] ?? '')).toBe('sluiceway-0.1.0.tgz')
   })
 
-  test('stays as it is when it is made a second time', () => {
+  test('a folder of a user that has the package stays as it is when it is made a second time', () => {
     const before = readFileSync(join(folder, 'config.ts'), 'utf8')
     expect(passes('npx sluiceway init')).toContain('config.ts is there already; it stays as it is')
     expect(readFileSync(join(folder, '.dev.vars'), 'utf8')).toMatch(/^WRITE_KEY=\w+$/m)
@@ -139,14 +139,14 @@ describe('a folder of a user that has the package', () => {
     })
   })
 
-  test('tests its transforms and destinations', () => {
+  test('a folder of a user that has the package tests its transforms and destinations', () => {
     expect(passes('npm test')).toMatch(/pass 3\b/)
     edit('transforms/cents-to-euros.ts', 'cents / 100', 'cents / 10')
     expect(run('npm test').status).not.toBe(0)
     edit('transforms/cents-to-euros.ts', 'cents / 10', 'cents / 100')
   })
 
-  test('is checked by the compiler, its config included', () => {
+  test('a folder of a user that has the package is checked by the compiler, its config included', () => {
     passes('npx wrangler types')
     passes('npx tsc')
     edit('config.ts', 'transforms: [dropBots', "to: ['tabels'], transforms: [dropBots")
@@ -154,14 +154,14 @@ describe('a folder of a user that has the package', () => {
     edit('config.ts', "to: ['tabels'], ", '')
   })
 
-  test('can be deployed with plain wrangler', () => {
+  test('a folder of a user that has the package can be deployed with plain wrangler', () => {
     const said = passes('npx sluiceway check && npx wrangler deploy --dry-run --outdir dist')
     expect(said).toContain('node_modules/sluiceway/dist/assets')
     expect(said).toContain('env.LANE (Lane)')
     expect(readFileSync(join(folder, 'dist/index.js'), 'utf8')).toContain('cents-to-euros')
   })
 
-  test('is told what its wrangler.toml lacks after an upgrade', () => {
+  test('a folder of a user that has the package is told what its wrangler.toml lacks after an upgrade', () => {
     const file = join(folder, 'wrangler.toml')
     const before = readFileSync(file, 'utf8')
     writeFileSync(file, before.replace(/\[exports\.Identity\][^[]*/, '').replace('"IDENTITY"', '"IDENTITIES"'))
@@ -179,7 +179,7 @@ describe('a folder of a user that has the package', () => {
     writeFileSync(file, before)
   })
 
-  test('cannot import what is ours', () => {
+  test('a folder of a user that has the package cannot import what is not public', () => {
     writeFileSync(join(folder, 'wrong.ts'), "export { assertWithin as default } from 'sluiceway/streams/limits'\n")
     expect(run("npx wrangler deploy --dry-run --alias '#config:./wrong.ts'").said).toContain(
       'Could not resolve "sluiceway/streams/limits"',
@@ -232,7 +232,7 @@ describe('npx sluiceway start in a folder of a user', () => {
     await sink.close()
   })
 
-  test('delivers an event that its own transform has changed, and to its own destination too', async () => {
+  test('npx sluiceway start in a folder of a user delivers an event that its own transform has changed, and to its own destination too', async () => {
     expect(await (await order('order-1843')).json()).toEqual({ success: true, accepted: 1 })
     expect(await arrived('order-1843')).toMatchObject({ event: 'Order Completed', properties: { total: 129.9 } })
     const note = await until('a note arrives', () =>
@@ -243,7 +243,7 @@ describe('npx sluiceway start in a folder of a user', () => {
     expect((await fetch(`${ready.url}/demo`)).status).toBe(200)
   })
 
-  test('keeps its state in the folder, ends when npx does, and serves what was edited the next time', async () => {
+  test('npx sluiceway start keeps its state in the folder, ends when npx does, and serves what was edited the next time', async () => {
     const { writeKey, pid } = ready
     expect(existsSync(join(folder, '.sluiceway/running.json'))).toBe(true)
     await stop()
@@ -254,7 +254,7 @@ describe('npx sluiceway start in a folder of a user', () => {
     expect(await arrived('order-1844')).toMatchObject({ properties: { total: 12.99 } })
   })
 
-  test('serves a config that lies elsewhere', async () => {
+  test('npx sluiceway start serves a config that lies elsewhere', async () => {
     await stop()
     const config = join(temporary, 'elsewhere.ts')
     const text = readFileSync(join(folder, 'config.ts'), 'utf8')

@@ -53,7 +53,7 @@ const sdks = [
   },
 ]
 
-describe.each(sdks)('$name, when answers are 429 and 503 and connections break,', ({ userId, gzip, send }) => {
+describe.each(sdks)('$name, when answers are 429 and 503 and connections break,', ({ name, userId, gzip, send }) => {
   let sink: Sink
   let server: Server
   let proxy: UnsteadyProxy
@@ -78,7 +78,7 @@ describe.each(sdks)('$name, when answers are 429 and 503 and connections break,'
     await sink?.close()
   })
 
-  test('loses nothing and doubles nothing', async () => {
+  test(`${name} loses nothing and doubles nothing when answers are 429 and 503 and connections break`, async () => {
     expect(numbers().toSorted((a, b) => a - b)).toEqual(all)
     expect(new Set(sink.delivered.map(({ messageId }) => messageId)).size).toBe(orders)
     for (const { userId: of, properties } of sink.delivered)
@@ -86,7 +86,7 @@ describe.each(sdks)('$name, when answers are 429 and 503 and connections break,'
     expect(await server.deadLetters()).toEqual([])
   })
 
-  test('met each of the mishaps, and the server took some batches several times', () => {
+  test(`${name} met each of the mishaps, and the server took some batches several times`, () => {
     for (const mishap of [limited, unavailable, before, after])
       expect(met(mishap).length, JSON.stringify(mishap)).toBeGreaterThanOrEqual(1)
     const taken = proxy.attempts.filter(({ status }) => status === 200)
@@ -97,7 +97,7 @@ describe.each(sdks)('$name, when answers are 429 and 503 and connections break,'
     expect(new Set(ids).size).toBe(orders)
   })
 
-  test('sends in batches, compressed or not as it does by itself, and the same batch again', () => {
+  test(`${name} sends in batches, compressed or not as it does by itself, and the same batch again`, () => {
     for (const attempt of proxy.attempts) expect(attempt.gzip).toBe(gzip)
     expect(proxy.attempts.some(({ ids }) => ids.length >= flushAt)).toBe(true)
     const batches = new Set(proxy.attempts.map(({ ids }) => ids.join()))
@@ -108,7 +108,7 @@ describe.each(sdks)('$name, when answers are 429 and 503 and connections break,'
     }
   })
 
-  test('waits as long as Retry-After says', () => {
+  test(`${name} waits as long as Retry-After says`, () => {
     for (const attempt of met(limited)) {
       const next = proxy.attempts.find(({ at, ids }) => at > attempt.at && ids.join() === attempt.ids.join())
       expect((next?.at ?? 0) - attempt.at).toBeGreaterThanOrEqual(950)

@@ -114,7 +114,7 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
     await sink?.close()
   })
 
-  describe.each(sdks)('every call of $name', ({ library, userId }) => {
+  describe.each(sdks)('every call of $name', ({ name: sdkName, library, userId }) => {
     const atSink = () => sink.delivered.filter((event) => event.userId === userId)
     const ofType = (type: string): Event => {
       const found = atSink().filter((event) => event.type === type)
@@ -124,7 +124,7 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
     const tracks = () => atSink().filter(({ type }) => type === 'track')
     const mine = async (table: string) => (await tables.rows(table)).filter((row) => row['user_id'] === userId)
 
-    test('is at the sink once, with what was said in it and who said it', async () => {
+    test(`every call of ${sdkName} is at the sink once, with what was said in it and who said it`, async () => {
       await until('all of it is at the sink', () => atSink().length >= expected, { seconds: 60 })
       // Whatever would come twice has come by now.
       await sleep(1_500)
@@ -154,7 +154,7 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
       expect(sink.received.every(({ verified }) => verified)).toBe(true)
     })
 
-    test('is in the tables once, under the messageId that the sink got', async () => {
+    test(`every call of ${sdkName} is in the tables once, under the messageId that the sink got`, async () => {
       await until('all orders are in their table', async () => (await mine('order_completed')).length >= orders, {
         seconds: 90,
         everyMs: 250,

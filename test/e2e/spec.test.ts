@@ -67,7 +67,7 @@ describe('the examples of the event specification, sent to the real server alone
     expect([path, response.status, await response.json()]).toEqual([path, 200, { success: true, accepted: count }])
   }
 
-  test('are accepted', async () => {
+  test('the examples of the event specification are accepted by the real server, alone and in batches', async () => {
     for (const { example, messageId } of alone) await accepts(`/v1/${example.call}`, { ...example.event, messageId }, 1)
     for (let from = 0; from < inBatches.length; from += batchEvents) {
       const batch = inBatches
@@ -78,7 +78,7 @@ describe('the examples of the event specification, sent to the real server alone
   })
 
   test.each(['Sink', 'CRM'] as const)(
-    'are at the destination %s once, as they were sent, unless their integrations leave it out',
+    'the examples of the event specification are at the destination %s once, as they were sent, unless their integrations leave it out',
     async (displayName) => {
       const sink = sinks[displayName]
       const expected = all.filter(({ example }) => isFor(example, displayName))
@@ -98,7 +98,7 @@ describe('the examples of the event specification, sent to the real server alone
     },
   )
 
-  test('have a row in each of their tables', async () => {
+  test('the examples of the event specification have a row in each of their tables', async () => {
     const tables = d1Tables(server.state)
     const expected = new Map<string, Sent[]>()
     for (const sent of all)
@@ -112,7 +112,7 @@ describe('the examples of the event specification, sent to the real server alone
   })
 
   // The documents give these two both as numbers and as text; what comes first decides the type of the column.
-  test('lose no value to another type of column, but for two that the documents contradict each other about', async () => {
+  test('the examples of the event specification lose no value to another type of column, but for two that the documents contradict each other about', async () => {
     const discards = async () =>
       (await d1Tables(server.state).rows('rudder_discards'))
         .map((row) => [row['table_name'], row['column_name'], row['column_value']].join(' '))
@@ -126,7 +126,7 @@ describe('the examples of the event specification, sent to the real server alone
     ])
   })
 
-  test('have their values in the columns', async () => {
+  test('the examples of the event specification have their values in the columns', async () => {
     const tables = d1Tables(server.state)
     const rowOf = async (table: string, title: string): Promise<Row | undefined> => {
       const sent = inBatches.find(({ example }) => example.title === title)
@@ -168,7 +168,7 @@ describe('the examples of the event specification, sent to the real server alone
     ])
   })
 
-  test('leave no dead letter', async () => {
+  test('the examples of the event specification leave no dead letter', async () => {
     expect(await server.deadLetters()).toEqual([])
   })
 })

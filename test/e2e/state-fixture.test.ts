@@ -42,7 +42,7 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
   const headsNow = async () => (await run.server.admin<{ log: { head: number }[] }>('/log')).log.map(({ head }) => head)
 
   test.each(destinations)(
-    'delivers to the destination %s what waited for it, once, in order of each key',
+    'an old state folder delivers to the destination %s what waited for it, once, in order of each key',
     async (to) => {
       const waiting = expected.waiting[to]
       const ids = Object.values(waiting).flat()
@@ -55,12 +55,12 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     },
   )
 
-  test('delivers nothing again that was delivered before', () => {
+  test('an old state folder delivers nothing again that was delivered before', () => {
     const arrived = destinations.flatMap((to) => [...run.sinks[to].ids])
     expect(arrived.filter((id) => expected.delivered.includes(id))).toEqual([])
   })
 
-  test('goes on with the log where it was, with what was spilled and not with what the log had already', async () => {
+  test('an old state folder goes on with the log where it was, with what was spilled and not with what the log had already', async () => {
     const spilled = Object.values(expected.waiting.sink)
       .flat()
       .filter((id) => id.startsWith('spilled-'))
@@ -69,7 +69,7 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     if (isLogWhole) expect(sumOf(heads)).toBe(sumOf(expected.heads) + spilled.length)
   })
 
-  test('has a row in each table of every event, once', async () => {
+  test('an old state folder has a row in each table of every event, once', async () => {
     const tables = d1Tables(run.state)
     for (const [table, ids] of Object.entries(expected.rows)) {
       const found = async () => (await tables.rows(table)).map(({ id }) => String(id)).toSorted()
@@ -78,7 +78,7 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     }
   })
 
-  test('lists every dead letter as it was, and the one that was spilled', async () => {
+  test('an old state folder lists every dead letter as it was, and the one that was spilled', async () => {
     const letters = await until('the spilled one is there', async () => {
       const found = await run.letters()
       return found.some(({ messageId }) => messageId === expected.spilledLetter) && found
@@ -87,7 +87,7 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     expect(letters.length).toBe(expected.deadLetters.length + 1)
   })
 
-  test('keeps what was given up: a staged file and a spilled object that nobody can read', async () => {
+  test('an old state folder keeps what was given up: a staged file and a spilled object that nobody can read', async () => {
     const { warehouses } = await run.server.admin<{ warehouses: { stuckFiles: string[] }[] }>('/warehouses')
     expect(warehouses.map(({ stuckFiles }) => stuckFiles)).toEqual([expected.stuckFiles])
     const { stuck } = await run.server.admin<{ stuck: { keys: string[] } }>('/spill')
@@ -95,23 +95,23 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     expect(storedKeys(run.state)).toEqual(expect.arrayContaining([...expected.stuckFiles, ...expected.stuckSpills]))
   })
 
-  test('lets go of the objects in R2 whose events are where they belong', async () => {
+  test('an old state folder lets go of the objects in R2 whose events are where they belong', async () => {
     await until('they are gone', () => !storedKeys(run.state).some((key) => /^(spill|expired)\//.test(key)))
     const staged = storedKeys(run.state).filter((key) => key.startsWith('staging/'))
     expect(staged).toEqual(expected.stuckFiles)
   })
 
-  test('replays a dead letter of a destination as it was, and one that was edited as it was edited', async () => {
+  test('an old state folder replays a dead letter of a destination as it was, and one that was edited as it was edited', async () => {
     expect((await replay('refused-kept')).properties).toMatchObject({ refuse: true })
     const edited = await replay('refused-edited')
     expect(edited.properties).toEqual({ order_id: 'refused-edited', total: 42.5 })
   })
 
-  test('replays a dead letter of the edge that was edited', async () => {
+  test('an old state folder replays a dead letter of the edge that was edited', async () => {
     expect(await replay('nobody-edited')).toMatchObject({ anonymousId: 'nobody', event: 'Order Completed' })
   })
 
-  test('gives the number of a letter that was discarded to no other', async () => {
+  test('an old state folder gives the number of a letter that was discarded to no other', async () => {
     const { id, key } = expected.discarded
     run.sinks.sink.answer = ([event]) => (event?.messageId === 'refused-later' ? { status: 400 } : undefined)
     await run.server.accept([order(key, 'refused-later')])
@@ -122,7 +122,7 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     expect(letter.id).toBe(`${lane}:${before + 1}`)
   })
 
-  test('drops events of users who were suppressed, and counts on', async () => {
+  test('an old state folder drops events of users who were suppressed, and counts on', async () => {
     expect((await run.server.admin<{ users: object[] }>('/suppression')).users).toEqual(expected.suppressed)
     const before = expected.counters['@edge:0']?.['dropped:suppressed'] ?? 0
     for (const [i, { kind, id }] of (expected.suppressed as { kind: string; id: string }[]).entries())
@@ -135,7 +135,7 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     expect([...run.sinks.sink.ids].filter((id) => id.startsWith('dropped-'))).toEqual([])
   })
 
-  test('knows whose cart it is, from a call before', async () => {
+  test('an old state folder knows whose cart it is, from a call before', async () => {
     const { token, anonymousId } = expected.cart
     const path = '/v1/webhook?writeKey=keyOfTheShopifySource&topic=orders_create'
     expect((await run.server.post(path, { id: 1, cart_token: token, line_items: [] })).status).toBe(200)
@@ -146,12 +146,12 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     expect(created.anonymousId).toBe(anonymousId)
   })
 
-  test('traces an event that was delivered before, as long as the log keeps it', async () => {
+  test('an old state folder traces an event that was delivered before, as long as the log keeps it', async () => {
     for (const messageId of expected.delivered.filter((id) => id.startsWith('delivered-')))
       expect([messageId, await run.traced(messageId, 'sink')]).toEqual([messageId, isLogWhole ? 'done' : undefined])
   })
 
-  test('counts on from where the counters were', async () => {
+  test('an old state folder counts on from where the counters were', async () => {
     const doneBefore = sumOf(['sink:0', 'sink:1'].map((lane) => expected.counters[lane]?.['done'] ?? 0))
     const waited = Object.values(expected.waiting.sink).flat().length
     const done = doneBefore + waited + sentLater
@@ -174,7 +174,7 @@ describe.each(fixtureNames)('the state folder %s', (name) => {
     run = undefined
   })
 
-  test('loses nothing when it is opened 400 days later, with the retention and the retries of a deployment', async () => {
+  test('an old state folder loses nothing when it is opened 400 days later, with the retention and the retries of a deployment', async () => {
     const { log: expected } = fixture
     const opened = (run = await FixtureRun.open(name, 'log', {
       CLOCK_DAYS: '400',
@@ -203,7 +203,7 @@ describe.each(fixtureNames)('the state folder %s', (name) => {
     )
   })
 
-  test('tells suppressed users by the copy in R2, which destinations are down or paused, and what was loaded', async () => {
+  test('an old state folder tells suppressed users by the copy in R2, which destinations are down or paused, and what was loaded', async () => {
     const nowhere = 'http://127.0.0.1:9/'
     const opened = (run = await FixtureRun.open(name, 'log', {
       AWAY: 'suppression',
@@ -228,7 +228,7 @@ describe.each(fixtureNames)('the state folder %s', (name) => {
     expect(Object.keys(warehouses[0]?.tables ?? {})).toEqual(expect.arrayContaining(Object.keys(fixture.log.rows)))
   })
 
-  test('goes on with a log that has forgotten everything but where it was', async () => {
+  test('an old state folder goes on with a log that has forgotten everything but where it was', async () => {
     const opened = (run = await FixtureRun.open(name, 'idle'))
     const { log } = await opened.server.admin<{ log: { head: number }[] }>('/log')
     expect(log.map(({ head }) => head)).toEqual(fixture.idle.heads)
@@ -239,7 +239,7 @@ describe.each(fixtureNames)('the state folder %s', (name) => {
     expect([...opened.sinks.sink.ids].toSorted()).toEqual(events.map(({ messageId }) => messageId).toSorted())
   })
 
-  test('delivers what waits in the inboxes of a stream that pushes, once, in order of each key', async () => {
+  test('an old state folder delivers what waits in the inboxes of a stream that pushes, once, in order of each key', async () => {
     const opened = (run = await FixtureRun.open(name, 'queues', { STREAM: 'queues' }))
     const { waiting } = fixture.queues
     const ids = Object.values(waiting).flat()

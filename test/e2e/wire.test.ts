@@ -58,7 +58,7 @@ describe('what the server SDKs of four languages sent, sent again byte for byte 
     await sink?.close()
   })
 
-  test('is answered as every client wants it', () => {
+  test('every request of the recordings is answered by the real server as its client wants it', () => {
     expect(answers.length).toBe(2 * fixtures.flatMap(({ requests }) => requests).length)
     for (const { status, contentType, body } of answers) {
       expect(status).toBe(200)
@@ -67,7 +67,7 @@ describe('what the server SDKs of four languages sent, sent again byte for byte 
     }
   })
 
-  test.each(fixtures)('is at the sink once, from $package with all that was said', (fixture) => {
+  test.each(fixtures)('every recorded call is at the sink once, from $package with all that was said', (fixture) => {
     const ids = new Set(idsOf(fixture))
     expectAll(
       sink.delivered.filter(({ messageId }) => ids.has(messageId)),
@@ -75,12 +75,12 @@ describe('what the server SDKs of four languages sent, sent again byte for byte 
     )
   })
 
-  test('brings nothing else to the sink, and no dead letter', async () => {
+  test('the recorded requests bring nothing else to the sink, and no dead letter', async () => {
     expect(sink.delivered.length).toBe(expected)
     expect(await server.deadLetters()).toEqual([])
   })
 
-  test('meets no answer to GET /cluster-info that would stop RudderStack’s Go SDK', async () => {
+  test('the real server gives no answer to GET /cluster-info that would stop RudderStack’s Go SDK', async () => {
     expect((await fetch(`${server.url}/cluster-info`)).status).toBe(404)
   })
 })

@@ -28,7 +28,7 @@ describe('fields', () => {
     [undefined, '00000000-0000-4000-8000-000000000001'],
     [17, '00000000-0000-4000-8000-000000000001'],
     [' ', '00000000-0000-4000-8000-000000000001'],
-  ])('messageId %j becomes %j', async (messageId, expected) => {
+  ])('the edge makes of the messageId %j the messageId %j', async (messageId, expected) => {
     expect((await enriched(orderCompleted({ messageId })))['messageId']).toBe(expected)
   })
 
@@ -84,7 +84,7 @@ describe('fields', () => {
       { timestamp: receivedAt, originalTimestamp: receivedAt },
     ],
     ['seconds since the epoch are read', { timestamp: 1_795_000_000 }, { timestamp: '2026-11-18T11:06:40.000Z' }],
-  ])('%s', async (_what, times, expected) => {
+  ])('the edge writes the times of an event: %s', async (_what, times, expected) => {
     const none = { originalTimestamp: undefined, sentAt: undefined, timestamp: undefined }
     expect(await enriched(orderCompleted({ ...none, ...times }))).toMatchObject(expected)
   })
@@ -150,7 +150,7 @@ describe('routing', () => {
     [{ All: null }, []],
     ['none', []],
     [[], []],
-  ])('integrations %j goes to %j', async (integrations, to) => {
+  ])('an event with the integrations %j goes to %j', async (integrations, to) => {
     const edge = fakeEdge()
     expect(await send(edge, [orderCompleted({ integrations })])).toMatchObject({ accepted: 1, rejected: [] })
     expect(edge.envelopes()[0]?.header.to).toEqual(to)
@@ -178,7 +178,7 @@ function queue() {
 }
 
 describe('limits', () => {
-  test('an event over the size is a dead letter, measured in bytes', async () => {
+  test('an event over the size limit is a dead letter, measured in bytes', async () => {
     const edge = fakeEdge({ limits: { eventBytes: 2_000 } })
     const of = (messageId: string, note: string) => orderCompleted({ messageId, note })
     const answer = await send(edge, [of('ascii', 'a'.repeat(1_000)), of('kanji', '漢'.repeat(1_000))])
@@ -187,7 +187,7 @@ describe('limits', () => {
     expect(edge.deadLetters[0]?.event).toContain('漢漢')
   })
 
-  test('of an event that no row can hold, the beginning is kept and the letter says so', async () => {
+  test('the beginning of an event that no row can hold is kept, and the dead letter says so', async () => {
     const edge = fakeEdge()
     await send(edge, [orderCompleted({ note: 'x'.repeat(2_000_000) })])
     expect(edge.deadLetters[0]?.event.length).toBeLessThan(700_000)
@@ -209,7 +209,7 @@ describe('limits', () => {
     expect(edge.deadLetters).toMatchObject([{ reason: 'event has more than 127000 bytes' }])
   })
 
-  test('100 levels are taken, 101 are not', async () => {
+  test('an event of 100 levels is accepted, one of 101 is not', async () => {
     const nested = (levels: number): unknown => (levels === 0 ? 'core' : { in: nested(levels - 1) })
     const edge = fakeEdge()
     const answer = await send(edge, [orderCompleted({ deep: nested(99) }), orderCompleted({ deep: nested(100) })])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CounterBuffer } from '../../src/edge/counter-buffer.ts'
 
-test('sends the first count at once, and those of the next second together at its end', () => {
+test('the counter buffer sends the first count at once, and those of the next second together at its end', () => {
   const tally = new CounterBuffer()
   expect(tally.add({ 'dropped:bot': 1 }, 10_000)).toBe(0)
   expect(tally.take(10_000)).toEqual({ 'dropped:bot': 1 })
@@ -12,7 +12,7 @@ test('sends the first count at once, and those of the next second together at it
   expect(tally.take(12_500)).toEqual({ 'consent:ads': 1 })
 })
 
-test('lets another request send when the one that was to do it is gone', () => {
+test('the counter buffer lets another request send when the one that was to do it is gone', () => {
   const tally = new CounterBuffer()
   expect(tally.add({ 'dropped:bot': 1 }, 10_000)).toBe(0)
   expect(tally.add({ 'dropped:bot': 1 }, 15_000)).toBe(undefined)
@@ -20,7 +20,7 @@ test('lets another request send when the one that was to do it is gone', () => {
   expect(tally.take(20_001)).toEqual({ 'dropped:bot': 3 })
 })
 
-test('never waits longer than a second, also when the clock is set back', () => {
+test('the counter buffer never waits longer than a second, also when the clock is set back', () => {
   const tally = new CounterBuffer()
   tally.add({ 'dropped:bot': 1 }, 100_000)
   tally.take(100_000)

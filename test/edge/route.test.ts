@@ -66,7 +66,7 @@ test.each<[string, object, string[], Record<string, number>]>([
     ['tables'],
     { 'integrations:analytics': 1, 'consent:ads': 1 },
   ],
-])('%s', (_what, event, to, counted) => {
+])('routing chooses the targets of an event: %s', (_what, event, to, counted) => {
   const counters: Record<string, number> = {}
   expect(route(order(event), shop, counters)).toEqual(to)
   expect(counters).toEqual(counted)
@@ -85,7 +85,7 @@ test('equal choices are the same array, so that headers are written once', () =>
   expect(route(order(denied), shop, counters)).not.toBe(route(order(), shop, counters))
 })
 
-test('what clients choose does not fill the memory', () => {
+test('the choices of clients do not fill the memory of the router', () => {
   const many = source(...Array.from({ length: 12 }, (_, i) => target(`t${i}`, `T${i}`)))
   const choices = Array.from({ length: 1 << 12 }, (_, mask) =>
     route(

@@ -28,7 +28,7 @@ describe('source transforms', () => {
     },
   }
 
-  test('drops are counted, failures are dead letters as they were sent, the rest goes on', async () => {
+  test('events that transforms drop are counted, those that fail are dead letters as they were sent, the rest goes on', async () => {
     const edge = fakeEdge({ source: { transforms: [dropBots, careless] } })
     const answer = await send(edge, [
       orderCompleted({ messageId: 'm-0', properties: { bot: true } }),
@@ -116,7 +116,7 @@ describe('a edited dead letter', () => {
     receivedAt: '2026-11-20T08:00:00.000Z',
   }
 
-  test('goes the whole way, with the time and the id that it had', async () => {
+  test('an edited dead letter goes the whole way of an event, with the time and the id that it had', async () => {
     const edge = fakeEdge()
     const event = { type: 'track', event: 'Order Completed', userId: 'ada', request_ip: '6.6.6.6' }
     expect(await replayEdgeLetter({ ...letter, event }, edge.context)).toEqual({ accepted: 1, dropped: 0 })
@@ -126,7 +126,7 @@ describe('a edited dead letter', () => {
     expect(event).not.toHaveProperty('messageId')
   })
 
-  test('of a transform keeps the address that the edge saw, and runs the transform again', async () => {
+  test('an edited dead letter of a transform keeps the address that the edge saw, and runs the transform again', async () => {
     const upper: Transform = { transformEvent: (event) => ({ ...event, event: event.event?.toUpperCase() ?? '' }) }
     const edge = fakeEdge({ source: { transforms: [upper] } })
     const event: Event = { type: 'track', event: 'order', messageId: 'm-1', userId: 'ada', request_ip: '203.0.113.9' }
@@ -134,7 +134,7 @@ describe('a edited dead letter', () => {
     expect(edge.events()[0]).toMatchObject({ event: 'ORDER', messageId: 'm-1', request_ip: '203.0.113.9' })
   })
 
-  test('that is still no good is refused with the reason, and not buried again', async () => {
+  test('an edited dead letter that is still invalid is refused with the reason, and not stored a second time', async () => {
     const edge = fakeEdge()
     await expect(replayEdgeLetter({ ...letter, event: { type: 'track' } }, edge.context)).rejects.toMatchObject({
       code: 'bad_request',

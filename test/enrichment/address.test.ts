@@ -21,7 +21,7 @@ test.each<[string, string | undefined]>([
   ['198.51.100.4, 10.0.0.1', undefined],
   ['localhost', undefined],
   ['', undefined],
-])('%j becomes %j when it is truncated', (address, expected) => {
+])('the address %j becomes %j when it is truncated', (address, expected) => {
   expect(anonymizeIp(address, 'truncate')).toBe(expected)
   // What was truncated once stays as it is when it is accepted again.
   if (expected !== undefined) expect(anonymizeIp(expected, 'truncate')).toBe(expected)

@@ -38,7 +38,7 @@ describe('a user agent', () => {
       { name: 'GPTBot', url: 'https://openai.com/gptbot' },
     ],
     ['Mozilla/5.0', { isInvalidBrowser: true }],
-  ])('%s is a bot', async (userAgent, expected) => {
+  ])('the user agent %s is that of a bot', async (userAgent, expected) => {
     expect(await flagged(seenBy(userAgent))).toEqual({ ...expected, reason: 'user agent' })
   })
 
@@ -50,15 +50,15 @@ describe('a user agent', () => {
     ["of an app's HTTP library", seenBy('okhttp/4.12.0', { device: { id: '7e32188a4dab669f' } })],
     ['that an app made up', orderCompleted({ channel: 'mobile', context: { userAgent: 'MyShop' } })],
     ['that is no text', orderCompleted({ context: { userAgent: 7 } })],
-  ])('%s is not', async (_what, event) => {
+  ])('the user agent %s is not that of a bot', async (_what, event) => {
     expect(await flagged(event)).toBeUndefined()
   })
 
-  test('of a phone that calls itself a crawler is still a bot', async () => {
+  test('the user agent of a phone that calls itself a crawler is still that of a bot', async () => {
     expect(await flagged(seenBy(agents.googlebot, { device: { id: 'd-1', model: 'Nexus 5X' } }))).toBeDefined()
   })
 
-  test("is the request's when the event has none and a browser sent it", async () => {
+  test('the user agent of the request tells a bot when the event has none and a browser sent it', async () => {
     expect(await flagged(orderCompleted(), { headers: { 'user-agent': agents.headless } })).toMatchObject({
       name: 'HeadlessChrome',
     })
@@ -66,7 +66,7 @@ describe('a user agent', () => {
     expect(await flagged(seenBy(agents.chrome), { headers: { 'user-agent': agents.headless } })).toBeUndefined()
   })
 
-  test('of a server SDK says nothing about its users', async () => {
+  test('a user agent of a server SDK says nothing about its users', async () => {
     for (const userAgent of [agents.requests, 'analytics-node/3.1.0', 'Go-http-client/1.1', 'curl/8.5.0'])
       expect(await flagged(orderCompleted(), { headers: { 'user-agent': userAgent }, cf: cloud })).toBeUndefined()
   })
@@ -109,11 +109,11 @@ describe('the connection', () => {
     ],
     ['of a server that Cloudflare has verified', { cf: verified, headers: server }, undefined],
     ['with fetch metadata only', { cf: scored(1), headers: { 'sec-fetch-site': 'same-site' } }, { reason: 'score' }],
-  ])('%s', async (_what, sending, expected) => {
+  ])('a connection tells of a bot or not: one %s', async (_what, sending, expected) => {
     expect(await flagged(orderCompleted(), sending)).toEqual(expected)
   })
 
-  test('of a vendor that calls a webhook is no bot, and its place is not that of the customer', async () => {
+  test('the connection of a vendor that calls a webhook is no bot, and its place is not that of the customer', async () => {
     const { edge } = await send([], {
       path: `/v1/webhook?writeKey=${writeKey}`,
       source: { webhook: webhook(), enrich: { bots: { action: 'drop', dataCenters: true } } },
@@ -134,14 +134,14 @@ describe('the traffic of bots', () => {
   ]
   const ids = (events: readonly Record<string, unknown>[]) => events.map(({ messageId }) => messageId)
 
-  test('is dropped, counted and told in the answer', async () => {
+  test('the traffic of bots is dropped where the source says so, counted, and told in the answer', async () => {
     const { edge, answer, events } = await send(batch(), { source: { enrich: { bots: 'drop' } } })
     expect(ids(events)).toEqual(['human'])
     expect(answer).toEqual({ success: true, accepted: 1, dropped: 1 })
     expect(edge.counters).toEqual({ 'dropped:bot': 1 })
   })
 
-  test('is flagged by default, and what the client said of the bot is kept', async () => {
+  test('the traffic of bots is flagged by default, and what the client said of the bot is kept', async () => {
     const claimed = orderCompleted({ context: { userAgent: agents.googlebot, bot: { owner: 'Google', name: 'G' } } })
     expect(await flagged(claimed)).toMatchObject({ owner: 'Google', name: 'Googlebot' })
     const { answer, contexts } = await send(batch())
@@ -149,12 +149,12 @@ describe('the traffic of bots', () => {
     expect(contexts.map(({ isBot }) => isBot)).toEqual([undefined, true])
   })
 
-  test('is kept as it is when nobody asks', async () => {
+  test('the traffic of bots is kept as it is when nobody asks to know', async () => {
     const { contexts } = await send(batch(), { source: { enrich: { bots: 'keep' } }, cf: scored(1) })
     expect(contexts.some((context) => 'isBot' in context || 'bot' in context)).toBe(false)
   })
 
-  test('through transforms it is the same', async () => {
+  test('the traffic of bots is treated the same when the source has transforms', async () => {
     const transforms = [{ name: 'as-is', transformEvent: (event: object) => event }] as never
     const { edge, answer } = await send(batch(), { source: { enrich: { bots: 'drop' }, transforms } })
     expect(ids(edge.events())).toEqual(['human'])

@@ -7,19 +7,19 @@ const withAgent = (userAgent: string, more: Record<string, unknown> = {}) =>
   orderCompleted({ context: { userAgent, ...more } })
 
 describe('geo', () => {
-  test('is the place and the network of the connection, by default', async () => {
+  test('the geo of an event is the place and the network of the connection, by default', async () => {
     const { contexts, facts } = await send([orderCompleted()], { cf: { ...bremen, colo: 'HAM' } })
     expect(contexts[0]?.['geo']).toEqual(bremen)
     expect(facts).toEqual({ ip: address, country: 'DE', region: 'Bremen', city: 'Bremen', asn: 3320 })
   })
 
-  test('is nowhere when it is switched off', async () => {
+  test('the geo of an event is left out when it is switched off', async () => {
     const { events, facts } = await send([orderCompleted()], { cf: bremen, source: { enrich: { geo: false } } })
     expect(JSON.stringify(events)).not.toMatch(/Bremen|geo/)
     expect(facts).toEqual({ ip: address })
   })
 
-  test("says nothing of an event that came from another address, nor against a client's word", async () => {
+  test("the geo of the connection says nothing of an event that came from another address, nor against a client's word", async () => {
     const { contexts } = await send(
       [orderCompleted({ context: { ip: '198.51.100.4' } }), orderCompleted({ context: { geo: { country: 'NO' } } })],
       { cf: bremen },
@@ -64,12 +64,12 @@ describe('the user agent', () => {
         device: { type: 'mobile' },
       },
     ],
-  ])('of %s', async (name, expected) => {
+  ])('the user agent of %s tells its browser, system and device', async (name, expected) => {
     const { contexts } = await send([withAgent(agents[name])], { source })
     expect(contexts[0]).toEqual({ userAgent: agents[name], ip: address, ...expected })
   })
 
-  test('of an app tells its system and model at most', async () => {
+  test('the user agent of an app tells its system and model at most', async () => {
     const { contexts } = await send([withAgent('Dalvik/2.1.0 (Linux; U; Android 13; SM-X700 Build/TP1A.220624.014)')], {
       source,
     })
@@ -120,12 +120,12 @@ describe('the user agent', () => {
       { brands: [7, { brand: {} }, null], platform: [], platformVersion: '15.0.0', model: {} },
       { os: { name: 'Windows', version: '10' }, browser: { name: 'Chrome', version: '140.0.0.0' } },
     ],
-  ])('client hints tell %s', async (_what, userAgent, userAgentData, expected) => {
+  ])('client hints of the request tell %s', async (_what, userAgent, userAgentData, expected) => {
     const { contexts } = await send([withAgent(userAgent, { userAgentData })], { source })
     expect(contexts[0]).toMatchObject({ userAgentData, ...expected })
   })
 
-  test('fills what is absent or empty, and leaves what the client said', async () => {
+  test('the user agent fills what is absent or empty, and leaves what the client said', async () => {
     const { contexts } = await send(
       [
         withAgent(agents.chrome, { os: { name: '', version: '' }, browser: null, device: { id: 'd-1' } }),
@@ -140,7 +140,7 @@ describe('the user agent', () => {
     expect(contexts[1]?.['os']).toEqual({ name: 'Haiku' })
   })
 
-  test("is the request's when the event has none and a browser sent it, but not a server's", async () => {
+  test("the user agent is that of the request when the event has none and a browser sent it, but not a server's", async () => {
     const from = async (userAgent: string, more: Record<string, string> = {}) => {
       const { contexts } = await send([orderCompleted()], { source, headers: { 'user-agent': userAgent, ...more } })
       expect(contexts).toHaveLength(1)
@@ -151,7 +151,7 @@ describe('the user agent', () => {
     expect(await from('okhttp/4.12.0 (Linux; Android 15; Pixel 9)')).toBeUndefined()
   })
 
-  test('is not looked at unless it is switched on', async () => {
+  test('the user agent is not looked at unless it is switched on', async () => {
     const { contexts } = await send([withAgent(agents.chrome)])
     expect(contexts[0]).toEqual({ userAgent: agents.chrome, ip: address })
   })
@@ -180,12 +180,12 @@ describe('the campaign', () => {
     ['is not read from the fragment', { page: { url: 'https://shop.example/#?utm_source=x' } }, undefined],
     ['survives a page that is no object', { page: 'utm_source=x' }, undefined],
     ['survives parameters that are no UTF-8', { page: { url: '?utm_source=%ff%' } }, { source: '\ufffd%' }],
-  ])('%s', async (_what, context, expected) => {
+  ])('the campaign of an event is read from its page: %s', async (_what, context, expected) => {
     const { contexts } = await send([orderCompleted({ context })], { source })
     expect(contexts[0]?.['campaign']).toEqual(expected)
   })
 
-  test('is not looked for unless it is switched on', async () => {
+  test('the campaign is not looked for unless it is switched on', async () => {
     const { contexts } = await send([orderCompleted({ context: { page: { url } } })])
     expect(contexts[0]).not.toHaveProperty('campaign')
   })
@@ -202,16 +202,19 @@ describe('the address', () => {
     ['keep', [address, '2001:db8:85a3:8d3:1319:8a2e:370:7348', '198.51.100.4, 10.0.0.1'], address],
     ['truncate', ['203.0.113.0', '2001:db8:85a3::', undefined], '203.0.113.0'],
     ['drop', [undefined, undefined, undefined], undefined],
-  ])('%s: in context.ip, request_ip and the facts', async (ip, inContext, elsewhere) => {
-    const sent = await send(events(), { source: { enrich: { ip } }, cf: bremen })
-    expect(sent.contexts.map((context) => context['ip'])).toEqual(inContext)
-    expect(sent.events.map((event) => event['request_ip'])).toEqual([elsewhere, elsewhere, elsewhere])
-    expect(sent.facts?.ip).toBe(elsewhere)
-    if (ip !== 'keep') expect(JSON.stringify(sent.edge.appends)).not.toMatch(/203\.0\.113\.9|370:7348|198\.51/)
-    expect(sent.contexts.map(({ geo }) => geo)).toEqual([bremen, undefined, undefined])
-  })
+  ])(
+    'the address of an event, by the rule "%s", is the same in context.ip, request_ip and the facts',
+    async (ip, inContext, elsewhere) => {
+      const sent = await send(events(), { source: { enrich: { ip } }, cf: bremen })
+      expect(sent.contexts.map((context) => context['ip'])).toEqual(inContext)
+      expect(sent.events.map((event) => event['request_ip'])).toEqual([elsewhere, elsewhere, elsewhere])
+      expect(sent.facts?.ip).toBe(elsewhere)
+      if (ip !== 'keep') expect(JSON.stringify(sent.edge.appends)).not.toMatch(/203\.0\.113\.9|370:7348|198\.51/)
+      expect(sent.contexts.map(({ geo }) => geo)).toEqual([bremen, undefined, undefined])
+    },
+  )
 
-  test('is hidden in the dead letter of a refused event too', async () => {
+  test('the address is anonymized in the dead letter of a refused event too', async () => {
     const refused = { type: 7, userId: 'ada', request_ip: '198.51.100.4', context: { ip: '198.51.100.4' } }
     const { edge } = await send([refused], { source: { enrich: { ip: 'truncate' } } })
     expect(JSON.parse(edge.deadLetters[0]?.event ?? '')).toMatchObject({
@@ -223,7 +226,7 @@ describe('the address', () => {
   test.each<[string, unknown]>([
     ['in a list', [{ userId: 'ada', request_ip: '198.51.100.4', context: { ip: '198.51.100.4' } }]],
     ['as the context itself', { type: 'track', userId: 'ada', context: '198.51.100.4' }],
-  ])('is hidden in a dead letter also %s', async (_where, refused) => {
+  ])('the address is anonymized in a dead letter also %s', async (_where, refused) => {
     const { edge } = await send([refused], { source: { enrich: { ip: 'truncate' } } })
     expect(edge.deadLetters).toHaveLength(1)
     expect(edge.deadLetters[0]?.event).not.toContain('198.51.100.4')
@@ -233,13 +236,13 @@ describe('the address', () => {
 describe('a pixel', () => {
   const sending = { path: `/pixel/v1/page?writeKey=${writeKey}&anonymousId=anon-ada`, method: 'GET' } as const
 
-  test("has its browser's data, though it says nothing itself", async () => {
+  test("a pixel has its browser's data, though it says nothing itself", async () => {
     const source = { enrich: { userAgent: true } }
     const { contexts } = await send([], { ...sending, source, headers: { 'user-agent': agents.iphone } })
     expect(contexts[0]).toMatchObject({ device: { model: 'iPhone' } })
   })
 
-  test('that a bot fetches is a bot, even one that pretends to be no browser', async () => {
+  test('a pixel that a bot fetches is told as a bot, even one that pretends to be no browser', async () => {
     const { contexts } = await send([], { ...sending, headers: { 'user-agent': 'facebookexternalhit/1.1' } })
     expect(contexts[0]).toMatchObject({ isBot: true, bot: { name: 'facebookexternalhit' } })
   })

@@ -4,19 +4,19 @@ import { call } from '../support/call.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
 import { orderCompleted } from '../support/sample-events.ts'
 
-test("is RudderStack's own for the same ids", () => {
+test("a rudderId is RudderStack's own for the same ids", () => {
   expect(rudderIdOf({ userId: 'identified_user_id', anonymousId: 'anonymousId_1' })).toBe(
     'e4cab80e-2f0e-4fa2-87e0-3a4af182634c',
   )
 })
 
-test('is the same for the same identity, and there is one for half of it', () => {
+test('a rudderId is the same for the same identity, and there is one for half of it', () => {
   const ids = [{ userId: 'ada' }, { anonymousId: 'ada' }, { userId: 'ada', anonymousId: 'ada' }].map(rudderIdOf)
   expect(new Set(ids).size).toBe(3)
   expect(rudderIdOf({ userId: 'ada' })).toBe(ids[0])
 })
 
-test('is in events only where the source wants it, whatever the client says', async () => {
+test('a rudderId is in events only where the source wants it, whatever the client says', async () => {
   for (const rudderId of [true, false]) {
     const edge = fakeEdge({ source: { enrich: { rudderId } } })
     await call(edge, '/v1/track', { body: orderCompleted({ rudderId: 'of the client' }) })
@@ -25,7 +25,7 @@ test('is in events only where the source wants it, whatever the client says', as
   }
 })
 
-test('tells nothing of an id that a privacy rule has hashed', async () => {
+test('a rudderId tells nothing of an id that a privacy rule has hashed', async () => {
   const edge = fakeEdge({ source: { enrich: { rudderId: true }, privacy: { hash: ['userId'] } } })
   await call(edge, '/v1/track', { body: orderCompleted() })
   const [event = {}] = edge.events()

@@ -68,12 +68,12 @@ test.each(['/', '/health'])('%s says that all is well, with the version and the 
   })
 })
 
-test('the version is that of the package', () => {
+test('the version that is told at /health is that of the package', () => {
   const text = readFileSync('package.json', { encoding: 'utf8' })
   expect(JSON.parse(text)).toMatchObject({ version })
 })
 
-test('HEAD has the status and no body', async () => {
+test('HEAD /health has the status and no body', async () => {
   const { status, body } = await deployment({ unavailable: ['log', 'r2'] }).get('/health', { method: 'HEAD' })
   expect([status, body]).toEqual([503, undefined])
 })
@@ -82,7 +82,7 @@ test.each<[string, Partial<LaneStatus>, string]>([
   ['is paused', { state: 'paused', reason: 'HTTP 401', oldestSeconds: 9 }, 'paused'],
   ['is down', { state: 'down', reason: 'HTTP 503', oldestSeconds: 9 }, 'down'],
   ['is more than five minutes behind', { state: 'running', oldestSeconds: 301 }, 'running'],
-])('a lane that %s degrades it; only who has the admin token is told which', async (_what, lane, state) => {
+])('a lane that %s degrades the health; only who has the admin token is told which', async (_what, lane, state) => {
   const { get } = deployment({ lanes: { 'crm:0': lane } })
   const told = await get()
   expect([told.status, told.body]).toEqual([200, expect.objectContaining({ status: 'DEGRADED' })])
@@ -104,7 +104,7 @@ test('a lane that does not answer is stuck, and keeps the answer waiting for two
   expect(body).toMatchObject({ status: 'DEGRADED', stuck: [{ target: 'webhook', state: 'unavailable' }] })
 })
 
-test('a log that is unavailable degrades it as long as R2 takes events, and takes it down when it does not', async () => {
+test('a log that is unavailable degrades the health as long as R2 takes events, and takes it down when it does not', async () => {
   const taken = await deployment({ unavailable: ['log'] }).get()
   expect([taken.status, taken.body]).toMatchObject([
     200,
@@ -116,17 +116,17 @@ test('a log that is unavailable degrades it as long as R2 takes events, and take
   }
 })
 
-test('a listing that fails does not take it down: R2 takes events all the same', async () => {
+test('a listing of R2 that fails does not take the health down: R2 takes events all the same', async () => {
   const { status, body } = await deployment({ unavailable: ['log', 'list'] }).get()
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
 })
 
-test('R2 that is unavailable alone degrades it', async () => {
+test('R2 that is unavailable alone degrades the health', async () => {
   const { status, body } = await deployment({ unavailable: ['r2'] }).get()
   expect([status, body]).toMatchObject([200, { status: 'DEGRADED', spill: null }])
 })
 
-test('an append that failed a moment ago shows, even when the log answers', async () => {
+test('an append that failed a moment ago shows in the health, even when the log answers', async () => {
   const given = { unavailable: ['log'] }
   const { context, get, clock } = deployment(given)
   await append([packedOrder('order-1')], context)
@@ -136,7 +136,7 @@ test('an append that failed a moment ago shows, even when the log answers', asyn
   expect((await get()).body).toMatchObject({ spilling: false })
 })
 
-test('what was spilled is counted, and degrades it once it is older than two minutes', async () => {
+test('what was spilled is counted, and degrades the health once it is older than two minutes', async () => {
   const { context, get, clock } = deployment()
   await spilledOrders(context)
   expect((await get()).body).toMatchObject({ status: 'UP', spill: { objects: 1, events: 2, oldestSeconds: 0 } })
@@ -146,13 +146,13 @@ test('what was spilled is counted, and degrades it once it is older than two min
   expect(body).toMatchObject({ status: 'DEGRADED', spill: { objects: 2, events: 4, oldestSeconds: 121 } })
 })
 
-test('what was set aside degrades it', async () => {
+test('an object that was set aside degrades the health', async () => {
   const { get, bucket } = deployment()
   await bucket.put('spill-stuck/2026-11-22T10:00:00.000Z-1', new Uint8Array(3))
   expect((await get()).body).toMatchObject({ status: 'DEGRADED', spill: { objects: 0, stuck: 1 } })
 })
 
-test('everything is asked at most every ten seconds', async () => {
+test('/health asks every part at most every ten seconds', async () => {
   const { get, asked, clock } = deployment()
   for (let i = 0; i < 20; i++) {
     await get()

@@ -23,7 +23,7 @@ function answerOf(path: string, configOf: ConfigOf, { env, local = false }: { en
 }
 
 describe('a deployment whose config is not valid', () => {
-  test('says at /health that it is down, what is missing, and the commands that set it', async () => {
+  test('a deployment whose config is not valid says at /health that it is down, what is missing, and the commands that set it', async () => {
     const response = answerOf('/health', demoConfig, { env: {} })
     expect(response.status).toBe(503)
     expect(response.headers.get('cache-control')).toBe('no-store')
@@ -40,13 +40,13 @@ describe('a deployment whose config is not valid', () => {
     })
   })
 
-  test("names .dev.vars instead on a developer's machine", async () => {
+  test("a deployment whose config is not valid names .dev.vars instead on a developer's machine", async () => {
     const { message } = (await answerOf('/health', demoConfig, { env: {}, local: true }).json()) as { message: string }
     expect(message).toContain('.dev.vars as NAME=value')
     expect(message).not.toContain('secret put')
   })
 
-  test('answers everything else so that SDKs keep their events, and points to /health', async () => {
+  test('a deployment whose config is not valid answers everything else so that SDKs keep their events, and points to /health', async () => {
     const response = answerOf('/v1/track', demoConfig, { env: {} })
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('30')
@@ -58,7 +58,7 @@ describe('a deployment whose config is not valid', () => {
     })
   })
 
-  test('tells nobody a value or a host of its config', async () => {
+  test('a deployment whose config is not valid tells nobody a value or a host of its config', async () => {
     const config = defineConfig((env) => ({
       stream: log(),
       sources: { web: { writeKey: 'keyOfTheShop', to: ['ledger.corp.internal'] } } as never,
@@ -78,7 +78,7 @@ describe('a deployment whose config is not valid', () => {
     expect(message).toContain('log')
   })
 
-  test('tells nobody what a config threw that could not be evaluated', async () => {
+  test('a deployment whose config threw tells nobody what it threw', async () => {
     const config: ConfigOf = () => {
       throw new Error('no host db.corp.internal')
     }

@@ -30,32 +30,35 @@ const surfacesOf: [string, RequestInit][] = [
 ]
 
 describe.each([['/e'], ['/collect/e']])('with paths.ingest %s', (prefix) => {
-  test.each(surfacesOf)('%s is under it, and nowhere else', async (path, init) => {
+  test.each(surfacesOf)('the route %s is under paths.ingest, and nowhere else', async (path, init) => {
     const { ask } = mounted(prefix)
     expect((await ask(`${prefix}${path}`, init)).status).toBe(200)
     expect((await ask(path, init)).status).toBe(404)
     expect((await ask(`${prefix}er${path}`, init)).status).toBe(404)
   })
 
-  test.each(['/', '/health', '/version', '/robots.txt'])('%s is told at the root as well', async (path) => {
-    expect((await mounted(prefix).ask(path)).status).toBe(200)
-    expect((await mounted(prefix).ask(`${prefix}${path}`)).status).toBe(200)
-  })
+  test.each(['/', '/health', '/version', '/robots.txt'])(
+    'the route %s is told at the root as well as under paths.ingest',
+    async (path) => {
+      expect((await mounted(prefix).ask(path)).status).toBe(200)
+      expect((await mounted(prefix).ask(`${prefix}${path}`)).status).toBe(200)
+    },
+  )
 
-  test('an event under it arrives', async () => {
+  test('an event arrives under the prefix of paths.ingest', async () => {
     const { edge, ask } = mounted(prefix)
     await ask(`${prefix}/v1/t`, { method: 'POST', body: event, headers })
     expect(edge.events()).toMatchObject([{ event: 'Order Completed', messageId: 'order-1' }])
   })
 
-  test('Segment’s SDK is sent there too', async () => {
+  test('Segment’s SDK is sent to the prefix of paths.ingest too', async () => {
     const settings = await (await mounted(prefix).ask(`${prefix}/v1/projects/${writeKey}/settings`)).json()
     expect(settings).toMatchObject({ integrations: { 'Segment.io': { apiHost: `shop.example${prefix}/v1` } } })
   })
 })
 
 test.each(['//sourceConfig?p=ios&v=1.32.0', '//sourceConfig/'])(
-  '%s is what mobile SDKs ask, and is answered',
+  'mobile SDKs ask %s first, and are answered',
   async (path) => {
     expect((await mounted('').ask(path, { headers })).status).toBe(200)
     expect((await mounted('/e').ask(`/e${path}`, { headers })).status).toBe(200)

@@ -7,7 +7,7 @@ const get = (edge: ReturnType<typeof fakeEdge>, query: string, type = 'track') =
   call(edge, `/pixel/v1/${type}?${query}`, { method: 'GET', key: null })
 
 describe('a pixel', () => {
-  test('of an opened e-mail is an event whose fields are the query, with dots as objects', async () => {
+  test('a pixel of an opened e-mail is an event whose fields are the query, with dots as objects', async () => {
     const edge = fakeEdge()
     const query = `writeKey=${writeKey}&anonymousId=anon-ada&event=Email+Opened&properties.campaign.name=Winter+Sale&context.page.url=https%3A%2F%2Fshop.example%2F`
     const answer = await get(edge, query)
@@ -34,7 +34,7 @@ describe('a pixel', () => {
     expect(edge.events()[0]).not.toHaveProperty('writeKey')
   })
 
-  test('of a page has the name Unknown Page unless it says another', async () => {
+  test('a pixel of a page has the name Unknown Page unless it says another', async () => {
     const edge = fakeEdge()
     await get(edge, `writeKey=${writeKey}&anonymousId=a`, 'page')
     await get(edge, `writeKey=${writeKey}&anonymousId=a&name=Home`, 'page')
@@ -44,14 +44,14 @@ describe('a pixel', () => {
     ])
   })
 
-  test('without identity is an image all the same, and a dead letter', async () => {
+  test('a pixel without identity is an image all the same, and a dead letter', async () => {
     const edge = fakeEdge()
     expect((await get(edge, `writeKey=${writeKey}&event=Email+Opened`)).status).toBe(200)
     expect(edge.deadLetters).toMatchObject([{ code: 'no_identity', event: expect.stringContaining('Email Opened') }])
   })
 
   test.each(['', 'writeKey=wrong', 'writeKey=closedKey'])(
-    'with %j for a key is an image, and the log says why',
+    'a pixel with %j for a key is an image all the same, and the log says why',
     async (query) => {
       const edge = fakeEdge()
       const answer = await get(edge, query)
@@ -60,7 +60,7 @@ describe('a pixel', () => {
     },
   )
 
-  test('cannot reach a prototype', async () => {
+  test('a pixel cannot reach a prototype', async () => {
     const edge = fakeEdge()
     const query = `writeKey=${writeKey}&anonymousId=a&event=x&__proto__.polluted=yes&constructor.prototype.polluted=yes&properties.__proto__.polluted=yes`
     expect((await get(edge, query)).status).toBe(200)
@@ -68,7 +68,7 @@ describe('a pixel', () => {
     expect(edge.events()[0]).not.toHaveProperty('polluted')
   })
 
-  test('asked for by HEAD stores nothing, and takes no other verb', async () => {
+  test('a pixel asked for by HEAD stores nothing, and takes no other verb', async () => {
     const edge = fakeEdge()
     const path = `/pixel/v1/track?writeKey=${writeKey}&anonymousId=a&event=x`
     expect((await call(edge, path, { method: 'HEAD', key: null })).text).toBe('')
@@ -80,7 +80,7 @@ describe('a pixel', () => {
 describe('a beacon', () => {
   const batch = { batch: [{ type: 'page', anonymousId: 'anon-ada', name: 'Home', messageId: 'm-1' }] }
 
-  test('brings its key in the query and its JSON as text, so that the browser asks nothing before', async () => {
+  test('a beacon brings its key in the query and its JSON as text, so that the browser asks nothing before', async () => {
     const edge = fakeEdge()
     const headers = { 'content-type': 'text/plain;charset=UTF-8', origin: 'https://shop.example' }
     const answer = await call(edge, `/beacon/v1/batch?writeKey=${writeKey}`, { key: null, body: batch, headers })
@@ -93,7 +93,7 @@ describe('a beacon', () => {
     ['', 401, 'write_key_missing', 'failed to read writekey from query params'],
     ['?writeKey=wrong', 401, 'write_key_invalid', 'invalid write key'],
     ['?writeKey=closedKey', 404, 'source_disabled', 'source is disabled'],
-  ])('with %j for a key is refused with %i', async (query, status, code, message) => {
+  ])('a beacon with %j for a key is refused with %i', async (query, status, code, message) => {
     const answer = await call(fakeEdge(), `/beacon/v1/batch${query}`, { key: null, body: batch })
     expect([answer.status, answer.json()]).toEqual([status, { success: false, code, message }])
   })
@@ -107,7 +107,7 @@ describe("Segment's short paths", () => {
     ['g', 'group'],
     ['a', 'alias'],
     ['s', 'screen'],
-  ])('/v1/%s is %s, with the key in the body', async (path, type) => {
+  ])("Segment's short path /v1/%s stands for %s, with the key in the body", async (path, type) => {
     const edge = fakeEdge()
     const answer = await call(edge, `/v1/${path}`, {
       key: null,
@@ -118,7 +118,7 @@ describe("Segment's short paths", () => {
     expect(edge.events()[0]).not.toHaveProperty('writeKey')
   })
 
-  test('/v1/b is a batch with the key in its body', async () => {
+  test("Segment's short path /v1/b is a batch with the key in its body", async () => {
     const edge = fakeEdge()
     await call(edge, '/v1/b', { key: null, body: { writeKey, batch: [{ type: 'track', userId: 'ada', event: 'x' }] } })
     expect(edge.events()).toMatchObject([{ type: 'track', userId: 'ada' }])

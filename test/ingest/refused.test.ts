@@ -26,7 +26,7 @@ test('events above the rate are answered with what the limit is, and counted', a
   expect(edge.events()).toEqual([])
 })
 
-test('what a pixel does not tell, because its answer is an image, is counted', async () => {
+test('a call that a pixel refuses is counted, because its answer is an image and cannot tell', async () => {
   const edge = limited()
   for (const key of [writeKey, 'nobody'])
     await call(edge, `/pixel/v1/track?writeKey=${key}&anonymousId=a&event=x`, { method: 'GET', key: null })
@@ -35,7 +35,7 @@ test('what a pixel does not tell, because its answer is an image, is counted', a
     .toEqual({ 'limited:shop': 1, 'pixel refused: rate_limited': 1, 'pixel refused: write_key_invalid': 1 })
 })
 
-test('who calls a route without the prefix of the config is told where it is', async () => {
+test('a call of a route without the prefix of the config is told where it is', async () => {
   const answer = (await notFoundResponse(new Request('https://edge.example/v1/batch'), '/e').json()) as {
     message: string
   }

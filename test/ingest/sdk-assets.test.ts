@@ -45,7 +45,7 @@ const short = 'public, max-age=300'
 
 describe('the browser SDKs', () => {
   test.each(['..%2f..%2fsdk/a.js', '..%2F..%2F_headers/x', '..%5c../a.js', '%2e%2e/a.js'])(
-    'are all there is below their path: %s leads nowhere else',
+    'no path below that of the browser SDKs leads anywhere else: %s',
     async (path) => {
       const request = new Request(`https://shop.example/analytics.js/v1/${writeKey}/analytics-next/${path}`)
       expect((await ingestRoutes.fetch(request, contextWith())).status).toBe(404)
@@ -63,7 +63,7 @@ describe('the browser SDKs', () => {
     [`/sdk/b/${segment}/index.js`, immutable, 'AnalyticsNext'],
     [`/sdk/b/${segment}/LICENSE.txt`, immutable, 'The MIT License'],
     [`/sdk/a/${rudder}/LICENSE.txt`, immutable, 'MIT License'],
-  ])('%s is served for any origin, cached %s', async (path, cache, text) => {
+  ])('the file %s of the browser SDKs is served for any origin, cached %s', async (path, cache, text) => {
     const answer = await get(path)
     expect(answer?.status).toBe(200)
     expect(await answer?.text()).toContain(text)
@@ -72,7 +72,7 @@ describe('the browser SDKs', () => {
     expect(answer?.headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  test('have the same headers where Cloudflare serves them without the Worker', async () => {
+  test('the browser SDKs have the same headers where Cloudflare serves them without the Worker', async () => {
     const all = globSync('sdk/**/*.{js,txt}', { cwd: assets })
     expect(all.length).toBeGreaterThan(20)
     for (const path of all.map((one) => `/${one}`)) {
@@ -83,13 +83,13 @@ describe('the browser SDKs', () => {
     }
   })
 
-  test('are under another name where the config gives one', async () => {
+  test('the browser SDKs are found under another name where the config gives one', async () => {
     const answer = await get(`/s/b/${segment}/index.js`, contextWith({ ingest: '/e', sdk: '/s' }))
     expect([answer?.status, answer?.headers.get('cache-control')]).toEqual([200, immutable])
     expect(await get(`/s/b/${segment}/index.js`)).toBeUndefined()
   })
 
-  test('go on working for pages that name a version of before', async () => {
+  test('the browser SDKs go on working for pages that name a version of before', async () => {
     for (const path of ['/sdk/a/3.1.0.js', '/sdk/rudder-analytics/3.1.0/rsa.min.js', '/sdk/b/1.70.0/index.js'])
       expect([path, (await get(path))?.status, (await get(path))?.headers.get('cache-control')]).toEqual([
         path,
@@ -99,13 +99,13 @@ describe('the browser SDKs', () => {
   })
 
   test.each(['/sdk/c.js', '/sdk/b/1.70.0/auto-track.bundle.0.js', '/sdk/a/', '/sdk/../_headers', '/assets/a.js'])(
-    '%s is none of theirs',
+    'the path %s is none of the browser SDKs',
     async (path) => {
       expect(await get(path)).toBeUndefined()
     },
   )
 
-  test('name no source map', async () => {
+  test('the browser SDKs name no source map', async () => {
     for (const path of globSync('sdk/**/*.js', { cwd: assets }))
       expect(readFileSync(join(assets, path), 'utf8'), path).not.toContain('sourceMappingURL=')
   })
@@ -115,7 +115,7 @@ describe('the URL of Segment’s snippet', () => {
   const ask = (path: string) => ingestRoutes.fetch(new Request(`https://shop.example${path}`), contextWith())
 
   test.each(['analytics.min.js', 'platform/analytics.min.js'])(
-    '%s brings the SDK with the write key in it',
+    'the URL of Segment’s snippet brings the SDK with the write key in it: %s',
     async (name) => {
       const answer = await ask(`/analytics.js/v1/${writeKey}/${name}`)
       expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, short])
@@ -126,13 +126,13 @@ describe('the URL of Segment’s snippet', () => {
     },
   )
 
-  test('has the chunks below it', async () => {
+  test('the URL of Segment’s snippet has the chunks below it', async () => {
     const chunk = globSync(`sdk/analytics-next/${segment}/queryString.*.js`, { cwd: assets })[0]?.split('/').at(-1)
     const answer = await ask(`/analytics.js/v1/${writeKey}/analytics-next/${segment}/${chunk}`)
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, immutable])
   })
 
-  test('is an error for a key that nobody has', async () => {
+  test('the URL of Segment’s snippet is an error for a key that nobody has', async () => {
     expect((await ask('/analytics.js/v1/nobodysKey/analytics.min.js')).status).toBe(401)
   })
 })

@@ -46,13 +46,16 @@ describe('a call that fails as a whole', () => {
       'unsupported_encoding',
       'content encoding is not supported; send gzip or none',
     ],
-  ])('%s', async (_what, path, options, status, code, message) => {
-    const edge = fakeEdge()
-    const answer = await call(edge, path, options)
-    expect(answer.json()).toEqual({ success: false, code, message })
-    expect(answer.status).toBe(status)
-    expect([edge.appends, edge.deadLetters]).toEqual([[], []])
-  })
+  ])(
+    'a call that fails as a whole says why, and stores nothing: %s',
+    async (_what, path, options, status, code, message) => {
+      const edge = fakeEdge()
+      const answer = await call(edge, path, options)
+      expect(answer.json()).toEqual({ success: false, code, message })
+      expect(answer.status).toBe(status)
+      expect([edge.appends, edge.deadLetters]).toEqual([[], []])
+    },
+  )
 
   const tooLarge = { success: false, code: 'body_too_large', message: 'request size exceeds max limit' }
 
@@ -82,14 +85,14 @@ describe('a call that fails as a whole', () => {
     expect([answer.status, answer.json()]).toEqual([413, tooLarge])
   })
 
-  test('more events than allowed are a 413', async () => {
+  test('a call with more events than allowed is answered 413', async () => {
     const edge = fakeEdge({ limits: { batchEvents: 2 } })
     const batch = [orderCompleted(), orderCompleted(), orderCompleted()]
     expect((await call(edge, '/v1/batch', { body: { batch } })).status).toBe(413)
     expect((await call(edge, '/v1/batch', { body: { batch: batch.slice(1) } })).status).toBe(200)
   })
 
-  test('a stream and R2 that fail are a 503 with Retry-After and nothing of the inner error', async () => {
+  test('a call is answered 503 with Retry-After when the stream and R2 fail, and nothing of the inner error', async () => {
     const edge = fakeEdge({
       onAppend: () => {
         throw new SluicewayError('stream_unavailable', 'secret address 10.0.0.7')
@@ -103,14 +106,14 @@ describe('a call that fails as a whole', () => {
     expect(answer.text).not.toContain('10.0.0.7')
   })
 
-  test('dead letters that cannot be stored are a 503 too', async () => {
+  test('a call whose dead letters cannot be stored is answered 503 too', async () => {
     const edge = fakeEdge({ onDeadLetters: () => Promise.reject(new Error('lane is unavailable')) })
     edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     const answer = await call(edge, '/v1/batch', { body: { batch: [orderCompleted(), null] } })
     expect(answer.status).toBe(503)
   })
 
-  test('a wrong verb is a 405 that says what is right', async () => {
+  test('a call with a wrong verb is answered 405 with the right one', async () => {
     for (const method of ['GET', 'PUT', 'HEAD']) {
       const answer = await call(fakeEdge(), '/v1/track', { method })
       expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST'])

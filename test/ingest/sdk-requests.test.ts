@@ -7,7 +7,7 @@ import { basic, call } from '../support/call.ts'
 describe('browsers', () => {
   const origin = 'https://shop.example'
 
-  test('a preflight is answered for any origin, with the headers that were asked for', async () => {
+  test('a preflight of a browser is answered for any origin, with the headers that were asked for', async () => {
     const asked = 'anonymousid,authorization,content-type'
     const answer = await call(fakeEdge(), '/v1/track', {
       method: 'OPTIONS',
@@ -36,7 +36,7 @@ describe('browsers', () => {
 })
 
 describe('facts of the request', () => {
-  test('the address is that of Cloudflare, not what the client says anywhere', async () => {
+  test('the address of a request is that of Cloudflare, not what the client says anywhere', async () => {
     const edge = fakeEdge()
     await call(edge, '/v1/track', {
       body: orderCompleted({ request_ip: '6.6.6.6' }),
@@ -46,7 +46,7 @@ describe('facts of the request', () => {
     expect(edge.envelopes()[0]?.header.facts).toEqual({ ip: '203.0.113.9', userAgent: 'analytics-node/3' })
   })
 
-  test('without that header it is the first of X-Forwarded-For when it looks like an address', async () => {
+  test('the address of a request without the header of Cloudflare is the first of X-Forwarded-For when it looks like an address', async () => {
     const edge = fakeEdge()
     await call(edge, '/v1/track', { body: orderCompleted(), headers: { 'x-forwarded-for': '2001:db8::7, 10.0.0.1' } })
     await call(edge, '/v1/track', { body: orderCompleted(), headers: { 'x-forwarded-for': '<script>' } })

@@ -55,7 +55,7 @@ describe('a call that is accepted', () => {
     expect(edge.events().map((event) => event['event'])).toEqual(['Café ☕', 'Café ☕'])
   })
 
-  test('bytes that are no UTF-8 are replaced', async () => {
+  test('bytes that are no UTF-8 are replaced before a call is read', async () => {
     const edge = fakeEdge()
     const text = JSON.stringify(orderCompleted({ event: 'Order?Completed' }))
     const bytes = utf8(text)
@@ -78,7 +78,7 @@ describe('a call that is accepted', () => {
     expect([answer.status, answer.json()]).toMatchObject([400, { code: 'invalid_json' }])
   })
 
-  test('of the fields beside a batch only those are handed on that its events use', async () => {
+  test('only those of the fields beside a batch are handed on that its events use', async () => {
     const transform = { name: 'same', transformEvent: (event: object) => event }
     const edge = fakeEdge({ source: { transforms: [transform as never] } })
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
@@ -108,7 +108,7 @@ describe('a call that is accepted', () => {
     expect(edge.events().map((event) => 'writeKey' in event)).toEqual([false, false])
   })
 
-  test('it is answered only after the append and the dead letters are durable', async () => {
+  test('a call is answered only after the append and the dead letters are durable', async () => {
     const order: string[] = []
     const slowly = (what: string) => async () => {
       await new Promise((resolve) => setTimeout(resolve, 10))
@@ -122,7 +122,7 @@ describe('a call that is accepted', () => {
 })
 
 describe('bad events', () => {
-  test('in a batch they become dead letters, the answer names them, and the good ones are accepted', async () => {
+  test('bad events in a batch become dead letters, the answer names them, and the good ones are accepted', async () => {
     const edge = fakeEdge()
     const batch = [
       orderCompleted({ messageId: 'good-1' }),
@@ -167,7 +167,7 @@ describe('bad events', () => {
     expect(edge.deadLetters[0]?.event).toBe('"no object"')
   })
 
-  test('all of them bad is still a 200: they are stored', async () => {
+  test('a batch of bad events alone is still answered 200: they are stored', async () => {
     const edge = fakeEdge()
     const answer = await call(edge, '/v1/batch', { body: { batch: [null, []] } })
     expect(answer.status).toBe(200)
@@ -176,7 +176,7 @@ describe('bad events', () => {
     expect(edge.appends).toHaveLength(0)
   })
 
-  test('alone it is a 400 with the text of the table, and a dead letter as well', async () => {
+  test('a bad event alone is answered 400 with the text of the table, and is a dead letter as well', async () => {
     const edge = fakeEdge()
     const answer = await call(edge, '/v1/track', { body: { event: 'Order Completed' } })
     expect(answer.status).toBe(400)
@@ -190,7 +190,7 @@ describe('bad events', () => {
     ])
   })
 
-  test('alone and good, but failed by a transform, it is stored as a dead letter: a 200 that says so', async () => {
+  test('a good event that a transform fails on is stored as a dead letter: a 200 that says so', async () => {
     const transformEvent = () => {
       throw new Error('no email here')
     }
@@ -205,14 +205,14 @@ describe('bad events', () => {
     expect(edge.deadLetters).toMatchObject([{ stage: 'transform', messageId: 'order-1' }])
   })
 
-  test('dropped by a transform, it is told in numbers', async () => {
+  test('an event that a transform drops is told in the numbers of the answer', async () => {
     const edge = fakeEdge({ source: { transforms: [{ name: 'drop-all', transformEvent: () => null }] } })
     const answer = await call(edge, '/v1/track', { body: orderCompleted() })
     expect(answer.json()).toEqual({ success: true, accepted: 0, dropped: 1 })
     expect(edge.counters).toEqual({ 'dropped:drop-all': 1 })
   })
 
-  test('nested 50,000 levels deep it harms neither its batch nor the edge', async () => {
+  test('an event that is nested 50,000 levels deep harms neither its batch nor the edge', async () => {
     const edge = fakeEdge()
     const deep = '['.repeat(50_000) + ']'.repeat(50_000)
     const good = JSON.stringify(orderCompleted())

@@ -9,7 +9,7 @@ const settings = (key: string, more = {}) =>
   call(edge, `/v1/projects/${key}/settings`, { method: 'GET', key: null, headers: { origin }, ...more })
 
 describe('settings', () => {
-  test('point analytics-next here, without a destination in the page', async () => {
+  test("the settings for Segment's SDK point analytics-next here, without a destination in the page", async () => {
     const answer = await settings(writeKey)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
@@ -27,7 +27,7 @@ describe('settings', () => {
     })
   })
 
-  test('ask for cookies across origins only where the source keeps one', async () => {
+  test("the settings for Segment's SDK ask for cookies across origins only where the source keeps one", async () => {
     const strategy = async (of: typeof edge) => {
       const answer = await call(of, `/v1/projects/${writeKey}/settings`, { method: 'GET', key: null })
       const { integrations } = answer.json() as { integrations: Record<string, { deliveryStrategy: unknown }> }
@@ -43,20 +43,20 @@ describe('settings', () => {
   test.each([
     ['nobodysKey', 401, 'write_key_invalid'],
     ['closedKey', 404, 'source_disabled'],
-  ])('of %s are a %i that a page may read', async (key, status, code) => {
+  ])('the settings of %s are answered with a %i that a page may read', async (key, status, code) => {
     const answer = await settings(key)
     expect([answer.status, answer.json()]).toEqual([status, expect.objectContaining({ success: false, code })])
     expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
   })
 
-  test('take GET only, and say so before they are asked', async () => {
+  test("the settings for Segment's SDK are got by GET only, and say so before they are asked", async () => {
     expect((await settings(writeKey, { method: 'POST' })).status).toBe(405)
     expect((await settings(writeKey, { method: 'OPTIONS' })).status).toBe(204)
   })
 })
 
 describe('metrics of the SDK', () => {
-  test('are answered and not stored', async () => {
+  test("metrics of Segment's SDK are answered and not stored", async () => {
     const series = [{ type: 'Counter', metric: 'analytics_js.invoke', value: 1, tags: { library: 'analytics.js' } }]
     const answer = await call(edge, '/v1/m', { body: { series }, key: null, headers: { origin } })
     expect([answer.status, answer.json()]).toEqual([200, { success: true }])
@@ -66,7 +66,7 @@ describe('metrics of the SDK', () => {
   test.each([
     ['an event', orderCompleted()],
     ['a batch', { batch: [orderCompleted()] }],
-  ])('%s in their place is refused, not lost', async (_, body) => {
+  ])('%s in the place of metrics are refused, not lost', async (_, body) => {
     const answer = await call(edge, '/v1/m', { body })
     expect([answer.status, answer.json()]).toMatchObject([400, { success: false, code: 'bad_request' }])
   })

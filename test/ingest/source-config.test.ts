@@ -14,7 +14,7 @@ describe('sourceConfig', () => {
     ['/sourceConfig/?p=npm&v=3.34.1&build=modern', { authorization }],
     ['/sourceConfig', { authorization }],
     [`/sourceConfig/?writeKey=${writeKey}`, {}],
-  ])('%s has what the browser SDK insists on', async (url, headers) => {
+  ])('the sourceConfig at %s has what the browser SDK insists on', async (url, headers) => {
     const answer = await ask(url, { headers: { origin, ...headers } as HeadersInit })
     expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, origin])
     expect(await answer.json()).toMatchObject({
@@ -35,7 +35,7 @@ describe('sourceConfig', () => {
   test.each([
     ['/sourceConfig', 401, 'write_key_missing'],
     ['/sourceConfig/?writeKey=wrong', 401, 'write_key_invalid'],
-  ])('%s is a %i', async (url, status, code) => {
+  ])('the sourceConfig for %s is answered with %i', async (url, status, code) => {
     const answer = await ask(url, { headers: { origin } })
     expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining({ success: false, code })])
     expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
@@ -47,12 +47,12 @@ describe('sourceConfig', () => {
     expect(await answer.json()).toMatchObject({ source: { id: 'closed', enabled: false, destinations: [] } })
   })
 
-  test('is no answer for the key of another source', async () => {
+  test('the sourceConfig is no answer for the key of another source', async () => {
     const answer = await ask('/sourceConfig', { headers: { authorization } })
     expect(answer.headers.get('cache-control')).toBe('private, no-cache')
   })
 
-  test('HEAD has no body, POST is a 405, OPTIONS is a preflight', async () => {
+  test('HEAD of the sourceConfig has no body, POST is a 405, OPTIONS is a preflight', async () => {
     const head = await ask('/sourceConfig', { method: 'HEAD', headers: { authorization } })
     expect([head.status, await head.text()]).toEqual([200, ''])
     expect((await ask('/sourceConfig', { method: 'POST' })).status).toBe(405)
@@ -60,7 +60,7 @@ describe('sourceConfig', () => {
   })
 })
 
-test('a path that there is not is a JSON error that a page may read', async () => {
+test('a path that does not exist is answered with a JSON error that a page may read', async () => {
   const answer = notFoundResponse(new Request('https://edge.example/v1/tracks', { headers: { origin } }))
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([404, origin])
   expect(await answer.json()).toEqual({ success: false, code: 'not_found', message: 'There is nothing at /v1/tracks.' })

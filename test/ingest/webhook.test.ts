@@ -61,7 +61,7 @@ describe('the generic webhook source', () => {
       { constructor: 'Ada', toString: 'x' },
     ],
     ['a list', { body: [1, 2] }, { value: [1, 2] }],
-  ])('takes %s', async (_, options, properties) => {
+  ])('the generic webhook source takes %s', async (_, options, properties) => {
     const edge = fakeEdge({ source: { webhook: webhook({}) } })
     const answer = await call(edge, path, { key: null, ...options })
     expect([answer.status, answer.text]).toEqual([200, 'OK'])
@@ -70,7 +70,7 @@ describe('the generic webhook source', () => {
     ])
   })
 
-  test('takes the fields of a multipart form, and of a file only what it is called', async () => {
+  test('the generic webhook source takes the fields of a multipart form, and of a file only what it is called', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({}) } })
     const form = new FormData()
     form.set('order', '1843')
@@ -81,7 +81,7 @@ describe('the generic webhook source', () => {
     ])
   })
 
-  test('writes no header that holds a secret or an address into the details of a request', async () => {
+  test('the generic webhook source writes no header that holds a secret or an address into the details of a request', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({ requestDetails: true }), enrich: { ip: 'drop' } } })
     const secret = { 'x-api-key': 's', 'webhook-signature': 's', 'x-auth-token': 's', 'proxy-authorization': 's' }
     const address = {
@@ -95,7 +95,7 @@ describe('the generic webhook source', () => {
     expect(context?.['headers']).toEqual({ 'x-shop': 'analytical', 'content-type': expect.any(String) })
   })
 
-  test('takes the query of a GET, without the key', async () => {
+  test('the generic webhook source takes the query of a GET, without the key', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({ requestDetails: true }) } })
     await call(edge, `${path}&signup=yes`, { method: 'GET', key: null, headers: { cookie: 'session=1' } })
     expect(edge.events()).toMatchObject([
@@ -115,7 +115,7 @@ describe('the generic webhook source with a secret', () => {
     return { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature }
   }
 
-  test('gives a call that is sent again the same ids, so that it counts once', async () => {
+  test('the generic webhook source with a secret gives a call that is sent again the same ids, so that it counts once', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({ secret }) } })
     for (const id of ['msg_1', 'msg_1', 'msg_2'])
       expect((await call(edge, path, { key: null, raw: body, headers: signedAs(id) })).status).toBe(200)
@@ -124,7 +124,7 @@ describe('the generic webhook source with a secret', () => {
     expect([again, other?.messageId]).toEqual([first, 'msg_2'])
   })
 
-  test('takes no call by GET, whose query is not signed', async () => {
+  test('the generic webhook source with a secret takes no call by GET, whose query is not signed', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({ secret }) } })
     const headers = signedAs('msg_1', '')
     const answer = await call(edge, `${path}&order=1843`, { method: 'GET', key: null, headers })
@@ -135,7 +135,7 @@ describe('the generic webhook source with a secret', () => {
 describe('a form', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
-  test('of 300,000 fields of one name is read in a time that grows with its length only', async () => {
+  test('a form of 300,000 fields of one name is read in a time that grows with its length only', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({}) }, limits: { eventBytes: 524_288 } })
     await call(edge, path, { key: null, raw: 'a&'.repeat(300_000), headers: form })
     expect(edge.deadLetters).toMatchObject([{ code: 'event_too_large' }])
@@ -144,7 +144,7 @@ describe('a form', () => {
   test.each([
     ['multipart/form-data', 'error during parsing multiform'],
     ['multipart/form-data; boundary=x', 'error during parsing multiform'],
-  ])('under %s that cannot be read is refused', async (type, message) => {
+  ])('a form under %s that cannot be read is refused', async (type, message) => {
     const edge = fakeEdge({ source: { webhook: webhook({}) } })
     const answer = await call(edge, path, { key: null, raw: 'order=1843', headers: { 'content-type': type } })
     expect([answer.status, answer.json()]).toMatchObject([400, { code: 'bad_request', message }])
@@ -158,7 +158,7 @@ test('a call by GET is never answered from a cache, and no browser takes the ans
 })
 
 describe('a webhook source of a vendor', () => {
-  test('takes a signed call, and each of its events is routed', async () => {
+  test('a webhook source of a vendor takes a signed call, and each of its events is routed', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, signed({ customer: 'ada', order: '1843' }))
     expect([answer.status, answer.text]).toEqual([200, 'OK'])
@@ -168,27 +168,27 @@ describe('a webhook source of a vendor', () => {
     ])
   })
 
-  test('refuses a call without its signature: counted, not stored', async () => {
+  test('a webhook source of a vendor refuses a call without its signature, which is counted and not stored', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, { key: null, body: { customer: 'ada', order: '1843' } })
     expect([answer.status, answer.json()]).toMatchObject([401, { success: false, code: 'signature_invalid' }])
     expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
   })
 
-  test('counts a call that is about nothing of interest', async () => {
+  test('a webhook source of a vendor counts a call that is about nothing of interest', async () => {
     const edge = fakeEdge({ source: { webhook: { ...vendor(), map: async () => [] } } })
     expect((await call(edge, path, signed({ customer: 'ada' }))).status).toBe(200)
     expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'ignored:shop': 1 }])
   })
 
-  test('answers a challenge in its own words', async () => {
+  test('a webhook source of a vendor answers a challenge in its own words', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, signed({ challenge: 'sesame' }))
     expect([answer.text, answer.headers.get('content-type')]).toEqual(['{"challenge":"sesame"}', 'application/json'])
     expect(edge.events()).toEqual([])
   })
 
-  test('keeps a call that it cannot map as a dead letter, which can be edited and mapped again', async () => {
+  test('a webhook source of a vendor keeps a call that it cannot map as a dead letter, which can be edited and mapped again', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, path, signed({ order: '1843' }))
     expect([answer.status, answer.json()]).toEqual([
@@ -211,7 +211,7 @@ describe('a webhook source of a vendor', () => {
     expect(edge.events()[0]).toMatchObject({ event: 'Order Created', userId: 'ada', receivedAt })
   })
 
-  test('keeps of a call that is too deep or too long what a dead letter can hold', async () => {
+  test('a webhook source of a vendor keeps of a call that is too deep or too long what a dead letter can hold', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const deep = `{"order":${'['.repeat(50_000)}${']'.repeat(50_000)}}`
     const long = JSON.stringify({ order: 'x'.repeat(2_000_000) })
@@ -224,7 +224,7 @@ describe('a webhook source of a vendor', () => {
     expect(edge.deadLetters[1]?.detail).toMatch(/^Only the first 600000 of/)
   })
 
-  test('writes the address of the caller, which is not where its customers are, nowhere but into request_ip', async () => {
+  test('a webhook source of a vendor writes the address of the caller, which is not where its customers are, nowhere but into request_ip', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const { headers, ...sent } = signed({ customer: 'ada', order: '1843' })
     await call(edge, path, { ...sent, headers: { ...headers, 'cf-connecting-ip': '198.51.100.7' } })
@@ -232,19 +232,19 @@ describe('a webhook source of a vendor', () => {
     expect(edge.events()[0]?.['context']).toEqual({})
   })
 
-  test('answers a HEAD, which stores nothing', async () => {
+  test('a webhook source of a vendor answers a HEAD, which stores nothing', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     expect((await call(edge, path, { method: 'HEAD', key: null })).status).toBe(200)
     expect(edge.events()).toEqual([])
   })
 
-  test('answers a GET with nothing when events do not come by GET', async () => {
+  test('a webhook source of a vendor answers a GET with nothing when events do not come by GET', async () => {
     const edge = fakeEdge({ source: { webhook: defineSource({ name: 'posts', settings: {}, map: () => [] })() } })
     const answer = await call(edge, path, { method: 'GET', key: null })
     expect([answer.status, answer.text]).toEqual([200, ''])
   })
 
-  test('takes no events from SDKs: its key alone proves nothing', async () => {
+  test('a webhook source of a vendor takes no events from SDKs: its key alone proves nothing', async () => {
     const edge = fakeEdge({ source: { webhook: vendor() } })
     const answer = await call(edge, '/v1/track', { body: { userId: 'ada', event: 'Order Completed' } })
     expect([answer.status, answer.json()]).toMatchObject([404, { code: 'source_is_webhook' }])
@@ -256,12 +256,12 @@ test.each([
   ['/v1/webhook?writeKey=wrong', 401, 'write_key_invalid', 'invalid write key'],
   ['/v1/webhook?writeKey=closedKey', 404, 'source_disabled', 'source is disabled'],
   [path, 404, 'source_not_webhook', 'source does not accept webhook events'],
-])('%s is refused with %i', async (url, status, code, message) => {
+])('a call of a webhook source is refused: %s is answered with %i', async (url, status, code, message) => {
   const answer = await call(fakeEdge(), url, { key: null, body: {} })
   expect([answer.status, answer.json()]).toEqual([status, { success: false, code, message }])
 })
 
-test('a body above the limit is refused while it is read', async () => {
+test('the body of a webhook above the limit is refused while it is read', async () => {
   const edge = fakeEdge({ source: { webhook: webhook({}) }, limits: { bodyBytes: 1000 } })
   const answer = await call(edge, path, { key: null, body: { note: 'x'.repeat(2000) } })
   expect([answer.status, answer.json()]).toMatchObject([413, { code: 'body_too_large' }])

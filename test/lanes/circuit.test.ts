@@ -8,7 +8,7 @@ const opened = () => {
   return circuit
 }
 
-test('five failures in a row open it, four and a success do not', () => {
+test('five failures in a row open the circuit of a lane, four and a success do not', () => {
   const circuit = new Circuit()
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 4; i++) expect(circuit.fail('HTTP 503', failure(1000))).toBe(false)
@@ -19,13 +19,13 @@ test('five failures in a row open it, four and a success do not', () => {
   expect([circuit.state, circuit.reason, circuit.probeAt]).toEqual(['open', 'HTTP 503', 1750])
 })
 
-test('an event that failed before does not count while it is closed', () => {
+test('an event that failed before does not count while the circuit is closed', () => {
   const circuit = new Circuit()
   for (let i = 0; i < 20; i++) expect(circuit.fail('HTTP 500', failure(1000, { repeat: true }))).toBe(false)
   expect(circuit.state).toBe('closed')
 })
 
-test('it admits one probe at its time, and nothing before', () => {
+test('an open circuit admits one probe at its time, and nothing before', () => {
   const circuit = opened()
   expect([circuit.admits(1749), circuit.admits(1750)]).toEqual([false, true])
   circuit.probing = true
@@ -44,7 +44,7 @@ test('each failed probe doubles the wait, up to five minutes; a success ends it'
   expect([circuit.state, circuit.succeed(), circuit.admits(0)]).toEqual(['closed', false, true])
 })
 
-test('failures of requests that were under way when it opened double nothing, but their Retry-After counts', () => {
+test('failures of requests that were under way when the circuit opened double nothing, but their Retry-After counts', () => {
   const circuit = opened()
   circuit.fail('HTTP 503', failure(1000))
   circuit.fail('HTTP 503', failure(1000))
@@ -53,7 +53,7 @@ test('failures of requests that were under way when it opened double nothing, bu
   expect(circuit.probeAt).toBe(61_000)
 })
 
-test('a refused credential pauses at once; more of the same is the same pause', () => {
+test('a refused credential pauses a lane at once; more of the same is the same pause', () => {
   const circuit = new Circuit()
   circuit.pause('HTTP 401', failure(0))
   circuit.pause('HTTP 401', failure(0))
@@ -64,13 +64,13 @@ test('a refused credential pauses at once; more of the same is the same pause', 
   expect(circuit.state).toBe('paused')
 })
 
-test('resume admits a probe now', () => {
+test('a lane that is resumed admits a probe now', () => {
   const circuit = opened()
   circuit.resume(1001)
   expect(circuit.admits(1001)).toBe(true)
 })
 
-test('it goes on after a restart as it was', () => {
+test('a circuit goes on after a restart as it was', () => {
   const circuit = opened()
   circuit.fail('HTTP 502', failure(2000, { probe: true }))
   const again = Circuit.restore(circuit.save())

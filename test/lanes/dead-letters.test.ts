@@ -25,7 +25,7 @@ beforeEach(() => {
 const numbers = (query: Parameters<DeadLetters['list']>[0]) =>
   letters.list(query).map(({ id }) => Number(id.split(':')[2]))
 
-test('a letter tells everything, and a second opening finds it', () => {
+test('a dead letter tells everything, and is found after a restart', () => {
   letters.add(newLetter('ada 1', { detail: 'total must be text' }), 1000, 7)
   letters = open()
   expect(letters.get(1)).toEqual({
@@ -48,7 +48,7 @@ test('a letter tells everything, and a second opening finds it', () => {
   expect(letters.get(2)).toBe(null)
 })
 
-test('the list is newest first, in pages, by stage and by messageId', () => {
+test('the list of dead letters of a lane is newest first, in pages, by stage and by messageId', () => {
   for (let n = 1; n <= 5; n++) letters.add(newLetter(`ada ${n}`, { stage: n === 2 ? 'transform' : 'delivery' }), n)
   expect(numbers({ limit: 2 })).toEqual([5, 4])
   expect(numbers({ limit: 2, before: 4 })).toEqual([3, 2])
@@ -56,7 +56,7 @@ test('the list is newest first, in pages, by stage and by messageId', () => {
   expect(numbers({ limit: 9, messageId: 'ada 3' })).toEqual([3])
 })
 
-test('a number is never used twice, also when the newest letter is gone', () => {
+test('the number of a dead letter is never used twice, also when the newest is gone', () => {
   letters.add(newLetter('ada 1'), 1)
   letters.add(newLetter('ada 2'), 2)
   expect([letters.remove(2), letters.remove(2), letters.remove(1)]).toEqual([true, false, true])
@@ -65,7 +65,7 @@ test('a number is never used twice, also when the newest letter is gone', () => 
   expect(numbers({ limit: 9 })).toEqual([3])
 })
 
-test('a edited letter keeps all but its event', () => {
+test('an edited dead letter keeps all but its event', () => {
   letters.add(newLetter('ada 1'), 1, 7)
   expect(letters.edit(1, '{"edited":true}')).toMatchObject({
     edited: true,
@@ -76,19 +76,19 @@ test('a edited letter keeps all but its event', () => {
   expect([letters.edit(9, '{}'), letters.getStored(9)]).toEqual([null, null])
 })
 
-test('letters older than asked for expire', () => {
+test('dead letters older than asked for expire', () => {
   for (let n = 1; n <= 3; n++) letters.add(newLetter(`ada ${n}`), n * 100)
   expect([letters.expire(300), numbers({ limit: 9 })]).toEqual([2, [3]])
 })
 
-test('the places of letters in the stream are known from a cursor on', () => {
+test('the places of dead letters in the stream are known from a cursor on', () => {
   letters.add(newLetter('ada 1'), 1, 5)
   letters.add(newLetter('ada 2'), 1, 9)
   letters.add(newLetter('never in the stream'), 1)
   expect([...letters.offsetsFrom(6)]).toEqual([9])
 })
 
-test('what is no JSON is kept as it is, a long detail is cut', () => {
+test('a dead letter keeps an event that is no JSON as it is, and cuts a long detail', () => {
   letters.add(newLetter('?', { stage: 'ingest', event: '{"type":', detail: 'x'.repeat(20_000) }), 1)
   expect(letters.get(1)?.event).toBe('{"type":')
   expect(letters.get(1)?.detail).toHaveLength(10_000)

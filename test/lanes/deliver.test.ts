@@ -52,11 +52,11 @@ test.each([
   [429, 'retry'],
   [500, 'retry'],
   [503, 'retry'],
-])('status %i means %s', (status, kind) => {
+])('an answer of a destination with the status %i means %s', (status, kind) => {
   expect(verdictOf({ status, headers: {}, body: '' }, now).kind).toBe(kind)
 })
 
-test('Retry-After is read as seconds and as a date', () => {
+test('a Retry-After is read as seconds and as a date', () => {
   const after = (value: string) => verdictOf({ status: 429, headers: { 'retry-after': value }, body: '' }, now)
   expect(after('7')).toEqual({ kind: 'retry', reason: 'HTTP 429', afterSeconds: 7 })
   expect(after('Wed, 25 Nov 2026 12:01:00 GMT')).toMatchObject({ afterSeconds: 60 })
@@ -172,7 +172,7 @@ test('a destination that judges badly (too few verdicts, a throw) makes a retry'
   expect(thrown.outcomes[0]?.verdict.kind).toBe('retry')
 })
 
-test('redirects are not followed', async () => {
+test('redirects of a destination are not followed', async () => {
   const { port } = network((_, request) => {
     expect(request.redirect).toBe('manual')
     return new Response(null, { status: 302, headers: { location: 'http://elsewhere.test/' } })

@@ -26,7 +26,7 @@ const requestsSo = (many: number) =>
   until(`${many} requests are at the sink`, () => sink.arrivals, { enough: (ids) => ids.length >= many, seconds: 15 })
 
 test.each(['log', 'queues'] as const)(
-  '%s: every event reaches the destination once, in order per key, unchanged',
+  'every event reaches the destination once, in order per key, unchanged, by way of the stream %s',
   async (driver) => {
     await start(driver)
     const batch = Array.from({ length: 30 }, (_, i) =>
@@ -54,7 +54,7 @@ test.each(['log', 'queues'] as const)(
 )
 
 test.each(['log', 'queues'] as const)(
-  '%s: a second append of the same event within the window reaches no destination',
+  'a second append of the same event within the window reaches no destination, by way of the stream %s',
   async (driver) => {
     await start(driver)
     await harness.append([packedOrder('ada 1', {}, to)])
@@ -71,7 +71,7 @@ test.each(['log', 'queues'] as const)(
   },
 )
 
-test('queues: what a lane has stored survives a kill -9 and goes out at the next sweep', async () => {
+test('a lane that queues pushed to keeps what it has stored over a kill -9, and sends it at the next sweep', async () => {
   await start('queues')
   sink.answer = () => ({ status: 503 })
   await harness.append(Array.from({ length: 20 }, (_, i) => packedOrder(`order ${i}`, {}, { key: `key ${i}`, ...to })))

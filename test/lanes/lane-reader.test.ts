@@ -70,7 +70,7 @@ function open(readable: boolean): LaneReader {
 }
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5))
 
-test('what is offered and follows on is taken without a read', () => {
+test('an offer that follows on is taken without a read', () => {
   const feed = open(true)
   feed.takeOffer({ chunks: [chunk(0, 'ada 1', 'ada 2')], head: 2 })
   feed.readOn()
@@ -137,7 +137,7 @@ test('a read that fails is tried again after a while', async () => {
   await expect.poll(() => work.ids, { timeout: 3000 }).toEqual(['ada 1'])
 })
 
-test('what is pushed is taken once, also after a restart', async () => {
+test('a push is taken once, also after a restart', async () => {
   open(false).storePushed(text('ada 1', 'ada 2', 'ada 1'))
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
   work = new Taker()

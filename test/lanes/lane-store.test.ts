@@ -43,7 +43,7 @@ test('a checkpoint writes one row, and none when nothing has changed', () => {
   expect(sqlite.exec(`SELECT count(*) AS n FROM ${String(table)}`).toArray()).toEqual([{ n: 1 }])
 })
 
-test('what was counted but not stored is gone after a restart, with the cursor that it belongs to', () => {
+test('counts that were not stored are gone after a restart, with the cursor that they belong to', () => {
   store.count('done')
   store.checkpoint(1, start)
   store.count('done')
@@ -86,7 +86,7 @@ test('checkpoints of the last eight days are kept, and the state survives a long
   expect(open(start + 101 * day).cursor).toBe(13)
 })
 
-test('reasons without end do not make counters without end', () => {
+test('endless reasons to skip an event do not make endless counters', () => {
   for (let n = 0; n < 1000; n++) store.count(`skip: reason ${n}`)
   expect(Object.keys(store.counters).length).toBeLessThanOrEqual(201)
   expect(store.counters['other']).toBe(800)

@@ -60,7 +60,7 @@ test('an event of the stream goes before a replayed letter of its key, also when
   expect([waiting.size, dueAt(100)]).toEqual([1, ['ada 7']])
 })
 
-test('a new Waiting on the same store goes on where the old one was', () => {
+test('a new retry queue on the same store goes on where the old one was', () => {
   add('ada', 1, 100)
   add('ada', 2)
   add('grace', 3, 50)
@@ -89,7 +89,7 @@ test('all rows are found again when there are more than one reading brings', () 
   }
 })
 
-test('hasten makes every first row due', () => {
+test('every first row of a key is due once the queue is told to retry now', () => {
   add('ada', 1, 100)
   add('grace', 2, 900)
   waiting.retryNow()

@@ -153,4 +153,4 @@ const tell = (crashes: boolean) =>
 test('whatever a destination answers, nothing is lost, nothing overtakes its key, each dead letter comes once', () =>
   tell(false))
 
-test('the same holds when the lane loses its memory at any moment', () => tell(true))
+test('nothing is lost, overtaken or doubled either when the lane loses its memory at any moment', () => tell(true))

@@ -31,7 +31,7 @@ test('a batch carries several events of one key, in their order', async () => {
   expect(lane.requests.map(({ ids }) => ids)).toEqual([['ada 1', 'ada 2', 'grace 1', 'ada 3']])
 })
 
-test('ordered: false lets the events of a key be under way together', async () => {
+test('a route with ordered: false lets the events of a key be under way together', async () => {
   const lane = new SimulatedLane({ route: { ordered: false } })
   lane.append(of('ada', 1, 2, 3))
   await lane.feed()
@@ -220,7 +220,7 @@ test('a crash before the first checkpoint doubles neither rows nor dead letters'
   expect(letters(lane)).toHaveLength(1)
 })
 
-test('an answer of 401 pauses the lane without burning an event; a probe finds out when it is edited', async () => {
+test('an answer of 401 pauses the lane without using up an event; a probe finds out when the credential is right again', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 2 } })
   lane.append([...of('ada', 1, 2), ...of('grace', 1), ...of('alan', 1)])
   await lane.feed()
@@ -242,7 +242,7 @@ test('an answer of 401 pauses the lane without burning an event; a probe finds o
   expect(pendingIds(lane)).toEqual(['ada 1', 'alan 1'])
 })
 
-test('resume sends a probe at once, also when only rows are left', async () => {
+test('a lane that is resumed sends a probe at once, also when only rows are left', async () => {
   const lane = new SimulatedLane()
   lane.append(of('ada', 1))
   await lane.feed()
@@ -300,7 +300,7 @@ test('rows do not pile up behind a destination that is down, also when all event
   expect(lane.rows().length - rows).toBeLessThanOrEqual(10)
 })
 
-test('when the destination is back everything is delivered, in order', async () => {
+test('a destination that is back gets everything, in order', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 3 } })
   for (let i = 1; i <= 20; i++)
     lane.append([...of('ada', i), ...of('grace', i), ...of('alan', i), ...of('joan', i), ...of('mary', i)])

@@ -79,7 +79,7 @@ test('chunks wait for the time of a file, are staged as one, and the loader is t
   expect(store.counters).toEqual({ staged: 7 })
 })
 
-test('a full file does not wait', async () => {
+test('a full staging file does not wait for its time', async () => {
   take(0, 1, 4_000_000)
   expect(stager.due()).toBe(0)
   await pass(0)
@@ -132,7 +132,7 @@ test('a lane that starts again goes on from its stored cursor', async () => {
   expect(staged.at(-1)?.key).toBe('staging/tables/2/3-5')
 })
 
-test('it takes no more than 16 MB while nothing can be written', async () => {
+test('the stager takes no more than 16 MB while nothing can be written', async () => {
   broken = 'bucket'
   for (let n = 0; n < 4; n++) take(n, 1, 4_000_000)
   expect(stager.hasCapacity).toBe(false)
@@ -141,7 +141,7 @@ test('it takes no more than 16 MB while nothing can be written', async () => {
   expect([stager.hasCapacity, stager.committed]).toEqual([true, 1])
 })
 
-test('resume stages at once', async () => {
+test("a warehouse's lane that is resumed stages at once", async () => {
   take(0, 3)
   stager.resume()
   await pass(0)

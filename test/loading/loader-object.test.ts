@@ -29,7 +29,7 @@ describe('the loader', () => {
 
   const orders = () => loader.query('SELECT id, order_id, total FROM order_completed ORDER BY id')
 
-  test('loads staged events into tables, deletes the files and says so', async () => {
+  test('the loader loads staged events into tables, deletes the files and says so', async () => {
     await loader.stage('f/1', [order(1), order(2)])
     await loader.stage('f/2', [order(3)])
     expect(await loader.status()).toMatchObject({ stagedFiles: 2, stagedEvents: 3 })
@@ -57,14 +57,14 @@ describe('the loader', () => {
     expect(await loader.load()).toEqual({ files: 0, events: 0, rows: 0, discards: 0 })
   })
 
-  test('leaves events alone that are routed elsewhere', async () => {
+  test('the loader leaves events alone that are routed elsewhere', async () => {
     await loader.stage('f/1', [order(1)], ['webhook'])
     await loader.stage('f/2', [order(2)], ['webhook', 'tables'])
     expect(await loader.load()).toMatchObject({ files: 2, events: 1 })
     expect(await orders()).toHaveLength(1)
   })
 
-  test('loads a file once, though it is registered twice, before and after the load', async () => {
+  test('the loader loads a file once, though it is registered twice, before and after the load', async () => {
     const file = await loader.stage('f/1', [order(1)])
     await loader.register(file)
     expect(await loader.load()).toMatchObject({ files: 1 })
@@ -73,7 +73,7 @@ describe('the loader', () => {
     expect(await loader.objects()).toEqual([])
   })
 
-  test('doubles and loses nothing when it is killed between the load and the mark', async () => {
+  test('the loader doubles and loses nothing when it is killed between the load and the mark', async () => {
     await loader.stage('f/1', [order(1), order(2, { total: 'a gift' }), order(3)])
     for (const table of ['tracks', 'order_completed', 'rudder_discards']) {
       await loader.setup({ after: { table, what: 'kill' } })
@@ -87,7 +87,7 @@ describe('the loader', () => {
     expect(await loader.query('SELECT * FROM rudder_discards')).toHaveLength(1)
   })
 
-  test('keeps files staged while the warehouse fails, and waits before it tries again', async () => {
+  test('the loader keeps files staged while the warehouse fails, and waits before it tries again', async () => {
     await loader.stage('f/1', [order(1)])
     await loader.setup({ after: { table: 'order_completed', what: 'fail' } })
     expect(await loader.load()).toMatchObject({ files: 0, error: 'the connection was lost' })
@@ -99,7 +99,7 @@ describe('the loader', () => {
     expect(await orders()).toHaveLength(1)
   })
 
-  test('puts what does not fit its column into rudder_discards and keeps the rest of the row', async () => {
+  test('the loader puts what does not fit its column into rudder_discards and keeps the rest of the row', async () => {
     await loader.stage('f/1', [order(1, { quantity: 2 }), order(2, { quantity: 'two' }), order(3, { quantity: 2.9 })])
     await loader.stage('f/2', [order(4, { quantity: 1e30 })])
     expect(await loader.load()).toMatchObject({ rows: 8, discards: 2 })
@@ -123,7 +123,7 @@ describe('the loader', () => {
     ])
   })
 
-  test('widens a table for new properties and keeps the first type of a column', async () => {
+  test('the loader widens a table for new properties and keeps the first type of a column', async () => {
     await loader.stage('f/1', [order(1, { coupon: 'SPRING' })])
     await loader.load()
     await loader.stage('f/2', [order(2, { coupon: 10, gift: true })])
@@ -134,14 +134,14 @@ describe('the loader', () => {
     ])
   })
 
-  test('keeps the newest of two events with one id, in any order', async () => {
+  test('the loader keeps the newest of two events with one id, in any order', async () => {
     const late = { ...order(1, { total: 2 }), receivedAt: '2026-11-22T12:00:00.000Z' }
     await loader.stage('f/1', [late, order(1, { total: 1 })])
     await loader.load()
     expect(await orders()).toEqual([{ id: 'order-1', order_id: 'o-1', total: 2 }])
   })
 
-  test('folds the traits of a user: the newest value of each', async () => {
+  test('the loader folds the traits of a user: the newest value of each', async () => {
     await loader.stage('f/1', [
       identify('i-2', '2026-11-22T11:00:00.000Z', { name: 'Ada Lovelace' }),
       identify('i-1', '2026-11-22T10:00:00.000Z', { name: 'Ada Byron', city: 'London' }),
@@ -155,14 +155,14 @@ describe('the loader', () => {
     expect(await loader.query('SELECT id FROM identifies ORDER BY id')).toHaveLength(3)
   })
 
-  test('keeps users whose ids are numbers and texts', async () => {
+  test('the loader keeps users whose ids are numbers and texts', async () => {
     const user = (userId: unknown, n: number) => ({ type: 'identify', messageId: `i-${n}`, userId }) as unknown as Event
     await loader.stage('f/1', [user(42, 1), user('ada', 2)])
     await loader.load()
     expect(await loader.query('SELECT id FROM users ORDER BY id')).toEqual([{ id: '42' }, { id: 'ada' }])
   })
 
-  test('buries an event that has no rows, and loads the others', async () => {
+  test('the loader makes a dead letter of an event that has no rows, and loads the others', async () => {
     const lost = { ...order(2), type: 'telepathy' }
     await loader.stage('f/1', [order(1), lost, order(3)])
     expect(await loader.load()).toMatchObject({ files: 1, events: 3, rows: 4 })
@@ -178,7 +178,7 @@ describe('the loader', () => {
     ])
   })
 
-  test('finds the one row that the warehouse refuses, buries its event and loads the others', async () => {
+  test('the loader finds the one row that the warehouse refuses, makes a dead letter of its event and loads the others', async () => {
     await loader.setup({ after: { table: 'order_completed', what: 'refuse' } })
     await loader.stage(
       'f/1',
@@ -191,7 +191,7 @@ describe('the loader', () => {
     ])
   })
 
-  test('sets a file aside that cannot be read five times, and loads the others meanwhile', async () => {
+  test('the loader sets a file aside that cannot be read five times, and loads the others meanwhile', async () => {
     await loader.stageBytes('f/0-broken', new Uint8Array([9, 0, 0, 0, 1]))
     await loader.stageBytes('f/1-garbage', new Uint8Array([4, 0, 0, 0, 1, 2, 3, 4]))
     await loader.register({ key: 'f/2-missing', partition: 0, events: 1, bytes: 10 })
@@ -210,7 +210,7 @@ describe('the loader', () => {
     expect(await loader.load()).toEqual({ files: 0, events: 0, rows: 0, discards: 0 })
   })
 
-  test('runs one load at a time: a second call gets the report of the first', async () => {
+  test('the loader runs one load at a time: a second call gets the report of the first', async () => {
     await loader.stage('f/1', [order(1)])
     const [one, two] = await Promise.all([loader.load(), loader.load()])
     expect(one).toMatchObject({ files: 1 })
@@ -218,7 +218,7 @@ describe('the loader', () => {
     expect(await orders()).toHaveLength(1)
   })
 
-  test('loads 5,000 events of one file in slices', async () => {
+  test('the loader loads 5,000 events of one file in slices', async () => {
     await loader.stage(
       'f/1',
       Array.from({ length: 5_000 }, (_, n) => order(n)),

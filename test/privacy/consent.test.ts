@@ -158,6 +158,9 @@ const rows: [sentence: string, context: unknown, consent: Consent, allowed: bool
   ['a list with nonsense', oneTrust(['C0004', null, 7, {}] as string[]), ads, false],
 ]
 
-test.each(rows)('%s', (_sentence, context, consent, allowed) => {
-  expect(isAllowed(readConsent({ context: context as Record<string, unknown> }.context), consent)).toBe(allowed)
-})
+test.each(rows)(
+  'what an event says about consent is read as its SDK means it: %s',
+  (_sentence, context, consent, allowed) => {
+    expect(isAllowed(readConsent({ context: context as Record<string, unknown> }.context), consent)).toBe(allowed)
+  },
+)

@@ -41,7 +41,7 @@ describe('fields that the edge sets', () => {
       { context: { ip: '198.51.100.4' } },
       { context: { ip: '198.51.100.4' } },
     ],
-  ])('%s', async (_what, sent, expected) => {
+  ])('the edge gives an event what it must have: %s', async (_what, sent, expected) => {
     const event = await alone(orderCompleted(sent))
     for (const [field, value] of Object.entries(expected)) expect(event[field]).toEqual(value)
   })
@@ -56,11 +56,11 @@ describe('fields that the edge sets', () => {
     ['fields that nobody knows', { rank: 7, nested: { '': [1, 'ä', {}] } }],
     ['traits and properties', { traits: { name: 'Ada Lovelace' }, properties: { revenue: 39.95, userId: 5 } }],
     ['a type that the specification has not', { type: 'audiencelist' }],
-  ])('%s: untouched', async (_what, sent) => {
+  ])('the edge leaves a field of an event untouched: %s', async (_what, sent) => {
     expect(await alone(orderCompleted(sent))).toMatchObject(sent)
   })
 
-  test('the type is the name of the route, but in a batch the event its own', async () => {
+  test('the type of an event is the name of the route, but in a batch the event its own', async () => {
     const [single] = await arrived('/v1/track', orderCompleted({ type: 'page' }))
     expect(single?.event['type']).toBe('track')
     expect((await alone(orderCompleted({ type: 'page' })))['type']).toBe('page')
@@ -68,7 +68,7 @@ describe('fields that the edge sets', () => {
 })
 
 describe('whoever sends events of several addresses', () => {
-  test('changes neither request_ip nor the facts of the others in its batch', async () => {
+  test('a sender of events with addresses of their own changes neither request_ip nor the facts of the others in its batch', async () => {
     const batch = [
       orderCompleted({ messageId: 'one', request_ip: '6.6.6.6' }),
       orderCompleted({ messageId: 'two', request_ip: '7.7.7.7', context: { ip: '198.51.100.4' } }),
@@ -80,14 +80,17 @@ describe('whoever sends events of several addresses', () => {
     expect(all[1]?.event).toMatchObject({ context: { ip: '198.51.100.4' } })
   })
 
-  test.each(['/v1/track', '/beacon/v1/batch', '/v1/import', '/pixel/v1/track'])('nor on %s', async (path) => {
-    const forged = orderCompleted({ request_ip: '6.6.6.6' })
-    const query = '?writeKey=2HkeyOfTheShop&anonymousId=ada&event=Order%20Completed&request_ip=6.6.6.6'
-    const [one] = path.startsWith('/pixel')
-      ? await arrived(path + query, undefined, { method: 'GET' })
-      : await arrived(path, path === '/v1/track' ? forged : { batch: [forged] })
-    expect(one?.event['request_ip']).toBe(seen)
-  })
+  test.each(['/v1/track', '/beacon/v1/batch', '/v1/import', '/pixel/v1/track'])(
+    'a sender of events cannot set request_ip on %s',
+    async (path) => {
+      const forged = orderCompleted({ request_ip: '6.6.6.6' })
+      const query = '?writeKey=2HkeyOfTheShop&anonymousId=ada&event=Order%20Completed&request_ip=6.6.6.6'
+      const [one] = path.startsWith('/pixel')
+        ? await arrived(path + query, undefined, { method: 'GET' })
+        : await arrived(path, path === '/v1/track' ? forged : { batch: [forged] })
+      expect(one?.event['request_ip']).toBe(seen)
+    },
+  )
 })
 
 describe('the time of an event', () => {
@@ -133,7 +136,7 @@ describe('the time of an event', () => {
       { timestamp: '2026-11-22T10:15:00.500Z', originalTimestamp: '2026-11-22T10:00:00.000Z' },
       '2083-10-13T19:59:59.500Z',
     ],
-  ])('%s', async (_what, sent, expected, before) => {
+  ])('the time of an event is kept, moved or replaced: %s', async (_what, sent, expected, before) => {
     const edge = fakeEdge({ limits: { pastDays: 30, futureMinutes: 15 } })
     await call(edge, '/v1/batch', { body: { batch: [orderCompleted({ ...bare, ...sent })] } })
     const [event] = edge.events()
@@ -141,7 +144,7 @@ describe('the time of an event', () => {
     expect((event?.['context'] as Record<string, unknown> | undefined)?.['unclampedTimestamp']).toBe(before)
   })
 
-  test('has no bounds where the limits reach beyond the calendar', async () => {
+  test('the time of an event has no bounds where the limits reach beyond the calendar', async () => {
     const edge = fakeEdge({ limits: { pastDays: 1e9, futureMinutes: 1e12 } })
     const times = ['1066-10-14T09:00:00.000Z', '9999-12-31T23:59:59.999Z']
     const batch = times.map((timestamp, i) => orderCompleted({ messageId: `m-${i}`, timestamp }))
@@ -151,7 +154,7 @@ describe('the time of an event', () => {
 })
 
 describe('what the SDKs of other languages send', () => {
-  test('bare NaN and Infinity of Python take no event along', async () => {
+  test('bare NaN and Infinity of Python SDKs take no event along', async () => {
     const raw = `{"batch":[{"type":"track","event":"Order Completed","userId":"ada","properties":{"revenue":NaN,"margin":-Infinity,
       "note":"NaN stays","big":123456789012345678901234567890}},{"type":"track","event":"Order Refunded","userId":"ada"}]}`
     const all = await arrived('/v1/batch', undefined, { raw })

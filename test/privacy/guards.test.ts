@@ -32,7 +32,7 @@ const counters = async (): Promise<Readonly<Record<string, number>>> => {
 const ada = { users: [{ kind: 'userId', id: 'ada' }] }
 
 describe('a suppressed user', () => {
-  test('is not heard of ten seconds after the call, is counted, and is taken again ten seconds after the removal', async () => {
+  test('a suppressed user is not heard of ten seconds after the call, is counted, and is taken again ten seconds after the removal', async () => {
     await harness.send([order('before')])
     expect(await harness.admin('/suppression', ada)).toEqual({ status: 200, body: { success: true } })
     await harness.set({ aheadMs: 10_100 })
@@ -47,7 +47,7 @@ describe('a suppressed user', () => {
     expect(sink.arrivals.toSorted()).toEqual(['after', 'before', 'of-grace'])
   })
 
-  test('stays suppressed after a power cut, from the first request on', async () => {
+  test('a suppressed user stays suppressed after a power cut, from the first request on', async () => {
     await harness.admin('/suppression', ada)
     await harness.restart()
     const all = await Promise.all(Array.from({ length: 20 }, (_, i) => harness.send([order(`late-${i}`)])))
@@ -59,7 +59,7 @@ describe('a suppressed user', () => {
     expect(sink.arrivals).toEqual(['of-grace'])
   })
 
-  test('is known from the copy in R2 while the object that keeps the list is unavailable', async () => {
+  test('a suppressed user is known from the copy in R2 while the object that keeps the list is unavailable', async () => {
     await harness.admin('/suppression', ada)
     await harness.restart()
     await harness.set({ unavailable: ['SUPPRESSION'] })
@@ -72,7 +72,7 @@ describe('a suppressed user', () => {
     expect(sink.arrivals).toEqual(['of-grace'])
   })
 
-  test('many requests at once share what the isolate knows, while it is asked for again', async () => {
+  test('many requests of a suppressed user at once share what the isolate knows, while it is asked for again', async () => {
     await harness.admin('/suppression', ada)
     for (const aheadMs of [0, 6_000, 12_000, 18_000, 30_000]) {
       await harness.set({ aheadMs })
@@ -87,7 +87,7 @@ describe('a suppressed user', () => {
 describe('a source with a rate limit', () => {
   const metered = (events: object[]) => harness.send(events, 'keyOfTheMetered')
 
-  test('gets 429 above it, recovers, and takes nothing from other sources', async () => {
+  test('a source with a rate limit gets 429 above it, recovers, and takes nothing from other sources', async () => {
     expect((await metered(orders('first', 4))).status).toBe(200)
     const refused = await metered(orders('second', 2))
     expect(refused).toMatchObject({
@@ -103,7 +103,7 @@ describe('a source with a rate limit', () => {
     expect(sink.arrivals.filter((id) => id.startsWith('second'))).toEqual([])
   })
 
-  test('of many requests at once, as many pass as the limit has room for', async () => {
+  test('as many requests of a source with a rate limit pass at once as the limit has room for', async () => {
     const all = await Promise.all(Array.from({ length: 12 }, (_, i) => metered([order(`at-once-${i}`)])))
     const passed = all.filter(({ status }) => status === 200).length
     // Tokens come back while they are sent.
@@ -112,7 +112,7 @@ describe('a source with a rate limit', () => {
     expect(all.every(({ status }) => status === 200 || status === 429)).toBe(true)
   })
 
-  test('passes while the limiter is unavailable', async () => {
+  test('a source with a rate limit passes while the limiter is unavailable', async () => {
     await harness.set({ unavailable: ['RATE'] })
     expect((await metered(orders('unmetered', 20))).status).toBe(200)
     expect((await metered(orders('more', 20))).status).toBe(200)

@@ -35,7 +35,7 @@ const order = (more: object = {}) =>
   })
 
 describe('the rules of a source', () => {
-  test('come before the append: nothing personal is in what the stream gets', async () => {
+  test('the rules of a source come before the append: nothing personal is in what the stream gets', async () => {
     const edge = fakeEdge({ source: { privacy: rules } })
     expect(await send(edge, [order()])).toMatchObject({ accepted: 1 })
     const [envelope] = edge.envelopes()
@@ -50,7 +50,7 @@ describe('the rules of a source', () => {
     expect(edge.appends[0]?.[0]?.key).toBe(sha256('anon-ada'))
   })
 
-  test('come before the transforms, and before their dead letters', async () => {
+  test('the rules of a source come before the transforms, and before their dead letters', async () => {
     const seen: string[] = []
     const edge = fakeEdge({
       source: {
@@ -86,14 +86,14 @@ describe('the rules of a source', () => {
     ['is no object', 'ada@example.com', 'not_an_object'],
     ['has text where an object belongs', order({ context: 'ada@example.com' }), 'invalid_event'],
     ['is a list', [order()], 'not_an_object'],
-  ])('hold for an event that is refused because it %s', async (_what, event, code) => {
+  ])('the rules of a source hold for an event that is refused because it %s', async (_what, event, code) => {
     const edge = fakeEdge({ source: { privacy: rules } })
     expect(await send(edge, [event])).toMatchObject({ accepted: 0, rejected: [{ code }] })
     expect(edge.deadLetters).toHaveLength(1)
     expect(JSON.stringify(edge.deadLetters)).not.toMatch(personal)
   })
 
-  test('leave what was hashed alone when a dead letter is edited and comes again', async () => {
+  test('the rules of a source leave what was hashed alone when a dead letter is edited and comes again', async () => {
     const edge = fakeEdge({ source: { privacy: { ...rules, salt: 'pepper' } } })
     await send(edge, [order({ properties: 'none' })])
     const [letter] = edge.deadLetters
@@ -106,7 +106,7 @@ describe('the rules of a source', () => {
     })
   })
 
-  test('hold for the context of a batch, which its events share', async () => {
+  test('the rules of a source hold for the context of a batch, which its events share', async () => {
     const edge = fakeEdge({ source: { privacy: rules } })
     const bare = (messageId: string) => orderCompleted({ messageId, context: undefined })
     await send(edge, [bare('order-1'), bare('order-2')], { context: { traits: { email: 'ada@example.com' } } })
@@ -114,7 +114,7 @@ describe('the rules of a source', () => {
       expect(event['context']).toMatchObject({ traits: { email: sha256('ada@example.com') } })
   })
 
-  test('do not hide from routing what needs consent', async () => {
+  test('the rules of a source do not hide from routing what needs consent', async () => {
     const edge = fakeEdge({ source: { privacy: { allow: [] } } })
     const { resolved } = edge.context
     const target = resolved.targets.get('crm')
@@ -166,7 +166,7 @@ describe('the rules of a destination', () => {
     return { bodies, headers, outcomes }
   }
 
-  test('hold for what it gets, and for it alone', async () => {
+  test('the rules of a destination hold for what it gets, and for it alone', async () => {
     const envelope = stored()
     const before = envelope.text
     const { bodies, headers, outcomes } = await deliver([envelope], { privacy: rules })
@@ -182,7 +182,7 @@ describe('the rules of a destination', () => {
     expect((await deliver([envelope], {})).bodies.join()).toMatch(personal)
   })
 
-  test('come before its filter and its transforms', async () => {
+  test('the rules of a destination come before its filter and its transforms', async () => {
     const seen: string[] = []
     const look = (event: Event) => {
       seen.push(JSON.stringify(event))
@@ -214,7 +214,7 @@ describe('the rules of a warehouse', () => {
     file: 'staged-1',
   } as const
 
-  test('come before the table mapping, and leave the envelope as it is', () => {
+  test('the rules of a warehouse come before the table mapping, and leave the envelope as it is', () => {
     const envelope = stored()
     const rows = rowsOf(envelope, { ...options, privacy: rules })
     if ('stage' in rows) throw new Error(rows.reason)
@@ -231,7 +231,7 @@ describe('the rules of a warehouse', () => {
     expect(JSON.stringify(rowsOf(envelope, options))).toMatch(personal)
   })
 
-  test('are not in its dead letters: a replay goes through them again', () => {
+  test('the rules of a warehouse are not in its dead letters: a replay goes through them again', () => {
     const letter = rowsOf(stored(order({ messageId: 'x'.repeat(900) })), { ...options, privacy: rules })
     expect(letter).toMatchObject({ stage: 'load', code: 'mapping_failed' })
     expect('stage' in letter && JSON.parse(letter.event)).toMatchObject({ userId: 'ada' })
@@ -266,11 +266,11 @@ describe('a config', () => {
     ['the type', { hash: ['type'] }, 'must not have "type"'],
     ['consent at a source', { drop: ['context.consentManagement.provider'] }, 'needs consent'],
     ['a salt that is not set', { hash: ['userId'], salt: undefined }, '"privacy.salt" is missing'],
-  ])('may not take away %s', (_what, privacy, problem) => {
+  ])('a config may not let privacy rules take away %s', (_what, privacy, problem) => {
     expect(problems(privacy)).toContain(problem)
   })
 
-  test('may hash ids, and take consent from a destination', () => {
+  test('a config may let privacy rules hash ids, and take consent from a destination', () => {
     expect(problems({ hash: ['userId', 'anonymousId', 'messageId'], allow: ['*'] })).toBe('')
     expect(problems({ drop: ['context.consent'] }, 'destination')).toBe('')
   })

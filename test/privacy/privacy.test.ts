@@ -34,21 +34,21 @@ describe('hash', () => {
       { city: 'London', at: [{ zip: 1815 }] },
       { city: sha256('london'), at: [{ zip: sha256('1815') }] },
     ],
-  ])('%s', (_what, value, hashed) => {
+  ])('a privacy rule that hashes treats values as it says: %s', (_what, value, hashed) => {
     expect(after(context({ traits: { email: value } }), { hash: ['context.traits.email'] })).toEqual(
       context({ traits: { email: hashed } }),
     )
   })
 
-  test('is the SHA-256 that other tools make', () => {
+  test('the hash of a privacy rule is the SHA-256 that other tools make', () => {
     expect(after({ userId: 'Ada@Example.com' }, { hash: ['userId'] })).toEqual({ userId: ada })
   })
 
-  test('a salt stands before the text', () => {
+  test('the salt of a hash stands before the text', () => {
     expect(after({ userId: 'Ada' }, { hash: ['userId'], salt: 'pepper' })).toEqual({ userId: sha256('pepperada') })
   })
 
-  test('a second run changes nothing', () => {
+  test('a second run of a hash changes nothing', () => {
     const rules = { hash: ['userId', 'context.traits'], mask: ['context.ip'], salt: 'pepper' }
     const once = after({ userId: 'ada', context: { ip: '198.51.100.7', traits: { age: 36 } } }, rules)
     expect(after(structuredClone(once), rules)).toEqual(once)
@@ -64,13 +64,13 @@ describe('mask, drop', () => {
     ).toEqual(properties({ name: '***', age: '***', none: null, tags: ['***', '***'], place: { city: '***' } }))
   })
 
-  test('drop removes the field itself', () => {
+  test('drop removes the field itself from an event', () => {
     const event = after(context({ ip: '198.51.100.7', locale: 'en' }), { drop: ['context.ip', 'request_ip', 'a.b.c'] })
     expect(JSON.stringify(event)).toBe('{"context":{"locale":"en"}}')
     expect('ip' in (event['context'] as object)).toBe(false)
   })
 
-  test('drop wins over hash, and mask over hash', () => {
+  test('drop wins over hash, and mask wins over hash', () => {
     expect(after({ a: 1, b: 2, c: 3 }, { hash: ['a', 'b', 'c'], drop: ['a'], mask: ['b'] })).toEqual({
       b: '***',
       c: sha256('3'),
@@ -115,7 +115,7 @@ describe('paths', () => {
       properties({ name: 'Ada' }),
     ],
     ['do not see what objects inherit', properties({}), 'properties.constructor.name', properties({})],
-  ])('%s', (_what, event, path, left) => {
+  ])('privacy rules change what their paths lead to: paths %s', (_what, event, path, left) => {
     expect(after(event, { drop: [path] })).toEqual(left)
   })
 })
@@ -130,7 +130,7 @@ describe('allow', () => {
     traits: { email: 'ada@example.com' },
   })
 
-  test('keeps what it names and what lies below, and the fields of the specification', () => {
+  test('an allow-list keeps what it names and what lies below, and the fields of the specification', () => {
     const kept = after(event(), { allow: ['properties.revenue', 'properties.products.sku', 'context.page.path'] })
     expect(kept).toEqual({
       type: 'track',
@@ -154,16 +154,16 @@ describe('allow', () => {
     ['everything', ['properties'], { a: { sku: 1, price: 1 }, list: [{ sku: 2, price: 2 }, 'loose'], note: 'x' }],
     ['nothing', [], {}],
     ['a path that is not there', ['properties.b.c', 'properties.note.deeper'], {}],
-  ])('keeps %s', (_what, allow, left) => {
+  ])('an allow-list keeps what its paths name: %s', (_what, allow, left) => {
     const given = properties({ a: { sku: 1, price: 1 }, list: [{ sku: 2, price: 2 }, 'loose'], note: 'x' })
     expect(after(given, { allow })).toEqual({ properties: left })
   })
 
-  test('keeps other fields that it names', () => {
+  test('an allow-list keeps other fields that it names', () => {
     expect(after(event(), { allow: ['request_ip'] })).toMatchObject({ request_ip: '198.51.100.7', context: {} })
   })
 
-  test('comes first: what it keeps may still be hashed', () => {
+  test('an allow-list comes first: what it keeps may still be hashed', () => {
     expect(after(event(), { allow: ['traits.email'], hash: ['traits.email'] })['traits']).toEqual({
       email: sha256('ada@example.com'),
     })
@@ -179,13 +179,13 @@ describe('what an event says about consent', () => {
     ['drop with a star', { drop: ['context.*'] }],
     ['mask', { mask: ['context'] }],
     ['hash with a star', { hash: ['*.*'] }],
-  ])('outlives %s', (_rule, rules) => {
+  ])('what an event says about consent outlives the privacy rule %s', (_rule, rules) => {
     const { context: left } = after(context({ ...structuredClone(said), ip: '198.51.100.7' }), rules)
     expect(left).toMatchObject(said)
     expect((left as Record<string, unknown>)['ip']).not.toBe('198.51.100.7')
   })
 
-  test('goes when a path names it', () => {
+  test('what an event says about consent goes when a path names it', () => {
     expect(after(context(structuredClone(said)), { drop: ['context.consent', 'context.*'] })).toEqual(
       context({ consentManagement: said.consentManagement }),
     )
@@ -218,7 +218,7 @@ describe('the facts of an envelope', () => {
     [{ allow: [] }, { bot: 'seo' }],
     [{ allow: ['context'] }, facts],
     [{ allow: ['request_ip', 'context.userAgent', 'context.geo'] }, facts],
-  ])('under %j are %j', (rules, left) => {
+  ])('the facts of an envelope under the privacy rules %j are %j', (rules, left) => {
     expect(applyPrivacyToFacts(facts, rules)).toEqual(left)
   })
 })
@@ -226,7 +226,7 @@ describe('the facts of an envelope', () => {
 describe('what is no event', () => {
   const rules = { hash: ['userId'] }
 
-  test('text is masked, other scalars stay, arrays are gone through', () => {
+  test('privacy rules mask text that is no event, leave other scalars, and go through arrays', () => {
     expect(applyPrivacyToAny('ada@example.com', rules)).toBe('***')
     expect(applyPrivacyToAny(7, rules)).toBe(7)
     expect(applyPrivacyToAny(null, rules)).toBeNull()
@@ -237,12 +237,12 @@ describe('what is no event', () => {
     ['context is text', { context: 'ada@example.com' }],
     ['properties is a list', { properties: ['ada@example.com'], traits: 7 }],
     ['an id is an object', { userId: { email: 'ada@example.com' } }],
-  ])('where %s, no personal data comes through', (_what, value) => {
+  ])('no personal data comes through privacy rules where %s', (_what, value) => {
     const kept = applyPrivacyToAny(value, { allow: [], hash: ['userId'] })
     expect(JSON.stringify(kept)).not.toContain('ada@example.com')
   })
 
-  test('whatever comes, no prototype is touched, and what a path drops is gone', async () => {
+  test('no prototype is touched by privacy rules, whatever comes, and what a path drops is gone', async () => {
     const key = fc.constantFrom('__proto__', 'constructor', 'prototype', 'context', 'traits', 'email', 'a', 'toString')
     const json = fc.letrec((tie) => ({
       value: fc.oneof({ depthSize: 'small' }, fc.string(), fc.integer(), fc.constant(null), tie('list'), tie('object')),

@@ -25,7 +25,7 @@ const folders = {
 describe.each(Object.entries(folders))('public names of %s', (kind, folder) => {
   const files = globSync(`${folder}/*.ts`, { cwd: root }).filter((file) => !helpers.has(file))
 
-  test('every file has the name that its file name lets expect, and nothing else has one', () => {
+  test('every file with a public name has the one that its file name lets expect, and nothing else has one', () => {
     const expected = files.map((file) => [`sluiceway/${kind}/${basename(file, '.ts')}`, join(root, file)])
     const found = [...names].filter(([name]) => name.startsWith(`sluiceway/${kind}/`))
     expect(found.toSorted()).toEqual(expected.toSorted())
@@ -103,7 +103,7 @@ describe('a config elsewhere that uses every public name', () => {
 
   const write = (lines: readonly string[]) => writeFileSync(join(folder, 'config.ts'), lines.join('\n'))
 
-  test('compiles and is bundled from our files', async () => {
+  test('a config elsewhere that uses every public name compiles and is bundled from our files', async () => {
     write([
       ...[...names.keys()].map((name, i) => `import * as m${i} from '${name}'\nimport type {} from '${name}'`),
       `import { defineConfig } from 'sluiceway/config'`,
@@ -118,7 +118,7 @@ describe('a config elsewhere that uses every public name', () => {
     expect(listed.filter((path) => !inputs.has(join(root, path)))).toEqual([])
   })
 
-  test('does not compile, nor is bundled, where it asks for a file that is ours', async () => {
+  test('a config elsewhere that uses every public name does not compile, nor is bundled, where it asks for a file that is ours', async () => {
     write([`import { assertWithin } from 'sluiceway/streams/limits'`, 'export default assertWithin'])
     expect(compile().stdout).toContain("Cannot find module 'sluiceway/streams/limits'")
     await expect(bundle()).rejects.toThrow('Could not resolve "sluiceway/streams/limits"')

@@ -23,12 +23,12 @@ const contextAt = (minute: number, loaders: Readonly<Record<string, () => Promis
 describe('load', () => {
   const loaders = { tables: async () => report(1), postgres: async () => report(2) }
 
-  test('loads each warehouse in the minutes that its everyMinutes divides', async () => {
+  test('the load loads each warehouse in the minutes that its everyMinutes divides', async () => {
     expect(await load(contextAt(29_700_001, loaders))).toEqual({ tables: report(1) })
     expect(await load(contextAt(29_700_015, loaders))).toEqual({ tables: report(1), postgres: report(2) })
   })
 
-  test('loads the others when one loader cannot be reached', async () => {
+  test('the load loads the others when one loader cannot be reached', async () => {
     const context = contextAt(29_700_000, {
       ...loaders,
       tables: () => Promise.reject(new Error('the object was reset')),

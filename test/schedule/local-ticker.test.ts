@@ -19,7 +19,7 @@ describe('the local ticker', () => {
   })
   afterEach(() => vi.useRealTimers())
 
-  test('runs every few seconds from the first request on, in one loop for all requests', async () => {
+  test('the local ticker runs every few seconds from the first request on, in one loop for all requests', async () => {
     const ticker = localTicker()
     for (let i = 0; i < 100; i++) ticker(tick())
     await vi.advanceTimersByTimeAsync(4_999)
@@ -32,7 +32,7 @@ describe('the local ticker', () => {
     expect(kept).toHaveLength(1)
   })
 
-  test('does nothing in a deployment, whatever TICK_SECONDS says', async () => {
+  test('the local ticker does nothing in a deployment, whatever TICK_SECONDS says', async () => {
     const ticker = localTicker()
     for (const given of [
       {},
@@ -47,7 +47,7 @@ describe('the local ticker', () => {
     expect({ runs, loops: kept.length }).toEqual({ runs: 0, loops: 0 })
   })
 
-  test('goes on after a run that failed', async () => {
+  test('the local ticker goes on after a run that failed', async () => {
     const ticker = localTicker()
     ticker({
       ...tick(),
@@ -60,7 +60,7 @@ describe('the local ticker', () => {
     expect(runs).toBe(3)
   })
 
-  test('starts anew with a request when the loop is gone, and the old one ends should it come back', async () => {
+  test('the local ticker starts anew with a request when the loop is gone, and the old one ends should it come back', async () => {
     const ticker = localTicker()
     let wake: (() => void) | undefined
     let stuck = 0

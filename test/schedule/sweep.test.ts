@@ -34,7 +34,7 @@ test('what was spilled for a partition that does not answer waits; what is for a
   expect(bucket.keys).toEqual([kept])
 })
 
-test('nothing is read while no partition answers', async () => {
+test('no spilled object is read while no partition answers', async () => {
   const { context, spillFor, bucket } = deployment([0, 1])
   await spillFor(0, 'order-1')
   bucket.calls.length = 0

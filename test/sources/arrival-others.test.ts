@@ -43,12 +43,12 @@ describe.each([
     return { edge, answer }
   }
 
-  test('have a usual case, a second one and a call that is not taken among their golden cases', () => {
+  test(`the golden cases of ${name} have a usual call, a second one and a call that is not taken`, () => {
     expect(cases.filter(({ events }) => events !== undefined && events.length > 0).length).toBeGreaterThanOrEqual(2)
     expect(cases.filter(({ error }) => error !== undefined).length).toBeGreaterThanOrEqual(1)
   })
 
-  test.each(cases)('arrive as they should: $name', async (one) => {
+  test.each(cases)(`calls of ${name} to /v1/webhook arrive as they should: $name`, async (one) => {
     const { edge, answer } = await send(one)
     if (one.refused !== undefined) {
       // The edge's clock stands at ten o'clock: what is too old only later is of golden.test.ts.

@@ -34,19 +34,25 @@ for (const name of names) {
       return { edge, answer }
     }
 
-    test.each(cases.filter(({ events }) => events !== undefined))('reach the stream: $name', async (one) => {
-      const { edge, answer } = await send(one)
-      expect([answer.status, answer.text]).toEqual([200, 'OK'])
-      expect(edge.deadLetters).toEqual([])
-      expect(edge.events()).toMatchObject(one.events ?? [])
-    })
+    test.each(cases.filter(({ events }) => events !== undefined))(
+      `calls of ${name} to /v1/webhook reach the stream: $name`,
+      async (one) => {
+        const { edge, answer } = await send(one)
+        expect([answer.status, answer.text]).toEqual([200, 'OK'])
+        expect(edge.deadLetters).toEqual([])
+        expect(edge.events()).toMatchObject(one.events ?? [])
+      },
+    )
 
     const refused = cases.filter((one) => one.refused !== undefined && !one.refused.includes('too old'))
     if (refused.length > 0)
-      test.each(refused)('are refused with 401, counted and not stored: $name', async (one) => {
-        const { edge, answer } = await send(one)
-        expect(answer.status).toBe(401)
-        expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
-      })
+      test.each(refused)(
+        `calls of ${name} to /v1/webhook are refused with 401, counted and not stored: $name`,
+        async (one) => {
+          const { edge, answer } = await send(one)
+          expect(answer.status).toBe(401)
+          expect([edge.events(), edge.deadLetters, edge.counters]).toEqual([[], [], { 'refused:shop': 1 }])
+        },
+      )
   })
 }

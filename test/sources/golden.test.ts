@@ -9,17 +9,17 @@ for (const name of sourceNames) {
     const makers = await makersOf(name)
     const make = makers[0] as (typeof makers)[number]
 
-    test('exports one source, under the name of its file, and has golden cases', () => {
+    test(`the webhook source ${name} is exported alone, under the name of its file, and has golden cases`, () => {
       expect(makers).toHaveLength(1)
       expect(make({}).name.replaceAll('_', '-')).toBe(name)
       expect(cases.length, `put cases into test/sources/golden/${name}.json`).toBeGreaterThan(0)
     })
 
-    test('tells what is wrong with its settings instead of throwing', () => {
+    test(`the webhook source ${name} tells what is wrong with its settings instead of throwing`, () => {
       expect(make({ noSuchSetting: 1 }).problems.join()).toContain('"noSuchSetting" is no setting')
     })
 
-    test.each(cases)('$name', async (one) => {
+    test.each(cases)(`the webhook source ${name} makes of a call what its golden case says: $name`, async (one) => {
       const source = make(one.settings)
       expect(source.problems).toEqual([])
       const memory = new Map(Object.entries(one.memory ?? {}))

@@ -13,7 +13,7 @@ test.each([
   ['2026-11-22T10:59:48+01:00', '2026-11-22T09:59:48.000Z'],
   [1_795_341_588, '2026-11-22T09:59:48.000Z'],
   ['yesterday', undefined],
-])('%j without an offset is in UTC, wherever the clock stands', (value, stamp) => {
+])('the time %j without an offset is in UTC, wherever the clock stands', (value, stamp) => {
   expect(utcStampOf(value)).toBe(stamp)
 })
 
@@ -23,7 +23,7 @@ test.each([
   ['price', 'price'],
   ['$email', '$email'],
   ['', ''],
-])('%j is %j in camel case', (name, camel) => {
+])('the name %j is %j in camel case', (name, camel) => {
   expect(camelOf(name)).toBe(camel)
 })
 

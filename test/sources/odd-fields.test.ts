@@ -49,7 +49,7 @@ test.each([
   'revenuecat',
   'satismeter',
   'signl4',
-])('%s makes an event that the edge accepts of any call, or says why it cannot', async (name) => {
+])('the source %s makes an event that the edge accepts of any call, or says why it cannot', async (name) => {
   const make = await makerOf(name)
   const cases = casesOf(name)
   let accepted = 0

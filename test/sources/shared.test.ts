@@ -9,12 +9,12 @@ test.each([
   ['seconds with decimals, as text', '1795341588.308399', '2026-11-22T09:59:48.308Z'],
   ['a date with an offset', '2026-11-22T10:59:48+01:00', '2026-11-22T09:59:48.000Z'],
   ['a date as Iterable writes it', '2026-11-22 09:59:48 +00:00', '2026-11-22T09:59:48.000Z'],
-])('%s are read as a time', (_, value, stamp) => {
+])('times like %s are read by sources', (_, value, stamp) => {
   expect(stampOf(value)).toBe(stamp)
 })
 
 test.each([[''], ['yesterday'], [Number.NaN], [1e300], [-1], [null], [undefined], [{}], [true]])(
-  '%j is no time',
+  'the value %j is no time to a source',
   (value) => {
     expect(stampOf(value)).toBe(undefined)
   },
@@ -25,7 +25,7 @@ test.each([
   ['incident.priority_updated', 'Incident Priority Updated'],
   ['__update--name', 'Update Name'],
   ['', ''],
-])('the words of %j are capitalized', (name, title) => {
+])('the words of %j are capitalized in a name', (name, title) => {
   expect(titleOf(name)).toBe(title)
 })
 

@@ -76,7 +76,7 @@ const order = {
   line_items: [{ product_id: 632910392, name: 'Monopoly', price: '19.00', quantity: 2 }],
 }
 
-test('a visitor looks, puts into the cart and checks out; the order of the server is theirs, and they are known afterwards', async () => {
+test('the order of a visitor who looks, puts into the cart and checks out is theirs, and they are known afterwards', async () => {
   const edge = shopEdge('story')
   await sendPixel(edge, 'product_viewed', 'sh-1', { data: { productVariant: variant }, path: '/products/monopoly' })
   await sendPixel(edge, 'product_added_to_cart', 'sh-2', { data: { cartLine: { quantity: 2, merchandise: variant } } })

@@ -160,22 +160,22 @@ describe.each(signers)('a call that $name signed', (signer) => {
   const fault = faultBy(signer)
   const signed = sign(body, secret, seconds)
 
-  test('is taken', async () => {
+  test(`a call that ${signer.name} signed is taken`, async () => {
     expect(await fault(hookOf(signed))).toBe(undefined)
   })
 
-  test('is taken unsigned when there is no secret', async () => {
+  test(`a call that ${signer.name} signed is taken unsigned when there is no secret`, async () => {
     expect(await fault(hookOf({}), {})).toBe(undefined)
   })
 
-  test('is refused by another secret, and the reason does not hold the right one', async () => {
+  test(`a call that ${signer.name} signed is refused by another secret, and the reason does not hold the right one`, async () => {
     const reason = await fault(hookOf(sign(body, 'a secret of somebody else', seconds)))
     expect(reason).toBe('the signature is wrong')
     expect(reason).not.toContain(secret)
     expect(JSON.stringify(make({ secret }).redacted)).toBe('{"secret":"***"}')
   })
 
-  test('is refused when any byte of the body differs', async () => {
+  test(`a call that ${signer.name} signed is refused when any byte of the body differs`, async () => {
     for (let i = 0; i < body.length; i++) {
       const changed = Buffer.from(body)
       changed.writeUInt8(changed.readUInt8(i) ^ 1, i)
@@ -185,7 +185,7 @@ describe.each(signers)('a call that $name signed', (signer) => {
     expect(await fault(hookOf(signed, Buffer.concat([body, Buffer.from('\n')])))).toBe('the signature is wrong')
   })
 
-  test('is refused when the signature is missing, empty, cut off, or anything else', async () => {
+  test(`a call that ${signer.name} signed is refused when the signature is missing, empty, cut off, or anything else`, async () => {
     const whole = signed[header] ?? ''
     const { [header]: _, ...others } = signed
     expect(await fault(hookOf(others))).toBe('the signature is missing')
@@ -202,7 +202,7 @@ describe.each(signers.filter(({ timed }) => timed))('a time that $name signed', 
   const fault = faultBy(signer)
   const signed = sign(body, secret, seconds)
 
-  test('is taken for five minutes and not a second longer, before or after', async () => {
+  test(`a time that ${signer.name} signed is taken for five minutes and not a second longer, before or after`, async () => {
     for (const ago of [0, 299, 300, -300])
       expect(await fault(hookOf(sign(body, secret, seconds - ago)))).toBe(undefined)
     for (const ago of [301, 86_400, -301, 10 * 365 * 86_400])
@@ -210,7 +210,7 @@ describe.each(signers.filter(({ timed }) => timed))('a time that $name signed', 
     expect(await fault(hookOf(signed), { secret }, now + 301_000)).toBe('the signature is too old')
   })
 
-  test('is refused when its time is moved, missing or no number', async () => {
+  test(`a time that ${signer.name} signed is refused when it is moved, missing or no number`, async () => {
     const moved = Object.fromEntries(
       Object.entries(signed).map(([key, value]) => [key, value.replace(String(seconds), String(seconds + 60))]),
     )
@@ -228,7 +228,7 @@ describe.each(signers.filter(({ both }) => both !== undefined))('two signatures 
   const signed = sign(body, secret, seconds)
 
   test.runIf(both !== undefined)(
-    'is taken when one of two signatures is right, while the secret is rotated',
+    `a call of ${signer.name} is taken when one of two signatures is right, while the secret is rotated`,
     async () => {
       const other = sign(body, 'the secret that comes next', seconds)[header] ?? ''
       const right = signed[header] ?? ''

@@ -49,7 +49,7 @@ const specified: Readonly<Record<string, readonly string[]>> = {
 }
 
 describe('the examples of the event specification', () => {
-  test('are of every call, and of every event of e-commerce, video and mobile', () => {
+  test('the examples of the event specification are of every call, and of every event of e-commerce, video and mobile', () => {
     const calls = examples.filter(({ file }) => file === 'calls').map((example) => example.call)
     expect([...new Set(calls)].toSorted()).toEqual(['alias', 'group', 'identify', 'page', 'screen', 'track'])
     for (const [file, events] of Object.entries(specified)) {
@@ -59,7 +59,7 @@ describe('the examples of the event specification', () => {
   })
 
   // A route of its own says what the event is; some documents leave `type` out.
-  test.each(examples)('$file: $title, alone, is accepted and stored unchanged', async (example) => {
+  test.each(examples)('the example $title of $file is accepted alone and stored unchanged', async (example) => {
     const edge = fakeEdge()
     const answer = await call(edge, `/v1/${example.call}`, { body: example.event, headers })
     expect([answer.status, answer.json()]).toEqual([200, { success: true, accepted: 1 }])
@@ -70,7 +70,7 @@ describe('the examples of the event specification', () => {
     expect(edge.deadLetters).toEqual([])
   })
 
-  test('are accepted in one batch and stored unchanged, in their order', async () => {
+  test('the examples of the event specification are accepted in one batch and stored unchanged, in their order', async () => {
     const edge = fakeEdge()
     const batch = examples.map(({ call: type, event }, i) => ({ type, ...event, messageId: `batch-${i}` }))
     const answer = await call(edge, '/v1/batch', { body: { batch }, headers })

@@ -180,7 +180,7 @@ describe('what cannot be stored now', () => {
   test.each([
     ['fails', unavailable],
     ['never answers', () => new Promise<void>(() => {})],
-  ])('because its partition %s keeps nothing of others back', async (_how, instead) => {
+  ])('spilled events whose partition %s keep nothing of other partitions waiting', async (_how, instead) => {
     let tries = 0
     const edge = deployment({ partitions: 2, onAppend: (batch) => (isAda(batch) ? (tries++, instead()) : undefined) })
     for (let i = 0; i < 500; i++) await edge.spillFor(ada, `ada-${i}`)
@@ -195,7 +195,7 @@ describe('what cannot be stored now', () => {
     expect(edge.bucket.calls.filter((call) => call.startsWith('get'))).toHaveLength(201)
   })
 
-  test('because the sweep found its partition unavailable is left alone', async () => {
+  test('spilled events whose partition the sweep found unavailable are left alone', async () => {
     const edge = deployment({ partitions: 2 })
     await edge.spillFor(ada, 'ada-1')
     await edge.spillFor(grace, 'grace-1')
@@ -206,7 +206,7 @@ describe('what cannot be stored now', () => {
     expect(edge.ids()).toEqual(['grace-1', 'ada-1'])
   })
 
-  test('because the lane of the edge is unavailable keeps no event back', async () => {
+  test('a dead letter that the lane of the edge does not take keeps no spilled event waiting', async () => {
     const edge = deployment({ onDeadLetters: () => Promise.reject(new Error('the lane is unavailable')) })
     for (let i = 0; i < 5; i++) await edge.spillLetter(`refused-${i}`)
     await edge.spillOrders('order-1')
@@ -216,7 +216,7 @@ describe('what cannot be stored now', () => {
     expect(edge.bucket.keys).toHaveLength(5)
   })
 
-  test('because R2 does not give it keeps no other back', async () => {
+  test('a spilled object that R2 does not give keeps no other waiting', async () => {
     const edge = deployment()
     const key = await edge.spillOrders('order-1')
     await edge.spillOrders('order-2')
@@ -229,7 +229,7 @@ describe('what cannot be stored now', () => {
     expect(await edge.run()).toMatchObject({ objects: 1, left: false })
   })
 
-  test('does not make a run longer than it may be', async () => {
+  test('spilled objects that cannot be stored now do not make a run longer than it may be', async () => {
     const edge = deployment({
       onAppend: (batch) => {
         edge.clock.now += 1_000
@@ -244,7 +244,7 @@ describe('what cannot be stored now', () => {
   })
 })
 
-test('a run is bounded in events, text and time', async () => {
+test('a run of the drain is bounded in events, text and time', async () => {
   const { spillOrders, run, clock, bucket } = deployment({ onAppend: () => void (clock.now += 1_000) })
   // Each round holds 200 objects.
   for (let i = 0; i < 600; i++) await spillOrders(`order-${i}`)
@@ -265,7 +265,7 @@ test('more objects than a listing holds are stored in one run', async () => {
   expect(ids()).toEqual(all)
 })
 
-test('dead letters are buried, once even when the run ended before their object was deleted', async () => {
+test('spilled dead letters are stored once, even when the run ended before their object was deleted', async () => {
   const { context, run, bucket, deadLetters } = deployment()
   const letter = refused
   await spill({ kind: 'letters', deadLetters: [letter, { ...letter, messageId: 'order-2' }] }, context)

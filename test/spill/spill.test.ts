@@ -39,7 +39,7 @@ const msOf = async (work: () => Promise<unknown>): Promise<number> => {
 }
 
 describe('events that the stream does not take', () => {
-  test('are one object in R2, and accepted', async () => {
+  test('events that the stream does not take are one object in R2, and accepted', async () => {
     const edge = edgeWith({ onAppend: fails })
     expect(await send(edge, ...orders('order-1', 'order-2'))).toMatchObject({ accepted: 2, rejected: [] })
     expect(edge.bucket.keys).toEqual([expect.stringMatching(/^spill\/2026-11-22T10:00:00\.500Z-[0-9a-f-]{36}$/)])
@@ -55,7 +55,7 @@ describe('events that the stream does not take', () => {
     })
   })
 
-  test('within the deadline are spilled before it has passed', async () => {
+  test('events that the stream does not take within the deadline are spilled before it has passed', async () => {
     const edge = edgeWith({ onAppend: never })
     const ms = await msOf(() => send(edge, ...orders('order-1')))
     expect(ms).toBeGreaterThan(appendMs * 0.7)
@@ -63,7 +63,7 @@ describe('events that the stream does not take', () => {
     expect(await spilledIds(edge)).toEqual([['order-1']])
   })
 
-  test('but only late are appended all the same: their object is deleted', async () => {
+  test('events that the stream takes late are in it all the same: their object is deleted', async () => {
     const edge = edgeWith({ onAppend: () => sleep(appendMs * 1.5) })
     await send(edge, ...orders('order-1'))
     expect(edge.bucket.keys).toHaveLength(1)
@@ -72,7 +72,7 @@ describe('events that the stream does not take', () => {
     expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
   })
 
-  test('are waited for until the deadline while R2 is slow', async () => {
+  test('events are waited for until the deadline while R2 is slow', async () => {
     const edge = edgeWith({ onAppend: () => sleep(800), limits: { appendMs: 1_000 } })
     edge.bucket.before = (verb) => (verb === 'put' ? sleep(500) : undefined)
     const ms = await msOf(() => send(edge, ...orders('order-1')))
@@ -81,7 +81,7 @@ describe('events that the stream does not take', () => {
     expect(edge.bucket.keys).toEqual([])
   })
 
-  test('are spilled from the first piece on that was not appended', async () => {
+  test('events are spilled from the first piece on that was not appended', async () => {
     let pieces = 0
     const edge = edgeWith({
       streamLimits: { events: 2, bytes: 800_000 },
@@ -92,7 +92,7 @@ describe('events that the stream does not take', () => {
     expect(await spilledIds(edge)).toEqual([['order-3', 'order-4', 'order-5']])
   })
 
-  test('because they are beyond its limits are refused, not spilled', async () => {
+  test('events that are beyond the limits of the stream are refused, not spilled', async () => {
     const edge = edgeWith({
       onAppend: () => {
         throw new SluicewayError('stream_limit', 'too large for the queue')
@@ -102,7 +102,7 @@ describe('events that the stream does not take', () => {
     expect(edge.bucket.keys).toEqual([])
   })
 
-  test('nor R2 are refused', async () => {
+  test('events that neither the stream nor R2 takes are refused', async () => {
     const edge = edgeWith({ onAppend: fails })
     edge.bucket.before = () => {
       throw new Error('R2 is unavailable')
@@ -121,7 +121,7 @@ test('R2 that is unavailable changes nothing while the stream is there', async (
 })
 
 describe('during an outage', () => {
-  test('one request a second tries the stream, the others are spilled at once', async () => {
+  test('one request a second tries the stream during an outage, the others are spilled at once', async () => {
     let tries = 0
     const edge = edgeWith({ onAppend: () => (tries++, never()) })
     await send(edge, ...orders('order-0'))
@@ -136,7 +136,7 @@ describe('during an outage', () => {
     expect((await spilledIds(edge)).flat()).toHaveLength(101)
   })
 
-  test('the first success ends it', async () => {
+  test('the first success of an append ends an outage', async () => {
     let unavailable = true
     const edge = edgeWith({ onAppend: () => (unavailable ? fails() : undefined) })
     await send(edge, ...orders('order-1'))
@@ -150,7 +150,7 @@ describe('during an outage', () => {
     expect(edge.bucket.keys).toHaveLength(2)
   })
 
-  test('a clock that is set back does not lengthen it', async () => {
+  test('a clock that is set back does not lengthen an outage', async () => {
     let unavailable = true
     const edge = edgeWith({ onAppend: () => (unavailable ? fails() : undefined) })
     await send(edge, ...orders('order-1'))
@@ -163,7 +163,7 @@ describe('during an outage', () => {
   test.each([
     ['fails', () => fails()],
     ['is late', never],
-  ])('the stream is tried all the same when R2 %s', async (_how, before) => {
+  ])('the stream is tried all the same during an outage when R2 %s', async (_how, before) => {
     let unavailable = true
     const edge = edgeWith({ onAppend: () => (unavailable ? fails() : undefined) })
     await send(edge, ...orders('order-1'))
@@ -180,7 +180,7 @@ describe('one partition that is unavailable', () => {
   const grace = (messageId: string) => orderCompleted({ messageId, anonymousId: 'anon-grace' })
   const isAda = (batch: readonly Packed[]) => batch.some(({ key }) => key === 'anon-ada')
 
-  test('is what is spilled for; what is for others is appended', async () => {
+  test('events for one partition that is unavailable are spilled; what is for others is appended', async () => {
     const edge = edgeWith({ partitions: 2, onAppend: (batch) => (isAda(batch) ? fails() : undefined) })
     expect(await send(edge, ada('order-1'), grace('order-2'), ada('order-3'))).toMatchObject({ accepted: 3 })
     expect(edge.events().map(({ messageId }) => messageId)).toEqual(['order-2'])
@@ -189,7 +189,7 @@ describe('one partition that is unavailable', () => {
     expect(kept?.customMetadata).toMatchObject({ partition: expect.stringMatching(/^[01]\/2$/) })
   })
 
-  test('keeps no event of others waiting, and what they do does not end its outage', async () => {
+  test('one partition that is unavailable keeps no event of others waiting, and what they do does not end its outage', async () => {
     let tries = 0
     const edge = edgeWith({
       partitions: 2,
@@ -207,7 +207,7 @@ describe('one partition that is unavailable', () => {
 })
 
 describe('what the lane of the edge does not take', () => {
-  test('dead letters are an object too, beside events that are appended', async () => {
+  test('dead letters that the lane of the edge does not take are an object too, beside events that are appended', async () => {
     const edge = edgeWith({ onDeadLetters: () => Promise.reject(new Error('the lane is unavailable')) })
     expect(await send(edge, ...orders('order-1'), 7)).toMatchObject({ accepted: 1, rejected: [{ index: 1 }] })
     expect(edge.events()).toMatchObject([{ messageId: 'order-1' }])
@@ -218,13 +218,13 @@ describe('what the lane of the edge does not take', () => {
     })
   })
 
-  test('dead letters that nobody takes are refused', async () => {
+  test('dead letters that neither the lane of the edge nor R2 takes are refused', async () => {
     const edge = edgeWith({ onDeadLetters: () => Promise.reject(new Error('the lane is unavailable')) })
     edge.bucket.before = () => Promise.reject(new Error('R2 is unavailable'))
     await expect(send(edge, 7)).rejects.toMatchObject({ code: 'stream_unavailable' })
   })
 
-  test('counts keep no answer waiting; one that fails is in the log', async () => {
+  test('counts that the lane of the edge does not take keep no answer waiting; one that fails is logged', async () => {
     const transforms = [{ name: 'drop-all', transformEvent: () => null }]
     const hanging = edgeWith({ source: { transforms }, onCount: never })
     expect(await msOf(() => send(hanging, ...orders('order-1')))).toBeLessThan(appendMs / 2)

@@ -44,7 +44,7 @@ describe('the bootstrap', () => {
     return { stdout, stderr, status }
   }
 
-  it('installs on a fresh clone, says so on stderr, and runs the script with its arguments', () => {
+  it('the bootstrap installs on a fresh clone, says so on stderr, and runs the script with its arguments', () => {
     expect(run('scripts/hello.ts', 'Ada')).toEqual({
       stdout: 'hello Ada\n',
       stderr: 'Installing the dependencies (npm ci) …\nnpm ci --loglevel=error\n',
@@ -52,18 +52,18 @@ describe('the bootstrap', () => {
     })
   })
 
-  it('installs nothing when all is there', () => {
+  it('the bootstrap installs nothing when all is there', () => {
     run()
     expect(run('scripts/hello.ts')).toEqual({ stdout: 'hello\n', stderr: '', status: 0 })
   })
 
-  it('installs again when the lock file asks for another version', () => {
+  it('the bootstrap installs again when the lock file asks for another version', () => {
     run()
     lock('4.14.0')
     expect(run().stderr).toBe('Installing 1 changed dependency (npm ci) …\nnpm ci --loglevel=error\n')
   })
 
-  it('says what to do when the pinned Node is not there, because install scripts are switched off', () => {
+  it('the bootstrap says what to do when the pinned Node is not there, because install scripts are switched off', () => {
     run()
     rmSync(join(clone, 'node_modules/node'), { recursive: true })
     const { stderr, status } = run('scripts/hello.ts')

@@ -5,7 +5,7 @@ const read = (argv: readonly string[], env: Readonly<Record<string, string>> = {
   readFlags({ argv, env, cwd: '/shop', root: '/sluiceway' })
 
 describe('the command line of npm start', () => {
-  it('listens on 127.0.0.1:8787 with its state beside the code when nothing is said', () => {
+  it('the command line of npm start listens on 127.0.0.1:8787 with its state beside the code when nothing is said', () => {
     expect(read([])).toEqual({
       help: false,
       json: false,
@@ -18,17 +18,17 @@ describe('the command line of npm start', () => {
     })
   })
 
-  it('takes paths from where the user is', () => {
+  it('the command line of npm start takes paths from where the user is', () => {
     const { state, config } = read(['--state', 'orders', '--config', '../my.config.ts'])
     expect({ state, config }).toEqual({ state: '/shop/orders', config: '/my.config.ts' })
   })
 
-  it('prefers --port to PORT', () => {
+  it('the command line of npm start prefers --port to PORT', () => {
     expect(read([], { PORT: '9000' }).port).toBe(9000)
     expect(read(['--port', '9001'], { PORT: '9000' }).port).toBe(9001)
   })
 
-  it('hands the variables of the environment that it documents to the config, and --var over them', () => {
+  it('the command line of npm start hands the variables of the environment that it documents to the config, and --var over them', () => {
     const env = { WEBHOOK_URL: 'https://shop.example.com/hook', POSTGRES_URL: '', HOME: '/home-of-ada', STREAM: 'log' }
     expect(read(['--var', 'STREAM=queues', '--var', 'TOKEN=a=b'], env).vars).toEqual({
       WEBHOOK_URL: 'https://shop.example.com/hook',
@@ -43,7 +43,7 @@ describe('the command line of npm start', () => {
     [['--port'], "Option '--port <value>' argument missing; npm start -- --help lists the options"],
     [['--tick', '0'], '--tick must be seconds from 0.1 to 3600, not "0"'],
     [['--var', 'novalue'], '--var must look like NAME=value'],
-  ])('refuses %j with one line', (argv, message) => {
+  ])('the command line of npm start refuses %j with one line', (argv, message) => {
     expect(() => read(argv)).toThrow(message)
   })
 })

@@ -61,7 +61,7 @@ describe('npm start', () => {
       .poll(() => admin(ready, `/trace/${messageId}`), { timeout: 10_000, interval: 100 })
       .toMatchObject({ status: 200, text: expect.stringContaining('"status":"done"') as string })
 
-  it('prints one line of JSON when it is ready to take events, and nothing else on stdout', async () => {
+  it('npm start prints one line of JSON when it is ready to take events, and nothing else on stdout', async () => {
     const serving = await start()
     const { ready } = serving
     expect(await (await track(ready, 'order-1')).json()).toEqual({ success: true, accepted: 1 })
@@ -72,14 +72,14 @@ describe('npm start', () => {
     expect(stdout).toBe(`${JSON.stringify(ready)}\n`)
   })
 
-  it('serves the browser SDK', async () => {
+  it('npm start serves the browser SDK', async () => {
     const { ready } = await start()
     const sdk = await fetch(`${ready.url}/sdk/rudder-analytics.min.js`)
     expect(sdk.status).toBe(200)
     expect(await sdk.text()).toContain('RudderLabs JavaScript SDK')
   })
 
-  it('keeps its keys, readable by the owner only, and its events for the next start', async () => {
+  it('npm start keeps its keys, readable by the owner only, and its events for the next start', async () => {
     const first = await start()
     await track(first.ready, 'order-1')
     await first.stop()
@@ -90,13 +90,13 @@ describe('npm start', () => {
     await expectKnown(second.ready, 'order-1')
   })
 
-  it('takes keys from --var', async () => {
+  it('npm start takes keys from --var', async () => {
     const { ready } = await start('--var', 'WRITE_KEY=keyOfAda', '--var', 'ADMIN_TOKEN=tokenOfAdaLovelace')
     expect(ready).toMatchObject({ writeKey: 'keyOfAda', adminToken: 'tokenOfAdaLovelace' })
     expect((await track(ready, 'order-1')).status).toBe(200)
   })
 
-  it('ends within a second of Ctrl-C, with code 0 and no runtime left behind', async () => {
+  it('npm start ends within a second of Ctrl-C, with code 0 and no runtime left behind', async () => {
     const serving = await start()
     const before = performance.now()
     const { code } = await serving.stop('SIGINT')
@@ -105,7 +105,7 @@ describe('npm start', () => {
     expect(isAlive(serving.ready.workerdPid)).toBe(false)
   })
 
-  it('ends, and its runtime too, when npm itself gets SIGTERM', async () => {
+  it('npm start ends, and its runtime too, when npm itself gets SIGTERM', async () => {
     const npm = spawn('npm', ['start', '--silent', '--', '--json', '--port', '0', '--state', state], {
       cwd: root,
       env: cleanEnv(),
@@ -117,7 +117,7 @@ describe('npm start', () => {
     await expect.poll(() => isAlive(pid) || isAlive(workerdPid), { timeout: 2_000 }).toBe(false)
   })
 
-  it('restarts the runtime on the same port and state when it is killed', async () => {
+  it('npm start restarts the runtime on the same port and state when it is killed', async () => {
     const { ready } = await start()
     await track(ready, 'order-1')
     process.kill(ready.workerdPid, 'SIGKILL')
@@ -135,7 +135,7 @@ describe('npm start', () => {
     await expectKnown(ready, 'order-1')
   })
 
-  it('takes over from a start that was killed and left its runtime behind', async () => {
+  it('npm start takes over from a start that was killed and left its runtime behind', async () => {
     const first = await start()
     await track(first.ready, 'order-1')
     first.process.kill('SIGKILL')
@@ -146,7 +146,7 @@ describe('npm start', () => {
     await expectKnown(second.ready, 'order-1')
   })
 
-  it('runs the scheduled functions by itself', async () => {
+  it('npm start runs the scheduled functions by itself', async () => {
     const { ready } = await start('--tick', '0.2')
     await track(ready, 'order-1')
     const loads = () => admin(ready, '/warehouses').then(({ text }) => text)
@@ -161,7 +161,7 @@ describe('npm start', () => {
       return stderr.replaceAll(/^Building .*\n/gm, '')
     }
 
-    it('the port is in use', async () => {
+    it('npm start says in one line that the port is in use, and exits with 1', async () => {
       const other = createServer().listen(0, '127.0.0.1')
       await once(other, 'listening')
       const { port } = other.address() as { port: number }
@@ -174,7 +174,7 @@ describe('npm start', () => {
       }
     })
 
-    it('the state folder is of a newer version', async () => {
+    it('npm start says in one line that the state folder is of a newer version, and exits with 1', async () => {
       mkdirSync(state)
       writeFileSync(join(state, 'state.json'), '{"version":2}')
       expect(await refused()).toBe(
@@ -182,7 +182,7 @@ describe('npm start', () => {
       )
     })
 
-    it('another start serves the same state folder', async () => {
+    it('npm start says in one line that another start serves the same state folder, and exits with 1', async () => {
       const { ready } = await start()
       const { code, stderr } = await startAndFail({ state })
       expect(code).toBe(1)
@@ -192,15 +192,15 @@ describe('npm start', () => {
       expect((await track(ready, 'order-1')).status).toBe(200)
     })
 
-    it('an option is unknown', async () => {
+    it('npm start says in one line that an option is unknown, and exits with 1', async () => {
       expect(await refused('--prot', '9000')).toBe("Unknown option '--prot'; npm start -- --help lists the options\n")
     })
 
-    it('there is no such config', async () => {
+    it('npm start says in one line that there is no such config, and exits with 1', async () => {
       expect(await refused('--config', join(folder, 'none.ts'))).toBe(`There is no config at ${folder}/none.ts\n`)
     })
 
-    it('the config has problems: one line each', async () => {
+    it('npm start says each problem of the config in one line, and exits with 1', async () => {
       const config = join(folder, 'problems.config.ts')
       writeFileSync(
         config,
@@ -218,13 +218,13 @@ describe('npm start', () => {
       )
     })
 
-    it('the config throws while it is loaded', async () => {
+    it('npm start says in one line what a config threw while it was loaded, and exits with 1', async () => {
       const config = join(folder, 'throws.config.ts')
       writeFileSync(config, `throw new Error('no orders today')\n${configText('{}')}`)
       expect(await refused('--config', config)).toBe('The Worker does not start: Error: no orders today\n')
     })
 
-    it('the config does not compile: where', async () => {
+    it('npm start says where a config does not compile, and exits with 1', async () => {
       const config = join(folder, 'typo.config.ts')
       writeFileSync(config, 'export default {')
       const said = await refused('--config', config)
@@ -233,7 +233,7 @@ describe('npm start', () => {
     })
   })
 
-  it('serves another config when --config names one', async () => {
+  it('npm start serves another config when --config names one', async () => {
     const config = join(folder, 'my.config.ts')
     writeFileSync(config, configText(`{ stream: log(), sources: { shop: { writeKey: env.SHOP_KEY } } }`))
     const { ready } = await start('--config', config, '--var', 'SHOP_KEY=keyOfTheShop')
@@ -241,7 +241,7 @@ describe('npm start', () => {
     expect((await track({ ...ready, writeKey: 'keyOfTheShop' }, 'order-1')).status).toBe(200)
   })
 
-  it('tells its options', async () => {
+  it('npm start --help tells its options', async () => {
     const { code, stdout } = await startAndFail({ state, args: ['--help'] })
     expect(code).toBe(0)
     for (const flag of ['--port', '--host', '--state', '--config', '--var', '--tick', '--json'])

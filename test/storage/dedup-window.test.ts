@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { DedupWindow } from '../../src/storage/dedup-window.ts'
 
-test('a fingerprint is new once within the window', () => {
+test('a fingerprint is new once within the dedup window', () => {
   const seen = new DedupWindow(1000, 0)
   expect([seen.add(1, 2, 0), seen.add(1, 2, 1), seen.add(2, 1, 1), seen.add(1, 3, 1)]).toEqual([
     true,
@@ -11,7 +11,7 @@ test('a fingerprint is new once within the window', () => {
   ])
 })
 
-test('it is remembered for at least one window and at most two, whenever it came', () => {
+test('a fingerprint is remembered for at least one window and at most two, whenever it came', () => {
   for (let at = 0; at < 3000; at += 100) {
     const seen = new DedupWindow(1000, 0)
     // Something comes all the time, so that generations turn.
@@ -26,13 +26,13 @@ test('it is remembered for at least one window and at most two, whenever it came
   }
 })
 
-test('it is forgotten after a long silence', () => {
+test('a fingerprint is forgotten after a long silence', () => {
   const seen = new DedupWindow(1000, 0)
   seen.add(7, 7, 500)
   expect(seen.add(7, 7, 60_000)).toBe(true)
 })
 
-test('the all-zero fingerprint is one like any other', () => {
+test('the all-zero fingerprint is remembered like any other', () => {
   const seen = new DedupWindow(1000, 0)
   expect([seen.add(0, 0, 0), seen.add(0, 0, 0)]).toEqual([true, false])
 })
@@ -44,7 +44,7 @@ test('a hundred thousand fingerprints, with halves of all sizes, are told apart'
   expect([taken(), taken()]).toEqual([100_000, 0])
 })
 
-test('above its capacity it remembers at least the newest so many', () => {
+test('a dedup window above its capacity remembers at least the newest so many', () => {
   const seen = new DedupWindow(1_000_000, 0, 1000)
   for (let i = 0; i < 10_000; i++) seen.add(i, 1, 0)
   for (let i = 9000; i < 10_000; i++) expect(seen.add(i, 1, 0)).toBe(false)

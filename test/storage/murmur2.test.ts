@@ -13,7 +13,7 @@ describe('murmur2', () => {
     ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
     ['abc', 479470107],
     ['', 275646681],
-  ])('hashes "%s" as the Java client does', (text, hash) => {
+  ])('murmur2 hashes "%s" as the Java client does', (text, hash) => {
     expect(murmur2(encoder.encode(text))).toBe(hash)
   })
 
@@ -25,15 +25,15 @@ describe('murmur2', () => {
     ['abc', 107],
     ['123456789', 566],
     ['\0 ', 742],
-  ])('sends the key "%s" to the partition of 1,000 that Kafka chooses', (key, partition) => {
+  ])('murmur2 sends the key "%s" to the partition of 1,000 that Kafka chooses', (key, partition) => {
     expect(partitionOf(key, 1000)).toBe(partition)
   })
 
-  test('sends everything to the only partition there is', () => {
+  test('murmur2 sends everything to the only partition there is', () => {
     expect(partitionOf('Ada Lovelace', 1)).toBe(0)
   })
 
-  test('takes keys as UTF-8', () => {
+  test('murmur2 takes keys as UTF-8', () => {
     expect(partitionOf('København', 1 << 30)).toBe(murmur2(encoder.encode('København')) & 0x3fffffff)
   })
 })

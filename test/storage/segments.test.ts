@@ -64,7 +64,7 @@ test('dropped segments are gone, also after a restart, and offsets go on', () =>
   expect(append(5000)).toMatchObject({ offset: 5 })
 })
 
-test('a clock that goes back does not disturb the order', () => {
+test('a clock that goes back does not disturb the order of rows', () => {
   append(2500, 1)
   append(1500, 1)
   append(2600, 1)
@@ -72,14 +72,14 @@ test('a clock that goes back does not disturb the order', () => {
   expect([offsets(0), segments.segments.length]).toEqual([[0, 1, 2], 1])
 })
 
-test('the tail is the newest rows, oldest first', () => {
+test('the tail of a log is the newest rows, oldest first', () => {
   for (let n = 0; n < 6; n++) append(n * 400, 2)
   expect(segments.tail(3).map(({ offset }) => offset)).toEqual([8, 10])
   expect(segments.tail(100).map(({ offset }) => offset)).toEqual([0, 2, 4, 6, 8, 10])
   expect(segments.tail(0)).toEqual([])
 })
 
-test('an event is found by its fingerprint, and only where the whole fingerprint stands', () => {
+test('an event in a segment is found by its fingerprint, and only where the whole fingerprint stands', () => {
   append(100, 3, { first: 1 })
   append(1100, 3, { first: 4 })
   const print = (a: number, b: number) => new Uint8Array(Uint32Array.from([a, b]).buffer)

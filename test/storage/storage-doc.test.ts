@@ -40,12 +40,12 @@ const prefixes = sources
   )
 
 describe('docs/storage.md', () => {
-  test('names every table that the code creates', () => {
+  test('docs/storage.md names every table that the code creates', () => {
     expect(tables.map(({ table }) => table)).toEqual(expect.arrayContaining(['waiting', 'log_<n>', 'inbox_<n>']))
     for (const { file, table } of tables) expect([file, table, named.has(table)]).toEqual([file, table, true])
   })
 
-  test('names every name that the engines keep for themselves in a warehouse', () => {
+  test('docs/storage.md names every name that the engines keep for themselves in a warehouse', () => {
     const own = sources.flatMap(({ file, text }) =>
       file.startsWith('src/warehouses/') ? Array.from(text.matchAll(/_sluiceway_\w+/g), ([name]) => name) : [],
     )
@@ -53,7 +53,7 @@ describe('docs/storage.md', () => {
     for (const name of own) expect([name, named.has(name)]).toEqual([name, true])
   })
 
-  test('names every prefix of a key that the code puts into R2', () => {
+  test('docs/storage.md names every prefix of a key that the code puts into R2', () => {
     expect(new Set(prefixes.map(({ prefix }) => prefix))).toEqual(
       new Set(['staging/', 'spill/', 'spill-stuck/', 'expired/', 'suppression/', 'health/']),
     )
@@ -63,7 +63,7 @@ describe('docs/storage.md', () => {
     }
   })
 
-  test('names every Durable Object class and binding of wrangler.toml', () => {
+  test('docs/storage.md names every Durable Object class and binding of wrangler.toml', () => {
     const bindings = Array.from(
       read('wrangler.toml').matchAll(/\[\[durable_objects\.bindings\]\]\nname = "(\w+)"\nclass_name = "(\w+)"/g),
       ([, binding = '', name = '']) => [binding, name],
@@ -76,12 +76,12 @@ describe('docs/storage.md', () => {
 describe('the newest fixture of a state folder', () => {
   const { tables: stored, keys } = readFixture(fixtureNames.at(-1) ?? '')
 
-  test('has every table of a Durable Object', () => {
+  test('the newest fixture of a state folder has every table of a Durable Object', () => {
     const ofObjects = tables.filter(({ file }) => !/^src\/(warehouses|console)\//.test(file))
     for (const { file, table } of ofObjects) expect([file, table, stored.includes(table)]).toEqual([file, table, true])
   })
 
-  test('has an object under every prefix of R2', () => {
+  test('the newest fixture of a state folder has an object under every prefix of R2', () => {
     for (const { prefix } of prefixes)
       expect([prefix, keys.some((key) => key.startsWith(prefix))]).toEqual([prefix, true])
   })

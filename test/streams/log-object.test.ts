@@ -181,7 +181,7 @@ test('an empty log goes on with its offsets after everything was forgotten', asy
   expect((await harness.gotSo(3)).map(({ offset }) => offset)).toEqual([0, 1, 2])
 })
 
-test('an event is found by its fingerprint', async () => {
+test('an event in the log is found by its fingerprint', async () => {
   await start()
   await harness.append([packedOrder('ada 1'), packedOrder('ada 2')])
   await harness.append([packedOrder('ada 3')])

@@ -23,13 +23,13 @@ for (const file of globSync('transforms/*', { cwd: root }).toSorted()) {
   describe(`transform ${name}`, async () => {
     const transform = (await import(resolve(root, file))) as Transform
 
-    test('has the name of its file, exactly one of the two functions, and golden cases', () => {
+    test(`the transform ${name} has the name of its file, exactly one of the two functions, and golden cases`, () => {
       expect(transform.name).toBe(name)
       expect(['transformEvent', 'transformBatch'].filter((one) => one in transform)).toHaveLength(1)
       expect(cases.length, `put cases into test/transforms/golden/${name}.json`).toBeGreaterThan(0)
     })
 
-    test.each(cases)('$name', async ({ event, becomes }) => {
+    test.each(cases)(`the transform ${name} does what its golden case says: $name`, async ({ event, becomes }) => {
       const ran = await runTransforms([transform], [structuredClone(event)], () => ({
         messageId: event.messageId,
         sourceName: 'shop',

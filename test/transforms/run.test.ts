@@ -22,7 +22,7 @@ const run = (transforms: readonly Transform[], events: readonly Event[]) =>
 const returning = (value: unknown): Transform => ({ name: 'odd', transformEvent: () => value as never })
 
 describe('transformEvent', () => {
-  test('changes events, which keep their order although some are awaited', async () => {
+  test('transformEvent changes events, which keep their order although some are awaited', async () => {
     const slowFirst: Transform = {
       transformEvent: async (one) => {
         if (one.messageId === 'm-1') await new Promise((resolve) => setTimeout(resolve, 10))
@@ -38,12 +38,12 @@ describe('transformEvent', () => {
     expect([ran.dropped, ran.failed]).toEqual([[], []])
   })
 
-  test.each([null, undefined, []])('drops an event by returning %j', async (value) => {
+  test.each([null, undefined, []])('transformEvent drops an event by returning %j', async (value) => {
     const ran = await run([returning(value)], [event('m-1')])
     expect(ran).toEqual({ events: [], dropped: [{ index: 0, transform: 'odd' }], failed: [] })
   })
 
-  test('multiplies an event, whose copies get messageIds of their own unless they have some', async () => {
+  test('transformEvent multiplies an event, whose copies get messageIds of their own unless they have some', async () => {
     const splits: Transform = {
       transformEvent: (one) => [one, { ...one }, { ...one, messageId: 'mine' }, one, { ...one, messageId: '' }],
     }
@@ -62,7 +62,7 @@ describe('transformEvent', () => {
     ])
   })
 
-  test('gives an event that lost its messageId its own one back', async () => {
+  test('transformEvent gives an event that lost its messageId its own one back', async () => {
     const loses: Transform = {
       transformEvent: (one) => {
         delete (one as Partial<Event>).messageId
@@ -80,13 +80,13 @@ describe('transformEvent', () => {
     [[[]], 'returned event in events array from transformEvent(event) is not an object'],
     [event('m-1', { n: 7n }), 'Do not know how to serialize a BigInt'],
     [event('m-1', { toJSON: () => 'text' }), 'returned event from a transform is not an object'],
-  ])('fails the event when it returns %o', async (value, message) => {
+  ])('transformEvent fails the event when it returns %o', async (value, message) => {
     const ran = await run([returning(value)], [event('m-1')])
     expect(ran.events).toEqual([])
     expect(ran.failed).toMatchObject([{ index: 0, transform: 'odd', error: { message } }])
   })
 
-  test('that throws or rejects fails that event only, with the stack down to the function of the user', async () => {
+  test('transformEvent that throws or rejects fails that event only, with the stack down to the function of the user', async () => {
     const throws: Transform = {
       name: 'careless',
       transformEvent: (one) => {
@@ -108,7 +108,7 @@ describe('transformEvent', () => {
   })
 
   test.each([[undefined], [null], ['plain text'], [{ toString: null }], [Object.create(null)], [5n]])(
-    'that throws %o still has a message',
+    'transformEvent that throws %o still fails with a message',
     async (thrown) => {
       const ran = await run([{ transformEvent: () => { throw thrown } }], [event('m-1')]) // prettier-ignore
       expect(typeof ran.failed[0]?.error.message).toBe('string')
@@ -117,7 +117,7 @@ describe('transformEvent', () => {
 })
 
 describe('transformBatch', () => {
-  test('gets all events, may reorder, change, drop and add', async () => {
+  test('transformBatch gets all events, may reorder, change, drop and add', async () => {
     const batch: Transform = {
       name: 'merge',
       transformBatch: ([first, , third]) => [
@@ -137,7 +137,7 @@ describe('transformBatch', () => {
     expect(ran.dropped).toEqual([{ index: 1, transform: 'merge' }])
   })
 
-  test('keeps apart two inputs with one messageId, whether it returns them or copies', async () => {
+  test('transformBatch keeps apart two inputs with one messageId, whether it returns them or copies', async () => {
     const same = [event('m-1', { event: 'One' }), event('m-1', { event: 'Two' })]
     for (const transformBatch of [(all: Event[]) => all, (all: Event[]) => all.map((one) => ({ ...one }))]) {
       const ran = await run([{ transformBatch }], structuredClone(same))
@@ -149,7 +149,7 @@ describe('transformBatch', () => {
     }
   })
 
-  test('may give an event another messageId: the same object still stands for the same input', async () => {
+  test('transformBatch may give an event another messageId: the same object still stands for the same input', async () => {
     const renames: Transform = {
       transformBatch: (all) => {
         for (const one of all) one.messageId = `renamed-${one.messageId}`
@@ -164,7 +164,7 @@ describe('transformBatch', () => {
     expect(ran.dropped).toEqual([])
   })
 
-  test('that throws fails all its events', async () => {
+  test('transformBatch that throws fails all its events', async () => {
     const throws: Transform = { name: 'all', transformBatch: () => { throw new Error('no luck') } } // prettier-ignore
     const ran = await run([throws], [event('m-1'), event('m-2')])
     expect(ran.events).toEqual([])
@@ -174,7 +174,7 @@ describe('transformBatch', () => {
     ])
   })
 
-  test('that returns no array, or an array with something else in it, fails those events', async () => {
+  test('transformBatch that returns no array, or an array with something else in it, fails those events', async () => {
     const none = await run([{ transformBatch: () => ({}) as never }], [event('m-1')])
     expect(none.failed[0]?.error.message).toBe('returned events from transformBatch(event) is not an array')
     const mixed = await run(
@@ -189,7 +189,7 @@ describe('transformBatch', () => {
 })
 
 describe('several transforms', () => {
-  test('run one after the other, and the later ones do not see what was dropped or failed', async () => {
+  test('several transforms run one after the other, and the later ones do not see what was dropped or failed', async () => {
     const seen: string[] = []
     const transforms: Transform[] = [
       { name: 'drop', transformEvent: (one) => (one.messageId === 'm-1' ? null : one) },
@@ -233,7 +233,7 @@ describe('several transforms', () => {
     expect(shared.hits).toBe(0)
   })
 
-  test('metadata is found by messageId, as the event was before the transform, and empty for others', async () => {
+  test('the metadata of an event is found by messageId, as the event was before the transform, and is empty for others', async () => {
     const seen: unknown[] = []
     const looks: Transform = {
       transformEvent: (one, metadata) => {

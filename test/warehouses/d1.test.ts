@@ -56,7 +56,7 @@ engineSuite('d1', async () => {
 })
 
 describe('d1()', () => {
-  test('says which binding is missing', () => {
+  test('d1() says which binding is missing', () => {
     expect(() => d1({ binding: 'TABLES' }).open({})).toThrow('There is no D1 binding "TABLES"')
   })
 })

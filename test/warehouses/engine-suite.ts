@@ -28,11 +28,11 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       await harness.engine.load({ id: 'load-1', merge: 'replace', ...load })
     }
 
-    test('knows no columns of a table that does not exist', async () => {
+    test(`the engine ${name} knows no columns of a table that does not exist`, async () => {
       expect(await harness.engine.columns('never_seen')).toBeNull()
     })
 
-    test('creates a table and remembers the logical types of its columns', async () => {
+    test(`the engine ${name} creates a table and remembers the logical types of its columns`, async () => {
       const columns: Columns = {
         id: 'string',
         quantity: 'int',
@@ -46,7 +46,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.engine.columns('order_completed')).toEqual(columns)
     })
 
-    test('adds columns to a table, and does nothing when that is repeated', async () => {
+    test(`the engine ${name} adds columns to a table, and does nothing when that is repeated`, async () => {
       await harness.engine.widen('product_viewed', { id: 'string', sku: 'string' })
       await harness.engine.load({
         id: 'load-1',
@@ -60,7 +60,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.rows('product_viewed')).toEqual([{ id: 'view-1', sku: 'S-1', price: null }])
     })
 
-    test('creates a table of 250 columns and widens it by 150 more', async () => {
+    test(`the engine ${name} creates a table of 250 columns and widens it by 150 more`, async () => {
       const columns = (from: number, to: number): Columns =>
         Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`property_${from + i}`, 'int']))
       await harness.engine.widen('wide', { ...columns(0, 249), id: 'string' })
@@ -80,7 +80,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect((await harness.rows('wide'))[0]).toMatchObject({ property_0: 1, property_200: 200, property_398: 398 })
     })
 
-    test('loads values of every type unchanged', async () => {
+    test(`the engine ${name} loads values of every type unchanged`, async () => {
       const columns: Columns = {
         id: 'string',
         n: 'int',
@@ -134,13 +134,13 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       )
     })
 
-    test('keeps integers beyond 2^53 that are given as text', async () => {
+    test(`the engine ${name} keeps integers beyond 2^53 that are given as text`, async () => {
       await fill({ table: 'large', columns: { id: 'string', n: 'int' }, rows: [{ id: 'a', n: '9007199254740993' }] })
       const stored = await harness.rows('large')
       expect(String(stored[0]?.['n'])).toBe('9007199254740993')
     })
 
-    test('loses no more than U+0000 and half surrogate pairs: keeps the rest of the text and the row', async () => {
+    test(`the engine ${name} loses no more than U+0000 and half surrogate pairs: keeps the rest of the text and the row`, async () => {
       const columns: Columns = { id: 'string', name: 'string', cart: 'json', city: 'string' }
       const row = { id: 'a', name: 'Ada\0Lovelace', cart: JSON.stringify({ 'k\0': 'a\0b\ud800' }), city: 'London' }
       await fill({ table: 'nul', columns, rows: [row] })
@@ -152,7 +152,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(cart.k.toWellFormed()).toBe('ab\ufffd')
     })
 
-    test('does not double a row when a load is repeated, whatever the merge', async () => {
+    test(`the engine ${name} does not double a row when a load is repeated, whatever the merge`, async () => {
       const columns: Columns = { id: 'string', name: 'string' }
       const rows = [
         { id: 'order-1', name: 'Ada Lovelace' },
@@ -164,7 +164,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       }
     })
 
-    test('puts a replaced row wholly in the place of the old one', async () => {
+    test(`the engine ${name} puts a replaced row wholly in the place of the old one`, async () => {
       await fill({ table: 'replaced', columns: track, rows: [{ id: 'order-1', event: 'order_completed', total: 10 }] })
       await fill({
         table: 'replaced',
@@ -175,7 +175,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.rows('replaced')).toEqual([{ id: 'order-1', event: 'x', total: null, received_at: null }])
     })
 
-    test('keeps what a coalesced row does not say anew', async () => {
+    test(`the engine ${name} keeps what a coalesced row does not say anew`, async () => {
       const columns: Columns = { id: 'string', name: 'string', city: 'string' }
       const load = { table: 'users', columns, merge: 'coalesce' } as const
       await fill({ ...load, rows: [{ id: 'ada', name: 'Ada Byron', city: 'London' }] })
@@ -193,7 +193,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       ])
     })
 
-    test('appends the same rows again under another load id', async () => {
+    test(`the engine ${name} appends the same rows again under another load id`, async () => {
       const columns: Columns = { table_name: 'string', row_id: 'string' }
       const load = {
         table: 'rudder_discards',
@@ -205,7 +205,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.rows('rudder_discards', 'row_id')).toHaveLength(2)
     })
 
-    test('loads 10,000 rows at once', async () => {
+    test(`the engine ${name} loads 10,000 rows at once`, async () => {
       const rows = Array.from({ length: 10_000 }, (_, i) => ({
         id: `order-${i}`,
         event: 'order_completed',
@@ -218,7 +218,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.count('many')).toBe(10_000)
     })
 
-    test('takes any name for a table or a column as a name, not as SQL', async () => {
+    test(`the engine ${name} takes any name for a table or a column as a name, not as SQL`, async () => {
       const names = ['select', 'order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
       await fill({ table: 'victim', columns: { id: 'string' }, rows: [{ id: 'still here' }] })
       for (const odd of names) {
@@ -231,13 +231,13 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.tables()).toEqual(expect.arrayContaining(names))
     })
 
-    test('takes a column named as what every object inherits', async () => {
+    test(`the engine ${name} takes a column named as what every object inherits`, async () => {
       const columns = Object.fromEntries(['id', 'constructor'].map((name) => [name, 'string' as const]))
       await fill({ table: 'inherited', columns, rows: [{ id: 'a' }, { id: 'b', constructor: 'Babbage' }] })
       expect((await harness.rows('inherited')).map((row) => row['constructor'])).toEqual([null, 'Babbage'])
     })
 
-    test('leaves nothing half when a load fails, and works afterwards', async () => {
+    test(`the engine ${name} leaves nothing half when a load fails, and works afterwards`, async () => {
       await fill({ table: 'half', columns: track, rows: [{ id: 'order-0', event: 'order_completed' }] })
       const rows = Array.from({ length: 2_000 }, (_, i) => ({ id: `order-${i}`, event: 'order_completed' }))
       const broken = [...rows, { id: null, event: 'x'.repeat(100) }]
@@ -249,7 +249,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.count('half')).toBe(2_000)
     })
 
-    test('says warehouse_failed when a load names a column that is not there', async () => {
+    test(`the engine ${name} says warehouse_failed when a load names a column that is not there`, async () => {
       await harness.engine.widen('narrow', { id: 'string' })
       const load = { id: 'load-1', table: 'narrow', columns: { id: 'string', ghost: 'int' }, merge: 'append' } as const
       await expect(harness.engine.load({ ...load, rows: [{ id: 'a', ghost: 1 }] })).rejects.toMatchObject({

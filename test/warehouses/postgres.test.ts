@@ -56,7 +56,7 @@ engineSuite('postgres', async () => {
 })
 
 describe('postgres()', () => {
-  test('says what is wrong with a URL without repeating it', () => {
+  test('postgres() says what is wrong with a URL without repeating it', () => {
     const { problems, redacted } = postgres({ url: 'mysql://ada:secret@host/db', schema: 'My Schema' })
     expect(problems).toEqual([
       '"url" must look like postgres://user:password@host:5432/database',
@@ -65,7 +65,7 @@ describe('postgres()', () => {
     expect(JSON.stringify(redacted)).not.toContain('secret')
   })
 
-  test('says warehouse_failed, without the password, when nobody answers', async () => {
+  test('postgres() says warehouse_failed, without the password, when nobody answers', async () => {
     const engine = postgres({ url: 'postgres://ada:secret@127.0.0.1:1/db' }).open({})
     const thrown = await engine.columns('tracks').catch((error: unknown) => error)
     expect(thrown).toMatchObject({ code: 'warehouse_failed' })
@@ -84,7 +84,7 @@ describe('a PostgreSQL server in trouble', () => {
   const columns = { id: 'string', total: 'int' } as const
   const rows = (total: unknown) => Array.from({ length: 20_000 }, (_, i) => ({ id: `order-${i}`, total, note: 'x' }))
 
-  test('that refuses a value of a large load fails the load, and takes the next one', async () => {
+  test('a PostgreSQL server in trouble that refuses a value of a large load fails the load, and takes the next one', async () => {
     const engine = postgres({ url: server.url }).open({})
     await engine.widen('orders', columns)
     const load = { table: 'orders', columns, merge: 'replace' } as const
@@ -102,7 +102,7 @@ describe('a PostgreSQL server in trouble', () => {
     await engine.close()
   })
 
-  test('that ends the connection in the middle of the load fails the load and keeps nothing of it', async () => {
+  test('a PostgreSQL server in trouble that ends the connection in the middle of the load fails the load and keeps nothing of it', async () => {
     const engine = postgres({ url: server.url }).open({})
     await engine.widen('cut', columns)
     const sql = connect(server.url, { max: 1 })

@@ -136,7 +136,7 @@ test('every client of the recordings has its rule', () => {
 })
 
 describe.each(stored)('$what: stored,', (one) => {
-  test('counts as delivered with every client, so that none sends it again', async () => {
+  test(`a call of ${one.what} counts as delivered with every client, so that none sends it again`, async () => {
     const { at, seen } = await seenOf(one)
     expect(at.appends.length + at.deadLetters.length + at.bucket.kept.size).toBeGreaterThan(0)
     expect(seen.status).toBe(one.status)
@@ -147,7 +147,7 @@ describe.each(stored)('$what: stored,', (one) => {
 })
 
 describe.each(passing)('when $what,', (one) => {
-  test('every client sends it again, at the soonest when that makes sense', async () => {
+  test(`every client sends a call again when ${one.what}, at the soonest when that makes sense`, async () => {
     const { at, seen } = await seenOf(one)
     expect(at.events()).toEqual([])
     expect(seen.status).toBe(one.status)
@@ -159,7 +159,7 @@ describe.each(passing)('when $what,', (one) => {
 })
 
 describe.each(hopeless)('$what', (one) => {
-  test(`is refused with ${one.status}, and no client but those that try everything sends it again`, async () => {
+  test(`a call with ${one.what} is refused with ${one.status}, and no client but those that try everything sends it again`, async () => {
     const { at, seen } = await seenOf(one)
     expect(at.events()).toEqual([])
     expect(seen.status).toBe(one.status)
@@ -173,22 +173,28 @@ describe.each(hopeless)('$what', (one) => {
 })
 
 describe('every answer that is no success', () => {
-  test.each([...passing, ...hopeless])('has a JSON object with code and message: $what', async (one) => {
-    const { seen } = await seenOf(one)
-    expect(seen.headers.get('content-type')).toBe('application/json')
-    expect(JSON.parse(seen.body)).toEqual({
-      success: false,
-      code: expect.stringMatching(/^[a-z_]+$/) as string,
-      message: expect.stringMatching(/\w/) as string,
-    })
-  })
+  test.each([...passing, ...hopeless])(
+    'an answer that is no success has a JSON object with code and message: $what',
+    async (one) => {
+      const { seen } = await seenOf(one)
+      expect(seen.headers.get('content-type')).toBe('application/json')
+      expect(JSON.parse(seen.body)).toEqual({
+        success: false,
+        code: expect.stringMatching(/^[a-z_]+$/) as string,
+        message: expect.stringMatching(/\w/) as string,
+      })
+    },
+  )
 
-  test.each([...stored, ...passing, ...hopeless])('or success is neither a redirect nor 451: $what', async (one) => {
-    const { status } = (await seenOf(one)).seen
-    expect([200, 400, 401, 404, 405, 413, 415, 429, 500, 503]).toContain(status)
-  })
+  test.each([...stored, ...passing, ...hopeless])(
+    'no answer, success or not, is a redirect or 451: $what',
+    async (one) => {
+      const { status } = (await seenOf(one)).seen
+      expect([200, 400, 401, 404, 405, 413, 415, 429, 500, 503]).toContain(status)
+    },
+  )
 
-  test('GET /cluster-info is none, or RudderStack’s Go SDK would stop for good', async () => {
+  test('no answer is one to GET /cluster-info, or RudderStack’s Go SDK would stop for good', async () => {
     for (const headers of [{}, { authorization: basic('2HkeyOfTheShop') }])
       expect((await call(fakeEdge(), '/cluster-info', { method: 'GET', key: null, headers })).status).toBe(404)
   })
@@ -209,7 +215,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
     return [...edge.appends.flat(), ...packed].map(({ id }) => id)
   }
 
-  test('gets through 503, 429 and an answer that is lost on its way: nothing lost, nothing twice', async () => {
+  test(`a batch of ${rule.client} gets through 503, 429 and an answer that is lost on its way: nothing lost, nothing twice`, async () => {
     let now = 0
     const outage = () => (now === 1 ? unavailable() : Promise.resolve())
     const edge = limited({ source: { rate }, onAppend: outage }, () => now === 2)
@@ -228,7 +234,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
     expect(await held(edge)).toEqual([...ids, ...ids])
   })
 
-  test('needs one attempt while only the log is unavailable: an outage is no reason for its retries to run out', async () => {
+  test(`a batch of ${rule.client} needs one attempt while only the log is unavailable: an outage is no reason for its retries to run out`, async () => {
     const edge = fakeEdge({ onAppend: unavailable })
     const { end, sent } = await sendAs(rule, () => attempt(edge))
     expect({ end, sent }).toEqual({ end: 'delivered', sent: 1 })
@@ -236,7 +242,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
     expect(edge.appends).toEqual([])
   })
 
-  test('is dropped at last, and never believed delivered, while nothing can be stored', async () => {
+  test(`a batch of ${rule.client} is dropped at last, and never believed delivered, while nothing can be stored`, async () => {
     const edge = nowhere()
     const { end, sent } = await sendAs(rule, () => attempt(edge))
     expect({ end, sent }).toEqual({ end: 'dropped', sent: rule.attempts })

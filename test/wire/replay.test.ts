@@ -30,13 +30,13 @@ test('there is a recording of every client that the facts name', () => {
 })
 
 describe.each(fixtures)('what $package $version sends', (fixture) => {
-  test('arrives: every call once, with what was said in it, when, and by which library', async () => {
+  test(`every call of ${fixture.client} arrives once, with what was said in it, when, and by which library`, async () => {
     const { edge } = await replayAll(fixture)
     expectAll(edge.events(), fixture)
     expect(edge.deadLetters).toEqual([])
   })
 
-  test('is answered as every client wants it: 200, JSON, an object that says success', async () => {
+  test(`every call of ${fixture.client} is answered as every client wants it: 200, JSON, an object that says success`, async () => {
     const { answers } = await replayAll(fixture)
     for (const [i, answer] of answers.entries()) {
       expect(answer.status).toBe(200)
@@ -48,7 +48,7 @@ describe.each(fixtures)('what $package $version sends', (fixture) => {
     }
   })
 
-  test('brings the same events under the same ids and keys when it is sent again', async () => {
+  test(`what ${fixture.client} sends brings the same events under the same ids and keys when it is sent again`, async () => {
     const { edge } = await replayAll(fixture, fakeEdge(), 2)
     const packed = edge.appends.flat()
     const half = packed.length / 2
@@ -61,7 +61,7 @@ describe.each(fixtures)('what $package $version sends', (fixture) => {
     ['without any id', { type: 'track', event: 'Product Viewed' }, 'no_identity'],
     ['that is text', 'Order Completed', 'not_an_object'],
     ['without a type', { userId: 'ada', event: 'Order Completed' }, 'invalid_event'],
-  ])('loses nothing to an event %s in its middle', async (_, bad, code) => {
+  ])(`what ${fixture.client} sends loses nothing to an event %s in its middle`, async (_, bad, code) => {
     const edge = fakeEdge()
     for (const request of fixture.requests) {
       const body = bodyOf(request)
@@ -98,7 +98,7 @@ describe('what is particular to a client', () => {
     expect(JSON.stringify(edge.events())).not.toContain(fixture.writeKey)
   })
 
-  test('RudderStack’s Java SDK states no length', async () => {
+  test('RudderStack’s Java SDK states no length of its body', async () => {
     for (const request of fixtureOf('rudder-java').requests) {
       expect(request.chunked).toBe(true)
       expect(header(request, 'content-length')).toBeUndefined()
@@ -166,7 +166,7 @@ describe('what is particular to a client', () => {
     expect(edge.events()[1]?.['traits']).toEqual({ name: 'Analytical Society', employees: null, founded: null })
   })
 
-  test('the null ids of the Pythons are none', async () => {
+  test('the null ids of the Python SDKs are no ids', async () => {
     const fixture = fixtureOf('segment-python')
     expect(textOf(fixture.requests[1] ?? firstOf(fixture))).toContain('"anonymousId": null')
     const { edge } = await replayAll(fixture)

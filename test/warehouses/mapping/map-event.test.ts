@@ -9,7 +9,7 @@ const folder = join(import.meta.dirname, 'golden')
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
   const cases = JSON.parse(readFileSync(join(folder, file), 'utf8')) as readonly GoldenCase[]
   describe(`golden ${file}`, () => {
-    test.each(cases)('$name', checkCase)
+    test.each(cases)(`the mapping makes the rows of the golden case in ${file}: $name`, checkCase)
   })
 }
 
@@ -39,17 +39,17 @@ describe('the limit of columns', () => {
     )
   })
 
-  test('the column loaded_at of BigQuery counts', () => {
+  test('the column loaded_at of BigQuery counts for the limit of columns', () => {
     expect(() => mapEvent(wide(197), { ...OPTIONS, provider: 'bq' })).toThrow('Too many columns')
   })
 
-  test('the channel "sources" has no limit, in upper case neither', () => {
+  test('the channel "sources" has no limit of columns, in upper case neither', () => {
     for (const provider of ['clickhouse', 'snowflake'] as const) {
       expect(mapEvent(wide(250, { channel: 'sources' }), { ...OPTIONS, provider })).toHaveLength(1)
     }
   })
 
-  test('lakes have no limit', () => {
+  test('lakes have no limit of columns', () => {
     for (const provider of ['s3_datalake', 'gcs_datalake', 'azure_datalake'] as const) {
       expect(mapEvent(wide(250), { ...OPTIONS, provider })).toHaveLength(1)
     }
@@ -63,12 +63,12 @@ describe('an event that nests', () => {
     return { type: 'page', messageId: 'm-1', properties: value }
   }
 
-  test('30 levels deep is flattened into one column', () => {
+  test('an event that nests 30 levels deep is flattened into one column', () => {
     const [row] = mapEvent(nested(30), { ...OPTIONS, provider: 'clickhouse' })
     expect(row?.data[`${'a_'.repeat(30)}leaf`]).toBe(1)
   })
 
-  test('too deeply for the stack is a mapping error that keeps its cause', () => {
+  test('an event that nests too deeply for the stack is a mapping error that keeps its cause', () => {
     expect(() => mapEvent(nested(100_000), OPTIONS)).toThrow(
       expect.objectContaining({ code: 'mapping_failed', cause: expect.any(RangeError) }),
     )

@@ -6,12 +6,15 @@ import cases from './names.json' with { type: 'json' }
 const rules: NameRules = { provider: 'postgres', divideNumbers: false, blendo: false, keepReserved: false }
 
 describe('a name in snake case', () => {
-  test.each(cases.snake)('of "$text" is "$divided" divided and "$joined" joined', ({ text, divided, joined }) => {
-    expect(transformName(text, true)).toBe(divided)
-    expect(transformName(text, false)).toBe(joined)
-  })
+  test.each(cases.snake)(
+    'the snake case of "$text" is "$divided" divided and "$joined" joined',
+    ({ text, divided, joined }) => {
+      expect(transformName(text, true)).toBe(divided)
+      expect(transformName(text, false)).toBe(joined)
+    },
+  )
 
-  test('takes no more than a moment for a hostile key', () => {
+  test('a name in snake case takes no more than a moment for a hostile key', () => {
     for (const text of ['A'.repeat(30_000), 'a1'.repeat(15_000), '1'.repeat(30_000), '_'.repeat(30_000)]) {
       expect(transformName(text, true).length).toBeGreaterThan(0)
       expect(transformName(text, false).length).toBeGreaterThan(0)
@@ -32,14 +35,14 @@ test.each(cases.eventTables)(
 )
 
 describe('a safe name', () => {
-  test('is upper case at Snowflake and lower case elsewhere', () => {
+  test('a safe name is upper case at Snowflake and lower case elsewhere', () => {
     for (const name of Object.keys(PROVIDERS) as readonly ProviderName[]) {
       const upper = name === 'snowflake' || name === 'snowpipe_streaming'
       expect(safeName('Lovelace', { ...rules, provider: name }, 'Column')).toBe(upper ? 'LOVELACE' : 'lovelace')
     }
   })
 
-  test('is cut to 63 at Postgres, to 127 elsewhere, and not at all in lakes', () => {
+  test('a safe name is cut to 63 at Postgres, to 127 elsewhere, and not at all in lakes', () => {
     const long = 'a'.repeat(200)
     const lengthAt = (provider: ProviderName): number => safeName(long, { ...rules, provider }, 'Column').length
     expect(lengthAt('postgres')).toBe(63)
@@ -51,14 +54,14 @@ describe('a safe name', () => {
     }
   })
 
-  test('has an underscore in front when it is a reserved word, unless these are kept', () => {
+  test('a safe name has an underscore in front when it is a reserved word, unless these are kept', () => {
     expect(safeName('select', rules, 'Column')).toBe('_select')
     expect(safeName('select', { ...rules, provider: 'snowflake' }, 'Column')).toBe('_SELECT')
     expect(safeName('select', { ...rules, keepReserved: true }, 'Column')).toBe('select')
     expect(safeName('select', { ...rules, provider: 'clickhouse' }, 'Column')).toBe('select')
   })
 
-  test('must not be empty', () => {
+  test('a safe name must not be empty', () => {
     expect(() => safeName('', rules, 'Column')).toThrow('Column name cannot be empty.')
     expect(() => safeName('', rules, 'Table')).toThrow(expect.objectContaining({ code: 'mapping_failed' }))
   })

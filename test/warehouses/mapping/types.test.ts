@@ -8,7 +8,7 @@ test.each(cases.timestamps)('the text "$text" is read as $iso', ({ text, iso }) 
 })
 
 test.each(cases.types)(
-  '$value at $provider (arrays: $arrays) has the type $type',
+  'the value $value at $provider (arrays: $arrays) has the type $type',
   ({ provider, value, type, arrays }) => {
     expect(typeOf(value, { provider: PROVIDERS[provider as ProviderName], arrays: arrays === true })).toBe(type)
   },
@@ -17,12 +17,12 @@ test.each(cases.types)(
 describe('at Redshift', () => {
   const typing = { provider: PROVIDERS.rs, arrays: false }
 
-  test('a string of 512 units is a string, and a longer one is text', () => {
+  test('at Redshift, a string of 512 units is a string, and a longer one is text', () => {
     expect(typeOf('a'.repeat(512), typing)).toBe('string')
     expect(typeOf('a'.repeat(513), typing)).toBe('text')
   })
 
-  test('an array is measured by its JSON', () => {
+  test('at Redshift, an array is measured by its JSON', () => {
     expect(typeOf(['a'.repeat(508)], typing)).toBe('string')
     expect(typeOf(['a'.repeat(509)], typing)).toBe('text')
   })
@@ -34,15 +34,15 @@ test('a long string is a string everywhere but at Redshift', () => {
   }
 })
 
-test.each(cases.blank.map((value) => ({ value })))('$value is blank', ({ value }) => {
+test.each(cases.blank.map((value) => ({ value })))('the value $value counts as blank', ({ value }) => {
   expect(isBlank(value)).toBe(true)
 })
 
-test.each(cases.notBlank.map((value) => ({ value })))('$value is not blank', ({ value }) => {
+test.each(cases.notBlank.map((value) => ({ value })))('the value $value does not count as blank', ({ value }) => {
   expect(isBlank(value)).toBe(false)
 })
 
-test('undefined is blank and NaN is not', () => {
+test('the value undefined is blank and NaN is not', () => {
   expect(isBlank(undefined)).toBe(true)
   expect(isBlank(Number.NaN)).toBe(false)
 })
