@@ -27,17 +27,17 @@ describe('the list of dead letters', () => {
 
   test('the list of dead letters comes in pages that follow each other without a gap, also when letters come in between', async () => {
     const admin = fakeAdmin(spread)
-    const seen: string[] = []
+    const listed: string[] = []
     let cursor = ''
     for (let page = 0; page < 3; page++) {
       const { body } = await admin.call(`/dead-letters?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`)
-      seen.push(...ids(body))
+      listed.push(...ids(body))
       cursor = body.cursor ?? ''
       const [newest] = admin.lane('webhook:0').letters.slice(-1)
       if (newest !== undefined && page === 0)
         admin.lane('webhook:0').letters.push({ ...newest, id: 'webhook:0:3', at: now + 9 })
     }
-    expect(seen).toEqual(['@edge:0:2', 'webhook:0:2', 'tables:1:1', '@edge:0:1', 'webhook:1:1', 'webhook:0:1'])
+    expect(listed).toEqual(['@edge:0:2', 'webhook:0:2', 'tables:1:1', '@edge:0:1', 'webhook:1:1', 'webhook:0:1'])
     expect(cursor).toBe('')
   })
 

@@ -52,16 +52,16 @@ describe('the list of suppressed users', () => {
     const { call, post } = adminWithList()
     const ids = ['a&b', 'a:b', 'c d', 'e', 'Ä']
     await post('/suppression', users(...ids))
-    const seen: string[] = []
+    const pages: string[] = []
     let cursor: string | undefined
     do {
       const { body } = await call(
         `/suppression?limit=2${cursor === undefined ? '' : `&after=${encodeURIComponent(cursor)}`}`,
       )
-      seen.push(...body.users.map(({ id }: { id: string }) => id))
+      pages.push(...body.users.map(({ id }: { id: string }) => id))
       cursor = body.cursor
     } while (cursor !== undefined)
-    expect(seen).toEqual(ids)
+    expect(pages).toEqual(ids)
   })
 
   test.each<[string, string, unknown, string]>([

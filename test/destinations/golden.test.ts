@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { Port } from '../../src/core/port.ts'
 import { deliver } from '../../src/lanes/deliver.ts'
+import { fakePort } from '../support/fake-context.ts'
 import { headerOf } from '../support/sample-events.ts'
 
 /** One case of `test/destinations/<name>/*.json`: what a destination sends for some events, and what it makes of the answers. */
@@ -25,7 +25,7 @@ interface Case {
     readonly answer?: { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
   }[]
   /** One for each event: `done`, `skip`, `retry`, `dead`, `pause`. */
-  readonly fates: readonly string[]
+  readonly verdicts: readonly string[]
 }
 
 const root = resolve(import.meta.dirname, '../..')
@@ -52,20 +52,17 @@ for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
 
     test.each(cases)(
       `the destination ${name} sends what its golden case says: $name`,
-      async ({ settings, now, events, requests, fates }) => {
+      async ({ settings, now, events, requests, verdicts }) => {
         const destination = make(settings)
         expect(destination.problems).toEqual([])
         const sent: Request[] = []
-        const port: Port = {
+        const port = fakePort({
           now: () => Date.parse(now),
-          random: () => 0.5,
-          uuid: () => 'no destination draws ids',
-          log: () => {},
           fetch: async (request) => {
             const { status, headers = {}, body = null } = requests[sent.push(request) - 1]?.answer ?? { status: 200 }
             return new Response(body, { status, headers })
           },
-        }
+        })
         const delivery = await deliver(events.map(envelopeOf), destination, { port })
         const found = await Promise.all(
           sent.map(async ({ method, url, headers, body }) => ({
@@ -76,7 +73,7 @@ for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
           })),
         )
         expect(found).toEqual(requests.map(({ answer: _, ...request }) => request))
-        expect(delivery.outcomes.map(({ verdict }) => verdict.kind)).toEqual(fates)
+        expect(delivery.outcomes.map(({ verdict }) => verdict.kind)).toEqual(verdicts)
       },
     )
   })

@@ -75,8 +75,8 @@ function fire({ method, path, headers, body }: Shot): Promise<Answer> {
 const faults = new Set(['not_an_object', 'no_identity', 'invalid_event', 'too_deep', 'event_too_large'])
 
 function judge(shot: Shot, { status, type, text }: Answer): void {
-  const seen = `${shot.kind}: ${status}`
-  statuses.set(seen, (statuses.get(seen) ?? 0) + 1)
+  const label = `${shot.kind}: ${status}`
+  statuses.set(label, (statuses.get(label) ?? 0) + 1)
   const wrong = (what: string): void => {
     failures.push(
       `${what}: ${status} ${text.slice(0, 300)} for ${shot.method} ${shot.path} ${shot.kind}\n${String(shot.body).slice(0, 1_000)}`,

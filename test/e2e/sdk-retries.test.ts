@@ -89,10 +89,10 @@ describe.each(sdks)('$name, when answers are 429 and 503 and connections break,'
   test(`${name} met each of the mishaps, and the server took some batches several times`, () => {
     for (const mishap of [limited, unavailable, before, after])
       expect(met(mishap).length, JSON.stringify(mishap)).toBeGreaterThanOrEqual(1)
-    const taken = proxy.attempts.filter(({ status }) => status === 200)
+    const accepted = proxy.attempts.filter(({ status }) => status === 200)
     expect(proxy.attempts.every(({ status }) => status === undefined || status === 200)).toBe(true)
-    expect(taken.length).toBe(met(after).length + proxy.attempts.filter(({ mishap }) => mishap === undefined).length)
-    const ids = taken.flatMap((attempt) => attempt.ids)
+    expect(accepted.length).toBe(met(after).length + proxy.attempts.filter(({ mishap }) => mishap === undefined).length)
+    const ids = accepted.flatMap((attempt) => attempt.ids)
     expect(ids.length).toBeGreaterThan(new Set(ids).size)
     expect(new Set(ids).size).toBe(orders)
   })

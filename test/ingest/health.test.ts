@@ -84,10 +84,10 @@ test.each<[string, Partial<LaneStatus>, string]>([
   ['is more than five minutes behind', { state: 'running', oldestSeconds: 301 }, 'running'],
 ])('a lane that %s degrades the health; only who has the admin token is told which', async (_what, lane, state) => {
   const { get } = deployment({ lanes: { 'crm:0': lane } })
-  const told = await get()
-  expect([told.status, told.body]).toEqual([200, expect.objectContaining({ status: 'DEGRADED' })])
-  expect(told.body).toMatchObject({ lanes: { all: 3, stuck: 1 } })
-  expect(JSON.stringify(told.body)).not.toContain('crm')
+  const open = await get()
+  expect([open.status, open.body]).toEqual([200, expect.objectContaining({ status: 'DEGRADED' })])
+  expect(open.body).toMatchObject({ lanes: { all: 3, stuck: 1 } })
+  expect(JSON.stringify(open.body)).not.toContain('crm')
   for (const bearer of ['wrong-token-of-the-admin', '']) {
     const { body } = await get('/health', { headers: { authorization: `Bearer ${bearer}` } })
     expect(body).not.toHaveProperty('stuck')
@@ -105,8 +105,8 @@ test('a lane that does not answer is stuck, and keeps the answer waiting for two
 })
 
 test('a log that is unavailable degrades the health as long as R2 takes events, and takes it down when it does not', async () => {
-  const taken = await deployment({ unavailable: ['log'] }).get()
-  expect([taken.status, taken.body]).toMatchObject([
+  const spilling = await deployment({ unavailable: ['log'] }).get()
+  expect([spilling.status, spilling.body]).toMatchObject([
     200,
     { status: 'DEGRADED', log: { partitions: 1, unavailable: 1 } },
   ])

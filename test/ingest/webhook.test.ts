@@ -203,8 +203,8 @@ describe('a webhook source of a vendor', () => {
     await expect(replayEdgeLetter({ ...letter, event: kept }, edge.context)).rejects.toThrow('there is no customer')
     kept.body['customer'] = 'ada'
     for (let repeat = 0; repeat < 2; repeat++) {
-      const taken = await replayEdgeLetter({ ...letter, event: kept }, edge.context)
-      expect(taken).toEqual({ accepted: 2, dropped: 0 })
+      const answer = await replayEdgeLetter({ ...letter, event: kept }, edge.context)
+      expect(answer).toEqual({ accepted: 2, dropped: 0 })
     }
     const ids = edge.events().map(({ messageId }) => messageId)
     expect(ids).toEqual([letter.messageId, `${letter.messageId}-1`, letter.messageId, `${letter.messageId}-1`])

@@ -3,8 +3,8 @@ import { call, type Call } from '../support/call.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
 import { orderCompleted, receivedAt } from '../support/sample-events.ts'
 
-const seen = '203.0.113.9'
-const lies = { 'cf-connecting-ip': seen, 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6' }
+const connectionIp = '203.0.113.9'
+const lies = { 'cf-connecting-ip': connectionIp, 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6' }
 const uuid = '00000000-0000-4000-8000-000000000001'
 
 /** Sends over HTTP as an SDK does, and gives what crossed the stream. */
@@ -21,7 +21,11 @@ const alone = async (event: Record<string, unknown>): Promise<Record<string, unk
 describe('fields that the edge sets', () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['a messageId without blanks around it', { messageId: ' order-1\n' }, { messageId: 'order-1' }],
-    ['a messageId without characters that cannot be seen', { messageId: 'ord\u200ber\ud800' }, { messageId: 'order' }],
+    [
+      'a messageId without characters that cannot be connectionIp',
+      { messageId: 'ord\u200ber\ud800' },
+      { messageId: 'order' },
+    ],
     ['a new messageId for an empty one', { messageId: ' ' }, { messageId: uuid }],
     ['a new messageId for a number', { messageId: 42 }, { messageId: uuid }],
     ['a new messageId for an object', { messageId: { id: 'order-1' } }, { messageId: uuid }],
@@ -32,10 +36,10 @@ describe('fields that the edge sets', () => {
     ['ids without blanks around them', { userId: ' ada ' }, { userId: 'ada' }],
     ['no anonymousId for null, as Python sends it', { anonymousId: null }, { anonymousId: undefined }],
     ['its own receivedAt', { receivedAt: '1999-01-01T00:00:00Z' }, { receivedAt }],
-    ['its own request_ip', { request_ip: '6.6.6.6' }, { request_ip: seen }],
-    ['a request_ip where there is none', {}, { request_ip: seen }],
-    ['context.ip of the connection where the client says none', { context: null }, { context: { ip: seen } }],
-    ['context.ip of the connection for an empty one', { context: { ip: '' } }, { context: { ip: seen } }],
+    ['its own request_ip', { request_ip: '6.6.6.6' }, { request_ip: connectionIp }],
+    ['a request_ip where there is none', {}, { request_ip: connectionIp }],
+    ['context.ip of the connection where the client says none', { context: null }, { context: { ip: connectionIp } }],
+    ['context.ip of the connection for an empty one', { context: { ip: '' } }, { context: { ip: connectionIp } }],
     [
       "a server's word for its visitor's address",
       { context: { ip: '198.51.100.4' } },
@@ -49,7 +53,7 @@ describe('fields that the edge sets', () => {
   test.each<[string, Record<string, unknown>]>([
     ['channel', { channel: 'server' }],
     ['version', { version: '1' }],
-    ['context.library', { context: { library: { name: 'analytics-go', version: '3.3.0' }, ip: seen } }],
+    ['context.library', { context: { library: { name: 'analytics-go', version: '3.3.0' }, ip: connectionIp } }],
     ['nulls of Python', { category: null, properties: { coupon: null } }],
     ['_metadata of Node', { _metadata: { nodeVersion: '24.0.0', jsRuntime: 'node' } }],
     ['integrations', { integrations: { All: true, CRM: { list: 'vip' } } }],
@@ -75,8 +79,8 @@ describe('whoever sends events of several addresses', () => {
       orderCompleted({ messageId: 'three', request_ip: ['8.8.8.8'] }),
     ]
     const all = await arrived('/v1/batch', { batch, request_ip: '9.9.9.9', context: { request_ip: '9.9.9.9' } })
-    expect(all.map(({ event }) => event['request_ip'])).toEqual([seen, seen, seen])
-    expect(all.map(({ header }) => header.facts.ip)).toEqual([seen, seen, seen])
+    expect(all.map(({ event }) => event['request_ip'])).toEqual([connectionIp, connectionIp, connectionIp])
+    expect(all.map(({ header }) => header.facts.ip)).toEqual([connectionIp, connectionIp, connectionIp])
     expect(all[1]?.event).toMatchObject({ context: { ip: '198.51.100.4' } })
   })
 
@@ -88,7 +92,7 @@ describe('whoever sends events of several addresses', () => {
       const [one] = path.startsWith('/pixel')
         ? await arrived(path + query, undefined, { method: 'GET' })
         : await arrived(path, path === '/v1/track' ? forged : { batch: [forged] })
-      expect(one?.event['request_ip']).toBe(seen)
+      expect(one?.event['request_ip']).toBe(connectionIp)
     },
   )
 })

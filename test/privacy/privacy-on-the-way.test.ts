@@ -51,7 +51,7 @@ describe('the rules of a source', () => {
   })
 
   test('the rules of a source come before the transforms, and before their dead letters', async () => {
-    const seen: string[] = []
+    const handed: string[] = []
     const edge = fakeEdge({
       source: {
         privacy: rules,
@@ -59,7 +59,7 @@ describe('the rules of a source', () => {
           {
             name: 'looks-and-fails',
             transformEvent(event: Event) {
-              seen.push(JSON.stringify(event))
+              handed.push(JSON.stringify(event))
               throw new Error('no')
             },
           },
@@ -67,8 +67,8 @@ describe('the rules of a source', () => {
       },
     })
     expect(await send(edge, [order()])).toMatchObject({ accepted: 0, rejected: [{ code: 'transform_failed' }] })
-    expect(seen.join()).toContain('Order Completed')
-    expect(seen.join()).not.toMatch(personal)
+    expect(handed.join()).toContain('Order Completed')
+    expect(handed.join()).not.toMatch(personal)
     expect(edge.deadLetters[0]).toMatchObject({ key: sha256('anon-ada') })
     expect(edge.deadLetters[0]?.event).not.toMatch(personal)
   })
@@ -183,9 +183,9 @@ describe('the rules of a destination', () => {
   })
 
   test('the rules of a destination come before its filter and its transforms', async () => {
-    const seen: string[] = []
+    const handed: string[] = []
     const look = (event: Event) => {
-      seen.push(JSON.stringify(event))
+      handed.push(JSON.stringify(event))
       return true
     }
     const transform: Transform = {
@@ -196,8 +196,8 @@ describe('the rules of a destination', () => {
       },
     }
     const { bodies } = await deliver([stored()], { privacy: rules, filter: look, transforms: [transform] })
-    expect(seen).toHaveLength(2)
-    expect([...seen, ...bodies].join()).not.toMatch(personal)
+    expect(handed).toHaveLength(2)
+    expect([...handed, ...bodies].join()).not.toMatch(personal)
     expect(bodies).toHaveLength(1)
   })
 })

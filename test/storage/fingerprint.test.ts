@@ -18,13 +18,13 @@ test('a fingerprint tells apart where the source ends and the messageId begins',
 })
 
 test('fingerprints of 200,000 similar ids are all different', () => {
-  const seen = new Set<bigint>()
+  const all = new Set<bigint>()
   const out = new Uint32Array(2)
   for (let i = 0; i < 200_000; i++) {
     fingerprint('shop', `order-${i}`, out, 0)
-    seen.add((BigInt(out[0] as number) << 32n) | BigInt(out[1] as number))
+    all.add((BigInt(out[0] as number) << 32n) | BigInt(out[1] as number))
   }
-  expect(seen.size).toBe(200_000)
+  expect(all.size).toBe(200_000)
 })
 
 test('a fingerprint is written where it is told, and nowhere else', () => {

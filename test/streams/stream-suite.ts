@@ -33,7 +33,7 @@ function ofBytes(bytes: number, name: string): Packed[] {
 export function streamSuite({ driver, limits, exceptions = {} }: Subject): void {
   describe(`${driver} as a stream`, () => {
     let harness: StreamHarness
-    let taken = 0
+    let position = 0
     beforeAll(async () => {
       harness = await StreamHarness.start({ driver })
     })
@@ -45,8 +45,8 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
       return arrived(batch.length)
     }
     const arrived = async (count: number) => {
-      const got = (await harness.gotSo(taken + count)).slice(taken)
-      taken += got.length
+      const got = (await harness.gotSo(position + count)).slice(position)
+      position += got.length
       return got
     }
 
@@ -163,7 +163,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
         await harness.append([packedOrder('after the kill')])
         const got = await (async () => {
           for (;;) {
-            const all = await harness.gotSo(taken + acknowledged.length)
+            const all = await harness.gotSo(position + acknowledged.length)
             if (all.some(({ id }) => id === 'after the kill')) return all
           }
         })()

@@ -26,13 +26,13 @@ describe('transformEvent', () => {
     const slowFirst: Transform = {
       transformEvent: async (one) => {
         if (one.messageId === 'm-1') await new Promise((resolve) => setTimeout(resolve, 10))
-        return { ...one, properties: { seen: one.messageId } }
+        return { ...one, properties: { original: one.messageId } }
       },
     }
     const ran = await run([slowFirst], [event('m-1'), event('m-2')])
     expect(ran.events.map((one) => [one.index, one.event.messageId, one.event.properties])).toEqual([
-      [0, 'm-1', { seen: 'm-1' }],
-      [1, 'm-2', { seen: 'm-2' }],
+      [0, 'm-1', { original: 'm-1' }],
+      [1, 'm-2', { original: 'm-2' }],
     ])
     expect(ran.events.map(({ text }) => JSON.parse(text))).toEqual(ran.events.map((one) => one.event))
     expect([ran.dropped, ran.failed]).toEqual([[], []])
@@ -190,7 +190,7 @@ describe('transformBatch', () => {
 
 describe('several transforms', () => {
   test('several transforms run one after the other, and the later ones do not see what was dropped or failed', async () => {
-    const seen: string[] = []
+    const handed: string[] = []
     const transforms: Transform[] = [
       { name: 'drop', transformEvent: (one) => (one.messageId === 'm-1' ? null : one) },
       {
@@ -202,13 +202,13 @@ describe('several transforms', () => {
       },
       {
         transformEvent: (one) => {
-          seen.push(one.messageId)
+          handed.push(one.messageId)
           return one.messageId === 'm-3' ? null : one
         },
       },
     ]
     const ran = await run(transforms, [event('m-1'), event('m-2'), event('m-3')])
-    expect(seen).toEqual(['m-3', 'm-3#1'])
+    expect(handed).toEqual(['m-3', 'm-3#1'])
     expect(ran.events.map((one) => [one.index, one.event.messageId])).toEqual([[2, 'm-3#1']])
     expect(ran.dropped).toEqual([
       { index: 0, transform: 'drop' },
@@ -234,16 +234,16 @@ describe('several transforms', () => {
   })
 
   test('the metadata of an event is found by messageId, as the event was before the transform, and is empty for others', async () => {
-    const seen: unknown[] = []
+    const found: unknown[] = []
     const looks: Transform = {
       transformEvent: (one, metadata) => {
         one.type = 'changed'
-        seen.push(metadata(one), metadata({ type: 'track', messageId: 'unknown' }))
+        found.push(metadata(one), metadata({ type: 'track', messageId: 'unknown' }))
         return one
       },
     }
     await run([looks], [event('m-1')])
-    expect(seen).toEqual([
+    expect(found).toEqual([
       {
         messageId: 'm-1',
         sourceName: 'shop',

@@ -4,7 +4,7 @@ import { readSpill } from '../../src/spill/spill.ts'
 import { basic, call, type Call } from '../support/call.ts'
 import { fakeEdge, type FakeEdge, type EdgeOptions } from '../support/fake-edge.ts'
 import { orderCompleted } from '../support/sample-events.ts'
-import { clientRules, type Seen, sendAs } from './client-rules.ts'
+import { clientRules, type ClientAnswer, sendAs } from './client-rules.ts'
 import { bodyOf, firstOf, fixtureOf, fixtures } from './fixtures.ts'
 import { replay } from './replay.ts'
 
@@ -122,13 +122,14 @@ const hopeless: readonly Case[] = [
   { what: 'another encoding', status: 415, call: { raw: 'x', headers: { 'content-encoding': 'br' } } },
 ]
 
-async function seenOf({ edge = fakeEdge, path = '/v1/batch', call: of }: Case) {
+async function answerOf({ edge = fakeEdge, path = '/v1/batch', call: of }: Case) {
   const at = edge()
   const { status, text: body, headers } = await call(at, path, of)
-  return { at, seen: { status, body, headers } satisfies Seen }
+  return { at, answer: { status, body, headers } satisfies ClientAnswer }
 }
 
-const verdicts = (seen: Seen) => Object.fromEntries(clientRules.map(({ client, judge }) => [client, judge(seen)]))
+const verdicts = (answer: ClientAnswer) =>
+  Object.fromEntries(clientRules.map(({ client, judge }) => [client, judge(answer)]))
 const all = (verdict: string) => Object.fromEntries(clientRules.map(({ client }) => [client, verdict]))
 
 test('every client of the recordings has its rule', () => {
@@ -137,35 +138,35 @@ test('every client of the recordings has its rule', () => {
 
 describe.each(stored)('$what: stored,', (one) => {
   test(`a call of ${one.what} counts as delivered with every client, so that none sends it again`, async () => {
-    const { at, seen } = await seenOf(one)
+    const { at, answer } = await answerOf(one)
     expect(at.appends.length + at.deadLetters.length + at.bucket.kept.size).toBeGreaterThan(0)
-    expect(seen.status).toBe(one.status)
-    expect(seen.headers.get('content-type')).toBe('application/json')
-    expect(JSON.parse(seen.body)).toMatchObject({ success: true })
-    expect(verdicts(seen)).toEqual(all('delivered'))
+    expect(answer.status).toBe(one.status)
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(JSON.parse(answer.body)).toMatchObject({ success: true })
+    expect(verdicts(answer)).toEqual(all('delivered'))
   })
 })
 
 describe.each(passing)('when $what,', (one) => {
   test(`every client sends a call again when ${one.what}, at the soonest when that makes sense`, async () => {
-    const { at, seen } = await seenOf(one)
+    const { at, answer } = await answerOf(one)
     expect(at.events()).toEqual([])
-    expect(seen.status).toBe(one.status)
-    expect(verdicts(seen)).toEqual(all('again'))
+    expect(answer.status).toBe(one.status)
+    expect(verdicts(answer)).toEqual(all('again'))
     // Those that keep it wait as long; above a few seconds they would look as if they had stopped.
-    if (seen.status !== 500) expect(Number(seen.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
-    if (seen.status !== 500) expect(Number(seen.headers.get('retry-after'))).toBeLessThanOrEqual(5)
+    if (answer.status !== 500) expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    if (answer.status !== 500) expect(Number(answer.headers.get('retry-after'))).toBeLessThanOrEqual(5)
   })
 })
 
 describe.each(hopeless)('$what', (one) => {
   test(`a call with ${one.what} is refused with ${one.status}, and no client but those that try everything sends it again`, async () => {
-    const { at, seen } = await seenOf(one)
+    const { at, answer } = await answerOf(one)
     expect(at.events()).toEqual([])
-    expect(seen.status).toBe(one.status)
+    expect(answer.status).toBe(one.status)
     // Three know no answer that ends it sooner than their attempts do; Customer.io's ends on 400.
     const stubborn = ['rudder-go', 'segment-go', ...(one.status === 400 ? [] : ['customerio-node'])]
-    expect(verdicts(seen)).toEqual({
+    expect(verdicts(answer)).toEqual({
       ...all('dropped'),
       ...Object.fromEntries(stubborn.map((client) => [client, 'again'])),
     })
@@ -176,9 +177,9 @@ describe('every answer that is no success', () => {
   test.each([...passing, ...hopeless])(
     'an answer that is no success has a JSON object with code and message: $what',
     async (one) => {
-      const { seen } = await seenOf(one)
-      expect(seen.headers.get('content-type')).toBe('application/json')
-      expect(JSON.parse(seen.body)).toEqual({
+      const { answer } = await answerOf(one)
+      expect(answer.headers.get('content-type')).toBe('application/json')
+      expect(JSON.parse(answer.body)).toEqual({
         success: false,
         code: expect.stringMatching(/^[a-z_]+$/) as string,
         message: expect.stringMatching(/\w/) as string,
@@ -189,7 +190,7 @@ describe('every answer that is no success', () => {
   test.each([...stored, ...passing, ...hopeless])(
     'no answer, success or not, is a redirect or 451: $what',
     async (one) => {
-      const { status } = (await seenOf(one)).seen
+      const { status } = (await answerOf(one)).answer
       expect([200, 400, 401, 404, 405, 413, 415, 429, 500, 503]).toContain(status)
     },
   )
@@ -204,7 +205,7 @@ describe.each(clientRules)('a batch of $client', (rule) => {
   const request = firstOf(fixtureOf(rule.client))
   const ids = bodyOf(request).batch.map(({ messageId }) => messageId)
 
-  const attempt = async (edge: FakeEdge): Promise<Seen> => {
+  const attempt = async (edge: FakeEdge): Promise<ClientAnswer> => {
     const answer = await replay(edge, request)
     return { status: answer.status, body: await answer.text(), headers: answer.headers }
   }
@@ -223,10 +224,10 @@ describe.each(clientRules)('a batch of $client', (rule) => {
     const statuses: (number | undefined)[] = []
     const { end, sent } = await sendAs(rule, async (time) => {
       now = time
-      const seen = await attempt(edge)
+      const answer = await attempt(edge)
       const arrives = time !== 3
-      statuses.push(arrives ? seen.status : undefined)
-      return arrives ? seen : undefined
+      statuses.push(arrives ? answer.status : undefined)
+      return arrives ? answer : undefined
     })
     expect(statuses).toEqual([503, 429, undefined, 200])
     expect({ end, sent }).toEqual({ end: 'delivered', sent: 4 })

@@ -1,5 +1,5 @@
 /** An answer as far as clients look at it; undefined stands for a connection that broke or an answer that was too late. */
-export interface Seen {
+export interface ClientAnswer {
   readonly status: number
   readonly body: string
   readonly headers: Headers
@@ -19,7 +19,7 @@ export interface ClientRule {
   readonly client: string
   /** Times that it sends one batch before it drops it. */
   readonly attempts: number
-  readonly judge: (seen: Seen) => Verdict
+  readonly judge: (answer: ClientAnswer) => Verdict
 }
 
 const within = (from: number, to: number) => (status: number) => status >= from && status < to
@@ -44,11 +44,11 @@ function objectIn(body: string): Record<string, unknown> | undefined {
 }
 
 /** RudderStack's Node and Java SDKs and Segment's old Node SDK: 5xx and 429 are tried again. */
-const usual = ({ status }: Seen): Verdict =>
+const usual = ({ status }: ClientAnswer): Verdict =>
   is2xx(status) ? 'delivered' : is5xx(status) || status === 429 ? 'again' : 'dropped'
 
 /** Go's two: below 300 is delivered, everything else is tried again, mistakes of the client too. */
-const go = ({ status }: Seen): Verdict => (status < 300 ? 'delivered' : 'again')
+const go = ({ status }: ClientAnswer): Verdict => (status < 300 ? 'delivered' : 'again')
 
 /** Segment's newest ones: four 4xx are tried again, and 5xx but 501, 505 and, without OAuth, 511. */
 const segment = (status: number): Verdict =>
@@ -85,7 +85,7 @@ export const clientRules: readonly ClientRule[] = [
     // A 2xx whose body is no JSON object is an I/O error to it: sent again, and lost in the end though it is stored.
     client: 'segment-java',
     attempts: 4,
-    judge: (seen) => (is2xx(seen.status) && objectIn(seen.body) === undefined ? 'again' : usual(seen)),
+    judge: (answer) => (is2xx(answer.status) && objectIn(answer.body) === undefined ? 'again' : usual(answer)),
   },
   { client: 'rudder-node', attempts: 4, judge: usual },
   { client: 'segment-node-old', attempts: 4, judge: usual },
@@ -110,11 +110,11 @@ export const clientRules: readonly ClientRule[] = [
  */
 export async function sendAs(
   { attempts, judge }: ClientRule,
-  send: (attempt: number) => Promise<Seen | undefined>,
+  send: (attempt: number) => Promise<ClientAnswer | undefined>,
 ): Promise<{ readonly end: 'delivered' | 'dropped'; readonly sent: number }> {
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const seen = await send(attempt)
-    const verdict = seen === undefined ? 'again' : judge(seen)
+    const answer = await send(attempt)
+    const verdict = answer === undefined ? 'again' : judge(answer)
     if (verdict !== 'again') return { end: verdict, sent: attempt }
   }
   return { end: 'dropped', sent: attempts }
