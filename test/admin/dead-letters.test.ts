@@ -1,9 +1,6 @@
-import type { Event } from '../../src/core/event.ts'
 import { describe, expect, test } from 'vitest'
-import { plainOrder, receivedAt } from '../support/sample-events.ts'
 import { fakeAdmin, now, type Given } from './fake-admin.ts'
-
-const storedOrder = (messageId: string, more: Partial<Event> = {}) => plainOrder(messageId, { receivedAt, ...more })
+import { storedOrder } from './sample-log.ts'
 
 const ids = (body: { deadLetters: { id: string }[] }): string[] => body.deadLetters.map(({ id }) => id)
 

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest'
+import { fakeAdmin } from './fake-admin.ts'
+
+describe('lanes', () => {
+  test('lanes are listed in order: the edge, then every target and partition', async () => {
+    const { body } = await fakeAdmin({ partitions: 2, letters: { 'webhook:1': [{}] } }).call('/lanes')
+    expect(
+      body.lanes.map((lane: Record<string, unknown>) => [
+        lane['target'],
+        lane['partition'],
+        lane['kind'],
+        lane['deadLetters'],
+      ]),
+    ).toEqual([
+      ['@edge', 0, 'edge', 0],
+      ['webhook', 0, 'destination', 0],
+      ['webhook', 1, 'destination', 1],
+      ['tables', 0, 'warehouse', 0],
+      ['tables', 1, 'warehouse', 0],
+    ])
+    expect(body.failures).toEqual([])
+  })
+
+  test('lanes that do not answer are named, and keep no other from being listed', async () => {
+    const { body } = await fakeAdmin({ broken: ['webhook:0'] }).call('/lanes')
+    expect(body.lanes.map(({ target }: { target: string }) => target)).toEqual(['@edge', 'tables'])
+    expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is unavailable'])
+  })
+
+  test('lanes are resumed one by one', async () => {
+    const admin = fakeAdmin({ partitions: 2 })
+    const { status, body } = await admin.post('/lanes/webhook/1/resume')
+    expect([status, body.lane.target, body.lane.partition]).toEqual([200, 'webhook', 1])
+    expect([admin.lane('webhook:0').resumed, admin.lane('webhook:1').resumed]).toEqual([0, 1])
+  })
+
+  test.each(['/lanes/webhook/2/resume', '/lanes/crm/0/resume', '/lanes/webhook/x/resume', '/lanes/webhook/-1/resume'])(
+    'a lane that does not exist is not resumed: %s',
+    async (path) => {
+      expect((await fakeAdmin({ partitions: 2 }).post(path)).status).toBe(404)
+    },
+  )
+
+  test('lanes are all woken by a sweep', async () => {
+    const admin = fakeAdmin({ partitions: 2 })
+    const { body } = await admin.post('/sweep')
+    expect(body.lanes).toHaveLength(5)
+    expect(body.logs).toHaveLength(2)
+    expect(admin.lane('tables:1').poked).toBe(1)
+  })
+})
