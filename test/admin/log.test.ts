@@ -34,7 +34,7 @@ describe('the log', () => {
     expect(body.failures).toEqual(['log 0 does not answer: the object is unavailable'])
   })
 
-  test('GET /admin/log answers 404 when the stream cannot be read by offset', async () => {
+  test('GET /admin/log and GET /admin/events answer 404 when the stream cannot be read by offset', async () => {
     const admin = fakeAdmin({ stream: 'queues' })
     for (const path of ['/log', '/events']) {
       const { status, body } = await admin.call(path)
