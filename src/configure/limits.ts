@@ -1,3 +1,4 @@
+import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Config } from '../core/config.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
 import type { Problems } from './problems.ts'
@@ -12,6 +13,7 @@ export function resolveLimits({ limits: given = {}, stream }: Config, problems: 
     pastDays: given.pastDays ?? 3_650,
     futureMinutes: given.futureMinutes ?? 60,
     appendMs: given.appendMs ?? 2_000,
+    userCodeMs: given.userCodeMs ?? defaultUserCodeMs,
   }
   for (const [name, value] of Object.entries(limits))
     if (!(Number.isFinite(value) && value > 0)) problems.push(`limits.${name}: must be a number above 0`)

@@ -26,6 +26,7 @@ const limits: SettingNames<NonNullable<Config['limits']>> = {
   pastDays: true,
   futureMinutes: true,
   appendMs: true,
+  userCodeMs: true,
 }
 const paths: SettingNames<NonNullable<Config['paths']>> = { ingest: true, sdk: true }
 const source: SettingNames<SourceConfig> = {

@@ -118,6 +118,11 @@ export interface Config<D extends string = string, W extends string = string> {
     readonly futureMinutes?: number
     /** Milliseconds within which events are appended, or else spilled to R2: that begins up to 500 earlier; default 2,000. */
     readonly appendMs?: number
+    /**
+     * Milliseconds that one call of your own code may take (a transform, `map` and `verify` of a source, `request` of a
+     * destination); default 5,000. Past it, its event alone is a dead letter.
+     */
+    readonly userCodeMs?: number
   }
   /** Where the routes are, so that a site can mount Sluiceway on its own host under names of its own. */
   readonly paths?: {

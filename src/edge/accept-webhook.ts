@@ -1,3 +1,4 @@
+import { Deadline, withDeadline } from '../core/deadline.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Draft, WebhookCall, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
@@ -30,7 +31,7 @@ export async function acceptWebhook(
   app: AppContext,
 ): Promise<Reply['reply'] | undefined> {
   const { source } = incoming
-  const refused = await source.webhook.verify?.(call, app.port)
+  const refused = await verifyCall(call, source, app)
   if (refused !== undefined) {
     count({ [`refused:${source.name}`]: 1 }, app)
     throw new SluicewayError('signature_invalid', refused)
@@ -84,7 +85,28 @@ export async function remapCall(kept: unknown, source: Source, app: AppContext):
 
 /** Runs a source's mapper. */
 const mapCall = (call: WebhookCall, source: CallableSource, app: AppContext): Promise<Mapped> =>
-  source.webhook.map(call, toolsOf(source, app))
+  withDeadline(() => source.webhook.map(call, toolsOf(source, app)), app.resolved.limits.userCodeMs, 'map')
+
+/**
+ * Runs a source's check of a signature. A call for which it does not end in time is kept as a dead letter, which says that
+ * the call is not verified: nobody can tell whether the vendor would send it again.
+ */
+async function verifyCall(call: WebhookCall, source: CallableSource, app: AppContext): Promise<string | undefined> {
+  const { verify } = source.webhook
+  if (verify === undefined) return undefined
+  const deadline = new Deadline(app.resolved.limits.userCodeMs, 'verify')
+  try {
+    return await deadline.race(verify(call, app.port))
+  } catch (thrown) {
+    if (!deadline.isOver) throw thrown
+    await checkRate(source, 1, app)
+    const late = new Error(`${reasonOf(thrown)}: this call is not verified`)
+    await addCallLetter(call, { source, thrown: late }, app)
+    throw new SluicewayError('source_failed', late.message, { cause: thrown })
+  } finally {
+    deadline.end()
+  }
+}
 
 function toolsOf({ name }: Source, { port, bindings }: AppContext): SourceTools {
   return {

@@ -70,6 +70,11 @@ export class Preparation {
     })
   }
 
+  /** Milliseconds that a transform may take. */
+  get userCodeMs(): number {
+    return this.#app.resolved.limits.userCodeMs
+  }
+
   get shared(): Shared {
     const { facts, geo, batch, source } = this.#incoming
     const { port, resolved } = this.#app

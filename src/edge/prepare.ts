@@ -80,6 +80,7 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
       eventType: event.type,
       ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
     }),
+    work.userCodeMs,
   )
   const stored = new Set<number>()
   /** Places in the request. */

@@ -1,3 +1,4 @@
+import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Attempt } from '../core/dead-letter.ts'
 import type { Destination, HttpResponse, Item } from '../core/destination.ts'
 import type { Envelope } from '../core/envelope.ts'
@@ -40,10 +41,13 @@ interface EncodedEvent {
   readonly item: Item
 }
 
-interface DeliveryOptions {
+/** How a delivery is done. */
+export interface DeliveryOptions {
   readonly port: Port
   /** False lets events of a key overtake each other; default true. */
   readonly ordered?: boolean
+  /** Milliseconds that `request` of the destination may take; default 5,000. */
+  readonly userCodeMs?: number
 }
 
 /**
@@ -53,7 +57,7 @@ interface DeliveryOptions {
  *
  * @param envelopes what to deliver, in order; already transformed
  * @param destination where to
- * @param options fetch and clock; `ordered: false` lets events of a key overtake each other
+ * @param options see DeliveryOptions
  * @returns an outcome for every event; never rejects
  */
 export async function deliver(
@@ -76,12 +80,14 @@ class Delivering implements Delivery {
   readonly #destination: Destination
   readonly #port: Port
   readonly #ordered: boolean
+  readonly #userCodeMs: number
 
-  constructor(envelopes: readonly Envelope[], destination: Destination, { port, ordered = true }: DeliveryOptions) {
+  constructor(envelopes: readonly Envelope[], destination: Destination, options: DeliveryOptions) {
     this.#envelopes = envelopes
     this.#destination = destination
-    this.#port = port
-    this.#ordered = ordered
+    this.#port = options.port
+    this.#ordered = options.ordered ?? true
+    this.#userCodeMs = options.userCodeMs ?? defaultUserCodeMs
   }
 
   /** Encodes every event; one that is skipped or dead has its outcome then. */
@@ -107,7 +113,7 @@ class Delivering implements Delivery {
     if (group.length === 0) return
     const items = group.map(({ item }) => item)
     const startedAt = this.#port.now()
-    const answer = await exchange(items, this.#destination, this.#port)
+    const answer = await exchange(items, this.#destination, { port: this.#port, userCodeMs: this.#userCodeMs })
     const { verdicts, isWhole } = verdictsOf(answer, items, { destination: this.#destination, now: this.#port.now() })
     // A request that could not be made or sent is none, and says nothing of the destination.
     if (answer.failure === undefined || answer.failure.code === 'no_answer')

@@ -1,3 +1,4 @@
+import { withDeadline } from '../core/deadline.ts'
 import type { Destination, HttpRequest, HttpResponse, Item } from '../core/destination.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
@@ -22,6 +23,12 @@ export interface Exchange extends HttpResponse {
   readonly failure?: ExchangeFailure
 }
 
+/** What an exchange needs beside the destination. */
+export interface ExchangeTools {
+  readonly port: Port
+  readonly userCodeMs: number
+}
+
 /**
  * Sends one request to a destination and reads its response.
  *
@@ -30,13 +37,18 @@ export interface Exchange extends HttpResponse {
  *
  * @param items what the request carries, at least one
  * @param destination makes the request; its `timeoutSeconds` holds
- * @param port fetch and clock
+ * @param tools fetch and clock; the milliseconds that `request` of the destination may take
  * @returns the response or the failure; never rejects
  */
-export async function exchange(items: readonly Item[], destination: Destination, port: Port): Promise<Exchange> {
+export async function exchange(
+  items: readonly Item[],
+  destination: Destination,
+  tools: ExchangeTools,
+): Promise<Exchange> {
+  const { port, userCodeMs } = tools
   let made: HttpRequest
   try {
-    made = await destination.request(items, { now: port.now() })
+    made = await withDeadline(() => destination.request(items, { now: port.now() }), userCodeMs, 'request')
   } catch (error) {
     return requestFailed(error)
   }

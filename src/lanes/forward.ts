@@ -1,9 +1,8 @@
 import { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import type { Port } from '../core/port.ts'
 import { runTransforms } from '../transforms/run.ts'
-import { deliver, type Delivery, type Outcome } from './deliver.ts'
+import { deliver, type Delivery, type DeliveryOptions, type Outcome } from './deliver.ts'
 import { privateEnvelopeOf } from '../privacy/privacy.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import type { Target } from '../core/resolved-config.ts'
@@ -13,17 +12,17 @@ import type { Target } from '../core/resolved-config.ts'
  *
  * @param stored in order; they stay as they are
  * @param target the destination with its rules, filter and transforms
- * @param port fetch, clock
+ * @param options as of `deliver`; whether order is kept is up to the route
  * @returns a outcome for every event given (the worst one, where a transform made several of it), and the requests sent
  */
 export async function forward(
   stored: readonly Envelope[],
   target: Extract<Target, { kind: 'destination' }>,
-  port: Port,
+  options: Omit<DeliveryOptions, 'ordered'>,
 ): Promise<Delivery> {
   const { privacy, filter, transforms = [], use, ordered = true } = target.route
   const envelopes = privacy === undefined ? stored : stored.map((envelope) => privateEnvelopeOf(envelope, privacy))
-  if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { port, ordered })
+  if (filter === undefined && transforms.length === 0) return deliver(envelopes, use, { ...options, ordered })
 
   const outcomes: Outcome[] = []
   const kept: number[] = []
@@ -58,6 +57,7 @@ export async function forward(
           ...(event.event === undefined ? {} : { eventName: event.event }),
         }
       },
+      options.userCodeMs,
     )
     for (const { index, transform } of ran.dropped)
       outcomes[kept[index] as number] = { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' }
@@ -75,7 +75,7 @@ export async function forward(
   const delivery = await deliver(
     ready.map(({ envelope }) => envelope),
     use,
-    { port, ordered },
+    { ...options, ordered },
   )
   ready.forEach(({ from }, i) => {
     const outcome = delivery.outcomes[i] as Outcome

@@ -79,7 +79,11 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const changed = () => this.#changed()
     const common = { store: this.#store, port, changed }
     if (this.#target?.kind === 'destination')
-      this.#consumer = this.#sender = new Sender(this.#target, { ...common, letters: this.#letters })
+      this.#consumer = this.#sender = new Sender(this.#target, {
+        ...common,
+        letters: this.#letters,
+        userCodeMs: resolved.limits.userCodeMs,
+      })
     if (this.#target?.kind === 'warehouse')
       this.#consumer = new Stager(this.#target, {
         ...common,

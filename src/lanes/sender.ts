@@ -32,6 +32,8 @@ interface SenderOptions {
   readonly store: LaneStore
   readonly letters: DeadLetters
   readonly port: Port
+  /** Milliseconds that the destination's own code may take for one call. */
+  readonly userCodeMs: number
   /** Called after every change that the lane should store or act upon. */
   readonly changed: () => void
 }
@@ -264,7 +266,7 @@ export class Sender implements LaneConsumer {
       return await forward(
         group.map(({ envelope }) => envelope),
         this.#target,
-        this.#options.port,
+        { port: this.#options.port, userCodeMs: this.#options.userCodeMs },
       )
     } catch (error) {
       const verdict = { kind: 'retry', reason: `internal: ${reasonOf(error)}` } as const

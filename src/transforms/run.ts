@@ -1,3 +1,4 @@
+import { Deadline, defaultUserCodeMs, isPromise, withDeadline } from '../core/deadline.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { isRecord } from '../core/json.ts'
@@ -59,12 +60,15 @@ const longestStack = 4_000
  * @param transforms in the order in which they run
  * @param events may be changed by the transforms; keep their text if you need it afterwards
  * @param describe gives the metadata of an event of the input at `index`, before the transform sees it
+ * @param userCodeMs milliseconds that each transform may take: an event for which it has not settled by then has failed
+ *   (`transformBatch`: all events)
  * @returns what became of every input; never rejects because of a transform
  */
 export async function runTransforms(
   transforms: readonly Transform[],
   events: readonly Event[],
   describe: (event: Event, index: number) => Metadata,
+  userCodeMs: number = defaultUserCodeMs,
 ): Promise<TransformRun> {
   const dropped: { index: number; transform: string }[] = []
   const failed: FailedTransform[] = []
@@ -73,7 +77,7 @@ export async function runTransforms(
     const name = transform.name ?? `transform ${i + 1}`
     const items: readonly TransformInput[] =
       sealed?.map(({ text, index }) => inputOf(JSON.parse(text) as Event, index)) ?? events.map(inputOf)
-    const step = await stepOf(transform, items, metadataOf(items, describe))
+    const step = await stepOf(transform, items, { metadata: metadataOf(items, describe), userCodeMs })
     const done = seal(step.outputs)
     sealed = done.sealed
     for (const { index } of step.dropped) dropped.push({ index, transform: name })
@@ -87,8 +91,14 @@ export async function runTransforms(
   }
 }
 
-async function stepOf(transform: Transform, items: readonly TransformInput[], metadata: MetadataOf): Promise<Step> {
-  if (transform.transformEvent === undefined) return batchStep(transform, items, metadata)
+interface StepContext {
+  readonly metadata: MetadataOf
+  readonly userCodeMs: number
+}
+
+async function stepOf(transform: Transform, items: readonly TransformInput[], context: StepContext): Promise<Step> {
+  if (transform.transformEvent === undefined) return batchStep(transform, items, context)
+  const { metadata, userCodeMs } = context
   const results: unknown[] = items.map(({ event }) => {
     try {
       return transform.transformEvent?.(event, metadata)
@@ -96,9 +106,7 @@ async function stepOf(transform: Transform, items: readonly TransformInput[], me
       return new Thrown(thrown)
     }
   })
-  const settled = await Promise.all(
-    results.map((result) => Promise.resolve(result).catch((thrown: unknown) => new Thrown(thrown))),
-  )
+  const settled = results.some(isPromise) ? await settle(results, userCodeMs) : results
   const outputs: Output[] = []
   const dropped: TransformInput[] = []
   const failed: { item: TransformInput; thrown: unknown }[] = []
@@ -117,13 +125,27 @@ async function stepOf(transform: Transform, items: readonly TransformInput[], me
   return { outputs, dropped, failed }
 }
 
-async function batchStep(transform: Transform, items: readonly TransformInput[], metadata: MetadataOf): Promise<Step> {
+/** Waits for all results at once, as long as the deadline lets them take. */
+async function settle(results: readonly unknown[], userCodeMs: number): Promise<unknown[]> {
+  const deadline = new Deadline(userCodeMs, 'transformEvent')
+  const settled = await Promise.all(
+    results.map((result) => deadline.race(result).catch((thrown: unknown) => new Thrown(thrown))),
+  )
+  deadline.end()
+  return settled
+}
+
+async function batchStep(
+  transform: Transform,
+  items: readonly TransformInput[],
+  { metadata, userCodeMs }: StepContext,
+): Promise<Step> {
   if (items.length === 0) return { outputs: [], dropped: [], failed: [] }
   const given = items.map(({ event }) => event)
   const owners = ownersOf(items)
   let values: unknown
   try {
-    values = await transform.transformBatch?.(given, metadata)
+    values = await withDeadline(() => transform.transformBatch?.(given, metadata), userCodeMs, 'transformBatch')
     if (!Array.isArray(values)) throw 'returned events from transformBatch(event) is not an array'
   } catch (thrown) {
     return { outputs: [], dropped: [], failed: items.map((item) => ({ item, thrown })) }

@@ -61,6 +61,16 @@ export class EdgeHarness {
     return { status, headers, body: (await response.json()) as Record<string, unknown> }
   }
 
+  /** Makes the call of a vendor to the source `hooks`. */
+  async hook(query: string, body: object) {
+    const response = await this.#workerd.fetch(`/v1/webhook?writeKey=keyOfTheHooks&${query}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return { status: response.status, text: await response.text() }
+  }
+
   /** Calls the admin API: a GET, or a POST when there is a body. */
   async admin(path: string, body?: object) {
     const response = await this.#workerd.fetch(`/admin${path}`, {

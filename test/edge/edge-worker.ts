@@ -1,6 +1,8 @@
 import type { Bindings } from '../../src/core/bindings.ts'
+import type { Transform } from '../../src/core/transform.ts'
 import { log } from '../../src/streams/log.ts'
 import { sluiceway } from '../../src/worker.ts'
+import { defineSource } from '../../src/configure/define-source.ts'
 import { defineConfig } from '../../src/configure/define-config.ts'
 import { sinkDestination } from '../support/fake-destination.ts'
 
@@ -16,15 +18,48 @@ const setup: Setup = { aheadMs: 0, unavailable: [] }
 const realNow = Date.now
 Date.now = () => realNow() + setup.aheadMs
 
+const never = new Promise<never>(() => {})
+
+/** Never settles for the event `Hang`. */
+const hangs: Transform = {
+  name: 'hangs',
+  transformEvent: (event) => (event.event === 'Hang' ? never : event),
+}
+
+/** Never settles for a batch with the event `Hang`. */
+const hangsBatch: Transform = {
+  name: 'hangs-batch',
+  transformBatch: (events) => (events.some(({ event }) => event === 'Hang') ? never : events),
+}
+
+/** Its `verify` and its `map` never settle where the call says so. */
+const hooks = defineSource({
+  name: 'hooks',
+  settings: {},
+  verify: ({ query }) => (query['hang']?.[0] === 'verify' ? never : undefined),
+  map: ({ query, body }) =>
+    query['hang']?.[0] === 'map' ? never : [{ ...(body as object), type: 'track', anonymousId: 'visitor-1' }],
+})
+
+const sixAtOnce = { events: 1, bytes: 100_000, parallel: 6, timeoutSeconds: 5 }
+
 const app = sluiceway(
   defineConfig((env) => ({
     stream: log({ flushMs: 0 }),
     sources: {
-      shop: { writeKey: 'keyOfTheShop' },
-      metered: { writeKey: 'keyOfTheMetered', rate: { eventsPerSecond: 2, burst: 4 } },
-      other: { writeKey: 'keyOfTheOther', rate: { eventsPerSecond: 2, burst: 4 } },
+      shop: { writeKey: 'keyOfTheShop', to: ['crm'] },
+      metered: { writeKey: 'keyOfTheMetered', rate: { eventsPerSecond: 2, burst: 4 }, to: ['crm'] },
+      other: { writeKey: 'keyOfTheOther', rate: { eventsPerSecond: 2, burst: 4 }, to: ['crm'] },
+      hanging: { writeKey: 'keyOfTheHanging', transforms: [hangs], to: ['crm'] },
+      batched: { writeKey: 'keyOfTheBatched', transforms: [hangsBatch], to: ['crm'] },
+      patient: { writeKey: 'keyOfThePatient', to: ['slow'] },
+      hooks: { writeKey: 'keyOfTheHooks', webhook: hooks(), to: ['crm'] },
     },
-    destinations: { crm: { use: sinkDestination(env['SINK'] ?? '') } },
+    destinations: {
+      crm: { use: sinkDestination(env['SINK'] ?? '') },
+      slow: { use: { ...sinkDestination(env['SINK'] ?? ''), limits: sixAtOnce }, transforms: [hangs] },
+    },
+    limits: { userCodeMs: 400 },
     admin: { token: 'correct-horse-battery-staple' },
   })),
 )

@@ -162,7 +162,7 @@ describe('the rules of a destination', () => {
       },
     }
     const target = { kind: 'destination', name: 'crm', displayName: 'CRM', route: { use, ...more } } as const
-    const { outcomes } = await forward(envelopes, target, port)
+    const { outcomes } = await forward(envelopes, target, { port })
     return { bodies, headers, outcomes }
   }
 

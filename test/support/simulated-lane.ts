@@ -24,6 +24,7 @@ interface Options {
   readonly route?: Omit<Route, 'use'>
   readonly use?: Partial<Destination>
   readonly random?: () => number
+  readonly userCodeMs?: number
 }
 
 const start = Date.parse('2026-11-25T12:00:00Z')
@@ -40,6 +41,7 @@ export class SimulatedLane {
   /** Every event of the stream with its offset. */
   readonly events: { readonly offset: number; readonly id: string; readonly key: string }[] = []
   readonly #random: () => number
+  readonly #userCodeMs: number
   requests: PendingRequest[] = []
   now = start
   head = 0
@@ -55,6 +57,7 @@ export class SimulatedLane {
     const use = fakeDestination('webhook', { limits, ...options.use })
     this.target = { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: { ...options.route, use } }
     this.#random = options.random ?? (() => 0.5)
+    this.#userCodeMs = options.userCodeMs ?? 5_000
     this.#open()
   }
 
@@ -94,6 +97,7 @@ export class SimulatedLane {
       store: this.store,
       letters: this.letters,
       port,
+      userCodeMs: this.#userCodeMs,
       changed: () => {
         if (life !== this.#life) return
         this.#moves++
