@@ -7,7 +7,10 @@ export type Verdict =
   | { readonly kind: 'retry'; readonly reason: string; readonly afterSeconds?: number }
   /** The event can never be delivered as it is: it becomes a dead letter. */
   | { readonly kind: 'dead'; readonly reason: string }
-  /** The destination refuses everything (a credential, an address): the lane pauses, probes and alerts; no event is burnt. */
+  /**
+   * Refused, by the destination as a whole (a credential, an address) or because of this event. The lane finds out by what
+   * others get: it pauses and probes, or, while others are delivered, makes a dead letter of the event after five tries.
+   */
   | { readonly kind: 'pause'; readonly reason: string }
 
 /** The destination has the event. */

@@ -1,25 +1,54 @@
 /** Requests that must fail one after the other, with no success in between, before a destination counts as down. */
 const failuresToOpen = 5
+/** Different events that must be refused one after the other before it is certain that no event is to blame. */
+const refusalsToPause = 5
 const baseMs = 1_000
 const pausedBaseMs = 30_000
 const capMs = 300_000
 
-/** When a request failed. `probe` is false for one that was under way before the circuit opened: it is no probe's outcome. */
+/**
+ * When a request failed. `probe` is false for one that was under way before the circuit opened, or that went out without
+ * waiting for a probe's time: it is no probe's outcome.
+ */
 interface FailedRequest {
   readonly now: number
   readonly random: number
   readonly probe: boolean
 }
 
+/** A request that was answered with a status that may speak of its events, or of the destination. */
+interface RefusedRequest extends FailedRequest {
+  /** Events in it that were never sent before. */
+  readonly fresh: number
+  /** True when another event was delivered lately: since these ones were tried last, or within a minute. */
+  readonly isContradicted: boolean
+}
+
+interface SavedCircuit {
+  readonly state: 'open' | 'paused'
+  readonly reason?: string
+  readonly probeAt: number
+  readonly opens: number
+  /** Left out by versions before it was there. */
+  readonly refused?: number
+}
+
 /**
  * Decides whether a destination is down as a whole.
  *
  * Closed: requests flow. Open: nothing is sent until the probe is due; then one request goes out, and its outcome closes the
- * circuit or doubles the wait (1 s to 300 s, half of it jitter). Paused is open with a reason that needs a person (a refused
- * credential): it opens at once and its first wait is 30 s.
+ * circuit or doubles the wait (1 s to 300 s, half of it jitter).
+ *
+ * Paused is open with a reason that may need a person (a refused credential, an address that is gone), and its first wait is
+ * 30 s. It opens when an event is refused that no delivered event contradicts, or when five different events in a row are.
+ * Until these five, the refused events may be to blame: others are tried at once, one after the other, without waiting.
  */
 export class Circuit {
   #failures = 0
+  /** Failed and refused requests since the last success, repeats included. */
+  #streak = 0
+  /** Different events that were refused since the last success. */
+  #refused = 0
   #opens = 0
   state: 'closed' | 'open' | 'paused' = 'closed'
   reason: string | undefined
@@ -32,6 +61,8 @@ export class Circuit {
   succeed(): boolean {
     const was = this.state !== 'closed'
     this.#failures = 0
+    this.#streak = 0
+    this.#refused = 0
     this.#opens = 0
     this.state = 'closed'
     this.reason = undefined
@@ -48,19 +79,43 @@ export class Circuit {
     failure: FailedRequest & { readonly afterSeconds?: number; readonly repeat?: boolean },
   ): boolean {
     const { now, probe, afterSeconds = 0, repeat = false } = failure
+    this.#streak++
     if (this.state === 'closed') {
       if (repeat) return false
       this.#failures++
       if (this.#failures < failuresToOpen) return false
       this.#open('open', reason, failure, baseMs)
-    } else if (probe) this.#open(this.state, reason, failure, baseMs)
+    } else {
+      // No event is to blame for a failure: what else could be tried without waiting says no more.
+      if (!repeat) this.#refused++
+      if (probe) this.#open(this.state, reason, failure, baseMs)
+    }
     this.probeAt = Math.max(this.probeAt, now + afterSeconds * 1000)
     return true
   }
 
-  /** Notes that the destination refuses everything. */
-  pause(reason: string, failure: FailedRequest): void {
-    if (this.state !== 'paused' || failure.probe) this.#open('paused', reason, failure, pausedBaseMs)
+  /** Notes a refusal. Returns true while the circuit is paused afterwards. */
+  refuse(reason: string, refusal: RefusedRequest): boolean {
+    this.#streak++
+    this.#refused += refusal.fresh
+    if (this.state === 'closed' && refusal.isContradicted && this.#refused < refusalsToPause) return false
+    if (this.state !== 'paused' || refusal.probe) this.#open('paused', reason, refusal, pausedBaseMs)
+    return true
+  }
+
+  /** True while it is paused and the few events that were refused may be to blame: others need not wait for a probe's time. */
+  get isDoubtful(): boolean {
+    return this.state === 'paused' && this.#refused < refusalsToPause
+  }
+
+  /** Different events that were refused since the last success. */
+  get refused(): number {
+    return this.#refused
+  }
+
+  /** True when nothing has succeeded for some requests: a success then says that the destination is back. */
+  get isTroubled(): boolean {
+    return this.state !== 'closed' || this.#streak >= failuresToOpen
   }
 
   /** Lets the next request out now, whatever is known. */
@@ -69,31 +124,33 @@ export class Circuit {
     this.#opens = 0
   }
 
-  /** True when a request may be sent at `now`: any while closed, one while open and due. */
+  /** True when a request may be sent at `now`: any while closed, one while open and due, or doubtful. */
   admits(now: number): boolean {
-    return this.state === 'closed' || (!this.probing && now >= this.probeAt)
+    return this.state === 'closed' || (!this.probing && (now >= this.probeAt || this.isDoubtful))
   }
 
   /** What must be stored to go on after a restart; undefined while closed. */
   save(): string | undefined {
     return this.state === 'closed'
       ? undefined
-      : JSON.stringify({ state: this.state, reason: this.reason, probeAt: this.probeAt, opens: this.#opens })
+      : JSON.stringify({
+          state: this.state,
+          reason: this.reason,
+          probeAt: this.probeAt,
+          opens: this.#opens,
+          refused: this.#refused,
+        })
   }
 
   static restore(saved: string | undefined): Circuit {
     const circuit = new Circuit()
     if (saved !== undefined) {
-      const { state, reason, probeAt, opens } = JSON.parse(saved) as {
-        state: 'open' | 'paused'
-        reason?: string
-        probeAt: number
-        opens: number
-      }
+      const { state, reason, probeAt, opens, refused = refusalsToPause } = JSON.parse(saved) as SavedCircuit
       circuit.state = state
       circuit.reason = reason
       circuit.probeAt = probeAt
       circuit.#opens = opens
+      circuit.#refused = refused
     }
     return circuit
   }

@@ -25,6 +25,8 @@ export interface SentRequest extends Attempt {
   readonly events: readonly number[]
   readonly verdict: Verdict['kind'] | 'mixed'
   readonly afterSeconds?: number
+  /** True when it was refused and its events were sent again in two halves, which say more. */
+  readonly isHalved?: boolean
 }
 
 /** What one call of `deliver` did. */
@@ -41,11 +43,16 @@ interface EncodedEvent {
   readonly item: Item
 }
 
+/** Refusals in a row, with no other answer between them, after which a refused batch is not halved any more. */
+const refusalsToStop = 12
+
 /** How a delivery is done. */
 export interface DeliveryOptions {
   readonly port: Port
   /** False lets events of a key overtake each other; default true. */
   readonly ordered?: boolean
+  /** True when the destination took events lately, so that a refused batch is halved to find the event to blame; default false. */
+  readonly isProven?: boolean
   /** Milliseconds that `request` of the destination may take; default 5,000. */
   readonly userCodeMs?: number
 }
@@ -81,12 +88,16 @@ class Delivering implements Delivery {
   readonly #port: Port
   readonly #ordered: boolean
   readonly #userCodeMs: number
+  readonly #isProven: boolean
+  /** Requests that were refused one after the other. */
+  #refused = 0
 
   constructor(envelopes: readonly Envelope[], destination: Destination, options: DeliveryOptions) {
     this.#envelopes = envelopes
     this.#destination = destination
     this.#port = options.port
     this.#ordered = options.ordered ?? true
+    this.#isProven = options.isProven ?? false
     this.#userCodeMs = options.userCodeMs ?? defaultUserCodeMs
   }
 
@@ -115,17 +126,29 @@ class Delivering implements Delivery {
     const startedAt = this.#port.now()
     const answer = await exchange(items, this.#destination, { port: this.#port, userCodeMs: this.#userCodeMs })
     const { verdicts, isWhole } = verdictsOf(answer, items, { destination: this.#destination, now: this.#port.now() })
+    const isHalved = group.length > 1 && isWhole && this.#mayHalve(verdicts[0] as Verdict)
     // A request that could not be made or sent is none, and says nothing of the destination.
-    if (answer.failure === undefined || answer.failure.code === 'no_answer')
-      this.sent.push(sentRequest(group, verdicts, { at: startedAt, ms: this.#port.now() - startedAt, answer }))
+    if (answer.failure === undefined || answer.failure.code === 'no_answer') {
+      const ms = this.#port.now() - startedAt
+      this.sent.push({
+        ...sentRequest(group, verdicts, { at: startedAt, ms, answer }),
+        ...(isHalved ? { isHalved } : {}),
+      })
+    }
     // One verdict for a batch says nothing of its events: the half that is all right goes through.
-    if (group.length > 1 && isWhole && verdicts[0]?.kind === 'dead') {
+    if (isHalved) {
       const half = group.length >> 1
       await this.send(group.slice(0, half))
       await this.send(group.slice(half))
       return
     }
     group.forEach(({ event }, i) => this.#settle(event, verdicts[i] as Verdict, answer))
+  }
+
+  /** A destination that refuses everything must not be asked about each event. */
+  #mayHalve({ kind }: Verdict): boolean {
+    this.#refused = kind === 'pause' ? this.#refused + 1 : 0
+    return kind === 'dead' || (kind === 'pause' && this.#isProven && this.#refused <= refusalsToStop)
   }
 
   #settle(event: number, verdict: Verdict, answer: Exchange): void {

@@ -40,7 +40,7 @@ const quietSeconds = 300
  *            │   idle   │                          │ running  │
  *            └──────────┘ ◄─────────────────────── └──────────┘
  *                           all have their verdict    │    │
- *      5 requests in a row fail, or staging fails     │    │  the destination refuses everything (401, 403, 410, 3xx)
+ *      5 requests in a row fail, or staging fails     │    │  it refuses what it is sent (401, 403, 404, 3xx …)
  *                  ┌──────────────────────────────────┘    └────────┐
  *                  ▼                                                ▼
  *            ┌──────────┐                                     ┌──────────┐

@@ -6,12 +6,20 @@ import type { DeadLetters } from './dead-letters.ts'
 import type { Outcome, SentRequest } from './deliver.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import type { RetryQueue } from './retry-queue.ts'
+import { mostStrikes } from './refusals.ts'
 import type { InFlightEvent } from './in-flight-events.ts'
 
 /** The longest wait that a destination may ask for (`Retry-After`); a mistyped one must not end delivery for good. */
 export const longestWaitSeconds = 86_400
 /** Attempts of one event that are kept, the newest. */
 const keepAttempts = 50
+/**
+ * Codes for which an event that no other can be compared with is a dead letter in the end, so that it does not stop its key
+ * for good: they speak of single events more often than of the whole. What asks for a credential, or has moved, never is.
+ */
+const lonelyCodes = new Set(['http_403', 'http_404', 'http_405', 'http_410', 'http_421'])
+/** Milliseconds that such an event is tried at least. */
+const lonelyMs = 600_000
 
 interface OutcomeRecorderOptions {
   readonly store: LaneStore
@@ -30,6 +38,12 @@ interface Tried {
   readonly probe: boolean
   /** True while the destination is down as a whole. */
   readonly down: boolean
+  /** True when no other event was under way with it. */
+  readonly alone: boolean
+  /** How often it was refused while other events were delivered. */
+  readonly strikes: number
+  /** Different events that were refused since the last success. */
+  readonly refused: number
 }
 
 /** Writes down what became of events: counters, rows, dead letters, attempts. */
@@ -47,9 +61,14 @@ export class OutcomeRecorder {
     const history = [...(inFlight.row?.history ?? []), ...tried.attempts].slice(-keepAttempts)
     if (verdict.kind === 'dead') this.#addDeadLetter(inFlight, outcome, { reason: verdict.reason, history })
     else if (verdict.kind === 'retry' || verdict.kind === 'pause') {
-      // While the destination is down events wait as they are; only a probe's event makes way for another.
-      if (inFlight.row === undefined && tried.down && !tried.probe) return true
-      this.#retry(inFlight, outcome, { verdict, history })
+      const isRefused = verdict.kind === 'pause'
+      // While the destination is down events wait as they are; only a probe's event, or one that may be to blame itself, makes
+      // way for another.
+      if (inFlight.row === undefined && tried.down && !tried.probe && !(isRefused && tried.alone)) return true
+      const blame = isRefused ? this.#blameOf(outcome, history, tried) : undefined
+      if (blame !== undefined)
+        this.#addDeadLetter(inFlight, outcome, { reason: `${blame}: ${verdict.reason}`, history })
+      else this.#retry(inFlight, outcome, { verdict, history, strikes: tried.strikes })
     } else {
       store.count(verdict.kind === 'done' ? 'done' : `skip: ${verdict.reason}`)
       // The row goes, and a crash may have taken requests that no checkpoint held: its attempts stay traceable.
@@ -61,12 +80,29 @@ export class OutcomeRecorder {
     return false
   }
 
-  /** Gives an event of the stream a row. */
-  wait(inFlight: InFlightEvent, row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried): void {
+  /** Says why a refused event is to blame itself; undefined while the destination may be. */
+  #blameOf({ code }: Outcome, history: readonly Attempt[], { strikes, refused, probe }: Tried): string | undefined {
+    if (strikes >= mostStrikes) return `refused ${strikes} times while other events were delivered`
+    if (!probe || refused > 1 || !lonelyCodes.has(code)) return undefined
+    const start = history.findLastIndex(({ status }) => `http_${status}` !== code) + 1
+    const first = history[start]
+    const isLong = first !== undefined && this.#options.port.now() - first.at >= lonelyMs
+    return isLong && history.length - start >= mostStrikes
+      ? `refused ${history.length - start} times with no other event to compare it with`
+      : undefined
+  }
+
+  /** Gives an event of the stream a row; `asked` is until when the destination asked to wait. */
+  wait(
+    inFlight: InFlightEvent,
+    row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried,
+    asked = 0,
+  ): void {
     const { offset, key, at, envelope } = inFlight
     this.#options.waiting.add(
       { offset, origin: offset, key, id: envelope.id, at, ...row },
       { header: JSON.stringify(envelope.header), event: envelope.text },
+      asked,
     )
     inFlight.final = true
   }
@@ -86,7 +122,12 @@ export class OutcomeRecorder {
     {
       verdict,
       history,
-    }: { readonly verdict: Extract<Verdict, { kind: 'retry' | 'pause' }>; readonly history: readonly Attempt[] },
+      strikes,
+    }: {
+      readonly verdict: Extract<Verdict, { kind: 'retry' | 'pause' }>
+      readonly history: readonly Attempt[]
+      readonly strikes: number
+    },
   ): void {
     const { store, waiting, port, retryDays } = this.#options
     const { row } = inFlight
@@ -101,10 +142,12 @@ export class OutcomeRecorder {
       })
     const attempts = (row?.attempts ?? 0) + 1
     const asked = verdict.kind === 'retry' ? Math.min(verdict.afterSeconds ?? 0, longestWaitSeconds) * 1000 : 0
-    const due = now + Math.max(asked, backoffMs(attempts, port.random()))
+    // One that is found out about is asked soon again, however long the destination was down before.
+    const due = now + Math.max(asked, backoffMs(strikes || attempts, port.random()))
+    const askedUntil = asked > 0 ? now + asked : 0
     const change = { due, attempts, first, history: [...history] }
-    if (row === undefined) this.wait(inFlight, change)
-    else waiting.update(Object.assign(row, change))
+    if (row === undefined) this.wait(inFlight, change, askedUntil)
+    else waiting.update(Object.assign(row, change), askedUntil)
   }
 
   #addDeadLetter(

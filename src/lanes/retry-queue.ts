@@ -9,6 +9,8 @@ interface Line {
 interface Head {
   readonly key: string
   due: number
+  /** What the destination asked to wait for: not before, also when it is back. Milliseconds since the epoch. */
+  asked: number
 }
 
 /**
@@ -27,7 +29,8 @@ export class RetryQueue {
     this.#store = store
     for (let after = -1; ;) {
       const places = store.waitingPlaces(after)
-      for (const { offset, key, due } of places) this.#enlist(offset, key, due)
+      // What was asked for is not stored: a row that waits keeps all of its wait.
+      for (const { offset, key, due } of places) this.#enlist(offset, { key, due: due ?? 0, asked: due ?? 0 })
       const last = places.at(-1)
       if (last === undefined) break
       after = last.offset
@@ -43,16 +46,17 @@ export class RetryQueue {
     return this.#size > 0 && this.#lines.has(key)
   }
 
-  add(row: WaitingRow, text: { readonly header: string; readonly event: string }): void {
+  /** Adds a row; `asked` is until when the destination asked to wait, in milliseconds since the epoch. */
+  add(row: WaitingRow, text: { readonly header: string; readonly event: string }, asked = 0): void {
     this.#store.putWaiting(row, text.header, text.event)
-    this.#enlist(row.offset, row.key, row.due)
+    this.#enlist(row.offset, { key: row.key, due: row.due ?? 0, asked })
   }
 
-  /** Stores what has become of a row's attempt. */
-  update(row: WaitingRow): void {
+  /** Stores what has become of a row's attempt; `asked` as in `add`. */
+  update(row: WaitingRow, asked = 0): void {
     this.#store.updateWaiting(row)
     const head = this.#heads.get(row.offset)
-    if (head !== undefined) head.due = row.due ?? 0
+    if (head !== undefined) Object.assign(head, { due: row.due ?? 0, asked })
   }
 
   /** Removes a row; the next of its key is due at once, unless it has a time of its own. */
@@ -72,7 +76,10 @@ export class RetryQueue {
     }
     const next = line.offsets[line.start]
     if (next === undefined) this.#lines.delete(key)
-    else this.#heads.set(next, { key, due: this.#store.waiting(next)?.due ?? 0 })
+    else {
+      const due = this.#store.waiting(next)?.due ?? 0
+      this.#heads.set(next, { key, due, asked: due })
+    }
   }
 
   /** The rows that are due at `now`, heads of their keys, of keys that are `free`; longest known first. */
@@ -84,6 +91,14 @@ export class RetryQueue {
     }
   }
 
+  /** The row that has been due for longest, of those that `due` gives: one that was just tried comes last. */
+  longestDue(now: number, free: (key: string) => boolean): StoredRow | undefined {
+    let longest: [offset: number, due: number] | undefined
+    for (const [offset, { key, due }] of this.#heads)
+      if (due <= now && (longest === undefined || due < longest[1]) && free(key)) longest = [offset, due]
+    return longest === undefined ? undefined : this.#store.waiting(longest[0])
+  }
+
   /** When the next head of a `free` key is due, in milliseconds since the epoch. */
   soonest(free: (key: string) => boolean): number | undefined {
     let due: number | undefined
@@ -91,9 +106,14 @@ export class RetryQueue {
     return due
   }
 
-  /** Makes every head due at once. */
+  /** Makes every head due at once, whatever was asked for: a person says so. */
   retryNow(): void {
     for (const head of this.#heads.values()) head.due = 0
+  }
+
+  /** Ends every wait but those that were asked for: the destination is back. */
+  endWaits(): void {
+    for (const head of this.#heads.values()) head.due = Math.min(head.due, head.asked)
   }
 
   /** The row of an event, with `due` null while it waits behind another of its key. */
@@ -107,12 +127,13 @@ export class RetryQueue {
     return this.#store.oldestWaiting()
   }
 
-  #enlist(offset: number, key: string, due: number | null): void {
+  #enlist(offset: number, head: Head): void {
+    const { key } = head
     this.#size++
     const line = this.#lines.get(key)
     if (line === undefined) {
       this.#lines.set(key, { offsets: [offset], start: 0 })
-      this.#heads.set(offset, { key, due: due ?? 0 })
+      this.#heads.set(offset, head)
       return
     }
     let place = line.offsets.length
@@ -120,6 +141,6 @@ export class RetryQueue {
     line.offsets.splice(place, 0, offset)
     if (place > line.start) return
     this.#heads.delete(line.offsets[place + 1] as number)
-    this.#heads.set(offset, { key, due: due ?? 0 })
+    this.#heads.set(offset, head)
   }
 }

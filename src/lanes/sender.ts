@@ -3,14 +3,16 @@ import { Envelope, type Header, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { unframe } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
-import { backoffMs } from '../core/retry.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import type { Delivery, Outcome, SentRequest } from './deliver.ts'
+import type { Delivery, Outcome } from './deliver.ts'
 import { forward } from './forward.ts'
+import { Judge } from './judge.ts'
 import { KeyLocks } from './key-locks.ts'
-import { OutcomeRecorder, longestWaitSeconds, toAttempt } from './outcome-recorder.ts'
-import type { LaneStore, WaitingRow } from './lane-store.ts'
+import { OutcomeRecorder, toAttempt } from './outcome-recorder.ts'
+import { PlatformWait } from './platform-wait.ts'
+import { Refusals } from './refusals.ts'
+import type { LaneStore, StoredRow, WaitingRow } from './lane-store.ts'
 import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
@@ -20,13 +22,8 @@ import type { Chunk } from '../core/inbox.ts'
 /** What a lane holds in memory at most; above it, the rest stays in the stream. */
 const holdEvents = 20_000
 const holdLength = 16_000_000
-/**
- * What a lane waits after a limit of the platform, in seconds: long enough that the alarm wakes it, in an invocation with
- * limits of its own.
- */
-const platformWait = { leastSeconds: 15, baseSeconds: 5, capSeconds: 300 }
-/** Failures by limits of the platform, with no request between them, after which no longer the lane waits, but each event. */
-const platformPatience = 5
+/** Rows that are made for events behind one that may be to blame itself, while the lane is paused because of it. */
+const doubtfulRows = 1_000
 
 interface SenderOptions {
   readonly store: LaneStore
@@ -52,6 +49,8 @@ export class Sender implements LaneConsumer {
   readonly #target: DestinationTarget
   readonly #options: SenderOptions
   readonly #circuit: Circuit
+  readonly #refusals = new Refusals()
+  readonly #judge: Judge
   readonly #locks = new KeyLocks<InFlightEvent>()
   readonly #retries: RetryQueue
   readonly #inFlight = new InFlightEvents()
@@ -59,11 +58,7 @@ export class Sender implements LaneConsumer {
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
   #active = 0
-  /** Since the last request that was sent. */
-  #platformFailures = 0
-  /** Nothing is sent before, milliseconds since the epoch. */
-  #platformWaitUntil = 0
-  #platformReason: string | undefined
+  readonly #platform = new PlatformWait()
   position: number
 
   constructor(target: DestinationTarget, tools: SenderOptions) {
@@ -77,6 +72,13 @@ export class Sender implements LaneConsumer {
     const { retryDays = 14 } = target.route
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
+    this.#judge = new Judge({
+      ...tools,
+      target: target.name,
+      circuit: this.#circuit,
+      refusals: this.#refusals,
+      onBack: () => this.#retries.endWaits(),
+    })
   }
 
   get committed(): number {
@@ -97,7 +99,7 @@ export class Sender implements LaneConsumer {
   }
 
   get reason(): string | undefined {
-    return this.#circuit.reason ?? this.#platformReason
+    return this.#circuit.reason ?? this.#platform.reason
   }
 
   /** Events in memory that have neither a verdict nor a row. */
@@ -134,12 +136,12 @@ export class Sender implements LaneConsumer {
 
   pump(): void {
     const { parallel } = this.#target.route.use.limits
-    if (this.#options.port.now() < this.#platformWaitUntil) return
+    if (this.#options.port.now() < this.#platform.until) return
     while (this.#active < parallel && this.#circuit.admits(this.#options.port.now())) {
       const down = this.#circuit.state !== 'closed'
       // A probe prefers an event that has not failed yet: one bad event must not keep the circuit open.
       const first = down ? this.#pickFresh() : this.#pickRows()
-      const group = first.length > 0 ? first : down ? this.#pickRows() : this.#pickFresh()
+      const group = first.length > 0 ? first : down ? this.#pickProbe() : this.#pickFresh()
       if (group.length === 0) break
       void this.#send(group)
     }
@@ -149,18 +151,20 @@ export class Sender implements LaneConsumer {
     const down = this.#circuit.state !== 'closed'
     if ((down && this.#circuit.probing) || this.#active >= this.#target.route.use.limits.parallel) return undefined
     let due = this.#retries.soonest((key) => !this.#locks.isBusy(key))
-    if (down || this.#platformWaitUntil > 0) {
-      if (this.#inFlight.someLeft(({ key }) => !this.#retries.has(key))) due = 0
-      if (due !== undefined) due = Math.max(due, this.#circuit.probeAt, this.#platformWaitUntil)
+    if (down || this.#platform.until > 0) {
+      const isFreshLeft = this.#inFlight.someLeft(({ key }) => !this.#retries.has(key))
+      if (isFreshLeft) due = 0
+      const probeAt = isFreshLeft && this.#circuit.isDoubtful ? 0 : this.#circuit.probeAt
+      if (due !== undefined) due = Math.max(due, probeAt, this.#platform.until)
     }
     // What could not start just now starts when something that is under way ends.
     return due !== undefined && due <= this.#options.port.now() && this.#active > 0 ? undefined : due
   }
 
   resume(): void {
-    if (this.#circuit.state !== 'closed') this.#retries.retryNow()
+    this.#retries.retryNow()
     this.#circuit.resume(this.#options.port.now())
-    this.#platformWaitUntil = 0
+    this.#platform.end()
   }
 
   /** Queues an event again, behind everything of its key that has failed. `origin` is where the stream holds it, or -1. */
@@ -188,18 +192,34 @@ export class Sender implements LaneConsumer {
 
   #pickRows(): InFlightEvent[] {
     const { events, bytes } = this.#target.route.use.limits
-    const most = this.#circuit.state === 'closed' ? events : 1
     const group: InFlightEvent[] = []
     let length = 0
     for (const row of this.#retries.due(this.#options.port.now(), (key) => !this.#locks.isBusy(key))) {
-      const envelope = new Envelope(JSON.parse(row.header) as Header, row.event)
-      const inFlight: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
-      this.#locks.take(row.key, inFlight, group)
-      group.push(inFlight)
+      // One that is found out about goes alone.
+      const isSuspect = this.#refusals.isSuspect(row.offset)
+      if (isSuspect && group.length > 0) break
+      this.#pick(row, group)
       length += row.event.length
-      if (group.length >= most || length >= bytes) break
+      if (isSuspect || group.length >= events || length >= bytes) break
     }
     return group
+  }
+
+  /** The row whose turn it is to find out whether the destination is back, once the time has come. */
+  #pickProbe(): InFlightEvent[] {
+    const now = this.#options.port.now()
+    const row =
+      now < this.#circuit.probeAt ? undefined : this.#retries.longestDue(now, (key) => !this.#locks.isBusy(key))
+    const group: InFlightEvent[] = []
+    if (row !== undefined) this.#pick(row, group)
+    return group
+  }
+
+  #pick(row: StoredRow, group: InFlightEvent[]): void {
+    const envelope = new Envelope(JSON.parse(row.header) as Header, row.event)
+    const inFlight: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
+    this.#locks.take(row.key, inFlight, group)
+    group.push(inFlight)
   }
 
   #pickFresh(): InFlightEvent[] {
@@ -213,7 +233,9 @@ export class Sender implements LaneConsumer {
       const inFlight = this.#inFlight.next()
       if (inFlight === undefined) break
       if (this.#retries.has(inFlight.key)) {
-        if (down) aside.push(inFlight)
+        // What waits behind an event that may be to blame makes room for events of others.
+        const isBehindOne = this.#circuit.isDoubtful && this.#retries.size < doubtfulRows
+        if (down && !isBehindOne) aside.push(inFlight)
         else this.#recorder.wait(inFlight)
         continue
       }
@@ -231,28 +253,32 @@ export class Sender implements LaneConsumer {
   }
 
   async #send(group: readonly InFlightEvent[]): Promise<void> {
+    const { port } = this.#options
     this.#active++
-    const probe = this.#circuit.state !== 'closed'
-    if (probe) this.#circuit.probing = true
+    const down = this.#circuit.state !== 'closed'
+    const isProbe = down && port.now() >= this.#circuit.probeAt
+    if (down) this.#circuit.probing = true
     const { outcomes, sent } = await this.#forward(group)
     this.#active--
-    if (probe) this.#circuit.probing = false
-    const before = this.#circuit.save()
-    this.#judge(sent, { group, probe })
-    const after = this.#circuit.save()
-    if (before !== after) this.#options.store.set('circuit', after)
-    this.#noteLimits(outcomes, sent.length)
+    if (down) this.#circuit.probing = false
+    if (outcomes.some(({ verdict }) => verdict.kind === 'done')) this.#refusals.succeed(port.now())
+    this.#judge.judge(sent, { group, isProbe })
+    this.#platform.note(outcomes, sent.length, { port, target: this.#target.name })
     const back: InFlightEvent[] = []
     group.forEach((inFlight, i) => {
       const outcome = outcomes[i] as Outcome
-      if (outcome.code === 'platform' && this.#platformFailures <= platformPatience) {
+      if (outcome.code === 'platform' && this.#platform.isPatient) {
         // A row stays as it is, too: it is no attempt.
         if (inFlight.row === undefined) back.push(inFlight)
         return
       }
       const attempts =
         outcome.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
-      if (this.#recorder.apply(inFlight, outcome, { attempts, probe, down: after !== undefined })) back.push(inFlight)
+      const strikes = this.#strike(inFlight, outcome)
+      const { state, refused } = this.#circuit
+      const tried = { attempts, probe: down, down: state !== 'closed', alone: group.length === 1, strikes, refused }
+      if (this.#recorder.apply(inFlight, outcome, tried)) back.push(inFlight)
+      if (inFlight.final && inFlight.row !== undefined) this.#refusals.forget(inFlight.offset)
     })
     for (const request of sent) this.#recorder.record(request, group)
     const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#locks.release(key))
@@ -261,69 +287,27 @@ export class Sender implements LaneConsumer {
     this.#options.changed()
   }
 
+  /** Counts a refusal against its event while others are delivered; returns how many there are. */
+  #strike({ offset }: InFlightEvent, { verdict }: Outcome): number {
+    if (verdict.kind !== 'pause' || this.#circuit.state !== 'closed') return 0
+    return this.#refusals.strike(offset, this.#options.port.now())
+  }
+
   async #forward(group: readonly InFlightEvent[]): Promise<Delivery> {
     try {
       return await forward(
         group.map(({ envelope }) => envelope),
         this.#target,
-        { port: this.#options.port, userCodeMs: this.#options.userCodeMs },
+        {
+          port: this.#options.port,
+          userCodeMs: this.#options.userCodeMs,
+          isProven: this.#circuit.state === 'closed' && this.#refusals.isProven(this.#options.port.now()),
+        },
       )
     } catch (error) {
       const verdict = { kind: 'retry', reason: `internal: ${reasonOf(error)}` } as const
       this.#options.port.log('error', 'a delivery broke', { target: this.#target.name, reason: reasonOf(error) })
       return { outcomes: group.map(() => ({ verdict, code: 'internal' })), sent: [] }
-    }
-  }
-
-  /** Makes the lane wait where a limit of the platform kept events from being sent. */
-  #noteLimits(outcomes: readonly Outcome[], sent: number): void {
-    const { port } = this.#options
-    if (sent > 0) {
-      this.#platformFailures = 0
-      this.#platformWaitUntil = 0
-      this.#platformReason = undefined
-    }
-    const limited = outcomes.find(({ code }) => code === 'platform')
-    if (limited === undefined || !('reason' in limited.verdict)) return
-    const { leastSeconds, ...backoff } = platformWait
-    this.#platformFailures++
-    if (this.#platformFailures > platformPatience) return
-    this.#platformReason = limited.verdict.reason
-    this.#platformWaitUntil =
-      port.now() + leastSeconds * 1000 + backoffMs(this.#platformFailures, port.random(), backoff)
-    port.log('warn', 'a lane waits: a limit of the platform was reached', {
-      target: this.#target.name,
-      reason: limited.verdict.reason,
-    })
-  }
-
-  /** Tells the circuit what the requests say of the destination as a whole. */
-  #judge(
-    sent: readonly SentRequest[],
-    { group, probe }: { readonly group: readonly InFlightEvent[]; readonly probe: boolean },
-  ): void {
-    const { port, store } = this.#options
-    for (const { verdict, reason = '', afterSeconds = 0, events } of sent) {
-      const at = { now: port.now(), random: port.random(), probe }
-      const repeat = events.every((i) => group[i]?.row !== undefined)
-      // One event that is refused again and again, while others go through, says nothing of the credential.
-      if (verdict === 'pause' && repeat && this.#circuit.state === 'closed') continue
-      if (verdict === 'pause') {
-        if (this.#circuit.state !== 'paused')
-          port.log('error', 'a lane is paused: its destination refuses everything', {
-            target: this.#target.name,
-            reason,
-          })
-        this.#circuit.pause(reason, at)
-      } else if (verdict === 'retry') {
-        const was = this.#circuit.state
-        const asked = Math.min(afterSeconds, longestWaitSeconds)
-        const open = this.#circuit.fail(reason, { ...at, repeat, afterSeconds: asked })
-        if (open && was === 'closed') {
-          store.count('circuit opened')
-          port.log('warn', 'a destination is down: its lane waits and probes', { target: this.#target.name, reason })
-        }
-      } else if (this.#circuit.succeed()) port.log('info', 'a destination is back', { target: this.#target.name })
     }
   }
 }

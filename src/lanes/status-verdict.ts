@@ -5,8 +5,9 @@ import { done, type Verdict } from '../core/verdict.ts'
 /**
  * Decides by the status of a response.
  *
- * 2xx done · 408, 425, 429 and 5xx retry (with `Retry-After`) · 401, 403 (credential), 410 (endpoint gone) and 3xx (moved:
- * redirects are not followed) pause the lane · every other status is dead for this event.
+ * 2xx done · 408, 425, 429 and 5xx retry (with `Retry-After`) · 401, 402, 403, 404, 405, 407, 410, 421 and 3xx (redirects
+ * are not followed) refuse: they may speak of the event (a firewall, a record that is gone) or of the destination (a
+ * credential, an address), and the lane finds out by what other events get · every other status is dead for this event.
  *
  * @param response its status and headers
  * @param now milliseconds since the epoch, for a `Retry-After` that is a date
@@ -19,8 +20,20 @@ export function verdictOf(response: HttpResponse, now: number): Verdict {
     const afterSeconds = retryAfterSeconds(response.headers['retry-after'], now)
     return { kind: 'retry', reason: `HTTP ${status}`, ...(afterSeconds === undefined ? {} : { afterSeconds }) }
   }
-  if (status === 401 || status === 403) return { kind: 'pause', reason: `HTTP ${status}: the credential is refused` }
-  if (status === 410) return { kind: 'pause', reason: 'HTTP 410: the endpoint says that it is gone' }
+  const refusal = refusals[status]
+  if (refusal !== undefined) return { kind: 'pause', reason: `HTTP ${status}: ${refusal}` }
   if (status < 400) return { kind: 'pause', reason: `HTTP ${status}: the endpoint has moved; change its URL` }
   return { kind: 'dead', reason: `HTTP ${status}` }
+}
+
+/** What a status may say of a destination, when all events get it. */
+const refusals: Readonly<Record<number, string>> = {
+  401: 'the credential is refused',
+  402: 'the account must be paid for',
+  403: 'the credential, or a firewall, refuses it',
+  404: 'there is nothing at this address',
+  405: 'the address does not take this method',
+  407: 'a proxy wants a credential',
+  410: 'the endpoint says that it is gone',
+  421: 'this is not the server for it',
 }

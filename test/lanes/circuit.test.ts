@@ -53,18 +53,47 @@ test('failures of requests that were under way when the circuit opened double no
   expect(circuit.probeAt).toBe(61_000)
 })
 
-test('a refused credential pauses a lane at once; more of the same is the same pause', () => {
+const refusal = (now: number, more: object = {}) => ({ ...failure(now), fresh: 1, isContradicted: false, ...more })
+
+test('a refusal that nothing contradicts pauses at once; more of the same is the same pause', () => {
   const circuit = new Circuit()
-  circuit.pause('HTTP 401', failure(0))
-  circuit.pause('HTTP 401', failure(0))
+  circuit.refuse('HTTP 401', refusal(0))
+  circuit.refuse('HTTP 401', refusal(0))
   expect([circuit.state, circuit.probeAt]).toEqual(['paused', 22_500])
-  circuit.pause('HTTP 401', failure(22_500, { probe: true }))
+  circuit.refuse('HTTP 401', refusal(22_500, { probe: true }))
   expect(circuit.probeAt).toBe(22_500 + 45_000)
   circuit.fail('HTTP 503', failure(70_000, { probe: true }))
   expect(circuit.state).toBe('paused')
 })
 
-test('a lane that is resumed admits a probe now', () => {
+test('while others are delivered a refusal pauses nothing, until five different events in a row are refused', () => {
+  const circuit = new Circuit()
+  const contradicted = { isContradicted: true }
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 4; i++) expect(circuit.refuse('HTTP 404', refusal(1000, contradicted))).toBe(false)
+    expect(circuit.refuse('HTTP 404', refusal(1000, { ...contradicted, fresh: 0 })), 'a repeat').toBe(false)
+    circuit.succeed()
+  }
+  for (let i = 0; i < 4; i++) circuit.refuse('HTTP 404', refusal(1000, contradicted))
+  expect(circuit.refuse('HTTP 404', refusal(1000, contradicted))).toBe(true)
+  expect([circuit.state, circuit.isDoubtful, circuit.admits(1000)]).toEqual(['paused', false, false])
+})
+
+test('until then, other events are tried at once while it is paused, also after a restart, and double no wait', () => {
+  const circuit = new Circuit()
+  circuit.refuse('HTTP 403', refusal(0))
+  for (let i = 0; i < 3; i++) {
+    expect([circuit.isDoubtful, circuit.admits(0)]).toEqual([true, true])
+    circuit.refuse('HTTP 403', refusal(0))
+  }
+  expect(Circuit.restore(circuit.save()).isDoubtful).toBe(true)
+  circuit.fail('HTTP 503', failure(0))
+  expect([circuit.isDoubtful, circuit.admits(0), circuit.probeAt]).toEqual([false, false, 22_500])
+  circuit.succeed()
+  expect([circuit.state, circuit.refused]).toEqual(['closed', 0])
+})
+
+test('resume admits a probe now', () => {
   const circuit = opened()
   circuit.resume(1001)
   expect(circuit.admits(1001)).toBe(true)
