@@ -14,7 +14,10 @@ export interface LaneConsumer {
   readonly committed: number
   /** False while enough is in memory, or the destination is down. */
   readonly hasCapacity: boolean
-  /** Takes a chunk that holds the offset `position`; events below it are passed over. */
+  /**
+   * Takes a chunk that holds the offset `position`; events below it are passed over. It may take the first part only: then
+   * `hasCapacity` is false, and the chunk is to be given again.
+   */
   readonly take: (chunk: Chunk) => void
   /** Starts whatever may be started now. */
   readonly pump: () => void

@@ -197,7 +197,11 @@ export class LaneReader {
 
   /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */
   #takeRead(consumer: LaneConsumer, chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) if (chunk.offset + chunk.count > consumer.position) consumer.take(chunk)
+    for (const chunk of chunks) {
+      if (chunk.offset + chunk.count <= consumer.position) continue
+      if (!consumer.hasCapacity) break
+      consumer.take(chunk)
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 import type { LaneState } from '../core/bindings.ts'
-import { Envelope, type Header, unpack } from '../core/envelope.ts'
+import { Envelope, type Header } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
-import { unframe } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
+import { ChunkUnpacker } from './chunk-unpacker.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Outcome } from './deliver.ts'
@@ -54,6 +54,7 @@ export class Sender implements LaneConsumer {
   readonly #locks = new KeyLocks<InFlightEvent>()
   readonly #retries: RetryQueue
   readonly #inFlight = new InFlightEvents()
+  readonly #unpacker = new ChunkUnpacker()
   readonly #recorder: OutcomeRecorder
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
@@ -119,18 +120,16 @@ export class Sender implements LaneConsumer {
 
   take(chunk: Chunk): void {
     const { name } = this.#target
-    unpack(unframe(chunk.data)).forEach((envelope, i) => {
-      const offset = chunk.offset + i
-      if (offset < this.position || !envelope.header.to.includes(name) || this.#settled.delete(offset)) return
-      this.#inFlight.add({
-        offset,
-        at: chunk.at,
-        key: this.#keyOf(envelope.header, offset),
-        envelope,
-        row: undefined,
-        final: false,
+    for (const { offset: first, envelopes } of this.#unpacker.framesOf(chunk)) {
+      envelopes.forEach((envelope, i) => {
+        const offset = first + i
+        if (offset < this.position || !envelope.header.to.includes(name) || this.#settled.delete(offset)) return
+        const key = this.#keyOf(envelope.header, offset)
+        this.#inFlight.add({ offset, at: chunk.at, key, envelope, row: undefined, final: false })
       })
-    })
+      this.position = Math.max(this.position, first + envelopes.length)
+      if (this.position < chunk.offset + chunk.count && !this.hasCapacity) return
+    }
     this.position = Math.max(this.position, chunk.offset + chunk.count)
   }
 

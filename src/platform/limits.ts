@@ -1,0 +1,29 @@
+/**
+ * Limits of the platform, each with its source. Code stays below them by itself, so that none is ever a verdict on an event;
+ * doubles in the tests enforce them.
+ */
+
+/**
+ * Bytes of the arguments, or of the answer, of one call to a Durable Object.
+ * https://developers.cloudflare.com/workers/runtime-apis/rpc/ (checked 2026-11-28)
+ */
+export const RPC_BYTES = 33_554_432
+
+/**
+ * Bytes of memory of one isolate; objects of one class may share it.
+ * https://developers.cloudflare.com/workers/platform/limits/ (checked 2026-11-28)
+ */
+export const ISOLATE_BYTES = 134_217_728
+
+/**
+ * Subrequests (fetches, calls to objects, R2, D1) of one invocation on the paid plan. What an object does after it has
+ * answered still belongs to the invocation that began it.
+ * https://developers.cloudflare.com/workers/platform/limits/ (checked 2026-11-28)
+ */
+export const SUBREQUESTS_PER_INVOCATION = 10_000
+
+/**
+ * Milliseconds between two writes to the same key of R2; sooner ones are answered with 429.
+ * https://developers.cloudflare.com/r2/platform/limits/ (checked 2026-11-28)
+ */
+export const R2_WRITE_MS_PER_KEY = 1_000
