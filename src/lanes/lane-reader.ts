@@ -208,7 +208,7 @@ export class LaneReader {
 /** What the inbox holds of the dedup window. */
 function rememberInbox(inbox: Segments, now: number): DedupWindow {
   const seen = new DedupWindow(dedupMs, now - dedupMs)
-  for (const { at, prints } of inbox.prints(now - dedupMs, 100_000))
+  for (const { at, prints } of inbox.prints(now - dedupMs, seen.capacity))
     for (let i = 0; i < prints.length; i += 2) seen.add(prints[i] as number, prints[i + 1] as number, at)
   return seen
 }

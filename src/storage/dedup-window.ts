@@ -49,14 +49,15 @@ class FingerprintTable {
  */
 export class DedupWindow {
   readonly #windowMs: number
-  readonly #capacity: number
+  /** Fingerprints of a generation: so many events are remembered at least. */
+  readonly capacity: number
   #young = new FingerprintTable()
   #old = new FingerprintTable()
   #youngSince: number
 
   constructor(windowMs: number, now: number, capacity = 1_400_000) {
     this.#windowMs = windowMs
-    this.#capacity = capacity
+    this.capacity = capacity
     this.#youngSince = now
   }
 
@@ -69,7 +70,7 @@ export class DedupWindow {
     // Nothing came for as long as the old generation must be remembered.
     if (age >= 2 * this.#windowMs) this.#old = new FingerprintTable()
     if (this.#young.has(a, b) || this.#old.has(a, b)) return false
-    if (this.#young.count >= this.#capacity) this.#turn(now)
+    if (this.#young.count >= this.capacity) this.#turn(now)
     this.#young.add(a, b)
     return true
   }

@@ -165,18 +165,38 @@ export class Segments {
     )
   }
 
-  /** Fingerprints of the events since `since` (milliseconds), oldest rows first, at most the newest `rows` rows. */
-  prints(since: number, rows: number): { at: number; prints: Uint32Array }[] {
-    return this.#segments
-      .filter((segment) => segment.ends > since)
-      .flatMap((segment) =>
-        this.#db.all<{ at: number; prints: ArrayBuffer }>(
-          `SELECT at, prints FROM ${this.#name}_${segment.number} WHERE at >= ? ORDER BY offset`,
+  /**
+   * Fingerprints of the events since `since` (milliseconds), oldest rows first: of the newest rows, with about `events` events.
+   * A few rows are read at a time: all rows of a day would not fit into memory.
+   */
+  *prints(since: number, events: number): Generator<{ readonly at: number; readonly prints: Uint32Array }> {
+    for (const { number, from } of this.#newest(since, events)) {
+      for (let offset = from; ;) {
+        const rows = this.#db.all<{ offset: number; at: number; prints: ArrayBuffer }>(
+          `SELECT offset, at, prints FROM ${this.#name}_${number} WHERE offset >= ? AND at >= ? ORDER BY offset LIMIT ${pageRows}`,
+          offset,
           since,
-        ),
-      )
-      .slice(-rows)
-      .map(({ at, prints }) => ({ at, prints: new Uint32Array(prints) }))
+        )
+        for (const { at, prints } of rows) yield { at, prints: new Uint32Array(prints) }
+        const last = rows.at(-1)
+        if (last === undefined || rows.length < pageRows) break
+        offset = last.offset + 1
+      }
+    }
+  }
+
+  /** From which offset on the tables hold the newest `events` events since `since`, oldest table first. */
+  #newest(since: number, events: number): { readonly number: number; readonly from: number }[] {
+    const found: { number: number; from: number }[] = []
+    let left = events
+    for (const { number, first, next, ends } of this.#segments.toReversed()) {
+      if (left <= 0 || ends <= since) break
+      // Offsets are dense: they count events.
+      const from = Math.max(first, next - left)
+      found.unshift({ number, from: this.#rowAt(number, from) ?? first })
+      left -= next - from
+    }
+    return found
   }
 
   /** As `prints`, without a bound, row by row: what is asked for may be days of them. */

@@ -89,16 +89,19 @@ test('an event in a segment is found by its fingerprint, and only where the whol
   expect(segments.find(print(9, 7))).toEqual([])
 })
 
-test('fingerprints since a time come oldest first, with the time of their row', () => {
+test('fingerprints since a time come oldest first, with the time of their row, those of the newest events only', () => {
   append(100, 1, { first: 1 })
   append(900, 2, { first: 2 })
   append(1100, 1, { first: 4 })
-  const since = (at: number, rows = 100) => segments.prints(at, rows).map(({ at, prints }) => [at, [...prints]])
+  const since = (at: number, events = 100) =>
+    [...segments.prints(at, events)].map(({ at, prints }) => [at, [...prints]])
   expect(since(500)).toEqual([
     [900, [2, 7, 3, 7]],
     [1100, [4, 7]],
   ])
   expect(since(0, 1)).toEqual([[1100, [4, 7]]])
+  // A row that has some of them comes whole.
+  expect(since(0, 2).map(([at]) => at)).toEqual([900, 1100])
 })
 
 test('fingerprints since long ago come a few rows at a time: all of them would not fit into memory', () => {
@@ -111,6 +114,9 @@ test('fingerprints since long ago come a few rows at a time: all of them would n
   }
   const since = (at: number) => [...segments.printsSince(at)].map(([first]) => first)
   expect(since(0)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1))
+  expect([...segments.prints(0, 300)].map(({ prints: [first] }) => first)).toEqual(
+    Array.from({ length: 300 }, (_, i) => i + 201),
+  )
   expect(since(1600)).toEqual(Array.from({ length: 200 }, (_, i) => i + 301))
   expect(since(9_999)).toEqual([])
   expect(most).toBeLessThanOrEqual(64)

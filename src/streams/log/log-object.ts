@@ -70,7 +70,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#overdue = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
     const now = Date.now()
     this.#dedup = new DedupWindow(dedupMs, now - dedupMs)
-    for (const { at, prints } of this.#segments.prints(now - dedupMs, 200_000))
+    for (const { at, prints } of this.#segments.prints(now - dedupMs, this.#dedup.capacity))
       for (let i = 0; i < prints.length; i += 2) this.#dedup.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
     this.#fanout = new LaneFanout(refs, env, realPort, () => this.#segments.next)
