@@ -24,7 +24,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/privacy': { may: [] },
   'src/enrichment': { may: [] },
   'src/transforms': { may: [] },
-  'src/admission': { may: ['src/storage'] },
+  'src/admission': { may: ['src/platform', 'src/storage'] },
   'src/spill': { may: ['src/storage'] },
   'src/sources': { may: ['src/configure', 'src/storage'] },
   'src/streams': { may: ['src/configure', 'src/platform', 'src/storage'] },
@@ -40,7 +40,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/ingest': { may: ['src/edge', 'src/enrichment', 'src/observe', 'src/privacy'], hono: true },
   // Its calls do by hand what the schedule does.
   'src/admin': {
-    may: ['src/admission', 'src/edge', 'src/enrichment', 'src/schedule', 'src/spill', 'src/storage'],
+    may: ['src/admission', 'src/edge', 'src/enrichment', 'src/platform', 'src/schedule', 'src/spill', 'src/storage'],
     hono: true,
   },
   'src/console': { may: ['src/storage'], hono: true },

@@ -1,19 +1,22 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, Suppressed, SuppressionRpc } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
+import { R2_WRITE_MS_PER_KEY } from '../platform/limits.ts'
 import { writeCopy } from './suppression-copy.ts'
 import { type Snapshot, SuppressionList, type UserId } from './suppression-list.ts'
 
 /**
  * Keeps the list of users whose events are not taken any more, and its copy in R2 (see suppression-copy.ts).
  *
- * A change is answered once both have it. When R2 fails, the call fails too, though the list has the change already; the copy
+ * A change is answered once both have it; changes within a second share a copy. When R2 fails, the call fails too, though the list has the change already; the copy
  * is then made up for at the next call of any kind. Meant for up to a million users: isolates fetch 8 bytes for each.
  */
 export class SuppressionObject extends DurableObject<Bindings> implements SuppressionRpc {
   readonly #list: SuppressionList
   /** The last copy that was begun: they are written one after the other, so that the newest stays. */
   #copying: Promise<void> = Promise.resolve()
+  /** When R2 was last written to, milliseconds since the epoch: it takes one write a second to a key. */
+  #wroteAt = 0
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env)
@@ -48,8 +51,12 @@ export class SuppressionObject extends DurableObject<Bindings> implements Suppre
     const before = this.#copying
     return (this.#copying = (async () => {
       await before.catch(() => undefined)
+      if (this.#list.version === this.#list.copied) return
+      const wait = this.#wroteAt + R2_WRITE_MS_PER_KEY - Date.now()
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(wait, R2_WRITE_MS_PER_KEY)))
+      this.#wroteAt = Date.now()
+      // Has what came meanwhile: whoever waits for that finds it copied.
       const { snapshot } = this.#list
-      if (snapshot.version === this.#list.copied) return
       await writeCopy(snapshot, this.env.BUCKET)
       this.#list.copied = snapshot.version
     })())

@@ -3,6 +3,7 @@ import type { Bindings } from '../../src/core/bindings.ts'
 import { readCopy } from '../../src/admission/suppression-copy.ts'
 import type { UserId } from '../../src/admission/suppression-list.ts'
 import { Sqlite } from '../support/sqlite.ts'
+import { r2WriteLimit } from '../support/limits.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
 
 vi.mock('cloudflare:workers', () => ({
@@ -91,4 +92,23 @@ test('a copy that a crash kept from being written is written after it', async ()
   await object.snapshot(undefined)
   await Promise.all(background)
   expect((await copy()).prints).toHaveLength(2)
+})
+
+test('a tool that forgets ten users a second, one call after the other or all at once, loses none: R2 takes one write a second', async () => {
+  const { object, bucket, copy } = objectWith()
+  const check = r2WriteLimit()
+  let puts = 0
+  bucket.before = (verb) => {
+    if (verb !== 'put') return
+    puts++
+    check('suppression/list')
+  }
+  const all = Array.from({ length: 10 }, (_, i) => object.add([user(`at once ${i}`)]))
+  await Promise.all(all)
+  expect((await copy()).prints).toHaveLength(20)
+  for (let i = 0; i < 2; i++) {
+    await object.add([user(`in turn ${i}`)])
+    expect((await copy()).prints).toHaveLength(22 + i * 2)
+  }
+  expect(puts).toBeLessThanOrEqual(4)
 })
