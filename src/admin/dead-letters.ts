@@ -3,7 +3,7 @@ import { type ErrorCode, SluicewayError } from '../core/errors.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
-import { gather } from './gather.ts'
+import { assertAnswered, gather } from './gather.ts'
 import { LetterPages, placeOf } from './letter-pages.ts'
 import { discard, type LetterOutcome, replay } from './replay.ts'
 import { laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
@@ -36,6 +36,7 @@ export async function listLetters(c: AdminCall): Promise<Response> {
   const { target, limit = 100, ...query } = queryOf(c, listQuery)
   const feed = new LetterPages(c.env, { ...query, lanes: lanesFor(c, target) })
   const { found, more } = await feed.take(limit)
+  assertAnswered(found, feed.failures)
   return adminResponse(c, {
     deadLetters: found.map(({ letter }) => letter),
     ...(more ? { cursor: feed.cursor } : {}),
@@ -101,8 +102,18 @@ export async function replayLetters(c: AdminCall): Promise<Response> {
   }
   const lanes = lanesFor(c, body.target)
   const feed = new LetterPages(c.env, { lanes, stage: body.stage, cursor: body.cursor })
-  const { found, more } = await feed.take(mostAtOnce)
-  const { done, failed } = await replay(found, c.env)
+  const done: string[] = []
+  const failed: LetterOutcome['failed'][number][] = []
+  let more = true
+  // Large letters come in several pages.
+  while (more && done.length + failed.length < mostAtOnce) {
+    const page = await feed.take(mostAtOnce - done.length - failed.length)
+    more = page.more
+    if (page.found.length === 0) break
+    const outcome = await replay(page.found, c.env)
+    done.push(...outcome.done)
+    failed.push(...outcome.failed)
+  }
   const left = await gather(
     lanes,
     (ref) => laneOf(c.env.bindings, ref).status(ref),

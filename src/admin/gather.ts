@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 
 /** What was asked of many objects at once. */
@@ -6,6 +6,17 @@ export interface Gathered<Value> {
   readonly values: readonly Value[]
   /** What could not be reached, one sentence each. */
   readonly failures: readonly string[]
+}
+
+/**
+ * Makes sure that a list which is empty is empty, and not only unknown: a caller who takes no notice of `failures` would
+ * believe that there is nothing.
+ *
+ * @throws {SluicewayError} stream_unavailable when there is nothing to tell but failures
+ */
+export function assertAnswered(list: readonly unknown[], failures: readonly string[]): void {
+  if (list.length === 0 && failures.length > 0)
+    throw new SluicewayError('stream_unavailable', `Nothing can be told: ${failures.join('; ')}`)
 }
 
 /** Milliseconds that one of them may take. */

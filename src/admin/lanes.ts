@@ -1,7 +1,7 @@
 import { SluicewayError } from '../core/errors.ts'
 import { sweep } from '../schedule/sweep.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
-import { gather } from './gather.ts'
+import { assertAnswered, gather } from './gather.ts'
 import { laneName, laneOf, allLanes } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
@@ -12,6 +12,7 @@ export async function listLanes(c: AdminCall): Promise<Response> {
     (ref) => laneOf(c.env.bindings, ref).status(ref),
     (ref) => `lane ${laneName(ref)}`,
   )
+  assertAnswered(values, failures)
   return adminResponse(c, { lanes: values, failures })
 }
 

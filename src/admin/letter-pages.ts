@@ -4,8 +4,10 @@ import type { AppContext } from '../core/app-context.ts'
 import { laneName, laneOf } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
-/** Letters of one lane that are asked for at once: with the largest events they stay far below the 32 MiB of a call. */
+/** Letters of one lane that are asked for at once. */
 const pageSize = 100
+/** UTF-16 code units of letters that an answer holds, and that are in memory beside it, in pages of all lanes together. */
+const answerLength = 8_000_000
 
 /** Which letters. */
 export interface LetterQuery {
@@ -35,11 +37,13 @@ export class LetterPages {
   readonly #app: AppContext
   readonly #query: LetterQuery
   readonly #before: Map<string, number>
+  readonly #pageLength: number
 
   /** @throws {SluicewayError} bad_request when the cursor is none of ours */
   constructor(app: AppContext, query: LetterQuery) {
     this.#app = app
     this.#query = query
+    this.#pageLength = Math.ceil(answerLength / Math.max(1, query.lanes.length))
     this.#before = new Map(query.cursor === undefined ? [] : readCursor(query.cursor))
   }
 
@@ -51,7 +55,7 @@ export class LetterPages {
       .replaceAll('=', '')
   }
 
-  /** Takes the next letters, at most `limit`, and says whether there are more after them. */
+  /** Takes the next letters, at most `limit` and about 8 MB of them, and says whether there are more after them. */
   async take(limit: number): Promise<{ readonly found: readonly FoundLetter[]; readonly more: boolean }> {
     const heads = (
       await Promise.all(
@@ -59,10 +63,12 @@ export class LetterPages {
       )
     ).filter(({ page }) => page.length > 0)
     const found: FoundLetter[] = []
-    while (found.length < limit && heads.length > 0) {
+    let length = 0
+    while (found.length < limit && length < answerLength && heads.length > 0) {
       const newest = heads.reduce((best, one) => (isNewer(best.page, one.page) ? best : one))
       const next = newest.page.shift() as FoundLetter
       found.push(next)
+      length += lengthOf(next.letter)
       this.#before.set(laneName(next.ref), next.number)
       if (newest.page.length === 0) newest.page = await this.#page(newest.ref, pageSize)
       if (newest.page.length === 0) heads.splice(heads.indexOf(newest), 1)
@@ -76,6 +82,7 @@ export class LetterPages {
     try {
       const letters = await laneOf(this.#app.bindings, ref).letters(ref, {
         limit,
+        length: this.#pageLength,
         ...(before === undefined ? {} : { before }),
         ...(stage === undefined ? {} : { stage }),
         ...(messageId === undefined ? {} : { messageId }),
@@ -87,6 +94,10 @@ export class LetterPages {
     }
   }
 }
+
+/** Of its JSON, about. */
+const lengthOf = ({ event, attempts, detail = '' }: DeadLetter): number =>
+  JSON.stringify(event).length + JSON.stringify(attempts).length + detail.length + 500
 
 const isNewer = (a: readonly FoundLetter[], b: readonly FoundLetter[]): boolean =>
   (a[0] as FoundLetter).letter.at >= (b[0] as FoundLetter).letter.at

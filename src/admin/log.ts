@@ -1,12 +1,12 @@
 import type { LogRpc } from '../core/bindings.ts'
 import * as z from 'zod/mini'
-import { type Envelope, unpack } from '../core/envelope.ts'
+import type { Envelope } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
-import { unframe } from '../storage/frame.ts'
+import { newestFirst } from '../storage/newest-first.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
-import { gather } from './gather.ts'
+import { assertAnswered, gather } from './gather.ts'
 import { partitionsOf } from '../core/lanes.ts'
 import type { Chunk } from '../core/inbox.ts'
 
@@ -17,9 +17,14 @@ export interface PlacedEvent {
   readonly envelope: Envelope
 }
 
-/** Takes a chunk apart. */
-export const eventsIn = (chunk: Chunk, partition: number): PlacedEvent[] =>
-  unpack(unframe(chunk.data)).map((envelope, i) => ({ partition, offset: chunk.offset + i, envelope }))
+/** UTF-16 code units of the events of one answer. */
+const eventsLength = 8_000_000
+
+/** The event at an offset of a chunk. */
+export function eventAt(chunk: Chunk, offset: number): Envelope | undefined {
+  for (const one of newestFirst(chunk)) if (one.offset === offset) return one.envelope
+  return undefined
+}
 
 /** Partitions of the log; none when the stream is another. */
 export const logPartitions = ({ resolved }: AppContext): number[] =>
@@ -28,30 +33,29 @@ export const logPartitions = ({ resolved }: AppContext): number[] =>
 /** GET /log: offsets, segments and size of every partition. */
 export async function listLog(c: AdminCall): Promise<Response> {
   const { values, failures } = await askLog(c, (log) => log.status())
+  assertAnswered(values, failures)
   return adminResponse(c, { log: values, failures })
 }
 
-/** GET /events?limit=: the newest accepted events, newest first. */
+/** GET /events?limit=: the newest accepted events, newest first, at most about 8 MB of them. */
 export async function listEvents(c: AdminCall): Promise<Response> {
   const { limit = 50 } = queryOf(c, z.object({ limit: limitUpTo(500) }))
   const { values, failures } = await askLog(c, async (log, partition) => {
     const { chunks } = await log.tail(limit)
     return chunks.map((chunk) => ({ chunk, partition }))
   })
-  const events = values
-    .flat()
-    .toSorted((a, b) => a.chunk.at - b.chunk.at)
-    .flatMap(({ chunk, partition }) => eventsIn(chunk, partition))
-    .slice(-limit)
-    .toReversed()
-    .map(({ partition, offset, envelope: { header, event } }) => ({
-      partition,
-      offset,
-      source: header.source,
-      receivedAt: header.receivedAt,
-      to: header.to,
-      event,
-    }))
+  const chunks = values.flat().toSorted((a, b) => b.chunk.at - a.chunk.at || b.chunk.offset - a.chunk.offset)
+  const events: object[] = []
+  let left = eventsLength
+  for (const { partition, chunk } of chunks) {
+    for (const { offset, envelope } of newestFirst(chunk)) {
+      if (events.length === limit || left <= 0) break
+      left -= envelope.text.length
+      const { header, event } = envelope
+      events.push({ partition, offset, source: header.source, receivedAt: header.receivedAt, to: header.to, event })
+    }
+  }
+  assertAnswered(events, failures)
   return adminResponse(c, { events, failures })
 }
 

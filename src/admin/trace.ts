@@ -6,7 +6,7 @@ import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { queryOf } from './body.ts'
 import { gather } from './gather.ts'
-import { eventsIn, logPartitions, type PlacedEvent } from './log.ts'
+import { eventAt, logPartitions, type PlacedEvent } from './log.ts'
 import { laneName, laneOf, lanesOf, edgeTarget } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
@@ -59,7 +59,10 @@ async function find(
 ): Promise<PlacedEvent[]> {
   const hits = (await resolved.stream.log?.partition(bindings, partition).find(fingerprintOf(source, id))) ?? []
   return hits
-    .flatMap(({ offset, chunk }) => eventsIn(chunk, partition).filter((event) => event.offset === offset))
+    .flatMap(({ offset, chunk }): PlacedEvent[] => {
+      const envelope = eventAt(chunk, offset)
+      return envelope === undefined ? [] : [{ partition, offset, envelope }]
+    })
     .filter(({ envelope }) => envelope.id === id && envelope.header.source === source)
     .toSorted((a, b) => a.offset - b.offset)
     .slice(0, 1)

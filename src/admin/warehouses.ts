@@ -1,7 +1,7 @@
 import type { LoaderStatus } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
-import { gather } from './gather.ts'
+import { assertAnswered, gather } from './gather.ts'
 
 /** GET /warehouses: what is staged, what was loaded, the known tables. */
 export async function listWarehouses(c: AdminCall): Promise<Response> {
@@ -12,6 +12,7 @@ export async function listWarehouses(c: AdminCall): Promise<Response> {
     (name): Promise<LoaderStatus> => bindings.LOADER.getByName(name).status(name),
     (name) => `loader ${name}`,
   )
+  assertAnswered(values, failures)
   return adminResponse(c, { warehouses: values, failures })
 }
 

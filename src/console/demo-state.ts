@@ -1,9 +1,9 @@
 import { type LaneStatus } from '../core/bindings.ts'
 import { type DeadLetter } from '../core/dead-letter.ts'
-import { unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import { unframe } from '../storage/frame.ts'
+import type { Chunk } from '../core/inbox.ts'
+import { newestFirst, type OffsetEvent } from '../storage/newest-first.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { type SinkDelivery, DemoSink } from './demo-sink.ts'
 import { viewWarehouse, type WarehouseView } from './demo-warehouse.ts'
@@ -38,6 +38,8 @@ export interface DemoState {
 
 const shown = 20
 const rowsShown = 10
+/** UTF-16 code units of the dead letters of a lane that are shown: large ones fill the page sooner. */
+const shownLength = 1_000_000
 
 /**
  * Gathers what the demo page shows.
@@ -52,7 +54,9 @@ export async function demoState(app: AppContext): Promise<DemoState> {
     partOf(acceptedOf(app)),
     partOf(new DemoSink(app.bindings.DB).newest(shown)),
     Promise.all(refs.map((ref) => partOf(laneOf(app.bindings, ref).status(ref)))),
-    partOf(Promise.all(refs.map((ref) => laneOf(app.bindings, ref).letters(ref, { limit: shown })))),
+    partOf(
+      Promise.all(refs.map((ref) => laneOf(app.bindings, ref).letters(ref, { limit: shown, length: shownLength }))),
+    ),
     Promise.all(
       warehousesOf(app).map(async (target) => ({
         name: target.name,
@@ -89,12 +93,21 @@ async function acceptedOf({ resolved, bindings }: AppContext): Promise<{ total: 
   )
   const items = tails
     .flatMap(({ chunks }) => chunks)
-    .toSorted((a, b) => a.at - b.at)
-    .flatMap(({ data }) => unpack(unframe(data)))
-    .slice(-shown)
-    .toReversed()
-    .map(({ id, header, event }) => ({ ...acceptedFrom({ id, event }), source: header.source }))
+    .toSorted((a, b) => b.at - a.at || b.offset - a.offset)
+    .flatMap((chunk) => newestOf(chunk))
+    .slice(0, shown)
+    .map(({ envelope: { id, header, event } }) => ({ ...acceptedFrom({ id, event }), source: header.source }))
   return { total: tails.reduce((sum, { head }) => sum + head, 0), items }
+}
+
+/** The newest events of a chunk, as many as are shown. */
+function newestOf(chunk: Chunk): OffsetEvent[] {
+  const events: OffsetEvent[] = []
+  for (const event of newestFirst(chunk)) {
+    events.push(event)
+    if (events.length === shown) break
+  }
+  return events
 }
 
 function acceptedFrom({ id, event }: { readonly id: string; readonly event: Event }): DemoEvent {

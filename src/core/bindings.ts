@@ -16,7 +16,7 @@ export interface LogRpc {
   ) => Promise<{ accepted: number; duplicates: number }>
   /** Chunks from `from` on, at most about `bytes` (at least one if there is any), and the head. */
   readonly read: (from: number, bytes: number, lane?: LaneRef) => Promise<{ chunks: Chunk[]; head: number }>
-  /** The newest chunks, at most `events`, oldest first; for live views. */
+  /** The newest chunks, oldest first, of about `events` events and at most about 8 MB; for live views. */
   readonly tail: (events: number) => Promise<{ chunks: Chunk[]; head: number }>
   /** Where an event with this fingerprint was appended: its offset and the chunk that holds it. */
   readonly find: (print: Uint32Array) => Promise<{ offset: number; chunk: Chunk }[]>
@@ -72,6 +72,15 @@ export interface LaneTrace {
   readonly attempts: readonly Attempt[]
 }
 
+/** Which dead letters of a lane. */
+export interface LettersQuery {
+  readonly before?: number
+  readonly limit: number
+  readonly length?: number
+  readonly stage?: string
+  readonly messageId?: string
+}
+
 /** Calls that the `Lane` object answers; see lanes/lane-object.ts. */
 export interface LaneRpc extends Inbox {
   /** Wakes the lane: recomputes its alarm, reads on. Called by the sweep. */
@@ -85,11 +94,11 @@ export interface LaneRpc extends Inbox {
   readonly addDeadLetters: (ref: LaneRef, letters: readonly NewDeadLetter[]) => Promise<void>
   /** Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`. Stored within a second: a crash may lose that much. */
   readonly count: (ref: LaneRef, counters: Readonly<Record<string, number>>) => Promise<void>
-  /** Newest first. `before` is the number of a letter. */
-  readonly letters: (
-    ref: LaneRef,
-    query: { before?: number; limit: number; stage?: string; messageId?: string },
-  ) => Promise<DeadLetter[]>
+  /**
+   * Newest first, at most `limit` and about `length` (default 8 million) UTF-16 code units of them, at least one if there is any:
+   * fewer than `limit` are not the last. `before` is the number of a letter.
+   */
+  readonly letters: (ref: LaneRef, query: LettersQuery) => Promise<DeadLetter[]>
   readonly letter: (ref: LaneRef, number: number) => Promise<DeadLetter | null>
   /** Replaces the event of a letter. Null when there is no such letter. */
   readonly editDeadLetter: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>

@@ -1,8 +1,12 @@
+import type { LettersQuery } from '../core/bindings.ts'
 import type { NewDeadLetter, DeadLetter } from '../core/dead-letter.ts'
+import { RPC_BYTES } from '../platform/limits.ts'
 import type { Database } from '../storage/database.ts'
 
 /** The most of a detail (a stack, an answer's body) that is kept, in UTF-16 code units. */
 const detailLength = 10_000
+/** What one list holds, in UTF-16 code units: with two bytes for each, half of what a call carries. */
+const listLength = RPC_BYTES / 4
 
 interface DeadLetterRow {
   number: number
@@ -74,17 +78,24 @@ export class DeadLetters {
     )
   }
 
-  /** Newest first. */
-  list(query: { before?: number; limit: number; stage?: string; messageId?: string }): DeadLetter[] {
-    return this.#db
-      .all<DeadLetterRow>(
-        `SELECT * FROM dead WHERE number < ? AND (?2 IS NULL OR stage = ?2) AND (?3 IS NULL OR message_id = ?3) ORDER BY number DESC LIMIT ?4`,
-        query.before ?? Number.MAX_SAFE_INTEGER,
-        query.stage ?? null,
-        query.messageId ?? null,
-        query.limit,
+  /** Newest first, up to `length` UTF-16 code units, at least one if there is any: together they must fit one call. */
+  list({ before, limit, length = listLength, stage, messageId }: LettersQuery): DeadLetter[] {
+    const letters: DeadLetter[] = []
+    let left = length
+    for (let next = before ?? Number.MAX_SAFE_INTEGER; letters.length < limit;) {
+      const row = this.#db.first<DeadLetterRow>(
+        `SELECT * FROM dead WHERE number < ? AND (?2 IS NULL OR stage = ?2) AND (?3 IS NULL OR message_id = ?3) ORDER BY number DESC LIMIT 1`,
+        next,
+        stage ?? null,
+        messageId ?? null,
       )
-      .map((row) => this.#letter(row))
+      if (row === undefined) break
+      left -= lengthOf(row)
+      if (left < 0 && letters.length > 0) break
+      letters.push(this.#letter(row))
+      next = row.number
+    }
+    return letters
   }
 
   get(number: number): DeadLetter | null {
@@ -154,6 +165,10 @@ export class DeadLetters {
     }
   }
 }
+
+/** Of all that a letter carries; a few hundred for its names. */
+const lengthOf = ({ event, attempts, detail }: DeadLetterRow): number =>
+  event.length + attempts.length + (detail?.length ?? 0) + 500
 
 /** What was sent need not be JSON. */
 function parseOrText(text: string): unknown {

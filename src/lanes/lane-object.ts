@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Bindings, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
+import type { Bindings, LaneRpc, LettersQuery, LaneStatus, LaneTrace } from '../core/bindings.ts'
 import { type NewDeadLetter, type DeadLetter } from '../core/dead-letter.ts'
 import { Database } from '../storage/database.ts'
 import { type Header, pack } from '../core/envelope.ts'
@@ -182,10 +182,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#changed()
   }
 
-  async letters(
-    _ref: LaneRef,
-    query: { before?: number; limit: number; stage?: string; messageId?: string },
-  ): Promise<DeadLetter[]> {
+  async letters(_ref: LaneRef, query: LettersQuery): Promise<DeadLetter[]> {
     this.#billed.calls++
     return this.#letters.list(query)
   }

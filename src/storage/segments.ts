@@ -132,11 +132,11 @@ export class Segments {
     return chunks
   }
 
-  /** The newest rows with at least `events` events, oldest first. */
-  tail(events: number): Chunk[] {
+  /** The newest rows with at least `events` events, or with about `bytes` bytes, oldest first. */
+  tail(events: number, bytes: number): Chunk[] {
     const chunks: Chunk[] = []
     for (const segment of this.#segments.toReversed()) {
-      for (let before = segment.next; events > 0;) {
+      for (let before = segment.next; events > 0 && bytes > 0;) {
         const row = this.#db.first<SegmentRow>(
           `SELECT offset, count, at, data FROM ${this.#name}_${segment.number} WHERE offset < ? ORDER BY offset DESC LIMIT 1`,
           before,
@@ -144,6 +144,7 @@ export class Segments {
         if (row === undefined) break
         chunks.unshift(toChunk(row))
         events -= row.count
+        bytes -= row.data.byteLength
         before = row.offset
       }
     }

@@ -28,9 +28,10 @@ describe('warehouses', () => {
 
   test('warehouses whose loader does not answer are named', async () => {
     const admin = fakeAdmin({ broken: ['loader'] })
-    expect((await admin.call('/warehouses')).body.failures).toEqual([
-      'loader tables does not answer: the object is unavailable',
-    ])
+    expect((await admin.call('/warehouses')).body).toMatchObject({
+      code: 'stream_unavailable',
+      message: 'Nothing can be told: loader tables does not answer: the object is unavailable',
+    })
     expect((await admin.post('/warehouses/tables/load')).status).toBe(502)
   })
 })

@@ -74,9 +74,10 @@ test('a clock that goes back does not disturb the order of rows', () => {
 
 test('the tail of a log is the newest rows, oldest first', () => {
   for (let n = 0; n < 6; n++) append(n * 400, 2)
-  expect(segments.tail(3).map(({ offset }) => offset)).toEqual([8, 10])
-  expect(segments.tail(100).map(({ offset }) => offset)).toEqual([0, 2, 4, 6, 8, 10])
-  expect(segments.tail(0)).toEqual([])
+  expect(segments.tail(3, 1_000_000).map(({ offset }) => offset)).toEqual([8, 10])
+  expect(segments.tail(100, 1_000_000).map(({ offset }) => offset)).toEqual([0, 2, 4, 6, 8, 10])
+  expect(segments.tail(100, 11).map(({ offset }) => offset)).toEqual([8, 10])
+  expect(segments.tail(0, 1_000_000)).toEqual([])
 })
 
 test('an event in a segment is found by its fingerprint, and only where the whole fingerprint stands', () => {

@@ -21,6 +21,8 @@ const eagerLength = 256_000
 const rowLength = 800_000
 /** Reads hand out at most so many bytes at once, well below the 32 MiB of an RPC. */
 const readBytes = 4_000_000
+/** The newest chunks, for a person to look at. */
+const tailBytes = 8_000_000
 /** The database is kept below this by forgetting (or moving to R2) the oldest hour early; the platform's limit is 10 GB. */
 const databaseLimit = 8_000_000_000
 
@@ -111,7 +113,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
 
   async tail(events: number): Promise<{ chunks: Chunk[]; head: number }> {
     this.#billed.calls++
-    return { chunks: this.#segments.tail(events), head: this.#segments.next }
+    return { chunks: this.#segments.tail(events, tailBytes), head: this.#segments.next }
   }
 
   async find(print: Uint32Array): Promise<{ offset: number; chunk: Chunk }[]> {
