@@ -67,7 +67,8 @@ export interface LaneStatus {
 export interface LaneTrace {
   readonly target: string
   readonly partition: number
-  readonly status: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'not routed' | 'unknown'
+  /** `staged`: in a staging file of a warehouse that has not been loaded yet. */
+  readonly status: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'staged' | 'not routed' | 'unknown'
   readonly reason?: string
   readonly attempts: readonly Attempt[]
 }
@@ -123,6 +124,11 @@ export interface LoaderRpc {
   /** Loads what is staged, oldest first, until nothing is left or `budgetMs` is used up. Only one runs at a time. */
   readonly load: (warehouse: string, options?: { budgetMs?: number }) => Promise<LoadReport>
   readonly status: (warehouse: string) => Promise<LoaderStatus>
+  /** Whether a file that is not loaded yet holds the event at an offset, and why the last load stopped. */
+  readonly waitsFor: (
+    warehouse: string,
+    place: { readonly partition: number; readonly offset: number },
+  ) => Promise<{ readonly waits: boolean; readonly reason?: string }>
 }
 
 /** What one run of a loader did; `error` when it stopped before its end. */

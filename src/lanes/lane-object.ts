@@ -8,6 +8,7 @@ import { fingerprintOf } from '../storage/fingerprint.ts'
 import { frame } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { loadStateOf } from './load-state.ts'
 import { LaneReader } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
 import { Sender } from './sender.ts'
@@ -166,6 +167,8 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const last = attempts.at(-1)
     if (last?.reason?.startsWith('skip: ') === true)
       return { ...this.#ref, status: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }
+    if (this.#target?.kind === 'warehouse')
+      return { ...this.#ref, ...(await loadStateOf(this.env, this.#ref, offset)), attempts }
     return { ...this.#ref, status: 'done', attempts }
   }
 

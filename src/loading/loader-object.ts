@@ -71,6 +71,16 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     }
   }
 
+  async waitsFor(
+    _warehouse: string,
+    { partition, offset }: { readonly partition: number; readonly offset: number },
+  ): Promise<{ readonly waits: boolean; readonly reason?: string }> {
+    this.#billed.calls++
+    const waits = this.#files.waitsFor(partition, offset)
+    const reason = waits ? this.#history.last()?.error : undefined
+    return { waits, ...(reason === undefined ? {} : { reason }) }
+  }
+
   async #load(warehouse: string, budgetMs: number): Promise<LoadReport> {
     const start = this.port.now()
     const target = this.#resolved.targets.get(warehouse)

@@ -86,6 +86,19 @@ export class StagedFiles {
     this.#db.run(`DELETE FROM files WHERE state = 'gone' AND changed_at < ?`, now - rememberMs)
   }
 
+  /** Whether a file that is not loaded holds the event at `offset`; keys end with their first and next offset. */
+  waitsFor(partition: number, offset: number): boolean {
+    return this.#db
+      .all<{ readonly key: string }>(
+        `SELECT key FROM files WHERE partition = ? AND state IN ('staged', 'stuck')`,
+        partition,
+      )
+      .some(({ key }) => {
+        const [, first, next] = /(\d+)-(\d+)$/.exec(key) ?? []
+        return first !== undefined && Number(first) <= offset && offset < Number(next)
+      })
+  }
+
   waiting(): { readonly files: number; readonly events: number; readonly since: number | undefined } {
     const row = this.#db.first<{ readonly files: number; readonly events: number; readonly since: number | null }>(
       `SELECT count(*) AS files, coalesce(sum(events), 0) AS events, min(at) AS since FROM files WHERE state = 'staged'`,

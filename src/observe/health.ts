@@ -2,7 +2,9 @@ import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
 import { type LaneStatus } from '../core/bindings.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
 import { outagesOf } from '../spill/outages.ts'
+import { stuckWarehouses, type StuckWarehouse } from './stuck-warehouses.ts'
 import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
 
 /** Milliseconds that each question may take. */
@@ -37,13 +39,15 @@ export interface Health {
   /** True when the last append of this isolate to any partition, at most a minute ago, failed or was late. */
   readonly spilling: boolean
   readonly lanes: { readonly all: number; readonly stuck: number }
+  /** Stuck: loads fail or lag, or the loader does not answer. */
+  readonly warehouses: { readonly all: number; readonly stuck: number }
   /** What waits in R2; null when R2 does not answer. `stuck` objects were set aside. */
   readonly spill: (Omit<SpillSummary, 'keys'> & { readonly stuck: number }) | null
-  readonly stuck: readonly StuckLane[]
+  readonly stuck: readonly (StuckLane | StuckWarehouse)[]
 }
 
 /**
- * Asks every object how it is doing: one call for each partition of the log and each lane, two listings of R2, and a write to
+ * Asks every object how it is doing: one call for each partition of the log, each lane and each loader, two listings of R2, and a write to
  * R2 only while the stream is unavailable. No answer takes longer than about four seconds.
  *
  * @param app config and bindings
@@ -57,11 +61,12 @@ export async function healthOf(app: AppContext): Promise<Health> {
   const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
   const spilling = failed.includes(true)
   const partitions = partitionsOf(stream.partitions)
-  const [logs, stuck, spill] = await Promise.all([
+  const [logs, lanes, warehouses, spill] = await Promise.all([
     log
       ? Promise.all(partitions.map((n) => doesAnswer(async () => log.partition(bindings, n).status(), `log ${n}`)))
       : undefined,
     stuckLanes(app),
+    stuckWarehouses(app),
     spillOf(app),
   ])
   const unavailable = logs?.filter((is) => !is).length ?? 0
@@ -70,6 +75,7 @@ export async function healthOf(app: AppContext): Promise<Health> {
   const takes = !streamFails || (await doesAnswer(() => writeProbe(app), 'R2'))
   const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
   const down = !takes && allAway
+  const stuck = [...lanes, ...warehouses]
   const troubled =
     streamFails || spill === undefined || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
   return {
@@ -77,11 +83,15 @@ export async function healthOf(app: AppContext): Promise<Health> {
     stream: stream.name,
     ...(logs === undefined ? {} : { log: { partitions: logs.length, unavailable } }),
     spilling,
-    lanes: { all: allLanes(app).length, stuck: stuck.length },
+    lanes: { all: allLanes(app).length, stuck: lanes.length },
+    warehouses: { all: countWarehouses(resolved), stuck: warehouses.length },
     spill: spill ?? null,
     stuck,
   }
 }
+
+const countWarehouses = ({ targets }: ResolvedConfig): number =>
+  [...targets.values()].filter(({ kind }) => kind === 'warehouse').length
 
 async function stuckLanes(app: AppContext): Promise<StuckLane[]> {
   const found = await Promise.all(

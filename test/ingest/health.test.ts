@@ -64,6 +64,7 @@ test.each(['/', '/health'])('%s says that all is well, with the version and the 
     log: { partitions: 1, unavailable: 0 },
     spilling: false,
     lanes: { all: 3, stuck: 0 },
+    warehouses: { all: 0, stuck: 0 },
     spill: { objects: 0, events: 0, bytes: 0, oldestSeconds: 0, more: false, stuck: 0 },
   })
 })

@@ -16,6 +16,8 @@ export interface LoaderHarness {
   readonly register: (file: StagedFile) => Promise<void>
   readonly load: () => Promise<LoadReport & { readonly thrown?: string }>
   readonly status: () => Promise<LoaderStatus>
+  /** Asks whether the event at an offset of partition 0 still waits for its load. */
+  readonly waitsFor: (offset: number) => Promise<{ readonly waits: boolean; readonly reason?: string }>
   readonly letters: () => Promise<NewDeadLetter[]>
   readonly setup: (setup: object) => Promise<void>
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>
@@ -90,6 +92,7 @@ export async function startLoader(): Promise<LoaderHarness> {
     register,
     load: () => call('loader/load', 'tables'),
     status: () => call('loader/status', 'tables'),
+    waitsFor: (offset) => call('loader/waitsFor', 'tables', { partition: 0, offset }),
     letters: () => call('lane/letters'),
     setup: (setup) => call('setup', setup),
     query: async (sql) => (await database.prepare(sql).all()).results,
