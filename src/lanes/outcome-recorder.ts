@@ -54,7 +54,7 @@ export class OutcomeRecorder {
     this.#options = tools
   }
 
-  /** Carries out a outcome; returns true when the event is to be sent again as it is, without a row. */
+  /** Carries out an outcome; returns true when the event is to be sent again as it is, without a row. */
   apply(inFlight: InFlightEvent, outcome: Outcome, tried: Tried): boolean {
     const { store, port } = this.#options
     const { verdict } = outcome
@@ -63,8 +63,10 @@ export class OutcomeRecorder {
     else if (verdict.kind === 'retry' || verdict.kind === 'pause') {
       const isRefused = verdict.kind === 'pause'
       // While the destination is down events wait as they are; only a probe's event, or one that may be to blame itself, makes
-      // way for another.
-      if (inFlight.row === undefined && tried.down && !tried.probe && !(isRefused && tried.alone)) return true
+      // way for another. One that was asked to wait keeps its time in a row: the success of another request under way ends the
+      // outage, not that wait.
+      const needsRow = tried.probe || (isRefused ? tried.alone : (verdict.afterSeconds ?? 0) > 0)
+      if (inFlight.row === undefined && tried.down && !needsRow) return true
       const blame = isRefused ? this.#blameOf(outcome, history, tried) : undefined
       if (blame !== undefined)
         this.#addDeadLetter(inFlight, outcome, { reason: `${blame}: ${verdict.reason}`, history })

@@ -35,7 +35,7 @@ const arrived = (count: number) =>
   until(`${count} events arrived`, () => sink.arrivals, { enough: (ids) => ids.length >= count, seconds: 15 })
 const late = (what: string) => `${what} did not settle within 400 ms (limits.userCodeMs)`
 
-test('of ten events of which one never leaves the transform, nine are stored and delivered, and that one is a dead letter', async () => {
+test('an event that never leaves the transform is a dead letter, and the nine events of its request are stored and delivered', async () => {
   const ids = Array.from({ length: 10 }, (_, i) => `order-${i}`)
   const answer = await harness.send(
     ids.map((id, i) => (i === 4 ? hang(id) : order(id))),

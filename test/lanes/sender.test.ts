@@ -82,6 +82,22 @@ test('Retry-After is honored, as seconds and as a date, also when the backoff is
   expect(pendingIds(lane)).toEqual(['grace 1', 'ada 1'])
 })
 
+test('a Retry-After that came while the destination went down outlives the success that ends the outage', async () => {
+  const lane = new SimulatedLane({ limits: { parallel: 6 } })
+  const keys = ['ada', 'grace', 'alan', 'edsger', 'barbara', 'charles']
+  lane.append(keys.flatMap((key) => of(key, 1)))
+  await lane.feed()
+  for (const key of keys.slice(0, 4)) await carrying(lane, `${key} 1`).answer(503)
+  await carrying(lane, 'barbara 1').answer(429, { 'retry-after': '60' })
+  expect(lane.sender.state).toBe('down')
+  await carrying(lane, 'charles 1').answer(200)
+  expect(lane.sender.state).toBe('running')
+  await lane.pass(59_000)
+  expect(pendingIds(lane)).not.toContain('barbara 1')
+  await lane.pass(1_000)
+  expect(pendingIds(lane)).toContain('barbara 1')
+})
+
 test('a Retry-After of years does not end delivery: it waits a day', async () => {
   const lane = new SimulatedLane()
   lane.append(of('ada', 1))

@@ -7,9 +7,6 @@ const root = resolve(import.meta.dirname, '../..')
 /** Seed of the random tests of this run: `SEED` of the environment, else another one each time. */
 export const seed: number = readSeed(process.env['SEED'])
 
-/** `SEED` of the environment, else `usual`: for a test whose usual run is the same each time. */
-export const seedOr = (usual: number): number => (process.env['SEED'] === undefined ? usual : seed)
-
 /**
  * Reads a seed.
  *
