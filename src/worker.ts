@@ -7,7 +7,7 @@ import type { ConfigOf, Vars } from './core/config.ts'
 import { reasonOf, SluicewayError } from './core/errors.ts'
 import { resolveConfig } from './configure/resolve-config.ts'
 import type { AppContext } from './core/app-context.ts'
-import { notFoundResponse } from './ingest/responses.ts'
+import { answerNotFound } from './ingest/refuse.ts'
 import { detailsOf, missingValues } from './configure/missing-values.ts'
 import { invalidConfigResponse } from './ingest/invalid-config.ts'
 import { pathIn } from './ingest/path.ts'
@@ -72,7 +72,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       const asset = await c.env.bindings.ASSETS.fetch(c.req.raw)
       if (asset.status !== 404) return asset
     }
-    return notFoundResponse(c.req.raw, c.env.resolved.paths.ingest)
+    return answerNotFound(c.req.raw, c.env)
   })
   const answerFailure = (error: Error, c: Context<{ Bindings: AppContext }>) => {
     c.env.port.log('error', 'a request failed', { path: routeOf(c.req.url), reason: reasonOf(error) })

@@ -88,7 +88,8 @@ export class Preparation {
     const { type, anonymousId, source, signals } = this.#incoming
     if (isRecord(value)) {
       // Some SDKs write the key into every event; no destination has any use for it.
-      if (value['writeKey'] === source.writeKey) value['writeKey'] = undefined
+      const { writeKey } = value
+      if (typeof writeKey === 'string' && writeKey.trim() === source.writeKey) value['writeKey'] = undefined
       if (type !== undefined) value['type'] = type
       if (anonymousId !== undefined) {
         if (this.isSuppressed(value)) return this.#drop('suppressed')

@@ -13,16 +13,14 @@ const decoder = new TextDecoder()
  * @throws {SluicewayError} body_too_large, as soon as that is known; unsupported_encoding; body_unreadable
  */
 export async function textOf(request: Request, most: number): Promise<string> {
-  const encoding = request.headers.get('content-encoding')
   const length = request.headers.get('content-length')
   if (length !== null && Number(length) > most) throw tooLargeError()
-  if (encoding === null || encoding === 'identity') {
+  if (!isPacked(request)) {
     // The runtime reads no more than the length that the request states.
     const text = length === null ? decoder.decode(await bytesOf(request, most)) : await read(() => request.text())
     if (text.length > most) throw tooLargeError()
     return text
   }
-  if (encoding.toLowerCase() !== 'gzip') throw unsupportedError()
   const packed = length === null ? await bytesOf(request, most) : await read(() => request.arrayBuffer())
   return decoder.decode(inflate(packed, most))
 }
@@ -35,12 +33,67 @@ export async function textOf(request: Request, most: number): Promise<string> {
  * @throws {SluicewayError} body_too_large, unsupported_encoding, body_unreadable
  */
 export async function bytesIn(request: Request, most: number): Promise<Uint8Array> {
-  const encoding = request.headers.get('content-encoding')
   if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLargeError()
+  const isGzip = isPacked(request)
   const bytes = await bytesOf(request, most)
-  if (encoding === null || encoding === 'identity') return bytes
-  if (encoding.toLowerCase() !== 'gzip') throw unsupportedError()
-  return inflate(bytes, most)
+  return isGzip ? inflate(bytes, most) : bytes
+}
+
+/** Compressions that are not read. Whatever else a client writes there, `utf-8` or `aws-chunked`, it means plain text. */
+const compressions = new Set(
+  'br deflate zstd compress x-compress dcb dcz exi pack200-gzip bzip2 lz4 snappy xz'.split(' '),
+)
+
+/**
+ * Says whether a body is packed with gzip.
+ *
+ * @throws {SluicewayError} unsupported_encoding for any other compression, and for gzip in gzip
+ */
+function isPacked(request: Request): boolean {
+  const header = request.headers.get('content-encoding')
+  if (header === null || header === '') return false
+  const names = header
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+  const layers = names.filter((name) => name === 'gzip' || name === 'x-gzip').length
+  if (layers > 1 || names.some((name) => compressions.has(name))) throw unsupportedError()
+  return layers === 1
+}
+
+/** Bytes of a refused body that are read: more than any SDK sends at once. */
+const mostDropped = 16_777_216
+/** Milliseconds that are spent on it. */
+const dropMs = 3_000
+
+/**
+ * Reads what is left of the body of a request that is refused, and drops it. A client that is still writing when the connection
+ * is closed sees a broken pipe instead of the answer, and sends the same again for ever.
+ *
+ * @param request its body may be read already, or be none
+ * @returns once the body has ended, or after 16 MiB or 3 seconds; undefined when there is nothing to wait for
+ */
+export function dropBody(request: Request): Promise<void> | undefined {
+  const { body } = request
+  return body === null || body.locked || request.bodyUsed ? undefined : dropRest(body.getReader())
+}
+
+async function dropRest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => resolve(undefined), dropMs)
+  try {
+    for (let left = mostDropped; left > 0;) {
+      const piece = await Promise.race([reader.read(), late])
+      if (piece?.done === true) return
+      if (piece === undefined) break
+      left -= piece.value.byteLength
+    }
+    reader.cancel().catch(() => {})
+  } catch {
+    // Whoever sent it is gone.
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function read<T>(reading: () => Promise<T>): Promise<T> {
@@ -62,7 +115,7 @@ async function bytesOf(request: Request, most: number): Promise<Uint8Array> {
     if (done) break
     size += value.byteLength
     if (size > most) {
-      reader.cancel().catch(() => {})
+      await dropRest(reader)
       throw tooLargeError()
     }
     parts.push(value)

@@ -7,7 +7,7 @@ import { textOf } from './body.ts'
 import { requestSignalsOf } from './request-signals.ts'
 import { visitorOf } from './identity-cookie.ts'
 import { parseJson } from './json.ts'
-import { queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
+import { findSource, type GivenKeys, queryKeyOf, sourceOf, writeKeyOf } from './write-key.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
 
@@ -15,7 +15,7 @@ import type { Source } from '../core/resolved-config.ts'
 export interface EventRoute {
   /** What the route says of its one event; a batch when left out. */
   readonly type?: string
-  /** Where the write key is when there is no Authorization header; the body may always have it. */
+  /** Where the write key may be beside the Authorization header and the body. */
   readonly keyIn?: 'query'
 }
 
@@ -46,13 +46,12 @@ interface ReadEvents {
 /** Reads a request into what the edge takes, and finds out whose it is as early as possible. */
 async function readEvents(request: Request, { type, keyIn }: EventRoute, app: AppContext): Promise<ReadEvents> {
   const { resolved } = app
-  const givenKey = writeKeyOf(request) ?? (keyIn === 'query' ? queryKeyOf(request) : undefined)
-  const keyAt = request.headers.has('authorization') ? undefined : keyIn
-  const early = givenKey === undefined ? undefined : eventSource(givenKey, app, keyAt)
+  const keys = [writeKeyOf(request), keyIn === 'query' ? queryKeyOf(request) : undefined]
+  const early = findSource(keys, resolved) === undefined ? undefined : eventSource(keys, app)
   const text = await textOf(request, resolved.limits.bodyBytes)
-  // Without a header, the key is in the body: nothing else is said about a body that has none.
+  // Else the key is in the body: nothing else is said about a body that has none.
   const body = early === undefined ? parseOrUndefined(text) : parseJson(text)
-  const source = early ?? eventSource(bodyKeyOf(body), app, keyIn)
+  const source = early ?? eventSource([...keys, bodyKeyOf(body)], app, keyIn)
   if (type !== undefined) return addConnection(request, { source, events: [body], type })
   const fields = isRecord(body) ? body : {}
   const { batch: events } = fields
@@ -90,13 +89,14 @@ function addConnection(request: Request, batch: Omit<IncomingBatch, 'facts'>): R
 }
 
 /**
- * Finds the source of a key that sends events itself.
+ * Finds the source that sends events itself among those that the keys name.
  *
+ * @param keys as for `sourceOf`
  * @returns the source; never one that takes webhooks
  * @throws {SluicewayError} write_key_missing, write_key_invalid, source_disabled; source_is_webhook
  */
-export function eventSource(key: string | undefined, app: AppContext, keyIn?: EventRoute['keyIn']): Source {
-  const source = sourceOf(key, app.resolved, keyIn)
+export function eventSource(keys: GivenKeys, app: AppContext, keyIn?: EventRoute['keyIn']): Source {
+  const source = sourceOf(keys, app.resolved, keyIn)
   if (source.webhook !== undefined)
     throw new SluicewayError('source_is_webhook', 'source accepts webhook events only; send them to /v1/webhook')
   return source

@@ -15,7 +15,7 @@ export const reset = new Hono<{ Bindings: AppContext }>()
 
 serve(reset, '/v1/reset', ['POST'], (c) => {
   const request = c.req.raw
-  const { identityCookie } = eventSource(writeKeyOf(request) ?? queryKeyOf(request), c.env, 'query')
+  const { identityCookie } = eventSource([writeKeyOf(request), queryKeyOf(request)], c.env, 'query')
   if (identityCookie !== undefined && isForeign(request))
     throw new SluicewayError('bad_request', 'only a script of the same site can reset the cookie')
   const headers = identityCookie === undefined ? {} : { 'set-cookie': deletionCookieOf(request, identityCookie) }

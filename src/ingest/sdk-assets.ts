@@ -1,6 +1,8 @@
 import { Hono } from 'hono'
 import type { AppContext } from '../core/app-context.ts'
+import { SluicewayError } from '../core/errors.ts'
 import { jsonResponse, errorResponse, notFoundResponse } from './responses.ts'
+import { countRefusal } from './refuse.ts'
 import { sdkAliases, sdkFolder, sdkHeaders } from './sdk-headers.ts'
 import { eventSource } from './event-route.ts'
 
@@ -50,7 +52,7 @@ for (const name of ['analytics.min.js', 'analytics.js'])
     analyticsJs.get(`/analytics.js/v1/:key${platform}/${name}`, async (c) => {
       const request = c.req.raw
       try {
-        const { writeKey } = eventSource(c.req.param('key'), c.env)
+        const { writeKey } = eventSource([c.req.param('key')], c.env)
         // Without the page's conditions: the answer is not the file.
         const file = await fileAt(new Request(request.url), `/${sdkAliases['analytics-next']}`, c.env)
         if (file === undefined) return notFoundResponse(request)
@@ -58,6 +60,7 @@ for (const name of ['analytics.min.js', 'analytics.js'])
         const headers = { ...sdkHeaders('/analytics.js'), 'content-type': 'text/javascript; charset=utf-8' }
         return jsonResponse(request, text, { headers })
       } catch (error) {
+        countRefusal(error instanceof SluicewayError ? error.code : 'internal', c.env)
         return errorResponse(request, error)
       }
     })

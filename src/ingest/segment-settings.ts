@@ -21,7 +21,7 @@ export const segmentSettings = new Hono<{ Bindings: AppContext }>()
 
 serve(segmentSettings, '/v1/projects/:key/settings', ['GET', 'HEAD'], (c) => {
   const request = c.req.raw
-  const settings = settingsOf(eventSource(c.req.param('key'), c.env), request, c.env)
+  const settings = settingsOf(eventSource([c.req.param('key')], c.env), request, c.env)
   return jsonResponse(request, JSON.stringify(settings), {
     headers: { 'cache-control': 'private, max-age=60', vary: 'Origin' },
   })

@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono'
 import type { AppContext } from '../core/app-context.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { answerRefused, countRefusal } from './refuse.ts'
 import { errorResponse, methodNotAllowed, preflightResponse } from './responses.ts'
 
 type Verb = 'GET' | 'HEAD' | 'POST'
@@ -31,7 +32,7 @@ export function serve(
   const answer = (call: RouteCall): Response | Promise<Response> => {
     const request = call.req.raw
     if (!verbs.includes(request.method as Verb))
-      return request.method === 'OPTIONS' ? preflightResponse(request, allow) : methodNotAllowed(request, allow)
+      return request.method === 'OPTIONS' ? preflightResponse(request, allow) : refuseVerb(call, allow)
     try {
       const answered = handle(call)
       return answered instanceof Promise ? answered.catch((error: unknown) => fail(call, error)) : answered
@@ -43,8 +44,14 @@ export function serve(
   if (!path.endsWith('/')) app.all(`${path}/`, answer)
 }
 
-function fail({ req, env }: RouteCall, error: unknown): Response {
+function refuseVerb({ req, env }: RouteCall, allow: string): Response | Promise<Response> {
+  countRefusal('method_not_allowed', env)
+  return answerRefused(req.raw, methodNotAllowed(req.raw, allow))
+}
+
+function fail({ req, env }: RouteCall, error: unknown): Response | Promise<Response> {
   if (!(error instanceof SluicewayError))
     env.port.log('error', 'a request failed', { route: req.routePath, reason: reasonOf(error) })
-  return errorResponse(req.raw, error)
+  countRefusal(error instanceof SluicewayError ? error.code : 'internal', env)
+  return answerRefused(req.raw, errorResponse(req.raw, error))
 }

@@ -4,7 +4,7 @@ import type { AppContext } from '../core/app-context.ts'
 import { jsonResponse } from './responses.ts'
 import { serve } from './serve.ts'
 import { eventSource } from './event-route.ts'
-import { queryKeyOf, writeKeyOf } from './write-key.ts'
+import { findSource, type GivenKeys, queryKeyOf, writeKeyOf } from './write-key.ts'
 import type { Source } from '../core/resolved-config.ts'
 
 /**
@@ -18,15 +18,15 @@ export const sourceConfig = new Hono<{ Bindings: AppContext }>()
 
 serve(sourceConfig, '/sourceConfig', ['GET', 'HEAD'], (c) => {
   const request = c.req.raw
-  const config = configOf(sourceFor(writeKeyOf(request) ?? queryKeyOf(request), c.env))
+  const config = configOf(sourceFor([writeKeyOf(request), queryKeyOf(request)], c.env))
   return jsonResponse(request, JSON.stringify(config), { headers: { 'cache-control': 'private, no-cache' } })
 })
 
-function sourceFor(key: string | undefined, app: AppContext): Source {
+function sourceFor(keys: GivenKeys, app: AppContext): Source {
   try {
-    return eventSource(key, app)
+    return eventSource(keys, app)
   } catch (error) {
-    const source = app.resolved.sourcesByKey.get(key ?? '')
+    const source = findSource(keys, app.resolved)
     if (source === undefined || !(error instanceof SluicewayError) || error.code !== 'source_disabled') throw error
     return source
   }

@@ -21,7 +21,7 @@ serve(webhook, '/v1/webhook', ['GET', 'HEAD', 'POST'], (c) => {
 
 async function takeCall(request: Request, method: 'GET' | 'POST', app: AppContext): Promise<Response> {
   // Vendors that sign with Authorization have the key in the URL; those that can set no URL parameter use Basic auth.
-  const source = sourceOf(queryKeyOf(request) ?? writeKeyOf(request), app.resolved, 'query')
+  const source = sourceOf([queryKeyOf(request), writeKeyOf(request)], app.resolved, 'query')
   const { webhook: mapper } = source
   if (mapper === undefined) throw new SluicewayError('source_not_webhook', 'source does not accept webhook events')
   const call = await callOf(request, method, app)
