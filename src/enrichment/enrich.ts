@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts'
 import { type ConnectionAddress, isFromConnection, setEventIps } from './address.ts'
 import { clampTimestamp, parseTimestamp, correctClockSkew, type TimeWindow } from './timestamps.ts'
-import { isRecord, idText } from '../core/json.ts'
+import { isBlank, isRecord, idText } from '../core/json.ts'
 
 /** Where a request came from, as `context.geo` holds it; members as Cloudflare names them. */
 export interface Geo {
@@ -39,7 +39,8 @@ export type Enriched = Event & { context: Record<string, unknown> }
  *
  * `timestamp` is kept when it can be read. Else it is the event's own clock corrected by the server's:
  * receivedAt − (sentAt − originalTimestamp), or receivedAt when the event does not say when it happened. What lies outside
- * the window is moved to its border, and what it was is in `context.unclampedTimestamp`.
+ * the window is moved to its border, and what it was is in `context.unclampedTimestamp`. What the event has for a time and
+ * cannot be read as one is in `context.invalidTimestamp`, `invalidOriginalTimestamp` or `invalidSentAt`.
  *
  * @param event an event without faults
  * @param shared what the request knows
@@ -53,6 +54,10 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   const sentAt = parseTimestamp(event['sentAt'] ?? batch?.['sentAt'])
   let happenedAt = parseTimestamp(event['originalTimestamp'])
   let timestamp = parseTimestamp(event['timestamp'])
+  const context = contextOf(event, batch)
+  if (sentAt === undefined) keepInvalid(context, event, 'sentAt')
+  if (happenedAt === undefined) keepInvalid(context, event, 'originalTimestamp')
+  if (timestamp === undefined) keepInvalid(context, event, 'timestamp')
   if (batch !== undefined && happenedAt === undefined && timestamp === undefined) {
     happenedAt = parseTimestamp(batch['originalTimestamp'])
     timestamp = parseTimestamp(batch['timestamp'])
@@ -65,11 +70,36 @@ export function enrich(event: Record<string, unknown>, shared: Shared): asserts 
   const believed = clampTimestamp(time, shared.window)
   event['timestamp'] = believed
   event['receivedAt'] = receivedAt
-  const context = contextOf(event, batch)
   if (believed !== time) context['unclampedTimestamp'] = time
   if (shared.geo !== undefined && context['geo'] === undefined && isFromConnection(context, address))
     context['geo'] = { ...shared.geo }
   setEventIps(event, context, address)
+}
+
+/** Where what cannot be read as a time is kept. */
+const invalidNames = {
+  timestamp: 'invalidTimestamp',
+  originalTimestamp: 'invalidOriginalTimestamp',
+  sentAt: 'invalidSentAt',
+} as const
+
+/** UTF-16 units of it that are kept. */
+const longestInvalid = 128
+
+/**
+ * Keeps what an event has for a time and cannot be read as one, as text in the context.
+ *
+ * @param context gets nothing for a time that is missing, null or empty
+ */
+export function keepInvalid(
+  context: Record<string, unknown>,
+  event: Readonly<Record<string, unknown>>,
+  field: keyof typeof invalidNames,
+): void {
+  const value = event[field]
+  if (isBlank(value)) return
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  context[invalidNames[field]] = text.slice(0, longestInvalid)
 }
 
 /** The messageId as the client gave it, without blanks around it and characters that cannot be seen; or nothing. */

@@ -8,15 +8,91 @@ const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 export const toIsoTimestamp = (ms: number): string | undefined =>
   ms >= firstMs && ms <= lastMs ? new Date(ms).toISOString() : undefined
 
+/** UTF-16 units; longer texts are no times. */
+const longest = 64
 /**
- * Reads a point in time as loosely as `Date.parse`; numbers are seconds or, from 10¹¹ on, milliseconds since the epoch.
+ * RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339#section-5.6), and the forms of ISO 8601 that it leaves out and clients write:
+ * without seconds, time of day, offset or separators.
+ */
+const dateTime =
+  /^(\d{4})(-?)(\d\d)\2(\d\d)(?:[t ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(z|utc|gmt|[+-]\d\d(?::?\d\d)?))?)?$/i
+/** RFC 822 with the years of RFC 1123 (https://www.rfc-editor.org/rfc/rfc2822#section-4.3 has the old ones). */
+const mailDate =
+  /^(?:(?:mon|tue|wed|thu|fri|sat|sun), *)?(\d{1,2}) ([a-z]{3}) (\d{4}|\d\d) (\d\d):(\d\d)(?::(\d\d))? (z|utc?|gmt|[ecmp][sd]t|[+-]\d{4})$/i
+const months = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
+const zones: Readonly<Record<string, number>> = {
+  est: -5,
+  edt: -4,
+  cst: -6,
+  cdt: -5,
+  mst: -7,
+  mdt: -6,
+  pst: -8,
+  pdt: -7,
+}
+const digits = /^\d{9,19}(?:\.\d{1,9})?$/
+
+/**
+ * Reads a point in time: RFC 3339, RFC 822, or time since the epoch.
+ *
+ * A date without an offset is in UTC, one without a time of day is midnight. What is since the epoch is text or a number, in
+ * seconds below 10¹¹, milliseconds below 10¹⁴, microseconds below 10¹⁷, else nanoseconds; fewer than 10⁸ seconds, which is
+ * 1973, are no time but some other number. Anything else is no time either, `Date.parse` finds years in `Order 66`.
  *
  * @returns RFC 3339 text with milliseconds, UTC, or undefined when it cannot be read
  */
 export function parseTimestamp(value: unknown): string | undefined {
-  if (typeof value === 'string') return canonical.test(value) ? value : toIsoTimestamp(Date.parse(value))
-  if (typeof value === 'number') return toIsoTimestamp(Math.abs(value) < 1e11 ? value * 1000 : value)
-  return undefined
+  if (typeof value === 'number') return fromEpoch(value)
+  if (typeof value !== 'string') return undefined
+  if (canonical.test(value)) return value
+  if (value.length > longest) return undefined
+  const text = value.trim()
+  // Eight digits would be seconds as well as a day; they are neither.
+  if (/^\d+(?:\.\d+)?$/.test(text)) return digits.test(text) ? fromEpoch(Number(text)) : undefined
+  return fromDateTime(text) ?? fromMailDate(text)
+}
+
+function fromEpoch(value: number): string | undefined {
+  if (!(value >= 1e8 && value < 1e20)) return undefined
+  return toIsoTimestamp(value < 1e11 ? value * 1000 : value < 1e14 ? value : value < 1e17 ? value / 1e3 : value / 1e6)
+}
+
+function fromDateTime(text: string): string | undefined {
+  const found = dateTime.exec(text)
+  if (found === null) return undefined
+  const [, year, , month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'z'] = found
+  const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
+  return fromParts([year, month, day, hour, minute, second].map(Number), { ms, zone })
+}
+
+function fromMailDate(text: string): string | undefined {
+  const found = mailDate.exec(text)
+  if (found === null) return undefined
+  const [, day, name = '', written = '', hour, minute, second = '0', zone = 'z'] = found
+  const year = written.length === 4 ? Number(written) : Number(written) + (Number(written) < 50 ? 2000 : 1900)
+  return fromParts([year, months.indexOf(name.toLowerCase()) + 1, day, hour, minute, second].map(Number), {
+    ms: 0,
+    zone,
+  })
+}
+
+/** A second may be 60, as leap seconds are written. */
+function fromParts(parts: readonly number[], rest: { readonly ms: number; readonly zone: string }): string | undefined {
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
+  const offset = minutesOf(rest.zone.toLowerCase())
+  if (offset === undefined || hour > 23 || minute > 59 || second > 60) return undefined
+  const midnight = new Date(Date.UTC(year, month - 1, day))
+  // A day that there is not lands in another month.
+  if (year < 100 || midnight.getUTCMonth() !== month - 1 || midnight.getUTCDate() !== day) return undefined
+  return toIsoTimestamp(midnight.getTime() + (((hour * 60 + minute - offset) * 60 + second) * 1000 + rest.ms))
+}
+
+/** Minutes by which a zone is ahead of UTC; undefined when there can be no such offset. */
+function minutesOf(zone: string): number | undefined {
+  if (!/^[+-]/.test(zone)) return 60 * (zones[zone] ?? 0)
+  const hours = Number(zone.slice(1, 3))
+  const minutes = Number(zone.slice(3).replace(':', ''))
+  return hours > 23 || minutes > 59 ? undefined : (zone.startsWith('-') ? -1 : 1) * (60 * hours + minutes)
 }
 
 /**

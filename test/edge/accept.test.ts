@@ -65,7 +65,7 @@ describe('fields', () => {
     [
       'a timestamp that cannot be read gives way',
       { timestamp: 'yesterday', originalTimestamp: '2026-11-22T08:00:00.000Z', sentAt: '2026-11-22T08:00:00.000Z' },
-      { timestamp: receivedAt },
+      { timestamp: receivedAt, context: { invalidTimestamp: 'yesterday' } },
     ],
     [
       'without times, all are the time of arrival',
@@ -74,9 +74,19 @@ describe('fields', () => {
     ],
     ['without an original time there is no skew', { sentAt: '2026-11-22T05:00:00Z' }, { timestamp: receivedAt }],
     [
-      'a day that there is not is moved to one that there is',
+      'a day that there is not is no time, and is kept as what it was',
       { timestamp: '2026-02-30T10:00:00.000Z' },
-      { timestamp: '2026-03-02T10:00:00.000Z' },
+      { timestamp: receivedAt, context: { invalidTimestamp: '2026-02-30T10:00:00.000Z' } },
+    ],
+    [
+      'a number that is not since the epoch, and what is not even a number, are kept as text',
+      { timestamp: 12, originalTimestamp: { day: 22 }, sentAt: 'Order 66' },
+      {
+        timestamp: receivedAt,
+        originalTimestamp: receivedAt,
+        sentAt: receivedAt,
+        context: { invalidTimestamp: '12', invalidOriginalTimestamp: '{"day":22}', invalidSentAt: 'Order 66' },
+      },
     ],
     [
       'years that no database takes are not readable',
