@@ -11,6 +11,7 @@ import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
 import { deadLetterBodyFromText, limitDepth } from './dead-letter-body.ts'
 import { createPacker } from './packer.ts'
 import { applyPrivacy, applyPrivacyToFacts, applyPrivacyToAny } from '../privacy/privacy.ts'
+import { normalizeShape } from './normalize-shape.ts'
 import { route } from './route.ts'
 import { rudderIdOf } from '../enrichment/rudder-id.ts'
 import { visitorUserAgent } from '../enrichment/client-signals.ts'
@@ -91,6 +92,7 @@ export class Preparation {
       const { writeKey } = value
       if (typeof writeKey === 'string' && writeKey.trim() === source.writeKey) value['writeKey'] = undefined
       if (type !== undefined) value['type'] = type
+      normalizeShape(value)
       if (anonymousId !== undefined) {
         if (this.isSuppressed(value)) return this.#drop('suppressed')
         value['anonymousId'] = anonymousId

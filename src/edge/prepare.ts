@@ -5,7 +5,8 @@ import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
-import { keyOf, maxDepth, validateShape, removeProtoKeys } from './validate-event.ts'
+import { keyOf, maxDepth, removeProtoKeys } from './validate-event.ts'
+import { normalizeTransformed, type SentTimes, timesOf } from './transformed-event.ts'
 import { type SentEvent, Preparation } from './preparation.ts'
 import type { Suppressions } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
@@ -54,6 +55,7 @@ export async function prepareBatch(
 
 interface PreparedEvent extends SentEvent {
   readonly event: Event
+  readonly times: SentTimes
 }
 
 /** The way through the source's transforms. */
@@ -68,7 +70,8 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     // A transform may change the event before it fails; the dead letter holds what it got.
     if (event === undefined) continue
     const { messageId } = event
-    prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index })
+    const times = timesOf(event)
+    prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index, times })
   }
   const ran = await runTransforms(
     source.transforms,
@@ -91,14 +94,15 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     work.addDeadLetter(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
   }
   for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
-  for (const { event, text, index: position } of ran.events) {
+  for (const { text: returned, index: position } of ran.events) {
     const from = prepared[position] as PreparedEvent
-    const fault = validateShape(event)
-    if (fault !== undefined)
-      fail(position, { reason: `a transform returned an event that is not valid: ${fault.reason}` })
-    else if (!removeProtoKeys(event, maxDepth))
-      fail(position, { reason: `a transform returned an event deeper than ${maxDepth} levels` })
-    else if (work.isSuppressed(event)) {
+    const transformed = normalizeTransformed(returned, from.times, shared.window)
+    if ('problem' in transformed) {
+      fail(position, { reason: transformed.problem })
+      continue
+    }
+    const { event, text } = transformed
+    if (work.isSuppressed(event)) {
       // A transform may know users that the client does not name.
       work.count('dropped:suppressed')
       droppedIndexes.add(from.index)

@@ -3,6 +3,7 @@ import type { Event } from '../core/event.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 import { isAllowed, type ConsentState, readConsent } from '../privacy/consent.ts'
 import { isRecord } from '../core/json.ts'
+import { isEmptyList } from './normalize-shape.ts'
 import type { Source } from '../core/resolved-config.ts'
 
 /** Choices that are remembered for each source: clients choose, so there may be as many as they like. */
@@ -84,7 +85,7 @@ function defaultOf(switches: Readonly<Record<string, unknown>>): boolean | undef
 function isOn(name: string, switches: Readonly<Record<string, unknown>> | undefined, fallback: boolean): boolean {
   if (switches === undefined || !Object.hasOwn(switches, name)) return fallback
   const own = switches[name]
-  return typeof own === 'boolean' ? own : isRecord(own) || fallback
+  return typeof own === 'boolean' ? own : isRecord(own) || isEmptyList(own) || fallback
 }
 
 /** The array that was given for these names before. */

@@ -77,7 +77,7 @@ export function validateEvent(value: unknown): ValidationError | undefined {
 }
 
 /**
- * Removes own `__proto__` keys, which a careless merge in a transform would turn into a prototype.
+ * Removes own `__proto__` keys, and `constructor.prototype`: a careless merge in a transform would reach prototypes by them.
  *
  * @returns false when there are more than `levels` levels; it stops there
  */
@@ -97,7 +97,9 @@ export function removeProtoKeys(value: object, levels: number): boolean {
       continue
     }
     const one = fields[key]
-    if (typeof one === 'object' && one !== null && !removeProtoKeys(one, levels - 1)) return false
+    if (typeof one !== 'object' || one === null) continue
+    if (key === 'constructor' && Object.hasOwn(one, 'prototype')) delete (one as { prototype?: unknown }).prototype
+    if (!removeProtoKeys(one, levels - 1)) return false
   }
   return true
 }

@@ -109,7 +109,8 @@ export function messageIdOf(event: Readonly<Record<string, unknown>>): string {
   return (/[^\x20-\x7e]/.test(id) ? id.replace(/\p{C}/gu, '') : id).trim()
 }
 
-function trimId(event: Record<string, unknown>, field: 'anonymousId' | 'userId'): void {
+/** Makes text without blanks around it of an id; null is no id. */
+export function trimId(event: Record<string, unknown>, field: 'anonymousId' | 'userId'): void {
   const id = event[field]
   if (id === undefined) return
   event[field] = id === null ? undefined : idText(id)

@@ -199,12 +199,27 @@ function seal(outputs: readonly Output[]) {
       const event = (value['messageId'] === messageId ? value : { ...value, messageId }) as Event
       const text = JSON.stringify(event) as string | undefined
       if (text?.[0] !== '{') throw 'returned event from a transform is not an object'
-      sealed.push({ event, text, index: item.index })
+      sealed.push({ ...withoutPrototypeKeys(event, text), index: item.index })
     } catch (thrown) {
       failed.push({ item, thrown })
     }
   }
   return { sealed, failed }
+}
+
+/**
+ * Takes keys by which a careless merge reaches prototypes out of an event: of the next transform, and of whoever gets it.
+ *
+ * @returns the same event and text where there is none
+ */
+function withoutPrototypeKeys(event: Event, text: string): { readonly event: Event; readonly text: string } {
+  if (!text.includes('"__proto__":') && !text.includes('"constructor":')) return { event, text }
+  const cleaned = JSON.parse(text, (key: string, value: unknown) => {
+    if (key === '__proto__') return undefined
+    if (key === 'constructor' && isRecord(value)) delete value['prototype']
+    return value
+  }) as Event
+  return { event: cleaned, text: JSON.stringify(cleaned) }
 }
 
 function distinctIdOf(taken: ReadonlySet<string>, own: unknown, fallback: string): string {

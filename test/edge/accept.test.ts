@@ -159,7 +159,8 @@ describe('routing', () => {
     [{ All: 'true' }, []],
     [{ All: null }, []],
     ['none', []],
-    [[], []],
+    [[], ['webhook', 'crm']],
+    [[1], []],
   ])('an event with the integrations %j goes to %j', async (integrations, to) => {
     const edge = fakeEdge()
     expect(await send(edge, [orderCompleted({ integrations })])).toMatchObject({ accepted: 1, rejected: [] })
