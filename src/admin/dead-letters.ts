@@ -1,12 +1,15 @@
 import * as z from 'zod/mini'
 import { type ErrorCode, SluicewayError } from '../core/errors.ts'
+import type { DeadLetter } from '../core/dead-letter.ts'
+import { isBlank, isRecord } from '../core/json.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
+import { parseTimestamp } from '../enrichment/timestamps.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { LetterPages, placeOf } from './letter-pages.ts'
 import { discard, type LetterOutcome, replay } from './replay.ts'
-import { laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
+import { edgeTarget, laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
 
 /** Letters that one call replays or discards at most: each may be a call of its own to a stream. */
 const mostAtOnce = 500
@@ -62,13 +65,35 @@ export async function editLetter(c: AdminCall): Promise<Response> {
   const { messageId } = letter
   if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
     throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
-  const edited = JSON.stringify({ ...event, messageId })
+  // A lane sends what it has; the edge fills in what is missing, as for a new event.
+  const whole = ref.target === edgeTarget ? event : withTimes(event, letter)
+  const edited = JSON.stringify({ ...whole, messageId })
   const { eventBytes } = c.env.resolved.limits
   if (encoder.encode(edited).byteLength > eventBytes)
     throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
   const deadLetter = await lane.editDeadLetter(ref, number, edited)
   if (deadLetter === null) throw noLetterError(c)
   return adminResponse(c, { success: true, deadLetter })
+}
+
+/**
+ * Fills in the times that an edited event lacks: those that it had before, else that of its arrival.
+ *
+ * @throws {SluicewayError} bad_request for one that cannot be read
+ */
+function withTimes(event: Record<string, unknown>, letter: DeadLetter): Record<string, unknown> {
+  const before = isRecord(letter.event) ? letter.event : {}
+  const whole = { ...event }
+  for (const field of ['originalTimestamp', 'sentAt', 'timestamp', 'receivedAt']) {
+    const time = parseTimestamp(event[field])
+    if (time === undefined && !isBlank(event[field]))
+      throw new SluicewayError(
+        'bad_request',
+        `event.${field}: must be a time such as 2026-11-22T10:00:00Z, or be left out`,
+      )
+    whole[field] = time ?? parseTimestamp(before[field]) ?? letter.receivedAt
+  }
+  return whole
 }
 
 /** POST /dead-letters/:id/replay: sends it on its way again, under its own messageId. */

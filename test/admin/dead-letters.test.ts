@@ -102,7 +102,7 @@ describe('a dead letter', () => {
     const { status, body } = await admin.put('/dead-letters/webhook:0:1', { event })
     expect(status).toBe(200)
     expect(body.deadLetter).toMatchObject({ edited: true, event: { messageId: 'order-1', properties: { total: 43 } } })
-    expect(admin.lane('webhook:0').letters[0]?.event).toEqual({ ...event, messageId: 'order-1' })
+    expect(admin.lane('webhook:0').letters[0]?.event).toMatchObject({ ...event, messageId: 'order-1' })
   })
 
   test.each([

@@ -17,8 +17,8 @@ describe('an empty list where an object belongs, as PHP writes an empty array, i
     const edge = fakeEdge({ source: { enrich: { userAgent: true, campaign: true } } })
     const body = orderCompleted({ context: { [field]: [] } })
     expect((await call(edge, '/v1/track', { body })).status).toBe(200)
+    expect(JSON.stringify(edge.events()[0]?.['context'])).not.toContain('[]')
     expect(edge.events()[0]?.['context']).toMatchObject({ [field]: {} })
-    expect((edge.events()[0]?.['context'] as Record<string, unknown>)[field]).not.toBeInstanceOf(Array)
   })
 
   test('as integrations, which switches nothing off', async () => {
