@@ -1,4 +1,5 @@
 import type { WebhookCall, Mapped, SourceTools, WebhookSource } from '../core/webhook-source.ts'
+import { idText, isRecord } from '../core/json.ts'
 import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
 
 /**
@@ -42,10 +43,10 @@ export const defineSource =
   <const F extends Fields>(spec: SourceSpec<F>) =>
   (input: Input<F> = {} as Input<F>): WebhookSource => {
     const { settings, problems, redacted } = checkSettings(spec.settings, input)
-    const given = input as Readonly<Record<string, unknown>>
+    const given: Readonly<Record<string, unknown>> = isRecord(input) ? input : {}
     const unset = Object.entries(spec.settings)
       .filter(([name, { secret, optional }]) => secret === true && optional === true && Object.hasOwn(given, name))
-      .filter(([name]) => given[name] === undefined || given[name] === null || given[name] === '')
+      .filter(([name]) => idText(given[name]) === '')
       .map(
         ([name]) => `"${name}" has no value, so that calls of anybody would be taken; set it in env, or leave it out`,
       )

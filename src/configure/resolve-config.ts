@@ -6,6 +6,7 @@ import { resolveLimits, resolvePaths } from './limits.ts'
 import type { Problems } from './problems.ts'
 import { resolveSources } from './sources.ts'
 import { resolveTargets } from './targets.ts'
+import { typeProblems } from './type-problems.ts'
 
 /**
  * Evaluates a config and checks all of it.
@@ -27,6 +28,8 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
       details: { problems: [message], unset: [...unset] },
     })
   }
+  const wrong = typeProblems(config)
+  if (wrong.length > 0) throw invalidConfigError(wrong, [...unset])
   const problems: Problems = [...nameProblems(config), ...config.stream.problems.map((one) => `stream: ${one}`)]
   const targets = resolveTargets(config, problems)
   const sources = resolveSources(config, targets, problems)
@@ -40,17 +43,24 @@ export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
     sources,
     targets,
     adminToken,
-    demo: config.demo ?? false,
+    demo: resolveDemo(config),
     limits,
     paths,
   }
 }
 
 function resolveAdminToken({ admin }: Config, problems: Problems): string | undefined {
-  const token = admin?.token
+  const token = admin?.token?.trim()
   if (token !== undefined && token.length < 16)
     problems.push('admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`')
+  else if (token !== undefined && !/^[!-~]+$/.test(token))
+    problems.push('admin.token: must be printable ASCII without blanks: no client could send it')
   return token
+}
+
+function resolveDemo({ demo = false }: Config): ResolvedConfig['demo'] {
+  if (typeof demo === 'boolean' || demo.sinkSecret === undefined) return demo
+  return { ...demo, sinkSecret: demo.sinkSecret.trim() }
 }
 
 /** Hands `env` to a config and records what the config looks for in vain. */

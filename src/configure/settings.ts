@@ -1,3 +1,4 @@
+import { isRecord } from '../core/json.ts'
 import { hostProblem } from './public-host.ts'
 
 /** One setting of a destination or driver, declared once: type, check, console form, redaction and docs come from it. */
@@ -66,19 +67,23 @@ export interface Checked<F extends Fields> {
  * Checks `input` against `fields` and fills in defaults.
  *
  * @param fields the declaration
+ * Blanks around text are no part of it: shells and files leave a newline behind a secret.
+ *
  * @param input what the user wrote; unknown names are problems
  * @returns the settings, what is wrong with them, and a copy without secrets
  */
 export function checkSettings<F extends Fields>(fields: F, input: Input<F>): Checked<F> {
-  const given = input as Readonly<Record<string, unknown>>
   const settings: Record<string, unknown> = {}
   const redacted: Record<string, unknown> = {}
   const problems: string[] = []
+  if (!isRecord(input)) problems.push('the settings must be an object')
+  const given: Readonly<Record<string, unknown>> = isRecord(input) ? input : {}
   for (const name of Object.keys(given)) {
-    if (!(name in fields)) problems.push(`"${name}" is no setting; there are: ${Object.keys(fields).join(', ')}`)
+    if (!Object.hasOwn(fields, name))
+      problems.push(`"${name}" is no setting; there are: ${Object.keys(fields).join(', ')}`)
   }
   for (const [name, field] of Object.entries(fields)) {
-    const value = given[name] ?? field.default
+    const value = trimValue(given[name]) ?? field.default
     if (value === undefined || value === '') {
       if (field.optional !== true) problems.push(`"${name}" is missing: ${field.about}`)
       continue
@@ -89,6 +94,14 @@ export function checkSettings<F extends Fields>(fields: F, input: Input<F>): Che
     redacted[name] = maskOf(field, value)
   }
   return { settings: settings as Settings<F>, problems, redacted }
+}
+
+/** Takes blanks from around text, and from around the values of an object, which are those of headers. */
+function trimValue(value: unknown): unknown {
+  if (typeof value === 'string') return value.trim()
+  return isRecord(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, typeof one === 'string' ? one.trim() : one]))
+    : value
 }
 
 function maskOf(field: Field, value: unknown): unknown {

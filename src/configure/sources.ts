@@ -5,6 +5,9 @@ import type { Problems } from './problems.ts'
 import { sourceProblems } from './rule-problems.ts'
 import { targetNameProblems, transformProblems } from './targets.ts'
 
+/** What can be the user of Basic auth, which ends at a colon, in every client. */
+const sendable = /^[!-9;-~]+$/
+
 /** Resolves the sources: their targets by name, and every switch. One without a write key is left out, and is a problem. */
 export function resolveSources(
   config: Config,
@@ -14,7 +17,8 @@ export function resolveSources(
   const sources = new Map<string, Source>()
   const keys = new Set<string>()
   for (const [name, given] of Object.entries(config.sources) as [string, SourceConfig][]) {
-    const { writeKey } = given
+    // Shells and files leave a newline behind a secret.
+    const writeKey = given.writeKey?.trim()
     const isMissing = writeKey === undefined || writeKey === ''
     const found = [
       ...transformProblems(given.transforms),
@@ -22,6 +26,9 @@ export function resolveSources(
       ...targetNameProblems(name),
       ...unknownTargets(given, targets),
       ...(isMissing ? ['"writeKey" is missing; set it in the config or as a secret in env'] : []),
+      ...(!isMissing && !sendable.test(writeKey)
+        ? ['"writeKey" must be printable ASCII without blanks and colons: no client could send it']
+        : []),
       ...(!isMissing && keys.has(writeKey) ? ['another source has the same write key'] : []),
     ]
     for (const problem of found) problems.push(`sources.${name}: ${problem}`)
