@@ -1,4 +1,5 @@
 import { SluicewayError } from '../core/errors.ts'
+import { parseJsonKeepingDigits } from '../core/json-parse.ts'
 
 /**
  * Where strings begin and end, what is escaped in them, and the words that Python writes for numbers that JSON has not. No
@@ -7,17 +8,18 @@ import { SluicewayError } from '../core/errors.ts'
 const marks = /\\.|"|-?\b(?:NaN|Infinity)\b/gs
 
 /**
- * Parses the JSON of a request. Bare NaN and Infinity, which Python SDKs send, become null.
+ * Parses the JSON of a request. Integers that a number cannot hold are the text of their digits; bare NaN and Infinity, which
+ * Python SDKs send, become null.
  *
  * @returns any JSON value
  * @throws {SluicewayError} invalid_json
  */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJsonKeepingDigits(text)
   } catch (cause) {
     try {
-      if (/NaN|Infinity/.test(text)) return JSON.parse(withoutPythonNumbers(text))
+      if (/NaN|Infinity/.test(text)) return parseJsonKeepingDigits(withoutPythonNumbers(text))
     } catch {
       // It is not these words that make it invalid.
     }

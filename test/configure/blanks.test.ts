@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { webhook } from '../../destinations/webhook.ts'
 import type { Config } from '../../src/core/config.ts'
-import { SluicewayError } from '../../src/core/errors.ts'
+import type { SluicewayError } from '../../src/core/errors.ts'
 import { checkSettings } from '../../src/configure/settings.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import { stripe } from '../../src/sources/stripe.ts'
