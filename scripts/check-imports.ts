@@ -28,7 +28,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/spill': { may: ['src/storage'] },
   'src/sources': { may: ['src/configure', 'src/storage'] },
   'src/streams': { may: ['src/configure', 'src/platform', 'src/storage'] },
-  'src/warehouses': { may: ['src/configure'] },
+  'src/warehouses': { may: ['src/configure', 'src/platform'] },
   'src/edge': {
     may: ['src/admission', 'src/enrichment', 'src/privacy', 'src/spill', 'src/transforms'],
   },

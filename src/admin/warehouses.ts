@@ -16,14 +16,14 @@ export async function listWarehouses(c: AdminCall): Promise<Response> {
   return adminResponse(c, { warehouses: values, failures })
 }
 
-/** POST /warehouses/:name/load: loads now what is staged. */
+/** POST /warehouses/:name/load: loads now what is staged, also while the loader waits after a failure. */
 export async function loadWarehouse(c: AdminCall): Promise<Response> {
   const { resolved, bindings, port } = c.env
   const name = c.req.param('name') ?? ''
   if (resolved.targets.get(name)?.kind !== 'warehouse')
     throw new SluicewayError('not_found', `There is no warehouse "${name}" in the config.`)
   try {
-    const report = await bindings.LOADER.getByName(name).load(name)
+    const report = await bindings.LOADER.getByName(name).load(name, { now: true })
     if (report.error === undefined) return adminResponse(c, { success: true, report })
     const message = `The load stopped before its end: ${report.error}`
     return adminResponse(c, { success: false, code: 'warehouse_failed', message, report }, 502)

@@ -66,6 +66,7 @@ const mapping: SettingNames<NonNullable<WarehouseRoute['mapping']>> = {
   skipUsersTable: true,
   underscoreDivideNumbers: true,
   allowUsersContextTraits: true,
+  maxColumns: true,
 }
 const enrich: SettingNames<EnrichmentConfig> = {
   geo: true,

@@ -46,8 +46,14 @@ const warehouseProblems = (route: WarehouseRoute): string[] => [
   ...(route.everyMinutes !== undefined && !(Number.isInteger(route.everyMinutes) && route.everyMinutes >= 1)
     ? ['"everyMinutes" must be a whole number of minutes, at least 1']
     : []),
+  ...(route.mapping?.maxColumns !== undefined && !isWithin(route.mapping.maxColumns, 50, 1_500)
+    ? ['"mapping.maxColumns" must be a whole number from 50 to 1500']
+    : []),
   ...(route.stageSeconds !== undefined && !(route.stageSeconds >= 0) ? ['"stageSeconds" must be 0 or more'] : []),
 ]
+
+const isWithin = (value: number, least: number, most: number): boolean =>
+  Number.isInteger(value) && value >= least && value <= most
 
 /** Says which of the transforms export not exactly one function. */
 export function transformProblems(transforms: readonly Transform[] = []): string[] {

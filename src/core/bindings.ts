@@ -122,13 +122,19 @@ export interface LoaderRpc {
   /** Notes a staged file; repeating it is harmless. Durable when it resolves. */
   readonly register: (warehouse: string, file: StagedFile) => Promise<void>
   /** Loads what is staged, oldest first, until nothing is left or `budgetMs` is used up. Only one runs at a time. */
-  readonly load: (warehouse: string, options?: { budgetMs?: number }) => Promise<LoadReport>
+  readonly load: (warehouse: string, options?: LoadOptions) => Promise<LoadReport>
   readonly status: (warehouse: string) => Promise<LoaderStatus>
   /** Whether a file that is not loaded yet holds the event at an offset, and why the last load stopped. */
   readonly waitsFor: (
     warehouse: string,
     place: { readonly partition: number; readonly offset: number },
   ) => Promise<{ readonly waits: boolean; readonly reason?: string }>
+}
+
+/** How a loader is to run: for how many milliseconds, and whether at once, though it waits after a failure. */
+export interface LoadOptions {
+  readonly budgetMs?: number
+  readonly now?: boolean
 }
 
 /** What one run of a loader did; `error` when it stopped before its end. */

@@ -74,6 +74,8 @@ export interface WarehouseRoute {
     readonly skipUsersTable?: boolean
     readonly underscoreDivideNumbers?: boolean
     readonly allowUsersContextTraits?: boolean
+    /** Columns of one row, 50 to 1,500; what is beyond goes into the JSON column `_sluiceway_more`. Default: the engine's. */
+    readonly maxColumns?: number
   }
 }
 

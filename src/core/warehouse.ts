@@ -4,6 +4,24 @@ export type ColumnType = 'int' | 'float' | 'boolean' | 'datetime' | 'string' | '
 /** Columns of a table by name. */
 export type Columns = Readonly<Record<string, ColumnType>>
 
+/** Names that an engine keeps for itself: a table or column that would get one has `_` in front. */
+export interface KeptNames {
+  /** Names the rule: equal texts are equal rules. */
+  readonly rule: string
+  readonly tables: RegExp
+  readonly columns: RegExp
+}
+
+/**
+ * What a failure speaks of, in `details.scope` of the error of an engine.
+ *
+ * - `rows`: a value is in the way. The loader looks for the row, which becomes a dead letter, and loads the others.
+ * - `table`: the statement or the table is. The loader does the same, once it has seen that the warehouse takes other rows.
+ * - `invocation`: the platform takes no more calls from this invocation; the load goes on in the next.
+ * - `warehouse`, and every error without a scope: the warehouse is. Nothing is buried, and the load is repeated.
+ */
+export type FailureScope = 'rows' | 'table' | 'invocation' | 'warehouse'
+
 /** One table's rows of one load. Values are JSON values that fit their column; datetimes are RFC 3339 text, UTC. */
 export interface Load {
   /** Stays the same when a load is repeated. */
@@ -12,9 +30,9 @@ export interface Load {
   readonly columns: Columns
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   /**
-   * What happens to a row whose `id` is already there: `replace` puts the new one in its place, `coalesce` keeps old
-   * values where the new row has none (the users table), `append` adds it (tables without an id, as rudder_discards:
-   * the engine must then make a repeat of the same load id harmless).
+   * What happens to a row whose `id` is already there: `replace` puts the new one in its place, `coalesce` folds the two
+   * (the users table): values of the one whose `received_at` is later win, the other fills what is missing. `append` adds
+   * it (tables without an id, as rudder_discards: the engine must then make a repeat of the same load id harmless).
    */
   readonly merge: 'replace' | 'coalesce' | 'append'
 }
@@ -24,18 +42,28 @@ export interface Load {
  *
  * The loader calls `columns`, then `widen`, then `load`, one table at a time and never twice at once for one warehouse.
  * Every call may be repeated after a crash: `widen` is additive, a load repeats no rows. Names are safe identifiers already
- * but are quoted all the same. A rejection means that nothing of this call may be counted on; the loader repeats it. With
- * `details.rows` true it says that a value in the rows is in the way: the loader then looks for the row and loads the rest.
+ * but are quoted all the same. A rejection means that nothing of this call may be counted on; its `details.scope` says what
+ * failed (see FailureScope). An engine is opened for one invocation of the platform.
  */
 export interface Engine {
   /** Names the mapping rules: `postgres`, `bq`, … (see warehouses/mapping/map-event.ts). D1 uses those of `postgres`. */
   readonly provider: string
+  /** Names that no event can have. */
+  readonly kept: KeptNames
+  /** Columns of one row: the default of `mapping.maxColumns`. */
+  readonly rowColumns: number
   /** Rows written since the engine was opened, where Cloudflare bills them. */
   readonly rowsWritten?: number
   /** Null when the table does not exist. */
   readonly columns: (table: string) => Promise<Columns | null>
   readonly widen: (table: string, added: Columns) => Promise<void>
   readonly load: (load: Load) => Promise<void>
+  /** Says which tables are used next, where reading about many at once is cheaper. */
+  readonly foresee?: (tables: readonly string[]) => Promise<void>
+  /** Does several loads that do not append, where that is cheaper; a repeat of one of them must be harmless. */
+  readonly loadTogether?: (loads: readonly Load[]) => Promise<void>
+  /** Creates and writes what is its own, as proof that the warehouse as a whole takes rows; rejects when it does not. */
+  readonly probe: () => Promise<void>
   /** Frees connections. */
   readonly close: () => Promise<void>
 }

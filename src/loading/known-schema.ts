@@ -1,5 +1,6 @@
 import type { Database } from '../storage/database.ts'
 import type { Columns, ColumnType, Engine } from '../core/warehouse.ts'
+import { moreColumn } from '../warehouses/mapping/more-column.ts'
 
 /** PostgreSQL takes 1,600 columns a table, and counts dropped ones. */
 const mostColumns = 1_500
@@ -16,10 +17,15 @@ export class KnownSchema {
       this.#tables.set(name, withoutPrototype(JSON.parse(columns) as Columns))
   }
 
+  knows(table: string): boolean {
+    return this.#tables.has(table)
+  }
+
   /**
    * Sees to it that a table has the columns that rows need.
    *
-   * A column that is there keeps its type, whatever is wanted; a table that is full gets no more columns.
+   * A column that is there keeps its type, whatever is wanted; a table that is full gets no more columns but the one for the
+   * rest.
    *
    * @returns the columns that the table has now
    */
@@ -28,8 +34,13 @@ export class KnownSchema {
     const known = this.#tables.get(table)
     if (known !== undefined && missingColumnsOf(known, wanted).length === 0) return known
     const found = known ?? (await engine.columns(table))
-    const room = mostColumns - Object.keys(found ?? {}).length
-    const added = Object.fromEntries(missingColumnsOf(found ?? {}, wanted).slice(0, Math.max(0, room)))
+    const room = Math.max(0, mostColumns - Object.keys(found ?? {}).length)
+    const missing = missingColumnsOf(found ?? {}, wanted)
+    const hasMore = found !== null && Object.hasOwn(found, moreColumn)
+    const added = Object.fromEntries([
+      ...missing.slice(0, room),
+      ...(missing.length > room && !hasMore ? [[moreColumn, 'json'] as const] : []),
+    ])
     if (found === null || Object.keys(added).length > 0) await engine.widen(table, added)
     const columns = withoutPrototype({ ...found, ...added })
     this.#tables.set(table, columns)
@@ -37,10 +48,9 @@ export class KnownSchema {
     return columns
   }
 
-  /** Forgets all: after a failure the warehouse may be another than the one that was known. */
-  forget(): void {
-    this.#tables.clear()
-    this.#db.run('DELETE FROM tables')
+  /** Forgets a table that may look otherwise than it was known to. */
+  forget(table: string): void {
+    if (this.#tables.delete(table)) this.#db.run('DELETE FROM tables WHERE name = ?', table)
   }
 
   all(): Record<string, Columns> {

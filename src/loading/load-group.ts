@@ -1,68 +1,66 @@
 import type { Bindings, LoadReport, StagedFile } from '../core/bindings.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
-import { type Envelope, unpack } from '../core/envelope.ts'
-import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { splitFrames, unframe } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
-import type { ColumnType, Engine, Load } from '../core/warehouse.ts'
-import type { MapOptions } from '../warehouses/mapping/map-event.ts'
-import type { KnownSchema } from './known-schema.ts'
-import { deadLetterOf, type PendingRow, rowsOf } from './rows-of.ts'
-import { type Discard, discardColumns, TableRows } from './table-rows.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { Target } from '../core/resolved-config.ts'
+import type { Engine } from '../core/warehouse.ts'
+import type { MapOptions } from '../warehouses/mapping/map-event.ts'
+import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import type { KnownSchema } from './known-schema.ts'
+import { scopeOf } from './load-failure.ts'
+import type { LoadPosition } from './load-position.ts'
+import { rowsOf } from './rows-of.ts'
+import { Slice } from './slice.ts'
+import { SliceLoader } from './slice-loader.ts'
+import { stagedEvents } from './staged-events.ts'
 
-/** Events whose rows are in memory at once; an object has 128 MB. */
-const sliceEvents = 2_000
 /** Events that are mapped before others get the processor. */
 const turnEvents = 100
-const lettersAtOnce = 200
-
-/** A staging file whose bytes are not what a lane wrote, or are not there. */
-export class UnreadableFile extends Error {
-  readonly key: string
-
-  constructor(key: string, cause: unknown) {
-    super(`The staging file ${key} cannot be read: ${reasonOf(cause)}`, { cause })
-    this.name = 'UnreadableFile'
-    this.key = key
-  }
-}
+/** UTF-16 units of the letters of one call: at most 12 MB as UTF-8, where a call takes RPC_BYTES. */
+const letterUnits = 4_000_000
 
 /** What a load works with. */
 export interface Loading {
   readonly target: Extract<Target, { readonly kind: 'warehouse' }>
   readonly engine: Engine
   readonly schema: KnownSchema
+  readonly position: LoadPosition
   readonly bindings: Bindings
   readonly port: Port
+  /** Called when a file's rows are in the warehouse. */
+  readonly loaded: (file: StagedFile) => void
+  /** Milliseconds since the epoch after which no slice is begun. */
+  readonly deadline: number
 }
 
 /**
- * Loads some staging files: reads, maps, groups by table, widens tables, fits values, loads.
+ * Loads some staging files, slice by slice: reads, maps, groups by table, widens tables, fits values, loads.
  *
- * Everything in it may be done again after a crash: rows are merged by id, discards have the load id of their file. Dead
- * letters are stored last, when only marking the files can still fail.
+ * After each slice the position moves, so that a run that ends goes on there. Everything in a slice may be done again after a
+ * crash: rows are merged by id, discards have a load id. Dead letters are stored last, when only moving the position can fail.
  */
 export class LoadGroup {
   readonly #loading: Loading
   readonly #options: MapOptions
   readonly #now: string
-  readonly #discards: Discard[] = []
-  readonly #letters: NewDeadLetter[] = []
-  #tables = new Map<string, TableRows>()
-  #inSlice = 0
+  #slice: Slice
+  #passed: StagedFile[] = []
   #slices = 0
-  #events = 0
-  #rows = 0
+  /** What is in the warehouse so far, also when the run fails. */
+  report: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
 
   constructor(loading: Loading) {
     const { target, engine, port } = loading
     this.#loading = loading
     this.#now = new Date(port.now()).toISOString()
+    this.#slice = new Slice(this.#now)
+    const { mapping } = target.route
     this.#options = {
-      ...target.route.mapping,
+      ...mapping,
       provider: engine.provider as MapOptions['provider'],
+      kept: engine.kept,
+      maxColumns: mapping?.maxColumns ?? engine.rowColumns,
+      overflow: moreColumn,
       sourceType: 'sluiceway',
       destinationId: target.name,
       destinationType: target.route.use.name.toUpperCase(),
@@ -74,111 +72,84 @@ export class LoadGroup {
   /**
    * Loads the files.
    *
-   * @throws {UnreadableFile} when a file is damaged or missing; what was loaded until then is loaded again later
+   * @returns false when it stopped before their end, because the time or the calls of this invocation are used up
+   * @throws {UnreadableFile} when a file is damaged or missing
    * @throws {SluicewayError} warehouse_failed, or whatever R2 and the lane throw
    */
-  async run(files: readonly StagedFile[]): Promise<LoadReport> {
-    for (const file of files) await this.#read(file.key)
-    await this.#loadSlice(files[0]?.key ?? '')
-    await this.#loadDiscards()
-    const lane = { target: this.#loading.target.name, partition: 0 }
-    for (let i = 0; i < this.#letters.length; i += lettersAtOnce)
-      await laneOf(this.#loading.bindings, lane).addDeadLetters(lane, this.#letters.slice(i, i + lettersAtOnce))
-    return { files: files.length, events: this.#events, rows: this.#rows, discards: this.#discards.length }
-  }
-
-  async #read(key: string): Promise<void> {
-    const object = await this.#loading.bindings.BUCKET.get(key)
-    if (object === null) throw new UnreadableFile(key, 'it is not there')
-    const bytes = new Uint8Array(await object.arrayBuffer())
-    let sinceTurn = 0
-    for (const frame of readOrThrow(key, () => [...splitFrames(bytes)])) {
-      for (const envelope of readOrThrow(key, () => unpack(unframe(frame)))) {
-        if (!envelope.header.to.includes(this.#loading.target.name)) continue
-        this.#map(envelope, key)
-        if (this.#inSlice >= sliceEvents) await this.#loadSlice(key)
-        if (++sinceTurn % turnEvents === 0) await nextTurn()
-      }
-    }
-  }
-
-  #map(envelope: Envelope, file: string): void {
-    this.#events++
-    this.#inSlice++
-    const { privacy } = this.#loading.target.route
-    const rows = rowsOf(envelope, { ...this.#options, sourceId: envelope.header.source, file, privacy })
-    if ('stage' in rows) return void this.#letters.push(rows)
-    for (const pending of rows) {
-      const { table } = pending.row
-      let rowsOfTable = this.#tables.get(table)
-      if (rowsOfTable === undefined) this.#tables.set(table, (rowsOfTable = new TableRows(table, this.#now)))
-      rowsOfTable.add(pending)
-    }
-  }
-
-  async #loadSlice(key: string): Promise<void> {
-    const tables = this.#tables
-    this.#tables = new Map()
-    this.#inSlice = 0
-    const id = `${key}/${this.#slices++}`
-    const { engine, schema } = this.#loading
-    for (const rows of tables.values()) {
-      const { table, merge } = rows
-      const { wanted } = rows
-      const columns = await schema.evolve(table, { wanted, engine })
-      const fitted = rows.fit(columns)
-      this.#discards.push(...fitted.discards)
-      for (const { envelope } of fitted.refused)
-        this.#letters.push(
-          deadLetterOf(envelope, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`)),
-        )
-      const used = Object.keys(wanted).flatMap((name): [string, ColumnType][] =>
-        columns[name] === undefined ? [] : [[name, columns[name]]],
-      )
-      await this.#loadAll({ id, table, columns: Object.fromEntries(used), rows: fitted.rows, merge }, fitted.pending)
-    }
-  }
-
-  /** Loads rows; where a value is in the way, halves them until the row is found, which becomes a dead letter. */
-  async #loadAll(load: Load, pending: readonly PendingRow[]): Promise<void> {
+  async run(files: readonly StagedFile[]): Promise<boolean> {
     try {
-      await this.#loading.engine.load(load)
-      this.#rows += load.rows.length
+      for (const file of files) if (!(await this.#loadFile(file))) return false
+      await this.#loadSlice()
+      return true
     } catch (thrown) {
-      if (!(thrown instanceof SluicewayError) || thrown.details['rows'] !== true) throw thrown
-      const only = pending[0]
-      if (pending.length === 1 && only !== undefined)
-        return void this.#letters.push(deadLetterOf(only.envelope, thrown))
-      const middle = pending.length >> 1
-      for (const [from, to] of [
-        [0, middle],
-        [middle, pending.length],
-      ] as const)
-        await this.#loadAll(
-          { ...load, id: `${load.id}/${from}`, rows: load.rows.slice(from, to) },
-          pending.slice(from, to),
-        )
+      if (scopeOf(thrown) !== 'invocation') throw thrown
+      const { position } = this.#loading
+      // The whole invocation was not enough for it.
+      if (this.#slices === 0) position.shrink(this.#slice.events)
+      return false
     }
   }
 
-  async #loadDiscards(): Promise<void> {
-    if (this.#discards.length === 0) return
-    const { engine, schema } = this.#loading
-    const table = 'rudder_discards'
-    await schema.evolve(table, { wanted: discardColumns, engine })
-    for (const [file, discards] of Map.groupBy(this.#discards, (discard) => discard.file)) {
-      const rows = discards.map(({ row }) => row)
-      await engine.load({ id: file, table, columns: discardColumns, rows, merge: 'append' })
+  async #loadFile(file: StagedFile): Promise<boolean> {
+    const { position, bindings, target, port, deadline } = this.#loading
+    for await (const staged of stagedEvents(file, bindings.BUCKET, position.doneOf(file.key))) {
+      if (this.#slice.isFull(position.most, position.end)) {
+        await this.#loadSlice()
+        if (port.now() >= deadline) return false
+      }
+      this.#slice.pass(staged)
+      if (staged.envelope.header.to.includes(target.name)) this.#map(staged)
+      if (this.#slice.read % turnEvents === 0) await nextTurn()
     }
+    this.#passed.push(file)
+    return true
+  }
+
+  #map(staged: Parameters<Slice['add']>[0]): void {
+    const { envelope, key } = staged
+    const { privacy } = this.#loading.target.route
+    this.#slice.add(
+      staged,
+      rowsOf(envelope, { ...this.#options, sourceId: envelope.header.source, file: key, privacy }),
+    )
+  }
+
+  async #loadSlice(): Promise<void> {
+    const { position, bindings, target, loaded } = this.#loading
+    const slice = this.#slice
+    const { rows, discards } = await new SliceLoader(slice, this.#loading).run(position)
+    const lane = { target: target.name, partition: 0 }
+    for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters)
+    const files = this.#passed.splice(0)
+    for (const file of files) loaded(file)
+    if (slice.end !== undefined) position.move(slice.end)
+    const { report } = this
+    this.report = {
+      files: report.files + files.length,
+      events: report.events + slice.events,
+      rows: report.rows + rows,
+      discards: report.discards + discards,
+    }
+    this.#slices++
+    this.#slice = new Slice(this.#now)
   }
 }
 
-function readOrThrow<T>(key: string, read: () => T): T {
-  try {
-    return read()
-  } catch (thrown) {
-    throw new UnreadableFile(key, thrown)
+/** Cuts letters into what one call carries. */
+function* callsOf(letters: readonly NewDeadLetter[]): Generator<readonly NewDeadLetter[]> {
+  let call: NewDeadLetter[] = []
+  let units = 0
+  for (const letter of letters) {
+    const length = letter.event.length + letter.reason.length + 1_000
+    if (call.length > 0 && units + length > letterUnits) {
+      yield call
+      call = []
+      units = 0
+    }
+    call.push(letter)
+    units += length
   }
+  if (call.length > 0) yield call
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))

@@ -1,12 +1,14 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Bindings, LoaderRpc, LoaderStatus, LoadReport, StagedFile } from '../core/bindings.ts'
+import type { Bindings, LoaderRpc, LoaderStatus, LoadOptions, LoadReport, StagedFile } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import { reasonOf } from '../core/errors.ts'
 import { type Port } from '../core/port.ts'
 import type { Engine } from '../core/warehouse.ts'
 import { KnownSchema } from './known-schema.ts'
-import { LoadGroup, UnreadableFile } from './load-group.ts'
+import { LoadGroup } from './load-group.ts'
+import { LoadPosition } from './load-position.ts'
 import { LoadHistory } from './load-history.ts'
+import { UnreadableFile } from './staged-events.ts'
 import { StagedFiles } from './staged-files.ts'
 import { createBill } from '../core/billed.ts'
 import { realPort } from '../platform/real-port.ts'
@@ -29,6 +31,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   readonly #billed = createBill()
   readonly #files: StagedFiles
   readonly #schema: KnownSchema
+  readonly #position: LoadPosition
   readonly #history: LoadHistory
   #running: Promise<LoadReport> | undefined
 
@@ -38,6 +41,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     this.#resolved = resolved
     this.#files = new StagedFiles(db)
     this.#schema = new KnownSchema(db)
+    this.#position = new LoadPosition(db)
     this.#history = new LoadHistory(db)
   }
 
@@ -46,11 +50,13 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     this.#files.register(file, this.port.now())
   }
 
-  async load(warehouse: string, options: { readonly budgetMs?: number } = {}): Promise<LoadReport> {
+  async load(warehouse: string, options: LoadOptions = {}): Promise<LoadReport> {
     this.#billed.calls++
-    return (this.#running ??= this.#load(warehouse, options.budgetMs ?? defaultBudgetMs).finally(() => {
-      this.#running = undefined
-    }))
+    return (this.#running ??= this.#load(warehouse, options.budgetMs ?? defaultBudgetMs, options.now === true).finally(
+      () => {
+        this.#running = undefined
+      },
+    ))
   }
 
   async status(warehouse: string): Promise<LoaderStatus> {
@@ -81,18 +87,21 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     return { waits, ...(reason === undefined ? {} : { reason }) }
   }
 
-  async #load(warehouse: string, budgetMs: number): Promise<LoadReport> {
+  async #load(warehouse: string, budgetMs: number, isAsked: boolean): Promise<LoadReport> {
     const start = this.port.now()
     const target = this.#resolved.targets.get(warehouse)
     if (target?.kind !== 'warehouse') return { ...nothing, error: `The config has no warehouse "${warehouse}"` }
     const nextAttemptAt = this.#history.nextAttemptAt()
-    if (nextAttemptAt !== undefined && start < nextAttemptAt) {
+    if (!isAsked && nextAttemptAt !== undefined && start < nextAttemptAt) {
       const until = new Date(nextAttemptAt).toISOString()
       return { ...nothing, error: `Waits until ${until}: ${this.#history.last()?.error ?? 'the last load failed'}` }
     }
     const { report, failed } = await this.#loadGroups(target, start + budgetMs)
-    if (report.files > 0 || report.error !== undefined)
-      this.#history.note({ ...report, at: start, ms: this.port.now() - start }, failed)
+    const { error, ...done } = report
+    const took = { at: start, ms: this.port.now() - start }
+    // What went well is no part of a failure that came after it: the wait begins anew.
+    if (failed && report.events > 0) this.#history.note({ ...done, ...took }, false)
+    if (report.events > 0 || report.files > 0 || error !== undefined) this.#history.note({ ...report, ...took }, failed)
     if (report.error !== undefined) this.port.log('error', 'a load failed', { warehouse, reason: report.error })
     return report
   }
@@ -107,28 +116,21 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
         const files = this.#files.next(new Set(unreadable.keys()))
         if (files.length === 0 || this.port.now() >= deadline) break
         engine ??= target.route.use.open({ ...this.env })
-        const { schema, bindings, port } = { schema: this.#schema, bindings: this.env, port: this.port }
-        const group = await new LoadGroup({ target, engine, schema, bindings, port })
-          .run(files)
-          .catch((thrown: unknown) => {
-            if (!(thrown instanceof UnreadableFile)) throw thrown
-            this.#files.unreadable(thrown.key, this.port.now())
-            unreadable.set(thrown.key, thrown.message)
-            return undefined
-          })
-        if (group === undefined) continue
-        this.#billed.r2Reads += files.length
-        this.#files.mark(
-          files.map(({ key }) => key),
-          'loaded',
-          this.port.now(),
-        )
-        report = addReports(report, group)
+        const group = this.#groupOf(target, engine, deadline)
+        let isDone = true
+        try {
+          isDone = await group.run(files)
+        } catch (thrown) {
+          if (!(thrown instanceof UnreadableFile)) throw thrown
+          this.#files.unreadable(thrown.key, this.port.now())
+          unreadable.set(thrown.key, thrown.message)
+        } finally {
+          report = addReports(report, group.report)
+        }
         await this.#deleteLoaded()
+        if (!isDone) break
       }
     } catch (thrown) {
-      // The tables may be others than the ones that were known.
-      this.#schema.forget()
       return { report: { ...report, error: reasonOf(thrown) }, failed: true }
     } finally {
       this.#billed.d1RowsWritten += engine?.rowsWritten ?? 0
@@ -136,6 +138,15 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     }
     const [error] = unreadable.values()
     return { report: error === undefined ? report : { ...report, error }, failed: false }
+  }
+
+  #groupOf(target: WarehouseTarget, engine: Engine, deadline: number): LoadGroup {
+    const loaded = ({ key }: StagedFile) => {
+      this.#billed.r2Reads++
+      this.#files.mark([key], 'loaded', this.port.now())
+    }
+    const { schema, position, bindings } = { schema: this.#schema, position: this.#position, bindings: this.env }
+    return new LoadGroup({ target, engine, schema, position, bindings, port: this.port, loaded, deadline })
   }
 
   async #deleteLoaded(): Promise<void> {

@@ -16,6 +16,8 @@ export interface PendingRow {
   readonly envelope: Envelope
   /** Key of the staging file. */
   readonly file: string
+  /** The rows that this one was folded of, oldest first. */
+  readonly folded?: readonly PendingRow[]
 }
 
 /**

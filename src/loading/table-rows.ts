@@ -1,12 +1,8 @@
 import type { Columns, ColumnType } from '../core/warehouse.ts'
 import { fit } from '../warehouses/mapping/fit.ts'
+import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import { type Discard, discardOf } from './discards.ts'
 import type { PendingRow } from './rows-of.ts'
-
-/** A value that its column did not take: a row of `rudder_discards`. */
-export interface Discard {
-  readonly file: string
-  readonly row: Readonly<Record<string, string>>
-}
 
 /** Rows whose values fit their columns, and what did not fit. */
 export interface FittedRows {
@@ -19,7 +15,6 @@ export interface FittedRows {
 }
 
 const smallestBeyondInt = 2 ** 63
-const noRoom = { discard: 'the table has no room for more columns' }
 
 /** The rows of one load for one table: of those with the same id the newest, or all of them folded into one. */
 export class TableRows {
@@ -29,7 +24,8 @@ export class TableRows {
   /** Rows with a value that is not of its column's first type: only they are looked at value by value. */
   readonly #mixed = new Set<PendingRow>()
   // A column may be named `constructor`.
-  readonly #wanted = Object.create(null) as Record<string, ColumnType>
+  readonly #own = Object.create(null) as Record<string, ColumnType>
+  readonly #others = Object.create(null) as Record<string, ColumnType>
   readonly #now: string
 
   /** `now` becomes the `uuid_ts` of the rows. */
@@ -48,9 +44,24 @@ export class TableRows {
     this.#look(row)
   }
 
-  /** The columns that the rows have, each with its first type; an `id` is text, so that none is lost when types differ. */
+  /** The rows as they were added, or folded. */
+  get pending(): readonly PendingRow[] {
+    return [...this.#rows.values()]
+  }
+
+  /** Some of the rows by themselves, with the columns that they alone need. */
+  only(some: readonly PendingRow[]): TableRows {
+    const rows = new TableRows(this.table, this.#now)
+    for (const one of some) rows.add(one)
+    return rows
+  }
+
+  /**
+   * The columns that the rows have, ours first: a table that has no room for all has room for them. Columns of ours have fixed
+   * types, others the type of their first value.
+   */
   get wanted(): Columns {
-    return this.#wanted
+    return Object.assign(Object.create(null), this.#own, this.#others) as Columns
   }
 
   #merge(pending: PendingRow, before: PendingRow): PendingRow {
@@ -59,21 +70,23 @@ export class TableRows {
   }
 
   #look(one: PendingRow): void {
-    const { columns } = one.row
+    const { columns, ownTypes } = one.row
     // Rows belong to this load alone, and copying them would cost as much as the mapping does.
     const data = one.row.data as Record<string, unknown>
     data['uuid_ts'] = this.#now
+    if (one.row.dropped !== undefined) this.#mixed.add(one)
     for (const name of Object.keys(columns)) {
       const type = columns[name] as ColumnType
+      const own = ownTypeOf(name, ownTypes)
       const beyond = type === 'int' && isBeyondInt(data[name])
-      const first = (this.#wanted[name] ??= name === 'id' ? 'string' : beyond ? 'float' : type)
+      const first = own === undefined ? (this.#others[name] ??= beyond ? 'float' : type) : (this.#own[name] ??= own)
       if (beyond || first !== type) this.#mixed.add(one)
     }
   }
 
   /** Fits the rows to the columns that the table has. */
   fit(columns: Columns): FittedRows {
-    const asWanted = Object.entries(this.#wanted).every(([name, type]) => columns[name] === type)
+    const asWanted = Object.entries(this.wanted).every(([name, type]) => columns[name] === type)
     const rows: Readonly<Record<string, unknown>>[] = []
     const pending: PendingRow[] = []
     const discards: Discard[] = []
@@ -84,28 +97,59 @@ export class TableRows {
         pending.push(one)
         continue
       }
-      const data = one.row.data as Record<string, unknown>
-      const unfit: Discard[] = []
-      for (const name of Object.keys(one.row.columns)) {
-        const value = data[name]
-        if (value === undefined || value === null) continue
-        const fitting = fitValue(value, one.row.columns[name] as ColumnType, columns[name])
-        if (fitting === value) continue
-        if (typeof fitting === 'object' && fitting !== null && 'discard' in fitting) {
-          delete data[name]
-          unfit.push(discardOf(one, { name, value, reason: String(fitting.discard), now: this.#now }))
-        } else data[name] = fitting
-      }
-      if (data['id'] === undefined) {
+      const fitted = this.#fitOne(one, columns)
+      if (fitted.data['id'] === undefined) {
         refused.push(one)
         continue
       }
-      discards.push(...unfit)
-      rows.push(data)
+      discards.push(...fitted.discards)
+      rows.push(fitted.data)
       pending.push(one)
     }
     return { rows, pending, discards, refused }
   }
+
+  // The row stays as it is: after a failure it is fitted again, to what the table has then.
+  #fitOne(one: PendingRow, columns: Columns): { data: Record<string, unknown>; discards: readonly Discard[] } {
+    const data = Object.create(null) as Record<string, unknown>
+    const beyond = Object.create(null) as Record<string, unknown>
+    const discard = (name: string, value: unknown, reason: string): Discard =>
+      discardOf(one, { name, value, reason, now: this.#now })
+    const discards = (one.row.dropped ?? []).map(({ column, value, reason }) => discard(column, value, reason))
+    for (const name of Object.keys(one.row.columns)) {
+      const value = one.row.data[name]
+      if (value === undefined || value === null) continue
+      const from = one.row.columns[name] as ColumnType
+      const to = columns[name]
+      if (to === undefined && columns[moreColumn] !== undefined) beyond[name] = value
+      else {
+        const isText = to === 'string' || to === 'text'
+        const fitting = fitValue((isText ? one.row.texts?.[name] : undefined) ?? value, from, to)
+        if (isDiscard(fitting)) discards.push(discard(name, value, fitting.discard))
+        else data[name] = fitting
+      }
+    }
+    if (Object.keys(beyond).length > 0) data[moreColumn] = joined(data[moreColumn], beyond)
+    return { data, discards }
+  }
+}
+
+/** JSON text of an object, with more values in it. */
+function joined(text: unknown, more: Readonly<Record<string, unknown>>): string {
+  const before = typeof text === 'string' ? (JSON.parse(text) as object) : {}
+  return JSON.stringify({ ...before, ...more })
+}
+
+const noRoom = { discard: 'the table has no room for more columns' }
+
+const isDiscard = (fitting: unknown): fitting is { readonly discard: string } =>
+  typeof fitting === 'object' && fitting !== null && 'discard' in fitting
+
+function ownTypeOf(name: string, ownTypes: PendingRow['row']['ownTypes']): ColumnType | undefined {
+  if (name === 'id') return 'string'
+  if (name === 'uuid_ts') return 'datetime'
+  if (name === moreColumn) return 'json'
+  return Object.hasOwn(ownTypes, name) ? ownTypes[name] : undefined
 }
 
 function fitValue(value: unknown, from: ColumnType, to: ColumnType | undefined): unknown {
@@ -121,36 +165,6 @@ function checkRange(value: number, type: ColumnType): unknown {
   return Number.isFinite(value) ? value : { discard: 'the number is not finite' }
 }
 
-function discardOf(
-  one: PendingRow,
-  what: { readonly name: string; readonly value: unknown; readonly reason: string; readonly now: string },
-): Discard {
-  const { name, value, reason, now } = what
-  return {
-    file: one.file,
-    row: {
-      table_name: one.row.table,
-      row_id: one.id,
-      column_name: name,
-      column_value: typeof value === 'object' ? JSON.stringify(value) : String(value),
-      received_at: one.envelope.header.receivedAt,
-      uuid_ts: now,
-      reason,
-    },
-  }
-}
-
-/** What `rudder_discards` looks like. */
-export const discardColumns: Columns = {
-  table_name: 'string',
-  row_id: 'string',
-  column_name: 'string',
-  column_value: 'string',
-  received_at: 'datetime',
-  uuid_ts: 'datetime',
-  reason: 'string',
-}
-
 const isBeyondInt = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) >= smallestBeyondInt
 
 const timeOf = ({ row }: PendingRow): number => Date.parse(row.receivedAt)
@@ -161,6 +175,8 @@ function foldRows(older: PendingRow, newer: PendingRow): PendingRow {
     ...newer.row,
     columns: { ...older.row.columns, ...newer.row.columns },
     data: { ...older.row.data, ...newer.row.data },
+    texts: { ...older.row.texts, ...newer.row.texts },
+    dropped: [...(older.row.dropped ?? []), ...(newer.row.dropped ?? [])],
   }
-  return { ...newer, row }
+  return { ...newer, row, folded: [...(older.folded ?? [older]), ...(newer.folded ?? [newer])] }
 }

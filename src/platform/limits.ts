@@ -4,6 +4,12 @@
  */
 
 /**
+ * Queries of D1 in one invocation of a Worker on the paid plan; a statement of a batch is taken to be one.
+ * https://developers.cloudflare.com/d1/platform/limits/ (checked 2026-11-28)
+ */
+export const D1_QUERIES_PER_INVOCATION = 1_000
+
+/**
  * Bytes of the arguments, or of the answer, of one call to a Durable Object.
  * https://developers.cloudflare.com/workers/runtime-apis/rpc/ (checked 2026-11-28)
  */

@@ -1,7 +1,10 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { D1_QUERIES_PER_INVOCATION } from '../platform/limits.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { scopeOfD1Error } from './d1/failure-scope.ts'
 import { D1Insert } from './d1/insert.ts'
+import { d1KeptNames } from './d1/kept-names.ts'
 import { D1Layout } from './d1/layout.ts'
 import { quoteIdentifier } from './identifier.ts'
 
@@ -11,8 +14,10 @@ const fields = {
 
 /** UTF-16 units that go to D1 in one batch, which is one transaction. */
 const batchUnits = 8_000_000
-/** Errors that say that a value, not the database, is in the way; D1 gives no codes apart from the message. */
-const dataErrors = /SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)|constraint failed|too big|datatype mismatch/
+/** Statements in one batch. */
+const batchStatements = 100
+/** Statements of one invocation; the rest is for what else may ask D1 in it. */
+const mostStatements = D1_QUERIES_PER_INVOCATION - 50
 const bookkeeping = [
   `CREATE TABLE IF NOT EXISTS "_sluiceway_columns" ("table_name" TEXT, "column_name" TEXT, "type" TEXT, PRIMARY KEY ("table_name", "column_name")) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS "_sluiceway_loads" ("load_id" TEXT, "table_name" TEXT, PRIMARY KEY ("load_id", "table_name")) WITHOUT ROWID`,
@@ -49,7 +54,11 @@ export function d1(input: Input<typeof fields> = {}): Warehouse {
 
 class D1Engine implements Engine {
   readonly provider = 'postgres'
+  readonly kept = d1KeptNames
+  // A table has 100 columns and keeps all others in one: only the number of names is bounded.
+  readonly rowColumns = 1_500
   rowsWritten = 0
+  #statements = 0
   readonly #database: D1Database
   readonly #layouts = new Map<string, D1Layout>()
   #ready: Promise<unknown> | undefined
@@ -60,19 +69,70 @@ class D1Engine implements Engine {
   }
 
   async columns(table: string): Promise<Columns | null> {
-    const layout = await this.#read(table)
+    const layout = this.#layouts.get(table) ?? (await this.#read(table))
     return layout.exists ? layout.columns : null
   }
 
   async widen(table: string, added: Columns): Promise<void> {
-    const layout = await this.#read(table)
+    const layout = this.#layouts.get(table) ?? (await this.#read(table))
     const { statements, next } = layout.widen(added)
+    this.#layouts.delete(table)
     if (statements.length > 0) await this.#run(statements.map(([sql, ...values]) => this.#bound(sql, values)))
     this.#layouts.set(table, next)
   }
 
+  async foresee(tables: readonly string[]): Promise<void> {
+    const unread = tables.filter((table) => !this.#layouts.has(table))
+    // A name of SQLite or of the platform would fail the statement for all of them.
+    const readable = unread.filter((table) => !d1KeptNames.tables.test(table))
+    if (readable.length > 1) await this.#readAll(readable)
+  }
+
+  async loadTogether(loads: readonly Load[]): Promise<void> {
+    const each = await this.#each()
+    let statements: D1PreparedStatement[] = []
+    let units = 0
+    for (const load of loads) {
+      if (load.rows.length === 0) continue
+      const insert = new D1Insert(load, this.#layouts.get(load.table) ?? (await this.#read(load.table)))
+      const sql = insert.sql(each)
+      for (const text of insert.texts()) {
+        if (statements.length >= batchStatements || (units > 0 && units + text.length > batchUnits)) {
+          await this.#run(statements)
+          statements = []
+          units = 0
+        }
+        statements.push(this.#bound(sql, insert.values(text, load.id)))
+        units += text.length
+      }
+    }
+    if (statements.length > 0) await this.#run(statements)
+  }
+
+  async probe(): Promise<void> {
+    const of = `"load_id" = '_sluiceway_probe'`
+    await this.#run(
+      [
+        ...bookkeeping,
+        `INSERT OR IGNORE INTO "_sluiceway_loads" ("load_id", "table_name") VALUES ('_sluiceway_probe', '')`,
+        `DELETE FROM "_sluiceway_loads" WHERE ${of}`,
+        'CREATE TABLE IF NOT EXISTS "_sluiceway_probe" ("id" TEXT)',
+        'DROP TABLE "_sluiceway_probe"',
+      ].map((sql) => this.#database.prepare(sql)),
+    )
+  }
+
   async load(load: Load): Promise<void> {
     if (load.rows.length === 0) return
+    try {
+      await this.#load(load)
+    } catch (thrown) {
+      this.#layouts.delete(load.table)
+      throw thrown
+    }
+  }
+
+  async #load(load: Load): Promise<void> {
     const insert = new D1Insert(load, this.#layouts.get(load.table) ?? (await this.#read(load.table)))
     const sql = insert.sql(await this.#each())
     let statements: D1PreparedStatement[] = []
@@ -99,8 +159,7 @@ class D1Engine implements Engine {
   }
 
   async #read(table: string): Promise<D1Layout> {
-    this.#ready ??= this.#run(bookkeeping.map((sql) => this.#database.prepare(sql)))
-    await this.#ready
+    await this.#prepare()
     const [real, more] = await this.#run([
       this.#database.prepare(`PRAGMA table_info(${quoteIdentifier(table)})`),
       this.#bound('SELECT "column_name" AS "name", "type" FROM "_sluiceway_columns" WHERE "table_name" = ?', [table]),
@@ -113,8 +172,39 @@ class D1Engine implements Engine {
     return layout
   }
 
+  async #readAll(tables: readonly string[]): Promise<void> {
+    await this.#prepare()
+    const names = JSON.stringify(tables)
+    const [real, more] = (await this.#run([
+      this.#bound(
+        `SELECT asked.value AS "table", found.name, found.type FROM json_each(?1) AS asked, pragma_table_info(asked.value) AS found`,
+        [names],
+      ),
+      this.#bound(
+        `SELECT "table_name" AS "table", "column_name" AS "name", "type" FROM "_sluiceway_columns"
+         WHERE "table_name" IN (SELECT value FROM json_each(?1))`,
+        [names],
+      ),
+    ])) as FoundColumn[][]
+    const realOf = Map.groupBy(real ?? [], ({ table }) => table)
+    const moreOf = Map.groupBy(more ?? [], ({ table }) => table)
+    for (const table of tables) {
+      const found = { real: realOf.get(table) ?? [], more: (moreOf.get(table) ?? []) as MoreColumn[] }
+      this.#layouts.set(table, new D1Layout(table, found))
+    }
+  }
+
+  #prepare(): Promise<unknown> {
+    this.#ready ??= this.#run(bookkeeping.map((sql) => this.#database.prepare(sql))).catch((thrown: unknown) => {
+      this.#ready = undefined
+      throw thrown
+    })
+    return this.#ready
+  }
+
   // `jsonb_each` (SQLite 3.51) halves the time of a load; a database that is older has only `json_each`.
   #each(): Promise<string> {
+    if (this.#eachFound === undefined) this.#statements++
     this.#eachFound ??= this.#database
       .prepare("SELECT 1 FROM jsonb_each('[]')")
       .all()
@@ -130,17 +220,29 @@ class D1Engine implements Engine {
   }
 
   async #run(statements: D1PreparedStatement[]): Promise<unknown[][]> {
+    if (this.#statements + statements.length > mostStatements)
+      throw new SluicewayError('warehouse_failed', `D1: ${mostStatements} queries are made; the next run goes on`, {
+        details: { scope: 'invocation' },
+      })
+    this.#statements += statements.length
     try {
       const results = await this.#database.batch(statements)
       for (const { meta } of results) this.rowsWritten += meta.rows_written
       return results.map((result) => result.results)
     } catch (thrown) {
       const reason = reasonOf(thrown)
-      const details = { rows: dataErrors.test(reason) }
+      const details = { scope: scopeOfD1Error(thrown, reason) }
       throw new SluicewayError('warehouse_failed', `D1: ${reason}`, { cause: thrown, details })
     }
   }
 }
+
+interface FoundColumn {
+  readonly table: string
+  readonly name: string
+  readonly type: string
+}
+type MoreColumn = FoundColumn & { readonly type: ColumnType }
 
 const isDatabase = (value: unknown): value is D1Database =>
   typeof value === 'object' && value !== null && 'batch' in value && 'prepare' in value

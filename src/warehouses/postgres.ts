@@ -5,6 +5,8 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
+import { scopeOfState } from './postgres/failure-scope.ts'
+import { postgresKeptNames } from './postgres/kept-names.ts'
 import { copyTexts } from './postgres/copy.ts'
 import { createStage, createTable, mergeSql, typeOfColumn, widenTable } from './postgres/sql.ts'
 
@@ -27,8 +29,6 @@ const fields = {
   },
 } as const
 
-/** SQLSTATE classes that say that a value, not the database, is in the way: data, constraint, too long or too wide. */
-const dataErrors = /^(22|23|54)/
 const longestCallMs = 120_000
 
 /**
@@ -60,6 +60,10 @@ export function postgres(input: Input<typeof fields>): Warehouse {
 
 class PostgresEngine implements Engine {
   readonly provider = 'postgres'
+  readonly kept = postgresKeptNames
+  // A row must fit into a page of 8,192 bytes, in which a long text takes 18: 400 of them do, beside the map of NULLs.
+  // https://www.postgresql.org/docs/18/limits.html (checked 2026-11-28)
+  readonly rowColumns = 400
   readonly #sql: Sql
   readonly #schema: string
 
@@ -80,9 +84,7 @@ class PostgresEngine implements Engine {
 
   widen(table: string, added: Columns): Promise<void> {
     return this.#call(async () => {
-      // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
-      const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
-      if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(this.#schema)}`)
+      await this.#createSchema()
       await this.#sql.unsafe(createTable(this.#name(table), added))
       for (const sql of widenTable(this.#name(table), added)) await this.#sql.unsafe(sql)
     })
@@ -104,12 +106,31 @@ class PostgresEngine implements Engine {
     })
   }
 
+  probe(): Promise<void> {
+    return this.#call(async () => {
+      await this.#createSchema()
+      await this.#sql.begin(async (sql) => {
+        const note: Load = { id: '_sluiceway_probe', table: '_sluiceway_probe', columns: {}, rows: [], merge: 'append' }
+        await this.#isFirst(sql, note)
+        await sql.unsafe(`DELETE FROM ${this.#name('_sluiceway_loads')} WHERE load_id = $1`, [note.id])
+        await sql.unsafe(createTable(this.#name('_sluiceway_probe'), { id: 'string' }))
+        await sql.unsafe(`DROP TABLE ${this.#name('_sluiceway_probe')}`)
+      })
+    })
+  }
+
   close(): Promise<void> {
     return this.#sql.end({ timeout: 5 })
   }
 
   #name(table: string): string {
     return `${quoteIdentifier(this.#schema)}.${quoteIdentifier(table)}`
+  }
+
+  async #createSchema(): Promise<void> {
+    // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+    const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
+    if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(this.#schema)}`)
   }
 
   /** The types that the table's columns have, as SQL, without lengths: what is too long is refused, not cut. */
@@ -151,7 +172,7 @@ class PostgresEngine implements Engine {
       const state = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
       throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reasonOf(thrown)}`, {
         cause: thrown,
-        details: { state, rows: dataErrors.test(state) },
+        details: { state, scope: scopeOfState(state) },
       })
     } finally {
       clearTimeout(timer)

@@ -27,13 +27,16 @@ function accidental(inner: Warehouse): Warehouse {
       const engine = inner.open(bindings)
       return {
         provider: engine.provider,
+        kept: engine.kept,
+        rowColumns: engine.rowColumns,
+        probe: () => engine.probe(),
         columns: (table) => engine.columns(table),
         widen: (table, added) => engine.widen(table, added),
         close: () => engine.close(),
         load: async (load) => {
           const { after } = setup
           if (after?.what === 'refuse' && load.rows.some((row) => row['order_id'] === 'o-refused'))
-            throw new SluicewayError('warehouse_failed', 'value refused', { details: { rows: true } })
+            throw new SluicewayError('warehouse_failed', 'value refused', { details: { scope: 'rows' } })
           await engine.load(load)
           if (load.table !== after?.table || after.what === 'refuse') return
           setup.after = undefined

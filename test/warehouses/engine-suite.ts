@@ -243,7 +243,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       const broken = [...rows, { id: null, event: 'x'.repeat(100) }]
       await expect(
         harness.engine.load({ id: 'load-2', table: 'half', columns: track, rows: broken, merge: 'replace' }),
-      ).rejects.toMatchObject({ code: 'warehouse_failed', details: { rows: true } })
+      ).rejects.toMatchObject({ code: 'warehouse_failed', details: { scope: 'rows' } })
       expect(await harness.count('half')).toBe(1)
       await fill({ table: 'half', columns: track, rows, id: 'load-3' })
       expect(await harness.count('half')).toBe(2_000)

@@ -91,7 +91,7 @@ describe('a PostgreSQL server in trouble', () => {
     const broken = [{ id: 'order-x', total: 'much' }, ...rows(1)]
     await expect(engine.load({ ...load, id: 'load-1', rows: broken })).rejects.toMatchObject({
       code: 'warehouse_failed',
-      details: { state: '22P02', rows: true },
+      details: { state: '22P02', scope: 'rows' },
     })
     await engine.load({ ...load, id: 'load-2', rows: rows(2) })
     const sql = connect(server.url, { max: 1 })

@@ -1,6 +1,7 @@
 import type { Load } from '../../core/warehouse.ts'
-import { type D1Layout, moreColumn } from './layout.ts'
+import type { D1Layout } from './layout.ts'
 import { quoteIdentifier } from '../identifier.ts'
+import { moreColumn } from '../mapping/more-column.ts'
 
 /** UTF-16 units of one bound text: at most 1.5 MB as UTF-8, and D1 takes 2 MB. */
 const textUnits = 500_000
@@ -23,21 +24,25 @@ export class D1Insert {
   readonly #shared: readonly (readonly [name: string, value: CellValue])[]
   readonly #own: readonly string[]
   readonly #more: readonly string[]
+  readonly #layout: D1Layout
+  readonly #hasMore: boolean
 
   constructor(load: Load, layout: D1Layout) {
-    const names = Object.keys(load.columns)
+    const names = Object.keys(load.columns).filter((name) => name !== moreColumn)
     const real = names.filter((name) => layout.real.has(name))
     const shared = new Map(sharedValues(real, load.rows))
     this.#load = load
+    this.#layout = layout
     this.#shared = [...shared]
     this.#own = real.filter((name) => !shared.has(name))
     this.#more = names.filter((name) => !layout.real.has(name))
+    this.#hasMore = this.#more.length > 0 || Object.hasOwn(load.columns, moreColumn)
   }
 
   /** The statement, which takes what `values` gives. */
   sql(each: string): string {
     const { merge, table } = this.#load
-    const packed = this.#more.length > 0 ? [...this.#own, moreColumn] : this.#own
+    const packed = this.#hasMore ? [...this.#own, moreColumn] : this.#own
     const names = [...packed, ...this.#shared.map(([name]) => name)]
     const cells = [
       ...packed.map((_, i) => `json_extract(value, '$[${Math.floor(i / groupSize)}][${i % groupSize}]')`),
@@ -49,10 +54,23 @@ export class D1Insert {
     const once = `(SELECT 1 FROM "_sluiceway_loads" WHERE "load_id" = ?2 AND "table_name" = ?3)`
     const head = `${into} SELECT ${cells.join(', ')} FROM ${each}(?1) WHERE NOT EXISTS ${once}`
     if (merge !== 'coalesce') return head
-    const kept = names
-      .filter((name) => name !== 'id')
-      .map((name) => `${quoteIdentifier(name)} = ${coalesceSql(table, name)}`)
+    const kept = names.filter((name) => name !== 'id').map((name) => `${quoteIdentifier(name)} = ${this.#folded(name)}`)
     return `${head} ON CONFLICT ("id") DO ${kept.length === 0 ? 'NOTHING' : `UPDATE SET ${kept.join(', ')}`}`
+  }
+
+  /** The value of a column of which two rows are folded: of the later row, where it has one. */
+  #folded(name: string): string {
+    const table = quoteIdentifier(this.#load.table)
+    const [fresh, old] = [`excluded.${quoteIdentifier(name)}`, `${table}.${quoteIdentifier(name)}`]
+    const over = (top: string, below: string): string =>
+      name === moreColumn
+        ? `json_patch(coalesce(${below}, '{}'), coalesce(${top}, '{}'))`
+        : `coalesce(${top}, ${below})`
+    if (name === 'uuid_ts' || !Object.hasOwn(this.#load.columns, 'received_at')) return over(fresh, old)
+    const time = this.#layout.real.has('received_at')
+      ? (row: string) => `${row}."received_at"`
+      : (row: string) => `json_extract(${row}."${moreColumn}", '$.received_at')`
+    return `CASE WHEN ${time('excluded')} < ${time(table)} THEN ${over(old, fresh)} ELSE ${over(fresh, old)} END`
   }
 
   /** What to bind for one of `texts`; `id` is under what a repeat of it is known. */
@@ -83,13 +101,16 @@ export class D1Insert {
       if (group.length === groupSize) group = []
     }
     for (const name of this.#own) put(row[name] ?? null)
-    if (this.#more.length > 0) put(this.#moreOf(row))
+    if (this.#hasMore) put(this.#moreOf(row))
     return JSON.stringify(groups)
   }
 
   #moreOf(row: LoadRow): Record<string, unknown> | null {
     const found = this.#more.filter((name) => row[name] !== undefined && row[name] !== null)
-    return found.length === 0 ? null : Object.fromEntries(found.map((name) => [name, row[name]]))
+    const beyond = row[moreColumn]
+    if (found.length === 0 && typeof beyond !== 'string') return null
+    const more = typeof beyond === 'string' ? (JSON.parse(beyond) as Record<string, unknown>) : {}
+    return { ...more, ...Object.fromEntries(found.map((name) => [name, row[name]])) }
   }
 }
 
@@ -103,11 +124,4 @@ function sharedValues(names: readonly string[], rows: readonly LoadRow[]): [stri
       return isValue && rows.every((row) => row[name] === value) ? [[name, value]] : []
     })
     .slice(0, mostShared)
-}
-
-function coalesceSql(table: string, name: string): string {
-  const [fresh, old] = [`excluded.${quoteIdentifier(name)}`, `${quoteIdentifier(table)}.${quoteIdentifier(name)}`]
-  return name === moreColumn
-    ? `json_patch(coalesce(${old}, '{}'), coalesce(${fresh}, '{}'))`
-    : `coalesce(${fresh}, ${old})`
 }

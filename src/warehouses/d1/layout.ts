@@ -1,12 +1,12 @@
 import type { Columns, ColumnType } from '../../core/warehouse.ts'
 import { quoteIdentifier } from '../identifier.ts'
-
-/** Holds the columns for which a table has no room, as a JSON object. */
-export const moreColumn = '_sluiceway_more'
+import { moreColumn } from '../mapping/more-column.ts'
 
 /** D1 allows 100 columns; one is for `moreColumn`. */
 const mostColumns = 99
-const noteColumn = 'INSERT OR IGNORE INTO "_sluiceway_columns" ("table_name", "column_name", "type") VALUES (?, ?, ?)'
+// One statement for all of them: the platform counts statements.
+const noteColumns = `INSERT OR IGNORE INTO "_sluiceway_columns" ("table_name", "column_name", "type")
+  SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)`
 
 const declared: Readonly<Record<ColumnType, string>> = {
   int: 'INTEGER',
@@ -52,7 +52,8 @@ export class D1Layout {
 
   /** Says what adds the columns of `added` that are not there yet, and how the table is then. */
   widen(added: Columns): { readonly statements: readonly SqlStatement[]; readonly next: D1Layout } {
-    const missing = Object.entries(added).filter(([name]) => !Object.hasOwn(this.columns, name))
+    const wantsMore = Object.hasOwn(added, moreColumn)
+    const missing = Object.entries(added).filter(([name]) => name !== moreColumn && !Object.hasOwn(this.columns, name))
     // The id must be a column of its own: it is the key.
     missing.sort(([a], [b]) => Number(b === 'id') - Number(a === 'id'))
     const room = Math.max(0, mostColumns - this.real.size)
@@ -72,16 +73,16 @@ export class D1Layout {
           `ALTER TABLE ${quoteIdentifier(this.table)} ADD COLUMN ${quoteIdentifier(name)} ${declared[type]}`,
         ])
     }
-    if (more.length > 0 && !this.hasMore)
+    if ((more.length > 0 || wantsMore) && !this.hasMore)
       statements.push([
         `ALTER TABLE ${quoteIdentifier(this.table)} ADD COLUMN ${quoteIdentifier(moreColumn)} JSON TEXT`,
       ])
-    for (const [name, type] of more) statements.push([noteColumn, this.table, name, type])
+    if (more.length > 0) statements.push([noteColumns, this.table, JSON.stringify(more)])
     const next = new D1Layout(this.table, {
       real: [
         ...[...this.real].map((name) => ({ name, type: declared[this.columns[name] as ColumnType] })),
         ...own.map(([name, type]) => ({ name, type: declared[type] })),
-        ...(this.hasMore || more.length > 0 ? [{ name: moreColumn, type: 'JSON TEXT' }] : []),
+        ...(this.hasMore || more.length > 0 || wantsMore ? [{ name: moreColumn, type: 'JSON TEXT' }] : []),
       ],
       more: [
         ...Object.entries(this.columns)

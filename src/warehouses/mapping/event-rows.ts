@@ -1,6 +1,6 @@
 import { SluicewayError } from '../../core/errors.ts'
 import { flatten } from './flatten.ts'
-import type { MappedEventType, MappingContext } from './mapping-context.ts'
+import { type MappedEventType, type MappingContext, OWN_TYPES } from './mapping-context.ts'
 import { mergeCells } from './merge-rule.ts'
 import { type Row, RowDraft } from './row.ts'
 import { isBlank, isObject, toTimestamp, typeOf } from './types.ts'
@@ -78,6 +78,8 @@ function usersRow(mapping: MappingContext, common: RowDraft): Row {
   const { message, rules, receivedAt } = mapping
   const { names } = rules
   const users = new RowDraft(mapping.typing, common)
+  // The row of identifies says what was dropped.
+  users.dropped = undefined
   putAddresses(mapping, users)
   if (!rules.provider.lake) {
     users.putScalar(names.fixed('sent_at'), message['sentAt'])
@@ -146,13 +148,14 @@ function extractRows(mapping: MappingContext): readonly Row[] {
 function mergeRows(mapping: MappingContext): readonly Row[] {
   if (!mapping.mergeRules) return []
   const cells = mergeCells(mapping.message, mapping.rules.names)
-  return cells === undefined ? [] : [{ ...cells, receivedAt: mapping.receivedAt }]
+  return cells === undefined ? [] : [{ ...cells, receivedAt: mapping.receivedAt, ownTypes: OWN_TYPES.merge }]
 }
 
 function rowOf(mapping: MappingContext, { table, draft }: { table: string; draft: RowDraft }): Row {
   const { names, provider } = mapping.rules
   for (const column of provider.stampColumns) draft.columns[names.fixed(column)] = 'datetime'
-  return { table, columns: draft.columns, data: draft.data, receivedAt: mapping.receivedAt }
+  const { columns, data, texts, dropped } = draft
+  return { table, columns, data, texts, dropped, receivedAt: mapping.receivedAt, ownTypes: OWN_TYPES[mapping.type] }
 }
 
 function flattenField(

@@ -31,6 +31,8 @@ export interface FlattenPlace {
 
 const SHALLOW_DEPTH = 3
 const VALIDATION_KEY = 'violationErrors'
+const NAMELESS = 'the key has no letter or digit of ASCII, so that no column can be named after it'
+const OVERWRITTEN = 'another key of the event has the same column, and the last one wins'
 
 /** Flattens objects into the columns of one row. */
 export interface Flattener {
@@ -68,7 +70,11 @@ export function flatten(input: unknown, place: FlattenPlace, flattener: Flattene
     } else if (!isObject(value)) {
       if (isBlank(value)) continue
       if (key === VALIDATION_KEY) storeValidation(columnOf(key), value, flattener)
-      else store(columnOf(key), value, flattener)
+      else {
+        const column = columnOf(key)
+        if (column === '') flattener.into.drop({ column: `${place.prefix}${key}`, value, reason: NAMELESS })
+        else store(column, value, flattener)
+      }
     } else if (deep) store(columnOf(key), JSON.stringify(value), flattener)
     else {
       const path = `${place.path}${key}_`
@@ -84,7 +90,10 @@ function isJsonPath(key: string, place: FlattenPlace, rules: FlattenRules): bool
 }
 
 function store(column: string, value: unknown, { rules, into }: Flattener): void {
-  if (isOpen(column, rules)) into.put(column, value)
+  if (!isOpen(column, rules)) return
+  const before = Object.hasOwn(into.data, column) ? into.data[column] : undefined
+  into.put(column, value)
+  if (before !== undefined && before !== into.data[column]) into.drop({ column, value: before, reason: OVERWRITTEN })
 }
 
 function storeJson(column: string, value: unknown, { rules, into }: Flattener): void {

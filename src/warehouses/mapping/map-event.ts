@@ -1,10 +1,12 @@
 import { SluicewayError } from '../../core/errors.ts'
+import type { KeptNames } from '../../core/warehouse.ts'
 import { EVENT_ROWS } from './event-rows.ts'
 import { parseJsonPaths } from './json-paths.ts'
 import type { MappedEventType, MappingContext, Message } from './mapping-context.ts'
 import { OWN_COLUMNS } from './mapping-context.ts'
 import { namesFor } from './names.ts'
 import { type Provider, type ProviderName, PROVIDERS } from './providers.ts'
+import { narrowRow } from './narrow-row.ts'
 import type { Row } from './row.ts'
 import { isBlank, isObject, toTimestamp } from './types.ts'
 
@@ -25,6 +27,12 @@ export interface MapOptions {
   readonly resolveIdentities?: boolean
   /** Stores arrays as arrays; ClickHouse only. */
   readonly clickhouseArrays?: boolean
+  /** Columns of a row; what is beyond goes into the column `overflow`. Default 200. */
+  readonly maxColumns?: number | undefined
+  /** Takes what is beyond `maxColumns` as JSON; without it such an event is refused. */
+  readonly overflow?: string
+  /** Names that the engine keeps for itself. */
+  readonly kept?: KeptNames
   readonly sourceCategory?: string
   readonly sourceId?: string
   readonly sourceType?: string
@@ -48,14 +56,14 @@ const NO_PATHS: readonly string[] = []
  * Maps an event to the rows that a warehouse stores for it.
  *
  * A track gives `tracks` and a table of its own name; an identify gives `identifies` and `users`; the others one row each.
- * A row has at most 200 columns, except in lakes and for the channel `sources`.
+ * A row has at most `maxColumns` columns, except in lakes and for the channel `sources`.
  * https://www.rudderstack.com/docs/destinations/warehouse-destinations/warehouse-schema/ (checked 2026-11-22)
  *
  * @param event An event as it was accepted; it is not changed.
  * @param options The warehouse, its settings, and where the event came from.
  * @returns The rows in the order in which they are to be loaded; none for a `merge` event without identity resolution.
  * @throws {SluicewayError} mapping_failed when the event has no rows: unknown type, name or id missing, nested too deeply.
- * @throws {SluicewayError} too_many_columns when a row has more columns than warehouses take.
+ * @throws {SluicewayError} too_many_columns when a row has more columns than that, and there is no column for the rest.
  * @example mapEvent({ type: 'track', event: 'Order Completed', … }, { provider: 'postgres', now, uuid })
  */
 export function mapEvent(event: object, options: MapOptions): readonly Row[] {
@@ -74,8 +82,7 @@ export function mapEvent(event: object, options: MapOptions): readonly Row[] {
     if (cause instanceof SluicewayError) throw cause
     throw new SluicewayError('mapping_failed', 'The event cannot be flattened.', { cause, details })
   }
-  if (!provider.lake) for (const row of rows) checkColumns(row, provider)
-  return rows
+  return provider.lake ? rows : rows.map((row) => narrow(row, provider, options))
 }
 
 /** The event with the fields that every row needs; the input stays as it is. */
@@ -101,6 +108,7 @@ function mappingOf(message: Message, type: MappedEventType, options: MapOptions)
     divideNumbers: options.underscoreDivideNumbers === true,
     blendo: own['useBlendoCasing'] === true,
     keepReserved: own['skipReservedKeywordsEscaping'] === true,
+    kept: options.kept,
   })
   return {
     type,
@@ -145,12 +153,14 @@ function integrationOptions(message: Message, name: string): Message {
 
 const isTimestamp = (value: unknown): value is string => typeof value === 'string' && toTimestamp(value) !== undefined
 
-function checkColumns(row: Row, provider: Provider): void {
+function narrow(row: Row, provider: Provider, options: MapOptions): Row {
+  const limit = options.maxColumns ?? COLUMN_LIMIT
   const columns = Object.keys(row.columns).length
-  if (columns <= COLUMN_LIMIT || row.data[provider.upperCase ? 'CHANNEL' : 'channel'] === 'sources') return
+  if (columns <= limit || row.data[provider.upperCase ? 'CHANNEL' : 'channel'] === 'sources') return row
+  if (options.overflow !== undefined) return narrowRow(row, limit, options.overflow)
   throw new SluicewayError(
     'too_many_columns',
     `${provider.name} transformer: Too many columns outputted from the event`,
-    { details: { provider: provider.name, table: row.table, columns, limit: COLUMN_LIMIT } },
+    { details: { provider: provider.name, table: row.table, columns, limit } },
   )
 }

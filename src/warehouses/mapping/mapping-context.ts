@@ -1,4 +1,5 @@
 import type { EventType as SpecifiedType } from '../../core/event.ts'
+import type { ColumnType } from '../../core/warehouse.ts'
 import type { FlattenRules } from './flatten.ts'
 import type { Typing } from './types.ts'
 
@@ -48,3 +49,18 @@ export const OWN_COLUMNS: Readonly<Record<MappedEventType, ReadonlySet<string>>>
   extract: new Set(['id', 'received_at', 'event']),
   merge: new Set(),
 }
+
+const TIMES: ReadonlySet<string> = new Set(['sent_at', 'timestamp', 'received_at', 'original_timestamp'])
+
+/** The types of the columns that only we fill, whatever their first value looks like; `event` is one where it has its name from us. */
+export const OWN_TYPES = Object.fromEntries(
+  Object.entries(OWN_COLUMNS).map(([type, columns]) => [
+    type,
+    Object.fromEntries(
+      [...columns, ...(type === 'track' ? ['event'] : [])].map((column) => [
+        column,
+        TIMES.has(column) ? 'datetime' : 'string',
+      ]),
+    ),
+  ]),
+) as Readonly<Record<MappedEventType, Readonly<Record<string, ColumnType>>>>

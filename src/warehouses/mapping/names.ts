@@ -1,4 +1,5 @@
 import { SluicewayError } from '../../core/errors.ts'
+import type { KeptNames } from '../../core/warehouse.ts'
 import { type Provider, type ProviderName, PROVIDERS } from './providers.ts'
 
 /** What decides how a raw name becomes the name of a column or table. */
@@ -10,6 +11,8 @@ export interface NameRules {
   readonly blendo: boolean
   /** Leaves reserved words as they are. */
   readonly keepReserved: boolean
+  /** Names of the engine and of ours, which are never left as they are. */
+  readonly kept?: KeptNames | undefined
 }
 
 /** The names that one set of rules makes. Answers are remembered, because events repeat their keys. */
@@ -85,7 +88,7 @@ export function blendoName(text: string): string {
 }
 
 /**
- * Makes a name acceptable to a provider: its case, its length, its reserved words.
+ * Makes a name acceptable to a provider: its case, its length, its reserved words, the names that the engine keeps.
  *
  * @param name A name in snake case.
  * @param rules The provider, and whether reserved words are kept.
@@ -104,6 +107,8 @@ export function safeName(name: string, rules: NameRules, what: 'Column' | 'Table
   const cut = name.slice(0, provider.cutBefore)
   const cased = provider.upperCase ? cut.toUpperCase() : cut.toLowerCase()
   const escaped = !rules.keepReserved && provider.reservedWords.has(cased.toLowerCase()) ? `_${cased}` : cased
+  const kept = what === 'Table' ? rules.kept?.tables : rules.kept?.columns
+  if (kept?.test(escaped) === true) return `_${escaped}`.slice(0, Math.min(provider.cutBefore, provider.cutAfter))
   return escaped.slice(0, provider.cutAfter)
 }
 
@@ -119,7 +124,7 @@ const known = new Map<string, NameWriter>()
  * @example namesFor({ provider: 'postgres', … }).columnsUnder('context_')('appName') // 'context_app_name'
  */
 export function namesFor(rules: NameRules): NameWriter {
-  const key = `${rules.provider} ${rules.divideNumbers} ${rules.blendo} ${rules.keepReserved}`
+  const key = `${rules.provider} ${rules.divideNumbers} ${rules.blendo} ${rules.keepReserved} ${rules.kept?.rule}`
   let names = known.get(key)
   if (names === undefined) known.set(key, (names = createNames(rules)))
   return names

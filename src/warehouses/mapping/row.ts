@@ -1,3 +1,4 @@
+import type { ColumnType } from '../../core/warehouse.ts'
 import { type MappedColumnType, hasJson, isBlank, textualTypeOf, toTimestamp, type Typing } from './types.ts'
 
 /** One row for one table of a warehouse. Names are final: cased, cut and escaped for the provider. */
@@ -8,8 +9,22 @@ export interface Row {
   readonly data: Readonly<Record<string, unknown>>
   /** When the event arrived, as the event says it. */
   readonly receivedAt: string
+  /** The types of the columns that are ours in this row. */
+  readonly ownTypes: Readonly<Record<string, ColumnType>>
+  /** Texts of columns of ours that were rewritten as timestamps, as they were. */
+  readonly texts?: Readonly<Record<string, string>> | undefined
+  /** Values of the event that have no column in the row. */
+  readonly dropped?: readonly DroppedValue[] | undefined
   /** The identities that the row joins; only rows of the table of merge rules have it. */
   readonly merge?: MergeRule
+}
+
+/** A value of an event that has no column, and why. */
+export interface DroppedValue {
+  /** The column that it would have, or its key where that gives no name. */
+  readonly column: string
+  readonly value: unknown
+  readonly reason: string
 }
 
 /** Two identities that are one person; `two` is missing when only one is known. */
@@ -22,13 +37,17 @@ export interface MergeRule {
 export class RowDraft {
   readonly columns: Record<string, MappedColumnType>
   readonly data: Record<string, unknown>
+  texts: Record<string, string> | undefined
+  dropped: DroppedValue[] | undefined
   readonly #typing: Typing
 
-  /** Starts with a copy of `nodesBelow`, and of `above` on top of it. */
+  /** Starts with a copy of `below`, and of `above` on top of it; what was dropped is that of `below`. */
   constructor(typing: Typing, below?: RowDraft, above?: RowDraft) {
     this.#typing = typing
     this.columns = below === undefined ? {} : { ...below.columns }
     this.data = below === undefined ? {} : { ...below.data }
+    if (below?.texts !== undefined || above?.texts !== undefined) this.texts = { ...below?.texts, ...above?.texts }
+    if (below?.dropped !== undefined) this.dropped = [...below.dropped]
     if (above === undefined) return
     for (const column of Object.keys(above.data))
       this.set(column, above.data[column], above.columns[column] ?? 'string')
@@ -52,11 +71,18 @@ export class RowDraft {
 
   /** Stores a scalar, or removes the column when the value is blank, an object or an array. */
   putScalar(column: string, value: unknown): void {
-    if (typeof value !== 'object' && !isBlank(value)) this.put(column, value)
-    else if (Object.hasOwn(this.columns, column)) {
+    if (typeof value !== 'object' && !isBlank(value)) {
+      this.put(column, value)
+      if (typeof value === 'string' && this.data[column] !== value) (this.texts ??= {})[column] = value
+    } else if (Object.hasOwn(this.columns, column)) {
       delete this.columns[column]
       delete this.data[column]
     }
+  }
+
+  /** Notes a value that has no column. */
+  drop(dropped: DroppedValue): void {
+    ;(this.dropped ??= []).push(dropped)
   }
 
   /** Stores a value as it is. */

@@ -1,5 +1,6 @@
 import type { Columns, ColumnType, Load } from '../../core/warehouse.ts'
 import { quoteIdentifier } from '../identifier.ts'
+import { moreColumn } from '../mapping/more-column.ts'
 
 const declared: Readonly<Record<ColumnType, string>> = {
   int: 'bigint',
@@ -68,7 +69,6 @@ export function mergeSql(move: {
   readonly merge: Load['merge']
 }): readonly string[] {
   const { table, stage, types, merge } = move
-  const cell = ([name, type]: readonly [string, string]) => `fresh.${quoteIdentifier(name)}::${type}`
   const columns = [...types]
   const list = columns.map(([name]) => quoteIdentifier(name)).join(', ')
   const insert = `INSERT INTO ${table} (${list}) SELECT ${columns.map(cell).join(', ')} FROM ${stage} AS fresh`
@@ -77,8 +77,26 @@ export function mergeSql(move: {
   if (merge === 'replace') return [`DELETE FROM ${table} AS kept USING ${stage} AS fresh WHERE ${same}`, insert]
   const merged = columns
     .filter(([name]) => name !== 'id')
-    .map((column) => `${quoteIdentifier(column[0])} = coalesce(${cell(column)}, kept.${quoteIdentifier(column[0])})`)
+    .map((column) => `${quoteIdentifier(column[0])} = ${foldSql(column, types)}`)
   const inserted = `${insert} WHERE NOT EXISTS (SELECT 1 FROM ${table} AS kept WHERE ${same})`
   if (merged.length === 0) return [inserted]
   return [`UPDATE ${table} AS kept SET ${merged.join(', ')} FROM ${stage} AS fresh WHERE ${same}`, inserted]
+}
+
+type SqlColumn = readonly [name: string, type: string]
+
+const cell = ([name, type]: SqlColumn): string => `fresh.${quoteIdentifier(name)}::${type}`
+
+/** The value of a column of which two rows are folded: of the later row, where it has one. */
+function foldSql(column: SqlColumn, types: ReadonlyMap<string, string>): string {
+  const [name] = column
+  const [fresh, kept] = [cell(column), `kept.${quoteIdentifier(name)}`]
+  const over = (top: string, below: string): string =>
+    name === moreColumn
+      ? `coalesce(${below}, '{}'::jsonb) || coalesce(${top}, '{}'::jsonb)`
+      : `coalesce(${top}, ${below})`
+  const time = types.get('received_at')
+  if (name === 'uuid_ts' || time === undefined) return over(fresh, kept)
+  const isOlder = `${cell(['received_at', time])} < kept."received_at"`
+  return `CASE WHEN ${isOlder} THEN ${over(kept, fresh)} ELSE ${over(fresh, kept)} END`
 }

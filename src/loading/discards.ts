@@ -1,0 +1,53 @@
+import type { Columns } from '../core/warehouse.ts'
+import type { PendingRow } from './rows-of.ts'
+
+/** A value that its column did not take: a row of `rudder_discards`. */
+export interface Discard {
+  readonly pending: PendingRow
+  readonly row: Readonly<Record<string, string>>
+}
+
+/** The table of discards; no event can have it. */
+export const discardTable = 'rudder_discards'
+
+/** What `rudder_discards` looks like. */
+export const discardColumns: Columns = {
+  table_name: 'string',
+  row_id: 'string',
+  column_name: 'string',
+  column_value: 'string',
+  received_at: 'datetime',
+  uuid_ts: 'datetime',
+  reason: 'string',
+}
+
+/** UTF-16 units of a value that are kept; the whole value is in the event. */
+const longestValue = 10_000
+
+/**
+ * Makes the row of a value that its column did not take. A value that is too long is cut, and the reason says so.
+ *
+ * @param pending the row that has the value
+ * @param what the column, the value, why it was not taken, and the time of the load
+ * @returns the discard
+ */
+export function discardOf(
+  pending: PendingRow,
+  what: { readonly name: string; readonly value: unknown; readonly reason: string; readonly now: string },
+): Discard {
+  const { name, value, reason, now } = what
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const isCut = text.length > longestValue
+  return {
+    pending,
+    row: {
+      table_name: pending.row.table,
+      row_id: pending.id,
+      column_name: name,
+      column_value: isCut ? text.slice(0, longestValue) : text,
+      received_at: pending.envelope.header.receivedAt,
+      uuid_ts: now,
+      reason: isCut ? `${reason}; the value is cut from ${text.length} characters to ${longestValue}` : reason,
+    },
+  }
+}

@@ -1,0 +1,210 @@
+import { SluicewayError } from '../core/errors.ts'
+import type { Columns, ColumnType, Engine, Load } from '../core/warehouse.ts'
+import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import type { KnownSchema } from './known-schema.ts'
+import { scopeOf } from './load-failure.ts'
+import type { LoadPosition } from './load-position.ts'
+import type { PendingRow } from './rows-of.ts'
+import type { Slice } from './slice.ts'
+import { type Discard, discardColumns, discardTable } from './discards.ts'
+import { TableRows } from './table-rows.ts'
+
+/** UTF-16 units of one load of discards, which an engine does in one piece. */
+const discardUnits = 400_000
+/** Tables that are loaded in one call where the engine can. */
+const tablesTogether = 50
+
+/** A row that the warehouse refused, for a reason that may not be in the row. */
+interface Refusal {
+  readonly pending: PendingRow
+  readonly thrown: unknown
+}
+
+interface Ready {
+  readonly load: Load
+  readonly pending: readonly PendingRow[]
+  readonly rows: TableRows
+  readonly discards: readonly Discard[]
+}
+
+/** Loads one slice: what fails in one table fails its rows alone, down to the single row. */
+export class SliceLoader {
+  readonly #engine: Engine
+  readonly #schema: KnownSchema
+  readonly #slice: Slice
+  readonly #discards: Discard[] = []
+  readonly #refusals: Refusal[] = []
+  #rows = 0
+  #written = 0
+
+  constructor(slice: Slice, tools: { readonly engine: Engine; readonly schema: KnownSchema }) {
+    this.#slice = slice
+    this.#engine = tools.engine
+    this.#schema = tools.schema
+  }
+
+  /**
+   * Loads the rows and what was discarded of them; rows that are refused become dead letters of the slice.
+   *
+   * @param position notes where the slice ends before its discards are written
+   * @returns how many rows and discards
+   * @throws {SluicewayError} warehouse_failed when the warehouse, not a row or table, is the reason; all may be repeated
+   */
+  async run(position: LoadPosition): Promise<{ readonly rows: number; readonly discards: number }> {
+    const { tables } = this.#slice
+    await this.#engine.foresee?.([...tables.keys()].filter((table) => !this.#schema.knows(table)))
+    const ready: Ready[] = []
+    for (const rows of tables.values()) {
+      const one = await this.#prepare(rows, this.#slice.id).catch((thrown: unknown) => this.#failed(rows, thrown))
+      if (one !== undefined) ready.push(one)
+    }
+    for (let i = 0; i < ready.length; i += tablesTogether) await this.#loadTogether(ready.slice(i, i + tablesTogether))
+    await this.#judge()
+    const discards = await this.#loadDiscards(position)
+    return { rows: this.#rows, discards }
+  }
+
+  /** Widens the table and fits the rows to it. */
+  async #prepare(rows: TableRows, id: string): Promise<Ready> {
+    const { table, merge, wanted } = rows
+    const columns = await this.#schema.evolve(table, { wanted, engine: this.#engine })
+    const { rows: fitted, pending, discards, refused } = rows.fit(columns)
+    for (const one of refused)
+      this.#slice.bury(one, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
+    const used = Object.keys(wanted).flatMap((name): [string, ColumnType][] =>
+      columns[name] === undefined ? [] : [[name, columns[name]]],
+    )
+    if (fitted.some((row) => row[moreColumn] !== undefined)) used.push([moreColumn, 'json'])
+    const load = { id, table, columns: Object.fromEntries(used) as Columns, rows: fitted, merge }
+    return { load, pending, rows, discards }
+  }
+
+  async #loadTogether(ready: readonly Ready[]): Promise<void> {
+    if (this.#engine.loadTogether !== undefined && ready.length > 1)
+      try {
+        await this.#engine.loadTogether(ready.map(({ load }) => load))
+        for (const one of ready) this.#loaded(one)
+        return
+      } catch (thrown) {
+        // One of them is in the way: each by itself tells which.
+        if (!isNarrow(thrown)) throw thrown
+      }
+    for (const one of ready)
+      try {
+        await this.#engine.load(one.load)
+        this.#loaded(one)
+      } catch (thrown) {
+        await this.#failed(one.rows, thrown)
+      }
+  }
+
+  #loaded({ load, discards }: Ready): void {
+    this.#rows += load.rows.length
+    this.#discards.push(...discards)
+  }
+
+  /** Halves rows that failed until the one is found that is in the way. */
+  async #failed(rows: TableRows, thrown: unknown): Promise<undefined> {
+    if (!isNarrow(thrown)) throw thrown
+    // What is known of the table may no longer be so.
+    if (scopeOf(thrown) === 'table') this.#schema.forget(rows.table)
+    const all = rows.pending
+    const [only] = all
+    if (all.length === 1 && only !== undefined) {
+      // Of a row that was folded of several, each by itself.
+      if (only.folded !== undefined) for (const one of only.folded) await this.#loadSome(rows, [one])
+      else this.#refusals.push({ pending: only, thrown })
+      return
+    }
+    const middle = all.length >> 1
+    for (const some of [all.slice(0, middle), all.slice(middle)]) await this.#loadSome(rows, some)
+  }
+
+  async #loadSome(from: TableRows, some: readonly PendingRow[]): Promise<void> {
+    const rows = from.only(some)
+    try {
+      const ready = await this.#prepare(rows, this.#slice.id)
+      await this.#engine.load(ready.load)
+      this.#loaded(ready)
+    } catch (thrown) {
+      await this.#failed(rows, thrown)
+    }
+  }
+
+  /**
+   * Buries what was refused. A refusal that may be the warehouse's own is believed only when other rows were taken, or there is
+   * but one event; when the warehouse then takes rows of ours; and when it refuses the row once more.
+   */
+  async #judge(): Promise<void> {
+    const refusals = this.#refusals.splice(0)
+    const doubtful = refusals.filter(({ thrown }) => scopeOf(thrown) !== 'rows')
+    for (const { pending, thrown } of refusals) if (scopeOf(thrown) === 'rows') this.#slice.bury(pending, thrown)
+    const [first] = doubtful
+    if (first === undefined) return
+    if (this.#rows === 0 && new Set(doubtful.map(({ pending }) => pending.envelope)).size > 1) throw first.thrown
+    await this.#engine.probe()
+    for (const { pending } of doubtful) {
+      await this.#loadSome(new TableRows(pending.row.table, this.#slice.now), [pending])
+      const again = this.#refusals.pop()
+      if (again !== undefined) this.#slice.bury(pending, again.thrown)
+    }
+  }
+
+  async #loadDiscards(position: LoadPosition): Promise<number> {
+    if (this.#discards.length === 0) return 0
+    position.fixEnd(this.#slice.end)
+    this.#written = 0
+    try {
+      for (const { some, part } of partsOf(this.#discards))
+        await this.#append(part === 0 ? this.#slice.id : `${this.#slice.id}/${part}`, some)
+    } catch (thrown) {
+      if (this.#written === 0) position.fixEnd(undefined)
+      throw thrown
+    }
+    return this.#written
+  }
+
+  /** Appends discards; one that cannot be kept makes a dead letter of its event instead. */
+  async #append(id: string, some: readonly Discard[], isLast = false): Promise<void> {
+    try {
+      await this.#schema.evolve(discardTable, { wanted: discardColumns, engine: this.#engine })
+      const rows = some.map(({ row }) => row)
+      await this.#engine.load({ id, table: discardTable, columns: discardColumns, rows, merge: 'append' })
+      this.#written += rows.length
+    } catch (thrown) {
+      if (!isNarrow(thrown)) throw thrown
+      this.#schema.forget(discardTable)
+      const middle = some.length >> 1
+      if (middle > 0) {
+        await this.#append(`${id}.0`, some.slice(0, middle))
+        await this.#append(`${id}.1`, some.slice(middle))
+      } else if (isLast) for (const { pending } of some) this.#slice.bury(pending, thrown)
+      else {
+        await this.#engine.probe()
+        await this.#append(id, some, true)
+      }
+    }
+  }
+}
+
+/** Whether a failure may be that of some rows or of one table. */
+const isNarrow = (thrown: unknown): boolean => scopeOf(thrown) === 'rows' || scopeOf(thrown) === 'table'
+
+function* partsOf(
+  discards: readonly Discard[],
+): Generator<{ readonly some: readonly Discard[]; readonly part: number }> {
+  let some: Discard[] = []
+  let units = 0
+  let part = 0
+  for (const discard of discards) {
+    const length = (discard.row['column_value'] as string).length + 300
+    if (some.length > 0 && units + length > discardUnits) {
+      yield { some, part: part++ }
+      some = []
+      units = 0
+    }
+    some.push(discard)
+    units += length
+  }
+  yield { some, part }
+}

@@ -1,0 +1,82 @@
+import type { Envelope } from '../core/envelope.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
+import { mostSliceEvents, type StagedPlace } from './load-position.ts'
+import { type PendingRow, deadLetterOf } from './rows-of.ts'
+import { TableRows } from './table-rows.ts'
+import type { StagedEvent } from './staged-events.ts'
+
+/**
+ * UTF-16 units of event text whose rows are in memory at once. An object has 128 MB; a unit can be two bytes, and text, parsed
+ * event, rows of two tables and what is sent are there at the same time.
+ */
+const mostUnits = 4_000_000
+/** Tables of a slice: each may be created and loaded in one invocation (see D1_QUERIES_PER_INVOCATION). */
+const mostTables = 200
+
+/** Some events that are loaded together, and how far they reach. */
+export class Slice {
+  readonly tables = new Map<string, TableRows>()
+  readonly #letters = new Map<Envelope, NewDeadLetter>()
+  readonly now: string
+  #units = 0
+  #first: StagedEvent | undefined
+  #last: StagedEvent | undefined
+  /** Events that are for this warehouse. */
+  events = 0
+  /** Events that were read, those of other targets among them. */
+  read = 0
+
+  constructor(now: string) {
+    this.now = now
+  }
+
+  /** Counts an event as read. */
+  pass(staged: StagedEvent): void {
+    this.read++
+    this.#first ??= staged
+    this.#last = staged
+  }
+
+  /** Takes the rows of an event, or the dead letter that it is. */
+  add(staged: StagedEvent, rows: readonly PendingRow[] | NewDeadLetter): void {
+    this.events++
+    this.#units += staged.envelope.text.length
+    if ('stage' in rows) return void this.#letters.set(staged.envelope, rows)
+    for (const pending of rows) {
+      const { table } = pending.row
+      let rowsOfTable = this.tables.get(table)
+      if (rowsOfTable === undefined) this.tables.set(table, (rowsOfTable = new TableRows(table, this.now)))
+      rowsOfTable.add(pending)
+    }
+  }
+
+  /** Makes a dead letter of an event, once however many of its rows are refused. */
+  bury(pending: PendingRow, thrown: unknown): void {
+    if (!this.#letters.has(pending.envelope))
+      this.#letters.set(pending.envelope, deadLetterOf(pending.envelope, thrown))
+  }
+
+  get letters(): readonly NewDeadLetter[] {
+    return [...this.#letters.values()]
+  }
+
+  /** Stays the same when the slice is loaded again. */
+  get id(): string {
+    if (this.#first === undefined) return ''
+    const { key, events } = this.#first
+    return events === 1 ? key : `${key}/${events - 1}`
+  }
+
+  get end(): StagedPlace | undefined {
+    return this.#last === undefined ? undefined : { key: this.#last.key, events: this.#last.events }
+  }
+
+  /** Whether it takes no more; `end` is where it must end, when that is known. */
+  isFull(most: number, end: StagedPlace | undefined): boolean {
+    if (end !== undefined && this.#last?.key === end.key && this.#last.events === end.events) return true
+    // A slice whose end is known was within the limits, unless a file is gone that was part of it.
+    const times = end === undefined ? 1 : 2
+    const isLong = this.events >= (end === undefined ? most : 2 * mostSliceEvents)
+    return isLong || this.#units >= times * mostUnits || this.tables.size >= times * mostTables
+  }
+}

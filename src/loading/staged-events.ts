@@ -1,0 +1,54 @@
+import type { StagedFile } from '../core/bindings.ts'
+import { type Envelope, unpack } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import { splitFrames, unframe } from '../storage/frame.ts'
+
+/** A staging file whose bytes are not what a lane wrote, or are not there. */
+export class UnreadableFile extends Error {
+  readonly key: string
+
+  constructor(key: string, cause: unknown) {
+    super(`The staging file ${key} cannot be read: ${reasonOf(cause)}`, { cause })
+    this.name = 'UnreadableFile'
+    this.key = key
+  }
+}
+
+/** An event of a staging file. */
+export interface StagedEvent {
+  readonly envelope: Envelope
+  readonly key: string
+  /** Events of the file up to this one, with it. */
+  readonly events: number
+}
+
+/**
+ * Reads the events of a staging file, a frame at a time: only one frame is unpacked at once.
+ *
+ * @param file which one
+ * @param bucket where it is
+ * @param skip events to leave out at its start
+ * @throws {UnreadableFile} when the file is damaged or missing
+ */
+export async function* stagedEvents(
+  file: StagedFile,
+  bucket: Pick<R2Bucket, 'get'>,
+  skip: number,
+): AsyncGenerator<StagedEvent> {
+  const { key } = file
+  const object = await bucket.get(key)
+  if (object === null) throw new UnreadableFile(key, 'it is not there')
+  const bytes = new Uint8Array(await object.arrayBuffer())
+  let events = 0
+  for (const frame of readOrThrow(key, () => [...splitFrames(bytes)]))
+    for (const envelope of readOrThrow(key, () => unpack(unframe(frame))))
+      if (++events > skip) yield { envelope, key, events }
+}
+
+function readOrThrow<T>(key: string, read: () => T): T {
+  try {
+    return read()
+  } catch (thrown) {
+    throw new UnreadableFile(key, thrown)
+  }
+}

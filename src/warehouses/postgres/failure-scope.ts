@@ -1,0 +1,19 @@
+import type { FailureScope } from '../../core/warehouse.ts'
+
+/** Data, constraint, program limit (too long, too wide, too many). */
+const ofRows = /^(?:22|23|54)/
+/** Connection, transaction state, authorization, rollback, resources, locks, operator, system, configuration, internal. */
+const ofWarehouse = /^(?:08|25|28|3D|40|53|55006|55P0|57|58|F0|XX)/
+
+/**
+ * Tells what an error of PostgreSQL speaks of.
+ *
+ * @param state SQLSTATE of five signs; anything else is no answer of the server, so that the warehouse is out of reach
+ *   https://www.postgresql.org/docs/18/errcodes-appendix.html (checked 2026-11-28)
+ * @returns the scope; what is not known to speak of all speaks of the table
+ * @example scopeOfState('42P16') // 'table'
+ */
+export function scopeOfState(state: string): FailureScope {
+  if (!/^[0-9A-Z]{5}$/.test(state) || ofWarehouse.test(state)) return 'warehouse'
+  return ofRows.test(state) ? 'rows' : 'table'
+}
