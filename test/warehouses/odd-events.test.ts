@@ -1,0 +1,247 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import { StagedLoads } from '../loading/staged-loads.ts'
+import { realWarehouses, type RealWarehouse } from '../support/real-warehouses.ts'
+
+let number = 0
+const next = () => `m-${++number}`
+
+const track = (event: string, properties: Record<string, unknown> = {}, more: Partial<Event> = {}): Event => ({
+  type: 'track',
+  messageId: next(),
+  userId: 'ada',
+  event,
+  properties,
+  ...more,
+})
+const ordinary = (n: unknown): Event => track('Ordinary', { n })
+const identify = (traits: Record<string, unknown>, receivedAt: string): Event => ({
+  type: 'identify',
+  messageId: next(),
+  userId: 'ada',
+  traits,
+  receivedAt,
+})
+
+describe.each(realWarehouses)('what odd events do to the tables of %s', (engine, start) => {
+  let warehouse: RealWarehouse
+  let loads: StagedLoads
+  beforeAll(async () => {
+    warehouse = await start()
+  }, 60_000)
+  afterAll(() => warehouse.stop())
+  beforeEach(async () => {
+    await warehouse.clear()
+    loads = new StagedLoads(warehouse)
+  })
+
+  const ns = async () => (await warehouse.rows('ordinary')).map(({ n }) => Number(n))
+
+  /** Sends an ordinary event, then odd ones, then another ordinary one; nothing may fail. */
+  const around = async (...odd: Event[]) => {
+    const reports = [await loads.send(ordinary(1)), await loads.send(...odd), await loads.send(ordinary(2))]
+    expect(reports.map(({ error }) => error)).toEqual([undefined, undefined, undefined])
+    expect(await ns()).toEqual(expect.arrayContaining([1, 2]))
+  }
+
+  test.each(['xmin', 'xmax', 'cmin', 'cmax', 'ctid', 'tableoid'])(
+    'a property named as the system column %s is a column of its own',
+    async (name) => {
+      const blendo = { integrations: { POSTGRES: { options: { useBlendoCasing: true } } } }
+      await around(
+        track('Map Moved', { [name]: 4.1 }),
+        track('Map Zoomed', { [name]: 4.2 }, blendo as Partial<Event>),
+        identify({ [name]: 4.3 }, '2026-11-22T10:00:00.000Z'),
+        { type: 'page', messageId: next(), userId: 'ada', name: 'Map', properties: { [name]: 4.4 } },
+        track('Ordinary', { n: 1, [name]: 4.5 }, { messageId: `m-${number - 4}` }),
+      )
+      expect(loads.letters).toEqual([])
+      const column = engine === 'postgres' ? `_${name}` : name
+      for (const [table, value] of [
+        ['map_moved', 4.1],
+        ['map_zoomed', 4.2],
+        ['identifies', 4.3],
+        ['users', 4.3],
+        ['pages', 4.4],
+        ['ordinary', 4.5],
+      ] as const)
+        expect((await warehouse.rows(table)).map((row) => Number(row[column]))).toContain(value)
+    },
+  )
+
+  test.each([
+    ['Sqlite Error', 'sqlite_error'],
+    ['sqlite_sequence', 'sqlite_sequence'],
+    ['sqlite_stat1', 'sqlite_stat1'],
+    ['_cf_KV', '_cf_kv'],
+    ['_cf_METADATA', '_cf_metadata'],
+    ['Jsonb Each', 'jsonb_each'],
+    ['Json Each', 'json_each'],
+    ['Pragma Table Info', 'pragma_table_info'],
+    ['D1 Migrations', 'd1_migrations'],
+    ['Demo Sink', 'demo_sink'],
+  ])('an event named "%s", a name that SQLite or D1 keeps, has a table', async (event, name) => {
+    await around(track(event, { n: 7 }), track('Other', { n: 8 }))
+    expect(loads.letters).toEqual([])
+    const table = engine === 'd1' ? `_${name}` : name
+    expect(await warehouse.rows(table)).toMatchObject([{ event: name }])
+  })
+
+  test.each([
+    ['Rudder Discards', 'rudder_discards', { id: 'x' }],
+    ['_sluiceway_loads', '_sluiceway_loads', { load_id: 'staging/tables/0/000003', table_name: 'rudder_discards' }],
+    ['_sluiceway_columns', '_sluiceway_columns', { table_name: 'ordinary', column_name: 'n', type: 'boolean' }],
+    ['_sluiceway_stage', '_sluiceway_stage', { n: 1 }],
+  ])(
+    'an event named "%s", as one of our own tables, has another, and discards work',
+    async (event, name, properties) => {
+      await loads.send(track(event, properties))
+      await around(track('Ordinary', { n: 'one' }, { messageId: 'one' }), track(event, properties))
+      expect(loads.letters).toEqual([])
+      expect(await warehouse.rows(`_${name}`)).toHaveLength(2)
+      expect(await warehouse.rows('rudder_discards')).toMatchObject([
+        { table_name: 'ordinary', row_id: 'one', column_name: 'n', column_value: 'one' },
+      ])
+    },
+    30_000,
+  )
+
+  test('a property named as our JSON column has another column, also after the schema was read anew', async () => {
+    for (const n of [1, 2]) {
+      await loads.send(track('More Wanted', { _sluiceway_more: `text ${n}` }))
+      loads = new StagedLoads(warehouse)
+    }
+    const rows = await warehouse.rows('more_wanted')
+    expect(rows.map((row) => row['__sluiceway_more']).toSorted()).toEqual(['text 1', 'text 2'])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('an event named as the index of another table has a table', async () => {
+    await loads.send(track('Orders', { n: 1 }))
+    await around(track('Orders Pkey', { n: 2 }))
+    const table = engine === 'postgres' ? '_orders_pkey' : 'orders_pkey'
+    expect(await warehouse.rows(table)).toMatchObject([{ event: 'orders_pkey' }])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('a relation that is no table stops only the events of its name', async () => {
+    await loads.send(ordinary(0))
+    const schema = engine === 'postgres' ? 'sluiceway.' : ''
+    await warehouse.query(`CREATE VIEW ${schema}salaries AS SELECT 1 AS one`)
+    await loads.send(track('Salaries', { amount: 5 }, { messageId: 'pay-1' }), ordinary(1), ordinary(2))
+    expect((await ns()).toSorted()).toEqual([0, 1, 2])
+    expect(loads.letters).toMatchObject([{ messageId: 'pay-1', stage: 'load', code: 'warehouse_failed' }])
+    expect((await warehouse.rows('tracks')).map(({ id }) => id)).toContain('pay-1')
+    await warehouse.query(`DROP VIEW ${schema}salaries`)
+  })
+
+  test('a table that was dropped is made again, and no event is buried', async () => {
+    await loads.send(ordinary(1))
+    await warehouse.query(`DROP TABLE ${engine === 'postgres' ? 'sluiceway.' : ''}ordinary`)
+    expect((await loads.send(ordinary(2))).error).toBeUndefined()
+    expect(await ns()).toEqual([2])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('columns of ours have fixed types, whatever the first event looks like', async () => {
+    const odd = { userId: '2026-11-22', anonymousId: '2026-11-22', channel: '2026-11-22' }
+    await loads.send(
+      { ...track('Seen'), ...odd, timestamp: 1795870903895 as unknown as string },
+      { type: 'page', messageId: next(), ...odd, name: '2026-11-22' } as Event,
+      { type: 'group', messageId: next(), ...odd, groupId: '2026-11-22' } as Event,
+      { type: 'alias', messageId: next(), userId: 'ada', previousId: '2026-11-22' } as Event,
+    )
+    const time = '2026-11-22T10:00:00.000Z'
+    const plain = { userId: 'ada', anonymousId: 'anon-ada', channel: 'web', timestamp: time }
+    await loads.send(
+      { ...track('Seen'), ...plain } as Event,
+      { type: 'page', messageId: next(), ...plain, name: 'Shop' } as Event,
+      { type: 'group', messageId: next(), ...plain, groupId: 'engines' } as Event,
+      { type: 'alias', messageId: next(), userId: 'ada', previousId: 'anon-ada' } as Event,
+    )
+    const seen = async (table: string, column: string) =>
+      (await warehouse.rows(table)).map((row) => row[column]).toSorted()
+    for (const table of ['tracks', 'seen', 'pages', 'groups']) {
+      expect(await seen(table, 'user_id'), table).toEqual(['2026-11-22', 'ada'])
+      expect(await seen(table, 'anonymous_id'), table).toEqual(['2026-11-22', 'anon-ada'])
+      expect(await seen(table, 'channel'), table).toEqual(['2026-11-22', 'web'])
+    }
+    expect(await seen('pages', 'name')).toEqual(['2026-11-22', 'Shop'])
+    expect(await seen('groups', 'group_id')).toEqual(['2026-11-22', 'engines'])
+    expect(await seen('aliases', 'previous_id')).toEqual(['2026-11-22', 'anon-ada'])
+    const times = (await warehouse.rows('tracks')).flatMap(({ timestamp }) => timestamp ?? [])
+    expect(times.map((at) => new Date(at as string).toISOString())).toEqual([time])
+    expect(await warehouse.rows('rudder_discards')).toMatchObject([
+      { column_name: 'timestamp', column_value: '1795870903895' },
+      { column_name: 'timestamp', column_value: '1795870903895' },
+    ])
+  })
+
+  test('an identify that comes late fills what is missing of its user, and overwrites nothing', async () => {
+    await loads.send(identify({ plan: 'pro' }, '2026-11-22T12:00:00.000Z'))
+    await loads.send(identify({ plan: 'free', phone: 1 }, '2026-11-22T11:00:00.000Z'))
+    const [user] = await warehouse.rows('users')
+    expect(user).toMatchObject({ id: 'ada', plan: 'pro' })
+    expect(Number(user?.['phone'])).toBe(1)
+    expect(new Date(user?.['received_at'] as string).toISOString()).toBe('2026-11-22T12:00:00.000Z')
+    await loads.send(
+      identify({ plan: 'basic', city: 'London' }, '2026-11-22T14:00:00.000Z'),
+      identify({ plan: 'gold', city: 'Paris', title: 'Countess' }, '2026-11-22T13:00:00.000Z'),
+    )
+    expect(await warehouse.rows('users')).toMatchObject([{ plan: 'basic', city: 'London', title: 'Countess' }])
+  })
+
+  test('a user with more traits than a table of D1 has columns is folded by time as well', async () => {
+    const traits = (city: string, n: number) => ({
+      ...Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`answer_${i}`, i])),
+      city,
+      [`seen_${n}`]: true,
+    })
+    await loads.send(identify(traits('London', 1), '2026-11-22T12:00:00.000Z'))
+    await loads.send(identify(traits('Paris', 2), '2026-11-22T11:00:00.000Z'))
+    const [user] = await warehouse.rows('users')
+    expect(user).toMatchObject({ city: 'London' })
+    expect([user?.['seen_1'], user?.['seen_2']].map(Boolean)).toEqual([true, true])
+    expect(new Date(user?.['received_at'] as string).toISOString()).toBe('2026-11-22T12:00:00.000Z')
+  })
+
+  test('a row that is too wide is there, with what is beyond as JSON, and its row of tracks too', async () => {
+    const wide = Object.fromEntries(Array.from({ length: 1_600 }, (_, i) => [`answer_${i}`, `forty-two times ${i}`]))
+    await around(track('Asked', wide, { messageId: 'wide' }), identify(wide, '2026-11-22T10:00:00.000Z'))
+    expect(loads.letters).toEqual([])
+    expect((await warehouse.rows('tracks')).map(({ id }) => id)).toContain('wide')
+    for (const table of ['asked', 'identifies', 'users']) expect(await warehouse.rows(table)).toMatchObject([wide])
+  })
+
+  test('mapping.maxColumns says how many columns a row may have', async () => {
+    loads = new StagedLoads(warehouse, { maxColumns: 50 })
+    const many = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`answer_${i}`, i]))
+    await loads.send(track('Asked', many))
+    const schema = engine === 'postgres' ? 'sluiceway.' : ''
+    const [row] = await warehouse.query(`SELECT * FROM ${schema}asked`)
+    expect(Object.keys(row ?? {})).toHaveLength(50)
+    expect(Object.keys(row ?? {})).toEqual(expect.arrayContaining(['id', 'user_id', 'uuid_ts', '_sluiceway_more']))
+    expect(await warehouse.rows('asked')).toMatchObject([{ answer_79: 79 }])
+  })
+
+  test('values that lose their column to another key, or whose key gives none, are in rudder_discards', async () => {
+    await loads.send(track('Order', { order_id: 1, orderId: 1.5, 金额: 7, '?!': 8 }, { messageId: 'order-1' }))
+    expect(await warehouse.rows('order')).toEqual([])
+    expect(Number((await warehouse.rows('_order'))[0]?.['order_id'])).toBe(1.5)
+    const discards = await warehouse.rows('rudder_discards')
+    expect(discards.map((row) => [row['column_name'], row['column_value']]).toSorted()).toEqual(
+      [
+        ['order_id', '1'],
+        ['金额', '7'],
+        ['?!', '8'],
+      ].toSorted(),
+    )
+  })
+
+  test('a long value that is discarded is cut, and the reason says so', async () => {
+    await loads.send(track('Ordinary', { n: 1 }), track('Ordinary', { n: 'x'.repeat(30_000) }))
+    const [discard] = await warehouse.rows('rudder_discards')
+    expect(String(discard?.['column_value'])).toHaveLength(10_000)
+    expect(discard?.['reason']).toMatch(/cut from 30000 characters to 10000/)
+  })
+})
