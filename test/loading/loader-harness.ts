@@ -1,7 +1,7 @@
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { join } from 'node:path'
-import type { LoaderStatus, LoadReport, StagedFile } from '../../src/core/bindings.ts'
+import type { LoaderStatus, LoadOptions, LoadReport, StagedFile } from '../../src/core/bindings.ts'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -14,7 +14,7 @@ export interface LoaderHarness {
   /** Writes any bytes. */
   readonly stageBytes: (key: string, bytes: Uint8Array) => Promise<StagedFile>
   readonly register: (file: StagedFile) => Promise<void>
-  readonly load: () => Promise<LoadReport & { readonly thrown?: string }>
+  readonly load: (options?: LoadOptions) => Promise<LoadReport & { readonly thrown?: string }>
   readonly status: () => Promise<LoaderStatus>
   /** Asks whether the event at an offset of partition 0 still waits for its load. */
   readonly waitsFor: (offset: number) => Promise<{ readonly waits: boolean; readonly reason?: string }>
@@ -90,7 +90,7 @@ export async function startLoader(): Promise<LoaderHarness> {
     },
     stageBytes,
     register,
-    load: () => call('loader/load', 'tables'),
+    load: (options = {}) => call('loader/load', 'tables', options),
     status: () => call('loader/status', 'tables'),
     waitsFor: (offset) => call('loader/waitsFor', 'tables', { partition: 0, offset }),
     letters: () => call('lane/letters'),

@@ -5,6 +5,7 @@ import { SluicewayError } from '../../src/core/errors.ts'
 import type { Warehouse } from '../../src/core/warehouse.ts'
 import { LoaderObject } from '../../src/loading/loader-object.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
+import { limitedD1 } from '../support/limited-d1.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
 
@@ -12,6 +13,8 @@ import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
 interface Setup {
   /** Added to the clock. */
   aheadMs?: number
+  /** Queries of D1 in one load; those of the paid plan when left out. */
+  queries?: number
   /** What happens once, after the engine has loaded the rows of this table. */
   after?: { readonly table: string; readonly what: 'kill' | 'fail' | 'refuse' } | undefined
 }
@@ -24,15 +27,17 @@ function accidental(inner: Warehouse): Warehouse {
   return {
     ...inner,
     open: (bindings) => {
-      const engine = inner.open(bindings)
+      const engine = inner.open({ ...bindings, DB: limitedD1(bindings['DB'] as D1Database, setup.queries) })
       return {
         provider: engine.provider,
         kept: engine.kept,
         rowColumns: engine.rowColumns,
         probe: () => engine.probe(),
+        foresee: async (tables) => engine.foresee?.(tables),
         columns: (table) => engine.columns(table),
         widen: (table, added) => engine.widen(table, added),
         close: () => engine.close(),
+        ...(setup.after === undefined ? { loadTogether: async (loads) => engine.loadTogether?.(loads) } : {}),
         load: async (load) => {
           const { after } = setup
           if (after?.what === 'refuse' && load.rows.some((row) => row['order_id'] === 'o-refused'))
