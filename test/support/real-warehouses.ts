@@ -15,6 +15,8 @@ export interface RealWarehouse {
   readonly query: (sql: string) => Promise<Row[]>
   /** All rows of a table by id, with what is in its JSON column; none when there is no such table. */
   readonly rows: (table: string) => Promise<Row[]>
+  /** The ids of a table, which must be there. */
+  readonly ids: (table: string) => Promise<string[]>
   readonly tables: () => Promise<string[]>
   /** Drops all tables. */
   readonly clear: () => Promise<void>
@@ -58,6 +60,7 @@ export async function startD1(): Promise<RealWarehouse> {
       (await tables()).includes(table)
         ? (await query(`SELECT * FROM ${quoteIdentifier(table)} ORDER BY 1`)).map(withMore)
         : [],
+    ids: async (table) => (await query(`SELECT "id" FROM ${quoteIdentifier(table)}`)).map(({ id }) => String(id)),
     clear: async () => {
       for (const table of await tables()) await query(`DROP TABLE ${quoteIdentifier(table)}`)
     },
@@ -83,6 +86,8 @@ export async function startPostgresWarehouse(): Promise<RealWarehouse> {
       (await tables()).includes(table)
         ? (await query(`SELECT * FROM "sluiceway".${quoteIdentifier(table)} ORDER BY 1`)).map(withMore)
         : [],
+    ids: async (table) =>
+      (await query(`SELECT "id" FROM "sluiceway".${quoteIdentifier(table)}`)).map(({ id }) => String(id)),
     clear: async () => void (await query('DROP SCHEMA IF EXISTS "sluiceway" CASCADE')),
     stop: async () => {
       await sql.end()

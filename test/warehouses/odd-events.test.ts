@@ -124,6 +124,16 @@ describe.each(realWarehouses)('what odd events do to the tables of %s', (engine,
     expect(loads.letters).toEqual([])
   })
 
+  test.each(['rowid', 'oid'])(
+    'a property named %s, another name of the number of a row, has a column',
+    async (name) => {
+      await around(track('Ordinary', { n: 3, [name]: 'A-7' }), track('Rows', { [name]: 'A-8' }))
+      expect(loads.letters).toEqual([])
+      expect((await warehouse.rows('ordinary')).map((row) => row[name])).toContain('A-7')
+      expect(await warehouse.rows('rows')).toMatchObject([{ [name]: 'A-8' }])
+    },
+  )
+
   test('a relation that is no table stops only the events of its name', async () => {
     await loads.send(ordinary(0))
     const schema = engine === 'postgres' ? 'sluiceway.' : ''

@@ -8,6 +8,9 @@ const mostColumns = 99
 const noteColumns = `INSERT OR IGNORE INTO "_sluiceway_columns" ("table_name", "column_name", "type")
   SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)`
 
+/** Other names of a row's number: a table can be created with such a column, but none can be added. */
+const rowIds = /^(?:rowid|oid|_rowid_)$/
+
 const declared: Readonly<Record<ColumnType, string>> = {
   int: 'INTEGER',
   float: 'REAL',
@@ -57,8 +60,9 @@ export class D1Layout {
     // The id must be a column of its own: it is the key.
     missing.sort(([a], [b]) => Number(b === 'id') - Number(a === 'id'))
     const room = Math.max(0, mostColumns - this.real.size)
-    const own = missing.slice(0, room)
-    const more = missing.slice(room)
+    const addable = missing.filter(([name]) => !this.exists || !rowIds.test(name))
+    const own = addable.slice(0, room)
+    const more = [...addable.slice(room), ...missing.filter((column) => !addable.includes(column))]
     const statements: SqlStatement[] = []
     if (!this.exists) {
       const columns = own.map(
