@@ -122,7 +122,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Lane: class extends LaneObject {
       constructor(ctx: DurableObjectState, env: Env) {
         const resolved = resolve(env)
-        super(ctx, env, resolved, resolved.demo === false ? realPort : demoPort(realPort, ctx.exports.default))
+        const port = resolved.demo === false ? realPort : demoPort(realPort, ctx.exports.default)
+        super(ctx, env, resolved, { port })
       }
     },
     Loader: class extends LoaderObject {

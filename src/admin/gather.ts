@@ -12,6 +12,8 @@ export interface Gathered<Value> {
  * Makes sure that a list which is empty is empty, and not only unknown: a caller who takes no notice of `failures` would
  * believe that there is nothing.
  *
+ * @param list what was found
+ * @param failures what could not be asked
  * @throws {SluicewayError} stream_unavailable when there is nothing to tell but failures
  */
 export function assertAnswered(list: readonly unknown[], failures: readonly string[]): void {

@@ -12,6 +12,8 @@ export interface LaneConsumer {
   readonly position: number
   /** Below it, every event has its final verdict or a row of its own. */
   readonly committed: number
+  /** True while something of it is under way, the end of which is a change. */
+  readonly isBusy: boolean
   /** False while enough is in memory, or the destination is down. */
   readonly hasCapacity: boolean
   /**

@@ -9,6 +9,7 @@ import { frame } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { loadStateOf } from './load-state.ts'
+import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
 import { Sender } from './sender.ts'
@@ -67,9 +68,20 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   #dueTimer: ReturnType<typeof setTimeout> | undefined
   #dueTimerAt = Number.POSITIVE_INFINITY
   #alarmAt: number | undefined
+  readonly #budget: InvocationBudget
+  /** True from when the budget is spent until an alarm begins a new invocation. */
+  #isHandingOver = false
 
-  constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig, port: Port = realPort) {
+  constructor(
+    ctx: DurableObjectState,
+    env: Bindings,
+    resolved: ResolvedConfig,
+    world: { readonly port?: Port; readonly budget?: InvocationBudget } = {},
+  ) {
     super(ctx, env)
+    this.#budget = world.budget ?? new InvocationBudget()
+    const port = this.#budget.countingPort(world.port ?? realPort)
+    const spend = (subrequests: number) => this.#budget.spend(subrequests)
     const [, target = '', partition = '0'] = /^(.*):(\d+)$/.exec(ctx.id.name ?? '') ?? []
     this.#ref = { target, partition: Number(partition) }
     this.#resolved = resolved
@@ -91,12 +103,14 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         bindings: env,
         billed: this.#billed,
         partition: this.#ref.partition,
+        spend,
       })
     this.#reader = new LaneReader(db, {
       ref: this.#ref,
       log: resolved.stream.log?.partition(env, this.#ref.partition),
       consumer: this.#consumer,
       changed,
+      spend,
     })
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
@@ -246,19 +260,41 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   override async alarm(): Promise<void> {
     this.#billed.alarms++
     this.#alarmAt = undefined
+    this.#budget.renew()
+    this.#isHandingOver = false
+    // First: a log that does not answer must not keep the lane from what it has.
+    this.#changed()
     await this.#reader.askForHead()
     this.#changed()
   }
 
   /** Starts what can be started, and sees to it that progress is stored and the object wakes when something is due. */
   #changed(): void {
-    this.#consumer?.pump()
-    this.#reader.readOn()
+    const isSpent = this.#budget.isSpent
+    if (!isSpent) {
+      this.#consumer?.pump()
+      this.#reader.readOn()
+    }
     if (!this.#checkpointDue) {
       this.#checkpointDue = true
       setTimeout(() => this.#checkpoint(), checkpointMs)
     }
-    this.#wakeAt(this.#consumer?.due())
+    if (isSpent) this.#handOver()
+    else this.#wakeAt(this.#consumer?.due())
+  }
+
+  /**
+   * Lets everything that is under way come to its end, and has an alarm go on: what an end begins would belong to the same
+   * invocation.
+   */
+  #handOver(): void {
+    clearTimeout(this.#dueTimer)
+    this.#dueTimerAt = Number.POSITIVE_INFINITY
+    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.#reader.isReading) return
+    this.#isHandingOver = true
+    this.#alarmAt = Date.now()
+    this.#billed.rowsWritten++
+    void this.ctx.storage.setAlarm(this.#alarmAt)
   }
 
   #checkpoint(): void {

@@ -27,6 +27,8 @@ interface LaneReaderOptions {
   /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
   readonly log: LogRpc | undefined
   readonly consumer: LaneConsumer | undefined
+  /** Called with the number of subrequests before they are made. */
+  readonly spend: (subrequests: number) => void
   /** Called when a read has brought something. */
   readonly changed: () => void
 }
@@ -56,6 +58,11 @@ export class LaneReader {
       this.#dedup = rememberInbox(this.#inbox, now)
     }
     this.#head = this.#inbox?.next ?? options.consumer?.position ?? 0
+  }
+
+  /** True while a read is under way, the end of which is a change. */
+  get isReading(): boolean {
+    return this.#reading
   }
 
   /** The offset after the newest event that is known of. */
@@ -172,6 +179,7 @@ export class LaneReader {
     try {
       if (this.#inbox !== undefined) this.#takeRead(consumer, this.#inbox.read(consumer.position, readBytes))
       else if (log !== undefined) {
+        this.#options.spend(1)
         const { chunks, head } = await withTimeout(
           log.read(consumer.position, readBytes, ref),
           readMs,

@@ -86,6 +86,10 @@ export class Sender implements LaneConsumer {
     return this.#inFlight.lowest?.offset ?? this.position
   }
 
+  get isBusy(): boolean {
+    return this.#active > 0
+  }
+
   get hasCapacity(): boolean {
     const { size, length } = this.#inFlight
     // A destination that is down gets a few events to probe with, no more.

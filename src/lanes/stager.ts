@@ -21,6 +21,8 @@ interface StagerOptions {
   readonly billed: Billed
   readonly partition: number
   readonly changed: () => void
+  /** Called with the number of subrequests before they are made. */
+  readonly spend: (subrequests: number) => void
 }
 
 /**
@@ -49,6 +51,10 @@ export class Stager implements LaneConsumer {
     this.#options = tools
     this.position = tools.store.cursor
     this.committed = tools.store.cursor
+  }
+
+  get isBusy(): boolean {
+    return this.#writing
   }
 
   get hasCapacity(): boolean {
@@ -103,6 +109,7 @@ export class Stager implements LaneConsumer {
     const { name } = this.#target
     const key = `staging/${name}/${partition}/${first.offset}-${next}`
     try {
+      this.#options.spend(2)
       const file = joinFrames(chunks.map(({ data }) => data))
       await bindings.BUCKET.put(key, file)
       billed.r2Writes++

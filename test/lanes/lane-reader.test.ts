@@ -22,6 +22,7 @@ class Taker implements LaneConsumer {
   position = 0
   committed = 0
   readonly state = 'idle'
+  readonly isBusy = false
   readonly reason = undefined
   readonly oldest = undefined
   take({ offset, count, data }: Chunk): void {
@@ -61,6 +62,7 @@ function open(readable: boolean): LaneReader {
     ref: { target: 'webhook', partition: 0 },
     log: readable ? (object as unknown as LogRpc) : undefined,
     consumer: work,
+    spend: () => {},
     changed: () => {
       work.pump()
       feed.readOn()

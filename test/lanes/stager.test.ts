@@ -45,6 +45,7 @@ function open(): void {
       billed: createBill(),
       partition: 2,
       changed: () => undefined,
+      spend: () => undefined,
     },
   )
 }

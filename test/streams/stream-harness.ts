@@ -13,6 +13,8 @@ interface Options {
   readonly options?: object
   /** URL that real lanes send to; without it, lanes are recorders. */
   readonly sink?: string
+  /** Fetches that a lane may make in one invocation; as many as it wants when left out. */
+  readonly subrequests?: number
 }
 
 /** What a failed call said. */
@@ -33,7 +35,7 @@ export class StreamHarness {
     this.#workerd = workerd
   }
 
-  static async start({ driver, options = {}, sink }: Options): Promise<StreamHarness> {
+  static async start({ driver, options = {}, sink, subrequests }: Options): Promise<StreamHarness> {
     const contents = `
       import { ${driver} } from './src/streams/${driver}.ts'
       import { streamWorker } from './test/streams/stream-worker.ts'
@@ -55,7 +57,11 @@ export class StreamHarness {
           r2Buckets: ['BUCKET'],
           queueProducers: { EVENTS: 'events' },
           queueConsumers: { events: { maxBatchSize: 100, maxBatchTimeout: 0.05, maxRetries: 100 } },
-          bindings: { STREAM: JSON.stringify(options), ...(sink === undefined ? {} : { SINK: sink }) },
+          bindings: {
+            STREAM: JSON.stringify(options),
+            ...(sink === undefined ? {} : { SINK: sink }),
+            ...(subrequests === undefined ? {} : { SUBREQUESTS: `${subrequests}` }),
+          },
         },
       ),
     )

@@ -4,6 +4,7 @@ import type { Packed } from '../../src/core/envelope.ts'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { Stream } from '../../src/core/stream.ts'
+import { InvocationBudget } from '../../src/lanes/invocation-budget.ts'
 import { LaneObject } from '../../src/lanes/lane-object.ts'
 import { LogObject } from '../../src/streams/log/log-object.ts'
 import { realPort } from '../../src/platform/real-port.ts'
@@ -11,12 +12,29 @@ import { Recorder } from './recorder.ts'
 import { defineConfig } from '../../src/configure/define-config.ts'
 import { sinkDestination } from '../support/fake-destination.ts'
 
-type Env = Bindings & { readonly RECORDER: Bindings['LANE']; readonly STREAM: string; readonly SINK?: string }
+type Env = Bindings & {
+  readonly RECORDER: Bindings['LANE']
+  readonly STREAM: string
+  readonly SINK?: string
+  readonly SUBREQUESTS?: string
+}
 
 let aheadMs = 0
 const realNow = Date.now
 // Milliseconds that the test lets pass; every object of the isolate sees them.
 Date.now = () => realNow() + aheadMs
+
+/** A platform that refuses the fetches beyond `most` of one invocation; a lane shall use less than half of them. */
+const limitedWorld = (most: number, invocation: { fetches: number }) => ({
+  budget: new InvocationBudget(most * 0.4),
+  port: {
+    ...realPort,
+    fetch: (request: Request) =>
+      ++invocation.fetches > most
+        ? Promise.reject(new Error('Too many subrequests by single Worker invocation.'))
+        : realPort.fetch(request),
+  },
+})
 
 /**
  * A Worker around one stream driver: the log's object and either real lanes or recorders, driven over HTTP.
@@ -86,8 +104,17 @@ export function streamWorker(driver: (options: object) => Stream) {
       }
     },
     Lane: class extends LaneObject {
+      readonly #invocation: { fetches: number }
+
       constructor(ctx: DurableObjectState, env: Env) {
-        super(ctx, env, resolved(env))
+        const invocation = { fetches: 0 }
+        super(ctx, env, resolved(env), env.SUBREQUESTS === undefined ? {} : limitedWorld(+env.SUBREQUESTS, invocation))
+        this.#invocation = invocation
+      }
+
+      override async alarm(): Promise<void> {
+        this.#invocation.fetches = 0
+        await super.alarm()
       }
     },
     Recorder,
