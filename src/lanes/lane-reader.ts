@@ -141,7 +141,7 @@ export class LaneReader {
 
   /** The offset at which the inbox holds an event. */
   find(print: Uint32Array): number | undefined {
-    return this.#inbox?.find(new Uint8Array(print.buffer))[0]?.offset
+    return this.#inbox?.find(new Uint8Array(print.buffer), 1)[0]?.offset
   }
 
   timeOf(offset: number): number | undefined {

@@ -151,19 +151,30 @@ export class Segments {
     return chunks
   }
 
-  /** The rows that hold an event with this fingerprint, with the event's offset. Reads every row's fingerprints. */
-  find(print: Uint8Array): { readonly chunk: Chunk; readonly offset: number }[] {
-    return this.#segments.flatMap((segment) =>
-      this.#db
-        .all<SegmentRow & { prints: ArrayBuffer }>(
-          `SELECT offset, count, at, prints, data FROM ${this.#name}_${segment.number} WHERE instr(prints, ?) > 0`,
-          print,
+  /**
+   * The rows that hold an event with this fingerprint, with the event's offset; the oldest ones, up to about `bytes` bytes.
+   * Reads every row's fingerprints.
+   */
+  find(print: Uint8Array, bytes: number): { readonly chunk: Chunk; readonly offset: number }[] {
+    const found: { chunk: Chunk; offset: number }[] = []
+    for (const { number } of this.#segments) {
+      const rows = this.#db.all<{ offset: number; prints: ArrayBuffer }>(
+        `SELECT offset, prints FROM ${this.#name}_${number} WHERE instr(prints, ?) > 0 ORDER BY offset`,
+        print,
+      )
+      for (const { offset, prints } of rows) {
+        const place = placeOf(new Uint8Array(prints), print)
+        if (place < 0 || bytes <= 0) continue
+        const row = this.#db.first<SegmentRow>(
+          `SELECT offset, count, at, data FROM ${this.#name}_${number} WHERE offset = ?`,
+          offset,
         )
-        .flatMap((row) => {
-          const place = placeOf(new Uint8Array(row.prints), print)
-          return place < 0 ? [] : [{ chunk: toChunk(row), offset: row.offset + place }]
-        }),
-    )
+        if (row === undefined) continue
+        bytes -= row.data.byteLength
+        found.push({ chunk: toChunk(row), offset: offset + place })
+      }
+    }
+    return found
   }
 
   /**

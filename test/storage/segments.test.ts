@@ -84,10 +84,16 @@ test('an event in a segment is found by its fingerprint, and only where the whol
   append(100, 3, { first: 1 })
   append(1100, 3, { first: 4 })
   const print = (a: number, b: number) => new Uint8Array(Uint32Array.from([a, b]).buffer)
-  expect(segments.find(print(5, 7)).map(({ offset, chunk }) => [offset, chunk.offset])).toEqual([[4, 3]])
+  expect(segments.find(print(5, 7), 1_000_000).map(({ offset, chunk }) => [offset, chunk.offset])).toEqual([[4, 3]])
   // These bytes are in the row, but across two fingerprints.
-  expect(segments.find(print(7, 5))).toEqual([])
-  expect(segments.find(print(9, 7))).toEqual([])
+  expect(segments.find(print(7, 5), 1_000_000)).toEqual([])
+  expect(segments.find(print(9, 7), 1_000_000)).toEqual([])
+})
+
+test('an event that was sent again and again is found in its oldest rows, as many as fit one call', () => {
+  for (let n = 0; n < 20; n++) append(n * 100, 1, { bytes: 1_900_000, first: 5 })
+  const print = new Uint8Array(Uint32Array.from([5, 7]).buffer)
+  expect(segments.find(print, 8_000_000).map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4])
 })
 
 test('fingerprints since a time come oldest first, with the time of their row, those of the newest events only', () => {

@@ -21,7 +21,7 @@ const eagerLength = 256_000
 const rowLength = 800_000
 /** Reads hand out at most so many bytes at once, well below the 32 MiB of an RPC. */
 const readBytes = 4_000_000
-/** The newest chunks, for a person to look at. */
+/** Chunks for a person to look at: the newest, or those that hold one event. */
 const tailBytes = 8_000_000
 /** The database is kept below this by forgetting (or moving to R2) the oldest hour early; the platform's limit is 10 GB. */
 const databaseLimit = 8_000_000_000
@@ -118,7 +118,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
 
   async find(print: Uint32Array): Promise<{ offset: number; chunk: Chunk }[]> {
     this.#billed.calls++
-    return this.#segments.find(new Uint8Array(print.buffer, print.byteOffset, print.byteLength))
+    return this.#segments.find(new Uint8Array(print.buffer, print.byteOffset, print.byteLength), tailBytes)
   }
 
   async sweep(): Promise<LogStatus> {
