@@ -1,3 +1,4 @@
+import { cutLetters } from '../core/cut-letters.ts'
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
@@ -132,13 +133,25 @@ async function appendTo(partition: number, packed: readonly Packed[], app: AppCo
  */
 export async function addDeadLetters(deadLetters: readonly NewDeadLetter[], app: AppContext): Promise<void> {
   if (deadLetters.length === 0) return
+  let stored = 0
+  let spilled = false
   await storeOrSpill(
     {
       what: 'dead letters',
       events: deadLetters.length,
       outage: outagesOf(app.resolved).letters,
-      store: async () => laneOf(app.bindings, edgeLane).addDeadLetters(edgeLane, deadLetters),
-      spill: () => spill({ kind: 'letters', deadLetters }, app),
+      async store() {
+        for (const piece of cutLetters(deadLetters)) {
+          if (spilled) throw new Error('the rest is spilled')
+          await laneOf(app.bindings, edgeLane).addDeadLetters(edgeLane, piece)
+          stored += piece.length
+        }
+      },
+      async spill() {
+        const key = await spill({ kind: 'letters', deadLetters: deadLetters.slice(stored) }, app)
+        spilled = true
+        return key
+      },
     },
     app,
   )

@@ -1,3 +1,4 @@
+import { cutLetters } from '../core/cut-letters.ts'
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { withTimeout } from '../core/with-timeout.ts'
@@ -238,14 +239,14 @@ class SpillDrain {
     this.#length += loaded.reduce((sum, { ref }) => sum + ref.length, 0)
   }
 
-  /** The letters of one object are buried in one go, so the first one tells whether that was done before. */
+  /** The letters of one piece are stored in one go, so the first one tells whether that was done before. */
   async #addDeadLetters(deadLetters: readonly NewDeadLetter[]): Promise<void> {
-    const [first] = deadLetters
-    if (first === undefined) return
     const lane = laneOf(this.#app.bindings, edgeLane)
-    const { messageId, receivedAt } = first
-    const known = await lane.letters(edgeLane, { limit: 20, messageId })
-    if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.addDeadLetters(edgeLane, deadLetters)
+    for (const piece of cutLetters(deadLetters)) {
+      const { messageId, receivedAt } = piece[0] as NewDeadLetter
+      const known = await lane.letters(edgeLane, { limit: 20, messageId })
+      if (!known.some((letter) => letter.receivedAt === receivedAt)) await lane.addDeadLetters(edgeLane, piece)
+    }
   }
 
   /** Returns whether the object is done with. Gives its part up when that seems to be unavailable. */
