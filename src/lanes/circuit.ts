@@ -47,6 +47,7 @@ export class Circuit {
   #failures = 0
   /** Failed and refused requests since the last success, repeats included. */
   #streak = 0
+  #lastReason: string | undefined
   /** Different events that were refused since the last success. */
   #refused = 0
   #opens = 0
@@ -80,6 +81,7 @@ export class Circuit {
   ): boolean {
     const { now, probe, afterSeconds = 0, repeat = false } = failure
     this.#streak++
+    this.#lastReason = reason
     if (this.state === 'closed') {
       if (repeat) return false
       this.#failures++
@@ -97,6 +99,7 @@ export class Circuit {
   /** Notes a refusal. Returns true while the circuit is paused afterwards. */
   refuse(reason: string, refusal: RefusedRequest): boolean {
     this.#streak++
+    this.#lastReason = reason
     this.#refused += refusal.fresh
     if (this.state === 'closed' && refusal.isContradicted && this.#refused < refusalsToPause) return false
     if (this.state !== 'paused' || refusal.probe) this.#open('paused', reason, refusal, pausedBaseMs)
@@ -111,6 +114,11 @@ export class Circuit {
   /** Different events that were refused since the last success. */
   get refused(): number {
     return this.#refused
+  }
+
+  /** Why requests fail while it is closed, when none has succeeded for some. */
+  get trouble(): string | undefined {
+    return this.#streak >= failuresToOpen ? this.#lastReason : undefined
   }
 
   /** True when nothing has succeeded for some requests: a success then says that the destination is back. */

@@ -104,7 +104,7 @@ export class Sender implements LaneConsumer {
   }
 
   get reason(): string | undefined {
-    return this.#circuit.reason ?? this.#platform.reason
+    return this.#circuit.reason ?? this.#platform.reason ?? this.#circuit.trouble
   }
 
   /** Events in memory that have neither a verdict nor a row. */

@@ -199,9 +199,12 @@ test('one success ends the waiting of all, but not what was asked for; resume en
   lane.append(users.flatMap((user) => of(user, 1, 2, 3)))
   await run(lane, 120_000, () => 503)
   expect(lane.rows()).toHaveLength(12)
+  // Too few users to be sure that it is down, but the lane says what its requests get.
+  expect(lane.sender.reason).toBe('HTTP 503')
   await lane.pass((lane.sender.due() as number) - lane.now)
   const [first] = lane.requests
   await first?.answer(200)
+  expect(lane.sender.reason).toBeUndefined()
   expect(new Set(pendingIds(lane).map((id) => id.split(' ')[0])).size).toBe(4)
   const waiting = pendingIds(lane)
   for (const id of waiting) await carrying(lane, id).answer(429, { 'retry-after': '600' })
