@@ -2,6 +2,7 @@ import type { LaneState } from '../core/bindings.ts'
 import { Envelope, type Header } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
+import { ISOLATE_BYTES } from '../platform/limits.ts'
 import { ChunkUnpacker } from './chunk-unpacker.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -21,7 +22,8 @@ import type { Chunk } from '../core/inbox.ts'
 
 /** What a lane holds in memory at most; above it, the rest stays in the stream. */
 const holdEvents = 20_000
-const holdLength = 16_000_000
+/** In UTF-16 code units of unpacked text: with two bytes for each, a quarter of the memory. */
+const holdLength = ISOLATE_BYTES / 8
 /** Rows that are made for events behind one that may be to blame itself, while the lane is paused because of it. */
 const doubtfulRows = 1_000
 
