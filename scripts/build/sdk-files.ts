@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { beaconPlaces } from '../../src/ingest/beacon-name.ts'
 import { sdkAliases, sdkFolder } from '../../src/ingest/sdk-headers.ts'
+import { limitKeepalive } from './keepalive.ts'
 
 interface File {
   /** Below `dist/assets`. */
@@ -23,14 +25,16 @@ export const sdkPackages = ['@rudderstack/analytics-js', '@segment/analytics-nex
  * deployed version, and under both again with neutral names (`a` is RudderStack's, `b` is Segment's). Licenses lie beside.
  *
  * @returns files below `dist/assets`
- * @throws when Segment's script is not built as expected: what is patched in it must be looked at again
+ * @throws when a script is not built as expected: what is patched in it must be looked at again
  */
 export function sdkFiles({ root, rudder }: Options): File[] {
   const [rudderHome, segmentHome] = sdkPackages.map((name) => join(root, 'node_modules', name)) as [string, string]
   const rudderVersion = versionIn(rudderHome)
   const segmentVersion = versionIn(segmentHome)
   const umd = join(segmentHome, 'dist/umd')
-  const standalone = readFileSync(join(umd, 'standalone.js'), 'utf8')
+  const standalone = limitKeepalive(readFileSync(join(umd, 'standalone.js'), 'utf8'))
+  if (beaconPlaces(new TextDecoder().decode(rudder)) !== 1)
+    throw new Error('the script of @rudderstack/analytics-js has changed: its beacons do not go where they did')
   const chunks = readdirSync(umd).filter((name) => name.endsWith('.js') && name.includes('.bundle.'))
   const license = (home: string) => {
     const name = readdirSync(home).find((one) => /^licen[cs]e/i.test(one))

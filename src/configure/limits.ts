@@ -25,7 +25,7 @@ export function resolveLimits({ limits: given = {}, stream }: Config, problems: 
 
 /** Fills in where the routes of events and the browser SDKs are. */
 export function resolvePaths({ paths: given = {} }: Config, problems: Problems): ResolvedConfig['paths'] {
-  const paths = { ingest: given.ingest ?? '', sdk: given.sdk ?? '/sdk' }
+  const paths = { ingest: given.ingest ?? '', sdk: given.sdk ?? '/sdk', beacon: given.beacon ?? '/beacon' }
   for (const [name, path] of Object.entries(paths))
     if (!(name === 'ingest' && path === '') && !/^(\/[A-Za-z0-9_-]+)+$/.test(path))
       problems.push(`paths.${name}: must look like "/e" or "/collect/e", with letters, digits, "_" and "-"`)
@@ -33,5 +33,20 @@ export function resolvePaths({ paths: given = {} }: Config, problems: Problems):
   for (const taken of ['/admin', '/demo', '/health'])
     if ([paths.ingest, paths.sdk].some((path) => path === taken || path.startsWith(`${taken}/`)))
       problems.push(`paths: ${taken} is taken`)
+  if (paths.beacon !== '/beacon') problems.push(...beaconProblems(paths).map((one) => `paths.beacon: ${one}`))
   return paths
+}
+
+/** What routes of events begin with. */
+const routes = ['/v1', '/pixel', '/sourceConfig', '/analytics.js', '/health', '/version', '/admin', '/demo']
+
+function beaconProblems({ ingest, sdk, beacon }: ResolvedConfig['paths']): string[] {
+  const whole = `${ingest}${beacon}`
+  const taken = [...routes, ...(whole === sdk || whole.startsWith(`${sdk}/`) ? [beacon] : [])].find(
+    (path) => beacon === path || beacon.startsWith(`${path}/`),
+  )
+  return [
+    ...(taken === undefined ? [] : [`${taken} is taken`]),
+    ...(sdk === '/sdk' ? ['needs a "sdk" of its own, such as "/s": the script under /sdk sends to /beacon'] : []),
+  ]
 }

@@ -28,7 +28,7 @@ const limits: SettingNames<NonNullable<Config['limits']>> = {
   appendMs: true,
   userCodeMs: true,
 }
-const paths: SettingNames<NonNullable<Config['paths']>> = { ingest: true, sdk: true }
+const paths: SettingNames<NonNullable<Config['paths']>> = { ingest: true, sdk: true, beacon: true }
 const source: SettingNames<SourceConfig> = {
   writeKey: true,
   enabled: true,

@@ -136,7 +136,7 @@ const single: Readonly<Record<string, Check>> = {
     members({ sinkSecret: text, tokenOnly: boolean }),
   ),
   limits: members(Object.fromEntries(limits.map((name) => [name, number]))),
-  paths: members({ ingest: text, sdk: text }),
+  paths: members({ ingest: text, sdk: text, beacon: text }),
 }
 const several: Readonly<Record<string, Check>> = { sources: source, destinations: destination, warehouses: warehouse }
 

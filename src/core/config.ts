@@ -132,6 +132,11 @@ export interface Config<D extends string = string, W extends string = string> {
     readonly ingest?: string
     /** Where the browser SDKs are; default `/sdk`. */
     readonly sdk?: string
+    /**
+     * A second name of `/beacon` that no list of an ad blocker knows, below `ingest`; RudderStack's script uses it where it is
+     * served under a `sdk` of its own. Default `/beacon`.
+     */
+    readonly beacon?: string
   }
 }
 

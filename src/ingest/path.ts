@@ -13,9 +13,16 @@ const always = new Set(['/', '/health', '/version', '/robots.txt'])
 export function pathIn(request: Request, options?: { readonly env?: AppContext }): string {
   const raw = getPath(request)
   const path = raw.startsWith('//') ? raw.slice(1) : raw
-  const prefix = options?.env?.resolved.paths.ingest ?? ''
-  if (prefix === '' || always.has(path)) return path
+  const { ingest: prefix, beacon } = options?.env?.resolved.paths ?? none
+  if (always.has(path)) return path
+  if (prefix === '') return withKnownBeacon(path, beacon)
   if (!path.startsWith(`${prefix}/`)) return `\0${path}`
   const rest = path.slice(prefix.length)
-  return rest.startsWith('//') ? rest.slice(1) : rest
+  return withKnownBeacon(rest.startsWith('//') ? rest.slice(1) : rest, beacon)
 }
+
+const none = { ingest: '', beacon: '/beacon' }
+
+/** The second name of `/beacon` leads to the same routes. */
+const withKnownBeacon = (path: string, beacon: string): string =>
+  path.startsWith(`${beacon}/`) ? `/beacon${path.slice(beacon.length)}` : path

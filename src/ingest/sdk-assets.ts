@@ -4,10 +4,14 @@ import { SluicewayError } from '../core/errors.ts'
 import { jsonResponse, errorResponse, notFoundResponse } from './responses.ts'
 import { countRefusal } from './refuse.ts'
 import { sdkAliases, sdkFolder, sdkHeaders } from './sdk-headers.ts'
+import { renameBeacon } from './beacon-name.ts'
 import { eventSource } from './event-route.ts'
 
 /** `/<folder>/<version>/<file>`, or `/<folder>/<version>.js`. */
 const versioned = /^\/([a-z-]+)\/\d[\w.-]*?(?:\.js|\/(?:rsa\.min|standalone|index)\.js)$/
+
+/** RudderStack's script under any of its names. */
+const rudderScript = /^\/(?:a|rudder-analytics\.min|a\/\d[\w.-]*|rudder-analytics\/\d[\w.-]*\/rsa\.min)\.js$/
 
 /**
  * Serves the browser SDKs under `paths.sdk`, and under the folder where they are.
@@ -23,10 +27,27 @@ export async function sdkAsset(request: Request, app: AppContext): Promise<Respo
   const base = [app.resolved.paths.sdk, sdkFolder].find((one) => pathname.startsWith(`${one}/`))
   if (base === undefined) return undefined
   const path = pathname.slice(base.length)
+  const { beacon } = app.resolved.paths
+  if (beacon !== '/beacon' && rudderScript.test(path)) return renamedScript(request, beacon, app)
   const found = await fileAt(request, path, app)
   if (found !== undefined) return found
   const alias = sdkAliases[versioned.exec(path)?.[1] ?? '']
   return alias === undefined ? undefined : fileAt(request, `/${alias}`, app)
+}
+
+/** RudderStack's script with the config's name of `/beacon`, which may change with each deployment. */
+async function renamedScript(request: Request, beacon: string, app: AppContext): Promise<Response | undefined> {
+  const path = `/${sdkAliases['a']}`
+  const file = await fileAt(new Request(request.url), path, app)
+  if (file === undefined) return undefined
+  const headers = new Headers(file.headers)
+  const etag = headers.get('etag')
+  // It is another file than the one that has this name.
+  if (etag !== null) headers.set('etag', `W/${etag.replace(/^W\//, '').slice(0, -1)}${beacon}"`)
+  if (etag !== null && request.headers.get('if-none-match') === headers.get('etag'))
+    return new Response(null, { status: 304, headers })
+  headers.delete('content-length')
+  return new Response(request.method === 'HEAD' ? null : renameBeacon(await file.text(), beacon), { headers })
 }
 
 /** A file of the SDKs with its headers: the ones that Cloudflare puts on it when it serves it without the Worker. */

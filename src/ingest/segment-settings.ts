@@ -28,6 +28,9 @@ serve(segmentSettings, '/v1/projects/:key/settings', ['GET', 'HEAD'], (c) => {
 })
 serve(segmentSettings, '/v1/m', ['POST'], (c) => takeMetrics(c.req.raw, c.env))
 
+/** Bytes of an event that surely fit into the 64 KiB that browsers let be under way with keepalive. */
+const mostKeptAlive = 60_000
+
 /** Answers the SDK's metrics, which nobody stores; anything else would be lost here, and is refused. */
 async function takeMetrics(request: Request, app: AppContext): Promise<Response> {
   const body = parseJson(await textOf(request, app.resolved.limits.bodyBytes))
@@ -46,10 +49,14 @@ function settingsOf({ writeKey, identityCookie }: Source, request: Request, { re
         apiKey: writeKey,
         apiHost,
         protocol: isSecure(request) ? 'https' : 'http',
-        // An event that is sent while the page is left still arrives. A page's own deliveryStrategy takes its place.
+        // An event that is sent while the page is left still arrives. A page's own deliveryStrategy takes its place. Browsers fail
+        // larger requests with keepalive, over and over; our own script knows when to do without, that of npm does not.
         deliveryStrategy: {
           strategy: 'standard',
-          config: { keepalive: true, ...(identityCookie === undefined ? {} : { credentials: 'include' }) },
+          config: {
+            ...(resolved.limits.eventBytes <= mostKeptAlive ? { keepalive: true } : {}),
+            ...(identityCookie === undefined ? {} : { credentials: 'include' }),
+          },
         },
         retryQueue: true,
         unbundledIntegrations: [],

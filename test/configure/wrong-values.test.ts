@@ -80,7 +80,7 @@ const full = () => ({
     futureMinutes: 60,
     appendMs: 2_000,
   },
-  paths: { ingest: '/e', sdk: '/s' },
+  paths: { ingest: '/e', sdk: '/s', beacon: '/n' },
 })
 
 type Node = Record<string, unknown>

@@ -59,7 +59,7 @@ function resolvedOf({ demo: on = true, stream = 'log', partitions = 1, warehouse
   return {
     stream: fakeStream({ name: stream, partitions }).stream,
     sources: new Map([['shop', { name: 'shop', writeKey: 'demo-write-key' }]]),
-    paths: { ingest: '', sdk: '/sdk' },
+    paths: { ingest: '', sdk: '/sdk', beacon: '/beacon' },
     targets: new Map(targets),
     adminToken,
     demo: on,

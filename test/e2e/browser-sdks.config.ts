@@ -12,5 +12,6 @@ export default defineConfig((env) => ({
   },
   destinations: { sink: { use: webhook({ url: env.SINK, secret: env.WEBHOOK_SECRET, allowPrivate: true }) } },
   admin: { token: env.ADMIN_TOKEN },
-  paths: { ingest: env.INGEST ?? '', sdk: env.SDK ?? '/sdk' },
+  paths: { ingest: env.INGEST ?? '', sdk: env.SDK ?? '/sdk', beacon: env.BEACON ?? '/beacon' },
+  limits: { eventBytes: 200_000 },
 }))

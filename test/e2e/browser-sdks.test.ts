@@ -148,7 +148,7 @@ const visit: readonly Call[] = [
 ]
 
 const mounts = [
-  { mount: 'on the site’s own host, under /e and /s', vars: { INGEST: '/e', SDK: '/s' }, own: true },
+  { mount: 'on the site’s own host, under /e and /s', vars: { INGEST: '/e', SDK: '/s', BEACON: '/n' }, own: true },
   { mount: 'on another origin', vars: {}, own: false },
 ]
 
@@ -386,6 +386,31 @@ ${sdk.ready}`)
         true,
       )
     })
+
+    test('@segment/analytics-next sends an event of 70 KB, and a burst that is larger than keepalive may be', async () => {
+      await load(segment)
+      const note = 'x'.repeat(70_000)
+      await make(segment, [
+        ['track', 'Note Taken', { note }],
+        ...[1, 2, 3, 4, 5, 6].map((number): Call => ['track', 'Page Read', { number, text: 'y'.repeat(20_000) }]),
+      ])
+      const found = await atSink(7)
+      expect(found.find(({ event }) => event === 'Note Taken')?.properties?.['note']).toBe(note)
+      // Nothing was tried in vain.
+      expect(posts().map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 200])
+    })
+
+    test.skipIf(!own)(
+      '@rudderstack/analytics-js sends its beacons where a blocker of /beacon/ does not look',
+      async () => {
+        await context.route('**/beacon/**', (route) => route.abort())
+        await load(rudder, rudder.leaving)
+        await make(rudder, orders(2), leave)
+        await page.waitForURL('**/cart')
+        await expectOrders(2)
+        expect(posts().map(({ url }) => url.split('?')[0])).toEqual(['/e/n/v1/batch'])
+      },
+    )
 
     test('the browser SDKs are served as files that browsers keep', async () => {
       for (const [file, cache] of [

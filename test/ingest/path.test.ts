@@ -5,7 +5,7 @@ import { orderCompleted } from '../support/sample-events.ts'
 import { basic } from '../support/call.ts'
 
 function mounted(ingest: string) {
-  const edge = fakeEdge({ resolved: { paths: { ingest, sdk: '/s' } } })
+  const edge = fakeEdge({ resolved: { paths: { ingest, sdk: '/s', beacon: '/n' } } })
   const ask = (path: string, init: RequestInit = {}) =>
     ingestRoutes.fetch(new Request(`https://shop.example${path}`, init), edge.context)
   return { edge, ask }
@@ -22,6 +22,7 @@ const surfacesOf: [string, RequestInit][] = [
   ['/v1/batch/', { method: 'POST', body: batch, headers }],
   ['/v1/import', { method: 'POST', body: batch, headers }],
   [`/beacon/v1/batch?writeKey=${writeKey}`, { method: 'POST', body: batch }],
+  [`/n/v1/batch?writeKey=${writeKey}`, { method: 'POST', body: batch }],
   [`/pixel/v1/page?writeKey=${writeKey}&anonymousId=ada`, {}],
   ['/sourceConfig/', { headers }],
   [`/v1/projects/${writeKey}/settings`, {}],

@@ -25,8 +25,9 @@ const files = {
   },
 }
 
-const contextWith = (paths: AppContext['resolved']['paths'] = { ingest: '', sdk: '/sdk' }): AppContext =>
-  fakeEdge({ resolved: { paths }, bindings: { ASSETS: files } }).context
+const contextWith = (
+  paths: AppContext['resolved']['paths'] = { ingest: '', sdk: '/sdk', beacon: '/beacon' },
+): AppContext => fakeEdge({ resolved: { paths }, bindings: { ASSETS: files } }).context
 
 const get = (path: string, of = contextWith()) => sdkAsset(new Request(`https://shop.example${path}`), of)
 
@@ -84,9 +85,24 @@ describe('the browser SDKs', () => {
   })
 
   test('the browser SDKs are found under another name where the config gives one', async () => {
-    const answer = await get(`/s/b/${segment}/index.js`, contextWith({ ingest: '/e', sdk: '/s' }))
+    const answer = await get(`/s/b/${segment}/index.js`, contextWith({ ingest: '/e', sdk: '/s', beacon: '/beacon' }))
     expect([answer?.status, answer?.headers.get('cache-control')]).toEqual([200, immutable])
     expect(await get(`/s/b/${segment}/index.js`)).toBeUndefined()
+  })
+
+  test('the browser SDKs send beacons to the neutral name of the config, where they are under a path of their own', async () => {
+    const neutral = contextWith({ ingest: '/e', sdk: '/s', beacon: '/n/b' })
+    for (const path of ['/s/a.js', '/s/rudder-analytics.min.js', `/s/a/${rudder}.js`, '/s/a/3.1.0.js']) {
+      const answer = (await get(path, neutral)) as Response
+      const text = await answer.text()
+      expect([path, text.includes('"n/b"'), /"beacon","\/"/.test(text)]).toEqual([path, true, false])
+      // The name may change with the next deployment.
+      expect(answer.headers.get('cache-control')).toBe(short)
+      expect(answer.headers.get('content-type')).toContain('javascript')
+    }
+    const plain = await get(`/s/a/${rudder}.js`, contextWith({ ingest: '/e', sdk: '/s', beacon: '/beacon' }))
+    expect(await plain?.text()).toMatch(/"beacon","\/"/)
+    expect((await get('/s/b.js', neutral))?.headers.get('cache-control')).toBe(short)
   })
 
   test('the browser SDKs go on working for pages that name a version of before', async () => {

@@ -40,6 +40,15 @@ describe('settings', () => {
     })
   })
 
+  test('ask for no keepalive where an event may be larger than browsers let that be', async () => {
+    const large = fakeEdge({ limits: { eventBytes: 200_000 } })
+    const answer = await call(large, `/v1/projects/${writeKey}/settings`, { method: 'GET', key: null })
+    expect(answer.json()).toMatchObject({
+      integrations: { 'Segment.io': { deliveryStrategy: { strategy: 'standard', config: {} } } },
+    })
+    expect(answer.text).not.toContain('keepalive')
+  })
+
   test.each([
     ['nobodysKey', 401, 'write_key_invalid'],
     ['closedKey', 404, 'source_disabled'],
