@@ -60,8 +60,8 @@ export const defineSource =
       ...(verify === undefined ? {} : { verify: async (call, tools) => verify(call, settings, tools) }),
       async map(call, tools) {
         const mapped = await spec.map(call, settings, tools)
-        if (!('reply' in mapped) && mapped.length > mostDrafts)
-          throw new RangeError(`The call has more than ${mostDrafts} events`)
+        const drafts = 'reply' in mapped ? (mapped.events ?? []) : mapped
+        if (drafts.length > mostDrafts) throw new RangeError(`The call has more than ${mostDrafts} events`)
         return mapped
       },
     }

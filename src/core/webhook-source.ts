@@ -34,9 +34,11 @@ export interface Memory {
 /** An event as a source makes it: the edge adds messageId, timestamps, receivedAt and request_ip where they are missing. */
 export type Draft = Record<string, unknown>
 
-/** An answer of the source's own, for challenges: the caller gets it, and no event comes of the call. */
+/** An answer of the source's own, for challenges and for vendors that show the answer to somebody. */
 export interface Reply {
   readonly reply: { readonly body: string; readonly contentType: string }
+  /** Events that come of the call as well: the caller gets the answer once they are durable. */
+  readonly events?: readonly Draft[]
 }
 
 /** What a source makes of a call: events, in order, or an answer. */

@@ -53,10 +53,10 @@ export async function acceptWebhook(
     await addCallLetter(call, { source, thrown }, app)
     throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
   }
-  if ('reply' in mapped) return mapped.reply
-  if (mapped.length > 0) await acceptEvents({ ...incoming, events: mapped, counted: 1 }, app)
-  else ignored()
-  return undefined
+  const { reply, events } = 'reply' in mapped ? mapped : { events: mapped }
+  if (events !== undefined && events.length > 0) await acceptEvents({ ...incoming, events, counted: 1 }, app)
+  else if (events !== undefined) ignored()
+  return reply
 }
 
 /**
@@ -77,7 +77,7 @@ export async function remapCall(kept: unknown, source: Source, app: AppContext):
   const call = { ...kept, bytes: new TextEncoder().encode(text), body } as unknown as WebhookCall
   try {
     const mapped = await mapCall(call, { ...source, webhook }, app)
-    return 'reply' in mapped ? [] : mapped
+    return 'reply' in mapped ? (mapped.events ?? []) : mapped
   } catch (cause) {
     throw new SluicewayError('bad_request', `The call is still not acceptable: ${reasonOf(cause)}`, { cause })
   }

@@ -57,7 +57,7 @@ const mapping: FieldMapping = [
   [['app_version_short', 'app_version'], 'context.app.version'],
   [['bundle_id', 'app_id', 'store_app_id'], 'context.app.namespace'],
   [['idfa', 'gps_adid'], 'context.device.advertisingId'],
-  [['idfv', 'android_id'], 'context.device.id'],
+  [['adid', 'idfv', 'android_id'], 'context.device.id'],
   ['device_manufacturer', 'context.device.manufacturer'],
   [['device_model', 'device_name'], 'context.device.model'],
   ['device_type', 'context.device.type'],

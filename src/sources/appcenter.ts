@@ -4,7 +4,7 @@ import { anonymousIdOf } from './shared/hash.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
-const vendor = 'App Center'
+const vendor = 'APPCENTER'
 
 /**
  * Takes the webhooks of Visual Studio App Center: a track `Build Succeeded`, `Build Failed`, `Released Version 2.0.0` or

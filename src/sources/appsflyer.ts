@@ -1,8 +1,8 @@
-import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, sayingOf } from './shared/fields.ts'
+import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, sayingOf, setAt, valueAt } from './shared/fields.ts'
 import { utcStampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
-const vendor = 'AppsFlyer'
+const vendor = 'AF'
 
 /**
  * Takes AppsFlyer's Push API: a track named after `event_name` (`install`, `af_purchase`). What has a place of its own in an
@@ -38,6 +38,8 @@ export const appsflyer = defineSource({
       properties: Object.fromEntries(Object.entries(payload).filter(([name]) => !placedNames.has(name))),
     })
     mapFields(draft, payload, placed)
+    if (valueAt(draft, 'context.device.advertisingId') !== undefined)
+      setAt(draft, 'context.device.adTrackingEnabled', true)
     if (draft['userId'] === undefined) draft['anonymousId'] ??= uuid()
     return [draft]
   },
@@ -62,9 +64,4 @@ const placed: FieldMapping = [
   ['country_code', ['traits.address.country', 'context.traits.address.country']],
 ]
 
-const placedNames: ReadonlySet<string> = new Set([
-  'event_name',
-  'event_time',
-  'appsflyer_id',
-  ...placed.flatMap(([from]) => from),
-])
+const placedNames: ReadonlySet<string> = new Set(['event_time', 'appsflyer_id', ...placed.flatMap(([from]) => from)])

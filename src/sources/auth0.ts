@@ -69,6 +69,7 @@ function eventsOf(entry: Draft, uuid: () => string): Draft[] {
 
 const mapping: FieldMapping = [
   ['log_id', ['messageId', 'properties.log_id']],
+  ['type', 'properties.source_type'],
   ['user_id', ['userId', 'context.traits.userId']],
   ['user_name', 'context.traits.user_name'],
   ['details.auth.user.email', 'context.traits.email'],
@@ -87,7 +88,8 @@ const mapping: FieldMapping = [
 ]
 
 function eventOf(entry: Draft, fields: Draft, uuid: () => string): Draft {
-  const draft = draftOf(vendor, { ...fields, originalTimestamp: stampOf(entry['date']) })
+  const at = stampOf(entry['date'])
+  const draft = draftOf(vendor, { ...fields, originalTimestamp: at, sentAt: at })
   mapFields(draft, entry, mapping)
   if (typeof draft['userId'] !== 'string' || draft['userId'] === '') {
     const id = entry['log_id']

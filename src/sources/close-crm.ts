@@ -5,7 +5,7 @@ import { hmacFault, signedBody } from './shared/signature.ts'
 import { utcStampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
-const vendor = 'Close CRM'
+const vendor = 'CloseCRM'
 
 /**
  * Takes Close's webhooks: a track named after the object and what became of it (`lead updated`, `activity.call created`), with

@@ -9,10 +9,11 @@ const vendor = 'Cordial'
 /**
  * Takes Cordial's webhooks, one or a batch of `{ contact, event }`: a track per event, named as Cordial does (`open`); the
  * mobile `crdl_app_install` is `Application Installed`, `crdl_app_open` is `Application Opened`. The event's own properties
- * are the properties, with the other fields of the event beside them.
+ * are the properties, with the other fields of the event beside them; its device (`d`) is in the context.
  *
- * The anonymousId is Cordial's id of the contact, which is in `context.externalId` as well; the contact is in `context.traits`,
- * email address and phone of its channels by those names. The messageId is the event's id.
+ * The userId is Cordial's id of the contact (`_id`), the `cID` of the contact is in `context.externalId`, and the contact in
+ * `context.traits`, email address and phone of its channels by those names as well. Without a contact, the anonymousId is the
+ * event's `cID`. The messageId is the event's id, and the time that of `ts`.
  *
  * Not verified: Cordial documents no signature. Whoever has the write key can send.
  *
@@ -33,32 +34,42 @@ const names: Readonly<Record<string, string>> = {
 }
 
 function trackOf({ contact, event }: Draft, uuid: () => string): Draft {
-  const { _id: id, a, action, time, ts, cID, properties, ...rest } = isRecord(event) ? event : {}
-  const name = idOf(action) ?? idOf(a)
+  const { _id: id, d, properties, ...rest } = isRecord(event) ? event : {}
+  const name = idOf(rest['action']) ?? idOf(rest['a'])
   if (name === undefined) throw new TypeError('The event has no action')
-  const who = idOf(valueAt(contact, 'cID')) ?? idOf(cID) ?? idOf(valueAt(contact, '_id'))
-  const at = stampOf(time) ?? stampOf(ts)
+  const user = idOf(valueAt(contact, '_id'))
+  const known = idOf(valueAt(contact, 'cID'))
+  const at = stampOf(rest['ts']) ?? stampOf(rest['time'])
   return draftOf(vendor, {
     type: 'track',
     event: Object.hasOwn(names, name) ? names[name] : name,
     messageId: idOf(id),
-    anonymousId: who ?? uuid(),
+    ...(user === undefined ? { anonymousId: known ?? idOf(rest['cID']) ?? uuid() } : { userId: user }),
     timestamp: at,
     originalTimestamp: at,
+    sentAt: at,
     context: {
       traits: traitsOf(contact),
-      ...(who === undefined ? {} : { externalId: [{ type: 'cordialContactId', id: who }] }),
+      ...(known === undefined ? {} : { externalId: [{ type: 'cordialContactId', id: known }] }),
+      ...(isRecord(d) ? { device: d } : {}),
     },
-    properties: { ...rest, ...(isRecord(properties) ? properties : {}) },
+    properties: {
+      ...rest,
+      event_id: id,
+      ...(isRecord(properties) ? properties : {}),
+      ...(d === undefined || isRecord(d) ? {} : { d }),
+    },
   })
 }
 
 function traitsOf(contact: unknown): Draft {
-  const { channels, ...rest } = isRecord(contact) ? contact : {}
+  const traits = isRecord(contact) ? contact : {}
+  const { channels } = traits
   return sayingOf({
-    ...rest,
-    email: valueAt(channels, 'email.address') ?? rest['email'],
-    phone: valueAt(channels, 'sms.address') ?? rest['phone'],
-    subscribeStatus: valueAt(channels, 'email.subscribeStatus'),
+    ...traits,
+    userId: idOf(traits['_id']),
+    email: valueAt(channels, 'email.address') ?? traits['email'],
+    phone: valueAt(channels, 'sms.address') ?? traits['phone'],
+    subscribeStatus: valueAt(channels, 'email.subscribeStatus') ?? traits['subscribeStatus'],
   })
 }

@@ -89,6 +89,7 @@ const pickNamed = (names: Readonly<Record<string, string>>, key: unknown): strin
 const mapping: FieldMapping = [
   [['data.customer_id', 'data.identifiers.id'], 'userId'],
   [['data.identifiers.email', 'data.recipient', 'data.email_address'], 'context.traits.email'],
+  ['data.identifiers.cio_id', 'context.traits.cioId'],
   ['event_id', ['messageId', 'properties.eventId']],
   ['data.action_id', 'properties.actionId'],
   ['data.broadcast_id', 'properties.broadcastId'],
@@ -101,6 +102,7 @@ const mapping: FieldMapping = [
   ['data.transactional_message_id', 'properties.transactionalMessageId'],
   ['data.trigger_id', 'properties.triggerId'],
   ['data.subject', 'properties.emailSubject'],
+  ['data.content', 'properties.content'],
   ['data.failure_message', 'properties.reason'],
   ['data.href', 'properties.link.url'],
   ['data.link_id', 'properties.link.id'],

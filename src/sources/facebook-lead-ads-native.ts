@@ -13,7 +13,8 @@ const vendor = 'Facebook Lead Ads'
  *
  * What somebody wrote into the form is not in it: it has to be fetched from the Graph API with a token of the page, which a
  * source cannot do. So the anonymousId is the lead's id, which is in `context.externalId` as well, until a transform or a
- * later identify tells more. The messageId is `facebook_lead_ads_native-` and the lead's id.
+ * later identify tells more. The messageId is `facebook_lead_ads_native-` and the lead's id. A change that does not name lead,
+ * page and form is passed over.
  *
  * With a secret, calls must have `X-Hub-Signature-256`; it has no time in it. With a `verifyToken`, the GET must have that
  * token.
@@ -47,9 +48,7 @@ export const facebookLeadAdsNative = defineSource({
     if (hook.method === 'GET') return challengeOf(hook)
     const { object, entry } = payloadOf(hook.body)
     if (object !== 'page') throw new TypeError('The body is no notification about a page')
-    return eachOf(listOf(entry).flatMap(({ changes }) => listOf(changes)))
-      .filter(({ field }) => field === 'leadgen')
-      .map(({ value }) => identifyOf(value))
+    return eachOf(listOf(entry).flatMap(leadsOf))
   },
 })
 
@@ -62,18 +61,21 @@ function challengeOf({ query }: WebhookCall): Mapped {
 
 const listOf = (value: unknown): Draft[] => (Array.isArray(value) ? value.filter(isRecord) : [])
 
-function identifyOf(value: unknown): Draft {
-  const traits = isRecord(value) ? value : {}
-  const { leadgen_id: lead, created_time } = traits
-  const id = idOf(lead)
-  // A number this long has lost digits when the JSON was read, and would be taken for another lead.
-  if (id === undefined || (typeof lead === 'number' && !Number.isSafeInteger(lead)))
-    throw new TypeError('leadgen_id is missing')
-  return draftOf(vendor, {
-    type: 'identify',
-    messageId: `facebook_lead_ads_native-${id}`,
-    anonymousId: id,
-    originalTimestamp: stampOf(created_time),
-    context: { traits, externalId: [{ type: 'facebookLeadId', id }] },
+/** The leads of an entry: its changes that name lead, page and form. */
+function leadsOf({ changes, time }: Draft): Draft[] {
+  return listOf(changes).flatMap(({ field, value }) => {
+    const traits = isRecord(value) ? value : {}
+    const { leadgen_id: lead, page_id: page, form_id: form, created_time } = traits
+    const id = idOf(lead)
+    if (field !== 'leadgen' || id === undefined || idOf(page) === undefined || idOf(form) === undefined) return []
+    const draft = draftOf(vendor, {
+      type: 'identify',
+      messageId: `facebook_lead_ads_native-${id}`,
+      anonymousId: id,
+      originalTimestamp: stampOf(created_time),
+      sentAt: stampOf(time),
+      context: { traits, externalId: [{ type: 'facebookLeadId', id }] },
+    })
+    return [draft]
   })
 }

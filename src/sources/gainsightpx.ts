@@ -4,15 +4,16 @@ import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, valueAt } from 
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
-const vendor = 'Gainsight PX'
+const vendor = 'GAINSIGHTPX'
 
 /**
  * Takes Gainsight PX's webhooks: a sign-up (`SIGN_UP`) becomes an identify, everything else a track named after the feature,
- * engagement, segment or custom event that it is about, with the kind of event as `properties.category`.
+ * engagement, segment, custom event or category of feedback that it is about, with the kind of event as
+ * `properties.category`. What a Segment server sent to Gainsight is a `SegmentIO Cloud Server` with its properties.
  *
- * The userId is the `identifyId`, the anonymousId Gainsight's own (`aptrinsicId`), which is in `context.externalId` as well. The
- * user is in `traits` of an identify, with place and account, and in `context.traits` of a track. The messageId is the
- * event's id.
+ * The userId is the `identifyId`, the anonymousId Gainsight's own (`aptrinsicId`), which is in `context.externalId` as well;
+ * who is not identified has the id of the session as anonymousId. The user is in `traits` of an identify, with place and
+ * account, and in `context.traits` of a track. The messageId is the event's id.
  *
  * Not verified: Gainsight PX documents no signature. Whoever has the write key can send.
  *
@@ -41,15 +42,17 @@ function startOf(payload: Draft, fields: Draft): Draft {
   const user = isRecord(payload['user']) ? payload['user'] : {}
   const at = stampOf(valueAt(payload, 'event.date'))
   const id = idOf(user['aptrinsicId'])
+  const userId = idOf(user['identifyId'])
+  const session = userId === undefined ? idOf(valueAt(payload, 'event.sessionId')) : undefined
   const agent = user['lastVisitedUserAgentData']
   return draftOf(vendor, {
-    ...fields,
-    messageId: idOf(valueAt(payload, 'event.eventId')),
-    userId: idOf(user['identifyId']),
-    anonymousId: id,
     timestamp: at,
     originalTimestamp: at,
     sentAt: at,
+    ...fields,
+    messageId: idOf(valueAt(payload, 'event.eventId')),
+    userId,
+    anonymousId: session ?? id,
     context: {
       ...(isRecord(fields['context']) ? fields['context'] : {}),
       ...(id === undefined ? {} : { externalId: [{ type: 'gainsightpxAptrinsicId', id }] }),
@@ -61,14 +64,16 @@ function startOf(payload: Draft, fields: Draft): Draft {
 function identifyOf(payload: Draft): Draft {
   const { location, ...user } = isRecord(payload['user']) ? payload['user'] : {}
   const { account } = payload
+  const joined = stampOf(user['signUpDate'])
   return startOf(payload, {
     type: 'identify',
+    ...(joined === undefined ? {} : { originalTimestamp: joined }),
     traits: {
       ...(isRecord(location) ? location : {}),
       ...user,
       country: valueAt(location, 'countryName'),
       state: valueAt(location, 'stateName'),
-      createdAt: stampOf(user['signUpDate']),
+      createdAt: joined,
       account,
       companyName: valueAt(account, 'name'),
     },
@@ -77,17 +82,42 @@ function identifyOf(payload: Draft): Draft {
 
 function trackOf(payload: Draft, event: Draft): Draft {
   const { eventType: category, attributes } = event
-  const named = ['featureName', 'engagementName', 'segmentName', 'eventName', 'eventType']
   const draft = startOf(payload, {
     type: 'track',
-    event: named.map((name) => idOf(event[name])).find(Boolean),
-    properties: { ...(isRecord(attributes) ? attributes : {}), category },
-    context: { traits: isRecord(payload['user']) ? payload['user'] : {} },
+    event: nameOf(event),
+    properties: { ...(isRecord(attributes) ? attributes : {}), ...ofSegment(event), category },
+    context: { traits: isRecord(payload['user']) ? { ...payload['user'] } : {} },
   })
-  return mapFields(mapFields(draft, event, properties), event, category === 'SURVEY' ? survey : engagement)
+  mapFields(draft, payload, about)
+  if (category === 'SEGMENT_IO') return mapFields({ ...draft, properties: ofSegment(event) }, event, key)
+  mapFields(draft, event, properties)
+  return mapFields(draft, event, (typeof category === 'string' ? byCategory.get(category) : undefined) ?? engagement)
 }
 
+/** Where an event has its name, the surest place first. */
+const named = ['featureName', 'engagementName', 'segmentName', 'eventName', 'eventType']
+
+function nameOf(event: Draft): string | undefined {
+  if (event['eventType'] === 'SEGMENT_IO') return 'SegmentIO Cloud Server'
+  const category = event['eventType'] === 'FEEDBACK' ? idOf(event['category']) : undefined
+  return category ?? named.map((name) => idOf(event[name])).find(Boolean)
+}
+
+/** What Segment's server sent to Gainsight PX. */
+const ofSegment = ({ segmentIOEvent: sent }: Draft): Draft => (isRecord(sent) ? { ...sent } : {})
+
+const about: FieldMapping = [
+  ['user.location.countryName', 'context.traits.country'],
+  ['account.id', 'context.traits.account.id'],
+  ['account.name', 'context.traits.account.name'],
+  ['account.numberOfEmployees', 'context.traits.account.numberOfEmployees'],
+  ['account.numberOfUsers', 'context.traits.account.numberOfUsers'],
+]
+
+const key: FieldMapping = [['propertyKey', 'properties.propertyKey']]
+
 const properties: FieldMapping = [
+  ...key,
   ['url', ['properties.url', 'context.page.url']],
   ['remoteHost', 'properties.ip'],
   ['globalContext', 'properties.globalContext'],
@@ -97,21 +127,35 @@ const properties: FieldMapping = [
   ['engagementType', 'properties.engagementType'],
   ['interaction', 'properties.interaction'],
   ['segmentId', 'properties.segmentId'],
-  ['activation', 'properties.engagement.activation'],
 ]
 
-const engagement: FieldMapping = [['stepNumber', 'properties.engagement.stepNumber']]
+const engagement: FieldMapping = [
+  ['activation', 'properties.engagement.activation'],
+  ['stepNumber', 'properties.engagement.stepNumber'],
+]
+
+const under = (holder: string, names: readonly string[]): FieldMapping =>
+  names.map((name) => [name, `properties.${holder}.${name}`] as const)
 
 const survey: FieldMapping = [
-  'answers',
-  'contactMeAllowed',
-  'questionHtml',
-  'questionId',
-  'questionText',
-  'questionType',
-  'score',
-  'scoreType',
-  'stepNumber',
-  'surveyType',
-  'userInput',
-].map((name) => [name, `properties.survey.${name}`] as const)
+  ['surveyType', 'properties.surveyType'],
+  ...under('survey', [
+    'activation',
+    'answers',
+    'contactMeAllowed',
+    'questionHtml',
+    'questionId',
+    'questionText',
+    'questionType',
+    'score',
+    'scoreType',
+    'stepNumber',
+    'userInput',
+  ]),
+]
+
+/** What the events of a kind have beside the others. */
+const byCategory: ReadonlyMap<string, FieldMapping> = new Map([
+  ['SURVEY', survey],
+  ['FEEDBACK', under('feedback', ['subject', 'description', 'labels', 'source'])],
+])

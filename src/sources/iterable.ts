@@ -9,7 +9,7 @@ const vendor = 'Iterable'
 /**
  * Takes Iterable's system webhooks: a track named as Iterable does (`emailOpen`), with `dataFields` as its properties.
  *
- * The userId is Iterable's, or else made of the email address, its MD5. Calls without an event's name, or with neither
+ * The userId is Iterable's, or else made of the email address, its MD5; the address may be among the `dataFields`. Calls without an event's name, or with neither
  * userId nor email, cannot be mapped. Iterable gives events no id (its `messageId` is that of the message, the same for all
  * that happens to it), so that a repeat counts twice.
  *
@@ -26,9 +26,12 @@ export const iterable = defineSource({
     const { email, userId, eventName, dataFields } = payloadOf(body)
     if (typeof eventName !== 'string' || eventName === '') throw new TypeError('eventName is missing')
     const known = typeof userId === 'string' && userId !== ''
-    const address = typeof email === 'string' && email !== '' ? email : undefined
+    const fields = isRecord(dataFields) ? dataFields : {}
+    const address = [email, fields['email']].find((one) => typeof one === 'string' && one !== '') as string | undefined
     if (!known && address === undefined) throw new TypeError('userId and email are missing')
-    const { email: _, ...properties } = isRecord(dataFields) ? dataFields : {}
+    const properties = Object.fromEntries(
+      Object.entries(fields).filter(([name, value]) => name !== 'email' || value !== address),
+    )
     return [
       draftOf(vendor, {
         type: 'track',

@@ -1,6 +1,7 @@
 import { isRecord } from '../core/json.ts'
 import { draftOf, idOf, payloadOf, valueAt } from './shared/fields.ts'
 import { sha256 } from './shared/hash.ts'
+import { flatten } from './shared/leaves.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
@@ -33,13 +34,15 @@ export const mailmodo = defineSource({
         type: 'track',
         event: idOf(valueAt(payload, 'triggerData.triggerSource')) ?? 'Form Submitted',
         anonymousId: sha256(email),
-        originalTimestamp: stampOf(valueAt(recordedAt, 'ts')),
+        originalTimestamp: stampOf(
+          valueAt(recordedAt, 'ts') ?? valueAt(rest, 'triggerData.formSubmissionData.recordedAt.ts'),
+        ),
         context: {
           integration: { name: vendor, version: '1.0.0' },
-          traits: { email, ...(isRecord(recipientData) ? { recipientData } : {}) },
+          traits: { ...(isRecord(recipientData) ? recipientData : {}), email },
           ...(id === undefined ? {} : { externalId: [{ type: 'mailmodoUserId', id }] }),
         },
-        properties: Object.fromEntries(leavesOf(rest).filter(([path]) => !personal.has(path))),
+        properties: Object.fromEntries(Object.entries(flatten(rest)).filter(([path]) => !personal.has(path))),
       }),
     ]
   },
@@ -50,21 +53,3 @@ const emails = ['triggerData.email', 'recipientData.email', 'recipientEmail', 'e
 
 /** What is told of the person elsewhere in the event. */
 const personal: ReadonlySet<string> = new Set(['email', 'userId', 'triggerData.email', 'triggerData.userId'])
-
-/** Characters of all paths together that are made at most; an event with more would be too large to be stored anyway. */
-const mostPathText = 1_000_000
-
-/** Every value that is neither object nor array, with its path. Null is left out. */
-function leavesOf(payload: Readonly<Record<string, unknown>>): [path: string, value: unknown][] {
-  const leaves: [string, unknown][] = []
-  let length = 0
-  const visit = (value: unknown, path: string): void => {
-    length += path.length
-    if (length > mostPathText) throw new TypeError('The call has too many fields')
-    if (Array.isArray(value)) value.forEach((one, index) => visit(one, `${path}[${index}]`))
-    else if (isRecord(value)) for (const [name, one] of Object.entries(value)) visit(one, `${path}.${name}`)
-    else if (value !== null) leaves.push([path, value])
-  }
-  for (const [name, value] of Object.entries(payload)) visit(value, name)
-  return leaves
-}

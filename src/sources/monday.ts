@@ -5,7 +5,7 @@ import { titleOf } from './shared/names.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
-const vendor = 'Monday'
+const vendor = 'MONDAY'
 
 /**
  * Takes the webhooks of monday.com boards: a track named after the type (`create_pulse` is `Create Pulse`), with the event's

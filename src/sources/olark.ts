@@ -41,8 +41,8 @@ export const olark = defineSource({
           type: 'group',
           groupId: idOf(group['id']),
           ...(transcript === undefined ? {} : { messageId: `${transcript}:${String(group['id'])}` }),
-          traits: { name: group['name'] },
-          properties: { kind: group['kind'] },
+          name: group['name'],
+          traits: { kind: group['kind'], name: group['name'] },
         }),
       ),
     ]

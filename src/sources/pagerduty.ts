@@ -1,6 +1,6 @@
 import { type Draft } from '../core/webhook-source.ts'
 import { isRecord } from '../core/json.ts'
-import { draftOf, payloadOf, valueAt } from './shared/fields.ts'
+import { draftOf, idOf, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
 import { titleOf } from './shared/names.ts'
 import { hmacFault, signaturesIn } from './shared/signature.ts'
@@ -13,8 +13,9 @@ const vendor = 'PagerDuty'
  * Takes PagerDuty's webhooks, version 3: a track named after the event's type (`incident.priority_updated` is
  * `Incident Priority Updated`), with what it is about in `properties.data`. A ping makes no event.
  *
- * The anonymousId is made of the id of who did it, be it a person or a service, else of the incident's. A person is in
- * `context.externalId` and by name in `context.traits`. The messageId is the event's id, so that a repeat counts once.
+ * The userId is the id of who did it, be it a person or a service, and `context.traits` is what is told of them; a person is
+ * in `context.externalId` as well. Without them, the anonymousId is made of the incident's id. The messageId is the event's
+ * id, so that a repeat counts once.
  *
  * With a secret, calls must have `X-PagerDuty-Signature`; one of several is enough. It has no time in it.
  *
@@ -41,22 +42,26 @@ export const pagerduty = defineSource({
       throw new TypeError('The body is no event of PagerDuty, version 3')
     const { id, event_type: type, resource_type: resourceType, occurred_at: at, agent, client, data } = event
     if (type === 'pagey.ping') return []
-    const who = valueAt(agent, 'id') ?? valueAt(data, 'incident.id') ?? valueAt(data, 'id')
+    const user = idOf(valueAt(agent, 'id'))
+    const about = valueAt(data, 'incident.id') ?? valueAt(data, 'id')
     return [
       draftOf(vendor, {
         type: 'track',
         event: titleOf(type as string),
         ...(typeof id === 'string' ? { messageId: id } : {}),
-        anonymousId: typeof who === 'string' ? anonymousIdOf(who) : uuid(),
+        ...(user === undefined
+          ? { anonymousId: typeof about === 'string' ? anonymousIdOf(about) : uuid() }
+          : { userId: user }),
         originalTimestamp: stampOf(at),
         context: personOf(agent),
-        properties: { resourceType, agent, client, data },
+        properties: { resourceType, client, data },
       }),
     ]
   },
 })
 
 function personOf(agent: unknown): Draft {
-  if (!isRecord(agent) || agent['type'] !== 'user_reference') return {}
-  return { externalId: [{ type: 'pagerdutyUserId', id: agent['id'] }], traits: { name: agent['summary'] } }
+  if (!isRecord(agent)) return {}
+  const { id, type } = agent
+  return { ...(type === 'user_reference' ? { externalId: [{ type: 'pagerdutyUserId', id }] } : {}), traits: agent }
 }

@@ -7,7 +7,8 @@ const vendor = 'PIPEDREAM'
  * Takes what the HTTP step of a Pipedream workflow sends. What is an event already, with a type and an id of a user, stays as
  * it is; anything else becomes an event `pipedream_source_event` with the body as its properties.
  *
- * An event whose id is only among its traits gets it as its userId, since it could not be stored without one.
+ * An event whose id is only among its traits gets it as its userId, since it could not be stored without one. Of anything
+ * else, such an id is the anonymousId.
  *
  * Not verified: a workflow signs nothing by itself. Whoever has the write key can send.
  *
@@ -29,7 +30,7 @@ export const pipedream = defineSource({
       draftOf(vendor, {
         type: 'track',
         event: 'pipedream_source_event',
-        anonymousId: uuid(),
+        anonymousId: idOf(payload['anonymousId']) ?? id ?? uuid(),
         properties: payload,
       }),
     ]

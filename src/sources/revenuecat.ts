@@ -43,6 +43,7 @@ export const revenuecat = defineSource({
       event: renameKeys(type, settings.eventNames),
       messageId: idOf(id),
       originalTimestamp: stampOf(at),
+      sentAt: stampOf(at),
       ...whoOf(event),
       properties: Object.fromEntries(Object.entries(event).map(([name, value]) => [camelOf(name), value])),
     })

@@ -9,7 +9,7 @@ const vendor = 'SATISMETER'
  * Takes SatisMeter's webhooks: a track `Survey completed`, `Survey dismissed` or whatever happened, with answers, rating and
  * category as its properties.
  *
- * The userId is the app's id of the user, the anonymousId SatisMeter's; the user's traits, the campaign, the device and the
+ * The userId is the app's id of the user, the anonymousId SatisMeter's, or else that of the response; the user's traits, the campaign, the device and the
  * page are in the context. A response may be sent several times, as answers come in: each is an event of its own.
  *
  * Not verified: SatisMeter documents no signature. Whoever has the write key can send.
@@ -31,7 +31,7 @@ export const satismeter = defineSource({
       type: 'track',
       event: `Survey ${idOf(event)}`,
       userId: idOf(user['userId']),
-      anonymousId: idOf(user['id']),
+      anonymousId: idOf(user['id']) ?? idOf(response['id']),
       originalTimestamp: stampOf(response['created']),
       ...(isRecord(traits) ? { context: { traits: { ...traits } } } : {}),
       properties: {},

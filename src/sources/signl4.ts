@@ -1,10 +1,11 @@
 import { type Draft } from '../core/webhook-source.ts'
 import { draftOf, idOf, mapFields, type FieldMapping, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
+import { flatten } from './shared/leaves.ts'
 import { stampOf } from './shared/time.ts'
 import { defineSource } from '../configure/define-source.ts'
 
-const vendor = 'SIGNL4'
+const vendor = 'Signl4'
 
 /**
  * Takes SIGNL4's outbound webhooks: a track named after the code of its type (200 is `New Alert Created`, 203
@@ -39,7 +40,8 @@ export const signl4 = defineSource({
       ...(user === undefined ? {} : { context: { externalId: [{ type: 'signl4UserId', id: user }] } }),
       properties: { eventType },
     })
-    return [mapFields(draft, payload, mapping)]
+    mapFields(draft, payload, mapping)
+    return [{ ...draft, properties: flatten(draft['properties'] as Draft) }]
   },
 })
 

@@ -20,7 +20,7 @@ export interface GoldenCase {
     /** Text, sent as it is, instead of `body`. */
     readonly raw?: string
   }
-  /** Exactly one of the four. An id drawn at random is `uuid-1`, `uuid-2`, … */
+  /** One of the four, or events with a reply. An id drawn at random is `uuid-1`, `uuid-2`, … */
   readonly events?: readonly Draft[]
   readonly reply?: { readonly body: string; readonly contentType: string }
   readonly error?: string
