@@ -40,6 +40,7 @@ async function pixelEvents(payload: ClientCall['payload'], { memory, uuid }: Sou
   if (clientId !== undefined && cartToken !== undefined)
     await rememberCart(memory, pixel, { cartToken, anonymousId: clientId })
   const { type, event, properties } = found
+  const traits = found.traits?.(data) ?? {}
   return [
     {
       ...draftOf('SHOPIFY', {
@@ -49,12 +50,14 @@ async function pixelEvents(payload: ClientCall['payload'], { memory, uuid }: Sou
         anonymousId: clientId ?? uuid(),
         userId: clientId === undefined ? undefined : await userOf(memory, clientId),
         timestamp,
-        properties: type === 'page' ? pageOf(context) : properties(data),
+        ...(type === 'page' ? { name: 'Page View' } : {}),
+        properties: type === 'page' ? pageOf(context) : properties(data, payload),
         context: {
           library: libraryOf(pixel, 'client'),
           topic: name,
           cart_token: cartToken,
           ...contextOf(context),
+          ...(Object.keys(traits).length === 0 ? {} : { traits }),
           shopifyDetails,
         },
       }),

@@ -5,8 +5,13 @@ import { lineOf, linesOf, listOf, productOf, variantsOf } from './products.ts'
 export interface PixelEvent {
   readonly type: 'track' | 'page'
   readonly event?: string
-  /** @param data the event's `data` */
-  readonly properties: (data: unknown) => Record<string, unknown>
+  /**
+   * @param data the event's `data`
+   * @param payload the whole event
+   */
+  readonly properties: (data: unknown, payload: Readonly<Record<string, unknown>>) => Record<string, unknown>
+  /** Makes what is known of the visitor, for events in which they say it. */
+  readonly traits?: (data: unknown) => Record<string, unknown>
 }
 
 type Properties = PixelEvent['properties']
@@ -36,7 +41,7 @@ const cart: Properties = (data) => {
   const of = valueAt(data, 'cart')
   const properties = mapFields({}, of, [
     ['id', 'cart_id'],
-    ['cost.totalAmount.amount', 'value'],
+    ['cost.totalAmount.amount', ['value', 'total']],
     ['cost.totalAmount.currencyCode', 'currency'],
   ])
   return { ...properties, products: linesOf(valueAt(of, 'lines')) }
@@ -49,12 +54,13 @@ const line: Properties = (data) => {
 }
 
 /** https://shopify.dev/docs/api/web-pixels-api/standard-events/collection_viewed (checked 2026-11-25) */
-const collection: Properties = (data) => {
+const collection: Properties = (data, payload) => {
   const of = valueAt(data, 'collection')
-  const properties = mapFields({}, of, [
+  const properties = mapFields({}, payload, [
+    ['clientId', 'cart_id'],
     ['id', 'list_id'],
-    ['title', 'category'],
   ])
+  mapFields(properties, of, [['title', 'category']])
   return { ...properties, products: variantsOf(valueAt(of, 'productVariants')) }
 }
 
@@ -69,20 +75,25 @@ const search: Properties = (data) => {
 
 const track = (event: string, properties: Properties): PixelEvent => ({ type: 'track', event, properties })
 
+const form = (event: string): PixelEvent => ({
+  ...track(event, checkout),
+  traits: (data) => mapFields({}, data, [['checkout.email', 'email']]),
+})
+
 const events: Readonly<Record<string, PixelEvent>> = {
   page_viewed: { type: 'page', properties: () => ({}) },
   cart_viewed: track('Cart Viewed', cart),
-  checkout_address_info_submitted: track('Checkout Address Info Submitted', checkout),
+  checkout_address_info_submitted: form('Checkout Address Info Submitted'),
   checkout_completed: track('Order Completed', checkout),
-  checkout_contact_info_submitted: track('Checkout Contact Info Submitted', checkout),
-  checkout_shipping_info_submitted: track('Checkout Shipping Info Submitted', checkout),
+  checkout_contact_info_submitted: form('Checkout Contact Info Submitted'),
+  checkout_shipping_info_submitted: form('Checkout Shipping Info Submitted'),
   checkout_started: track('Checkout Started', checkout),
   collection_viewed: track('Product List Viewed', collection),
-  payment_info_submitted: track('Payment Info Entered', checkout),
+  payment_info_submitted: form('Payment Info Entered'),
   product_added_to_cart: track('Product Added', line),
   product_removed_from_cart: track('Product Removed', line),
   product_viewed: track('Product Viewed', product),
-  search_submitted: track('Products Searched', search),
+  search_submitted: track('Search Submitted', search),
 }
 
 /** What becomes of an event of the pixel; undefined for one that has no counterpart in the event specification. */

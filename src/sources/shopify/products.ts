@@ -1,3 +1,4 @@
+import { isBlank, isRecord } from '../../core/json.ts'
 import { type FieldMapping, mapFields, valueAt } from '../shared/fields.ts'
 
 /**
@@ -12,21 +13,23 @@ const lineMapping: FieldMapping = [
   ['price', 'price'],
   ['vendor', 'brand'],
   ['quantity', 'quantity'],
-  ['variant_title', 'variant'],
 ]
 
+/** What is told of the variant of a line, in one text. */
+const variantNames = ['variant_id', 'variant_price', 'variant_title']
+
 /**
- * A product variant, as the pixel's events write it.
+ * A product variant, as the pixel's events write it; RudderStack names the variant after the product.
  *
  * https://shopify.dev/docs/api/web-pixels-api/standard-events/product_viewed (checked 2026-11-25)
  */
 const variantMapping: FieldMapping = [
   ['product.id', 'product_id'],
   ['sku', 'sku'],
-  ['product.title', 'name'],
+  ['title', 'name'],
   ['product.vendor', 'brand'],
   ['product.type', 'category'],
-  ['title', 'variant'],
+  ['product.title', 'variant'],
   ['price.amount', 'price'],
   ['price.currencyCode', 'currency'],
   ['image.src', 'image_url'],
@@ -36,12 +39,28 @@ const variantMapping: FieldMapping = [
 /** A product of an event, by the names of the e-commerce specification. */
 export type Product = Record<string, unknown>
 
-/** The products of a webhook's `line_items`; ids become text, prices stay as Shopify writes them. */
-export const productsOf = (lines: unknown): Product[] =>
+/**
+ * The products of a webhook's `line_items`; ids become text, prices stay as Shopify writes them.
+ *
+ * @param whole true for lines that keep their other fields beside these
+ */
+export const productsOf = (lines: unknown, whole: boolean): Product[] =>
   listOf(lines).map((line) => {
     const product = mapFields({}, line, lineMapping)
-    return { ...product, product_id: numberAsText(product['product_id']) }
+    const variant = variantNames.map((name) => valueAt(line, name)).filter((one) => !isBlank(one))
+    return {
+      ...(whole ? withoutNames(line) : {}),
+      ...product,
+      product_id: numberAsText(product['product_id']),
+      ...(variant.length === 0 ? {} : { variant: variant.map(String).join(' ') }),
+    }
   })
+
+/** A line without the fields that a product has by another name. */
+function withoutNames(line: unknown): Record<string, unknown> {
+  const { name: _, vendor: __, ...rest } = isRecord(line) ? line : {}
+  return rest
+}
 
 /** The product of a variant. */
 export const productOf = (variant: unknown): Product => mapFields({}, variant, variantMapping)

@@ -121,7 +121,7 @@ function identifyOf({ callId }: ServerCall, event: Draft, { userId, traits }: Cu
 
 function propertiesOf({ ecommerce }: Topic, payload: ServerCall['payload']): Record<string, unknown> {
   const { line_items: lines, customer: _, ...rest } = payload
-  const products = productsOf(lines)
+  const products = productsOf(lines, ecommerce !== true)
   if (ecommerce !== true) return lines === undefined ? rest : { ...rest, products }
   const properties = mapFields({}, payload, orderMapping)
   return { ...properties, order_id: numberAsText(properties['order_id']), products }

@@ -33,30 +33,40 @@ const mapped: Readonly<Record<string, Topic>> = {
  * the topic in the same form.
  */
 const named: Readonly<Record<string, string>> = {
-  carts_create: 'Cart Create',
   carts_update: 'Cart Update',
   checkouts_delete: 'Checkout Deleted',
-  collection_listings_add: 'Collection Listings Add',
-  collection_listings_remove: 'Collection Listings Remove',
-  collection_listings_update: 'Collection Listings Update',
+  collection_listings_add: 'Collection Listings Added',
+  collection_listings_remove: 'Collection Listings Removed',
+  collection_listings_update: 'Collection Listings Updated',
+  collection_publications_create: 'Collection Publications Created',
+  collection_publications_delete: 'Collection Publications Deleted',
+  collection_publications_update: 'Collection Publications Updated',
   collections_create: 'Collection Created',
   collections_delete: 'Collection Deleted',
   collections_update: 'Collection Updated',
+  customer_email_updated: 'Customer Email Updated',
+  customer_tags_added: 'Customer Tags Added',
+  customer_tags_removed: 'Customer Tags Removed',
   customers_delete: 'Customer Deleted',
   customers_disable: 'Customer Disabled',
   customers_enable: 'Customer Enabled',
+  discounts_create: 'Discount Created',
+  discounts_delete: 'Discount Deleted',
+  discounts_redeemcode_added: 'Discount Redeemcode Added',
+  discounts_redeemcode_removed: 'Discount Redeemcode Removed',
+  discounts_update: 'Discount Updated',
   draft_orders_create: 'Draft Order Created',
   draft_orders_delete: 'Draft Order Deleted',
   draft_orders_update: 'Draft Order Updated',
   fulfillment_events_create: 'Fulfillment Events Create',
   fulfillment_events_delete: 'Fulfillment Events Delete',
   fulfillment_orders_split: 'Fulfillment Orders Split',
-  inventory_items_create: 'Inventory Item Created',
-  inventory_items_delete: 'Inventory Item Deleted',
-  inventory_items_update: 'Inventory Item Updated',
-  inventory_levels_connect: 'Inventory Levels Connect',
-  inventory_levels_disconnect: 'Inventory Levels Disconnect',
-  inventory_levels_update: 'Inventory Levels Update',
+  inventory_items_create: 'Inventory Items Created',
+  inventory_items_delete: 'Inventory Items Deleted',
+  inventory_items_update: 'Inventory Items Updated',
+  inventory_levels_connect: 'Inventory Levels Connected',
+  inventory_levels_disconnect: 'Inventory Levels Disconnected',
+  inventory_levels_update: 'Inventory Levels Updated',
   order_transactions_create: 'Order Transactions Create',
   orders_cancelled: 'Order Cancelled',
   orders_edited: 'Order Edited',
@@ -94,14 +104,14 @@ export function topicOf(topic: string, { pixel }: { readonly pixel: boolean }): 
 }
 
 /**
- * Reads the topic of a call: the query parameter `topic`, else Shopify's own header (`orders/create` is `orders_create`).
+ * Reads the topic of a call: the query parameter `topic`, else Shopify's own header (`orders/create` is `orders_create`, `customer.tags_added` is `customer_tags_added`).
  *
  * Throws the errors that RudderStack answers when there is none.
  */
 export function topicIn({ query, headers }: WebhookCall): string {
   const header = headers['x-shopify-topic']
   const given = query['topic']
-  if (given === undefined && header !== undefined && header !== '') return header.replaceAll('/', '_')
+  if (given === undefined && header !== undefined && header !== '') return header.replaceAll(/[/.]/g, '_')
   if (Object.keys(query).length === 0) throw new TypeError('Query_parameters is missing')
   if (given === undefined) throw new TypeError('Invalid topic in query_parameters')
   const [topic] = given
