@@ -6,6 +6,7 @@ import type { Target } from '../core/resolved-config.ts'
 import type { Engine } from '../core/warehouse.ts'
 import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import { RPC_BYTES } from '../platform/limits.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition } from './load-position.ts'
@@ -16,8 +17,8 @@ import { stagedEvents } from './staged-events.ts'
 
 /** Events that are mapped before others get the processor. */
 const turnEvents = 100
-/** UTF-16 units of the letters of one call: at most 12 MB as UTF-8, where a call takes RPC_BYTES. */
-const letterUnits = 4_000_000
+/** UTF-16 units of the letters of one call: a unit has at most three bytes as UTF-8, and a letter more than its event. */
+const letterUnits = RPC_BYTES / 8
 
 /** What a load works with. */
 export interface Loading {

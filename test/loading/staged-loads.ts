@@ -42,7 +42,7 @@ export class StagedLoads {
     const key = `staging/tables/0/${String(++this.#number).padStart(6, '0')}`
     const text = events
       .map((event) => {
-        const id = String(event.messageId)
+        const id = event.messageId
         this.staged.set(id, event)
         const receivedAt = event.receivedAt ?? '2026-11-22T10:00:00.000Z'
         return pack({ id, key: 'ada', source: 'shop', receivedAt, to: ['tables'], facts: {} }, event).text
