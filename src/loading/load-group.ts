@@ -85,8 +85,10 @@ export class LoadGroup {
     } catch (thrown) {
       if (scopeOf(thrown) !== 'invocation') throw thrown
       const { position } = this.#loading
-      // The whole invocation was not enough for it.
-      if (this.#slices === 0) position.shrink(this.#slice.events)
+      if (this.#slices > 0) return false
+      // The whole invocation was not enough for it, and nothing is smaller than one event.
+      if (position.most === 1) throw thrown
+      position.shrink(this.#slice.events)
       return false
     }
   }

@@ -57,10 +57,9 @@ export class LoadPosition {
     this.#write({ done, most: most === mostSliceEvents ? undefined : most })
   }
 
-  /** A slice of so many events was too much for one invocation; one whose discards are written stays as it is. */
+  /** A slice of so many events was too much for one invocation. */
   shrink(events: number): void {
-    if (this.#stored.end === undefined)
-      this.#write({ ...this.#stored, most: Math.max(1, Math.min(this.most, events) >> 1) })
+    this.#write({ done: this.#stored.done, most: Math.max(1, Math.min(this.most, events) >> 1) })
   }
 
   #write(stored: Stored): void {

@@ -60,11 +60,11 @@ export class Slice {
     return [...this.#letters.values()]
   }
 
-  /** Stays the same when the slice is loaded again. */
+  /** Stays the same when the slice is loaded again; one that begins or ends elsewhere has another. */
   get id(): string {
     if (this.#first === undefined) return ''
     const { key, events } = this.#first
-    return events === 1 ? key : `${key}/${events - 1}`
+    return `${key}/${events - 1}+${this.read}`
   }
 
   get end(): StagedPlace | undefined {

@@ -16,6 +16,8 @@ const fields = {
 const batchUnits = 8_000_000
 /** Statements in one batch. */
 const batchStatements = 100
+/** Statements in one batch that widens a table. */
+const widenStatements = 20
 /** Statements of one invocation; the rest is for what else may ask D1 in it. */
 const mostStatements = D1_QUERIES_PER_INVOCATION - 50
 const bookkeeping = [
@@ -77,7 +79,11 @@ class D1Engine implements Engine {
     const layout = this.#layouts.get(table) ?? (await this.#read(table))
     const { statements, next } = layout.widen(added)
     this.#layouts.delete(table)
-    if (statements.length > 0) await this.#run(statements.map(([sql, ...values]) => this.#bound(sql, values)))
+    // In parts, each of which stays: where an invocation has no room for all of them, the next one goes on.
+    for (let i = 0; i < statements.length; i += widenStatements) {
+      const some = statements.slice(i, i + widenStatements)
+      await this.#run(some.map(([sql, ...values]) => this.#bound(sql, values)))
+    }
     this.#layouts.set(table, next)
   }
 

@@ -74,6 +74,19 @@ describe('a loader whose D1 allows so many queries an invocation', () => {
     expect(await countOf('name_29')).toBe(1)
   }, 60_000)
 
+  test('widens a table by 60 columns with 50 queries an invocation', async () => {
+    await loader.setup({ queries: 50 })
+    await loader.stage('f/0', [track(0, 'Asked')])
+    await loader.load()
+    const answers = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`answer_${i}`, i]))
+    await loader.stage('f/1', [track(1, 'Asked', answers)])
+    for (let i = 1; i < 12 && (await loader.status()).stagedFiles > 0; i++) await loader.load({ now: true })
+    expect(await loader.query('SELECT answer_59 FROM asked ORDER BY id')).toEqual([
+      { answer_59: null },
+      { answer_59: 59 },
+    ])
+  }, 60_000)
+
   test('keeps each discard once, though the load takes many runs', async () => {
     await loader.setup({ queries: 40 })
     await loader.stage('f/0', [track(9_999, 'Ordinary', { n: 1 })])

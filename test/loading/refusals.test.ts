@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Engine, FailureScope, Load } from '../../src/core/warehouse.ts'
+import { RPC_BYTES } from '../../src/platform/limits.ts'
 import { startD1, type RealWarehouse } from '../support/real-warehouses.ts'
 import { withSeed } from '../support/seed.ts'
 import { StagedLoads } from './staged-loads.ts'
@@ -118,6 +119,15 @@ describe('a warehouse that refuses', () => {
     await loads.send(order(1))
     expect(await idsOf('order_completed')).toEqual(['order-1'])
     expect(loads.letters).toEqual([])
+  })
+
+  test('98 events of 500 KB has their dead letters stored in calls that the platform carries, and ordinary events load', async () => {
+    const lost = (n: number): Event =>
+      ({ ...order(n), type: 'telepathy', note: '数'.repeat(170_000) }) as unknown as Event
+    await loads.send(order(999, 'Ordinary'), ...Array.from({ length: 98 }, (_, n) => lost(n)), order(1_000, 'Ordinary'))
+    expect(await idsOf('ordinary')).toEqual(['order-1000', 'order-999'])
+    expect(loads.letters).toHaveLength(98)
+    expect(Math.max(...loads.letterCalls)).toBeLessThan(RPC_BYTES)
   })
 
   test('one of the identifies of a user keeps the traits of the others', async () => {
