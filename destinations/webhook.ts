@@ -56,7 +56,7 @@ export const webhook = defineDestination({
   encode: ({ id, text }) => ({ id, text }),
   request: async (items, { url, secret, batch, headers }, { now }) => {
     const body = batch ? `[${items.map(({ text }) => text).join(',')}]` : (items[0] as Item).text
-    const id = idOf(items)
+    const id = await idOf(items)
     const timestamp = Math.floor(now / 1000)
     return {
       method: 'POST',
@@ -77,9 +77,18 @@ export const webhook = defineDestination({
 const lowerCaseNames = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
-function idOf(items: readonly Item[]): string {
-  const first = escapeId((items[0] as Item).id)
-  return items.length === 1 ? first : `${first}~${escapeId((items.at(-1) as Item).id)}~${items.length}`
+/** Servers refuse headers of more than some KB, and a client may choose any messageId: a long one is named by its SHA-256. */
+const longestId = 256
+
+async function idOf(items: readonly Item[]): Promise<string> {
+  const first = await headerIdOf((items[0] as Item).id)
+  return items.length === 1 ? first : `${first}~${await headerIdOf((items.at(-1) as Item).id)}~${items.length}`
+}
+
+async function headerIdOf(id: string): Promise<string> {
+  if (id.length <= longestId) return escapeId(id)
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(id)))
+  return `sha256-${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
 }
 
 const escapeId = (id: string): string =>

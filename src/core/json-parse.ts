@@ -29,17 +29,17 @@ export function parseJsonKeepingDigits(text: string): unknown {
 function quoteLargeNumbers(text: string): string | undefined {
   let quoted = ''
   let copied = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === quote) at = endOfString(text, at)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === quote) i = endOfString(text, i)
     else if (code === minus || (code >= zero && code <= nine)) {
-      number.lastIndex = at
-      const [digits = text.charAt(at), fraction, exponent] = number.exec(text) ?? []
+      number.lastIndex = i
+      const [digits = text.charAt(i), fraction, exponent] = number.exec(text) ?? []
       if (losesDigits(digits, fraction ?? exponent)) {
-        quoted += `${text.slice(copied, at)}"${digits}"`
-        copied = at + digits.length
+        quoted += `${text.slice(copied, i)}"${digits}"`
+        copied = i + digits.length
       }
-      at += digits.length - 1
+      i += digits.length - 1
     }
   }
   return copied === 0 ? undefined : quoted + text.slice(copied)

@@ -51,6 +51,16 @@ describe('a webhook', () => {
     expect(verify(new Webhook(secret), batch)).toEqual([{}, {}])
   })
 
+  test('a webhook names an event with a very long messageId by its hash, so that servers take the header', async () => {
+    const id = 'ﷺ'.repeat(20_000)
+    const request = await send({ url, secret }, [id, '{}'])
+    expect(request.headers['webhook-id']).toMatch(/^sha256-[0-9a-f]{64}$/)
+    expect((await send({ url, secret }, [id, '{}'])).headers['webhook-id']).toBe(request.headers['webhook-id'])
+    expect(verify(new Webhook(secret), request)).toEqual({})
+    const batch = await send({ url, secret, batch: true }, [id, '{}'], ['order-2', '{}'])
+    expect(batch.headers['webhook-id']).toMatch(/^sha256-[0-9a-f]{64}~order-2~2$/)
+  })
+
   test('a webhook is not believed when its body, id or secret is another', async () => {
     const request = await send({ url, secret }, ['order-1', '{"total":1}'])
     const another = new Webhook(`whsec_${btoa('secret of the shop of Charles Babbage')}`)

@@ -152,10 +152,13 @@ function fuzz(): Promise<void> {
     const { counters } = await server.lane('@edge')
     const unrouted = (counters['integrations:sink'] ?? 0) + (counters['consent:sink'] ?? 0)
     const expected = promised.accepted - duplicates - unrouted
-    await until(`${expected} events are at the sink`, () => sink.delivered.length >= expected, {
-      seconds: 120,
-      everyMs: 250,
-    })
+    const arrived = async () => {
+      const { length } = sink.delivered
+      if (length >= expected) return true
+      const { state, depth, waiting, deadLetters, counters: sent } = await server.lane('sink')
+      throw new Error(`${length} so far; ${JSON.stringify({ state, depth, waiting, deadLetters, counters: sent })}`)
+    }
+    await until(`${expected} events are at the sink`, arrived, { seconds: 60, everyMs: 1_000 })
     await sleep(1_000)
     expect(sink.delivered.length, `accepted ${promised.accepted}, duplicates ${duplicates}, unrouted ${unrouted}`).toBe(
       expected,

@@ -167,7 +167,7 @@ describe('what the SDKs of other languages send', () => {
       revenue: null,
       margin: null,
       note: 'NaN stays',
-      big: 123456789012345680000000000000,
+      big: '123456789012345678901234567890',
     })
   })
 

@@ -151,7 +151,7 @@ describe('what is particular to a client', () => {
         ratio: null,
         most: null,
         least: null,
-        views: 1180591620717411303424,
+        views: '1180591620717411303424',
       })
     },
   )
