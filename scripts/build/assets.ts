@@ -28,7 +28,9 @@ export async function buildAssets(options: {
     'scripts/build/assets.ts',
     'scripts/build/sdk.ts',
     'scripts/build/sdk-files.ts',
+    'scripts/build/keepalive.ts',
     'src/ingest/sdk-headers.ts',
+    'src/ingest/beacon-name.ts',
     ...sdkPackages.map((name) => `node_modules/${name}/package.json`),
     ...files.toSorted(),
   ]

@@ -26,5 +26,5 @@ export function limitKeepalive(script: string): string {
   const found = script.match(calls)?.length ?? 0
   if (found !== 2 || !start.test(script))
     throw new Error(`standalone.js of @segment/analytics-next has changed: it sends at ${found} places instead of 2`)
-  return script.replace(calls, 'sluicewaySend($1,').replace(start, (head) => `${head}${send}`)
+  return script.replace(calls, '(sluicewaySend)($1,').replace(start, (head) => `${head}${send}`)
 }

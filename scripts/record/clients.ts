@@ -60,8 +60,8 @@ const python = (name: string, packageName: string, { version, module }: Python):
       type: 'track',
       userId: 'ada',
       event: 'Odd Numbers',
-      // JSON has no NaN and no Infinity: they arrive as null. 2 to the 70th is a power of two, so it arrives exactly.
-      properties: { ratio: null, most: null, least: null, views: 2 ** 70 },
+      // JSON has no NaN and no Infinity: they arrive as null. 2 to the 70th is no number that keeps its digits: it arrives as text.
+      properties: { ratio: null, most: null, least: null, views: '1180591620717411303424' },
       timestamp: '2026-11-20T10:15:38.000Z',
     },
   ],

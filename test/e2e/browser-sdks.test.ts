@@ -400,6 +400,12 @@ ${sdk.ready}`)
       expect(posts().map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 200])
     })
 
+    test('@rudderstack/analytics-js sends an event of 70 KB where it uses no beacons', async () => {
+      await load(rudder)
+      await make(rudder, [['track', 'Note Taken', { note: 'x'.repeat(70_000) }]])
+      expect((await atSink(1))[0]).toMatchObject({ event: 'Note Taken', properties: { note: 'x'.repeat(70_000) } })
+    })
+
     test.skipIf(!own)(
       '@rudderstack/analytics-js sends its beacons where a blocker of /beacon/ does not look',
       async () => {

@@ -1,7 +1,9 @@
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { Script } from 'node:vm'
 import { buildAssets } from '../../scripts/build/assets.ts'
+import { limitKeepalive } from '../../scripts/build/keepalive.ts'
 import { sdkAsset } from '../../src/ingest/sdk-assets.ts'
 import { ingestRoutes } from '../../src/ingest/routes.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
@@ -120,6 +122,33 @@ describe('the browser SDKs', () => {
       expect(await get(path)).toBeUndefined()
     },
   )
+
+  test('the script of Segment asks for keepalive only while less than 64 KiB are under way with it', async () => {
+    const script = limitKeepalive(
+      '!function(){function batch(){return(0,a.h)("/b",{credentials:null==n?1:2})}function one(f,i){return(0,f.h)("/t",{credentials:null==t?1:2,...i})}globalThis.sendOne=one}()',
+    )
+    const page: { sendOne?: (fetch: object, init: object) => Promise<unknown> } = {}
+    new Script(script).runInNewContext({ globalThis: page, Blob, t: null })
+    const asked: unknown[] = []
+    const ends: (() => void)[] = []
+    const h = (_url: string, { keepalive }: { keepalive: boolean }) => {
+      asked.push(keepalive)
+      return new Promise<void>((resolve) => ends.push(resolve))
+    }
+    const send = (size: number, more = {}) => page.sendOne?.({ h }, { body: 'é'.repeat(size / 2), ...more })
+    for (const size of [20_000, 20_000, 20_000, 20_000, 1_000]) void send(size)
+    void send(1_000, { keepalive: false })
+    expect(asked).toEqual([true, true, true, false, true, false])
+    for (const end of ends) end()
+    await new Promise((later) => setTimeout(later, 1))
+    void send(60_000)
+    void send(70_000)
+    expect(asked.slice(6)).toEqual([true, false])
+  })
+
+  test('a script that is not built as expected fails the build', () => {
+    expect(() => limitKeepalive('!function(){fetch()}()')).toThrow('it sends at 0 places instead of 2')
+  })
 
   test('the browser SDKs name no source map', async () => {
     for (const path of globSync('sdk/**/*.js', { cwd: assets }))

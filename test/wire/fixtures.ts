@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import type { Recorded } from '../../scripts/record/recorder.ts'
+import { parseJsonKeepingDigits } from '../../src/core/json-parse.ts'
 
 /** A call as it was made, in the words of the event specification. */
 export interface Sent {
@@ -51,7 +52,7 @@ export const textOf = (request: Recorded): string =>
 
 /** The request as an object, with null for the numbers that JSON has not. */
 export const bodyOf = (request: Recorded): { readonly batch: readonly Record<string, unknown>[] } & object =>
-  JSON.parse(textOf(request).replaceAll(/-?\b(?:NaN|Infinity)\b/g, 'null')) as {
+  parseJsonKeepingDigits(textOf(request).replaceAll(/-?\b(?:NaN|Infinity)\b/g, 'null')) as {
     batch: Record<string, unknown>[]
   }
 
