@@ -11,6 +11,14 @@ import type { Source } from '../core/resolved-config.ts'
 /** Headers that a dead letter must not show, whatever a vendor calls them. */
 const secretHeader = /auth|cookie|secret|token|signature|hmac|api-?key/
 
+/** A call as it came in: what the source gets of it, and what a dead letter says of a body that cannot be read. */
+export interface IncomingCall extends WebhookCall {
+  /** Why the body could not be read although it says how. */
+  readonly unreadable?: string
+  /** The body as text, whatever it is. */
+  readonly rawText: () => string
+}
+
 /** A source that takes webhooks. */
 type CallableSource = Source & { readonly webhook: WebhookSource }
 
@@ -26,7 +34,7 @@ type CallableSource = Source & { readonly webhook: WebhookSource }
  * as a dead letter; stream_unavailable when what the source remembers is unavailable; and what `acceptEvents` throws
  */
 export async function acceptWebhook(
-  call: WebhookCall,
+  call: IncomingCall,
   incoming: Omit<IncomingBatch, 'events' | 'source'> & { readonly source: CallableSource },
   app: AppContext,
 ): Promise<Reply['reply'] | undefined> {
@@ -50,8 +58,10 @@ export async function acceptWebhook(
     const isAway = thrown instanceof SluicewayError && thrown.code === 'stream_unavailable'
     // A vendor's server repeats the call; a page that Shopify's pixel runs in does not.
     if (isAway && call.headers['origin'] === undefined) throw thrown
-    await addCallLetter(call, { source, thrown }, app)
-    throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(thrown), { cause: thrown })
+    // What a source says of a body that it did not get would mislead.
+    const cause = isAway || call.unreadable === undefined ? thrown : new TypeError(call.unreadable, { cause: thrown })
+    await addCallLetter(call, { source, thrown: cause }, app)
+    throw isAway ? thrown : new SluicewayError('source_failed', reasonOf(cause), { cause })
   }
   const { reply, events } = 'reply' in mapped ? mapped : { events: mapped }
   if (events !== undefined && events.length > 0) await acceptEvents({ ...incoming, events, counted: 1 }, app)
@@ -140,11 +150,11 @@ const unavailableError = (cause: unknown) =>
   new SluicewayError('stream_unavailable', 'What the source remembers is unavailable; send it again.', { cause })
 
 async function addCallLetter(
-  call: WebhookCall,
+  call: IncomingCall,
   { source, thrown }: { readonly source: Source; readonly thrown: unknown },
   app: AppContext,
 ): Promise<void> {
-  const { method, url, proto, query, body, bytes } = call
+  const { method, url, proto, query, body } = call
   const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => !secretHeader.test(name)))
   const stack = thrown instanceof Error ? thrown.stack : undefined
   await addDeadLetters(
@@ -158,7 +168,7 @@ async function addCallLetter(
         code: 'source_failed',
         ...(stack === undefined ? {} : { detail: stack }),
         receivedAt: new Date(app.port.now()).toISOString(),
-        ...deadLetterBody({ method, url, proto, headers, query, body: body ?? new TextDecoder().decode(bytes) }),
+        ...deadLetterBody({ method, url, proto, headers, query, body: body ?? call.rawText() }),
         attempts: [],
       },
     ],

@@ -1,5 +1,6 @@
 import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
 import { auth0Events } from './shared/auth0-events.ts'
+import { parseJsonKeepingDigits } from '../core/json-parse.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, eachOf, mapFields, type FieldMapping, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
@@ -43,7 +44,7 @@ function entriesOf(hook: WebhookCall): Draft[] {
 function linesOf(bytes: Uint8Array): unknown[] {
   const lines = new TextDecoder().decode(bytes).split('\n')
   try {
-    return lines.filter((line) => line.trim() !== '').map((line): unknown => JSON.parse(line))
+    return lines.filter((line) => line.trim() !== '').map((line) => parseJsonKeepingDigits(line))
   } catch {
     throw new TypeError('Malformed JSON in request body')
   }

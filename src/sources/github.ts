@@ -1,4 +1,5 @@
 import { type Draft, type WebhookCall } from '../core/webhook-source.ts'
+import { parseJsonKeepingDigits } from '../core/json-parse.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
@@ -56,7 +57,7 @@ export const github = defineSource({
 /** A webhook with the content type of a form has its JSON in the field `payload`. */
 function jsonOf({ body }: WebhookCall): unknown {
   const payload = isRecord(body) ? body['payload'] : undefined
-  return typeof payload === 'string' ? JSON.parse(payload) : body
+  return typeof payload === 'string' ? parseJsonKeepingDigits(payload) : body
 }
 
 /** Who did it; a few events come from GitHub itself and have but their repository. */

@@ -1,4 +1,5 @@
 import { type Draft } from '../core/webhook-source.ts'
+import { parseJsonKeepingDigits } from '../core/json-parse.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, eachOf, idOf, mapFields, type FieldMapping, payloadOf, sayingOf } from './shared/fields.ts'
 import { stampOf } from './shared/time.ts'
@@ -53,7 +54,7 @@ function transcriptOf(body: unknown): Draft {
   const { data, ...rest } = payloadOf(body)
   if (typeof data !== 'string') return data === undefined ? rest : { data, ...rest }
   try {
-    return payloadOf(JSON.parse(data))
+    return payloadOf(parseJsonKeepingDigits(data))
   } catch {
     throw new TypeError('Malformed JSON in request body')
   }

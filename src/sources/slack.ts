@@ -1,4 +1,5 @@
 import { type Draft, type Mapped } from '../core/webhook-source.ts'
+import { parseJsonKeepingDigits } from '../core/json-parse.ts'
 import { isRecord } from '../core/json.ts'
 import { draftOf, idOf, mapFields, payloadOf, valueAt } from './shared/fields.ts'
 import { anonymousIdOf } from './shared/hash.ts'
@@ -83,7 +84,7 @@ const isCheck = (body: unknown): boolean =>
 
 function interactionOf(text: string): Draft {
   try {
-    return payloadOf(JSON.parse(text))
+    return payloadOf(parseJsonKeepingDigits(text))
   } catch {
     throw new TypeError('The payload of the interaction is no JSON')
   }

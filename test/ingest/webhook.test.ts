@@ -140,15 +140,6 @@ describe('a form', () => {
     await call(edge, path, { key: null, raw: 'a&'.repeat(300_000), headers: form })
     expect(edge.deadLetters).toMatchObject([{ code: 'event_too_large' }])
   })
-
-  test.each([
-    ['multipart/form-data', 'error during parsing multiform'],
-    ['multipart/form-data; boundary=x', 'error during parsing multiform'],
-  ])('a form under %s that cannot be read is refused', async (type, message) => {
-    const edge = fakeEdge({ source: { webhook: webhook({}) } })
-    const answer = await call(edge, path, { key: null, raw: 'order=1843', headers: { 'content-type': type } })
-    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'bad_request', message }])
-  })
 })
 
 test('a call by GET is never answered from a cache, and no browser takes the answer for something else', async () => {
