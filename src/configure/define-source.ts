@@ -1,6 +1,6 @@
 import type { WebhookCall, Mapped, SourceTools, WebhookSource } from '../core/webhook-source.ts'
-import { idText, isRecord } from '../core/json.ts'
-import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
+import { isRecord } from '../core/json.ts'
+import { checkSettings, type Fields, type Input, secretsIn, type Settings } from './settings.ts'
 
 /**
  * A webhook source: how one vendor's calls become events.
@@ -46,7 +46,7 @@ export const defineSource =
     const given: Readonly<Record<string, unknown>> = isRecord(input) ? input : {}
     const unset = Object.entries(spec.settings)
       .filter(([name, { secret, optional }]) => secret === true && optional === true && Object.hasOwn(given, name))
-      .filter(([name]) => idText(given[name]) === '')
+      .filter(([name]) => secretsIn(given[name]) === undefined)
       .map(
         ([name]) => `"${name}" has no value, so that calls of anybody would be taken; set it in env, or leave it out`,
       )

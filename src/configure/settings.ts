@@ -1,10 +1,13 @@
-import { isRecord } from '../core/json.ts'
+import { isBlank, isRecord } from '../core/json.ts'
 import { hostProblem } from './public-host.ts'
 
 /** One setting of a destination or driver, declared once: type, check, console form, redaction and docs come from it. */
 export interface Field {
-  /** `headers` are names and values of HTTP headers; their values are always masked. */
-  readonly type: 'string' | 'url' | 'number' | 'boolean' | 'choice' | 'headers'
+  /**
+   * `headers` are names and values of HTTP headers; their values are always masked. `secrets` are one text or several, of which
+   * any counts, so that one can be rotated: the code gets a list of at least one.
+   */
+  readonly type: 'string' | 'url' | 'number' | 'boolean' | 'choice' | 'headers' | 'secrets'
   /** One sentence for the docs and the console form. */
   readonly about: string
   readonly secret?: true
@@ -28,13 +31,17 @@ type FieldValue<F extends Field> = F['type'] extends 'number'
     ? boolean
     : F['type'] extends 'headers'
       ? Readonly<Record<string, string>>
-      : F extends { readonly choices: readonly (infer C)[] }
-        ? C
-        : string
+      : F['type'] extends 'secrets'
+        ? readonly string[]
+        : F extends { readonly choices: readonly (infer C)[] }
+          ? C
+          : string
 
 type Written<F extends Field> = F['type'] extends 'headers'
   ? Readonly<Record<string, string | undefined>>
-  : FieldValue<F>
+  : F['type'] extends 'secrets'
+    ? string | readonly (string | undefined)[]
+    : FieldValue<F>
 
 type Given<F extends Fields> = {
   readonly [K in keyof F as F[K] extends { readonly optional: true } | { readonly default: unknown } ? K : never]?:
@@ -83,7 +90,7 @@ export function checkSettings<F extends Fields>(fields: F, input: Input<F>): Che
       problems.push(`"${name}" is no setting; there are: ${Object.keys(fields).join(', ')}`)
   }
   for (const [name, field] of Object.entries(fields)) {
-    const value = trimValue(given[name]) ?? field.default
+    const value = field.type === 'secrets' ? secretsIn(given[name]) : (trimValue(given[name]) ?? field.default)
     if (value === undefined || value === '') {
       if (field.optional !== true) problems.push(`"${name}" is missing: ${field.about}`)
       continue
@@ -104,6 +111,20 @@ function trimValue(value: unknown): unknown {
     : value
 }
 
+/**
+ * The secrets that a setting names, without the blanks around them.
+ *
+ * @param given a text or a list; members without a value are passed over, since the next secret may not be there yet
+ * @returns undefined when there is none
+ */
+export function secretsIn(given: unknown): readonly unknown[] | undefined {
+  const secrets = [given]
+    .flat()
+    .map((one) => (typeof one === 'string' ? one.trim() : (one as unknown)))
+    .filter((one) => !isBlank(one))
+  return secrets.length === 0 ? undefined : secrets
+}
+
 function maskOf(field: Field, value: unknown): unknown {
   if (field.type === 'headers' && typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.keys(value).map((name) => [name, '***']))
@@ -119,7 +140,10 @@ function problemOf(field: Field, value: unknown, given: Readonly<Record<string, 
     if (unsafe !== undefined)
       return insecureWhen === undefined ? unsafe : `${unsafe} (unless "${insecureWhen}" is true, for tests)`
   }
-  return field.check?.(value as never)
+  return [field.type === 'secrets' ? value : [value]]
+    .flat()
+    .map((one) => field.check?.(one as never))
+    .find((found) => found !== undefined)
 }
 
 function typeProblem(field: Field, value: unknown): string | undefined {
@@ -136,6 +160,10 @@ function typeProblem(field: Field, value: unknown): string | undefined {
         : `must be one of ${(field.choices ?? []).join(', ')}`
     case 'headers':
       return headersProblem(value)
+    case 'secrets':
+      return Array.isArray(value) && value.every((one) => typeof one === 'string')
+        ? undefined
+        : 'must be text, or a list of texts'
     case 'url':
     case 'string':
       if (typeof value !== 'string') return 'must be text'

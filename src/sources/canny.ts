@@ -24,13 +24,13 @@ const vendor = 'Canny'
 export const canny = defineSource({
   name: 'canny',
   settings: {
-    secret: { type: 'string', about: "The team's API key, by which Canny signs.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The team's API key, by which Canny signs.", secret: true, optional: true },
   },
   verify({ headers }, { secret }) {
     if (secret === undefined) return undefined
     const { 'canny-nonce': nonce, 'canny-signature': signature } = headers
     if (nonce === undefined || nonce === '' || signature === undefined) return 'the signature is missing'
-    return isHmac(signature, nonce, { secret, encoding: 'base64' }) ? undefined : 'the signature is wrong'
+    return isHmac(signature, nonce, { secrets: secret, encoding: 'base64' }) ? undefined : 'the signature is wrong'
   },
   map({ body }, _, { uuid }) {
     const { type, object, objectType, created } = payloadOf(body)

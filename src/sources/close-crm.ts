@@ -24,7 +24,7 @@ export const closeCrm = defineSource({
   name: 'close_crm',
   settings: {
     secret: {
-      type: 'string',
+      type: 'secrets',
       about: "The subscription's signature key, in hexadecimal.",
       secret: true,
       optional: true,
@@ -36,7 +36,7 @@ export const closeCrm = defineSource({
     const { 'close-sig-hash': signature, 'close-sig-timestamp': at } = headers
     return hmacFault(
       { signatures: signature === undefined ? [] : [signature], content: signedBody(at ?? '', bytes), at },
-      { secret: Buffer.from(secret, 'hex'), now: now() },
+      { secrets: secret.map((key) => Buffer.from(key, 'hex')), now: now() },
     )
   },
   map({ body }, _, { uuid }) {

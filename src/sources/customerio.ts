@@ -22,13 +22,16 @@ const vendor = 'Customer.io'
 export const customerio = defineSource({
   name: 'customerio',
   settings: {
-    secret: { type: 'string', about: "The webhook's signing key.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The webhook's signing key.", secret: true, optional: true },
   },
   verify({ headers, bytes }, { secret }, { now }) {
     if (secret === undefined) return undefined
     const { 'x-cio-timestamp': at, 'x-cio-signature': signature } = headers
     const content = signedBody(`v0:${at ?? ''}:`, bytes)
-    return hmacFault({ signatures: signature === undefined ? [] : [signature], content, at }, { secret, now: now() })
+    return hmacFault(
+      { signatures: signature === undefined ? [] : [signature], content, at },
+      { secrets: secret, now: now() },
+    )
   },
   map({ body }) {
     const payload = payloadOf(body)

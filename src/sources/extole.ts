@@ -23,13 +23,13 @@ const vendor = 'Extole'
 export const extole = defineSource({
   name: 'extole',
   settings: {
-    secret: { type: 'string', about: "The webhook's client key.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The webhook's client key.", secret: true, optional: true },
   },
   verify({ headers, bytes }, { secret }, { now }) {
     if (secret === undefined) return undefined
     const signature = headers['x-extole-signature']
     const signatures = signature === undefined ? [] : [signature]
-    return hmacFault({ signatures, content: bytes }, { secret, now: now() })
+    return hmacFault({ signatures, content: bytes }, { secrets: secret, now: now() })
   },
   map({ body }, _, { uuid }) {
     const payload = payloadOf(body)

@@ -27,9 +27,9 @@ const vendor = 'Facebook Lead Ads'
 export const facebookLeadAdsNative = defineSource({
   name: 'facebook_lead_ads_native',
   settings: {
-    secret: { type: 'string', about: "The app's secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The app's secret.", secret: true, optional: true },
     verifyToken: {
-      type: 'string',
+      type: 'secrets',
       about: "The verify token of the app's webhook.",
       secret: true,
       optional: true,
@@ -38,11 +38,11 @@ export const facebookLeadAdsNative = defineSource({
   takesGet: true,
   verify({ method, query, headers, bytes }, { secret, verifyToken }, { now }) {
     if (method === 'GET')
-      return verifyToken === undefined || isSame(firstOf(query['hub.verify_token']), verifyToken)
+      return verifyToken === undefined || verifyToken.some((token) => isSame(firstOf(query['hub.verify_token']), token))
         ? undefined
         : 'the verify token is wrong'
     const signatures = signaturesIn(headers['x-hub-signature-256'], 'sha256=')
-    return secret === undefined ? undefined : hmacFault({ signatures, content: bytes }, { secret, now: now() })
+    return secret === undefined ? undefined : hmacFault({ signatures, content: bytes }, { secrets: secret, now: now() })
   },
   map(hook) {
     if (hook.method === 'GET') return challengeOf(hook)

@@ -22,14 +22,14 @@ const vendor = 'Formsort'
 export const formsort = defineSource({
   name: 'formsort',
   settings: {
-    secret: { type: 'string', about: "The webhook's signing key.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The webhook's signing key.", secret: true, optional: true },
   },
   verify({ headers, bytes }, { secret }) {
     if (secret === undefined) return undefined
     const signature = headers['x-formsort-signature']
     if (signature === undefined) return 'the signature is missing'
     // URL-safe base64 without padding, which decoding takes as well.
-    return isHmac(signature, bytes, { secret, encoding: 'base64' }) ? undefined : 'the signature is wrong'
+    return isHmac(signature, bytes, { secrets: secret, encoding: 'base64' }) ? undefined : 'the signature is wrong'
   },
   map({ body }, _, { uuid }) {
     const payload = payloadOf(body)

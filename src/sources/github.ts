@@ -27,14 +27,14 @@ const vendor = 'GitHub'
 export const github = defineSource({
   name: 'github',
   settings: {
-    secret: { type: 'string', about: "The webhook's secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The webhook's secret.", secret: true, optional: true },
   },
   verify: ({ headers, bytes }, { secret }, { now }) =>
     secret === undefined
       ? undefined
       : hmacFault(
           { signatures: signaturesIn(headers['x-hub-signature-256'], 'sha256='), content: bytes },
-          { secret, now: now() },
+          { secrets: secret, now: now() },
         ),
   map(hook, _, { uuid }) {
     const { 'x-github-event': name, 'x-github-delivery': delivery = uuid() } = hook.headers

@@ -26,14 +26,14 @@ const vendor = 'Intercom'
 export const intercom = defineSource({
   name: 'intercom',
   settings: {
-    secret: { type: 'string', about: "The app's client secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The app's client secret.", secret: true, optional: true },
   },
   verify: ({ headers, bytes }, { secret }, { now }) =>
     secret === undefined
       ? undefined
       : hmacFault(
           { signatures: signaturesIn(headers['x-hub-signature'], 'sha1='), content: bytes },
-          { secret, hash: 'sha1', now: now() },
+          { secrets: secret, hash: 'sha1', now: now() },
         ),
   map({ body }, _, { uuid }) {
     const payload = payloadOf(body)

@@ -27,14 +27,14 @@ const vendor = 'PagerDuty'
 export const pagerduty = defineSource({
   name: 'pagerduty',
   settings: {
-    secret: { type: 'string', about: "The subscription's signing secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The subscription's signing secret.", secret: true, optional: true },
   },
   verify: ({ headers, bytes }, { secret }, { now }) =>
     secret === undefined
       ? undefined
       : hmacFault(
           { signatures: signaturesIn(headers['x-pagerduty-signature'], 'v1='), content: bytes },
-          { secret, now: now() },
+          { secrets: secret, now: now() },
         ),
   map({ body }, _, { uuid }) {
     const { event } = payloadOf(body)

@@ -28,11 +28,11 @@ const vendor = 'RevenueCat'
 export const revenuecat = defineSource({
   name: 'revenuecat',
   settings: {
-    secret: { type: 'string', about: "The webhook's signing secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The webhook's signing secret.", secret: true, optional: true },
     eventNames,
   },
   verify: (hook, { secret }, { now }) =>
-    secret === undefined ? undefined : hmacFault(signedBy(hook), { secret, now: now() }),
+    secret === undefined ? undefined : hmacFault(signedBy(hook), { secrets: secret, now: now() }),
   map({ body }, settings) {
     const { event } = payloadOf(body)
     const type = idOf(valueAt(event, 'type'))

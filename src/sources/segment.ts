@@ -15,10 +15,10 @@ import { defineSource } from '../configure/define-source.ts'
 export const segment = defineSource({
   name: 'segment',
   settings: {
-    secret: { type: 'string', about: "The destination's shared secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The destination's shared secret.", secret: true, optional: true },
   },
   verify: ({ headers, bytes }, { secret }) =>
-    secret === undefined || isHmac(headers['x-signature'], bytes, { secret, hash: 'sha1', encoding: 'hex' })
+    secret === undefined || isHmac(headers['x-signature'], bytes, { secrets: secret, hash: 'sha1', encoding: 'hex' })
       ? undefined
       : 'the signature is missing or wrong',
   map({ body }) {

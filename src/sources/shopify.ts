@@ -37,7 +37,7 @@ export const shopify = defineSource({
   name: 'shopify',
   settings: {
     secret: {
-      type: 'string',
+      type: 'secrets',
       about: "The client secret of the app (or the shop's webhooks) that signs the calls.",
       secret: true,
       optional: true,
@@ -47,7 +47,7 @@ export const shopify = defineSource({
     if (secret === undefined) return undefined
     const { 'x-shopify-hmac-sha256': signature, 'x-shopify-topic': topic } = headers
     const fromBrowser = signature === undefined && topic === undefined && clientCallOf(body) !== undefined
-    return fromBrowser || isHmac(signature, bytes, { secret, encoding: 'base64' })
+    return fromBrowser || isHmac(signature, bytes, { secrets: secret, encoding: 'base64' })
       ? undefined
       : 'the signature is missing or wrong'
   },

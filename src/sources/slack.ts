@@ -35,7 +35,7 @@ const vendor = 'SLACK'
 export const slack = defineSource({
   name: 'slack',
   settings: {
-    secret: { type: 'string', about: "The app's signing secret.", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The app's signing secret.", secret: true, optional: true },
     eventNames,
   },
   verify({ headers, bytes, body }, { secret }, { now }) {
@@ -43,7 +43,7 @@ export const slack = defineSource({
     if (secret === undefined || isCheck(body)) return undefined
     const { 'x-slack-request-timestamp': at, 'x-slack-signature': signature } = headers
     const content = signedBody(`v0:${at ?? ''}:`, bytes)
-    return hmacFault({ signatures: signaturesIn(signature, 'v0='), content, at }, { secret, now: now() })
+    return hmacFault({ signatures: signaturesIn(signature, 'v0='), content, at }, { secrets: secret, now: now() })
   },
   map({ body }, settings, { uuid }): Mapped {
     if (isCheck(body)) return []

@@ -25,10 +25,10 @@ const vendor = 'Stripe'
 export const stripe = defineSource({
   name: 'stripe',
   settings: {
-    secret: { type: 'string', about: "The endpoint's signing secret, whsec_….", secret: true, optional: true },
+    secret: { type: 'secrets', about: "The endpoint's signing secret, whsec_….", secret: true, optional: true },
   },
   verify: (hook, { secret }, { now }) =>
-    secret === undefined ? undefined : hmacFault(signedBy(hook), { secret, now: now() }),
+    secret === undefined ? undefined : hmacFault(signedBy(hook), { secrets: secret, now: now() }),
   map({ body }) {
     const payload = payloadOf(body)
     const { type, id, created } = payload

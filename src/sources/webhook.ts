@@ -21,7 +21,7 @@ export const webhook = defineSource({
   settings: {
     requestDetails: { type: 'boolean', about: 'Puts details of the request into the context.', default: false },
     secret: {
-      type: 'string',
+      type: 'secrets',
       about: 'Secret of the Standard Webhooks signature.',
       secret: true,
       optional: true,

@@ -98,3 +98,44 @@ describe('settings', () => {
     expect(JSON.stringify([problems, redacted])).not.toContain('Lovelace')
   })
 })
+
+describe('a setting of secrets', () => {
+  const rotating = {
+    secret: {
+      type: 'secrets',
+      about: 'What signs.',
+      secret: true,
+      optional: true,
+      check: (secret: string) => (secret.length > 3 ? undefined : 'must have more than 3 characters'),
+    },
+  } as const satisfies Fields
+
+  test('is one text or several, and the code gets a list of those that have a value', () => {
+    const of = (secret: string | readonly (string | undefined)[]) => checkSettings(rotating, { secret }).settings.secret
+    expect(of('first secret')).toEqual(['first secret'])
+    expect(of(['first secret', 'next secret'])).toEqual(['first secret', 'next secret'])
+    expect(of(['first secret', undefined, ''])).toEqual(['first secret'])
+    expect(of(' first secret\n')).toEqual(['first secret'])
+  })
+
+  test('shows none of them', () => {
+    const { redacted } = checkSettings(rotating, { secret: ['first secret', 'next secret'] })
+    expect(JSON.stringify(redacted)).not.toMatch(/first|next/)
+  })
+
+  test('may be left out, and none of its texts may be wrong', () => {
+    expect(checkSettings(rotating, {})).toMatchObject({ settings: {}, problems: [] })
+    const problems = (secret: unknown) => checkSettings(rotating, { secret } as never).problems
+    expect(problems(42)).toEqual(['"secret" must be text, or a list of texts'])
+    expect(problems(['first secret', 42])).toEqual(['"secret" must be text, or a list of texts'])
+    expect(problems(['first secret', 'abc'])).toEqual(['"secret" must have more than 3 characters'])
+  })
+
+  test('that must be there is missing when no text has a value', () => {
+    const { secret } = rotating
+    const { optional: _, ...needed } = secret
+    expect(checkSettings({ secret: needed }, { secret: [undefined, ''] }).problems).toEqual([
+      '"secret" is missing: What signs.',
+    ])
+  })
+})

@@ -16,7 +16,7 @@ import { stripe } from '../../src/sources/stripe.ts'
 /** How one vendor signs, written down from its documentation and not from the source. */
 interface Signer {
   readonly name: string
-  readonly make: (settings: { readonly secret?: string }) => WebhookSource
+  readonly make: (settings: { readonly secret?: string | readonly string[] }) => WebhookSource
   /** The headers for a body; `at` in seconds. */
   readonly sign: (body: Buffer, secret: string, at: number | string) => Record<string, string>
   /** The header that has the signature. */
@@ -87,8 +87,8 @@ const signers: readonly Signer[] = [
   {
     name: 'close-crm',
     // Close hands out its key in hexadecimal and signs with the bytes.
-    make: (settings) =>
-      closeCrm(settings.secret === undefined ? {} : { secret: Buffer.from(settings.secret).toString('hex') }),
+    make: ({ secret: given }) =>
+      closeCrm(given === undefined ? {} : { secret: [given].flat().map((one) => Buffer.from(one).toString('hex')) }),
     sign: (bytes, key, at) => ({
       'close-sig-timestamp': String(at),
       'close-sig-hash': hmac('sha256', key, String(at), bytes),
@@ -152,7 +152,7 @@ const hookOf = (headers: Record<string, string>, bytes: Buffer = body): WebhookC
 
 const faultBy =
   ({ make }: Signer) =>
-  (hook: WebhookCall, settings: { readonly secret?: string } = { secret }, at = now) =>
+  (hook: WebhookCall, settings: { readonly secret?: string | readonly string[] } = { secret }, at = now) =>
     make(settings).verify?.(hook, { now: () => at })
 
 describe.each(signers)('a call that $name signed', (signer) => {
@@ -173,6 +173,14 @@ describe.each(signers)('a call that $name signed', (signer) => {
     expect(reason).toBe('the signature is wrong')
     expect(reason).not.toContain(secret)
     expect(JSON.stringify(make({ secret }).redacted)).toBe('{"secret":"***"}')
+  })
+
+  test(`a call that ${signer.name} signed is taken by either of two secrets while they are rotated, and by no third`, async () => {
+    const next = 'the secret that comes next'
+    const both = { secret: [secret, next] }
+    expect(await fault(hookOf(signed), both)).toBe(undefined)
+    expect(await fault(hookOf(sign(body, next, seconds)), both)).toBe(undefined)
+    expect(await fault(hookOf(sign(body, 'a secret of somebody else', seconds)), both)).toBe('the signature is wrong')
   })
 
   test(`a call that ${signer.name} signed is refused when any byte of the body differs`, async () => {
