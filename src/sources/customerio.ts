@@ -115,6 +115,10 @@ const mapping: FieldMapping = [
 ]
 
 function withIdentity(draft: Draft, payload: Draft): Draft {
+  const recipient = valueAt(payload, 'data.recipient')
+  // A message may go to another address than the person's, or to a phone.
+  if (recipient !== valueAt(draft, 'context.traits.email'))
+    mapFields(draft, { recipient }, [['recipient', 'properties.recipient']])
   if (draft['userId'] === undefined || draft['userId'] === '')
     draft['anonymousId'] = valueAt(draft, 'context.traits.email') ?? valueAt(payload, 'data.identifiers.cio_id')
   return draft

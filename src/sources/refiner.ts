@@ -11,7 +11,7 @@ const vendor = 'Refiner'
  * `context.traits`, a track named after what happened (`Completed Survey`), and a group when an account is known.
  *
  * The userId is the id that the app gave to Refiner (`remote_id`, else the attribute `user_id`); without one, the anonymousId
- * is Refiner's own.
+ * is Refiner's own, which is in `context.externalId` in any case.
  *
  * Not verified: Refiner documents no signature. Whoever has the write key can send.
  *
@@ -25,18 +25,19 @@ export const refiner = defineSource({
   settings: {},
   map({ body }) {
     const payload = payloadOf(body)
-    const { triggered_event, attributes, segments, account, response, form, email } = payload
+    const { triggered_event, attributes, segments, account, response, form, email, first_seen_at } = payload
+    const own = idOf(payload['uuid'])
     const event = idOf(triggered_event)
     if (event === undefined) throw new TypeError('triggered_event is missing')
     const user = idOf(payload['remote_id']) ?? idOf(valueAt(attributes, 'user_id'))
-    const anonymous = idOf(payload['uuid']) ?? idOf(email)
+    const anonymous = own ?? idOf(email)
     if (user === undefined && anonymous === undefined) throw new TypeError('remote_id and uuid are missing')
     const start: Draft = {
       ...(user === undefined ? { anonymousId: anonymous } : { userId: user }),
       originalTimestamp: whenOf(event, attributes),
     }
     const eventOf = (fields: Draft): Draft =>
-      mapFields(draftOf(vendor, { ...start, ...fields }), form, [
+      mapFields(draftOf(vendor, { ...start, ...fields, context: contextOf(fields, own) }), form, [
         ['name', 'context.formName'],
         ['uuid', 'context.formUuid'],
       ])
@@ -44,7 +45,7 @@ export const refiner = defineSource({
       eventOf({
         type: 'identify',
         traits: sayingOf(valueAt(response, 'data')),
-        context: { traits: sayingOf({ ...sayingOf(attributes), email, segments }) },
+        context: { traits: sayingOf({ ...sayingOf(attributes), email, segments, first_seen_at }) },
       }),
       mapFields(eventOf({ type: 'track', event, properties: {} }), payload, [
         ['response', 'properties.response'],
@@ -54,6 +55,12 @@ export const refiner = defineSource({
       ...groupsOf(account).map(eventOf),
     ]
   },
+})
+
+/** Refiner's own id of the person is there in whatever way the app names them. */
+const contextOf = ({ context }: Draft, own: string | undefined): Draft => ({
+  ...(isRecord(context) ? context : {}),
+  ...(own === undefined ? {} : { externalId: [{ type: 'refinerUserId', id: own }] }),
 })
 
 /** The time that Refiner keeps of such an event; of others it keeps none. */

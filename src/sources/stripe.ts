@@ -9,7 +9,8 @@ const vendor = 'Stripe'
 
 /**
  * Takes what Stripe's webhook endpoints get: one track per event, named as Stripe names it (`invoice.paid`). Its properties
- * are the object that the event is about, with `previous_attributes`, `livemode`, `account` and `api_version`.
+ * are the object that the event is about, with `previous_attributes`, `livemode`, `account` and `api_version`. A version that
+ * is only a day, as they were until September 2024, has a `v` before it (`v2024-06-20`), so that all of them are text.
  *
  * The userId is what the shop itself wrote into Stripe: `metadata.userId` or `metadata.user_id` of the object or its
  * subscription, else `client_reference_id`. The anonymousId is the customer's id, else that of the connected account, else
@@ -63,8 +64,20 @@ const objectOf = (payload: Draft): Draft => {
 function propertiesOf(payload: Draft, object: Draft): Draft {
   const { data, livemode, account, api_version, related_object } = payload
   const { object: _, previous_attributes, ...rest } = isRecord(data) ? data : {}
-  return { ...rest, ...object, previous_attributes, livemode, account, api_version, related_object }
+  return {
+    ...rest,
+    ...object,
+    previous_attributes,
+    livemode,
+    account,
+    api_version: versionOf(api_version),
+    related_object,
+  }
 }
+
+/** Versions before September 2024 are days: a warehouse would make a column of days, into which `2025-04-30.basil` does not fit. */
+const versionOf = (version: unknown): unknown =>
+  typeof version === 'string' && /^\d{4}-\d\d-\d\d$/.test(version) ? `v${version}` : version
 
 const users: FieldMapping = [
   [
