@@ -101,7 +101,7 @@ const mapCall = (call: WebhookCall, source: CallableSource, app: AppContext): Pr
  * Runs a source's check of a signature. A call for which it does not end in time is kept as a dead letter, which says that
  * the call is not verified: nobody can tell whether the vendor would send it again.
  */
-async function verifyCall(call: WebhookCall, source: CallableSource, app: AppContext): Promise<string | undefined> {
+async function verifyCall(call: IncomingCall, source: CallableSource, app: AppContext): Promise<string | undefined> {
   const { verify } = source.webhook
   if (verify === undefined) return undefined
   const deadline = new Deadline(app.resolved.limits.userCodeMs, 'verify')

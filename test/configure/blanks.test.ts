@@ -18,13 +18,13 @@ const problemsOf = (more: object): unknown => {
 }
 
 describe('blanks around a secret, as shells and files leave them, are not part of it:', () => {
-  test('of a write key', () => {
+  test('blanks around a secret, as shells and files leave them, are not part of it: of a write key', () => {
     const { sourcesByKey, sources } = resolve({ sources: { web: { writeKey: ' keyOfTheShop\r\n' } } })
     expect(sourcesByKey.get('keyOfTheShop')).toBe(sources.get('web'))
     expect(sources.get('web')?.writeKey).toBe('keyOfTheShop')
   })
 
-  test('of the admin token, and of the demo', () => {
+  test('blanks around a secret, as shells and files leave them, are not part of it: of the admin token, and of the demo', () => {
     const { adminToken, demo } = resolve({
       admin: { token: 'correct-horse-battery-staple\n' },
       demo: { sinkSecret: 'secret of the sink\n' },
@@ -33,7 +33,7 @@ describe('blanks around a secret, as shells and files leave them, are not part o
     expect(demo).toEqual({ sinkSecret: 'secret of the sink' })
   })
 
-  test('of every setting that is text', () => {
+  test('blanks around a secret, as shells and files leave them, are not part of it: of every setting that is text', () => {
     const fields = {
       secret: { type: 'string', about: 'A secret.', secret: true },
       url: { type: 'url', about: 'A URL.' },
@@ -59,7 +59,7 @@ describe('blanks around a secret, as shells and files leave them, are not part o
 })
 
 describe('a secret that is nothing but blanks is missing:', () => {
-  test('a write key', () => {
+  test('a secret that is nothing but blanks is missing: a write key', () => {
     expect(problemsOf({ sources: { web: { writeKey: ' \n' } } })).toEqual([
       'sources.web: "writeKey" is missing; set it in the config or as a secret in env',
     ])
@@ -71,17 +71,23 @@ describe('a secret that is nothing but blanks is missing:', () => {
 })
 
 describe('a key that no client could send is a problem:', () => {
-  test.each(['key of the shop', 'key:shop', 'schlüssel', 'key\tshop'])('the write key %j', (writeKey) => {
-    expect(problemsOf({ sources: { web: { writeKey } } })).toEqual([
-      'sources.web: "writeKey" must be printable ASCII without blanks and colons: no client could send it',
-    ])
-  })
+  test.each(['key of the shop', 'key:shop', 'schlüssel', 'key\tshop'])(
+    'a write key that no client could send is a problem: %j',
+    (writeKey) => {
+      expect(problemsOf({ sources: { web: { writeKey } } })).toEqual([
+        'sources.web: "writeKey" must be printable ASCII without blanks and colons: no client could send it',
+      ])
+    },
+  )
 
-  test.each(['correct horse battery staple', 'correct-hörse-battery-staple'])('the admin token %j', (token) => {
-    expect(problemsOf({ admin: { token } })).toEqual([
-      'admin.token: must be printable ASCII without blanks: no client could send it',
-    ])
-  })
+  test.each(['correct horse battery staple', 'correct-hörse-battery-staple'])(
+    'an admin token that no client could send is a problem: %j',
+    (token) => {
+      expect(problemsOf({ admin: { token } })).toEqual([
+        'admin.token: must be printable ASCII without blanks: no client could send it',
+      ])
+    },
+  )
 
   test('two write keys that differ in blanks only', () => {
     const sources = { web: { writeKey: 'keyOfTheShop' }, app: { writeKey: 'keyOfTheShop ' } }

@@ -110,7 +110,7 @@ describe('a setting of secrets', () => {
     },
   } as const satisfies Fields
 
-  test('is one text or several, and the code gets a list of those that have a value', () => {
+  test('a setting of secrets is one text or several, and the code gets a list of those that have a value', () => {
     const of = (secret: string | readonly (string | undefined)[]) => checkSettings(rotating, { secret }).settings.secret
     expect(of('first secret')).toEqual(['first secret'])
     expect(of(['first secret', 'next secret'])).toEqual(['first secret', 'next secret'])
@@ -123,7 +123,7 @@ describe('a setting of secrets', () => {
     expect(JSON.stringify(redacted)).not.toMatch(/first|next/)
   })
 
-  test('may be left out, and none of its texts may be wrong', () => {
+  test('a setting of secrets may be left out, and none of its texts may be wrong', () => {
     expect(checkSettings(rotating, {})).toMatchObject({ settings: {}, problems: [] })
     const problems = (secret: unknown) => checkSettings(rotating, { secret } as never).problems
     expect(problems(42)).toEqual(['"secret" must be text, or a list of texts'])
@@ -131,7 +131,7 @@ describe('a setting of secrets', () => {
     expect(problems(['first secret', 'abc'])).toEqual(['"secret" must have more than 3 characters'])
   })
 
-  test('that must be there is missing when no text has a value', () => {
+  test('a setting of secrets that must be there is missing when no text has a value', () => {
     const { secret } = rotating
     const { optional: _, ...needed } = secret
     expect(checkSettings({ secret: needed }, { secret: [undefined, ''] }).problems).toEqual([

@@ -147,13 +147,16 @@ test('a config in which every setting has a value is all right', () => {
 })
 
 describe('a wrong value is a problem of the config that names its place, never a crash', () => {
-  test.each(placesIn(full()))('at %s', (place) => {
-    for (const value of hostile) {
-      const problems = problemsOf(() => configWith(place, value))
-      // Some of these values are right in some places.
-      for (const problem of problems) expect(problem).toMatch(/^[a-z]+(\.[\w.-]+)?: /)
-    }
-  })
+  test.each(placesIn(full()))(
+    'a wrong value is a problem of the config that names its place, never a crash: at %s',
+    (place) => {
+      for (const value of hostile) {
+        const problems = problemsOf(() => configWith(place, value))
+        // Some of these values are right in some places.
+        for (const problem of problems) expect(problem).toMatch(/^[a-z]+(\.[\w.-]+)?: /)
+      }
+    },
+  )
 
   test.each<[string, unknown, string]>([
     ['sources.web.writeKey', 42, 'sources.web: "writeKey" must be text'],
@@ -182,9 +185,12 @@ describe('a wrong value is a problem of the config that names its place, never a
     ['demo', 'yes', 'demo: must be true or false or an object'],
     ['limits.eventBytes', '1000', 'limits.eventBytes: must be a number'],
     ['paths.ingest', 7, 'paths.ingest: must be text'],
-  ])('%s = %j', (place, value, problem) => {
-    expect(problemsOf(() => configWith(place, value))).toEqual([problem])
-  })
+  ])(
+    'a wrong value is a problem of the config that names its place, never a crash: %s = %j',
+    (place, value, problem) => {
+      expect(problemsOf(() => configWith(place, value))).toEqual([problem])
+    },
+  )
 
   test.each<[unknown, string]>([
     [undefined, 'config: must be an object'],

@@ -14,7 +14,7 @@ test.each([
   ['{"9007199254740993":"9007199254740993"}', { '9007199254740993': '9007199254740993' }],
   [String.raw`{"a\"9007199254740993,\\":9007199254740993}`, { 'a"9007199254740993,\\': '9007199254740993' }],
   [` \n[ 9007199254740993 , {"é": 9007199254740993 } ]\t`, ['9007199254740993', { é: '9007199254740993' }]],
-])('%s keeps its digits', (text, value) => {
+])('a number that JavaScript would round keeps its digits: %s', (text, value) => {
   expect(parseJsonKeepingDigits(text)).toEqual(value)
 })
 

@@ -40,7 +40,7 @@ describe('what a transform makes of the timestamp', () => {
     expect(event).toMatchObject({ timestamp: '2026-11-22T09:00:00.000Z' })
   })
 
-  test('goes for the other times as well', async () => {
+  test('what a transform makes of the timestamp goes for the other times as well', async () => {
     const { event } = await through({ originalTimestamp: 'x', sentAt: null, receivedAt: 17 })
     expect(event).toMatchObject({
       originalTimestamp: '2026-11-22T09:59:58.000Z',

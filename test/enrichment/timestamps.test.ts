@@ -35,7 +35,7 @@ describe('a time is read', () => {
     [1_732_269_600.123, '2024-11-22T10:00:00.123Z'],
     [1_732_269_600_123, '2024-11-22T10:00:00.123Z'],
     [1_732_269_600_123_456, '2024-11-22T10:00:00.123Z'],
-  ])('from %j', (value, expected) => {
+  ])('a time is read from %j', (value, expected) => {
     expect(parseTimestamp(value)).toBe(expected)
   })
 })
@@ -85,7 +85,7 @@ describe('no time is read', () => {
     {},
     [],
     [1_732_269_600],
-  ])('from %j', (value) => {
+  ])('no time is read from %j', (value) => {
     expect(parseTimestamp(value)).toBe(undefined)
   })
 

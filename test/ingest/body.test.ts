@@ -13,7 +13,7 @@ describe('a body whose Content-Encoding is', () => {
   test.each<[string, Uint8Array]>([
     ...plain.map((encoding): [string, Uint8Array] => [encoding, utf8(text)]),
     ...packed.map((encoding): [string, Uint8Array] => [encoding, gzipSync(text)]),
-  ])('%j is read', async (encoding, raw) => {
+  ])('a body whose Content-Encoding is %j is read', async (encoding, raw) => {
     const headers = { 'content-encoding': encoding }
     const bytes = raw as Uint8Array<ArrayBuffer>
     const edge = fakeEdge()
@@ -27,11 +27,14 @@ describe('a body whose Content-Encoding is', () => {
     expect(hook.events()).toMatchObject([{ properties: { batch: [{ event: 'Order Completed' }] } }])
   })
 
-  test.each(['br', 'deflate', 'zstd', 'compress', 'gzip, br', 'gzip, gzip'])('%j is refused', async (encoding) => {
-    const edge = fakeEdge()
-    const answer = await call(edge, '/v1/batch', { raw: 'x', headers: { 'content-encoding': encoding } })
-    expect([answer.status, answer.json()]).toMatchObject([415, { code: 'unsupported_encoding' }])
-  })
+  test.each(['br', 'deflate', 'zstd', 'compress', 'gzip, br', 'gzip, gzip'])(
+    'a body whose Content-Encoding is %j is refused',
+    async (encoding) => {
+      const edge = fakeEdge()
+      const answer = await call(edge, '/v1/batch', { raw: 'x', headers: { 'content-encoding': encoding } })
+      expect([answer.status, answer.json()]).toMatchObject([415, { code: 'unsupported_encoding' }])
+    },
+  )
 })
 
 describe('a request that is refused', () => {
@@ -64,7 +67,7 @@ describe('a request that is refused', () => {
     expect(read.count).toBe(200)
   })
 
-  test('is answered though its body never ends, or never comes', async () => {
+  test('a request that is refused is answered though its body never ends, or never comes', async () => {
     const edge = fakeEdge({ limits: { bodyBytes: 100_000 } })
     const { raw, read } = kilobytes(1_000_000)
     const headers = { 'content-length': '1024000000' }

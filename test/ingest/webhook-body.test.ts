@@ -26,7 +26,7 @@ describe('a form in the charset that it names', () => {
     [form, 'name=Zo%EB&city=M%C3%BCnchen', { name: 'Zoë', city: 'München' }],
     [form, 'a=1&a=2&b&=empty&c=%zz%4', { a: ['1', '2'], b: '', '': 'empty', c: '%zz%4' }],
     [`${form}; charset=iso-8859-1`, latin('name=Zoë'), { name: 'Zoë' }],
-  ])('%s: %s', async (type, raw, properties) => {
+  ])('a form is read in the charset that it names: %s: %s', async (type, raw, properties) => {
     const sent = await send(raw, type)
     expect([sent.answer.status, sent.properties, sent.edge.deadLetters]).toEqual([200, [properties], []])
   })
@@ -37,7 +37,7 @@ describe('a form in the charset that it names', () => {
     expect(properties).toEqual([{ name: 'Zoë' }])
   })
 
-  test('has no field that changes a prototype', async () => {
+  test('a form in the charset that it names has no field that changes a prototype', async () => {
     const { properties } = await send('__proto__=1&order=1843', `${form}; charset=iso-8859-1`)
     expect(properties).toEqual([{ order: '1843' }])
   })
@@ -54,7 +54,7 @@ describe('JSON', () => {
     expect((await send(raw, 'application/json')).properties).toEqual([{ city: 'München 👍', cut: 'Zoë' }])
   })
 
-  test('keeps the digits of ids that no number can hold', async () => {
+  test('JSON keeps the digits of ids that no number can hold', async () => {
     const { properties } = await send(
       '{"id":7615917337495251231,"ids":[820982911946154508],"total":1e400}',
       'text/plain',
@@ -81,12 +81,12 @@ describe('what cannot be read', () => {
     expect(kept['body']).toBe(raw)
   })
 
-  test('is kept letter by letter, even if it is no UTF-8', async () => {
+  test('what cannot be read is kept letter by letter, even if it is no UTF-8', async () => {
     const { edge } = await send(latin('<name>Zoë</name>'), 'application/xml')
     expect(edge.deadLetters[0]?.event).toContain('<name>Zoë</name>')
   })
 
-  test('is no fault where all that counts is in the URL', async () => {
+  test('what cannot be read is no fault where all that counts is in the URL', async () => {
     const edge = fakeEdge({ source: { webhook: adjust({}) } })
     const url = `${path}&activity_kind=install&adid=3a5ec4a3`
     const headers = { 'content-type': 'multipart/form-data' }

@@ -25,14 +25,14 @@ describe.each(foreign)('an Authorization header with %s', (_what, authorization)
     ['/v1/track', orderCompleted({ writeKey })],
     [`/beacon/v1/batch?writeKey=${writeKey}`, { batch: [orderCompleted()] }],
     ['/beacon/v1/batch', { writeKey, batch: [orderCompleted()] }],
-  ])('does not hide the key that is elsewhere, on %s', async (path, body) => {
+  ])('an Authorization header of no source does not hide the key that is elsewhere, on %s', async (path, body) => {
     const edge = fakeEdge()
     const answer = await call(edge, path, { key: null, headers, body })
     expect([answer.status, answer.json()]).toEqual([200, { success: true, accepted: 1 }])
     expect(edge.events()).toMatchObject([{ event: 'Order Completed' }])
   })
 
-  test('does not hide the key of a pixel, of the settings of an SDK, of a reset', async () => {
+  test('an Authorization header of no source does not hide the key of a pixel, of the settings of an SDK, of a reset', async () => {
     const edge = fakeEdge()
     await call(edge, `/pixel/v1/track?writeKey=${writeKey}&userId=ada&event=Opened`, {
       method: 'GET',
@@ -45,7 +45,7 @@ describe.each(foreign)('an Authorization header with %s', (_what, authorization)
     expect((await call(edge, `/v1/reset?writeKey=${writeKey}`, { key: null, headers })).status).toBe(200)
   })
 
-  test('does not hide the key of a webhook', async () => {
+  test('an Authorization header of no source does not hide the key of a webhook', async () => {
     const edge = fakeEdge({ source: { webhook: webhook({}) } })
     const answer = await call(edge, `/v1/webhook?writeKey=${writeKey}`, { key: null, headers, body: { order: 1843 } })
     expect([answer.status, edge.events()]).toMatchObject([200, [{ properties: { order: 1843 } }]])

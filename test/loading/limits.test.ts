@@ -87,7 +87,7 @@ describe('a loader whose D1 allows so many queries an invocation', () => {
     ])
   }, 60_000)
 
-  test('keeps each discard once, though the load takes many runs', async () => {
+  test('a loader whose D1 allows so many queries an invocation keeps each discard once, though the load takes many runs', async () => {
     await loader.setup({ queries: 40 })
     await loader.stage('f/0', [track(9_999, 'Ordinary', { n: 1 })])
     await loader.stage(
@@ -104,7 +104,7 @@ describe('a loader whose D1 allows so many queries an invocation', () => {
     expect(await countOf('rudder_discards')).toBe(expected)
   }, 60_000)
 
-  test('keeps what went well of a run that then fails, and waits no longer for it', async () => {
+  test('a loader whose D1 allows so many queries an invocation keeps what went well of a run that then fails, and waits no longer for it', async () => {
     await loader.stage('f/1', [track(1, 'Order Completed')])
     await loader.setup({ after: { table: 'order_completed', what: 'fail' } })
     await loader.load()

@@ -87,7 +87,7 @@ describe('a warehouse that refuses', () => {
   test.each([
     ['has no connection', undefined],
     ['says so of itself', 'warehouse'],
-  ] as const)('and %s buries nothing, and loads all of it later', async (_, scope) => {
+  ] as const)('a warehouse that refuses and %s buries nothing, and loads all of it later', async (_, scope) => {
     let down = true
     loads.wrap = refusing(() => {
       if (down) throw failure(scope, 'the connection was lost')

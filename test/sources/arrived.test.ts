@@ -123,7 +123,7 @@ function isAbout(pattern: string, field: string, caseName: string): boolean {
   return new RegExp(`^(?:${fields})$`).test(field) && caseName.startsWith(begin)
 }
 
-test('reasons are sentences', () => {
+test('the reasons for what is left out are sentences', () => {
   for (const [name, reasons] of Object.entries(leftOut))
     for (const reason of Object.values(reasons)) expect(reason, name).toMatch(/^[A-Z`].{20,}\.$/)
 })

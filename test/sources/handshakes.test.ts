@@ -49,7 +49,7 @@ describe.each([undefined, 'secret-of-the-source'])('with the secret %s, the gene
     expect(edge.events()).toEqual([])
   })
 
-  test('sends nothing back that a browser could take for a page', async () => {
+  test('a handshake sends nothing back that a browser could take for a page', async () => {
     const edge = edgeOf(secret)
     for (const text of ['<script>alert(1)</script>', 'ä', 'x'.repeat(2_000)]) {
       const answer = await call(edge, `${path}&validationToken=${encodeURIComponent(text)}`, { key: null })
@@ -70,7 +70,7 @@ describe('Zoom', () => {
     return { 'x-zm-request-timestamp': at, 'x-zm-signature': `v0=${hex(by, `v0:${at}:${body}`)}` }
   }
 
-  test("gets its token signed by the source's secret", async () => {
+  test("Zoom gets its token signed by the source's secret", async () => {
     const edge = edgeOf(secret)
     const answer = await call(edge, path, { key: null, raw: validation, headers: sign(validation) })
     const encryptedToken = hex(secret, 'qgg8vlvZRS6UYooatFL8Aw')
@@ -78,13 +78,13 @@ describe('Zoom', () => {
     expect([edge.events(), edge.deadLetters]).toEqual([[], []])
   })
 
-  test('gets it signed by the secret that it signed with, while there are two', async () => {
+  test('Zoom gets it signed by the secret that it signed with, while there are two', async () => {
     const edge = edgeOf(['another', secret])
     const answer = await call(edge, path, { key: null, raw: validation, headers: sign(validation) })
     expect(answer.json()['encryptedToken']).toBe(hex(secret, 'qgg8vlvZRS6UYooatFL8Aw'))
   })
 
-  test('has its events taken by its own signature, each as an event of its own', async () => {
+  test('Zoom has its events taken by its own signature, each as an event of its own', async () => {
     const edge = edgeOf(secret)
     const body = '{"event":"meeting.started","payload":{"object":{"id":"1843"}}}'
     const headers = { ...sign(body), 'webhook-id': 'made-up' }
@@ -93,7 +93,7 @@ describe('Zoom', () => {
     expect(edge.events()[0]?.['messageId']).not.toBe('made-up')
   })
 
-  test('is not answered without its signature: nobody can have a text of theirs signed', async () => {
+  test('Zoom is not answered without its signature: nobody can have a text of theirs signed', async () => {
     const edge = edgeOf(secret)
     for (const headers of [{}, sign(validation, 'another')])
       expect((await call(edge, path, { key: null, raw: validation, headers })).status).toBe(401)
@@ -102,7 +102,7 @@ describe('Zoom', () => {
     expect([answer.status, answer.text.includes(hex(secret, 'v0:1:{"event":"x"}'))]).toEqual([400, false])
   })
 
-  test('is told what is missing when the source has no secret, and the call is kept', async () => {
+  test('Zoom is told what is missing when the source has no secret, and the call is kept', async () => {
     const edge = edgeOf()
     const answer = await call(edge, path, { key: null, raw: validation, headers: sign(validation) })
     expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('Secret Token')])
@@ -111,14 +111,14 @@ describe('Zoom', () => {
 })
 
 describe('a list in one call', () => {
-  test('of events is as many events', async () => {
+  test('a list in one call of events is as many events', async () => {
     const edge = edgeOf()
     const answer = await call(edge, path, { key: null, body: [{ order: 1843 }, { order: 1844 }] })
     expect(answer.status).toBe(200)
     expect(edge.events().map(({ properties }) => properties)).toEqual([{ order: 1843 }, { order: 1844 }])
   })
 
-  test('of a thousand events is a thousand events, of no event none', async () => {
+  test('a list in one call of a thousand events is a thousand events, of no event none', async () => {
     const edge = edgeOf()
     await call(edge, path, {
       key: null,
@@ -130,14 +130,14 @@ describe('a list in one call', () => {
     expect([none.events(), none.deadLetters, none.counters]).toEqual([[], [], { 'ignored:shop': 1 }])
   })
 
-  test('of more than 5,000 events is kept as a dead letter that says so', async () => {
+  test('a list in one call of more than 5,000 events is kept as a dead letter that says so', async () => {
     const edge = edgeOf()
     const answer = await call(edge, path, { key: null, body: Array.from({ length: 5_001 }, () => ({ a: 1 })) })
     expect([answer.status, edge.events()]).toEqual([400, []])
     expect(edge.deadLetters).toMatchObject([{ reason: 'The call has more than 5000 events' }])
   })
 
-  test('that is signed gives each event an id of its own, the same when it is sent again', async () => {
+  test('a list in one signed call gives each event an id of its own, the same when it is sent again', async () => {
     const secret = 'secret-of-the-source'
     const edge = edgeOf(secret)
     const raw = '[{"order":1843},{"order":1844}]'
@@ -148,7 +148,7 @@ describe('a list in one call', () => {
     expect(edge.events().map(({ messageId }) => messageId)).toEqual(['msg_1-0', 'msg_1-1', 'msg_1-0', 'msg_1-1'])
   })
 
-  test('of anything else is one event', async () => {
+  test('a list in one call of anything else is one event', async () => {
     const edge = edgeOf()
     await call(edge, path, { key: null, body: [1843, 'x'] })
     expect(edge.events()).toMatchObject([{ properties: { value: [1843, 'x'] } }])

@@ -197,7 +197,7 @@ describe.each(realWarehouses)('the warehouse %s, after events with nasty names a
   }, 60_000)
   afterAll(() => warehouse.stop())
 
-  test('has an ordinary event in its table within two loads, and every other in its tables or as a dead letter', async () => {
+  test('a warehouse has an ordinary event in its table within two loads, and every other in its tables or as a dead letter', async () => {
     await withSeed(
       async (random) => {
         await warehouse.clear()

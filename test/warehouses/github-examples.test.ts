@@ -41,7 +41,7 @@ describe.each(realWarehouses)('the warehouse %s', (_, start) => {
   }, 60_000)
   afterAll(() => warehouse.stop())
 
-  test('takes every example of GitHub, the widest pull request too', async () => {
+  test('a warehouse takes every example of GitHub, the widest pull request too', async () => {
     const loads = new StagedLoads(warehouse)
     const events = await examples()
     expect(events.length).toBeGreaterThan(250)
