@@ -38,7 +38,7 @@ async function takeCall(request: Request, method: 'GET' | 'POST', app: AppContex
 }
 
 async function callOf(request: Request, method: WebhookCall['method'], app: AppContext): Promise<IncomingCall> {
-  const bytes = method === 'GET' ? new Uint8Array(0) : await bytesIn(request, app.resolved.limits.bodyBytes)
+  const { bytes, unreadable } = method === 'GET' ? noContent : await contentOf(request, app.resolved.limits.bodyBytes)
   const url = new URL(request.url)
   url.searchParams.delete('writeKey')
   const query: Record<string, string[]> = Object.create(null) as Record<string, string[]>
@@ -55,7 +55,32 @@ async function callOf(request: Request, method: WebhookCall['method'], app: AppC
     headers,
     query: { ...query },
     bytes,
-    ...(await webhookBodyOf(bytes, contentType)),
+    ...(unreadable === undefined ? await webhookBodyOf(bytes, contentType) : { body: undefined, unreadable }),
     rawText: () => rawTextOf(bytes, contentType),
   }
 }
+
+/** The bytes of a body, and what is wrong when they could not be unpacked. */
+interface Content {
+  readonly bytes: Uint8Array
+  readonly unreadable?: string
+}
+
+const noContent: Content = { bytes: new Uint8Array(0) }
+
+/** Reads a body. One that is packed in a way that cannot be read is kept packed: the vendor may not send it again. */
+async function contentOf(request: Request, most: number): Promise<Content> {
+  const spare = request.headers.has('content-encoding') ? request.clone() : undefined
+  try {
+    const bytes = await bytesIn(request, most)
+    spare?.body?.cancel().catch(() => {})
+    return { bytes }
+  } catch (error) {
+    const isPacked = error instanceof SluicewayError && packedCodes.has(error.code)
+    if (spare === undefined || !isPacked) throw error
+    const plain = new Request(spare.url, { method: 'POST', body: spare.body, duplex: 'half' } as RequestInit)
+    return { bytes: await bytesIn(plain, most), unreadable: error.message }
+  }
+}
+
+const packedCodes: ReadonlySet<string> = new Set(['body_unreadable', 'unsupported_encoding'])

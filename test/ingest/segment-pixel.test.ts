@@ -45,11 +45,14 @@ describe("Segment's pixel", () => {
     expect(edge.events()).toMatchObject([{ event: 'Email Opened', properties: { subject: 'Daily' } }])
   })
 
-  test.each(['track', 'identify', 'group', 'alias', 'page', 'screen'])('Segment's pixel has a route for %s', async (type) => {
-    const edge = fakeEdge()
-    await see(edge, `/v1/pixel/${type}?data=${encodeURIComponent(base64({ writeKey, userId: 'ada' }))}`)
-    expect(edge.events()).toMatchObject([{ type, userId: 'ada' }])
-  })
+  test.each(['track', 'identify', 'group', 'alias', 'page', 'screen'])(
+    "Segment's pixel has a route for %s",
+    async (type) => {
+      const edge = fakeEdge()
+      await see(edge, `/v1/pixel/${type}?data=${encodeURIComponent(base64({ writeKey, userId: 'ada' }))}`)
+      expect(edge.events()).toMatchObject([{ type, userId: 'ada' }])
+    },
+  )
 
   test.each<[string, string, string]>([
     ['a wrong key', `?data=${base64({ ...opened, writeKey: 'nobody' })}`, 'write_key_invalid'],
@@ -66,13 +69,13 @@ describe("Segment's pixel", () => {
     expect(edge.events()).toEqual([])
   })
 
-  test('the data of Segment's pixel that names nobody is a dead letter', async () => {
+  test("the data of Segment's pixel that names nobody is a dead letter", async () => {
     const edge = fakeEdge()
     await see(edge, `/v1/pixel/track?data=${base64({ writeKey, event: 'Email Opened' })}`)
     expect(edge.deadLetters).toMatchObject([{ code: 'no_identity', event: expect.stringContaining('Email Opened') }])
   })
 
-  test('Segment's pixel cannot reach a prototype', async () => {
+  test("Segment's pixel cannot reach a prototype", async () => {
     const edge = fakeEdge()
     const data = Buffer.from(`{"writeKey":"${writeKey}","userId":"ada","__proto__":{"polluted":1}}`).toString('base64')
     await see(edge, `/v1/pixel/track?data=${encodeURIComponent(data)}`)

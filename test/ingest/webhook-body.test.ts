@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { webhook } from '../../src/sources/webhook.ts'
 import { adjust } from '../../src/sources/adjust.ts'
@@ -79,6 +80,26 @@ describe('what cannot be read', () => {
     ])
     const kept = JSON.parse(edge.deadLetters[0]?.event ?? '') as Record<string, unknown>
     expect(kept['body']).toBe(raw)
+  })
+
+  test.each([
+    ['gzip', 'failed to read body from request'],
+    ['br', 'content encoding is not supported; send gzip or none'],
+  ])('what cannot be read because it is packed as %s is kept packed', async (encoding, reason) => {
+    const edge = fakeEdge({ source: { webhook: webhook({}) } })
+    const packed = gzipSync('{"order":1843}')
+    const headers = { 'content-type': 'application/json', 'content-encoding': encoding }
+    const answer = await call(edge, path, { key: null, raw: packed.subarray(0, -9), headers })
+    expect([answer.status, answer.json()]).toMatchObject([400, { code: 'source_failed', message: reason }])
+    expect(edge.deadLetters).toMatchObject([{ reason }])
+    const { body } = JSON.parse(edge.deadLetters[0]?.event ?? '') as { body: string }
+    expect(body.length).toBe(packed.length - 9)
+    const whole = await call(edge, path, {
+      key: null,
+      raw: packed,
+      headers: { ...headers, 'content-encoding': 'gzip' },
+    })
+    expect([whole.status, edge.events().length]).toEqual([200, 1])
   })
 
   test('what cannot be read is kept letter by letter, even if it is no UTF-8', async () => {
