@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { DeadLetters } from '../../src/lanes/dead-letters.ts'
-import { withRpcLimit } from '../support/limits.ts'
+import { withRpcLimit } from '../support/limited-rpc.ts'
 import { plainOrder, receivedAt } from '../support/sample-events.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import { fakeAdmin, now } from './fake-admin.ts'

@@ -3,7 +3,7 @@ import type { Bindings } from '../../src/core/bindings.ts'
 import { readCopy } from '../../src/admission/suppression-copy.ts'
 import type { UserId } from '../../src/admission/suppression-list.ts'
 import { Sqlite } from '../support/sqlite.ts'
-import { r2WriteLimit } from '../support/limits.ts'
+import { r2WriteLimit } from '../support/limited-r2.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
 
 vi.mock('cloudflare:workers', () => ({

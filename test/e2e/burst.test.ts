@@ -13,7 +13,10 @@ let server: Server
 
 beforeAll(async () => {
   sink = await Sink.open({ keep: 'ids' })
-  server = await Server.start({ vars: { WEBHOOK_URL: sink.url, WEBHOOK_SECRET: sinkSecret } })
+  server = await Server.start({
+    config: 'burst.config.ts',
+    vars: { WEBHOOK_URL: sink.url, WEBHOOK_SECRET: sinkSecret },
+  })
 })
 
 afterAll(async () => {

@@ -1,9 +1,11 @@
 // What outage.test.ts serves: the log and R2 can be taken away while it runs, in the ways in which they go.
+// The limits of the platform hold.
 import { defineConfig } from 'sluiceway/config'
 import { webhook } from 'sluiceway/destinations/webhook'
 import { defineSource } from 'sluiceway/source'
 import { log } from 'sluiceway/streams/log'
 import type { Bindings, LogRpc } from '../../src/core/bindings.ts'
+import { limitPlatform } from '../support/limited-platform.ts'
 
 /**
  * `throws` at once, `hangs` for ever. A `late` log appends, and answers after the deadline: half a second, or so long that
@@ -55,6 +57,7 @@ const switches = defineSource({
 })
 
 export default defineConfig((env) => {
+  limitPlatform(env, 'sink')
   breakable(env as unknown as Bindings)
   return {
     stream: log(),

@@ -3,7 +3,7 @@ import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { addDeadLetters } from '../../src/edge/accept.ts'
 import { fakeContext } from '../support/fake-context.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
-import { withRpcLimit } from '../support/limits.ts'
+import { withRpcLimit } from '../support/limited-rpc.ts'
 import { plainOrder, receivedAt } from '../support/sample-events.ts'
 import { drainSpill } from '../../src/spill/drain-spill.ts'
 
