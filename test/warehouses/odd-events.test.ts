@@ -187,6 +187,16 @@ describe.each(realWarehouses)('what odd events do to the tables of %s', (engine,
     ])
   })
 
+  test('what no time could be read from is a text, also when it looks like a date that there is', async () => {
+    await loads.send({ ...track('Seen'), context: { invalidTimestamp: '2026-02-30' } })
+    await loads.send({ ...track('Seen'), context: { invalidTimestamp: 'Order 66' } })
+    for (const table of ['tracks', 'seen']) {
+      const kept = (await warehouse.rows(table)).map((row) => row['context_invalid_timestamp'])
+      expect(kept.toSorted(), table).toEqual(['2026-02-30', 'Order 66'])
+    }
+    expect(await warehouse.tables()).not.toContain('rudder_discards')
+  })
+
   test('an identify that comes late fills what is missing of its user, and overwrites nothing', async () => {
     await loads.send(identify({ plan: 'pro' }, '2026-11-22T12:00:00.000Z'))
     await loads.send(identify({ plan: 'free', phone: 1 }, '2026-11-22T11:00:00.000Z'))

@@ -1,6 +1,6 @@
 import { SluicewayError } from '../../core/errors.ts'
 import { flatten } from './flatten.ts'
-import { type MappedEventType, type MappingContext, OWN_TYPES } from './mapping-context.ts'
+import { INVALID_TIMES, type MappedEventType, type MappingContext, OWN_TYPES } from './mapping-context.ts'
 import { mergeCells } from './merge-rule.ts'
 import { type Row, RowDraft } from './row.ts'
 import { isBlank, isObject, toTimestamp, typeOf } from './types.ts'
@@ -184,6 +184,9 @@ function putStandard(mapping: MappingContext, row: RowDraft): void {
   row.putScalar(names.fixed('original_timestamp'), message['originalTimestamp'])
   row.putScalar(names.fixed('channel'), message['channel'])
   putAddresses(mapping, row)
+  const context = contextOf(mapping)
+  for (const [column, field] of Object.entries(INVALID_TIMES))
+    if (typeof context[field] === 'string') row.putScalar(names.fixed(column), context[field])
 }
 
 function putAddresses(mapping: MappingContext, row: RowDraft): void {

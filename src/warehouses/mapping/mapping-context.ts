@@ -50,6 +50,13 @@ export const OWN_COLUMNS: Readonly<Record<MappedEventType, ReadonlySet<string>>>
   merge: new Set(),
 }
 
+/** What no time could be read from, by where it is kept in the context: a text, also when it looks like a date. */
+export const INVALID_TIMES = {
+  context_invalid_timestamp: 'invalidTimestamp',
+  context_invalid_original_timestamp: 'invalidOriginalTimestamp',
+  context_invalid_sent_at: 'invalidSentAt',
+} as const
+
 const TIMES: ReadonlySet<string> = new Set(['sent_at', 'timestamp', 'received_at', 'original_timestamp'])
 
 /** The types of the columns that only we fill, whatever their first value looks like; `event` is one where it has its name from us. */
@@ -57,7 +64,7 @@ export const OWN_TYPES = Object.fromEntries(
   Object.entries(OWN_COLUMNS).map(([type, columns]) => [
     type,
     Object.fromEntries(
-      [...columns, ...(type === 'track' ? ['event'] : [])].map((column) => [
+      [...columns, ...Object.keys(INVALID_TIMES), ...(type === 'track' ? ['event'] : [])].map((column) => [
         column,
         TIMES.has(column) ? 'datetime' : 'string',
       ]),
