@@ -22,7 +22,7 @@ export interface DestinationSpec<F extends Fields = Fields> {
     settings: Settings<F>,
     context: RequestContext,
   ) => HttpRequest | Promise<HttpRequest>
-  /** One verdict for all items, or one each in their order. Without it `verdictOf` of delivery decides by status. */
+  /** One verdict for all items, or one each in their order. Without it `verdictOfStatus` of delivery decides by status. */
   readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[]
 }
 

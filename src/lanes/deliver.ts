@@ -6,7 +6,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { exchange, type Exchange } from './exchange.ts'
-import { verdictOf } from './status-verdict.ts'
+import { verdictOfStatus } from './status-verdict.ts'
 
 /** What became of one event in one delivery. */
 export interface Outcome {
@@ -217,7 +217,7 @@ function verdictsOf(
 ): { readonly verdicts: readonly Verdict[]; readonly isWhole: boolean } {
   const whole = (verdict: Verdict) => ({ verdicts: items.map(() => verdict), isWhole: true })
   if (answer.failure !== undefined) return whole(answer.failure.verdict)
-  if (destination.verdicts === undefined) return whole(verdictOf(answer, now))
+  if (destination.verdicts === undefined) return whole(verdictOfStatus(answer, now))
   try {
     const own = destination.verdicts(answer, items)
     if (!Array.isArray(own)) return whole(own as Verdict)

@@ -13,7 +13,7 @@ import type { Target } from '../core/resolved-config.ts'
  * @param stored in order; they stay as they are
  * @param target the destination with its rules, filter and transforms
  * @param options as of `deliver`; whether order is kept is up to the route
- * @returns a outcome for every event given (the worst one, where a transform made several of it), and the requests sent
+ * @returns an outcome for every event given (the worst one, where a transform made several of it), and the requests sent
  */
 export async function forward(
   stored: readonly Envelope[],

@@ -1,9 +1,9 @@
 /** What is under way, or waits in memory, of one key. */
-interface KeyState<Event> {
+interface KeyState<T> {
   /** The group that carries events of this key just now. */
   readonly busy: object
   /** Events that wait for it. */
-  readonly parked: Event[]
+  readonly parked: T[]
 }
 
 /**
@@ -11,15 +11,15 @@ interface KeyState<Event> {
  *
  * A key is known here only while something of it is under way.
  */
-export class KeyLocks<Event> {
-  readonly #states = new Map<string, KeyState<Event>>()
+export class KeyLocks<T> {
+  readonly #states = new Map<string, KeyState<T>>()
 
-  /** Takes the key for `group` if nothing of it is under way in another one; parks the inFlight otherwise. */
-  take(key: string, inFlight: Event, group: object): boolean {
+  /** Takes the key for `group` if nothing of it is under way in another one; parks the item otherwise. */
+  take(key: string, item: T, group: object): boolean {
     const state = this.#states.get(key)
     if (state === undefined) this.#states.set(key, { busy: group, parked: [] })
     else if (state.busy !== group) {
-      state.parked.push(inFlight)
+      state.parked.push(item)
       return false
     }
     return true
@@ -30,7 +30,7 @@ export class KeyLocks<Event> {
   }
 
   /** Ends the group's hold on a key; returns what was parked meanwhile, in order. */
-  release(key: string): readonly Event[] {
+  release(key: string): readonly T[] {
     const parked = this.#states.get(key)?.parked ?? []
     this.#states.delete(key)
     return parked

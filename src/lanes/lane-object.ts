@@ -13,7 +13,7 @@ import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
 import { Sender } from './sender.ts'
-import { stageOne } from './stage-one.ts'
+import { stageReplayedLetter } from './stage-replayed-letter.ts'
 import { Stager } from './stager.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget } from '../core/lanes.ts'
@@ -233,7 +233,10 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       if (this.#sender !== undefined)
         this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, letter.event)
       else if (this.#target?.kind === 'warehouse')
-        await stageOne(this.env, this.#ref, { name: `replay-${count}`, data: frame(pack(header, letter.event).text) })
+        await stageReplayedLetter(this.env, this.#ref, {
+          name: `replay-${count}`,
+          data: frame(pack(header, letter.event).text),
+        })
       else
         throw new SluicewayError(
           'conflict',

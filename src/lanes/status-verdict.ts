@@ -13,7 +13,7 @@ import { done, type Verdict } from '../core/verdict.ts'
  * @param now milliseconds since the epoch, for a `Retry-After` that is a date
  * @returns one verdict for all events of the request
  */
-export function verdictOf(response: HttpResponse, now: number): Verdict {
+export function verdictOfStatus(response: HttpResponse, now: number): Verdict {
   const { status } = response
   if (status >= 200 && status < 300) return done
   if (status === 408 || status === 425 || status === 429 || status >= 500) {

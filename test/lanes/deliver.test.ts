@@ -5,7 +5,7 @@ import { deliver } from '../../src/lanes/deliver.ts'
 import { fakePort } from '../support/fake-context.ts'
 import { fakeDestination } from '../support/fake-destination.ts'
 import { headerOf } from '../support/sample-events.ts'
-import { verdictOf } from '../../src/lanes/status-verdict.ts'
+import { verdictOfStatus } from '../../src/lanes/status-verdict.ts'
 
 const now = Date.parse('2026-11-25T12:00:00Z')
 const envelope = (id: string, key = id, text = '{}') => new Envelope(headerOf(id, { key }), text)
@@ -57,11 +57,11 @@ test.each([
   [500, 'retry'],
   [503, 'retry'],
 ])('an answer of a destination with the status %i means %s', (status, kind) => {
-  expect(verdictOf({ status, headers: {}, body: '' }, now).kind).toBe(kind)
+  expect(verdictOfStatus({ status, headers: {}, body: '' }, now).kind).toBe(kind)
 })
 
 test('a Retry-After is read as seconds and as a date', () => {
-  const after = (value: string) => verdictOf({ status: 429, headers: { 'retry-after': value }, body: '' }, now)
+  const after = (value: string) => verdictOfStatus({ status: 429, headers: { 'retry-after': value }, body: '' }, now)
   expect(after('7')).toEqual({ kind: 'retry', reason: 'HTTP 429', afterSeconds: 7 })
   expect(after('Wed, 25 Nov 2026 12:01:00 GMT')).toMatchObject({ afterSeconds: 60 })
   expect(after('soon')).toEqual({ kind: 'retry', reason: 'HTTP 429' })

@@ -2,7 +2,7 @@ import type { Bindings } from '../core/bindings.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
 /** Stages one event by itself, as a replayed letter of a warehouse needs it. Resolves once the loader knows the file. */
-export async function stageOne(
+export async function stageReplayedLetter(
   bindings: Bindings,
   ref: LaneRef,
   file: { readonly name: string; readonly data: Uint8Array },
