@@ -22,6 +22,7 @@ export function limitPlatform(env: unknown, destination: string): void {
   const checkWrite = r2WriteLimit()
   const put = BUCKET.put.bind(BUCKET) as (key: string, ...args: unknown[]) => Promise<unknown>
   Object.defineProperty(BUCKET, 'put', {
+    configurable: true,
     value: async (key: string, ...args: unknown[]) => {
       checkWrite(key)
       return put(key, ...args)
