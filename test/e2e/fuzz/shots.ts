@@ -27,8 +27,16 @@ export const keys = {
 const basic = (key: string) => `Basic ${Buffer.from(`${key}:`).toString('base64')}`
 
 let nextId = 0
-/** Every event gets an id of its own; a number in front, so that none is the beginning of another. */
-const withIds = (text: string): string => text.replaceAll('@id@', () => `fuzz-${nextId++}-id`)
+/**
+ * Every event gets an id of its own; a number in front, so that none is the beginning of another. A number that JavaScript would
+ * round is an id by its digits, so that no two events may have the same one either.
+ */
+const withIds = (text: string): string =>
+  text
+    .replaceAll('@id@', () => `fuzz-${nextId++}-id`)
+    .replaceAll(/("messageId":-?)(?:1e\d{3}|(\d{16,}))(?=[,}])/g, (_, before: string, digits?: string) =>
+      digits === undefined ? `${before}1e${1_000 + nextId++}` : `${before}${digits}${nextId++}`,
+    )
 
 const singles = [
   'identify',
