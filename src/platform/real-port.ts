@@ -1,6 +1,6 @@
 import type { Port } from '../core/port.ts'
 
-/** The real app. Logs one JSON object a line. */
+/** What the platform gives: its fetch, clock and randomness. Logs one JSON object a line. */
 export const realPort: Port = {
   fetch: (request) => fetch(request),
   now: () => Date.now(),

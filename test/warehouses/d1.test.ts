@@ -1,26 +1,12 @@
-import { Miniflare } from 'miniflare'
 import { describe, expect, test } from 'vitest'
 import { d1 } from '../../src/warehouses/d1.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
+import { startD1 } from '../support/real-warehouses.ts'
 import { engineSuite } from './engine-suite.ts'
 
 engineSuite('d1', async () => {
-  const miniflare = new Miniflare({
-    workers: [
-      {
-        config: {
-          name: 'd1-test',
-          compatibilityDate: '2026-10-01',
-          manifest: {
-            mainModule: 'worker.mjs',
-            modules: { 'worker.mjs': { type: 'esm', contents: 'export default {}' } },
-          },
-          env: { DB: { type: 'd1', id: 'd1-test' } },
-        },
-      },
-    ],
-  })
-  const database = (await miniflare.getD1Database('DB')) as unknown as D1Database
+  const warehouse = await startD1()
+  const database = warehouse.bindings['DB'] as D1Database
   const engine = d1().open({ DB: database })
   const all = async (sql: string) => (await database.prepare(sql).all()).results
   return {
@@ -51,7 +37,7 @@ engineSuite('d1', async () => {
     count: async (table) => Number((await all(`SELECT count(*) AS n FROM ${quoteIdentifier(table)}`))[0]?.['n']),
     tables: async () =>
       (await all(`SELECT name FROM sqlite_schema WHERE type = 'table'`)).map((row) => String(row['name'])),
-    stop: () => miniflare.dispose(),
+    stop: () => warehouse.stop(),
   }
 })
 
