@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'conflict'
   | 'stream_unavailable'
   | 'stream_limit'
+  | 'kafka_unavailable'
+  | 'kafka_refused'
   | 'transform_failed'
   | 'mapping_failed'
   | 'too_many_columns'
