@@ -4,6 +4,7 @@ import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
 import { Database } from '../../storage/database.ts'
 import { frame, joinFrames, unframe } from '../../storage/frame.ts'
 import { DedupWindow } from '../../storage/dedup-window.ts'
+import { GroupCommit } from '../../storage/group-commit.ts'
 import { Segments } from '../../storage/segments.ts'
 import { OverdueChunks } from './overdue-chunks.ts'
 import { LaneFanout } from './lane-fanout.ts'
@@ -14,9 +15,6 @@ import type { Chunk, LaneRef } from '../../core/inbox.ts'
 
 /** A table of the log spans one hour. */
 const segmentMs = 3_600_000
-/** A flush does not wait for its time any longer once so many appends, or so many code units of text, have gathered. */
-const eagerAppends = 32
-const eagerLength = 256_000
 /** A row's text stays below this, so that it fits a row even when it does not compress. */
 const rowLength = 800_000
 /** Reads hand out at most so many bytes at once, well below the 32 MiB of an RPC. */
@@ -34,6 +32,8 @@ interface Append {
   readonly body: string | Uint8Array
   readonly prints: Uint32Array
   readonly count: number
+  /** Of `body`. */
+  readonly length: number
 }
 
 /**
@@ -51,21 +51,14 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #dedup: DedupWindow
   readonly #fanout: LaneFanout
   readonly #partition: number
-  readonly #flushMs: number
+  readonly #commits: GroupCommit<Append>
   readonly #retentionMs: number
-  #pending: Append[] = []
-  #pendingLength = 0
-  #waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
-  #lastFlush = 0
-  #flushing = false
-  #timer: ReturnType<typeof setTimeout> | undefined
   #duplicates = 0
 
   constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
     const { flushMs, retentionMs, dedupMs } = resolved.stream.log ?? idle
     this.#partition = Number(ctx.id.name ?? 0)
-    this.#flushMs = flushMs
     this.#retentionMs = retentionMs
     this.#db = new Database(ctx.storage.sql, this.#billed)
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
@@ -76,6 +69,15 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       for (let i = 0; i < prints.length; i += 2) this.#dedup.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
     this.#fanout = new LaneFanout(refs, env, realPort, () => this.#segments.next)
+    this.#commits = new GroupCommit({
+      flushMs,
+      rowLength,
+      write: (appends) => this.#fanout.add(this.#write(appends)),
+      sync: () => ctx.storage.sync(),
+      // What is in memory (fingerprints, offsets) no longer matches the disk: start again from there.
+      failed: () => ctx.abort('an append failed'),
+      durable: () => this.#fanout.kickAll(),
+    })
   }
 
   async append(
@@ -88,15 +90,8 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     const duplicates = prints.length / 2 - one.count
     this.#duplicates += duplicates
     // A duplicate of an event that is not durable yet is answered with that event's flush.
-    if (one.count === 0 && this.#pending.length === 0) return { accepted: 0, duplicates }
-    if (this.#pendingLength > 0 && this.#pendingLength + one.body.length > rowLength) this.#flush()
-    const written = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
-    if (one.count > 0) {
-      this.#pending.push(one)
-      this.#pendingLength += one.body.length
-    }
-    this.#schedule()
-    await written
+    if (one.count === 0 && this.#commits.isEmpty) return { accepted: 0, duplicates }
+    await this.#commits.add(one.count === 0 ? undefined : one)
     return { accepted: one.count, duplicates }
   }
 
@@ -156,7 +151,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       const isNew = this.#dedup.add(a, b, now)
       if (isNew && older?.has(`${a}:${b}`) !== true) fresh.push(i)
     }
-    if (fresh.length === total) return { body, prints, count: total }
+    if (fresh.length === total) return { body, prints, count: total, length: body.length }
     const lines = (typeof body === 'string' ? body : unframe(body)).split('\n')
     const kept = new Uint32Array(fresh.length * 2)
     let left = ''
@@ -165,7 +160,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       kept[k * 2] = prints[i * 2] as number
       kept[k * 2 + 1] = prints[i * 2 + 1] as number
     })
-    return { body: left, prints: kept, count: fresh.length }
+    return { body: left, prints: kept, count: fresh.length, length: left.length }
   }
 
   /** Which of these fingerprints the tables have since then: the set in memory may have forgotten them. */
@@ -177,40 +172,6 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       for (let i = 0; i < stored.length; i += 2)
         if (halves.has(stored[i] as number)) found.add(`${stored[i]}:${stored[i + 1]}`)
     return found
-  }
-
-  #schedule(): void {
-    if (this.#flushing) return
-    const wait = this.#lastFlush + this.#flushMs - Date.now()
-    if (wait <= 0 || this.#pending.length >= eagerAppends || this.#pendingLength >= eagerLength) this.#flush()
-    else this.#timer ??= setTimeout(() => this.#flush(), wait)
-  }
-
-  /** Writes everything pending as one row, and starts the next flush when this one is durable. */
-  #flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const pending = this.#pending
-    const waiters = this.#waiters
-    this.#pending = []
-    this.#waiters = []
-    this.#pendingLength = 0
-    this.#lastFlush = Date.now()
-    try {
-      if (pending.length > 0) this.#fanout.add(this.#write(pending))
-    } catch (error) {
-      for (const waiter of waiters) waiter.reject(error)
-      // What is in memory (fingerprints, offsets) no longer matches the disk: start again from there.
-      this.ctx.abort('an append failed')
-      return
-    }
-    for (const waiter of waiters) waiter.resolve()
-    this.#flushing = true
-    void this.ctx.storage.sync().then(() => {
-      this.#flushing = false
-      this.#fanout.kickAll()
-      if (this.#waiters.length > 0) this.#schedule()
-    })
   }
 
   #write(pending: readonly Append[]): Chunk {
