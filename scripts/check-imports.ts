@@ -26,6 +26,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/transforms': { may: [] },
   'src/admission': { may: ['src/platform', 'src/storage'] },
   'src/spill': { may: ['src/storage'] },
+  'src/fronts': { may: ['src/configure'] },
   'src/sources': { may: ['src/configure', 'src/storage'] },
   'src/streams': { may: ['src/configure', 'src/platform', 'src/storage'] },
   'src/warehouses': { may: ['src/configure', 'src/platform'] },

@@ -52,6 +52,8 @@ export interface FrontCapabilities {
   readonly tombstones: boolean
   /** False: the number of partitions is a setting. */
   readonly partitionCount: boolean
+  /** False: reading begins at the oldest record, or at an offset; `latest` cannot be asked for. */
+  readonly latest: boolean
   /** Records and bytes (after base64) of one produce call. */
   readonly maxRecords: number
   readonly maxBytes: number

@@ -16,6 +16,7 @@ const listed = [...names.values()].map((path) => relative(root, path))
 const helpers = new Set(['src/sources/identity-object.ts', 'src/streams/limits.ts', 'src/warehouses/identifier.ts'])
 const folders = {
   destinations: 'destinations',
+  fronts: 'src/fronts',
   sources: 'src/sources',
   streams: 'src/streams',
   transforms: 'transforms',

@@ -1,0 +1,15 @@
+import type { KafkaBytes } from '../../core/kafka.ts'
+
+/** `fromCharCode` takes so many arguments at once. */
+const step = 8_192
+
+/** Writes bytes as standard base64 with padding. */
+export function toBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (let i = 0; i < bytes.length; i += step) binary += String.fromCharCode(...bytes.subarray(i, i + step))
+  return btoa(binary)
+}
+
+/** Reads standard base64; what is not there is null. Throws a DOMException when it is no base64. */
+export const fromBase64 = (text: string | null | undefined): KafkaBytes =>
+  text === null || text === undefined ? null : Uint8Array.from(atob(text), (char) => char.charCodeAt(0))

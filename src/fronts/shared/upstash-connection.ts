@@ -1,0 +1,181 @@
+import { Kafka } from '@upstash/kafka'
+import { SluicewayError } from '../../core/errors.ts'
+import type {
+  FetchOptions,
+  FrontCapabilities,
+  KafkaConnection,
+  KafkaFetched,
+  KafkaMessage,
+  KafkaPosition,
+  KafkaRecord,
+  ProduceOutcome,
+} from '../../core/kafka.ts'
+import type { Port } from '../../core/port.ts'
+import { fromBase64, toBase64 } from './base64.ts'
+import { errorOf, FrontCaller, jsonObjectOf, jsonOfAnswer } from './front-call.ts'
+import { produceInPieces } from './produce-in-pieces.ts'
+
+/** What a connection is made of. */
+export interface UpstashConnectionOptions {
+  readonly settings: { readonly url: string; readonly username: string; readonly password: string }
+  readonly headers: Readonly<Record<string, string>>
+  readonly capabilities: FrontCapabilities
+  readonly port: Pick<Port, 'fetch'>
+  readonly client: string
+}
+
+interface ProducedMessage {
+  readonly offset?: number
+  readonly error?: string
+  readonly retry?: 'yes' | 'no' | 'unknown'
+}
+
+interface FetchedMessage {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: readonly { readonly key: string; readonly value: string | null }[]
+}
+
+interface ClientRequest {
+  readonly path: readonly string[]
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/**
+ * Takes the place of the client's own transport: one attempt, a deadline, bytes as base64. The client itself repeats whatever
+ * fails five times, what was refused and what may have been written too.
+ */
+class Transport {
+  readonly #caller: FrontCaller
+  signal: AbortSignal = new AbortController().signal
+
+  constructor({ settings, headers, port }: UpstashConnectionOptions) {
+    this.#caller = new FrontCaller(settings.url, { ...headers, 'kafka-encoding': 'base64' }, port)
+  }
+
+  get(request: ClientRequest): Promise<unknown> {
+    return this.#send('GET', request)
+  }
+
+  post(request: ClientRequest): Promise<unknown> {
+    return this.#send('POST', request)
+  }
+
+  async #send(method: 'GET' | 'POST', { path, body, headers }: ClientRequest): Promise<unknown> {
+    const what = path[0] ?? ''
+    const answer = await this.#caller.call({
+      method,
+      path: `/${path.map(encodeURIComponent).join('/')}`,
+      headers: { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: this.signal,
+    })
+    if (answer.status === 200) return jsonOfAnswer(answer, what)
+    const results = jsonObjectOf(answer.text)?.['results']
+    if (Array.isArray(results)) return results
+    throw errorOf(answer, what)
+  }
+}
+
+/** Speaks Upstash's Kafka REST API through its client, with a transport of our own beneath it. */
+export class UpstashConnection implements KafkaConnection {
+  readonly #options: UpstashConnectionOptions
+  readonly #transport: Transport
+  readonly #kafka: Kafka
+
+  constructor(options: UpstashConnectionOptions) {
+    this.#options = options
+    this.#transport = new Transport(options)
+    this.#kafka = Object.assign(new Kafka(options.settings), { client: this.#transport })
+  }
+
+  produce(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
+    this.#transport.signal = signal
+    return produceInPieces(records, this.#options.capabilities, async (piece) => {
+      const messages = piece.map(({ partition, key, value, headers, timestamp }) => ({
+        topic,
+        partition,
+        value: value === null ? null : toBase64(value),
+        ...(key === null ? {} : { key: toBase64(key) }),
+        ...(timestamp === undefined ? {} : { timestamp }),
+        headers: headers.map(([name, one]) => ({ key: name, value: toBase64(one ?? new Uint8Array(0)) })),
+      }))
+      // The client writes a value of null as the text "null".
+      const answers = messages.some(({ value }) => value === null)
+        ? await this.#transport.post({ path: ['produce'], body: messages })
+        : await this.#kafka.producer().produceMany(messages as ((typeof messages)[number] & { value: string })[])
+      return (answers as ProducedMessage[]).map(outcomeOf)
+    })
+  }
+
+  async fetch(positions: readonly KafkaPosition[], { maxBytes, waitMs, signal }: FetchOptions): Promise<KafkaFetched> {
+    if (positions.length === 0) return { messages: [], moved: [] }
+    this.#transport.signal = signal
+    const moved: (KafkaPosition & { readonly offset: number })[] = []
+    for (const end of ['earliest', 'latest'] as const) moved.push(...(await this.#resolve(end, positions)))
+    const topicPartitionOffsets = positions.map(({ topic, partition, offset }) => ({
+      topic,
+      partition,
+      offset:
+        typeof offset === 'number'
+          ? offset
+          : (moved.find((one) => one.topic === topic && one.partition === partition)?.offset ?? 0),
+    }))
+    const answer = (await this.#transport.post({
+      path: ['fetch'],
+      body: { topicPartitionOffsets, timeout: Math.round(waitMs), maxBytes: Math.min(16_000_000, maxBytes) },
+    })) as FetchedMessage[]
+    return { messages: answer.map(messageOf), moved }
+  }
+
+  async commit(group: string, positions: readonly (KafkaPosition & { readonly offset: number })[]): Promise<void> {
+    if (positions.length === 0) return
+    const offset = positions.map((one) => ({ topic: one.topic, partition: one.partition, offset: one.offset }))
+    await this.#kafka.consumer().commit({ consumerGroupId: group, instanceId: this.#options.client, offset })
+  }
+
+  async partitions(topic: string, signal: AbortSignal): Promise<number> {
+    this.#transport.signal = signal
+    const topics: Record<string, number> = await this.#kafka.admin().topics()
+    const count = topics[topic]
+    if (count === undefined)
+      throw new SluicewayError('kafka_refused', `There is no topic ${topic}, or the user may not see it.`)
+    return count
+  }
+
+  async close(): Promise<void> {
+    // Reads keep nothing at the server.
+  }
+
+  async #resolve(
+    end: 'earliest' | 'latest',
+    positions: readonly KafkaPosition[],
+  ): Promise<(KafkaPosition & { readonly offset: number })[]> {
+    const topicPartitions = positions
+      .filter(({ offset }) => offset === end)
+      .map(({ topic, partition }) => ({ topic, partition }))
+    if (topicPartitions.length === 0) return []
+    const found: unknown = await this.#kafka.admin().topicPartitionOffsets({ timestamp: end, topicPartitions })
+    return found as (KafkaPosition & { readonly offset: number })[]
+  }
+}
+
+function outcomeOf({ offset, error, retry }: ProducedMessage): ProduceOutcome {
+  if (error !== undefined) return { written: false, retry: retry ?? 'unknown', reason: error.slice(0, 300) }
+  return { written: true, ...(offset === undefined ? {} : { offset }) }
+}
+
+const messageOf = ({ topic, partition, offset, timestamp, key, value, headers }: FetchedMessage): KafkaMessage => ({
+  topic,
+  partition,
+  offset,
+  timestamp,
+  key: fromBase64(key),
+  value: fromBase64(value),
+  headers: headers.map(({ key: name, value: one }) => [name, fromBase64(one)] as const),
+})

@@ -1,0 +1,124 @@
+import { SluicewayError } from '../../core/errors.ts'
+import type {
+  FrontCapabilities,
+  KafkaBytes,
+  KafkaConnection,
+  KafkaFetched,
+  KafkaRecord,
+  ProduceOutcome,
+} from '../../core/kafka.ts'
+import { toBase64 } from './base64.ts'
+import { errorOf, type FrontCaller, jsonObjectOf } from './front-call.ts'
+import { jsonSequence } from './json-sequence.ts'
+import { produceInPieces } from './produce-in-pieces.ts'
+
+/** What a connection is made of. */
+export interface V3ConnectionOptions {
+  readonly caller: FrontCaller
+  readonly capabilities: FrontCapabilities
+  /** Path before `/clusters`: `/v3`, or `/kafka/v3` on Confluent Server and in Confluent Cloud. */
+  readonly base: string
+  /** Asked for when left out; Confluent Cloud does not tell it to every key. */
+  readonly clusterId?: string
+}
+
+interface V3Report {
+  readonly error_code?: number
+  readonly message?: string
+  readonly offset?: number
+}
+
+/** Codes of records that were not written and may be sent again: too many requests, no leader, the broker is not there. */
+const retryCodes = new Set([429, 50_003, 50_004])
+/** Codes of records that will never be taken. */
+const finalCodes = new Set([413, 42_206, 42_207, 42_208])
+
+/**
+ * Speaks Confluent's REST v3, which produces and does not consume.
+ *
+ * https://docs.confluent.io/platform/current/kafka-rest/api.html (checked 2026-11-22)
+ */
+export class V3Connection implements KafkaConnection {
+  readonly #options: V3ConnectionOptions
+  #clusterId: string | undefined
+
+  constructor(options: V3ConnectionOptions) {
+    this.#options = options
+    this.#clusterId = options.clusterId
+  }
+
+  produce(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
+    return produceInPieces(records, this.#options.capabilities, (piece) => this.#send(topic, piece, signal))
+  }
+
+  async fetch(): Promise<KafkaFetched> {
+    throw new SluicewayError('kafka_refused', 'Confluent REST v3 cannot consume.')
+  }
+
+  async commit(): Promise<void> {
+    throw new SluicewayError('kafka_refused', 'Confluent REST v3 cannot consume.')
+  }
+
+  async partitions(topic: string, signal: AbortSignal): Promise<number> {
+    const path = `${await this.#cluster(signal)}/topics/${encodeURIComponent(topic)}`
+    const answer = await this.#options.caller.call({ method: 'GET', path, headers: {}, signal })
+    if (answer.status !== 200) throw errorOf(answer, `the partitions of ${topic}`)
+    const count = jsonObjectOf(answer.text)?.['partitions_count']
+    if (typeof count !== 'number' || count < 1)
+      throw new SluicewayError('kafka_unavailable', `The front tells no partitions of ${topic}.`)
+    return count
+  }
+
+  async close(): Promise<void> {
+    // Nothing is kept.
+  }
+
+  async #cluster(signal: AbortSignal): Promise<string> {
+    const { caller, base } = this.#options
+    if (this.#clusterId === undefined) {
+      const answer = await caller.call({ method: 'GET', path: `${base}/clusters`, headers: {}, signal })
+      if (answer.status !== 200) throw errorOf(answer, 'the cluster')
+      const data = jsonObjectOf(answer.text)?.['data']
+      const id = Array.isArray(data) ? (data[0] as { cluster_id?: unknown } | undefined)?.cluster_id : undefined
+      if (typeof id !== 'string')
+        throw new SluicewayError('kafka_refused', 'The front does not tell its cluster: set "clusterId".')
+      this.#clusterId = id
+    }
+    return `${base}/clusters/${encodeURIComponent(this.#clusterId)}`
+  }
+
+  async #send(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
+    const answer = await this.#options.caller.call({
+      method: 'POST',
+      path: `${await this.#cluster(signal)}/topics/${encodeURIComponent(topic)}/records`,
+      headers: { 'content-type': 'application/json' },
+      // Objects one after the other, neither a list nor with commas.
+      body: records.map((record) => JSON.stringify(bodyOf(record))).join('\n'),
+      signal,
+    })
+    if (answer.status !== 200) throw errorOf(answer, `produce to ${topic}`)
+    const reports = jsonSequence(answer.text) as V3Report[]
+    return records.map((_record, i) => outcomeOf(reports[i]))
+  }
+}
+
+const bodyOf = ({ partition, key, value, headers, timestamp }: KafkaRecord): object => ({
+  partition_id: partition,
+  ...(headers.length === 0 ? {} : { headers: headers.map(([name, one]) => ({ name, value: textOf(one) })) }),
+  ...(key === null ? {} : { key: { type: 'BINARY', data: toBase64(key) } }),
+  ...(value === null ? {} : { value: { type: 'BINARY', data: toBase64(value) } }),
+  ...(timestamp === undefined ? {} : { timestamp: new Date(timestamp).toISOString() }),
+})
+
+const textOf = (bytes: KafkaBytes): string | null => (bytes === null ? null : toBase64(bytes))
+
+function outcomeOf(report: V3Report | undefined): ProduceOutcome {
+  if (report === undefined)
+    return { written: false, retry: 'unknown', reason: 'the front did not report on this record' }
+  const { error_code: code, offset } = report
+  if (code === 200 || code === undefined) return { written: true, ...(offset === undefined ? {} : { offset }) }
+  const reason = `${code} ${report.message ?? ''}`.trim().slice(0, 300)
+  const retry =
+    finalCodes.has(code) || /larger than|too large/i.test(reason) ? 'no' : retryCodes.has(code) ? 'yes' : 'unknown'
+  return { written: false, retry, reason }
+}
