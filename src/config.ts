@@ -11,7 +11,18 @@ import { postgres } from 'sluiceway/warehouses/postgres'
 /** What this deployment does: the one file to edit. Keys and secrets come from `env`; mistakes are listed all at once. */
 export default defineConfig((env) => ({
   // Where events rest until they are delivered.
-  stream: env.STREAM === 'queues' ? queues() : log({ partitions: 1 }),
+  // Kafka's clients over HTTP read it, and topics beside it, under /kafka once KAFKA_PASSWORD is set.
+  stream:
+    env.STREAM === 'queues'
+      ? queues()
+      : log({
+          partitions: 1,
+          newTopics: { partitions: 3 },
+          users:
+            env.KAFKA_PASSWORD === undefined
+              ? {}
+              : { kafka: { password: env.KAFKA_PASSWORD, read: ['*'], write: ['*'] } },
+        }),
 
   // Where events come from. They go to every destination and warehouse below, unless `to` names some.
   sources: {

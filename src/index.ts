@@ -15,6 +15,12 @@ export class Suppression extends app.Suppression {}
 export class RateLimiter extends app.RateLimiter {}
 /** Remembers who is who for one webhook source. */
 export class Identity extends app.Identity {}
+/** Keeps a partition of a topic that others produce to. */
+export class Topic extends app.Topic {}
+/** Keeps the members and offsets of one consumer group. */
+export class Group extends app.Group {}
+/** Knows which consumer groups and topics there are. */
+export class Catalog extends app.Catalog {}
 
 /** The same handlers under a name: a local server reaches them without the proxy that static assets put before `default`. */
 export const direct = app.handler

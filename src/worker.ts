@@ -22,6 +22,9 @@ import { LoaderObject } from './loading/loader-object.ts'
 import { sweep } from './schedule/sweep.ts'
 import { IdentityObject } from './sources/identity-object.ts'
 import { LogObject } from './streams/log/log-object.ts'
+import { CatalogObject } from './topics/catalog-object.ts'
+import { GroupObject } from './topics/group-object.ts'
+import { TopicObject } from './topics/topic-object.ts'
 import { realPort } from './platform/real-port.ts'
 import type { ResolvedConfig } from './core/resolved-config.ts'
 
@@ -36,6 +39,9 @@ export interface Sluiceway {
   readonly Suppression: new (ctx: DurableObjectState, env: Env) => SuppressionObject
   readonly RateLimiter: new (ctx: DurableObjectState, env: Env) => RateLimiterObject
   readonly Identity: new (ctx: DurableObjectState, env: Env) => IdentityObject
+  readonly Topic: new (ctx: DurableObjectState, env: Env) => TopicObject
+  readonly Group: new (ctx: DurableObjectState, env: Env) => GroupObject
+  readonly Catalog: new (ctx: DurableObjectState, env: Env) => CatalogObject
 }
 
 /** The beginning of a path: what follows may hold a write key. */
@@ -134,5 +140,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Suppression: SuppressionObject,
     RateLimiter: RateLimiterObject,
     Identity: IdentityObject,
+    Topic: class extends TopicObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolve(env).stream.log)
+      }
+    },
+    Group: GroupObject,
+    Catalog: CatalogObject,
   }
 }

@@ -2,9 +2,10 @@ import type { Attempt, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
+import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
 
 /** Calls that the `Log` object answers; see streams/log/log-object.ts. */
-export interface LogRpc {
+export interface LogRpc extends Pick<OffsetReader, 'wait' | 'offsetAt'> {
   /**
    * Resolves once durable. `body` is text as written by `pack`, or frames of it (see frame.ts); `prints` holds two 32-bit
    * halves per event (see fingerprint.ts). `since` widens the dedup window back to that time (milliseconds since the epoch).
@@ -200,7 +201,7 @@ interface Namespace<Rpc> {
 }
 
 /** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER),
- * `all` (SUPPRESSION), `<source>` (RATE, IDENTITY). */
+ * `all` (SUPPRESSION, CATALOG), `<source>` (RATE, IDENTITY), `<topic>:<partition>` (TOPIC), `<group>` (GROUP). */
 export interface Bindings {
   readonly LOG: Namespace<LogRpc>
   readonly LANE: Namespace<LaneRpc>
@@ -208,6 +209,9 @@ export interface Bindings {
   readonly SUPPRESSION: Namespace<SuppressionRpc>
   readonly RATE: Namespace<RateLimiterRpc>
   readonly IDENTITY: Namespace<IdentityRpc>
+  readonly TOPIC: Namespace<TopicRpc>
+  readonly GROUP: Namespace<GroupRpc>
+  readonly CATALOG: Namespace<CatalogRpc>
   readonly BUCKET: R2Bucket
   readonly DB: D1Database
   readonly EVENTS: Queue<string>

@@ -1,6 +1,7 @@
 import type { Bindings, LogRpc } from './bindings.ts'
 import type { Packed } from './envelope.ts'
 import type { Port } from './port.ts'
+import type { Topic } from './topic.ts'
 
 /** What an append did. */
 export interface Appended {
@@ -22,6 +23,10 @@ export interface LogTimes {
 export interface ReadableLog extends LogTimes {
   /** The object that keeps a partition. */
   readonly partition: (bindings: Bindings, partition: number) => LogRpc
+  /** Topics beside `events`, by their names: others produce to them. */
+  readonly topics: ReadonlyMap<string, Topic>
+  /** What a topic is that is made when it is first named; undefined where only topics of the config can be named. */
+  readonly newTopics?: Omit<Topic, 'name'>
 }
 
 /** What a trigger of a stream may use. */

@@ -1,6 +1,6 @@
 import type { AppContext } from '../core/app-context.ts'
 import { count } from '../edge/accept.ts'
-import { dropBody } from './body.ts'
+import { dropBody } from '../platform/body.ts'
 import { notFoundResponse } from './responses.ts'
 
 /** What is counted under a name of its own (`limited:<source>`, `refused:<source>`), or kept as a dead letter. */

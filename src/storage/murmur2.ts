@@ -32,5 +32,9 @@ export function murmur2(data: Uint8Array): number {
 }
 
 /** Chooses the partition of a key as Kafka's default partitioner does. */
+export const partitionOfBytes = (key: Uint8Array, partitions: number): number =>
+  partitions === 1 ? 0 : (murmur2(key) & 0x7fffffff) % partitions
+
+/** Chooses the partition of a key that is text, by its UTF-8. */
 export const partitionOf = (key: string, partitions: number): number =>
-  partitions === 1 ? 0 : (murmur2(encoder.encode(key)) & 0x7fffffff) % partitions
+  partitions === 1 ? 0 : partitionOfBytes(encoder.encode(key), partitions)

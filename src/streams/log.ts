@@ -5,8 +5,11 @@ import { frame } from '../storage/frame.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
 import { partitionOf } from '../storage/murmur2.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
-import type { Appended, Stream } from '../core/stream.ts'
+import type { Appended, ReadableLog, Stream } from '../core/stream.ts'
+import { sweepTopics } from '../topics/sweep-topics.ts'
 import { assertWithinLimits } from './limits.ts'
+import { kafkaApi } from '../topics/kafka-api.ts'
+import { checkTopics, type TopicInput } from './log/topic-settings.ts'
 import { appendMessages } from './queues/messages.ts'
 
 const fields = {
@@ -51,27 +54,41 @@ const frameFrom = 8_000
 /**
  * Chooses the embedded log as the stream: ordered, partitioned, replayable, in Durable Objects of this deployment.
  *
- * @param input partitions, retention in days, dedup window in minutes; all optional
+ * It can be read and written as Kafka is, over HTTP under `/kafka`: see docs/kafka-topics.md.
+ *
+ * @param input partitions, retention in days, dedup window in minutes, topics and who may use them; all optional
  * @returns the stream for `defineConfig`
  */
-export function log(input: Input<typeof fields> = {}): Stream {
-  const { settings, problems } = checkSettings(fields, input)
+export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
+  const { topics, newTopics, users, ...rest } = input
+  const { settings, problems } = checkSettings(fields, rest as Input<typeof fields>)
+  const checkedTopics = checkTopics({
+    ...(topics === undefined ? {} : { topics }),
+    ...(newTopics === undefined ? {} : { newTopics }),
+    ...(users === undefined ? {} : { users }),
+  })
   const { partitions } = settings
+  const readable: ReadableLog = {
+    flushMs: settings.flushMs,
+    retentionMs: settings.retentionDays * 86_400_000,
+    dedupMs: settings.dedupMinutes * 60_000,
+    partition: partitionObject,
+    topics: checkedTopics.topics,
+    ...(checkedTopics.newTopics === undefined ? {} : { newTopics: checkedTopics.newTopics }),
+  }
+  const kafka = kafkaApi({ users: checkedTopics.users, log: readable, partitions })
   const stream: Stream = {
     name: 'log',
     partitions,
-    problems,
+    problems: [...problems, ...checkedTopics.problems],
     limits,
     eventBytesLimit: 524_288,
     dedupMs: settings.dedupMinutes * 60_000,
-    log: {
-      flushMs: settings.flushMs,
-      retentionMs: settings.retentionDays * 86_400_000,
-      dedupMs: settings.dedupMinutes * 60_000,
-      partition: partitionObject,
-    },
+    log: readable,
     // Whoever comes from `queues()` may have left messages in the queue.
     triggers: {
+      ...(Object.keys(checkedTopics.users).length === 0 ? {} : { fetch: kafkaFetch(kafka) }),
+      scheduled: (context) => sweepTopics(readable, context),
       queue: (batch, { bindings }) =>
         appendMessages(batch, bindings.EVENTS, (events) => stream.append(events, bindings)),
     },
@@ -80,6 +97,13 @@ export function log(input: Input<typeof fields> = {}): Stream {
   }
   return stream
 }
+
+const kafkaFetch =
+  (kafka: ReturnType<typeof kafkaApi>): NonNullable<Stream['triggers']['fetch']> =>
+  async (request, context) => {
+    const { pathname } = new URL(request.url)
+    return pathname === '/kafka' || pathname.startsWith('/kafka/') ? kafka(request, context) : undefined
+  }
 
 const partitionObject = (bindings: Bindings, partition: number): LogRpc => bindings.LOG.getByName(`${partition}`)
 

@@ -8,6 +8,7 @@ export const readableLog: ReadableLog = {
   retentionMs: 7 * 86_400_000,
   dedupMs: 600_000,
   partition: (bindings, partition) => bindings.LOG.getByName(`${partition}`),
+  topics: new Map(),
 }
 
 export interface StreamOptions {

@@ -21,6 +21,7 @@ export class Workerd {
   readonly #state = mkdtempSync(join(tmpdir(), 'sluiceway-workerd-'))
   #miniflare!: Miniflare
   #pid: number | undefined
+  #url = ''
 
   private constructor(script: string, options: Options) {
     this.#script = script
@@ -61,7 +62,7 @@ export class Workerd {
       logRequests: false,
       cf: false,
     })
-    await this.#miniflare.ready
+    this.#url = (await this.#miniflare.ready).origin
     this.#pid = workerds().find((pid) => !before.has(pid))
   }
 
@@ -76,6 +77,11 @@ export class Workerd {
   async stop(): Promise<void> {
     await this.#miniflare.dispose()
     rmSync(this.#state, { recursive: true, force: true })
+  }
+
+  /** Where the Worker listens, on the loopback interface, without a slash at the end; another one after a restart. */
+  get url(): string {
+    return this.#url
   }
 
   fetch(path: string, init: Init = {}) {

@@ -1,6 +1,7 @@
 import type { LogTimes } from '../../core/stream.ts'
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
+import { Arrivals } from '../../storage/arrivals.ts'
 import { Database } from '../../storage/database.ts'
 import { frame, joinFrames, unframe } from '../../storage/frame.ts'
 import { DedupWindow } from '../../storage/dedup-window.ts'
@@ -52,6 +53,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #fanout: LaneFanout
   readonly #partition: number
   readonly #commits: GroupCommit<Append>
+  readonly #arrivals: Arrivals
   readonly #retentionMs: number
   #duplicates = 0
 
@@ -69,6 +71,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       for (let i = 0; i < prints.length; i += 2) this.#dedup.add(prints[i] as number, prints[i + 1] as number, at)
     const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
     this.#fanout = new LaneFanout(refs, env, realPort, () => this.#segments.next)
+    this.#arrivals = new Arrivals(() => this.#segments.next)
     this.#commits = new GroupCommit({
       flushMs,
       rowLength,
@@ -76,7 +79,10 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       sync: () => ctx.storage.sync(),
       // What is in memory (fingerprints, offsets) no longer matches the disk: start again from there.
       failed: () => ctx.abort('an append failed'),
-      durable: () => this.#fanout.kickAll(),
+      durable: () => {
+        this.#fanout.kickAll()
+        this.#arrivals.notify()
+      },
     })
   }
 
@@ -104,6 +110,16 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     const head = this.#segments.next
     if (lane !== undefined) this.#fanout.wants(lane, last === undefined ? head : last.offset + last.count)
     return { chunks, head }
+  }
+
+  async wait(from: number, ms: number): Promise<number> {
+    this.#billed.calls++
+    return this.#arrivals.wait(from, ms)
+  }
+
+  async offsetAt(time: number): Promise<number> {
+    this.#billed.calls++
+    return this.#segments.offsetAt(time)
   }
 
   async tail(events: number): Promise<{ chunks: Chunk[]; head: number }> {
