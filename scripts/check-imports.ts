@@ -28,8 +28,9 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/spill': { may: ['src/storage'] },
   'src/fronts': { may: ['src/configure'] },
   'src/sources': { may: ['src/configure', 'src/storage'] },
+  'src/kafka': { may: [], packages: [] },
   'src/topics': { may: ['src/platform', 'src/storage'], hono: true },
-  'src/streams': { may: ['src/configure', 'src/platform', 'src/storage', 'src/topics'] },
+  'src/streams': { may: ['src/configure', 'src/kafka', 'src/platform', 'src/storage', 'src/topics'] },
   'src/warehouses': { may: ['src/configure', 'src/platform'] },
   'src/edge': {
     may: ['src/admission', 'src/enrichment', 'src/privacy', 'src/spill', 'src/transforms'],

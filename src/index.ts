@@ -21,6 +21,8 @@ export class Topic extends app.Topic {}
 export class Group extends app.Group {}
 /** Knows which consumer groups and topics there are. */
 export class Catalog extends app.Catalog {}
+/** Speaks to one partition of the Kafka that is the stream. */
+export class Kafka extends app.Kafka {}
 
 /** The same handlers under a name: a local server reaches them without the proxy that static assets put before `default`. */
 export const direct = app.handler

@@ -21,6 +21,7 @@ import { localTicker } from './schedule/local-ticker.ts'
 import { LoaderObject } from './loading/loader-object.ts'
 import { sweep } from './schedule/sweep.ts'
 import { IdentityObject } from './sources/identity-object.ts'
+import { KafkaObject } from './streams/kafka/kafka-object.ts'
 import { LogObject } from './streams/log/log-object.ts'
 import { CatalogObject } from './topics/catalog-object.ts'
 import { GroupObject } from './topics/group-object.ts'
@@ -42,6 +43,7 @@ export interface Sluiceway {
   readonly Topic: new (ctx: DurableObjectState, env: Env) => TopicObject
   readonly Group: new (ctx: DurableObjectState, env: Env) => GroupObject
   readonly Catalog: new (ctx: DurableObjectState, env: Env) => CatalogObject
+  readonly Kafka: new (ctx: DurableObjectState, env: Env) => KafkaObject
 }
 
 /** The beginning of a path: what follows may hold a write key. */
@@ -147,5 +149,10 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     },
     Group: GroupObject,
     Catalog: CatalogObject,
+    Kafka: class extends KafkaObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolve(env).stream.kafka)
+      }
+    },
   }
 }

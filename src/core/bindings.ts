@@ -2,6 +2,7 @@ import type { Attempt, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
+import type { KafkaRpc } from './stream.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
 
 /** Calls that the `Log` object answers; see streams/log/log-object.ts. */
@@ -201,7 +202,7 @@ interface Namespace<Rpc> {
 }
 
 /** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER),
- * `all` (SUPPRESSION, CATALOG), `<source>` (RATE, IDENTITY), `<topic>:<partition>` (TOPIC), `<group>` (GROUP). */
+ * `all` (SUPPRESSION, CATALOG), `<source>` (RATE, IDENTITY), `<topic>:<partition>` (TOPIC), `<group>` (GROUP), `<partition>` (KAFKA). */
 export interface Bindings {
   readonly LOG: Namespace<LogRpc>
   readonly LANE: Namespace<LaneRpc>
@@ -212,6 +213,7 @@ export interface Bindings {
   readonly TOPIC: Namespace<TopicRpc>
   readonly GROUP: Namespace<GroupRpc>
   readonly CATALOG: Namespace<CatalogRpc>
+  readonly KAFKA: Namespace<KafkaRpc>
   readonly BUCKET: R2Bucket
   readonly DB: D1Database
   readonly EVENTS: Queue<string>

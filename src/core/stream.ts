@@ -1,5 +1,6 @@
 import type { Bindings, LogRpc } from './bindings.ts'
 import type { Packed } from './envelope.ts'
+import type { KafkaFront } from './kafka.ts'
 import type { Port } from './port.ts'
 import type { Topic } from './topic.ts'
 
@@ -27,6 +28,34 @@ export interface ReadableLog extends LogTimes {
   readonly topics: ReadonlyMap<string, Topic>
   /** What a topic is that is made when it is first named; undefined where only topics of the config can be named. */
   readonly newTopics?: Omit<Topic, 'name'>
+}
+
+/** A topic of a Kafka that is the stream. */
+export interface KafkaStream {
+  readonly front: KafkaFront
+  readonly topic: string
+  readonly partitions: number
+  /** The consumer group that Kafka is told about. */
+  readonly group: string
+}
+
+/** How a partition of Kafka is doing. */
+export interface KafkaStatus {
+  readonly partition: number
+  /** The offset of the next record that is handed to the lanes. */
+  readonly next: number
+  /** The offset after the newest record, as far as it is known. */
+  readonly head: number
+  /** Why Kafka takes no events, or cannot be read; left out when all is well. */
+  readonly problem?: string
+}
+
+/** Calls that the `Kafka` object answers; see streams/kafka/kafka-object.ts. */
+export interface KafkaRpc {
+  /** Resolves once Kafka has acknowledged the envelopes of `text` (see `pack`). */
+  readonly append: (text: string) => Promise<void>
+  readonly poke: () => Promise<KafkaStatus>
+  readonly status: () => Promise<KafkaStatus>
 }
 
 /** What a trigger of a stream may use. */
@@ -62,6 +91,8 @@ export interface Stream {
   readonly dedupMs: number
   /** There where lanes read by offset; left out where batches are pushed to them. */
   readonly log?: ReadableLog
+  /** There where the events rest in a Kafka of the user's own. */
+  readonly kafka?: KafkaStream
   readonly triggers: StreamTriggers
   /** Says which partition takes events of a key, where each of several can be unavailable alone; left out where none can. */
   readonly partitionOf?: (key: string) => number

@@ -13,7 +13,12 @@ const names = publicNames(root)
 const listed = [...names.values()].map((path) => relative(root, path))
 
 /** Files beside the drivers that are none. */
-const helpers = new Set(['src/sources/identity-object.ts', 'src/streams/limits.ts', 'src/warehouses/identifier.ts'])
+const helpers = new Set([
+  'src/sources/identity-object.ts',
+  'src/streams/limits.ts',
+  'src/streams/push-to-lanes.ts',
+  'src/warehouses/identifier.ts',
+])
 const folders = {
   destinations: 'destinations',
   fronts: 'src/fronts',

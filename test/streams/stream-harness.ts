@@ -10,6 +10,8 @@ const root = resolve(import.meta.dirname, '../..')
 interface Options {
   /** A file of src/streams that exports a driver of the same name. */
   readonly driver: string
+  /** Module that exports the driver, from the root of the repository; its file in src/streams when left out. */
+  readonly module?: string
   readonly options?: object
   /** URL that real lanes send to; without it, lanes are recorders. */
   readonly sink?: string
@@ -35,14 +37,21 @@ export class StreamHarness {
     this.#workerd = workerd
   }
 
-  static async start({ driver, options = {}, sink, subrequests }: Options): Promise<StreamHarness> {
+  static async start({
+    driver,
+    module = `./src/streams/${driver}.ts`,
+    options = {},
+    sink,
+    subrequests,
+  }: Options): Promise<StreamHarness> {
     const contents = `
-      import { ${driver} } from './src/streams/${driver}.ts'
+      import { ${driver} } from '${module}'
       import { streamWorker } from './test/streams/stream-worker.ts'
-      const { handler, Log: A, Lane: B, Recorder: C } = streamWorker(${driver})
+      const { handler, Log: A, Lane: B, Recorder: C, Kafka: D } = streamWorker(${driver})
       export class Log extends A {}
       export class Lane extends B {}
       export class Recorder extends C {}
+      export class Kafka extends D {}
       export default handler`
     return new StreamHarness(
       await Workerd.start(
@@ -53,6 +62,7 @@ export class StreamHarness {
             LOG: { className: 'Log', useSQLite: true },
             LANE: { className: 'Lane', useSQLite: true },
             RECORDER: { className: 'Recorder', useSQLite: true },
+            KAFKA: { className: 'Kafka', useSQLite: true },
           },
           r2Buckets: ['BUCKET'],
           queueProducers: { EVENTS: 'events' },

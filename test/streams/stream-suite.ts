@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pack, type Packed } from '../../src/core/envelope.ts'
 import { StreamHarness } from './stream-harness.ts'
+import { until } from '../support/until.ts'
 import { headerOf, packedOrder } from '../support/sample-events.ts'
 
 interface Subject {
   /** A file of src/streams that exports a driver of the same name. */
   readonly driver: string
+  /** Module that exports the driver, and what it is given; its file in src/streams, with its defaults, when left out. */
+  readonly module?: string
+  readonly options?: () => Promise<object>
   /** What one append takes; see `Stream.limits`. */
   readonly limits: { readonly events: number; readonly bytes: number }
   /** Cases that this driver cannot pass here, each with its reason. */
@@ -30,12 +34,16 @@ function ofBytes(bytes: number, name: string): Packed[] {
 }
 
 /** The contract of `Stream`: what every driver must do, between an append and the lanes. */
-export function streamSuite({ driver, limits, exceptions = {} }: Subject): void {
+export function streamSuite({ driver, module, options, limits, exceptions = {} }: Subject): void {
   describe(`${driver} as a stream`, () => {
     let harness: StreamHarness
     let position = 0
     beforeAll(async () => {
-      harness = await StreamHarness.start({ driver })
+      harness = await StreamHarness.start({
+        driver,
+        ...(module === undefined ? {} : { module }),
+        ...(options === undefined ? {} : { options: await options() }),
+      })
     })
     afterAll(() => harness.stop())
 
@@ -154,7 +162,7 @@ export function streamSuite({ driver, limits, exceptions = {} }: Subject): void 
             acknowledged.push(id)
           }
         })
-        await new Promise((resolve) => setTimeout(resolve, 400))
+        await until('21 events are acknowledged', () => acknowledged.length > 20)
         const restarted = harness.restart()
         traffic.on = false
         await Promise.allSettled(clients)

@@ -6,6 +6,7 @@ import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { Stream } from '../../src/core/stream.ts'
 import { InvocationBudget } from '../../src/lanes/invocation-budget.ts'
 import { LaneObject } from '../../src/lanes/lane-object.ts'
+import { KafkaObject } from '../../src/streams/kafka/kafka-object.ts'
 import { LogObject } from '../../src/streams/log/log-object.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { Recorder } from './recorder.ts'
@@ -79,7 +80,11 @@ export function streamWorker(driver: (options: object) => Stream) {
     const bindings = {
       ...env,
       ...(broken === true
-        ? { LOG: { getByName: () => ({ append: gone }) }, EVENTS: { sendBatch: gone, send: gone } }
+        ? {
+            LOG: { getByName: () => ({ append: gone }) },
+            KAFKA: { getByName: () => ({ append: gone }) },
+            EVENTS: { sendBatch: gone, send: gone },
+          }
         : {}),
     }
     return stream.append(batch as Packed[], bindings as unknown as Env, typeof since === 'number' ? { since } : {})
@@ -115,6 +120,11 @@ export function streamWorker(driver: (options: object) => Stream) {
       override async alarm(): Promise<void> {
         this.#invocation.fetches = 0
         await super.alarm()
+      }
+    },
+    Kafka: class extends KafkaObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, bound(env), resolved(env).stream.kafka)
       }
     },
     Recorder,

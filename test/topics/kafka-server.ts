@@ -33,6 +33,7 @@ export const startKafkaServer = (log: string): Promise<Workerd> =>
           export class Topic extends app.Topic {}
           export class Group extends app.Group {}
           export class Catalog extends app.Catalog {}
+          export class Kafka extends app.Kafka {}
           export default app.handler`,
         resolveDir: root,
         loader: 'ts',
@@ -51,6 +52,7 @@ export const startKafkaServer = (log: string): Promise<Workerd> =>
           TOPIC: 'Topic',
           GROUP: 'Group',
           CATALOG: 'Catalog',
+          KAFKA: 'Kafka',
         }).map(([name, className]) => [name, { className, useSQLite: true }]),
       ),
       r2Buckets: ['BUCKET'],

@@ -1,0 +1,211 @@
+import { DurableObject } from 'cloudflare:workers'
+import type { Bindings } from '../../core/bindings.ts'
+import { cutLetters } from '../../core/cut-letters.ts'
+import type { NewDeadLetter } from '../../core/dead-letter.ts'
+import { Envelope, unpack } from '../../core/envelope.ts'
+import { reasonOf, SluicewayError } from '../../core/errors.ts'
+import type { KafkaConnection, KafkaMessage } from '../../core/kafka.ts'
+import { edgeLane, laneOf } from '../../core/lanes.ts'
+import { backoffMs } from '../../core/retry.ts'
+import type { KafkaRpc, KafkaStatus, KafkaStream } from '../../core/stream.ts'
+import { withSignal } from '../../core/with-signal.ts'
+import { envelopeOfRecord, recordOfEnvelope } from '../../kafka/envelope-record.ts'
+import { KafkaReader } from '../../kafka/kafka-reader.ts'
+import { realPort } from '../../platform/real-port.ts'
+import { Database } from '../../storage/database.ts'
+import { pushToLanes } from '../push-to-lanes.ts'
+import { ProduceQueue } from './produce-queue.ts'
+
+/** One run of the reader: an alarm goes on with what is left, with subrequests of its own. */
+const run = { waitMs: 500, mostFetches: 200, budgetMs: 20_000 }
+/** Milliseconds before what failed is tried again, at least. */
+const leastRetryMs = 2_000
+const decoder = new TextDecoder()
+
+/**
+ * One partition of the topic that is the stream: owns the conversation with the front. It produces one call at a time, reads by
+ * assignment, hands what it reads to the lanes, and then stores the position (table `positions`).
+ */
+export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
+  readonly #partition: number
+  readonly #stream: KafkaStream
+  readonly #db: Database
+  readonly #connection: KafkaConnection
+  readonly #queue: ProduceQueue
+  readonly #reader: KafkaReader
+  /** The head as far as it is known. */
+  #head = 0
+  #isReading = false
+  #failures = 0
+  #produceFailure: string | undefined
+  #readFailure: string | undefined
+  #isChecked = false
+
+  /** Objects are named `<partition>`. */
+  constructor(ctx: DurableObjectState, env: Bindings, stream: KafkaStream | undefined) {
+    super(ctx, env)
+    if (stream === undefined) throw new Error('the stream of this deployment is not Kafka any more')
+    this.#partition = Number(ctx.id.name ?? 0)
+    this.#stream = stream
+    this.#db = new Database(ctx.storage.sql)
+    this.#db.run('CREATE TABLE IF NOT EXISTS positions (topic TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID')
+    const { topic, front, group } = stream
+    // Two conversations have two connections: a read that waits must not hold up a produce.
+    const client = `${group}-${topic}-${this.#partition}`
+    this.#connection = front.connect(realPort, client)
+    this.#queue = new ProduceQueue({
+      connection: front.connect(realPort, `${client}-producer`),
+      topic,
+      port: realPort,
+      written: (next) => this.#wrote(next),
+      failed: (reason) => this.#noteProduceFailure(reason),
+    })
+    this.#reader = new KafkaReader({
+      connection: this.#connection,
+      topic,
+      partition: this.#partition,
+      position: { get: () => this.#position, set: (next) => this.#setPosition(next) },
+      begin: 'earliest',
+      deliver: (messages) => this.#deliver(messages),
+      group,
+      port: realPort,
+    })
+  }
+
+  async append(text: string): Promise<void> {
+    await this.#check()
+    const { headers } = this.#stream.front.capabilities
+    await this.#queue.add(
+      unpack(text).map((envelope) => recordOfEnvelope(envelope, { partition: this.#partition, headers })),
+    )
+  }
+
+  /** Reads on, should nobody else have made it. Called each minute. */
+  async poke(): Promise<KafkaStatus> {
+    await this.#read()
+    return this.status()
+  }
+
+  async status(): Promise<KafkaStatus> {
+    const problem = this.#produceFailure ?? this.#readFailure
+    return {
+      partition: this.#partition,
+      next: this.#position ?? 0,
+      head: this.#head,
+      ...(problem === undefined ? {} : { problem }),
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#read()
+  }
+
+  get #position(): number | undefined {
+    return this.#db.first<{ next: number }>('SELECT next FROM positions WHERE topic = ?', this.#stream.topic)?.next
+  }
+
+  #setPosition(next: number): void {
+    this.#db.run('INSERT OR REPLACE INTO positions (topic, next) VALUES (?, ?)', this.#stream.topic, next)
+  }
+
+  /** A topic that has fewer partitions than the config says would refuse a part of all users for ever. */
+  async #check(): Promise<void> {
+    const { front, topic, partitions } = this.#stream
+    if (this.#isChecked || !front.capabilities.partitionCount) return
+    const found = await withSignal(5_000, (signal) => this.#connection.partitions(topic, signal)).catch(
+      (error: unknown) => {
+        this.#noteProduceFailure(reasonOf(error))
+        throw new SluicewayError('stream_unavailable', `Kafka cannot be asked for the topic: ${reasonOf(error)}`)
+      },
+    )
+    if (found < partitions) {
+      const reason = `the topic ${topic} has ${found} partitions, and the config says ${partitions}`
+      this.#noteProduceFailure(reason)
+      throw new SluicewayError('stream_unavailable', reason)
+    }
+    this.#isChecked = true
+  }
+
+  #wrote(next: number | undefined): void {
+    if (this.#produceFailure !== undefined)
+      realPort.log('info', 'Kafka takes events again', { partition: this.#partition, topic: this.#stream.topic })
+    this.#produceFailure = undefined
+    if (next !== undefined) {
+      const position = this.#position
+      // The topic was made anew: offsets began again at 0.
+      if (position !== undefined && next < position) {
+        realPort.log('error', 'the topic of the stream has lost records; reading begins again', {
+          partition: this.#partition,
+          position,
+          written: next,
+        })
+        this.#setPosition(0)
+      }
+      this.#head = next
+    } else this.#head = Math.max(this.#head, (this.#position ?? 0) + 1)
+    void this.#read()
+  }
+
+  #noteProduceFailure(reason: string): void {
+    if (this.#produceFailure === undefined)
+      realPort.log('error', 'Kafka does not take events; they are spilled', {
+        partition: this.#partition,
+        topic: this.#stream.topic,
+        reason,
+      })
+    this.#produceFailure = reason
+  }
+
+  async #read(): Promise<void> {
+    if (this.#isReading) return
+    this.#isReading = true
+    let retryMs: number | undefined
+    try {
+      const more = await this.#reader.run({ ...run, until: this.#head })
+      this.#failures = 0
+      if (this.#readFailure !== undefined)
+        realPort.log('info', 'Kafka is read again', { partition: this.#partition, topic: this.#stream.topic })
+      this.#readFailure = undefined
+      if (more) retryMs = 0
+    } catch (error) {
+      this.#failures++
+      retryMs = leastRetryMs + backoffMs(this.#failures, realPort.random(), { baseSeconds: 1, capSeconds: 30 })
+      if (this.#readFailure === undefined)
+        realPort.log('error', 'Kafka could not be read; it is tried again', {
+          partition: this.#partition,
+          topic: this.#stream.topic,
+          reason: reasonOf(error),
+        })
+      this.#readFailure = reasonOf(error)
+    }
+    this.#isReading = false
+    // What was written while the last read was under way.
+    if (retryMs === undefined && (this.#position ?? 0) < this.#head && this.#failures === 0) retryMs = 100
+    if (retryMs !== undefined) await this.ctx.storage.setAlarm(Date.now() + retryMs)
+  }
+
+  async #deliver(messages: readonly KafkaMessage[]): Promise<void> {
+    const envelopes: Envelope[] = []
+    const letters: NewDeadLetter[] = []
+    for (const message of messages) {
+      const found = envelopeOfRecord(message)
+      if (found instanceof Envelope) envelopes.push(found)
+      else letters.push(letterOf(message, found))
+    }
+    for (const piece of cutLetters(letters)) await laneOf(this.env, edgeLane).addDeadLetters(edgeLane, piece)
+    await pushToLanes(envelopes, this.#partition, { push: (ref, text) => laneOf(this.env, ref).push(ref, text) })
+  }
+}
+
+/** Whoever produces to the topic of the stream finds what it wrote in the dead letters of the edge. */
+const letterOf = ({ topic, partition, offset, key, value, timestamp }: KafkaMessage, what: string): NewDeadLetter => ({
+  stage: 'ingest',
+  messageId: `kafka:${topic}:${partition}:${offset}`,
+  source: 'kafka',
+  key: key === null ? '' : decoder.decode(key),
+  reason: `The topic of the stream holds ${what} (partition ${partition}, offset ${offset}).`,
+  code: 'bad_request',
+  receivedAt: new Date(timestamp ?? Date.now()).toISOString(),
+  event: JSON.stringify(value === null ? null : decoder.decode(value)),
+  attempts: [],
+})
