@@ -19,6 +19,9 @@ export interface KeptNames {
  * - `table`: the statement or the table is. The loader does the same, once it has seen that the warehouse takes other rows.
  * - `invocation`: the platform takes no more calls from this invocation; the load goes on in the next.
  * - `warehouse`, and every error without a scope: the warehouse is. Nothing is buried, and the load is repeated.
+ *
+ * Beside it, `details.lasting` is true where time alone does not mend the failure (a password, a right, a database that is not
+ * there, a full disk): the warehouse is then told to fail at once, and not only once it has failed for a while.
  */
 export type FailureScope = 'rows' | 'table' | 'invocation' | 'warehouse'
 

@@ -15,3 +15,7 @@ export function scopeOf(thrown: unknown): FailureScope {
   if (scopes.has(scope)) return scope as FailureScope
   return isPlatformError(thrown) ? 'invocation' : 'warehouse'
 }
+
+/** Whether the failure of a load is of the kind that time does not mend; false where the engine does not say. */
+export const isLasting = (thrown: unknown): boolean =>
+  thrown instanceof SluicewayError && thrown.details['lasting'] === true

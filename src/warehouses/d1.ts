@@ -2,6 +2,7 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { D1_QUERIES_PER_INVOCATION } from '../platform/limits.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { d1FailureHintOf } from './d1/failure-hint.ts'
 import { scopeOfD1Error } from './d1/failure-scope.ts'
 import { D1Insert } from './d1/insert.ts'
 import { d1KeptNames } from './d1/kept-names.ts'
@@ -48,6 +49,7 @@ export function d1(input: Input<typeof fields> = {}): Warehouse {
         throw new SluicewayError(
           'warehouse_failed',
           `There is no D1 binding "${settings.binding}"; add it to wrangler.toml under [[d1_databases]]`,
+          { details: { scope: 'warehouse', lasting: true } },
         )
       return new D1Engine(database)
     },
@@ -237,8 +239,9 @@ class D1Engine implements Engine {
       return results.map((result) => result.results)
     } catch (thrown) {
       const reason = reasonOf(thrown)
-      const details = { scope: scopeOfD1Error(thrown, reason) }
-      throw new SluicewayError('warehouse_failed', `D1: ${reason}`, { cause: thrown, details })
+      const { hint, lasting } = d1FailureHintOf(reason)
+      const details = { scope: scopeOfD1Error(thrown, reason), ...(lasting ? { lasting } : {}) }
+      throw new SluicewayError('warehouse_failed', `D1: ${reason}${hint && `. ${hint}`}`, { cause: thrown, details })
     }
   }
 }

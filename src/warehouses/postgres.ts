@@ -5,6 +5,7 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
+import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
 import { scopeOfState } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
 import { copyTexts } from './postgres/copy.ts'
@@ -53,7 +54,7 @@ export function postgres(input: Input<typeof fields>): Warehouse {
       new PostgresEngine(
         // A pooler in front may hand each transaction another connection: nothing may be prepared.
         connect(settings.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {}, connect_timeout: 10 }),
-        settings.schema,
+        placeOf(settings),
       ),
   }
 }
@@ -66,10 +67,12 @@ class PostgresEngine implements Engine {
   readonly rowColumns = 400
   readonly #sql: Sql
   readonly #schema: string
+  readonly #place: PostgresPlace
 
-  constructor(sql: Sql, schema: string) {
+  constructor(sql: Sql, place: PostgresPlace) {
     this.#sql = sql
-    this.#schema = schema
+    this.#schema = place.schema
+    this.#place = place
   }
 
   columns(table: string): Promise<Columns | null> {
@@ -170,14 +173,24 @@ class PostgresEngine implements Engine {
       return await Promise.race([call(), late])
     } catch (thrown) {
       const state = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
-      throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reasonOf(thrown)}`, {
+      const reason = reasonOf(thrown) || state || 'no answer'
+      const { hint, lasting } = failureHintOf(state, reason, this.#place)
+      const code = /^[0-9A-Z]{5}$/.test(state) ? ` (${state})` : ''
+      throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reason}${code}${hint && `. ${hint}`}`, {
         cause: thrown,
-        details: { state, scope: scopeOfState(state) },
+        details: { state, scope: scopeOfState(state), ...(lasting ? { lasting } : {}) },
       })
     } finally {
       clearTimeout(timer)
     }
   }
+}
+
+/** Where a connection string leads, without what is secret in it. */
+function placeOf({ url, schema }: { readonly url: string; readonly schema: string }): PostgresPlace {
+  const { host, username, pathname } = new URL(url)
+  const user = decodeURIComponent(username)
+  return { host, user, database: decodeURIComponent(pathname.slice(1)) || user, schema }
 }
 
 /** Sends texts as the data of a COPY, no faster than the server takes them. */
