@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
 import { type ErrorCode, SluicewayError } from '../core/errors.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
-import { isBlank, isRecord } from '../core/json.ts'
+import { isBlank } from '../core/json.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
-import { parseTimestamp } from '../enrichment/timestamps.ts'
+import { fillTimes, timeFields } from '../enrichment/fill-times.ts'
+import { parseTimestamp, windowOf } from '../enrichment/timestamps.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
@@ -66,7 +67,7 @@ export async function editLetter(c: AdminCall): Promise<Response> {
   if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
     throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
   // A lane sends what it has; the edge fills in what is missing, as for a new event.
-  const whole = ref.target === edgeTarget ? event : withTimes(event, letter)
+  const whole = ref.target === edgeTarget ? event : withTimes(event, letter, c.env.resolved.limits)
   const edited = JSON.stringify({ ...whole, messageId })
   const { eventBytes } = c.env.resolved.limits
   if (encoder.encode(edited).byteLength > eventBytes)
@@ -77,23 +78,22 @@ export async function editLetter(c: AdminCall): Promise<Response> {
 }
 
 /**
- * Fills in the times that an edited event lacks: those that it had before, else that of its arrival.
+ * Fills in the times that an edited event lacks.
  *
  * @throws {SluicewayError} bad_request for one that cannot be read
  */
-function withTimes(event: Record<string, unknown>, letter: DeadLetter): Record<string, unknown> {
-  const before = isRecord(letter.event) ? letter.event : {}
-  const whole = { ...event }
-  for (const field of ['originalTimestamp', 'sentAt', 'timestamp', 'receivedAt']) {
-    const time = parseTimestamp(event[field])
-    if (time === undefined && !isBlank(event[field]))
+function withTimes(
+  event: Record<string, unknown>,
+  { receivedAt, event: before }: DeadLetter,
+  limits: Parameters<typeof windowOf>[1],
+): Record<string, unknown> {
+  for (const field of timeFields)
+    if (parseTimestamp(event[field]) === undefined && !isBlank(event[field]))
       throw new SluicewayError(
         'bad_request',
         `event.${field}: must be a time such as 2026-11-22T10:00:00Z, or be left out`,
       )
-    whole[field] = time ?? parseTimestamp(before[field]) ?? letter.receivedAt
-  }
-  return whole
+  return fillTimes(event, { receivedAt, window: windowOf(receivedAt, limits), before })
 }
 
 /** POST /dead-letters/:id/replay: sends it on its way again, under its own messageId. */

@@ -12,6 +12,7 @@ import { loadStateOf } from './load-state.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
 import { LaneStore, replayBase } from './lane-store.ts'
+import { replayedTextOf } from './replayed-text.ts'
 import { Sender } from './sender.ts'
 import { stageReplayedLetter } from './stage-replayed-letter.ts'
 import { Stager } from './stager.ts'
@@ -228,14 +229,15 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         to: [this.#ref.target],
         facts: {},
       }
+      const text = replayedTextOf(letter, this.#resolved.limits)
       const count = Number(this.#store.get('replays') ?? 0) + 1
       this.#store.set('replays', `${count}`)
       if (this.#sender !== undefined)
-        this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, letter.event)
+        this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, text)
       else if (this.#target?.kind === 'warehouse')
         await stageReplayedLetter(this.env, this.#ref, {
           name: `replay-${count}`,
-          data: frame(pack(header, letter.event).text),
+          data: frame(pack(header, text).text),
         })
       else
         throw new SluicewayError(

@@ -9,7 +9,11 @@ const times = {
   receivedAt,
 }
 const event = { type: 'track', messageId: 'order-1', userId: 'ada', event: 'Order Completed', ...times }
-const letters = { 'tables:0': [{ messageId: 'order-1', event }], '@edge:0': [{ messageId: 'order-1', event }] }
+const letters = {
+  'tables:0': [{ messageId: 'order-1', event }],
+  'webhook:0': [{ messageId: 'order-1', event }],
+  '@edge:0': [{ messageId: 'order-1', event }],
+}
 
 const edit = (lane: string, edited: object) =>
   fakeAdmin({ letters }).put(`/dead-letters/${lane}:1`, {
@@ -38,4 +42,13 @@ test('a letter of the edge stays as it was edited: it goes the whole way of a ne
   const { body } = await edit('@edge:0', { timestamp: '22/11/2026' })
   expect(body.deadLetter.event).toMatchObject({ timestamp: '22/11/2026' })
   expect(body.deadLetter.event).not.toHaveProperty('sentAt')
+})
+
+test('a letter of a lane that is edited to another time of happening gets its timestamp of that, by the clock of the server', async () => {
+  const { body } = await edit('webhook:0', { originalTimestamp: '2026-11-22T08:00:00Z' })
+  expect(body.deadLetter.event).toMatchObject({
+    ...times,
+    originalTimestamp: '2026-11-22T08:00:00.000Z',
+    timestamp: '2026-11-22T08:00:00.500Z',
+  })
 })
