@@ -1,19 +1,43 @@
+import type { LaneLoad } from '../core/bindings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { sweep } from '../schedule/sweep.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { assertAnswered, gather } from './gather.ts'
-import { laneName, laneOf, allLanes } from '../core/lanes.ts'
+import { laneName, laneOf, allLanes, warehousesOf } from '../core/lanes.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
-/** GET /lanes: how every lane is doing. */
+/** GET /lanes: how every lane is doing; those of a warehouse with how its loading is doing. */
 export async function listLanes(c: AdminCall): Promise<Response> {
-  const { values, failures } = await gather(
-    allLanes(c.env),
-    (ref) => laneOf(c.env.bindings, ref).status(ref),
-    (ref) => `lane ${laneName(ref)}`,
-  )
+  const [{ values, failures }, loads] = await Promise.all([
+    gather(
+      allLanes(c.env),
+      (ref) => laneOf(c.env.bindings, ref).status(ref),
+      (ref) => `lane ${laneName(ref)}`,
+    ),
+    loadsOf(c),
+  ])
   assertAnswered(values, failures)
-  return adminResponse(c, { lanes: values, failures })
+  const lanes = values.map((lane) => {
+    if (lane.kind !== 'warehouse') return lane
+    return { ...lane, load: loads.values.get(lane.target) ?? { state: 'unavailable' } }
+  })
+  return adminResponse(c, { lanes, failures: [...failures, ...loads.failures] })
+}
+
+/** How each warehouse is doing, by its name. */
+async function loadsOf(c: AdminCall): Promise<{ values: ReadonlyMap<string, LaneLoad>; failures: readonly string[] }> {
+  const { values, failures } = await gather(
+    warehousesOf(c.env),
+    async (name): Promise<[string, LaneLoad]> => {
+      const status = await c.env.bindings.LOADER.getByName(name).status(name)
+      const { state, stagedFiles, stagedEvents, oldestSeconds, reason, nextAttemptAt } = status
+      const why = reason === undefined ? {} : { reason }
+      const next = nextAttemptAt === undefined ? {} : { nextAttemptAt }
+      return [name, { state, stagedFiles, stagedEvents, oldestSeconds, ...why, ...next }]
+    },
+    (name) => `loader ${name}`,
+  )
+  return { values: new Map(values), failures }
 }
 
 /** POST /lanes/:target/:partition/resume: ends a pause or an open circuit now. */

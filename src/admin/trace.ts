@@ -68,12 +68,22 @@ async function find(
     .slice(0, 1)
 }
 
-/** The log holds the event: its partition, its offset and its targets are known. */
+/**
+ * The log holds the event: its partition, its offset and its targets are known. Dead letters of a loader are in partition 0 of
+ * its warehouse, whatever the partition of their events.
+ */
 async function traceFrom(app: AppContext, { partition, offset, envelope: { id, header } }: PlacedEvent) {
   const refs = [...app.resolved.targets.keys()].map((target) => ({ target, partition }))
   return ask(app, refs, async (ref): Promise<LaneTrace> => {
     if (!header.to.includes(ref.target)) return { ...ref, status: 'not routed', attempts: [] }
-    return laneOf(app.bindings, ref).trace(ref, { id, source: header.source, offset })
+    const event = { id, source: header.source, offset }
+    if (app.resolved.targets.get(ref.target)?.kind === 'warehouse' && partition !== 0) {
+      const { offset: _, ...elsewhere } = event
+      const letters = { ...ref, partition: 0 }
+      const found = await laneOf(app.bindings, letters).trace(letters, elsewhere)
+      if (found.status === 'dead') return found
+    }
+    return laneOf(app.bindings, ref).trace(ref, event)
   })
 }
 

@@ -2,13 +2,13 @@ import type { LoaderStatus } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { assertAnswered, gather } from './gather.ts'
+import { warehousesOf } from '../core/lanes.ts'
 
 /** GET /warehouses: what is staged, what was loaded, the known tables. */
 export async function listWarehouses(c: AdminCall): Promise<Response> {
-  const { resolved, bindings } = c.env
-  const names = [...resolved.targets.values()].filter(({ kind }) => kind === 'warehouse').map(({ name }) => name)
+  const { bindings } = c.env
   const { values, failures } = await gather(
-    names,
+    warehousesOf(c.env),
     (name): Promise<LoaderStatus> => bindings.LOADER.getByName(name).status(name),
     (name) => `loader ${name}`,
   )

@@ -62,8 +62,16 @@ export interface LaneStatus {
   readonly counters: Readonly<Record<string, number>>
   /** Milliseconds since the epoch of the next retry or probe. */
   readonly nextAttemptAt?: number
+  /** Only of a warehouse, and only as the admin API lists it. */
+  readonly load?: LaneLoad
   readonly billed: Billed
 }
+
+/** How the loading of a warehouse is doing, as its lanes show it: what they have staged is the loader's. */
+export type LaneLoad =
+  | Pick<LoaderStatus, 'state' | 'stagedFiles' | 'stagedEvents' | 'oldestSeconds' | 'reason' | 'nextAttemptAt'>
+  /** The loader did not answer. */
+  | { readonly state: 'unavailable' }
 
 /** What became of one event in one lane. */
 export interface LaneTrace {
@@ -72,6 +80,8 @@ export interface LaneTrace {
   /** `staged`: in a staging file of a warehouse that has not been loaded yet. */
   readonly status: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'staged' | 'not routed' | 'unknown'
   readonly reason?: string
+  /** Milliseconds since the epoch at which what is staged is loaded, or that is tried again, at the latest. */
+  readonly nextAttemptAt?: number
   readonly attempts: readonly Attempt[]
 }
 
@@ -117,20 +127,39 @@ export interface StagedFile {
   readonly partition: number
   readonly events: number
   readonly bytes: number
+  /** The event of a replayed dead letter, which has no offset. */
+  readonly replayed?: { readonly id: string; readonly source: string }
+}
+
+/** An event that a lane of a warehouse has staged: by its offset, and as it may be in a file of its own when replayed. */
+export interface StagedPlaceQuery {
+  readonly partition: number
+  readonly offset?: number | undefined
+  readonly id: string
+  readonly source: string
+}
+
+/** Whether an event waits for its load. `waits`: in a file that is not loaded. */
+export interface StagedAnswer {
+  readonly waits: boolean
+  /** Why the last load stopped, or the file cannot be loaded. */
+  readonly reason?: string
+  /** Milliseconds since the epoch; left out when the file was set aside. */
+  readonly nextAttemptAt?: number
 }
 
 /** Calls that the `Loader` object answers; see loading/loader-object.ts. */
 export interface LoaderRpc {
   /** Notes a staged file; repeating it is harmless. Durable when it resolves. */
   readonly register: (warehouse: string, file: StagedFile) => Promise<void>
-  /** Loads what is staged, oldest first, until nothing is left or `budgetMs` is used up. Only one runs at a time. */
+  /**
+   * Loads what is staged, oldest first, until nothing is left or `budgetMs` is used up. Only one runs at a time: a second call
+   * gets the report of the first, but with `now` one that fails is run again.
+   */
   readonly load: (warehouse: string, options?: LoadOptions) => Promise<LoadReport>
   readonly status: (warehouse: string) => Promise<LoaderStatus>
-  /** Whether a file that is not loaded yet holds the event at an offset, and why the last load stopped. */
-  readonly waitsFor: (
-    warehouse: string,
-    place: { readonly partition: number; readonly offset: number },
-  ) => Promise<{ readonly waits: boolean; readonly reason?: string }>
+  /** Whether a file that is not loaded yet holds an event, and when that is tried next. */
+  readonly waitsFor: (warehouse: string, event: StagedPlaceQuery) => Promise<StagedAnswer>
 }
 
 /** How a loader is to run: for how many milliseconds, and whether at once, though it waits after a failure. */
@@ -148,16 +177,37 @@ export interface LoadReport {
   readonly error?: string
 }
 
+/**
+ * What a loader does. `idle`: all is loaded. `staged`: files wait for their turn. `failing`: loads fail, for a reason that time
+ * does not mend or for longer than 90 s, or files were set aside. `behind`: files wait for longer than two turns and 300 s.
+ */
+export type LoaderState = 'idle' | 'staged' | 'failing' | 'behind'
+
+/** Loads that fail, one after the other. */
+export interface LoadFailure {
+  /** Milliseconds since the epoch of the first of them. */
+  readonly since: number
+  /** Of the last one. */
+  readonly reason: string
+  /** Whether the last one is of the kind that time does not mend: a password, a right, a database that is not there. */
+  readonly lasting: boolean
+}
+
 /** How the loading of a warehouse is doing. */
 export interface LoaderStatus {
   readonly warehouse: string
+  readonly state: LoaderState
+  /** Why loads fail or failed last; left out when all is well. */
+  readonly reason?: string
   readonly stagedFiles: number
   readonly stagedEvents: number
   readonly oldestSeconds: number
   /** Keys of files that could not be read five times: they were set aside, their objects are kept. */
   readonly stuckFiles: readonly string[]
-  /** Milliseconds since the epoch; set while a warehouse that failed is left alone. */
+  /** Milliseconds since the epoch of the schedule's next load; left out when nothing is staged. */
   readonly nextAttemptAt?: number
+  /** Left out when the last load did not fail. */
+  readonly failure?: LoadFailure
   readonly lastLoad?: LoadReport & { readonly at: number; readonly ms: number }
   readonly tables: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly billed: Billed

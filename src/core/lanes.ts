@@ -26,5 +26,9 @@ export const allLanes = ({ resolved }: AppContext): LaneRef[] => [
 export const lanesOf = (target: string, { resolved }: AppContext): LaneRef[] =>
   partitionsOf(target === edgeTarget ? 1 : resolved.stream.partitions).map((partition) => ({ target, partition }))
 
+/** The names of all warehouses. */
+export const warehousesOf = ({ resolved }: AppContext): string[] =>
+  [...resolved.targets.values()].flatMap(({ kind, name }) => (kind === 'warehouse' ? [name] : []))
+
 /** 0, 1, … up to `count`. */
 export const partitionsOf = (count: number): number[] => Array.from({ length: count }, (_, partition) => partition)

@@ -168,6 +168,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#billed.calls++
     const { id, source } = event
     const offset = event.offset ?? this.#reader.find(fingerprintOf(source, id))
+    const place = { ...event, offset }
     const letter = this.#letters.list({ limit: 1, messageId: id })[0]
     if (letter !== undefined) return { ...this.#ref, status: 'dead', reason: letter.reason, attempts: letter.attempts }
     const row = this.#sender?.rowOf(id)
@@ -175,16 +176,15 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason
       return { ...this.#ref, status: 'waiting', ...(reason === undefined ? {} : { reason }), attempts: row.history }
     }
-    if (offset === undefined) return { ...this.#ref, status: 'unknown', attempts: [] }
+    const load = this.#target?.kind === 'warehouse' ? () => loadStateOf(this.env, this.#ref, place) : undefined
+    if (offset === undefined) return { ...this.#ref, status: 'unknown', ...(await load?.()), attempts: [] }
     const attempts = this.#store.attemptsOf(offset)
     const final = this.#sender === undefined ? offset < (this.#consumer?.committed ?? 0) : this.#sender.isFinal(offset)
     if (!final) return { ...this.#ref, status: 'pending', attempts }
     const last = attempts.at(-1)
     if (last?.reason?.startsWith('skip: ') === true)
       return { ...this.#ref, status: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }
-    if (this.#target?.kind === 'warehouse')
-      return { ...this.#ref, ...(await loadStateOf(this.env, this.#ref, offset)), attempts }
-    return { ...this.#ref, status: 'done', attempts }
+    return { ...this.#ref, status: 'done', ...(await load?.()), attempts }
   }
 
   async addDeadLetters(_ref: LaneRef, letters: readonly NewDeadLetter[]): Promise<void> {
@@ -238,6 +238,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         await stageReplayedLetter(this.env, this.#ref, {
           name: `replay-${count}`,
           data: frame(pack(header, text).text),
+          event: { id: letter.messageId, source: letter.source },
         })
       else
         throw new SluicewayError(

@@ -1,4 +1,4 @@
-import type { Bindings, LaneTrace } from '../core/bindings.ts'
+import type { Bindings, LaneTrace, StagedPlaceQuery } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/inbox.ts'
 import { withTimeout } from '../core/with-timeout.ts'
@@ -11,19 +11,22 @@ const askMs = 5_000
  *
  * @param bindings where the loader is
  * @param ref the lane of a warehouse
- * @param offset of the event
- * @returns `done` once no file that waits has it; `staged` until then, with the error of the last load
+ * @param event with its offset, where the lane knows it
+ * @returns `staged` as long as a file that waits has it, with the error of the last load and the time of the next; then `done`,
+ *   or `unknown` without an offset, as only a replayed letter has none
  */
 export async function loadStateOf(
   bindings: Bindings,
-  ref: LaneRef,
-  offset: number,
-): Promise<Pick<LaneTrace, 'status' | 'reason'>> {
+  { target, partition }: LaneRef,
+  event: Omit<StagedPlaceQuery, 'partition'>,
+): Promise<Pick<LaneTrace, 'status' | 'reason' | 'nextAttemptAt'>> {
+  const otherwise = event.offset === undefined ? 'unknown' : 'done'
   try {
-    const asked = bindings.LOADER.getByName(ref.target).waitsFor(ref.target, { partition: ref.partition, offset })
-    const { waits, reason } = await withTimeout(asked, askMs, `loader ${ref.target}`)
-    return waits ? { status: 'staged', ...(reason === undefined ? {} : { reason }) } : { status: 'done' }
+    const asked = bindings.LOADER.getByName(target).waitsFor(target, { ...event, partition })
+    const { waits, ...why } = await withTimeout(asked, askMs, `loader ${target}`)
+    return waits ? { status: 'staged', ...why } : { status: otherwise }
   } catch (error) {
-    return { status: 'staged', reason: `the loader does not say whether it is loaded: ${reasonOf(error)}` }
+    const status = event.offset === undefined ? 'unknown' : 'staged'
+    return { status, reason: `the loader does not say whether it is loaded: ${reasonOf(error)}` }
   }
 }

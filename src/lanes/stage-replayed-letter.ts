@@ -5,7 +5,11 @@ import type { LaneRef } from '../core/inbox.ts'
 export async function stageReplayedLetter(
   bindings: Bindings,
   ref: LaneRef,
-  file: { readonly name: string; readonly data: Uint8Array },
+  file: {
+    readonly name: string
+    readonly data: Uint8Array
+    readonly event: { readonly id: string; readonly source: string }
+  },
 ): Promise<void> {
   const key = `staging/${ref.target}/${ref.partition}/${file.name}`
   await bindings.BUCKET.put(key, file.data)
@@ -14,5 +18,6 @@ export async function stageReplayedLetter(
     partition: ref.partition,
     events: 1,
     bytes: file.data.byteLength,
+    replayed: file.event,
   })
 }

@@ -1,13 +1,24 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Bindings, LoaderRpc, LoaderStatus, LoadOptions, LoadReport, StagedFile } from '../core/bindings.ts'
+import type {
+  Bindings,
+  LoaderRpc,
+  LoaderStatus,
+  LoadOptions,
+  LoadReport,
+  StagedAnswer,
+  StagedFile,
+  StagedPlaceQuery,
+} from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import { reasonOf } from '../core/errors.ts'
 import { type Port } from '../core/port.ts'
 import type { Engine } from '../core/warehouse.ts'
+import { conditionOf, nextTurn } from './condition.ts'
 import { KnownSchema } from './known-schema.ts'
+import { isLasting } from './load-failure.ts'
 import { LoadGroup } from './load-group.ts'
 import { LoadPosition } from './load-position.ts'
-import { LoadHistory } from './load-history.ts'
+import { LoadHistory, type PastLoad } from './load-history.ts'
 import { UnreadableFile } from './staged-events.ts'
 import { StagedFiles } from './staged-files.ts'
 import { createBill } from '../core/billed.ts'
@@ -18,6 +29,14 @@ const defaultBudgetMs = 25_000
 const nothing: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
 
 type WarehouseTarget = Extract<Target, { readonly kind: 'warehouse' }>
+
+/** What a run did, and how it failed. */
+interface Run {
+  readonly report: LoadReport
+  /** True when the warehouse was the reason that it stopped. */
+  readonly failed: boolean
+  readonly lasting: boolean
+}
 
 /**
  * Loads what the lanes of one warehouse staged. The object's name is the warehouse's name in the config.
@@ -52,39 +71,58 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
 
   async load(warehouse: string, options: LoadOptions = {}): Promise<LoadReport> {
     this.#billed.calls++
-    return (this.#running ??= this.#load(warehouse, options.budgetMs ?? defaultBudgetMs, options.now === true).finally(
-      () => {
-        this.#running = undefined
-      },
-    ))
+    const isAsked = options.now === true
+    if (isAsked && this.#running !== undefined) {
+      // It may have begun before what made it fail was put right.
+      const report = await this.#running
+      if (report.error === undefined) return report
+    }
+    return (this.#running ??= this.#load(warehouse, options.budgetMs ?? defaultBudgetMs, isAsked).finally(() => {
+      this.#running = undefined
+    }))
   }
 
   async status(warehouse: string): Promise<LoaderStatus> {
     this.#billed.calls++
+    const now = this.port.now()
     const { files, events, since } = this.#files.waiting()
     const lastLoad = this.#history.last()
-    const nextAttemptAt = this.#history.nextAttemptAt()
+    const failure = this.#history.failure()
+    const staged = {
+      stagedFiles: files,
+      oldestSeconds: since === undefined ? 0 : Math.max(0, Math.round((now - since) / 1000)),
+      stuckFiles: this.#files.keys('stuck'),
+      ...(failure === undefined ? {} : { failure }),
+    }
     return {
       warehouse,
-      stagedFiles: files,
+      ...conditionOf({ ...staged, now, everyMinutes: this.#everyMinutesOf(warehouse) }),
+      ...staged,
       stagedEvents: events,
-      oldestSeconds: since === undefined ? 0 : Math.max(0, Math.round((this.port.now() - since) / 1000)),
-      stuckFiles: this.#files.keys('stuck'),
       ...(lastLoad === undefined ? {} : { lastLoad }),
-      ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+      ...(files === 0 ? {} : { nextAttemptAt: this.#nextAttemptAt(warehouse) }),
       tables: this.#schema.all(),
       billed: this.#billed,
     }
   }
 
-  async waitsFor(
-    _warehouse: string,
-    { partition, offset }: { readonly partition: number; readonly offset: number },
-  ): Promise<{ readonly waits: boolean; readonly reason?: string }> {
+  async waitsFor(warehouse: string, event: StagedPlaceQuery): Promise<StagedAnswer> {
     this.#billed.calls++
-    const waits = this.#files.waitsFor(partition, offset)
-    const reason = waits ? this.#history.last()?.error : undefined
-    return { waits, ...(reason === undefined ? {} : { reason }) }
+    const state = this.#files.stateOf(event)
+    if (state === undefined) return { waits: false }
+    if (state === 'stuck') return { waits: true, reason: 'its staging file could not be read and was set aside' }
+    const reason = this.#history.failure()?.reason
+    const nextAttemptAt = this.#nextAttemptAt(warehouse)
+    return { waits: true, ...(reason === undefined ? {} : { reason }), nextAttemptAt }
+  }
+
+  #nextAttemptAt(warehouse: string): number {
+    return nextTurn(this.port.now(), this.#history.nextAttemptAt(), this.#everyMinutesOf(warehouse))
+  }
+
+  #everyMinutesOf(warehouse: string): number {
+    const target = this.#resolved.targets.get(warehouse)
+    return (target?.kind === 'warehouse' ? target.route.everyMinutes : undefined) ?? 1
   }
 
   async #load(warehouse: string, budgetMs: number, isAsked: boolean): Promise<LoadReport> {
@@ -96,17 +134,33 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       const until = new Date(nextAttemptAt).toISOString()
       return { ...nothing, error: `Waits until ${until}: ${this.#history.last()?.error ?? 'the last load failed'}` }
     }
-    const { report, failed } = await this.#loadGroups(target, start + budgetMs)
-    const { error, ...done } = report
-    const took = { at: start, ms: this.port.now() - start }
-    // What went well is no part of a failure that came after it: the wait begins anew.
-    if (failed && report.events > 0) this.#history.note({ ...done, ...took }, false)
-    if (report.events > 0 || report.files > 0 || error !== undefined) this.#history.note({ ...report, ...took }, failed)
-    if (report.error !== undefined) this.port.log('error', 'a load failed', { warehouse, reason: report.error })
-    return report
+    const run = await this.#loadGroups(target, start + budgetMs)
+    this.#note(warehouse, run, { at: start, ms: this.port.now() - start, ...(isAsked ? { asked: true } : {}) })
+    return run.report
   }
 
-  async #loadGroups(target: WarehouseTarget, deadline: number): Promise<{ report: LoadReport; failed: boolean }> {
+  /** Remembers a run, and logs when the warehouse begins to fail, fails for another lasting reason, and is back. */
+  #note(warehouse: string, { report, failed, lasting }: Run, how: Pick<PastLoad, 'at' | 'ms' | 'asked'>): void {
+    const { error, ...done } = report
+    const before = this.#history.failure()
+    if (report.events === 0 && report.files === 0 && error === undefined) return
+    // What went well is no part of a failure that came after it: the wait begins anew.
+    if (failed && report.events > 0) this.#history.note({ ...done, ...how }, false)
+    this.#history.note({ ...report, ...how, ...(lasting ? { lasting } : {}) }, failed)
+    if (error === undefined) {
+      const failedSeconds = before === undefined ? 0 : Math.round((how.at + how.ms - before.since) / 1000)
+      if (before !== undefined) this.port.log('info', 'a warehouse is back', { warehouse, ...done, failedSeconds })
+    } else if (before === undefined || (lasting && before.reason !== error)) {
+      const nextAttemptAt = new Date(this.#nextAttemptAt(warehouse)).toISOString()
+      this.port.log('error', 'a warehouse fails: what is staged for it waits', {
+        warehouse,
+        reason: error,
+        nextAttemptAt,
+      })
+    }
+  }
+
+  async #loadGroups(target: WarehouseTarget, deadline: number): Promise<Run> {
     const unreadable = new Map<string, string>()
     let report = nothing
     let engine: Engine | undefined
@@ -131,13 +185,13 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
         if (!isDone) break
       }
     } catch (thrown) {
-      return { report: { ...report, error: reasonOf(thrown) }, failed: true }
+      return { report: { ...report, error: reasonOf(thrown) }, failed: true, lasting: isLasting(thrown) }
     } finally {
       this.#billed.d1RowsWritten += engine?.rowsWritten ?? 0
       await engine?.close().catch(() => {})
     }
     const [error] = unreadable.values()
-    return { report: error === undefined ? report : { ...report, error }, failed: false }
+    return { report: error === undefined ? report : { ...report, error }, failed: false, lasting: false }
   }
 
   #groupOf(target: WarehouseTarget, engine: Engine, deadline: number): LoadGroup {

@@ -1,4 +1,4 @@
-import type { StagedFile } from '../core/bindings.ts'
+import type { StagedFile, StagedPlaceQuery } from '../core/bindings.ts'
 import type { Database } from '../storage/database.ts'
 
 /** `staged` → `loaded` (its object is to be deleted) → `gone`; or `stuck`: it was given up, its object is kept. */
@@ -20,14 +20,17 @@ export class StagedFiles {
     this.#db = db
     db.run(
       `CREATE TABLE IF NOT EXISTS files (key TEXT PRIMARY KEY, partition INTEGER, events INTEGER, bytes INTEGER,
-       state TEXT, at INTEGER, changed_at INTEGER, failures INTEGER) WITHOUT ROWID`,
+       state TEXT, at INTEGER, changed_at INTEGER, failures INTEGER, replayed TEXT) WITHOUT ROWID`,
     )
+    const columns = db.all<{ readonly name: string }>('PRAGMA table_info(files)')
+    if (!columns.some(({ name }) => name === 'replayed')) db.run('ALTER TABLE files ADD COLUMN replayed TEXT')
   }
 
   /** Notes a file. One that was loaded before is only deleted again: the lane wrote it twice. */
   register(file: StagedFile, now: number): void {
     this.#db.run(
-      `INSERT INTO files (key, partition, events, bytes, state, at, changed_at, failures) VALUES (?, ?, ?, ?, 'staged', ?, ?, 0)
+      `INSERT INTO files (key, partition, events, bytes, state, at, changed_at, failures, replayed)
+       VALUES (?, ?, ?, ?, 'staged', ?, ?, 0, ?)
        ON CONFLICT (key) DO UPDATE SET state = 'loaded' WHERE state = 'gone'`,
       file.key,
       file.partition,
@@ -35,6 +38,7 @@ export class StagedFiles {
       file.bytes,
       now,
       now,
+      file.replayed === undefined ? null : nameOf(file.replayed),
     )
   }
 
@@ -86,17 +90,23 @@ export class StagedFiles {
     this.#db.run(`DELETE FROM files WHERE state = 'gone' AND changed_at < ?`, now - rememberMs)
   }
 
-  /** Whether a file that is not loaded holds the event at `offset`; keys end with their first and next offset. */
-  waitsFor(partition: number, offset: number): boolean {
-    return this.#db
-      .all<{ readonly key: string }>(
-        `SELECT key FROM files WHERE partition = ? AND state IN ('staged', 'stuck')`,
-        partition,
-      )
-      .some(({ key }) => {
-        const [, first, next] = /(\d+)-(\d+)$/.exec(key) ?? []
-        return first !== undefined && Number(first) <= offset && offset < Number(next)
-      })
+  /**
+   * The state of the file that holds an event and is not loaded; keys end with their first and next offset. Where the offset is
+   * not known, it is that of a replayed letter of the partition.
+   */
+  stateOf({ partition, offset = -1, ...event }: StagedPlaceQuery): 'staged' | 'stuck' | undefined {
+    const files = this.#db.all<{ readonly key: string; readonly state: 'staged' | 'stuck'; readonly mine: number }>(
+      `SELECT key, state, replayed IS NOT NULL AS mine FROM files
+       WHERE state IN ('staged', 'stuck') AND (replayed = ?1 OR replayed IS NULL)
+       AND (partition = ?2 OR (?3 >= 0 AND replayed IS NOT NULL))`,
+      nameOf(event),
+      partition,
+      offset,
+    )
+    return files.find(({ key, mine }) => {
+      const [, first, next] = /(\d+)-(\d+)$/.exec(key) ?? []
+      return mine === 1 || (first !== undefined && Number(first) <= offset && offset < Number(next))
+    })?.state
   }
 
   waiting(): { readonly files: number; readonly events: number; readonly since: number | undefined } {
@@ -106,3 +116,7 @@ export class StagedFiles {
     return { files: row?.files ?? 0, events: row?.events ?? 0, since: row?.since ?? undefined }
   }
 }
+
+/** How a file names the one event of a replayed letter. */
+const nameOf = ({ source, id }: { readonly source: string; readonly id: string }): string =>
+  JSON.stringify([source, id])

@@ -1,7 +1,14 @@
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { join } from 'node:path'
-import type { LoaderStatus, LoadOptions, LoadReport, StagedFile } from '../../src/core/bindings.ts'
+import type {
+  LoaderStatus,
+  LoadOptions,
+  LoadReport,
+  StagedAnswer,
+  StagedFile,
+  StagedPlaceQuery,
+} from '../../src/core/bindings.ts'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -16,8 +23,10 @@ export interface LoaderHarness {
   readonly register: (file: StagedFile) => Promise<void>
   readonly load: (options?: LoadOptions) => Promise<LoadReport & { readonly thrown?: string }>
   readonly status: () => Promise<LoaderStatus>
-  /** Asks whether the event at an offset of partition 0 still waits for its load. */
-  readonly waitsFor: (offset: number) => Promise<{ readonly waits: boolean; readonly reason?: string }>
+  /** Asks whether an event still waits for its load. */
+  readonly waitsFor: (event: StagedPlaceQuery) => Promise<StagedAnswer>
+  /** What it logged. */
+  readonly logged: () => Promise<Record<string, unknown>[]>
   readonly letters: () => Promise<NewDeadLetter[]>
   readonly setup: (setup: object) => Promise<void>
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>
@@ -92,7 +101,8 @@ export async function startLoader(): Promise<LoaderHarness> {
     register,
     load: (options = {}) => call('loader/load', 'tables', options),
     status: () => call('loader/status', 'tables'),
-    waitsFor: (offset) => call('loader/waitsFor', 'tables', { partition: 0, offset }),
+    waitsFor: (event) => call('loader/waitsFor', 'tables', event),
+    logged: () => call('logged'),
     letters: () => call('lane/letters'),
     setup: (setup) => call('setup', setup),
     query: async (sql) => (await database.prepare(sql).all()).results,

@@ -99,6 +99,58 @@ describe('the loader', () => {
     expect(await orders()).toHaveLength(1)
   })
 
+  test('the loader fails once it has failed for 90 s, or at once when time does not mend it, and logs begin and end once', async () => {
+    await loader.logged()
+    await loader.stage('f/1', [order(1)])
+    await loader.setup({ after: { table: 'tracks', what: 'fail' } })
+    await loader.load()
+    expect(await loader.status()).toMatchObject({ state: 'staged', reason: 'the connection was lost' })
+    await loader.setup({ aheadMs: minute, after: { table: 'tracks', what: 'fail' } })
+    await loader.load()
+    await loader.setup({ aheadMs: 1.5 * minute })
+    expect(await loader.status()).toMatchObject({ state: 'failing', failure: { lasting: false } })
+    await loader.setup({ aheadMs: 4 * minute })
+    expect(await loader.load()).toMatchObject({ files: 1 })
+    expect(await loader.status()).toMatchObject({ state: 'idle', stagedFiles: 0 })
+
+    await loader.stage('f/2', [order(2)])
+    await loader.setup({ aheadMs: 4 * minute, after: { table: 'tracks', what: 'deny' } })
+    await loader.load()
+    expect(await loader.status()).toMatchObject({ state: 'failing', reason: 'the password is wrong' })
+    await loader.setup({ aheadMs: 4 * minute })
+    await loader.load({ now: true })
+    const fails = 'a warehouse fails: what is staged for it waits'
+    const back = 'a warehouse is back'
+    expect(await loader.logged()).toMatchObject([
+      { level: 'error', message: fails, warehouse: 'tables', reason: 'the connection was lost' },
+      { level: 'info', message: back, warehouse: 'tables', files: 1, failedSeconds: expect.any(Number) },
+      { level: 'error', message: fails, reason: 'the password is wrong' },
+      { level: 'info', message: back },
+    ])
+  })
+
+  test('the loader loads when a person asks for it, whatever it waits for, and waits no longer for their failures', async () => {
+    await loader.stage('f/1', [order(1)])
+    await loader.setup({ after: { table: 'tracks', what: 'fail' } })
+    await loader.load()
+    const { nextAttemptAt } = await loader.status()
+    for (let i = 0; i < 3; i++) {
+      await loader.setup({ after: { table: 'tracks', what: 'fail' } })
+      expect(await loader.load({ now: true })).toMatchObject({ error: 'the connection was lost' })
+    }
+    expect((await loader.status()).nextAttemptAt).toBe(nextAttemptAt)
+    expect(await loader.load({ now: true })).toMatchObject({ files: 1, rows: 2 })
+    expect(await orders()).toHaveLength(1)
+  })
+
+  test('the loader that fails while a person asks for a load loads again for them', async () => {
+    await loader.stage('f/1', [order(1)])
+    await loader.setup({ after: { table: 'tracks', what: 'fail' } })
+    const [scheduled, asked] = await Promise.all([loader.load(), loader.load({ now: true })])
+    expect(scheduled).toMatchObject({ error: 'the connection was lost' })
+    expect(asked).toMatchObject({ files: 1, rows: 2 })
+  })
+
   test('the loader puts what does not fit its column into rudder_discards and keeps the rest of the row', async () => {
     await loader.stage('f/1', [order(1, { quantity: 2 }), order(2, { quantity: 'two' }), order(3, { quantity: 2.9 })])
     await loader.stage('f/2', [order(4, { quantity: 1e30 })])

@@ -6,6 +6,7 @@ import type { Warehouse } from '../../src/core/warehouse.ts'
 import { LoaderObject } from '../../src/loading/loader-object.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
 import { limitedD1 } from '../support/limited-d1.ts'
+import type { Port } from '../../src/core/port.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import type { ResolvedConfig } from '../../src/core/resolved-config.ts'
 
@@ -16,11 +17,12 @@ interface Setup {
   /** Queries of D1 in one load; those of the paid plan when left out. */
   queries?: number
   /** What happens once, after the engine has loaded the rows of this table. */
-  after?: { readonly table: string; readonly what: 'kill' | 'fail' | 'refuse' } | undefined
+  after?: { readonly table: string; readonly what: 'kill' | 'fail' | 'refuse' | 'deny' } | undefined
 }
 
 let setup: Setup = {}
 let kill = (): void => {}
+const logged: object[] = []
 
 /** D1 with accidents. */
 function accidental(inner: Warehouse): Warehouse {
@@ -42,6 +44,8 @@ function accidental(inner: Warehouse): Warehouse {
           const { after } = setup
           if (after?.what === 'refuse' && load.rows.some((row) => row['order_id'] === 'o-refused'))
             throw new SluicewayError('warehouse_failed', 'value refused', { details: { scope: 'rows' } })
+          if (after?.what === 'deny')
+            throw new SluicewayError('warehouse_failed', 'the password is wrong', { details: { lasting: true } })
           await engine.load(load)
           if (load.table !== after?.table || after.what === 'refuse') return
           setup.after = undefined
@@ -59,7 +63,11 @@ const resolved = {
 } as unknown as ResolvedConfig
 
 export class Loader extends LoaderObject {
-  protected override readonly port = { ...realPort, now: () => Date.now() + (setup.aheadMs ?? 0), log: () => {} }
+  protected override readonly port: Port = {
+    ...realPort,
+    now: () => Date.now() + (setup.aheadMs ?? 0),
+    log: (level, message, fields) => void logged.push({ level, message, ...fields }),
+  }
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env, resolved)
@@ -84,6 +92,7 @@ export default {
   async fetch(request: Request, env: Bindings): Promise<Response> {
     const [, object, method = ''] = new URL(request.url).pathname.split('/')
     const args = (await request.json()) as unknown[]
+    if (object === 'logged') return Response.json(logged.splice(0))
     if (object === 'setup') {
       setup = args[0] as Setup
       return Response.json({})

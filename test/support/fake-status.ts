@@ -28,6 +28,7 @@ export function laneStatusOf(name: string, more: Partial<LaneStatus> = {}): Lane
 /** Says what a loader says of itself that has nothing to load. */
 export const loaderStatusOf = (warehouse: string, more: Partial<LoaderStatus> = {}): LoaderStatus => ({
   warehouse,
+  state: 'idle',
   stagedFiles: 0,
   stagedEvents: 0,
   oldestSeconds: 0,
