@@ -3,6 +3,7 @@ import { type ErrorCode, SluicewayError } from '../core/errors.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { isBlank } from '../core/json.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
+import { validateShape } from '../edge/validate-event.ts'
 import { fillTimes, timeFields } from '../enrichment/fill-times.ts'
 import { parseTimestamp, windowOf } from '../enrichment/timestamps.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
@@ -67,7 +68,7 @@ export async function editLetter(c: AdminCall): Promise<Response> {
   if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
     throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
   // A lane sends what it has; the edge fills in what is missing, as for a new event.
-  const whole = ref.target === edgeTarget ? event : withTimes(event, letter, c.env.resolved.limits)
+  const whole = ref.target === edgeTarget ? event : wholeEventOf(event, letter, c.env.resolved.limits)
   const edited = JSON.stringify({ ...whole, messageId })
   const { eventBytes } = c.env.resolved.limits
   if (encoder.encode(edited).byteLength > eventBytes)
@@ -78,15 +79,17 @@ export async function editLetter(c: AdminCall): Promise<Response> {
 }
 
 /**
- * Fills in the times that an edited event lacks.
+ * Checks the shape of an edited event as the edge does, and fills in the times that it lacks.
  *
- * @throws {SluicewayError} bad_request for one that cannot be read
+ * @throws {SluicewayError} bad_request for a shape that the edge refuses, and a time that cannot be read
  */
-function withTimes(
+function wholeEventOf(
   event: Record<string, unknown>,
   { receivedAt, event: before }: DeadLetter,
   limits: Parameters<typeof windowOf>[1],
 ): Record<string, unknown> {
+  const fault = validateShape(event)
+  if (fault !== undefined) throw new SluicewayError('bad_request', `event: ${fault.reason}`)
   for (const field of timeFields)
     if (parseTimestamp(event[field]) === undefined && !isBlank(event[field]))
       throw new SluicewayError(

@@ -30,20 +30,22 @@ export const hasTimes = (event: Readonly<Record<string, unknown>>): boolean =>
 export function fillTimes(event: Readonly<Record<string, unknown>>, known: KnownTimes): Record<string, unknown> {
   const { receivedAt, window } = known
   const before = isRecord(known.before) ? known.before : {}
-  const context = isRecord(event['context']) ? { ...event['context'] } : {}
+  const own = event['context'] ?? {}
+  // What is no object stays as it is: whoever reads it says so.
+  const context = isRecord(own) ? { ...own } : {}
   for (const field of ['originalTimestamp', 'sentAt', 'timestamp'] as const)
     if (parseTimestamp(event[field]) === undefined) keepInvalid(context, event, field)
   const timeOf = (field: (typeof timeFields)[number]) => parseTimestamp(event[field]) ?? parseTimestamp(before[field])
   const sentAt = timeOf('sentAt') ?? receivedAt
   const happenedAt = timeOf('originalTimestamp')
   // Who sets when it happened, and no timestamp, wants another timestamp.
-  const own = isBlank(event['originalTimestamp']) ? timeOf('timestamp') : parseTimestamp(event['timestamp'])
-  const time = own ?? (happenedAt === undefined ? receivedAt : correctClockSkew(receivedAt, sentAt, happenedAt))
+  const given = isBlank(event['originalTimestamp']) ? timeOf('timestamp') : parseTimestamp(event['timestamp'])
+  const time = given ?? (happenedAt === undefined ? receivedAt : correctClockSkew(receivedAt, sentAt, happenedAt))
   const timestamp = clampTimestamp(time, window)
   if (timestamp !== time) context['unclampedTimestamp'] = time
   return {
     ...event,
-    context,
+    context: isRecord(own) ? context : own,
     originalTimestamp: happenedAt ?? receivedAt,
     sentAt,
     timestamp,

@@ -52,3 +52,11 @@ test('a letter of a lane that is edited to another time of happening gets its ti
     timestamp: '2026-11-22T08:00:00.500Z',
   })
 })
+
+test('a letter of a lane that is edited to what the edge would refuse is refused, with what is wrong', async () => {
+  for (const [edited, reason] of [
+    [{ context: 'the shop' }, 'context must be an object'],
+    [{ type: null }, 'type must be text'],
+  ] as const)
+    expect((await edit('tables:0', edited)).body).toMatchObject({ code: 'bad_request', message: `event: ${reason}` })
+})

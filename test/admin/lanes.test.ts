@@ -27,6 +27,17 @@ describe('lanes', () => {
     expect(body.failures).toEqual(['lane webhook:0 does not answer: the object is unavailable'])
   })
 
+  test('lanes of a warehouse are listed with how its loads are doing, which they do not know themselves', async () => {
+    const loadsOf = (body: { lanes: { load?: unknown }[] }) => body.lanes.map(({ load }) => load)
+    const { body } = await fakeAdmin({ partitions: 2 }).call('/lanes')
+    const load = { state: 'idle', stagedFiles: 2, stagedEvents: 40, oldestSeconds: 3 }
+    expect(loadsOf(body)).toEqual([undefined, undefined, undefined, load, load])
+
+    const broken = await fakeAdmin({ broken: ['loader'] }).call('/lanes')
+    expect(loadsOf(broken.body)).toEqual([undefined, undefined, { state: 'unavailable' }])
+    expect(broken.body.failures).toEqual(['loader tables does not answer: the object is unavailable'])
+  })
+
   test('lanes are resumed one by one', async () => {
     const admin = fakeAdmin({ partitions: 2 })
     const { status, body } = await admin.post('/lanes/webhook/1/resume')

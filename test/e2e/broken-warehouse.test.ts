@@ -12,6 +12,7 @@ let database: RealPostgres
 let server: Server
 let tables: Readonly<Record<'tables' | 'analytics', Tables>>
 let sql: ReturnType<typeof connect>
+let isDown = false
 
 beforeAll(async () => {
   database = await startPostgres()
@@ -27,6 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await tables?.analytics.close()
   await server?.stop()
+  if (isDown) return
   await sql?.end()
   await database?.stop()
 })
@@ -177,3 +179,18 @@ test.each(['tables', 'analytics'] as const)(
     )
   },
 )
+
+test('a PostgreSQL that is down is not told to fail at once, as it may soon be back, but whoever asks is answered', async () => {
+  await tables.analytics.close()
+  await sql.end()
+  await database.stop()
+  isDown = true
+  await server.post('/v1/track', plainOrder('order-3'))
+  await until('it is staged', async () => (await traceOf('order-3', 'analytics'))?.status === 'staged')
+  const { status, message } = await loadNow('analytics')
+  expect(status).toBe(502)
+  expect(message).toMatch(/PostgreSQL: .*No answer from 127\.0\.0\.1:\d+: check host and port in `url`/)
+  expect(await loaderOf('analytics')).toMatchObject({ state: 'staged', stagedFiles: 1, failure: { lasting: false } })
+  expect(await troubleOf('analytics')).toBeUndefined()
+  await until('D1 has the row', async () => (await traceOf('order-3', 'tables'))?.status === 'done')
+})
