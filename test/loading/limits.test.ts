@@ -117,7 +117,8 @@ describe('a loader whose D1 allows so many queries an invocation', () => {
     await loader.setup({ aheadMs: 61_000, after: { table: 'map_moved', what: 'fail' } })
     expect(await loader.load()).toMatchObject({ files: 1, error: 'the connection was lost' })
     const { nextAttemptAt = 0, tables } = await loader.status()
-    expect(nextAttemptAt - (Date.now() + 61_000)).toBeLessThanOrEqual(60_000)
+    // A minute, and up to one more until the schedule comes by.
+    expect(nextAttemptAt - (Date.now() + 61_000)).toBeLessThan(118_000)
     expect(Object.keys(tables)).toContain('ordinary')
     await loader.setup({ aheadMs: 122_000 })
     expect(await loader.load()).toMatchObject({ files: 1 })
