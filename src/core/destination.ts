@@ -42,6 +42,24 @@ export interface RequestContext {
   readonly now: number
 }
 
+/** What `send` may use: nothing that it could not be given in a test. */
+export interface SendContext extends RequestContext {
+  /** The only way out; the lane counts its calls. */
+  readonly fetch: (request: Request) => Promise<Response>
+  /** Aborts when the destination's `timeoutSeconds` are over. */
+  readonly signal: AbortSignal
+}
+
+/** What came of items that a destination has sent itself. */
+export interface SendResult {
+  /** For the attempt that people see: as an HTTP status, 0 when there was no answer. */
+  readonly status: number
+  /** What the receiver said, for the reader of a dead letter; empty when there is nothing to tell. */
+  readonly body: string
+  /** One for each item, in their order. */
+  readonly verdicts: readonly Verdict[]
+}
+
 /** A destination with its settings, as `src/config.ts` holds it. Settings were checked when the config was resolved. */
 export interface Destination {
   readonly kind: 'destination'
@@ -54,4 +72,10 @@ export interface Destination {
   readonly encode: (envelope: Envelope) => Item | null
   readonly request: (items: readonly Item[], context: RequestContext) => HttpRequest | Promise<HttpRequest>
   readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[]
+  /**
+   * Takes the place of `request` and `verdicts` where one request is not enough, as where a schema must be looked up first.
+   *
+   * It may be called again with the same items. It rejects when nothing is known of single items: all of them are then retried.
+   */
+  readonly send?: (items: readonly Item[], context: SendContext) => Promise<SendResult>
 }

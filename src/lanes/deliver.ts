@@ -217,6 +217,7 @@ function verdictsOf(
 ): { readonly verdicts: readonly Verdict[]; readonly isWhole: boolean } {
   const whole = (verdict: Verdict) => ({ verdicts: items.map(() => verdict), isWhole: true })
   if (answer.failure !== undefined) return whole(answer.failure.verdict)
+  if (answer.verdicts !== undefined) return { verdicts: answer.verdicts, isWhole: false }
   if (destination.verdicts === undefined) return whole(verdictOfStatus(answer, now))
   try {
     const own = destination.verdicts(answer, items)

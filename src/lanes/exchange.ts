@@ -3,6 +3,8 @@ import type { Destination, HttpRequest, HttpResponse, Item } from '../core/desti
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
+import { withSignal } from '../core/with-signal.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 
 /** The most of a response's body that is read, in bytes. */
@@ -21,6 +23,8 @@ export interface ExchangeFailure {
 /** What came of one request: a response, or why there is none (`status` is 0 then). */
 export interface Exchange extends HttpResponse {
   readonly failure?: ExchangeFailure
+  /** What a destination that sends by itself says of each item. */
+  readonly verdicts?: readonly Verdict[]
 }
 
 /** What an exchange needs beside the destination. */
@@ -46,6 +50,7 @@ export async function exchange(
   tools: ExchangeTools,
 ): Promise<Exchange> {
   const { port, userCodeMs } = tools
+  if (destination.send !== undefined) return sendItself(items, destination, { ...port, send: destination.send })
   let made: HttpRequest
   try {
     made = await withDeadline(() => destination.request(items, { now: port.now() }), userCodeMs, 'request')
@@ -71,6 +76,27 @@ export async function exchange(
     return noAnswer(`no connection: ${reasonOf(error)}`)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Lets a destination send by itself, within its time-out. */
+async function sendItself(
+  items: readonly Item[],
+  { limits: { timeoutSeconds } }: Destination,
+  { fetch, now, send }: Pick<Port, 'fetch' | 'now'> & { readonly send: NonNullable<Destination['send']> },
+): Promise<Exchange> {
+  let abort: AbortSignal | undefined
+  try {
+    const { status, body, verdicts } = await withSignal(timeoutSeconds * 1000, (signal) => {
+      abort = signal
+      return withTimeout(send(items, { now: now(), fetch, signal }), timeoutSeconds * 1000 + 1000, 'the destination')
+    })
+    if (verdicts.length !== items.length) throw new Error(`${verdicts.length} verdicts for ${items.length} events`)
+    return { status, headers: {}, body: body.slice(0, bodyBytes), verdicts }
+  } catch (error) {
+    if (isPlatformError(error))
+      return failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
+    return noAnswer(abort?.aborted === true ? `no answer within ${timeoutSeconds} s` : reasonOf(error))
   }
 }
 
