@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { type ErrorCode, SluicewayError } from '../core/errors.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { isBlank } from '../core/json.ts'
+import type { LaneRef } from '../core/inbox.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
 import { validateShape } from '../edge/validate-event.ts'
 import { fillTimes, timeFields } from '../enrichment/fill-times.ts'
@@ -11,6 +12,7 @@ import { bodyOf, limitUpTo, queryOf, stage } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { LetterPages, placeOf } from './letter-pages.ts'
 import { discard, type LetterOutcome, replay } from './replay.ts'
+import { knownLayout } from '../core/known-layout.ts'
 import { edgeTarget, laneName, laneOf, allLanes, lanesOf } from '../core/lanes.ts'
 
 /** Letters that one call replays or discards at most: each may be a call of its own to a stream. */
@@ -39,7 +41,7 @@ const replayBody = z.union(
 /** GET /dead-letters: those of all lanes, newest first; `cursor` in the answer is there when there are more. */
 export async function listLetters(c: AdminCall): Promise<Response> {
   const { target, limit = 100, ...query } = queryOf(c, listQuery)
-  const feed = new LetterPages(c.env, { ...query, lanes: lanesFor(c, target) })
+  const feed = new LetterPages(c.env, { ...query, lanes: await lanesFor(c, target) })
   const { found, more } = await feed.take(limit)
   assertAnswered(found, feed.failures)
   return adminResponse(c, {
@@ -128,7 +130,7 @@ export async function replayLetters(c: AdminCall): Promise<Response> {
     const { done, failed } = await replay(body.ids.map(placeOf), c.env)
     return adminResponse(c, { success: true, replayed: done, failed })
   }
-  const lanes = lanesFor(c, body.target)
+  const lanes = await lanesFor(c, body.target)
   const feed = new LetterPages(c.env, { lanes, stage: body.stage, cursor: body.cursor })
   const done: string[] = []
   const failed: LetterOutcome['failed'][number][] = []
@@ -163,8 +165,10 @@ function respondToOne(c: AdminCall, { failed }: LetterOutcome, body: object): Re
   throw why.code === 'not_found' ? noLetterError(c) : new SluicewayError(why.code as ErrorCode, why.message)
 }
 
-const lanesFor = (c: AdminCall, target: string | undefined) =>
-  target === undefined ? allLanes(c.env) : lanesOf(target, c.env)
+async function lanesFor(c: AdminCall, target: string | undefined): Promise<LaneRef[]> {
+  const layout = await knownLayout(c.env)
+  return target === undefined ? allLanes(layout) : lanesOf(target, layout)
+}
 
 const idOf = (c: AdminCall): string => c.req.param('id') ?? ''
 

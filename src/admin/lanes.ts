@@ -4,17 +4,20 @@ import { sweep } from '../schedule/sweep.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { laneName, laneOf, allLanes, warehousesOf } from '../core/lanes.ts'
+import { knownLayout } from '../core/known-layout.ts'
 import type { LaneRef } from '../core/inbox.ts'
+import type { Layout } from '../core/layout.ts'
 
-/** GET /lanes: how every lane is doing; those of a warehouse with how its loading is doing. */
+/** GET /lanes: how every lane is doing, also those of earlier configs; those of a warehouse with how its loading is doing. */
 export async function listLanes(c: AdminCall): Promise<Response> {
+  const layout = await knownLayout(c.env)
   const [{ values, failures }, loads] = await Promise.all([
     gather(
-      allLanes(c.env),
+      allLanes(layout),
       (ref) => laneOf(c.env.bindings, ref).status(ref),
       (ref) => `lane ${laneName(ref)}`,
     ),
-    loadsOf(c),
+    loadsOf(c, layout),
   ])
   assertAnswered(values, failures)
   const lanes = values.map((lane) => {
@@ -25,9 +28,12 @@ export async function listLanes(c: AdminCall): Promise<Response> {
 }
 
 /** How each warehouse is doing, by its name. */
-async function loadsOf(c: AdminCall): Promise<{ values: ReadonlyMap<string, LaneLoad>; failures: readonly string[] }> {
+async function loadsOf(
+  c: AdminCall,
+  layout: Layout,
+): Promise<{ values: ReadonlyMap<string, LaneLoad>; failures: readonly string[] }> {
   const { values, failures } = await gather(
-    warehousesOf(c.env),
+    warehousesOf(layout),
     async (name): Promise<[string, LaneLoad]> => {
       const status = await c.env.bindings.LOADER.getByName(name).status(name)
       const { state, stagedFiles, stagedEvents, oldestSeconds, reason, nextAttemptAt } = status
@@ -43,7 +49,7 @@ async function loadsOf(c: AdminCall): Promise<{ values: ReadonlyMap<string, Lane
 /** POST /lanes/:target/:partition/resume: ends a pause or an open circuit now. */
 export async function resumeLane(c: AdminCall): Promise<Response> {
   const ref: LaneRef = { target: c.req.param('target') ?? '', partition: Number(c.req.param('partition')) }
-  const known = allLanes(c.env).some((lane) => laneName(lane) === laneName(ref))
+  const known = allLanes(await knownLayout(c.env)).some((lane) => laneName(lane) === laneName(ref))
   if (!known)
     throw new SluicewayError('not_found', `There is no lane ${c.req.param('target')}:${c.req.param('partition')}.`)
   return adminResponse(c, { lane: await laneOf(c.env.bindings, ref).resume(ref) })

@@ -7,7 +7,9 @@ import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
+import { knownLayout } from '../core/known-layout.ts'
 import { partitionsOf } from '../core/lanes.ts'
+import type { Layout } from '../core/layout.ts'
 import type { Chunk } from '../core/inbox.ts'
 
 /** An event with its place in the log. */
@@ -26,9 +28,9 @@ export function eventAt(chunk: Chunk, offset: number): Envelope | undefined {
   return undefined
 }
 
-/** Partitions of the log; none when the stream is another. */
-export const logPartitions = ({ resolved }: AppContext): number[] =>
-  resolved.stream.log === undefined ? [] : partitionsOf(resolved.stream.partitions)
+/** Partitions of the log, also those above the number of now; none when the stream is another. */
+export const logPartitions = ({ resolved }: AppContext, layout: Layout): number[] =>
+  resolved.stream.log === undefined ? [] : partitionsOf(layout.partitions)
 
 /** GET /log: offsets, segments and size of every partition. */
 export async function listLog(c: AdminCall): Promise<Response> {
@@ -59,13 +61,13 @@ export async function listEvents(c: AdminCall): Promise<Response> {
   return adminResponse(c, { events, failures })
 }
 
-function askLog<Value>(c: AdminCall, ask: (log: LogRpc, partition: number) => Promise<Value>) {
+async function askLog<Value>(c: AdminCall, ask: (log: LogRpc, partition: number) => Promise<Value>) {
   const { stream } = c.env.resolved
   const { log } = stream
   if (log === undefined)
     throw new SluicewayError('not_found', `The stream is ${stream.name}: it cannot be read again by offset.`)
   return gather(
-    logPartitions(c.env),
+    logPartitions(c.env, await knownLayout(c.env)),
     (partition) => ask(log.partition(c.env.bindings, partition), partition),
     (partition) => `log ${partition}`,
   )

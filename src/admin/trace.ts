@@ -7,7 +7,9 @@ import { adminResponse, type AdminCall } from './responses.ts'
 import { queryOf } from './body.ts'
 import { gather } from './gather.ts'
 import { eventAt, logPartitions, type PlacedEvent } from './log.ts'
-import { laneName, laneOf, lanesOf, edgeTarget } from '../core/lanes.ts'
+import { knownLayout } from '../core/known-layout.ts'
+import { allLanes, laneName, laneOf } from '../core/lanes.ts'
+import type { Layout } from '../core/layout.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
 interface TraceQuery {
@@ -23,8 +25,9 @@ export async function trace(c: AdminCall): Promise<Response> {
     throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
   const id = c.req.param('messageId') ?? ''
   const wanted: TraceQuery = { id, sources: source === undefined ? [...app.resolved.sources.keys()] : [source] }
+  const layout = await knownLayout(app)
   const places = await gather(
-    logPartitions(app).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
+    logPartitions(app, layout).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
     ({ partition, name }) => find(app, { id, partition, source: name }),
     ({ partition }) => `log ${partition}`,
   )
@@ -32,7 +35,7 @@ export async function trace(c: AdminCall): Promise<Response> {
   const [place, ...others] = places.values
     .flat()
     .toSorted((a, b) => b.envelope.header.receivedAt.localeCompare(a.envelope.header.receivedAt))
-  const lanes = place === undefined ? await traceBlindly(app, wanted) : await traceFrom(app, place)
+  const lanes = place === undefined ? await traceBlindly(app, layout, wanted) : await traceFrom(app, layout, place)
   const known = lanes.values.some(({ status }) => status !== 'unknown')
   return adminResponse(c, {
     found: place !== undefined || known,
@@ -72,8 +75,15 @@ async function find(
  * The log holds the event: its partition, its offset and its targets are known. Dead letters of a loader are in partition 0 of
  * its warehouse, whatever the partition of their events.
  */
-async function traceFrom(app: AppContext, { partition, offset, envelope: { id, header } }: PlacedEvent) {
-  const refs = [...app.resolved.targets.keys()].map((target) => ({ target, partition }))
+async function traceFrom(
+  app: AppContext,
+  { targets }: Layout,
+  { partition, offset, envelope: { id, header } }: PlacedEvent,
+) {
+  // A target that is gone from the config is told where the event was for it.
+  const refs = targets
+    .filter(({ name }) => app.resolved.targets.has(name) || header.to.includes(name))
+    .map(({ name }) => ({ target: name, partition }))
   return ask(app, refs, async (ref): Promise<LaneTrace> => {
     if (!header.to.includes(ref.target)) return { ...ref, status: 'not routed', attempts: [] }
     const event = { id, source: header.source, offset }
@@ -88,9 +98,8 @@ async function traceFrom(app: AppContext, { partition, offset, envelope: { id, h
 }
 
 /** The stream does not hold it (any more): each lane says what it knows, and the edge, where the event may have ended. */
-async function traceBlindly(app: AppContext, { id, sources }: TraceQuery) {
-  const refs = [edgeTarget, ...app.resolved.targets.keys()].flatMap((target) => lanesOf(target, app))
-  const all = await ask(app, refs, async (ref) => {
+async function traceBlindly(app: AppContext, layout: Layout, { id, sources }: TraceQuery) {
+  const all = await ask(app, allLanes(layout), async (ref) => {
     const traces = await Promise.all(sources.map((source) => laneOf(app.bindings, ref).trace(ref, { id, source })))
     return traces.find(({ status }) => status !== 'unknown') ?? { ...ref, status: 'unknown', attempts: [] }
   })

@@ -1,15 +1,19 @@
 import type { LoaderStatus } from '../core/bindings.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { knownLayout } from '../core/known-layout.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { warehousesOf } from '../core/lanes.ts'
 
-/** GET /warehouses: what is staged, what was loaded, the known tables. */
+/** GET /warehouses: what is staged, what was loaded, the known tables; also of those that are gone from the config. */
 export async function listWarehouses(c: AdminCall): Promise<Response> {
-  const { bindings } = c.env
+  const { resolved, bindings } = c.env
   const { values, failures } = await gather(
-    warehousesOf(c.env),
-    (name): Promise<LoaderStatus> => bindings.LOADER.getByName(name).status(name),
+    warehousesOf(await knownLayout(c.env)),
+    async (name): Promise<LoaderStatus & { readonly orphaned?: true }> => ({
+      ...(await bindings.LOADER.getByName(name).status(name)),
+      ...(resolved.targets.has(name) ? {} : { orphaned: true }),
+    }),
     (name) => `loader ${name}`,
   )
   assertAnswered(values, failures)

@@ -7,7 +7,9 @@ import { newestFirst, type OffsetEvent } from '../storage/newest-first.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { type SinkDelivery, DemoSink } from './demo-sink.ts'
 import { viewWarehouse, type WarehouseView } from './demo-warehouse.ts'
+import { knownLayout } from '../core/known-layout.ts'
 import { allLanes, laneOf, partitionsOf } from '../core/lanes.ts'
+import type { Layout } from '../core/layout.ts'
 import type { Target } from '../core/resolved-config.ts'
 
 /** What a part shows, or why it cannot: one part that fails takes no other along. */
@@ -49,9 +51,10 @@ const shownLength = 1_000_000
  */
 export async function demoState(app: AppContext): Promise<DemoState> {
   const { resolved, port } = app
-  const refs = allLanes(app)
+  const layout = await knownLayout(app)
+  const refs = allLanes(layout)
   const [events, deliveries, lanes, letters, warehouses] = await Promise.all([
-    partOf(acceptedOf(app)),
+    partOf(acceptedOf(app, layout)),
     partOf(new DemoSink(app.bindings.DB).newest(shown)),
     Promise.all(refs.map((ref) => partOf(laneOf(app.bindings, ref).status(ref)))),
     partOf(
@@ -84,12 +87,14 @@ export async function demoState(app: AppContext): Promise<DemoState> {
 }
 
 /** Null when the stream cannot be read again: what is known then is what the sink got. */
-async function acceptedOf({ resolved, bindings }: AppContext): Promise<{ total: number; items: DemoEvent[] } | null> {
-  const { stream } = resolved
-  const { log } = stream
+async function acceptedOf(
+  { resolved, bindings }: AppContext,
+  { partitions }: Layout,
+): Promise<{ total: number; items: DemoEvent[] } | null> {
+  const { log } = resolved.stream
   if (log === undefined) return null
   const tails = await Promise.all(
-    partitionsOf(stream.partitions).map((partition) => log.partition(bindings, partition).tail(shown)),
+    partitionsOf(partitions).map((partition) => log.partition(bindings, partition).tail(shown)),
   )
   const items = tails
     .flatMap(({ chunks }) => chunks)

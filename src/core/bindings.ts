@@ -4,6 +4,7 @@ import type { Billed } from './billed.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 import type { KafkaRpc } from './stream.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
+import type { Layout } from './layout.ts'
 
 /** Calls that the `Log` object answers; see streams/log/log-object.ts. */
 export interface LogRpc extends Pick<OffsetReader, 'wait' | 'offsetAt'> {
@@ -22,8 +23,11 @@ export interface LogRpc extends Pick<OffsetReader, 'wait' | 'offsetAt'> {
   readonly tail: (events: number) => Promise<{ chunks: Chunk[]; head: number }>
   /** Where an event with this fingerprint was appended: its offset and the chunk that holds it. */
   readonly find: (print: Uint32Array) => Promise<{ offset: number; chunk: Chunk }[]>
-  /** Enforces retention and offers what lanes have not got; called by the sweep. */
-  readonly sweep: () => Promise<LogStatus>
+  /**
+   * Enforces retention and offers what lanes have not got; called by the sweep. `orphans` are targets that are no longer in
+   * the config and have a lane here; null while nobody knows which, so that nothing is forgotten.
+   */
+  readonly sweep: (orphans?: readonly string[] | null) => Promise<LogStatus>
   readonly status: () => Promise<LogStatus>
 }
 
@@ -41,9 +45,10 @@ export interface LogStatus {
 
 /**
  * What a lane does. `down`: the destination fails as a whole; the lane waits and probes it. `paused`: the destination refuses
- * everything (a credential, an address); a person must look, and the lane probes it seldom.
+ * everything (a credential, an address); a person must look, and the lane probes it seldom. `orphaned`: the target is no longer
+ * in the config.
  */
-export type LaneState = 'idle' | 'running' | 'down' | 'paused'
+export type LaneState = 'idle' | 'running' | 'down' | 'paused' | 'orphaned'
 
 /** How a lane is doing. */
 export interface LaneStatus {
@@ -64,6 +69,10 @@ export interface LaneStatus {
   readonly nextAttemptAt?: number
   /** Only of a warehouse, and only as the admin API lists it. */
   readonly load?: LaneLoad
+  /** Milliseconds since the epoch of its last progress; left out by a lane that never had any. */
+  readonly changedAt?: number
+  /** Milliseconds since the epoch at which its target was found to be gone from the config; left out while it is there. */
+  readonly orphanedAt?: number
   readonly billed: Billed
 }
 
@@ -118,6 +127,11 @@ export interface LaneRpc extends Inbox {
   /** Queues letters again under their own messageId and removes them; returns the numbers that existed. */
   readonly replay: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
   readonly discard: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
+  /**
+   * Of the lane of the edge: notes which objects there are (`seen`), forgets those beyond `kept`, and gives all that may hold
+   * something. Durable when it resolves; writes only what is new.
+   */
+  readonly layout: (ref: LaneRef, change: { readonly seen: Layout; readonly kept?: Layout }) => Promise<Layout>
 }
 
 /** One staged file: the frames of some chunks of one partition, one after the other (see frame.ts). */

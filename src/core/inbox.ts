@@ -21,6 +21,8 @@ export interface Ack {
   readonly next: number
   /** Below it, every event has its final verdict or a row of its own: the stream need not keep it for this lane. */
   readonly committed: number
+  /** The offset from which on the stream need not keep anything for this lane; left out where there is no such offset. */
+  readonly until?: number
   /** The lane will not take more for so long, or until it reads by itself. */
   readonly afterSeconds?: number
 }

@@ -1,11 +1,11 @@
-import type { AppContext } from './app-context.ts'
 import type { Bindings, LaneRpc } from './bindings.ts'
 import type { LaneRef } from './inbox.ts'
+import type { Layout } from './layout.ts'
 
 /** The target name under which dead letters of the edge (stages `ingest`, `transform`) are kept. */
 export const edgeTarget = '@edge'
 
-/** The one lane of the edge: it keeps the edge's dead letters and counters, and delivers nothing. */
+/** The one lane of the edge: it keeps the edge's dead letters and counters, and delivers nothing. It knows the layout, too. */
 export const edgeLane: LaneRef = { target: edgeTarget, partition: 0 }
 
 /** The name of a lane's object: `<target>:<partition>`. */
@@ -14,21 +14,22 @@ export const laneName = (ref: LaneRef): string => `${ref.target}:${ref.partition
 /** The object of a lane. */
 export const laneOf = (bindings: Bindings, ref: LaneRef): LaneRpc => bindings.LANE.getByName(laneName(ref))
 
-/** All lanes that there are: the edge's, then every target × partition. */
-export const allLanes = ({ resolved }: AppContext): LaneRef[] => [
+/** All lanes of a layout: the edge's, then every target × partition. */
+export const allLanes = (layout: Layout): LaneRef[] => [
   edgeLane,
-  ...[...resolved.targets.keys()].flatMap((target) =>
-    partitionsOf(resolved.stream.partitions).map((partition) => ({ target, partition })),
-  ),
+  ...layout.targets.flatMap(({ name }) => lanesOf(name, layout)),
 ]
 
-/** The lanes of one target. It may be gone from the config: its letters are still there. */
-export const lanesOf = (target: string, { resolved }: AppContext): LaneRef[] =>
-  partitionsOf(target === edgeTarget ? 1 : resolved.stream.partitions).map((partition) => ({ target, partition }))
+/** The lanes of one target. One that the layout does not know may have any: its letters may be there still. */
+export const lanesOf = (target: string, { partitions, targets }: Layout): LaneRef[] => {
+  const known = targets.find(({ name }) => name === target)?.partitions
+  const most = Math.max(1, partitions, ...targets.map((one) => one.partitions))
+  return partitionsOf(target === edgeTarget ? 1 : (known ?? most)).map((partition) => ({ target, partition }))
+}
 
-/** The names of all warehouses. */
-export const warehousesOf = ({ resolved }: AppContext): string[] =>
-  [...resolved.targets.values()].flatMap(({ kind, name }) => (kind === 'warehouse' ? [name] : []))
+/** The names of all warehouses of a layout. */
+export const warehousesOf = ({ targets }: Layout): string[] =>
+  targets.flatMap(({ kind, name }) => (kind === 'warehouse' ? [name] : []))
 
 /** 0, 1, … up to `count`. */
 export const partitionsOf = (count: number): number[] => Array.from({ length: count }, (_, partition) => partition)

@@ -1,3 +1,4 @@
+import { noteLayoutOnce } from '../core/known-layout.ts'
 import { cutLetters } from '../core/cut-letters.ts'
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
@@ -90,6 +91,7 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
  */
 export async function append(packed: readonly Packed[], app: AppContext): Promise<void> {
   if (packed.length === 0) return
+  noteLayoutOnce(app)
   const { partitionOf } = app.resolved.stream
   if (partitionOf === undefined) return appendTo(0, packed, app)
   const parts = Map.groupBy(packed, ({ key }) => partitionOf(key))

@@ -2,22 +2,21 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LaneRpc, LettersQuery, LaneStatus, LaneTrace } from '../core/bindings.ts'
 import { type NewDeadLetter, type DeadLetter } from '../core/dead-letter.ts'
 import { Database } from '../storage/database.ts'
-import { type Header, pack } from '../core/envelope.ts'
-import { SluicewayError } from '../core/errors.ts'
-import { fingerprintOf } from '../storage/fingerprint.ts'
-import { frame } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
-import { loadStateOf } from './load-state.ts'
+import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
-import { LaneStore, replayBase } from './lane-store.ts'
-import { replayedTextOf } from './replayed-text.ts'
+import { LaneStore } from './lane-store.ts'
+import { LayoutRecord } from './layout-record.ts'
+import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
+import { replayLetter } from './replay-letter.ts'
 import { Sender } from './sender.ts'
-import { stageReplayedLetter } from './stage-replayed-letter.ts'
 import { Stager } from './stager.ts'
+import { traceEvent } from './trace-event.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget } from '../core/lanes.ts'
+import type { Layout } from '../core/layout.ts'
 import { createBill } from '../core/billed.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
@@ -52,6 +51,8 @@ const quietSeconds = 300
  *                  └───────────── a probe succeeds: running ────────┘
  * ```
  *
+ * A lane whose target is gone from the config is `orphaned`: see OrphanKeeper.
+ *
  * There is one pump: `#changed` starts what can be started, stores progress and sets the next wake-up. Everything else only
  * reports that something has changed.
  */
@@ -65,6 +66,9 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #reader: LaneReader
   readonly #consumer: LaneConsumer | undefined
   readonly #sender: Sender | undefined
+  /** There while the target is gone from the config. */
+  readonly #orphan: OrphanKeeper | undefined
+  readonly #kind: LaneStatus['kind']
   #checkpointDue = false
   #dueTimer: ReturnType<typeof setTimeout> | undefined
   #dueTimerAt = Number.POSITIVE_INFINITY
@@ -92,6 +96,10 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#letters = new DeadLetters(db, this.#ref)
     const changed = () => this.#changed()
     const common = { store: this.#store, port, changed }
+    this.#kind = target === edgeTarget ? 'edge' : rememberKind(this.#store, this.#target?.kind)
+    if (this.#target !== undefined) endOrphanage(this.#store, this.#ref, port)
+    else if (target !== edgeTarget)
+      this.#consumer = this.#orphan = new OrphanKeeper({ ...common, ref: this.#ref, letters: this.#letters })
     if (this.#target?.kind === 'destination')
       this.#consumer = this.#sender = new Sender(this.#target, {
         ...common,
@@ -120,26 +128,24 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   async offer(_ref: LaneRef, offer: Offer): Promise<Ack> {
     this.#billed.calls++
-    // A lane whose target is gone from the config needs nothing.
     if (this.#consumer === undefined) return { next: offer.head, committed: offer.head }
     this.#reader.takeOffer(offer)
     this.#changed()
     return {
       next: this.#consumer.position,
       committed: this.#store.cursor,
+      ...(this.#orphan?.until === undefined ? {} : { until: this.#orphan.until }),
       ...(this.#consumer.hasCapacity ? {} : { afterSeconds: quietSeconds }),
     }
   }
 
   async push(_ref: LaneRef, text: string): Promise<void> {
     this.#billed.calls++
-    if (this.#consumer === undefined) {
-      this.#store.count('dropped: the target is no longer in the config', text.split('\n').length >> 1)
-      this.#store.checkpoint(this.#store.cursor, Date.now())
-      return
-    }
     this.#reader.storePushed(text)
     this.#changed()
+    // A queue may bring events of an earlier config. Where this fails they come again, and are known by then.
+    const isAsked = this.#target !== undefined && this.#ref.partition < this.#resolved.stream.partitions
+    if (!isAsked && this.#kind !== 'edge') await enlistLane(this.env, this.#ref, this.#kind)
   }
 
   async poke(_ref: LaneRef): Promise<LaneStatus> {
@@ -148,6 +154,11 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     const expired = this.#letters.expire(now - this.#resolved.limits.deadLetterDays * 86_400_000)
     if (expired > 0) this.#store.count('dead letters expired', expired)
     await this.#reader.askForHead()
+    if (this.#orphan !== undefined) {
+      // The first of a warehouse's lanes speaks for its staging files.
+      const asksLoader = this.#kind === 'warehouse' && this.#ref.partition === 0
+      this.#orphan.look(this.#reader.head, asksLoader ? await stagedFilesOf(this.env, this.#ref.target) : 0)
+    }
     this.#changed()
     return this.#status()
   }
@@ -166,25 +177,17 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   async trace(_ref: LaneRef, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {
     this.#billed.calls++
-    const { id, source } = event
-    const offset = event.offset ?? this.#reader.find(fingerprintOf(source, id))
-    const place = { ...event, offset }
-    const letter = this.#letters.list({ limit: 1, messageId: id })[0]
-    if (letter !== undefined) return { ...this.#ref, status: 'dead', reason: letter.reason, attempts: letter.attempts }
-    const row = this.#sender?.rowOf(id)
-    if (row !== undefined) {
-      const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason
-      return { ...this.#ref, status: 'waiting', ...(reason === undefined ? {} : { reason }), attempts: row.history }
-    }
-    const load = this.#target?.kind === 'warehouse' ? () => loadStateOf(this.env, this.#ref, place) : undefined
-    if (offset === undefined) return { ...this.#ref, status: 'unknown', ...(await load?.()), attempts: [] }
-    const attempts = this.#store.attemptsOf(offset)
-    const final = this.#sender === undefined ? offset < (this.#consumer?.committed ?? 0) : this.#sender.isFinal(offset)
-    if (!final) return { ...this.#ref, status: 'pending', attempts }
-    const last = attempts.at(-1)
-    if (last?.reason?.startsWith('skip: ') === true)
-      return { ...this.#ref, status: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }
-    return { ...this.#ref, status: 'done', ...(await load?.()), attempts }
+    return traceEvent(event, {
+      ref: this.#ref,
+      kind: this.#kind,
+      bindings: this.env,
+      store: this.#store,
+      letters: this.#letters,
+      reader: this.#reader,
+      consumer: this.#consumer,
+      sender: this.#sender,
+      orphan: this.#orphan,
+    })
   }
 
   async addDeadLetters(_ref: LaneRef, letters: readonly NewDeadLetter[]): Promise<void> {
@@ -217,40 +220,17 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   async replay(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {
     this.#billed.calls++
-    const found: number[] = []
-    for (const number of numbers) {
-      const letter = this.#letters.getStored(number)
-      if (letter === null) continue
-      const header: Header = {
-        id: letter.messageId,
-        key: letter.key,
-        source: letter.source,
-        receivedAt: letter.receivedAt,
-        to: [this.#ref.target],
-        facts: {},
-      }
-      const text = replayedTextOf(letter, this.#resolved.limits)
-      const count = Number(this.#store.get('replays') ?? 0) + 1
-      this.#store.set('replays', `${count}`)
-      if (this.#sender !== undefined)
-        this.#sender.replay(replayBase + count, this.#letters.offsetOf(number) ?? -1, header, text)
-      else if (this.#target?.kind === 'warehouse')
-        await stageReplayedLetter(this.env, this.#ref, {
-          name: `replay-${count}`,
-          data: frame(pack(header, text).text),
-          event: { id: letter.messageId, source: letter.source },
-        })
-      else
-        throw new SluicewayError(
-          'conflict',
-          this.#ref.target === edgeTarget
-            ? 'Letters of the edge are replayed through the edge.'
-            : `"${this.#ref.target}" is no longer in the config: put it back to replay, or discard the letters.`,
-        )
-      this.#letters.remove(number)
-      this.#store.count('replayed')
-      found.push(number)
+    const lane = {
+      ref: this.#ref,
+      target: this.#target,
+      bindings: this.env,
+      store: this.#store,
+      letters: this.#letters,
+      sender: this.#sender,
+      limits: this.#resolved.limits,
     }
+    const found: number[] = []
+    for (const number of numbers) if (await replayLetter(number, lane)) found.push(number)
     this.#changed()
     return found
   }
@@ -261,6 +241,11 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     if (found.length > 0) this.#store.count('discarded', found.length)
     this.#changed()
     return found
+  }
+
+  async layout(_ref: LaneRef, change: { readonly seen: Layout; readonly kept?: Layout }): Promise<Layout> {
+    this.#billed.calls++
+    return new LayoutRecord(this.#store).note(change)
   }
 
   override async alarm(): Promise<void> {
@@ -333,13 +318,16 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   #status(): LaneStatus {
     const work = this.#consumer
     const nextAttemptAt = this.#sender?.due()
-    const waiting = this.#sender?.waiting ?? 0
-    const unread = work === undefined ? 0 : Math.max(0, this.#reader.head - work.position)
+    const waiting = this.#sender?.waiting ?? this.#orphan?.waiting ?? 0
+    const { head } = this.#reader
+    const unread = this.#orphan?.unread(head) ?? (work === undefined ? 0 : Math.max(0, head - work.position))
     const held = this.#sender?.held ?? (work === undefined ? 0 : work.position - work.committed)
+    // What is not stored yet will be in a second.
+    const changedAt = work === undefined || work.position === this.#store.cursor ? this.#store.changedAt : Date.now()
     const oldest = work?.oldest ?? (unread > 0 ? this.#reader.timeOf(work?.committed ?? 0) : undefined)
     return {
       ...this.#ref,
-      kind: this.#target?.kind ?? 'edge',
+      kind: this.#kind,
       state: work?.state ?? 'idle',
       ...(work?.reason === undefined ? {} : { reason: work.reason }),
       depth: unread + held + waiting,
@@ -348,6 +336,8 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       deadLetters: this.#letters.count,
       counters: { ...this.#store.counters },
       ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+      ...(changedAt === undefined ? {} : { changedAt }),
+      ...(this.#orphan?.since === undefined ? {} : { orphanedAt: this.#orphan.since }),
       billed: { ...this.#billed },
     }
   }

@@ -66,13 +66,16 @@ type Stored = [
  *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
- * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed).
+ * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed), `kind` (of
+ *   the target), `orphaned` (see OrphanKeeper), `layout` (of the edge's lane, see LayoutRecord).
  */
 export class LaneStore {
   readonly #db: Database
   #day: number
   readonly counters: Counters
   cursor: number
+  /** Milliseconds since the epoch of the newest checkpoint. */
+  changedAt: number | undefined
   #requests: RequestRecord[] = []
   #dirty = false
 
@@ -89,10 +92,11 @@ export class LaneStore {
     const state =
       newest === undefined
         ? undefined
-        : db.first<{ cursor: number; counters: string }>(
-            `SELECT cursor, counters FROM checkpoint_${newest} ORDER BY id DESC LIMIT 1`,
+        : db.first<{ cursor: number; at: number; counters: string }>(
+            `SELECT cursor, at, counters FROM checkpoint_${newest} ORDER BY id DESC LIMIT 1`,
           )
     this.cursor = state?.cursor ?? 0
+    this.changedAt = state?.at
     this.counters = state === undefined ? {} : (JSON.parse(state.counters) as Counters)
     if (newest !== undefined) this.#day = newest
   }
@@ -138,6 +142,7 @@ export class LaneStore {
       some ? frame(JSON.stringify(this.#requests.map(toStored))) : null,
     )
     this.cursor = cursor
+    this.changedAt = now
     this.#requests = []
     this.#dirty = false
     for (const old of this.#days()) if (old < day - keepDays) this.#db.run(`DROP TABLE checkpoint_${old}`)
@@ -179,6 +184,17 @@ export class LaneStore {
   /** When the first waiting event became durable in the stream. */
   oldestWaiting(): number | undefined {
     return this.#db.first<{ at: number }>('SELECT at FROM waiting ORDER BY offset LIMIT 1')?.at
+  }
+
+  countWaiting(): number {
+    return this.#db.first<{ n: number }>('SELECT count(*) AS n FROM waiting')?.n ?? 0
+  }
+
+  /** Forgets all waiting events; returns how many there were. */
+  dropWaiting(): number {
+    const dropped = this.countWaiting()
+    if (dropped > 0) this.#db.run('DELETE FROM waiting')
+    return dropped
   }
 
   waiting(offset: number): StoredRow | undefined {

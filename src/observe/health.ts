@@ -1,8 +1,9 @@
+import { knownLayout } from '../core/known-layout.ts'
 import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import type { Layout } from '../core/layout.ts'
 import { type LaneStatus } from '../core/bindings.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
-import type { ResolvedConfig } from '../core/resolved-config.ts'
 import { outagesOf } from '../spill/outages.ts'
 import { stuckWarehouses, type StuckWarehouse } from './stuck-warehouses.ts'
 import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
@@ -34,8 +35,11 @@ export interface Health {
    */
   readonly status: 'UP' | 'DEGRADED' | 'DOWN'
   readonly stream: string
-  /** Partitions of the log, and how many of them do not answer; left out for other streams. */
-  readonly log?: { readonly partitions: number; readonly unavailable: number }
+  /**
+   * Partitions of the log, those above the number of now that may hold something, and how many of all do not answer; left out
+   * for other streams.
+   */
+  readonly log?: { readonly partitions: number; readonly former?: number; readonly unavailable: number }
   /** True when the last append of this isolate to any partition, at most a minute ago, failed or was late. */
   readonly spilling: boolean
   readonly lanes: { readonly all: number; readonly stuck: number }
@@ -47,8 +51,8 @@ export interface Health {
 }
 
 /**
- * Asks every object how it is doing: one call for each partition of the log, each lane and each loader, two listings of R2, and a write to
- * R2 only while the stream is unavailable. No answer takes longer than about four seconds.
+ * Asks every object how it is doing: one call for each partition of the log, each lane and each loader, also those of earlier configs, two listings of R2, and a write to
+ * R2 only while the stream is unavailable. No answer takes longer than about six seconds.
  *
  * @param app config and bindings
  * @returns how the deployment is doing, as far as it can be seen from here
@@ -60,13 +64,15 @@ export async function healthOf(app: AppContext): Promise<Health> {
   const now = app.port.now()
   const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
   const spilling = failed.includes(true)
-  const partitions = partitionsOf(stream.partitions)
+  const layout = await knownLayout(app)
+  const partitions = partitionsOf(layout.partitions)
+  const former = layout.partitions - stream.partitions
   const [logs, lanes, warehouses, spill] = await Promise.all([
     log
       ? Promise.all(partitions.map((n) => doesAnswer(async () => log.partition(bindings, n).status(), `log ${n}`)))
       : undefined,
-    stuckLanes(app),
-    stuckWarehouses(app),
+    stuckLanes(app, layout),
+    stuckWarehouses(app, layout),
     spillOf(app),
   ])
   const unavailable = logs?.filter((is) => !is).length ?? 0
@@ -81,25 +87,25 @@ export async function healthOf(app: AppContext): Promise<Health> {
   return {
     status: down ? 'DOWN' : troubled ? 'DEGRADED' : 'UP',
     stream: stream.name,
-    ...(logs === undefined ? {} : { log: { partitions: logs.length, unavailable } }),
+    ...(logs === undefined
+      ? {}
+      : { log: { partitions: stream.partitions, ...(former > 0 ? { former } : {}), unavailable } }),
     spilling,
-    lanes: { all: allLanes(app).length, stuck: lanes.length },
-    warehouses: { all: countWarehouses(resolved), stuck: warehouses.length },
+    lanes: { all: allLanes(layout).length, stuck: lanes.length },
+    warehouses: { all: layout.targets.filter(({ kind }) => kind === 'warehouse').length, stuck: warehouses.length },
     spill: spill ?? null,
     stuck,
   }
 }
 
-const countWarehouses = ({ targets }: ResolvedConfig): number =>
-  [...targets.values()].filter(({ kind }) => kind === 'warehouse').length
-
-async function stuckLanes(app: AppContext): Promise<StuckLane[]> {
+async function stuckLanes(app: AppContext, layout: Layout): Promise<StuckLane[]> {
   const found = await Promise.all(
-    allLanes(app).map(async (ref): Promise<StuckLane[]> => {
+    allLanes(layout).map(async (ref): Promise<StuckLane[]> => {
       try {
         const asked = (async () => laneOf(app.bindings, ref).status(ref))()
-        const { state, reason, oldestSeconds } = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
-        if (state !== 'paused' && state !== 'down' && oldestSeconds <= laneSeconds) return []
+        const { state, reason, oldestSeconds, depth } = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
+        const isStuck = state === 'orphaned' ? depth > 0 : state === 'paused' || state === 'down'
+        if (!isStuck && oldestSeconds <= laneSeconds) return []
         return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
       } catch {
         return [{ ...ref, state: 'unavailable' }]

@@ -1,9 +1,12 @@
-import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import { allLanes, edgeLane, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import { noteLayout } from '../core/known-layout.ts'
+import { type Layout, layoutOf, orphansIn, type TargetLanes } from '../core/layout.ts'
 import { type LaneStatus, type LogStatus } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { drainSpill, type DrainReport, usualLimits } from '../spill/drain-spill.ts'
+import { keptLayout } from './kept-layout.ts'
 
 /** Milliseconds that an object may take to answer. */
 const callMs = 10_000
@@ -19,8 +22,8 @@ export interface SweepReport {
 }
 
 /**
- * Wakes every log partition and every lane: alarms and offers can be lost, and this makes up for it. Then stores what was
- * spilled (see `drainSpill`). Run each minute.
+ * Wakes every log partition and every lane, also those of earlier configs that may hold something: alarms and offers can be
+ * lost, and this makes up for it. Then stores what was spilled (see `drainSpill`). Run each minute.
  *
  * @param app config and bindings
  * @returns how each of them is doing; one that does not answer is in `failures` and keeps no other from being woken
@@ -38,14 +41,58 @@ export async function sweep(app: AppContext): Promise<SweepReport> {
     }
   }
   const { log } = resolved.stream
-  const partitions = partitionsOf(resolved.stream.partitions)
+  // Undefined when the lane of the edge does not answer, which its own line tells: then no event is forgotten.
+  const known = await noteLayout(app).catch(() => undefined)
+  const layout = known ?? layoutOf(resolved)
   const [logs, lanes] = await Promise.all([
-    log ? Promise.all(partitions.map((n) => attempt(`log ${n}`, () => log.partition(bindings, n).sweep()))) : [],
-    Promise.all(allLanes(app).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
+    log
+      ? Promise.all(
+          partitionsOf(layout.partitions).map((n) =>
+            attempt(`log ${n}`, () =>
+              log.partition(bindings, n).sweep(known === undefined ? null : orphansAt(n, known, app)),
+            ),
+          ),
+        )
+      : [],
+    Promise.all(allLanes(layout).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
+  if (known !== undefined) await forgetQuiet(app, known, { logs: logs.flat(), lanes: lanes.flat() })
+  const partitions = partitionsOf(resolved.stream.partitions)
   const unavailable = partitions.filter((n) => logs[n]?.length === 0)
   const spill =
     unavailable.length === partitions.length ? undefined : await drainSpill(app, { ...usualLimits, unavailable })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
+}
+
+/** Names of the targets that are gone from the config and have a lane in this partition. */
+const orphansAt = (partition: number, layout: Layout, { resolved }: AppContext): string[] =>
+  orphansIn(layout, resolved).flatMap(({ name, partitions }) => (partition < partitions ? [name] : []))
+
+/** Has the lane of the edge forget objects beyond the config that hold nothing any more. */
+async function forgetQuiet(app: AppContext, layout: Layout, answers: Pick<SweepReport, 'logs' | 'lanes'>) {
+  const seen = layoutOf(app.resolved)
+  const kept = keptLayout(layout, seen, { ...answers, now: app.port.now() })
+  const gone = layout.targets.filter(({ name }) => !kept.targets.some((target) => target.name === name))
+  const staged = await Promise.all(gone.map(async (target) => ((await hasStaged(target, app)) ? [target] : [])))
+  const all = { ...kept, targets: [...kept.targets, ...staged.flat()] }
+  if (sizeOf(all) === sizeOf(layout)) return
+  await withTimeout(laneOf(app.bindings, edgeLane).layout(edgeLane, { seen, kept: all }), callMs, 'the layout').catch(
+    (error: unknown) => app.port.log('warn', 'the layout could not be stored', { reason: reasonOf(error) }),
+  )
+}
+
+const sizeOf = ({ partitions, targets }: Layout): number =>
+  targets.reduce((sum, target) => sum + target.partitions, partitions)
+
+/** Whether staging files of a warehouse may be left, after its lanes have nothing any more. */
+async function hasStaged({ name, kind }: TargetLanes, { bindings }: AppContext): Promise<boolean> {
+  if (kind !== 'warehouse') return false
+  try {
+    const asked = bindings.LOADER.getByName(name).status(name)
+    const { stagedFiles, stuckFiles } = await withTimeout(asked, callMs, `loader ${name}`)
+    return stagedFiles + stuckFiles.length > 0
+  } catch {
+    return true
+  }
 }

@@ -5,6 +5,7 @@ import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { createBill } from '../../src/core/billed.ts'
 import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
+import { emptyLayout, type Layout } from '../../src/core/layout.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
@@ -36,6 +37,8 @@ export interface Given {
   /** Objects that do not answer: `webhook:1`, `log 0`, `loader`. */
   readonly broken?: readonly string[]
   readonly limits?: Config['limits']
+  /** What the lane of the edge remembers of earlier configs; nothing when left out. */
+  readonly layout?: Layout
   /** The list of suppressed users; an empty one when left out. */
   readonly suppression?: Partial<SuppressionRpc>
 }
@@ -124,6 +127,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
       },
       replay: async (_ref, numbers) => this.#take('replay', numbers),
       discard: async (_ref, numbers) => this.#take('discard', numbers),
+      layout: async () => this.#given.layout ?? emptyLayout,
     }
   }
 

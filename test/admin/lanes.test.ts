@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { laneName } from '../../src/core/lanes.ts'
+import type { Layout } from '../../src/core/layout.ts'
 import { fakeAdmin } from './fake-admin.ts'
 
 describe('lanes', () => {
@@ -19,6 +21,25 @@ describe('lanes', () => {
       ['tables', 1, 'warehouse', 0],
     ])
     expect(body.failures).toEqual([])
+  })
+
+  test('lanes of earlier configs that may hold something are listed, and resumed, too', async () => {
+    const layout: Layout = {
+      partitions: 2,
+      targets: [
+        { name: 'webhook', kind: 'destination', partitions: 2 },
+        { name: 'old-crm', kind: 'destination', partitions: 1 },
+      ],
+    }
+    const admin = fakeAdmin({ layout, letters: { 'webhook:1': [{}], 'old-crm:0': [{}] } })
+    const { body } = await admin.call('/lanes')
+    expect(body.lanes.map(laneName)).toEqual(['@edge:0', 'webhook:0', 'webhook:1', 'tables:0', 'old-crm:0'])
+    const letters = await admin.call('/dead-letters')
+    expect(letters.body.deadLetters.map(({ id }: { id: string }) => id).toSorted()).toEqual([
+      'old-crm:0:1',
+      'webhook:1:1',
+    ])
+    expect((await admin.post('/lanes/webhook/1/resume')).status).toBe(200)
   })
 
   test('lanes that do not answer are named, and keep no other from being listed', async () => {

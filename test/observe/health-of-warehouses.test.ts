@@ -52,3 +52,28 @@ test.each<[string, Partial<LoaderStatus> | Error, object]>([
     stuck: [{ target: 'tables', ...stuck }],
   })
 })
+
+test('a warehouse that is no longer in the config degrades the health while staging files wait for it', async () => {
+  const ask = (stagedFiles: number) => {
+    const lane = (name: string) => ({
+      status: async () => laneStatusOf(name),
+      layout: async () => ({ partitions: 1, targets: [{ name: 'lake', kind: 'warehouse', partitions: 1 }] }),
+    })
+    const { context } = fakeEdge({
+      resolved: { targets: new Map() },
+      bindings: {
+        LANE: { getByName: lane },
+        LOG: { getByName: () => ({ status: async () => ({}) }) },
+        LOADER: { getByName: (name: string) => ({ status: async () => loaderStatusOf(name, { stagedFiles }) }) },
+      },
+    })
+    return healthOf(context)
+  }
+  expect(await ask(0)).toMatchObject({ status: 'UP', lanes: { all: 2 }, warehouses: { all: 1, stuck: 0 } })
+  const reason = '"lake" is no longer in the config, and 2 staging files wait for it: put it back to load them'
+  expect(await ask(2)).toMatchObject({
+    status: 'DEGRADED',
+    warehouses: { all: 1, stuck: 1 },
+    stuck: [{ target: 'lake', state: 'orphaned', reason }],
+  })
+})

@@ -19,7 +19,7 @@ export interface ServerOptions {
 /** Sluiceway as `npm start` serves it, on a state folder that outlives kills and restarts. */
 export class Server {
   readonly state: string
-  readonly #options: ServerOptions
+  #options: ServerOptions
   #serving: Serving | undefined
 
   private constructor(options: ServerOptions) {
@@ -79,9 +79,10 @@ export class Server {
     await this.#spawn(Number(new URL(this.url).port))
   }
 
-  /** Ends it as Ctrl-C does, and starts it again on the same state and port. */
-  async restart(): Promise<void> {
+  /** Ends it as Ctrl-C does, and starts it again on the same state and port; `vars` are other values for the config's env. */
+  async restart(vars: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.#serving?.stop()
+    this.#options = { ...this.#options, vars: { ...this.#options.vars, ...vars } }
     await this.#spawn(Number(new URL(this.url).port))
   }
 

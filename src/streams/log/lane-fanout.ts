@@ -17,6 +17,8 @@ interface LaneCursor {
   /** The offset that the lane wants next; unknown until its first answer. */
   next: number | undefined
   committed: number
+  /** The offset from which on it needs nothing. */
+  until: number
   busy: boolean
   lastOffer: number
   /** Milliseconds since the epoch until which nothing is offered. */
@@ -27,6 +29,31 @@ interface LaneCursor {
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
+/** Offsets, the first and the one after the last, of which a lane still needs some. */
+export interface NeededRange {
+  readonly from: number
+  readonly until: number
+}
+
+/** The targets that the config has, and the partition. */
+interface LanesOfPartition {
+  readonly targets: readonly string[]
+  readonly partition: number
+}
+
+const cursorOf = (ref: LaneRef): LaneCursor => ({
+  ref,
+  next: undefined,
+  committed: 0,
+  until: Number.POSITIVE_INFINITY,
+  busy: false,
+  lastOffer: 0,
+  quietUntil: 0,
+  failures: 0,
+  reads: 0,
+  timer: undefined,
+})
+
 /**
  * Offers what was appended to the lanes of one partition: with its bytes while a lane keeps up, as a mere hint when it
  * lags (it then reads by itself). Nothing here is durable: a lost offer is made good by the sweep.
@@ -36,25 +63,17 @@ export class LaneFanout {
   readonly #bindings: Bindings
   readonly #port: Port
   readonly #head: () => number
+  readonly #partition: number
   #recent: Chunk[] = []
   #recentBytes = 0
 
   /** `head` gives the offset after the newest event of the partition. */
-  constructor(refs: readonly LaneRef[], bindings: Bindings, port: Port, head: () => number) {
+  constructor({ targets, partition }: LanesOfPartition, bindings: Bindings, port: Port, head: () => number) {
     this.#bindings = bindings
     this.#port = port
     this.#head = head
-    this.#cursors = refs.map((ref) => ({
-      ref,
-      next: undefined,
-      committed: 0,
-      busy: false,
-      lastOffer: 0,
-      quietUntil: 0,
-      failures: 0,
-      reads: 0,
-      timer: undefined,
-    }))
+    this.#partition = partition
+    this.#cursors = targets.map((target) => cursorOf({ target, partition }))
   }
 
   /** Takes a new chunk; `kickAll` offers it. */
@@ -81,10 +100,18 @@ export class LaneFanout {
     if (next < this.#head()) this.#kick(cursor)
   }
 
-  /** The offset below which no lane needs anything any more. Asks lanes that have not answered since the start. */
-  async committed(): Promise<number> {
-    await Promise.all(this.#cursors.map((cursor) => this.#offer(cursor, [])))
-    return Math.min(this.#head(), ...this.#cursors.map(({ committed }) => committed))
+  /**
+   * Asks all lanes what they still need, also those of targets that are gone from the config.
+   *
+   * @param orphans names of these targets
+   * @returns a range of offsets for each lane
+   */
+  async needs(orphans: readonly string[]): Promise<NeededRange[]> {
+    const partition = this.#partition
+    const gone = orphans.map((target) => cursorOf({ target, partition }))
+    const cursors = [...this.#cursors, ...gone]
+    await Promise.all(cursors.map((cursor) => this.#offer(cursor, [])))
+    return cursors.map(({ committed, until }) => ({ from: committed, until }))
   }
 
   #kick(cursor: LaneCursor): void {
@@ -121,6 +148,7 @@ export class LaneFanout {
     try {
       const ack = await laneOf(this.#bindings, cursor.ref).offer(cursor.ref, { chunks, head: this.#head() })
       cursor.committed = ack.committed
+      cursor.until = ack.until ?? Number.POSITIVE_INFINITY
       cursor.failures = 0
       if (cursor.reads !== reads) return
       cursor.next = ack.next

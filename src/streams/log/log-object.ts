@@ -8,7 +8,7 @@ import { DedupWindow } from '../../storage/dedup-window.ts'
 import { GroupCommit } from '../../storage/group-commit.ts'
 import { Segments } from '../../storage/segments.ts'
 import { OverdueChunks } from './overdue-chunks.ts'
-import { LaneFanout } from './lane-fanout.ts'
+import { LaneFanout, type NeededRange } from './lane-fanout.ts'
 import { createBill } from '../../core/billed.ts'
 import { realPort } from '../../platform/real-port.ts'
 import type { ResolvedConfig } from '../../core/resolved-config.ts'
@@ -69,8 +69,8 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     this.#dedup = new DedupWindow(dedupMs, now - dedupMs)
     for (const { at, prints } of this.#segments.prints(now - dedupMs, this.#dedup.capacity))
       for (let i = 0; i < prints.length; i += 2) this.#dedup.add(prints[i] as number, prints[i + 1] as number, at)
-    const refs: LaneRef[] = [...resolved.targets.keys()].map((target) => ({ target, partition: this.#partition }))
-    this.#fanout = new LaneFanout(refs, env, realPort, () => this.#segments.next)
+    const lanes = { targets: [...resolved.targets.keys()], partition: this.#partition }
+    this.#fanout = new LaneFanout(lanes, env, realPort, () => this.#segments.next)
     this.#arrivals = new Arrivals(() => this.#segments.next)
     this.#commits = new GroupCommit({
       flushMs,
@@ -132,9 +132,9 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     return this.#segments.find(new Uint8Array(print.buffer, print.byteOffset, print.byteLength), tailBytes)
   }
 
-  async sweep(): Promise<LogStatus> {
+  async sweep(orphans: readonly string[] | null = []): Promise<LogStatus> {
     this.#billed.calls++
-    await this.#retain(Date.now())
+    if (orphans !== null) await this.#retain(Date.now(), orphans)
     this.#fanout.kickAll()
     return this.#status()
   }
@@ -203,25 +203,35 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   }
 
   /** Forgets hours that are past retention; what a lane has not committed of them goes to R2 first. */
-  async #retain(now: number): Promise<void> {
+  async #retain(now: number, orphans: readonly string[]): Promise<void> {
     for (;;) {
       const segment = this.#segments.segments[0]
       if (segment === undefined || segment.ends > now) break
       if (segment.ends > now - this.#retentionMs && this.ctx.storage.sql.databaseSize < databaseLimit) break
-      const committed = await this.#fanout.committed()
-      for (let from = Math.max(committed, segment.first); from < segment.next;) {
+      const needs = await this.#fanout.needs(orphans)
+      for (let from = Math.max(lowestOf(needs), segment.first); from < segment.next;) {
         const chunks = this.#segments.read(from, readBytes).filter(({ offset }) => offset < segment.next)
         const last = chunks.at(-1)
         if (last === undefined) break
-        await this.#overdue.keep(chunks)
-        this.#billed.r2Writes++
+        const needed = chunks.filter((chunk) => isNeeded(chunk, needs))
+        if (needed.length > 0) {
+          await this.#overdue.keep(needed)
+          this.#billed.r2Writes++
+        }
         from = last.offset + last.count
       }
       this.#segments.drop(segment)
     }
-    if (this.#overdue.any) await this.#overdue.forget(await this.#fanout.committed())
+    if (this.#overdue.any) await this.#overdue.forget(lowestOf(await this.#fanout.needs(orphans)))
   }
 }
+
+/** The offset below which no lane needs anything. */
+const lowestOf = (needs: readonly NeededRange[]): number =>
+  Math.min(Infinity, ...needs.flatMap(({ from, until }) => (from < until ? [from] : [])))
+
+const isNeeded = ({ offset, count }: Chunk, needs: readonly NeededRange[]): boolean =>
+  needs.some(({ from, until }) => offset + count > from && offset < until)
 
 /** Frames of appends in their order; texts that follow each other share one. */
 function framesOf(pending: readonly Append[]): Uint8Array[] {

@@ -1,0 +1,40 @@
+import type { Bindings } from '../core/bindings.ts'
+import type { LaneRef } from '../core/inbox.ts'
+import { edgeLane, laneOf } from '../core/lanes.ts'
+import type { TargetLanes } from '../core/layout.ts'
+import type { LaneStore } from './lane-store.ts'
+
+type TargetKind = TargetLanes['kind']
+
+/**
+ * Says what the target of a lane is, or was when it was last in the config.
+ *
+ * @param store of the lane; it gets a row for a warehouse's alone: a lane without one is a destination's
+ * @param kind of the target; undefined while it is gone
+ */
+export function rememberKind(store: LaneStore, kind: TargetKind | undefined): TargetKind {
+  const stored = store.get('kind') === 'warehouse' ? 'warehouse' : 'destination'
+  if (kind !== undefined && kind !== stored) store.set('kind', kind)
+  return kind ?? stored
+}
+
+/**
+ * Has the lane of the edge know of a lane that the config does not ask for.
+ *
+ * @param bindings where the lane of the edge is
+ * @param ref the lane
+ * @param kind of its target
+ */
+export async function enlistLane(bindings: Bindings, ref: LaneRef, kind: TargetKind): Promise<void> {
+  const lanes = { name: ref.target, kind, partitions: ref.partition + 1 }
+  await laneOf(bindings, edgeLane).layout(edgeLane, { seen: { partitions: 0, targets: [lanes] } })
+}
+
+/** Staging files that wait for a warehouse; 0 while its loader does not answer. */
+export async function stagedFilesOf(bindings: Bindings, warehouse: string): Promise<number> {
+  try {
+    return (await bindings.LOADER.getByName(warehouse).status(warehouse)).stagedFiles
+  } catch {
+    return 0
+  }
+}
