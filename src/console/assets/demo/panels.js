@@ -110,7 +110,7 @@ const laneTexts = {
 }
 
 function showLanes(lanes) {
-  const found = lanes.filter((lane) => lane.kind === 'destination')
+  const found = lanes.filter((lane) => lane.kind === 'destination' && lane.state !== 'orphaned')
   const depth = found.reduce((sum, lane) => sum + lane.depth, 0)
   const worst = ['paused', 'down', 'running'].find((state) => found.some((lane) => lane.state === state))
   const reason = found.find((lane) => lane.state === worst)?.reason
