@@ -15,6 +15,8 @@ export interface Layout {
   /** Partitions of the log below this number; 0 where the log was never the stream. */
   readonly partitions: number
   readonly targets: readonly TargetLanes[]
+  /** True once it was looked for partitions that were used before the layout was remembered. */
+  readonly isSearched?: true
 }
 
 /** The layout of a deployment of which nothing is known. */
@@ -33,13 +35,18 @@ export function joinLayouts(first: Layout, second: Layout): Layout {
     const known = targets.get(target.name) ?? target
     targets.set(target.name, { ...known, partitions: Math.max(known.partitions, target.partitions) })
   }
-  return { partitions: Math.max(first.partitions, second.partitions), targets: [...targets.values()] }
+  return {
+    partitions: Math.max(first.partitions, second.partitions),
+    targets: [...targets.values()],
+    ...(first.isSearched === true || second.isSearched === true ? { isSearched: true } : {}),
+  }
 }
 
-/** What two layouts both have. */
+/** What of `first` is in `second`, too. */
 export function intersectLayouts(first: Layout, second: Layout): Layout {
   const most = new Map(second.targets.map(({ name, partitions }) => [name, partitions]))
   return {
+    ...first,
     partitions: Math.min(first.partitions, second.partitions),
     targets: first.targets
       .map((target) => ({ ...target, partitions: Math.min(target.partitions, most.get(target.name) ?? 0) }))

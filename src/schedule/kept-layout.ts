@@ -27,6 +27,7 @@ export function keptLayout(layout: Layout, asked: Layout, { logs, lanes, now }: 
   const quietLanes = new Set(lanes.filter((lane) => isQuiet(lane, now)).map(laneName))
   const floors = new Map(asked.targets.map(({ name, partitions }) => [name, partitions]))
   return {
+    ...layout,
     partitions: lower(layout.partitions, asked.partitions, (partition) => emptyLogs.has(partition)),
     targets: layout.targets
       .map((target) => ({

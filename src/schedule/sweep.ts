@@ -6,6 +6,7 @@ import { reasonOf } from '../core/errors.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { drainSpill, type DrainReport, usualLimits } from '../spill/drain-spill.ts'
+import { findPartitions } from './find-partitions.ts'
 import { keptLayout } from './kept-layout.ts'
 
 /** Milliseconds that an object may take to answer. */
@@ -42,7 +43,7 @@ export async function sweep(app: AppContext): Promise<SweepReport> {
   }
   const { log } = resolved.stream
   // Undefined when the lane of the edge does not answer, which its own line tells: then no event is forgotten.
-  const known = await noteLayout(app).catch(() => undefined)
+  const known = await wholeLayout(app).catch(() => undefined)
   const layout = known ?? layoutOf(resolved)
   const [logs, lanes] = await Promise.all([
     log
@@ -63,6 +64,21 @@ export async function sweep(app: AppContext): Promise<SweepReport> {
     unavailable.length === partitions.length ? undefined : await drainSpill(app, { ...usualLimits, unavailable })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)
   return { lanes: lanes.flat(), logs: logs.flat(), failures, ...(spill === undefined ? {} : { spill }) }
+}
+
+/** The layout, after it was looked once for what an earlier version may have left. */
+async function wholeLayout(app: AppContext): Promise<Layout> {
+  const known = await noteLayout(app)
+  if (known.isSearched === true) return known
+  try {
+    const seen = await findPartitions(app)
+    return await withTimeout(laneOf(app.bindings, edgeLane).layout(edgeLane, { seen }), callMs, 'the layout')
+  } catch (error) {
+    app.port.log('warn', 'partitions of earlier configs could not be looked for; it is tried again', {
+      reason: reasonOf(error),
+    })
+    return known
+  }
 }
 
 /** Names of the targets that are gone from the config and have a lane in this partition. */
