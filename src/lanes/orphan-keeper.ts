@@ -16,8 +16,9 @@ const settlesMs = 600_000
 interface Mark {
   /** Milliseconds since the epoch at which the target was found to be gone. */
   readonly since: number
-  /** Offset from which on the stream has nothing for it. */
+  /** Offset from which on the stream has nothing for it, once that is certain (`isSettled`). */
   readonly head: number
+  readonly isSettled: boolean
   /** True once it was logged. */
   readonly told: boolean
 }
@@ -73,8 +74,7 @@ export class OrphanKeeper implements LaneConsumer {
 
   /** The offset from which on the stream need not keep anything for it; undefined while that is not certain. */
   get until(): number | undefined {
-    const mark = this.#mark
-    return mark === undefined || this.#options.port.now() - mark.since < settlesMs ? undefined : mark.head
+    return this.#mark?.isSettled === true ? this.#mark.head : undefined
   }
 
   get waiting(): number {
@@ -127,8 +127,7 @@ export class OrphanKeeper implements LaneConsumer {
   look(head: number, staged: number): void {
     const { letters, port, ref } = this.#options
     const now = port.now()
-    const mark = this.#mark ?? { since: now, head, told: false }
-    const isFresh = now - mark.since < settlesMs
+    const mark = this.#mark ?? { since: now, head, isSettled: false, told: false }
     const events = this.unread(head) + this.waiting
     const tells = !mark.told && events + letters.count + staged > 0
     const until = new Date(this.#endsAt(mark)).toISOString()
@@ -141,7 +140,12 @@ export class OrphanKeeper implements LaneConsumer {
         stagedFiles: staged,
         until,
       })
-    this.#keep({ since: mark.since, head: isFresh ? Math.max(head, mark.head) : mark.head, told: mark.told || tells })
+    this.#keep({
+      since: mark.since,
+      head: mark.isSettled ? mark.head : head,
+      isSettled: mark.isSettled || now - mark.since >= settlesMs,
+      told: mark.told || tells,
+    })
     if (this.#isOver) this.#giveUp()
   }
 

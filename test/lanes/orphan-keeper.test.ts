@@ -117,6 +117,9 @@ describe('a lane whose target is gone from the config', () => {
     keeper.look(1, 0)
     expect(keeper.until).toBeUndefined()
     now += 300_000
+    keeper.look(3, 0)
+    expect(keeper.until).toBeUndefined()
+    now += 300_000
     keeper.look(4, 0)
     now += 300_000
     keeper.look(900, 0)
@@ -130,6 +133,7 @@ describe('a lane whose target is gone from the config', () => {
     keeper.look(1, 0)
     expect(keeper.hasCapacity).toBe(true)
     now += 600_000
+    keeper.look(1, 0)
     expect(keeper.hasCapacity).toBe(false)
     expect(keeper.unread(900)).toBe(0)
   })
