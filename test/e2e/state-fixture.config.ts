@@ -50,8 +50,9 @@ const forCentury = (source: WebhookSource): WebhookSource => ({
 })
 
 function streamOf(env: Vars) {
-  if (env['STREAM'] === 'queues') return queues({ partitions: 2 })
-  return log({ partitions: 2, retentionDays: Number(env['RETENTION_DAYS'] ?? 365) })
+  const partitions = Number(env['PARTITIONS'] ?? 2)
+  if (env['STREAM'] === 'queues') return queues({ partitions })
+  return log({ partitions, retentionDays: Number(env['RETENTION_DAYS'] ?? 365) })
 }
 
 export default defineConfig((env) => {

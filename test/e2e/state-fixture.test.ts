@@ -203,6 +203,21 @@ describe.each(fixtureNames)('the state folder %s', (name) => {
     )
   })
 
+  test('an old state folder that is opened with fewer partitions at once delivers and tells of what is in the others, too', async () => {
+    const { log: expected } = fixture
+    const opened = (run = await FixtureRun.open(name, 'log', { PARTITIONS: '1' }))
+    for (const to of destinations) {
+      const waiting = expected.waiting[to]
+      const ids = Object.values(waiting).flat()
+      await until(`all of it is at ${to}`, () => ids.every((id) => opened.sinks[to].ids.has(id)), longestWait)
+      // What was spilled and stored, too, is for another partition now, which does not know the repeat.
+      expect(arrivedOf(waiting, opened.sinks[to].firstTaken)).toEqual(waiting)
+    }
+    expect((await opened.letters()).map(({ id }) => id)).toEqual(
+      expect.arrayContaining(expected.deadLetters.map(({ id }) => id)),
+    )
+  })
+
   test('an old state folder tells suppressed users by the copy in R2, which destinations are down or paused, and what was loaded', async () => {
     const nowhere = 'http://127.0.0.1:9/'
     const opened = (run = await FixtureRun.open(name, 'log', {
