@@ -2,6 +2,7 @@
 //
 //   node scripts/bootstrap.mjs                      install what is missing
 //   node scripts/bootstrap.mjs scripts/start.ts …   and run a script with the arguments that follow
+//   node -- scripts/bootstrap.mjs …                 for a script with an option of Node's name, such as --env-file
 //
 // It is plain JavaScript with Node's own modules only, because it runs before anything is installed, on any Node from 20 on.
 // Everything it prints goes to stderr: stdout belongs to the script.
@@ -67,7 +68,8 @@ async function run(path) {
     await import(pathToFileURL(path).href)
     return
   }
-  const child = spawn(node, [path, ...args], { stdio: 'inherit' })
+  // Without "--", Node looks for its own options behind the script as well: --env-file is one.
+  const child = spawn(node, ['--', path, ...args], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => fail(`Node could not be started: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))

@@ -27,4 +27,7 @@ export class Kafka extends app.Kafka {}
 /** The same handlers under a name: a local server reaches them without the proxy that static assets put before `default`. */
 export const direct = app.handler
 
+/** What the config serves, for `npm start`, which asks from inside the runtime. */
+export const summary = app.summary
+
 export default app.handler

@@ -6,6 +6,7 @@ import { type Bindings } from './core/bindings.ts'
 import type { ConfigOf, Vars } from './core/config.ts'
 import { reasonOf, SluicewayError } from './core/errors.ts'
 import { resolveConfig } from './configure/resolve-config.ts'
+import { summarizeConfig } from './configure/summarize-config.ts'
 import type { AppContext } from './core/app-context.ts'
 import { answerNotFound } from './ingest/refuse.ts'
 import { detailsOf, missingValues } from './configure/missing-values.ts'
@@ -34,6 +35,8 @@ type Env = Bindings & Vars
 /** What `src/index.ts` exports: the handlers and the Durable Object classes, all with one config. */
 export interface Sluiceway {
   readonly handler: ExportedHandler<Env, string>
+  /** Answers with the summary of the config. It has no route: only a Worker that is bound to it by name reaches it. */
+  readonly summary: ExportedHandler<Env>
   readonly Log: new (ctx: DurableObjectState, env: Env) => LogObject
   readonly Lane: new (ctx: DurableObjectState, env: Env) => LaneObject
   readonly Loader: new (ctx: DurableObjectState, env: Env) => LoaderObject
@@ -122,6 +125,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   }
   return {
     handler,
+    summary: { fetch: (_request, env) => Response.json(summarizeConfig(resolve(env))) },
     Log: class extends LogObject {
       constructor(ctx: DurableObjectState, env: Env) {
         super(ctx, env, resolve(env))

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeSecrets } from '../start/state.ts'
+import { makeSecrets, savedSecrets } from '../start/state.ts'
 
 /** What wrangler reads instead of `.dev.vars` where there is none; a key in one of them must not be hidden by a new file. */
 const others = ['.env', '.env.local']
@@ -13,7 +13,7 @@ interface Options {
 }
 
 /**
- * Writes `.dev.vars` with new keys, readable by the owner only, so that the first `wrangler dev` can take events; says where it
+ * Writes `.dev.vars` with the keys that `npm start` has made already, or else new ones, readable by the owner only, so that the first `wrangler dev` can take events; says where it
  * is and what is in it. An existing file is never changed, and none is made where `.env` gives the write key.
  *
  * wrangler runs its custom build before it reads the file, so the first start sees what the build made.
@@ -23,7 +23,8 @@ interface Options {
 export function makeDevVars({ root, say }: Options): void {
   const path = join(root, '.dev.vars')
   if (existsSync(path) || others.some((name) => namesWriteKey(join(root, name)))) return
-  const secrets = makeSecrets()
+  const saved = savedSecrets(join(root, '.sluiceway'))
+  const secrets = saved ?? makeSecrets()
   try {
     writeFileSync(path, textOf(secrets), { mode: 0o600, flag: 'wx' })
   } catch (thrown) {
@@ -32,7 +33,7 @@ export function makeDevVars({ root, say }: Options): void {
     throw thrown
   }
   for (const line of [
-    `Made ${path} with new keys for this machine; git ignores it:`,
+    `Made ${path} with ${saved === undefined ? 'new keys' : 'the keys of .sluiceway'} for this machine; git ignores it:`,
     `  Write key    ${secrets.writeKey}`,
     `  Admin token  ${secrets.adminToken}`,
     'The demo is under /demo. Scheduled functions run by themselves from the first request on.',

@@ -15,10 +15,13 @@ export interface Flags {
   readonly config: string | undefined
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
+  /** Absolute paths of files with values; undefined for those that are read when nothing is said. */
+  readonly envFiles: readonly string[] | undefined
+  /** Of the process environment and `--var`. */
   readonly vars: Readonly<Record<string, string>>
 }
 
-/** Variables of the process environment that are handed to the config; `--var` wins over them. */
+/** Variables of the process environment that are handed to the config; they win over files, `--var` wins over them. */
 export const passedOn = ['WRITE_KEY', 'ADMIN_TOKEN', 'WEBHOOK_SECRET', 'WEBHOOK_URL', 'POSTGRES_URL', 'STREAM'] as const
 
 export const help = `Usage: npm start -- [options]
@@ -30,16 +33,21 @@ Builds Sluiceway and serves it on this machine, with state that survives restart
   --host <address>     address to listen on (default: 127.0.0.1, which only this machine can reach)
   --state <folder>     where events, keys and tables are kept (default: .sluiceway)
   --config <file>      a config file to use instead of src/config.ts (config.ts in a folder of your own)
-  --var <NAME=value>   a value for the config's env; may be repeated
+  --env-file <file>    values for the config's env, as NAME=value lines; may be repeated, the later one wins
+                       (default: .dev.vars, else .env and .env.local, where there is one; /dev/null reads none)
+  --var <NAME=value>   a value for the config's env; may be repeated. Everybody on this machine can see it
+                       (ps): secrets belong in a file
   --tick <seconds>     how often the scheduled functions run (default: 5)
   --json               print one line of JSON on stdout when ready, and nothing else there:
-                       {"url","writeKey","adminToken","pid","workerdPid","demo"}
+                       {"url","writeKey","adminToken","pid","workerdPid","demo"}; null for a key that the
+                       config does not take, or a demo that it does not have
                        (npm's own heading goes away with: npm start --silent -- --json)
   --help               show this
 
 The config's env gets LOCAL=1, DEMO, SINK_URL (the demo's own webhook sink), WRITE_KEY, ADMIN_TOKEN and
-WEBHOOK_SECRET (made once and kept in the state folder), the variables ${passedOn.slice(3).join(', ')} and the three
-before them from the process environment when they are set there, and every --var, which wins.
+WEBHOOK_SECRET (made once and kept in the state folder); over them what the files say; over them the variables
+${passedOn.slice(3).join(', ')} and the three before them from the process environment when they are set there;
+and every --var, which wins.
 Ctrl-C stops it; nothing that was accepted is lost.
 `
 
@@ -69,6 +77,7 @@ export function readFlags({ argv, env, cwd, root }: World): Flags {
     state: values.state === undefined ? resolve(root, '.sluiceway') : resolve(cwd, values.state),
     config: values.config === undefined ? undefined : resolve(cwd, values.config),
     tick: secondsOf(values.tick ?? '5'),
+    envFiles: values['env-file']?.map((path) => resolve(cwd, path)),
     vars: { ...varsOf(env), ...Object.fromEntries((values.var ?? []).map(pairOf)) },
   }
 }
@@ -82,6 +91,7 @@ function parse(argv: readonly string[]) {
         host: { type: 'string' },
         state: { type: 'string' },
         config: { type: 'string' },
+        'env-file': { type: 'string', multiple: true },
         var: { type: 'string', multiple: true },
         tick: { type: 'string' },
         json: { type: 'boolean' },

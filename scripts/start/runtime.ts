@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
+import type { ConfigSummary } from '../../src/configure/summarize-config.ts'
 import type { WorkerBuild } from '../build/worker.ts'
 
 /** A runtime that serves the built Worker. */
@@ -9,6 +10,8 @@ export interface Runtime {
   readonly workerdPid: () => number | undefined
   /** Runs the Worker's scheduled handler once. */
   readonly scheduled: () => Promise<void>
+  /** What the Worker's config serves. It is asked from inside the runtime: nobody reaches that over the port. */
+  readonly summary: () => Promise<ConfigSummary>
   /** Ends it; what was answered is durable already. */
   readonly stop: () => Promise<void>
 }
@@ -30,6 +33,10 @@ interface Options {
 
 interface Scheduled {
   readonly scheduled: (options: { readonly cron: string; readonly scheduledTime: Date }) => Promise<unknown>
+}
+
+interface Asker {
+  readonly fetch: (url: string) => Promise<Response>
 }
 
 /** Milliseconds that a runtime which died may take to come back. */
@@ -75,6 +82,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
           bindings: { ...build.options.bindings, ...options.vars },
           unsafeDirectSockets: [{ host: options.host, port: options.port, entrypoint: 'direct' }],
         },
+        asker,
       ],
     }),
     resourcePersistencePath: options.storage,
@@ -113,13 +121,34 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   return {
     workerdPid: () => workerd?.pid,
     scheduled: async () => {
-      // Its type comes from Miniflare's own copy of the Workers types, and lacks this method.
+      // Its type comes from Miniflare's own copy of the Workers types, and lacks methods.
       const worker = (await miniflare.getWorker()) as unknown as Scheduled
       for (const cron of build.options.cronTriggers ?? []) await worker.scheduled({ cron, scheduledTime: new Date() })
+    },
+    summary: async () => {
+      const worker = (await miniflare.getWorker(asker.name)) as unknown as Asker
+      return (await (await worker.fetch('http://asker.localhost/')).json()) as ConfigSummary
     },
     stop,
   }
 }
+
+/** A Worker of the start's own, which asks the served one for what has no route. */
+const asker = {
+  name: 'asker',
+  modules: true,
+  script: 'export default { fetch: (request, env) => env.SUMMARY.fetch(request) }',
+  serviceBindings: { SUMMARY: { name: 'sluiceway', entrypoint: 'summary' } },
+} as const
+
+/** The names that wrangler.toml binds to something else than a text. */
+export const bindingsOf = ({ options }: WorkerBuild): ReadonlySet<string> =>
+  new Set([
+    ...[options.durableObjects, options.r2Buckets, options.d1Databases, options.queueProducers].flatMap((bound) =>
+      Array.isArray(bound) ? bound : Object.keys(bound ?? {}),
+    ),
+    ...(options.assets?.binding === undefined ? [] : [options.assets.binding]),
+  ])
 
 /** Miniflare's own errors, without colors or prefixes. */
 class Lines extends Log {

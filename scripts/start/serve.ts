@@ -1,11 +1,13 @@
 import { reasonOf } from '../../src/core/errors.ts'
 import { buildWorker, type Place } from '../build/worker.ts'
 import { banner } from './banner.ts'
+import { fitVars, readEnvFiles, readingsOf } from './env-file.ts'
 import { help, readFlags } from './flags.ts'
 import { checkHealth } from './health.ts'
 import { logbook } from './logbook.ts'
 import { freePort } from './port.ts'
-import { startRuntime } from './runtime.ts'
+import { bindingsOf, startRuntime } from './runtime.ts'
+import { servedBy } from './served.ts'
 import { openState } from './state.ts'
 import { everyFew } from './ticker.ts'
 
@@ -46,6 +48,7 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
     process.stdout.write(help)
     return
   }
+  const files = readEnvFiles(flags.envFiles, place.root)
   await prepare?.(say)
   const state = await openState(flags.state)
   undo.push(state.release)
@@ -54,7 +57,7 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
 
   const url = `http://${flags.host.includes(':') ? `[${flags.host}]` : flags.host}:${port}`
   const local = url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
-  const vars = {
+  const made = {
     WRITE_KEY: state.secrets.writeKey,
     ADMIN_TOKEN: state.secrets.adminToken,
     WEBHOOK_SECRET: state.secrets.webhookSecret,
@@ -62,8 +65,10 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
     LOCAL: '1',
     // Where others can reach the port, the demo page shows events for the admin token only.
     DEMO: /^(127\.|localhost$|::1$)/.test(flags.host) ? '1' : 'token',
-    ...flags.vars,
   }
+  const fitted = fitVars(files.vars, { made, bound: bindingsOf(build) })
+  for (const line of readingsOf(files, fitted, cwd)) say(line)
+  const vars = { ...made, ...fitted.vars, ...flags.vars }
   if (ending) return
   const log = logbook(say)
   const runtime = await startRuntime({
@@ -82,15 +87,19 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
   if (ending) return
   log.open()
   undo.push(everyFew(runtime.scheduled, { seconds: flags.tick, say }))
+  const { WRITE_KEY: writeKey, ADMIN_TOKEN: adminToken } = vars
+  const served = await servedBy(await runtime.summary(), local, { writeKey, adminToken })
   const ready = {
     url: local,
-    writeKey: vars.WRITE_KEY,
-    adminToken: vars.ADMIN_TOKEN,
+    writeKey: served.first?.writeKey ?? null,
+    adminToken: served.admin === 'token' ? adminToken : null,
     pid: process.pid,
     workerdPid: runtime.workerdPid(),
-    demo: `${local}/demo`,
+    demo: served.demo ? `${local}/demo` : null,
   }
-  process.stdout.write(flags.json ? `${JSON.stringify(ready)}\n` : banner(ready, flags))
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(ready)}\n` : banner({ ...served, url: local, writeKey, adminToken }, flags),
+  )
 }
 
 /**

@@ -54,7 +54,7 @@ export async function openState(folder: string): Promise<State> {
     const note: State['note'] = (running) => write(file('running.json'), { pid: process.pid, ...running })
     note({})
     if (found === undefined) write(file('state.json'), { version })
-    const secrets = read<Secrets>(file('secrets.json')) ?? makeSecrets()
+    const secrets = savedSecrets(folder) ?? makeSecrets()
     write(file('secrets.json'), secrets)
     return { secrets, storage: file('storage'), note, release: () => rmSync(file('running.json'), { force: true }) }
   } catch (thrown) {
@@ -80,6 +80,13 @@ async function takeOver(folder: string, before: Running | undefined): Promise<vo
     await sleep(20)
   }
 }
+
+/**
+ * Reads the keys of a state folder.
+ *
+ * @returns undefined where none were made yet
+ */
+export const savedSecrets = (folder: string): Secrets | undefined => read<Secrets>(join(folder, 'secrets.json'))
 
 /**
  * Makes keys that nobody can guess.

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeDevVars } from '../../scripts/dev/dev-vars.ts'
+import { openState } from '../../scripts/start/state.ts'
 import demoConfig from '../../src/config.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 
@@ -34,6 +35,18 @@ describe('.dev.vars', () => {
     make()
     expect(readFileSync(path(), 'utf8')).toBe(text)
     expect(said).toEqual([])
+  })
+
+  test('.dev.vars has the keys that npm start has made, so that both take the same', async () => {
+    const state = await openState(join(root, '.sluiceway'))
+    state.release()
+    make()
+    const { writeKey, adminToken, webhookSecret } = state.secrets
+    expect(varsOf(readFileSync(path(), 'utf8'))).toMatchObject({
+      WRITE_KEY: writeKey,
+      ADMIN_TOKEN: adminToken,
+      WEBHOOK_SECRET: webhookSecret,
+    })
   })
 
   test('.dev.vars has other keys in every clone', () => {

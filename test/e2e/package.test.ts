@@ -260,8 +260,7 @@ describe('npx sluiceway start in a folder of a user', () => {
     const text = readFileSync(join(folder, 'config.ts'), 'utf8')
     writeFileSync(config, text.replaceAll("'./", "'./events/").replace('env.WRITE_KEY', "'keyOfElsewhere'"))
     await start('--config', config)
-    expect((await order('order-1845')).status).toBe(401)
-    ready = { ...ready, writeKey: 'keyOfElsewhere' }
+    expect(ready.writeKey).toBe('keyOfElsewhere')
     expect((await order('order-1845')).status).toBe(200)
   })
 })

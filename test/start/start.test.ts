@@ -237,14 +237,15 @@ describe('npm start', () => {
     const config = join(folder, 'my.config.ts')
     writeFileSync(config, configText(`{ stream: log(), sources: { shop: { writeKey: env.SHOP_KEY } } }`))
     const { ready } = await start('--config', config, '--var', 'SHOP_KEY=keyOfTheShop')
-    expect((await track(ready, 'order-1')).status).toBe(401)
-    expect((await track({ ...ready, writeKey: 'keyOfTheShop' }, 'order-1')).status).toBe(200)
+    expect(ready.writeKey).toBe('keyOfTheShop')
+    expect((await track(ready, 'order-1')).status).toBe(200)
+    expect((await track({ ...ready, writeKey: 'anotherKey' }, 'order-2')).status).toBe(401)
   })
 
   it('npm start --help tells its options', async () => {
     const { code, stdout } = await startAndFail({ state, args: ['--help'] })
     expect(code).toBe(0)
-    for (const flag of ['--port', '--host', '--state', '--config', '--var', '--tick', '--json'])
+    for (const flag of ['--port', '--host', '--state', '--config', '--env-file', '--var', '--tick', '--json'])
       expect(stdout).toContain(flag)
   })
 })

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -38,7 +39,10 @@ interface Options {
   readonly state: string
   /** A free one when left out. */
   readonly port?: number
+  /** Without `--env-file` among them, no file of whoever runs the tests is read. */
   readonly args?: readonly string[]
+  /** False prints what a person gets. */
+  readonly json?: boolean
 }
 
 /**
@@ -74,9 +78,43 @@ export async function startServing(options: Options): Promise<Serving> {
   }
 }
 
-function spawnStart({ state, port = 0, args = [] }: Options) {
-  const own = ['scripts/start.ts', '--json', '--port', `${port}`, '--state', state]
-  const child = spawn(process.execPath, [...own, ...args], {
+/** A server whose start printed what a person reads. */
+export interface Spoken {
+  /** All that stood on stdout when it was ready. */
+  readonly said: string
+  readonly stop: () => Promise<Ended>
+}
+
+/**
+ * Starts without `--json`, and waits for what a person gets.
+ *
+ * @param options the state folder, and more arguments
+ * @returns what was printed, and how to end it
+ * @throws {Error} with what it said when it ended before
+ */
+export async function startSaying(options: Options): Promise<Spoken> {
+  const { child, ended } = spawnStart({ ...options, json: false })
+  const said = await new Promise<string>((done, reject) => {
+    let text = ''
+    child.stdout.on('data', (chunk) => {
+      text += String(chunk)
+      if (text.includes('Ctrl-C stops it')) done(text)
+    })
+    void ended.then(({ code, stderr }) => reject(new Error(`it ended with ${code}:\n${stderr}`)))
+  })
+  return {
+    said,
+    stop: () => {
+      child.kill('SIGINT')
+      return ended
+    },
+  }
+}
+
+function spawnStart({ state, port = 0, args = [], json = true }: Options) {
+  const own = ['--', 'scripts/start.ts', ...(json ? ['--json'] : []), '--port', `${port}`, '--state', state]
+  const files = args.includes('--env-file') ? [] : ['--env-file', devNull]
+  const child = spawn(process.execPath, [...own, ...files, ...args], {
     cwd: root,
     env: cleanEnv(),
     stdio: ['ignore', 'pipe', 'pipe'],

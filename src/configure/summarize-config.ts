@@ -1,0 +1,36 @@
+import type { ResolvedConfig } from '../core/resolved-config.ts'
+
+/** What a config serves to whom, for the one who starts it. */
+export interface ConfigSummary {
+  readonly sources: readonly {
+    readonly name: string
+    /** Secret where the source takes webhooks of a vendor that does not sign. */
+    readonly writeKey: string
+    readonly enabled: boolean
+    /** The vendor, for a source that takes webhooks. */
+    readonly webhook?: string
+  }[]
+  /** Put before the routes of events. */
+  readonly ingest: string
+  /** Whether there is an admin API; its token is not told. */
+  readonly admin: boolean
+  readonly demo: boolean
+}
+
+/**
+ * Says what a config serves.
+ *
+ * @param resolved the config
+ * @returns data for JSON; never for an answer that strangers can ask for, because it holds all write keys
+ */
+export const summarizeConfig = ({ sources, paths, adminToken, demo }: ResolvedConfig): ConfigSummary => ({
+  sources: Array.from(sources.values(), ({ name, writeKey, enabled, webhook }) => ({
+    name,
+    writeKey,
+    enabled,
+    ...(webhook === undefined ? {} : { webhook: webhook.name }),
+  })),
+  ingest: paths.ingest,
+  admin: adminToken !== undefined,
+  demo: demo !== false,
+})
