@@ -1,4 +1,4 @@
-import { type LaneStatus } from '../core/bindings.ts'
+import type { LaneStatus, LaneTrace } from '../core/bindings.ts'
 import { type DeadLetter } from '../core/dead-letter.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
@@ -8,7 +8,7 @@ import type { AppContext } from '../core/app-context.ts'
 import { type SinkDelivery, DemoSink } from './demo-sink.ts'
 import { viewWarehouse, type WarehouseView } from './demo-warehouse.ts'
 import { knownLayout } from '../core/known-layout.ts'
-import { allLanes, laneOf, partitionsOf } from '../core/lanes.ts'
+import { allLanes, edgeLane, laneOf, partitionsOf } from '../core/lanes.ts'
 import type { Layout } from '../core/layout.ts'
 import type { Target } from '../core/resolved-config.ts'
 
@@ -36,6 +36,8 @@ export interface DemoState {
   readonly deadLetters: Part<{ readonly total: number; readonly items: readonly DeadLetter[] }>
   readonly lanes: readonly Part<LaneStatus>[]
   readonly warehouses: readonly (Part<WarehouseView> & { readonly name: string })[]
+  /** What the edge knows of the event that was asked for; only when it did not take it. */
+  readonly last?: Pick<LaneTrace, 'status' | 'reason'>
 }
 
 const shown = 20
@@ -46,16 +48,20 @@ const shownLength = 1_000_000
 /**
  * Gathers what the demo page shows.
  *
- * @param app the lanes, the log, the loaders and D1 are asked, all at once
+ * An event comes into the log first, and to the sink and the tables from there: these are read before the log, so that no
+ * number shows more behind it than in it.
+ *
+ * @param app the lanes, the loaders and D1 are asked at once, then the log
+ * @param lastId messageId of an event that the page has sent
  * @returns the state; what could not be read says why
  */
-export async function demoState(app: AppContext): Promise<DemoState> {
+export async function demoState(app: AppContext, lastId?: string): Promise<DemoState> {
   const { resolved, port } = app
   const layout = await knownLayout(app)
   const refs = allLanes(layout)
-  const [events, deliveries, lanes, letters, warehouses] = await Promise.all([
-    partOf(acceptedOf(app, layout)),
+  const [deliveries, last, lanes, letters, warehouses] = await Promise.all([
     partOf(new DemoSink(app.bindings.DB).newest(shown)),
+    lastId === undefined ? undefined : partOf(lastOf(app, lastId)),
     Promise.all(refs.map((ref) => partOf(laneOf(app.bindings, ref).status(ref)))),
     partOf(
       Promise.all(refs.map((ref) => laneOf(app.bindings, ref).letters(ref, { limit: shown, length: shownLength }))),
@@ -67,6 +73,7 @@ export async function demoState(app: AppContext): Promise<DemoState> {
       })),
     ),
   ])
+  const events = await partOf(acceptedOf(app, layout))
   return {
     now: port.now(),
     stream: resolved.stream.name,
@@ -83,7 +90,15 @@ export async function demoState(app: AppContext): Promise<DemoState> {
         },
     lanes,
     warehouses,
+    ...(last === undefined || isMissing(last) || last.status !== 'dropped' ? {} : { last }),
   }
+}
+
+/** What became of an event of the page at the edge. */
+async function lastOf({ resolved, bindings }: AppContext, id: string): Promise<Pick<LaneTrace, 'status' | 'reason'>> {
+  const source = [...resolved.sources.values()].find(({ webhook }) => webhook === undefined)?.name ?? ''
+  const { status, reason } = await laneOf(bindings, edgeLane).trace(edgeLane, { id, source })
+  return { status, ...(reason === undefined ? {} : { reason }) }
 }
 
 /** Null when the stream cannot be read again: what is known then is what the sink got. */

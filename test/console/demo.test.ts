@@ -122,6 +122,33 @@ describe('what arrived', () => {
     })
   })
 
+  test('the demo never shows more delivered than stored, however fast events come while it reads', async () => {
+    const events = [ordered(1)]
+    let isBusy = false
+    const { call } = fakeDemo({
+      events,
+      onRead: async () => {
+        if (!isBusy) return
+        isBusy = false
+        await Promise.resolve()
+        events.push(ordered(2))
+        await call('/demo/sink', signed(ordered(2)))
+      },
+    })
+    await call('/demo/sink', signed(ordered(1)))
+    isBusy = true
+    const state = (await (await call('/demo/state')).json()) as DemoState
+    expect(state).toMatchObject({ deliveries: { total: 2 }, events: { total: 2 } })
+  })
+
+  test('the demo says of an event that it is asked for why the edge dropped it, and nothing of one that was taken', async () => {
+    const reason = 'the transform "drop-bots" of the source "shop" dropped it'
+    const lastOf = async (trace: Given['trace'] & object) =>
+      ((await (await fakeDemo({ trace }).call('/demo/state?last=visit-1')).json()) as DemoState).last
+    expect(await lastOf({ status: 'dropped', reason })).toEqual({ status: 'dropped', reason })
+    expect(await lastOf({ status: 'unknown' })).toBe(undefined)
+  })
+
   test('the demo takes events from its sink when the stream cannot be read again', async () => {
     const { events, stream } = await stateOf({ stream: 'queues', events: [ordered(7)] }, [signed(ordered(1))])
     expect(stream).toBe('queues')

@@ -2,7 +2,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Hono } from 'hono'
 import { demo } from '../../src/console/demo.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
-import type { LoaderStatus } from '../../src/core/bindings.ts'
+import type { LaneTrace, LoaderStatus } from '../../src/core/bindings.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -25,6 +25,10 @@ export interface Given {
   readonly events?: readonly Event[]
   readonly letters?: Readonly<Record<string, readonly DeadLetter[]>>
   readonly tables?: LoaderStatus['tables']
+  /** What the lane of the edge says of an event. */
+  readonly trace?: Pick<LaneTrace, 'status' | 'reason'>
+  /** Awaited before D1 answers the page. */
+  readonly onRead?: () => Promise<void>
   readonly broken?: readonly ('LOG' | 'LANE' | 'LOADER' | 'DB')[]
 }
 
@@ -87,6 +91,7 @@ function bindingsOf(given: Given, database: DatabaseSync) {
           fail('LANE')
           return laneStatusOf(name, { deadLetters: letters[name]?.length ?? 0 })
         },
+        trace: async () => given.trace ?? { status: 'unknown' },
         letters: async () => {
           fail('LANE')
           return [...(letters[name] ?? [])]
@@ -101,7 +106,7 @@ function bindingsOf(given: Given, database: DatabaseSync) {
         },
       }),
     },
-    DB: broken.includes('DB') ? {} : d1Over(database),
+    DB: broken.includes('DB') ? {} : d1Over(database, given.onRead),
     ASSETS: {
       fetch: async (request: Request) => {
         const { pathname } = new URL(request.url)
@@ -118,13 +123,16 @@ function chunkWith(event: Event, offset: number): Chunk {
   return chunkOf(offset, [pack(headerOf(event.messageId, { receivedAt }), event)], Date.parse(receivedAt))
 }
 
-function d1Over(database: DatabaseSync) {
+function d1Over(database: DatabaseSync, onRead: Given['onRead']) {
   const statement = (sql: string, values: SQLInputValue[] = []) => ({
     bind: (...bound: SQLInputValue[]) => statement(sql, bound),
     run: () => ({ results: database.prepare(sql).all(...values) }),
   })
   return {
     prepare: (sql: string) => statement(sql),
-    batch: async (statements: ReturnType<typeof statement>[]) => statements.map((one) => one.run()),
+    batch: async (statements: ReturnType<typeof statement>[]) => {
+      await onRead?.()
+      return statements.map((one) => one.run())
+    },
   }
 }
