@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { type LaneTrace } from '../core/bindings.ts'
 import { SluicewayError } from '../core/errors.ts'
+import { reasonNotRouted } from '../edge/route.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
@@ -78,14 +79,16 @@ async function find(
 async function traceFrom(
   app: AppContext,
   { targets }: Layout,
-  { partition, offset, envelope: { id, header } }: PlacedEvent,
+  { partition, offset, envelope: { id, header, event: sent } }: PlacedEvent,
 ) {
+  const source = app.resolved.sources.get(header.source)
   // A target that is gone from the config is told where the event was for it.
   const refs = targets
     .filter(({ name }) => app.resolved.targets.has(name) || header.to.includes(name))
     .map(({ name }) => ({ target: name, partition }))
   return ask(app, refs, async (ref): Promise<LaneTrace> => {
-    if (!header.to.includes(ref.target)) return { ...ref, status: 'not routed', attempts: [] }
+    if (!header.to.includes(ref.target))
+      return { ...ref, status: 'not routed', reason: reasonNotRouted(sent, source, ref.target), attempts: [] }
     const event = { id, source: header.source, offset }
     if (app.resolved.targets.get(ref.target)?.kind === 'warehouse' && partition !== 0) {
       const { offset: _, ...elsewhere } = event

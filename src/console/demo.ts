@@ -48,7 +48,7 @@ demo.get('/config.json', (c) => {
 demo.get('/state', async (c) => {
   if (!isLocal(c) && !(await hasToken(c)))
     return refusalOf(c, 403, 'What arrived is shown on the machine itself, or for the admin token.')
-  return c.json(await demoState(c.env), 200, { 'cache-control': 'no-store' })
+  return c.json(await demoState(c.env, c.req.query('last')), 200, { 'cache-control': 'no-store' })
 })
 
 demo.post('/sink', async (c) => {

@@ -1,6 +1,7 @@
 import type { Attempt, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
+import type { DroppedSample } from './dropped.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 import type { KafkaRpc } from './stream.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
@@ -86,11 +87,16 @@ export type LaneLoad =
 export interface LaneTrace {
   readonly target: string
   readonly partition: number
-  /** `staged`: in a staging file of a warehouse that has not been loaded yet. */
-  readonly status: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'staged' | 'not routed' | 'unknown'
+  /**
+   * `staged`: in a staging file of a warehouse that has not been loaded yet. `dropped`: the edge did not take it; only its lane
+   * knows, and only of the newest.
+   */
+  readonly status: 'done' | 'skip' | 'waiting' | 'dead' | 'pending' | 'staged' | 'dropped' | 'not routed' | 'unknown'
   readonly reason?: string
   /** Milliseconds since the epoch at which what is staged is loaded, or that is tried again, at the latest. */
   readonly nextAttemptAt?: number
+  /** When it was dropped, milliseconds since the epoch. */
+  readonly at?: number
   readonly attempts: readonly Attempt[]
 }
 
@@ -114,8 +120,15 @@ export interface LaneRpc extends Inbox {
   readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
   /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
   readonly addDeadLetters: (ref: LaneRef, letters: readonly NewDeadLetter[]) => Promise<void>
-  /** Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`. Stored within a second: a crash may lose that much. */
-  readonly count: (ref: LaneRef, counters: Readonly<Record<string, number>>) => Promise<void>
+  /**
+   * Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`, and remembers for traces some of what they count. Stored
+   * within a second: a crash may lose that much.
+   */
+  readonly count: (
+    ref: LaneRef,
+    counters: Readonly<Record<string, number>>,
+    dropped?: readonly DroppedSample[],
+  ) => Promise<void>
   /**
    * Newest first, at most `limit` and about `length` (default 8 million) UTF-16 code units of them, at least one if there is any:
    * fewer than `limit` are not the last. `before` is the number of a letter.

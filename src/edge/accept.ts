@@ -13,10 +13,14 @@ import { partOf, spill } from '../spill/spill.ts'
 import { storeOrSpill } from '../spill/store-or-spill.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { counterBufferOf } from './counter-buffer.ts'
+import { type DroppedEvent, droppedBufferOf } from './dropped-buffer.ts'
 import { cutBatch } from '../core/batch.ts'
 import { laneOf, edgeLane } from '../core/lanes.ts'
 import type { Source } from '../core/resolved-config.ts'
 import type { Outage } from '../core/outage.ts'
+import { mostDropped } from '../core/dropped.ts'
+import { isRecord } from '../core/json.ts'
+import { messageIdOf } from '../enrichment/enrich.ts'
 
 /** Milliseconds after which a count is given up. */
 const countMs = 5_000
@@ -45,15 +49,17 @@ export interface AcceptedEvents {
  */
 export async function acceptEvents(incoming: IncomingBatch, app: AppContext): Promise<AcceptedEvents> {
   const { source, events, counted = 0 } = incoming
-  if (source.rate !== undefined && events.length > counted) await checkRate(source, events.length - counted, app)
+  if (source.rate !== undefined && events.length > counted)
+    await checkRate(source, events.length - counted, app, events)
   const known = suppressionsOf(app)
   const suppressions = known instanceof Promise ? await known : known
-  const { packed, deadLetters, rejected, dropped, counters, accepted } = await prepareBatch(incoming, app, suppressions)
+  const prepared = await prepareBatch(incoming, app, suppressions)
+  const { packed, deadLetters, rejected, dropped, drops, counters, accepted } = prepared
   // The usual case waits for one promise only.
   if (deadLetters.length === 0 && isEmpty(counters)) await append(packed, app)
   else {
     await Promise.all([append(packed, app), addDeadLetters(deadLetters, app)])
-    count(counters, app)
+    count(counters, app, { source: source.name, events: drops })
   }
   return { accepted, dropped, rejected }
 }
@@ -64,13 +70,24 @@ export async function acceptEvents(incoming: IncomingBatch, app: AppContext): Pr
  * @param source nothing is done for one without a rate
  * @param events how many the request has
  * @param app bindings and clock
+ * @param sent the events as they were sent, where they are known, so that traces tell of them
  * @throws {SluicewayError} rate_limited; the events are counted as `limited:<source>`
  */
-export async function checkRate(source: Source, events: number, app: AppContext): Promise<void> {
+export async function checkRate(
+  source: Source,
+  events: number,
+  app: AppContext,
+  sent: readonly unknown[] = [],
+): Promise<void> {
   try {
     await takeRate(source, events, app)
   } catch (error) {
-    count({ [`limited:${source.name}`]: events }, app)
+    const reason = `it was refused with 429, since the source "${source.name}" was above its rate; the client must send it again`
+    const refused = sent.slice(0, mostDropped).flatMap((event): DroppedEvent[] => {
+      const messageId = isRecord(event) ? messageIdOf(event) : ''
+      return messageId === '' ? [] : [{ messageId, reason }]
+    })
+    count({ [`limited:${source.name}`]: events }, app, { source: source.name, events: refused })
     throw error
   }
 }
@@ -162,18 +179,27 @@ export async function addDeadLetters(deadLetters: readonly NewDeadLetter[], app:
 /**
  * Adds to the counters of the edge's lane, after the answer and with at most one call a second of each isolate. A count that
  * fails or takes long is logged instead, because the events themselves are where they belong.
+ *
+ * @param dropped events that were not taken, told with the counters
  */
-export function count(counters: Readonly<Record<string, number>>, app: AppContext): void {
+export function count(
+  counters: Readonly<Record<string, number>>,
+  app: AppContext,
+  dropped?: { readonly source: string; readonly events: readonly DroppedEvent[] },
+): void {
   if (isEmpty(counters)) return
   const { port, resolved, bindings } = app
+  if (dropped !== undefined && dropped.events.length > 0)
+    droppedBufferOf(resolved).add(dropped.source, dropped.events, port.now())
   const tally = counterBufferOf(resolved)
   const wait = tally.add(counters, port.now())
   if (wait === undefined) return
   const send = async () => {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
     const sum = tally.take(port.now())
+    const samples = droppedBufferOf(resolved).take()
     try {
-      await withTimeout(laneOf(bindings, edgeLane).count(edgeLane, sum), countMs, 'the lane of the edge')
+      await withTimeout(laneOf(bindings, edgeLane).count(edgeLane, sum, samples), countMs, 'the lane of the edge')
     } catch (error) {
       port.log('error', 'dropped events were not counted', { ...sum, reason: reasonOf(error) })
     }

@@ -2,9 +2,10 @@ import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
+import type { DroppedEvent } from './dropped-buffer.ts'
 import { anonymizeFacts, anonymizeEventIps, connectionAddress } from '../enrichment/address.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
-import { botOf, flagBot } from '../enrichment/bots.ts'
+import { type Bot, botOf, flagBot } from '../enrichment/bots.ts'
 import { addCampaign } from '../enrichment/campaign.ts'
 import { type ValidationError, validateEvent } from './validate-event.ts'
 import { enrich, messageIdOf, type Shared } from '../enrichment/enrich.ts'
@@ -19,6 +20,7 @@ import type { Suppressions } from '../admission/suppression.ts'
 import { windowOf } from '../enrichment/timestamps.ts'
 import { addAgent } from '../enrichment/user-agent.ts'
 import { isRecord } from '../core/json.ts'
+import { mostDropped } from '../core/dropped.ts'
 
 const encoder = new TextEncoder()
 
@@ -49,6 +51,7 @@ export class Preparation {
   /** Places of the events that became dead letters. */
   readonly deadIndexes = new Set<number>()
   readonly counters: Record<string, number> = {}
+  readonly drops: DroppedEvent[] = []
   /** Events that were dropped before any transform. */
   dropped = 0
   readonly #app: AppContext
@@ -94,24 +97,24 @@ export class Preparation {
       if (type !== undefined) value['type'] = type
       normalizeShape(value)
       if (anonymousId !== undefined) {
-        if (this.isSuppressed(value)) return this.#drop('suppressed')
+        if (this.isSuppressed(value)) return this.#drop('suppressed', value)
         value['anonymousId'] = anonymousId
       }
     }
     const fault = validateEvent(value)
     if (fault !== undefined) {
       // Nor is what is wrong with a suppressed user's event a reason to keep it.
-      if (isRecord(value) && this.isSuppressed(value)) return this.#drop('suppressed')
+      if (isRecord(value) && this.isSuppressed(value)) return this.#drop('suppressed', value)
       this.rejectEvent(value, index, fault)
       return undefined
     }
     const event = value as Record<string, unknown>
     enrich(event, shared)
-    if (this.isSuppressed(event)) return this.#drop('suppressed')
+    if (this.isSuppressed(event)) return this.#drop('suppressed', event)
     const { bots, userAgent, campaign, rudderId } = source.enrich
     if (bots.action !== 'keep') {
       const bot = botOf(event, signals, bots)
-      if (bot !== undefined && bots.action === 'drop') return this.#drop('bot')
+      if (bot !== undefined && bots.action === 'drop') return this.#drop('bot', event, reasonOfBot(source.name, bot))
       if (bot !== undefined) {
         flagBot(event, bot)
         this.count('flagged:bot')
@@ -132,9 +135,15 @@ export class Preparation {
     this.counters[counter] = (this.counters[counter] ?? 0) + 1
   }
 
-  #drop(reason: string): undefined {
+  #drop(step: string, event: Readonly<Record<string, unknown>>, reason?: string): undefined {
     this.dropped++
-    this.count(`dropped:${reason}`)
+    this.noteDrop(step, messageIdOf(event), reason)
+  }
+
+  /** Counts a drop, and keeps which event it was where that has an id. */
+  noteDrop(step: string, messageId: string, reason = 'its user is on the suppression list'): void {
+    this.count(`dropped:${step}`)
+    if (messageId !== '' && this.drops.length < mostDropped) this.drops.push({ messageId, reason })
   }
 
   /** Routes and packs one event whose JSON is `text`; false when it became a dead letter. */
@@ -198,3 +207,6 @@ export class Preparation {
     return false
   }
 }
+
+const reasonOfBot = (source: string, { name, reason }: Bot): string =>
+  `"enrich.bots" of the source "${source}" drops bots: ${name === undefined ? '' : `${name}, `}by its ${reason === 'verified' ? 'verified name' : reason}`

@@ -1,4 +1,5 @@
 import type { NewDeadLetter } from '../core/dead-letter.ts'
+import type { DroppedEvent } from './dropped-buffer.ts'
 import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
@@ -19,6 +20,8 @@ export interface PreparedBatch {
   /** Events of the request of which at least one is in `packed`. */
   readonly accepted: number
   readonly dropped: number
+  /** What was dropped and why, for traces; of an event that a transform made several of, each that was dropped. */
+  readonly drops: readonly DroppedEvent[]
   /** For the edge's lane: `dropped:<transform>`, `dropped:bot`, `dropped:suppressed`, `consent:<target>`, … */
   readonly counters: Readonly<Record<string, number>>
 }
@@ -49,8 +52,8 @@ export async function prepareBatch(
     const sent = JSON.stringify(event)
     if (work.routeAndPack(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
   }
-  const { packed, deadLetters, rejected, dropped, counters } = work
-  return { packed, deadLetters: deadLetters, rejected, accepted, dropped, counters }
+  const { packed, deadLetters, rejected, dropped, drops, counters } = work
+  return { packed, deadLetters: deadLetters, rejected, accepted, dropped, drops, counters }
 }
 
 interface PreparedEvent extends SentEvent {
@@ -104,19 +107,21 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     const { event, text } = transformed
     if (work.isSuppressed(event)) {
       // A transform may know users that the client does not name.
-      work.count('dropped:suppressed')
+      work.noteDrop('suppressed', from.messageId)
       droppedIndexes.add(from.index)
     } else if (work.routeAndPack(event, text, from)) stored.add(from.index)
   }
   for (const { index: position, transform } of ran.dropped) {
-    work.count(`dropped:${transform}`)
-    droppedIndexes.add((prepared[position] as PreparedEvent).index)
+    const { index, messageId } = prepared[position] as PreparedEvent
+    work.noteDrop(transform, messageId, `the transform "${transform}" of the source "${source.name}" dropped it`)
+    droppedIndexes.add(index)
   }
   const dropped =
     work.dropped + [...droppedIndexes].filter((index) => !stored.has(index) && !deadIndexes.has(index)).length
   const accepted = [...stored].filter((index) => !deadIndexes.has(index)).length
   const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
-  return { packed: work.packed, deadLetters: work.deadLetters, rejected, accepted, dropped, counters: work.counters }
+  const { packed, deadLetters, drops, counters } = work
+  return { packed, deadLetters, rejected, accepted, dropped, drops, counters }
 }
 
 /** The batch's context is written into every event, so its size counts as often. */

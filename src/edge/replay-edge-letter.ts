@@ -33,7 +33,7 @@ export async function replayEdgeLetter(
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
   const suppressions = await suppressionsOf(app)
-  const { packed, rejected, accepted, dropped, counters } = await prepareBatch(
+  const { packed, rejected, accepted, dropped, drops, counters } = await prepareBatch(
     { source, events, facts: typeof ip === 'string' ? { ip } : {}, receivedAt: letter.receivedAt },
     app,
     suppressions,
@@ -44,6 +44,6 @@ export async function replayEdgeLetter(
       details: { rejected },
     })
   await append(packed, app)
-  count(counters, app)
+  count(counters, app, { source: source.name, events: drops })
   return { accepted, dropped }
 }

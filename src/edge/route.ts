@@ -76,6 +76,24 @@ export function route(event: Event, source: Source, counters: Record<string, num
   return kept === undefined ? plan.names : reuseChoice(kept, plan)
 }
 
+/**
+ * Says why an event did not go to a target, as far as the config of today tells.
+ *
+ * @param event as the stream holds it
+ * @param source undefined when it is no longer in the config
+ * @param target name of a destination or warehouse
+ */
+export function reasonNotRouted(event: Event, source: Source | undefined, target: string): string {
+  if (source === undefined) return 'its source is no longer in the config'
+  const stop = planOf(source).stops.find(({ name }) => name === target)
+  if (stop === undefined) return `"to" of the source "${source.name}" does not name it`
+  const counters: Record<string, number> = {}
+  route(event, source, counters)
+  if (stop.integrations in counters) return '"integrations" of the event switch it off'
+  if (stop.refused in counters) return 'the event lacks the consent that it needs'
+  return 'the config was another when the event arrived'
+}
+
 /** What `All` says; undefined when it is no boolean. */
 function defaultOf(switches: Readonly<Record<string, unknown>>): boolean | undefined {
   const { All: fallback = true } = switches

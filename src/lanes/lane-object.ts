@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LaneRpc, LettersQuery, LaneStatus, LaneTrace } from '../core/bindings.ts'
 import { type NewDeadLetter, type DeadLetter } from '../core/dead-letter.ts'
 import { Database } from '../storage/database.ts'
+import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
@@ -197,9 +198,14 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#changed()
   }
 
-  async count(_ref: LaneRef, counters: Readonly<Record<string, number>>): Promise<void> {
+  async count(
+    _ref: LaneRef,
+    counters: Readonly<Record<string, number>>,
+    dropped: readonly DroppedSample[] = [],
+  ): Promise<void> {
     this.#billed.calls++
     for (const [name, by] of Object.entries(counters)) this.#store.count(name, by)
+    this.#store.dropped.add(dropped)
     this.#changed()
   }
 

@@ -1,4 +1,5 @@
 import type { Attempt } from '../core/dead-letter.ts'
+import { DroppedEvents } from './dropped-events.ts'
 import type { Database } from '../storage/database.ts'
 import { frame, unframe } from '../storage/frame.ts'
 
@@ -67,12 +68,14 @@ type Stored = [
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
  * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed), `kind` (of
- *   the target), `orphaned` (see OrphanKeeper), `layout` (of the edge's lane, see LayoutRecord).
+ *   the target), `orphaned` (see OrphanKeeper), `layout` (of the edge's lane, see LayoutRecord),
+ *   `dropped_<n>` (see DroppedEvents).
  */
 export class LaneStore {
   readonly #db: Database
   #day: number
   readonly counters: Counters
+  readonly dropped: DroppedEvents
   cursor: number
   /** Milliseconds since the epoch of the newest checkpoint. */
   changedAt: number | undefined
@@ -81,6 +84,7 @@ export class LaneStore {
 
   constructor(db: Database, now: number) {
     this.#db = db
+    this.dropped = new DroppedEvents(db)
     db.run(
       `CREATE TABLE IF NOT EXISTS waiting (offset INTEGER PRIMARY KEY, origin INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, due INTEGER,
        attempts INTEGER NOT NULL, first INTEGER NOT NULL, at INTEGER NOT NULL, history TEXT NOT NULL, header TEXT NOT NULL,
@@ -123,6 +127,7 @@ export class LaneStore {
   /** Stores cursor, counters and requests as one row, if there is anything new. */
   checkpoint(cursor: number, now: number): void {
     if (!this.#dirty && cursor === this.cursor) return
+    this.dropped.save()
     const day = Math.max(Math.floor(now / dayMs), this.#day)
     if (day !== this.#day || !this.#days().includes(day)) {
       this.#db.run(

@@ -48,7 +48,7 @@ export async function traceEvent({ id, source, ...event }: TracedEvent, lane: La
     const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason
     return { ...ref, status: 'waiting', ...reasonOf(orphan?.reason ?? reason), attempts: row.history }
   }
-  if (offset === undefined) return { ...ref, status: 'unknown', ...(await load?.()), attempts: [] }
+  if (offset === undefined) return { ...ref, ...store.dropped.traceOf(source, id), ...(await load?.()), attempts: [] }
   const attempts = store.attemptsOf(offset)
   const final = sender === undefined ? offset < (lane.consumer?.committed ?? 0) : sender.isFinal(offset)
   if (!final) return { ...ref, status: 'pending', ...reasonOf(orphan?.reason), attempts }

@@ -136,10 +136,15 @@ describe.skipIf(chromium === undefined && process.env.CI === undefined)('the dem
     expect(await tables.rows('users')).toMatchObject([{ id: 'ada', context_traits_name: 'Ada Lovelace' }])
   })
 
-  test('the demo counts a visit of a browser that calls itself headless as dropped, and sends it nowhere', async () => {
+  test('the demo tells a browser that calls itself headless that its visit was dropped and by what, counts it, and sends it nowhere', async () => {
     const headless = await browser.newPage()
     await headless.goto(`${server.url}/demo`)
-    await until('it is counted', async () => (await server.lane('@edge')).counters['dropped:drop-bots'] === 1)
+    await headless.waitForSelector('[data-step=log].bad')
+    const reason = 'the transform "drop-bots" of the source "web" dropped it'
+    expect(await headless.locator('#status').textContent()).toBe(`Page: ${reason}`)
+    expect(await headless.locator('[data-step=log] span').innerText()).toBe('dropped')
+    expect((await server.lane('@edge')).counters['dropped:drop-bots']).toBe(1)
+    expect(await headless.locator('#events .lane').innerText()).toBe('Held back: 1 dropped by the transform drop-bots.')
     await headless.close()
     expect((await atSink()).length).toBe(sent.length)
   })

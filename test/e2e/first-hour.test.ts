@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Server } from '../support/server.ts'
+import { until } from '../support/until.ts'
 import { startAndFail, startServing, startSaying, type Serving, type Spoken } from '../support/serving.ts'
 
 const configText = (body: string) => `
@@ -142,6 +145,56 @@ describe('npm start --env-file', () => {
     })
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toBe(`--env-file ${missing} cannot be read: there is no such file\n`)
+  })
+})
+
+describe('GET /admin/trace of what never came into the stream', () => {
+  const headless =
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/140.0.0.0 Safari/537.36'
+  const ids = Array.from({ length: 15 }, (_, i) => `visit-${i + 1}`)
+
+  test('a trace tells which transform dropped each of 15 events of a headless browser, after a restart too', async () => {
+    const server = await Server.start()
+    try {
+      const batch = ids.map((messageId) => ({
+        type: 'page',
+        messageId,
+        anonymousId: 'a-browser-without-a-screen',
+        context: { userAgent: headless },
+      }))
+      const answer = await server.post('/v1/batch', { batch })
+      expect(await answer.json()).toEqual({ success: true, accepted: 0, dropped: 15 })
+      const lanes = [
+        {
+          target: '@edge',
+          partition: 0,
+          status: 'dropped',
+          reason: 'the transform "drop-bots" of the source "web" dropped it',
+          at: expect.any(Number) as number,
+          attempts: [],
+        },
+      ]
+      const expectDropped = async () => {
+        for (const id of ids)
+          await until(`${id} is told of`, async () => {
+            const { found } = await server.admin<{ found: boolean }>(`/trace/${id}`)
+            return found
+          })
+        expect(await server.admin(`/trace/${ids[14]}`)).toEqual({
+          found: true,
+          messageId: ids[14],
+          lanes,
+          failures: [],
+        })
+      }
+      await expectDropped()
+      await sleep(1_500)
+      await server.restart()
+      await expectDropped()
+      expect(await server.admin('/trace/visit-16')).toMatchObject({ found: false })
+    } finally {
+      await server.stop()
+    }
   })
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Consent } from '../../src/core/consent.ts'
-import { route } from '../../src/edge/route.ts'
+import { reasonNotRouted, route } from '../../src/edge/route.ts'
 import { plainOrder } from '../support/sample-events.ts'
 import type { Source } from '../../src/core/resolved-config.ts'
 
@@ -99,4 +99,15 @@ test('the choices of clients do not fill the memory of the router', () => {
   expect(choices.map(({ length }) => length).reduce((a, b) => a + b)).toBe(12 * (1 << 11))
   expect(choices[5]).toEqual(['t0', 't2'])
   expect(choices[4094]).toEqual(Array.from({ length: 11 }, (_, i) => `t${i + 1}`))
+})
+
+test.each<[string, object, Source | undefined, string, string]>([
+  ['its integrations', { integrations: { Facebook: false } }, shop, 'ads', '"integrations" of the event switch it off'],
+  ['consent', denied, shop, 'ads', 'the event lacks the consent that it needs'],
+  ['the "to" of its source', {}, shop, 'crm', '"to" of the source "shop" does not name it'],
+  ['a source that is gone', {}, undefined, 'ads', 'its source is no longer in the config'],
+  ['a config of another day', {}, shop, 'ads', 'the config was another when the event arrived'],
+])('an event that was kept from a target by %s is told so', (_, more, from, name, reason) => {
+  const event = order({ context: { consent: { categoryPreferences: { Advertising: true } } }, ...more })
+  expect(reasonNotRouted(event, from, name)).toBe(reason)
 })

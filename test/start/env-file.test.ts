@@ -50,7 +50,7 @@ no assignment here
     expect(read('prod.env')).toEqual({ WRITE_KEY: 'keyOfAda', ADMIN_TOKEN: 'tokenOfAdaLovelace' })
   })
 
-  it('of several env files of npm start the later wins', () => {
+  it('the later of several env files of npm start wins', () => {
     write('base.env', 'WRITE_KEY=keyOfAda\nSTREAM=log\n')
     write('prod.env', 'WRITE_KEY=keyOfGrace\n')
     expect(read('base.env', 'prod.env')).toEqual({ WRITE_KEY: 'keyOfGrace', STREAM: 'log' })

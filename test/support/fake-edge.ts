@@ -1,6 +1,7 @@
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { LaneRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
+import type { DroppedSample } from '../../src/core/dropped.ts'
 import type { DeadLetter, NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { FakeBucket } from './fake-bucket.ts'
 import { type ContextParts, fakeContext, type FakeContext } from './fake-context.ts'
@@ -13,6 +14,8 @@ export const writeKey = '2HkeyOfTheShop'
 export interface FakeEdge extends FakeContext, Pick<FakeStream, 'appends' | 'envelopes'> {
   readonly deadLetters: NewDeadLetter[]
   readonly counters: Record<string, number>
+  /** What the lane of the edge was told of events that were not taken. */
+  readonly droppedSamples: DroppedSample[]
   readonly bucket: FakeBucket
   /** The events of everything that was appended. */
   readonly events: () => Record<string, unknown>[]
@@ -38,7 +41,7 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
     ...(streamLimits === undefined ? {} : { limits: streamLimits }),
     ...(onAppend === undefined ? {} : { onAppend }),
   })
-  const { lane, deadLetters, counters } = edgeLane(options)
+  const { lane, deadLetters, counters, droppedSamples } = edgeLane(options)
   const bucket = new FakeBucket()
   const resolved = resolveConfig(
     () => ({
@@ -70,6 +73,7 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
     envelopes,
     deadLetters,
     counters,
+    droppedSamples,
     bucket,
     events: () => envelopes().map(({ event }) => event as Record<string, unknown>),
   }
@@ -79,6 +83,7 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
 function edgeLane({ onDeadLetters, onCount }: EdgeOptions) {
   const deadLetters: NewDeadLetter[] = []
   const counters: Record<string, number> = {}
+  const droppedSamples: DroppedSample[] = []
   const lane: Pick<LaneRpc, 'addDeadLetters' | 'letters' | 'count'> = {
     async addDeadLetters(ref, letters) {
       if (ref.target !== '@edge' || ref.partition !== 0) throw new Error(`not the edge's lane: ${ref.target}`)
@@ -87,10 +92,11 @@ function edgeLane({ onDeadLetters, onCount }: EdgeOptions) {
     },
     letters: async (_ref, { messageId }) =>
       deadLetters.filter((letter) => letter.messageId === messageId) as unknown as DeadLetter[],
-    async count(_ref, more) {
+    async count(_ref, more, dropped = []) {
       await onCount?.()
+      droppedSamples.push(...dropped)
       for (const [name, n] of Object.entries(more)) counters[name] = (counters[name] ?? 0) + n
     },
   }
-  return { lane, deadLetters, counters }
+  return { lane, deadLetters, counters, droppedSamples }
 }

@@ -40,8 +40,15 @@ function showStep(step, kind, text) {
 
 const itemsOf = (part) => part?.items ?? []
 
-function showJourney({ events, deliveries, deadLetters, warehouses }) {
+function showJourney({ events, deliveries, deadLetters, warehouses, last: atEdge }, asked) {
   if (last?.id === undefined) return
+  if (atEdge !== undefined && asked === last.id) {
+    showStep('log', 'bad', 'dropped')
+    showStep('webhook', '', '–')
+    showStep('warehouse', '', '–')
+    setText(status, `${last.name}: ${atEdge.reason}`)
+    return
+  }
   const letter = itemsOf(deadLetters).find(({ messageId }) => messageId === last.id)
   if (letter?.stage === 'ingest' || letter?.stage === 'transform') {
     showStep('log', 'bad', 'refused')
@@ -72,7 +79,9 @@ async function refresh() {
   running = true
   try {
     const headers = token === '' ? {} : { authorization: `Bearer ${token}` }
-    const response = await fetch('/demo/state', { headers, signal: AbortSignal.timeout(10_000) })
+    const asked = last?.id
+    const query = asked === undefined ? '' : `?last=${encodeURIComponent(asked)}`
+    const response = await fetch(`/demo/state${query}`, { headers, signal: AbortSignal.timeout(10_000) })
     form.hidden = response.status !== 403
     if (response.status === 403)
       showProblem('state', 'What arrived is shown to the machine itself only. From elsewhere, give the admin token.')
@@ -80,7 +89,7 @@ async function refresh() {
       const state = await response.json()
       showState(state)
       showWarehouse(state.warehouses)
-      showJourney(state)
+      showJourney(state, asked)
       showProblem('state')
     } else throw new Error(String(response.status))
   } catch {

@@ -121,6 +121,28 @@ function showLanes(lanes) {
   line.classList.toggle('bad', worst === 'down' || worst === 'paused')
 }
 
+const steps = { bot: 'the rule on bots', suppressed: 'the suppression list' }
+
+/** What the edge dropped, refused or kept from a target, by the names of its counters. */
+const heldBack = {
+  dropped: (by) => `dropped by ${steps[by] ?? `the transform ${by}`}`,
+  limited: (source) => `refused above the rate of ${source}`,
+  refused: (code) => `refused: ${code}`,
+  consent: (target) => `without consent for ${target}`,
+  integrations: (target) => `not wanted at ${target}`,
+}
+
+function showHeldBack(counters) {
+  const told = Object.entries(counters).flatMap(([name, count]) => {
+    const [, kind, what] = /^(\w+): ?(.*)$/.exec(name) ?? []
+    const say = Object.hasOwn(heldBack, kind ?? '') ? heldBack[kind] : undefined
+    return say === undefined ? [] : [`${numbers.format(count)} ${say(what)}`]
+  })
+  const line = document.querySelector('#events .lane')
+  setText(line, told.length === 0 ? '' : `Held back: ${told.join('; ')}.`)
+  line.hidden = told.length === 0
+}
+
 const numbers = new Intl.NumberFormat('en-GB')
 
 function showNode(name, count, note) {
@@ -147,6 +169,7 @@ function showFlow(state) {
     .filter(([name]) => name.startsWith('dropped'))
     .reduce((sum, [, count]) => sum + count, 0)
   const received = stored === undefined ? undefined : stored + dropped + (edge?.deadLetters ?? 0)
+  showHeldBack(edge?.counters ?? {})
   showNode('edge', received, dropped > 0 ? `received, ${numbers.format(dropped)} dropped` : 'received')
   showNode('stream', stored, 'stored')
   setText(document.querySelector('[data-node="stream"] span'), state.stream === 'log' ? 'Log' : 'Queue')
