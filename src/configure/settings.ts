@@ -1,4 +1,5 @@
 import { isBlank, isRecord } from '../core/json.ts'
+import { addAllowPrivate, type AllowPrivate } from './private-hosts.ts'
 import { hostProblem } from './public-host.ts'
 
 /** One setting of a destination or driver, declared once: type, check, console form, redaction and docs come from it. */
@@ -16,7 +17,10 @@ export interface Field {
   readonly choices?: readonly string[]
   readonly min?: number
   readonly max?: number
-  /** For `url`: names the boolean setting that allows http and hosts that are not public; without it, none may be. */
+  /**
+   * For `url`: names the boolean setting that allows http and hosts that are not public. Where no `url` names one, there is
+   * `allowPrivate` without being declared.
+   */
   readonly insecureWhen?: string
   /** A sentence about what is wrong with a value that has the right type, or undefined. */
   readonly check?: (value: never) => string | undefined
@@ -54,7 +58,7 @@ type Given<F extends Fields> = {
 }
 
 /** What a user writes: settings without default are required, though an `env` value may turn out to be missing. */
-export type Input<F extends Fields> = Given<F>
+export type Input<F extends Fields> = Given<F> & AllowPrivate<F>
 
 /** What the code gets, checked and with defaults filled in. */
 export type Settings<F extends Fields> = {
@@ -71,15 +75,16 @@ export interface Checked<F extends Fields> {
 }
 
 /**
- * Checks `input` against `fields` and fills in defaults.
+ * Checks `input` against `declared` and fills in defaults.
  *
- * @param fields the declaration
+ * @param declared the declaration
  * Blanks around text are no part of it: shells and files leave a newline behind a secret.
  *
  * @param input what the user wrote; unknown names are problems
  * @returns the settings, what is wrong with them, and a copy without secrets
  */
-export function checkSettings<F extends Fields>(fields: F, input: Input<F>): Checked<F> {
+export function checkSettings<F extends Fields>(declared: F, input: Input<F>): Checked<F> {
+  const fields = addAllowPrivate(declared)
   const settings: Record<string, unknown> = {}
   const redacted: Record<string, unknown> = {}
   const problems: string[] = []

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Server } from '../support/server.ts'
+import { Sink } from '../support/sink.ts'
 import { until } from '../support/until.ts'
 import { startAndFail, startServing, startSaying, type Serving, type Spoken } from '../support/serving.ts'
 
@@ -194,6 +195,51 @@ describe('GET /admin/trace of what never came into the stream', () => {
       expect(await server.admin('/trace/visit-16')).toMatchObject({ found: false })
     } finally {
       await server.stop()
+    }
+  })
+})
+
+describe('a destination of a user on localhost', () => {
+  const noted = (more: string) => `
+    import { defineConfig } from 'sluiceway/config'
+    import { defineDestination } from 'sluiceway/destination'
+    import { log } from 'sluiceway/streams/log'
+    const notes = defineDestination({
+      name: 'notes',
+      settings: { url: { type: 'url', about: 'Where notes are taken.' } },
+      encode: ({ id, text }) => ({ id, text }),
+      request: ([item], { url }) => ({ method: 'POST', url, headers: {}, body: item.text }),
+    })
+    export default defineConfig((env) => ({
+      stream: log(),
+      sources: { shop: { writeKey: env.WRITE_KEY } },
+      destinations: { notes: { use: notes({ url: env.NOTES_URL${more} }) } },
+    }))
+  `
+
+  test('a destination of a user on localhost is refused with the option that allows it, and with it gets its events', async () => {
+    const sink = await Sink.open()
+    try {
+      const startWith = (text: string) => ({
+        state: join(folder, 'state'),
+        args: ['--config', write('notes.config.ts', text), '--var', `NOTES_URL=${sink.url}notes`],
+      })
+      const refused = await startAndFail(startWith(noted('')))
+      expect(refused.stderr).toContain(
+        'destinations.notes: "url" must begin with https: (unless "allowPrivate" is true, for tests)',
+      )
+      const serving = await startServing(startWith(noted(", allowPrivate: env.LOCAL === '1'")))
+      running.push(serving)
+      const { url, writeKey } = serving.ready
+      const answer = await fetch(`${url}/v1/track`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa(`${writeKey}:`)}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ userId: 'ada', event: 'Order Completed', messageId: 'order-1843' }),
+      })
+      expect(answer.status).toBe(200)
+      await until('the note arrives', () => sink.received.find(({ body }) => body.includes('order-1843')))
+    } finally {
+      await sink.close()
     }
   })
 })
