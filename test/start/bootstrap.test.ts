@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-const bootstrap = resolve(import.meta.dirname, '../../scripts/bootstrap.mjs')
+const repository = resolve(import.meta.dirname, '../..')
+const bootstrap = join(repository, 'scripts/bootstrap.mjs')
 
 // Stands for `npm ci`: installs what the lock file says, with this Node as the pinned one.
 const npm = `
@@ -50,6 +51,22 @@ describe('the bootstrap', () => {
       stderr: 'Installing the dependencies (npm ci) …\nnpm ci --loglevel=error\n',
       status: 0,
     })
+  })
+
+  it('the bootstrap hands --env-file on to the script, which Node would take for its own, whatever Node runs it', () => {
+    run()
+    const pinned = join(clone, 'node_modules/node/bin/node')
+    rmSync(pinned)
+    writeFileSync(pinned, `#!/bin/sh\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 })
+    const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+      scripts: { start: string }
+    }
+    const [, ...args] = scripts.start.split(' ').map((arg) => (arg === 'scripts/start.ts' ? 'scripts/hello.ts' : arg))
+    const { stdout, stderr } = spawnSync(process.execPath, [...args, '--env-file', 'none.env'], {
+      cwd: clone,
+      encoding: 'utf8',
+    })
+    expect({ stdout, stderr }).toEqual({ stdout: 'hello --env-file none.env\n', stderr: '' })
   })
 
   it('the bootstrap installs nothing when all is there', () => {
