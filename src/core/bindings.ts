@@ -45,11 +45,18 @@ export interface LogStatus {
 }
 
 /**
- * What a lane does. `down`: the destination fails as a whole; the lane waits and probes it. `paused`: the destination refuses
- * everything (a credential, an address); a person must look, and the lane probes it seldom. `orphaned`: the target is no longer
- * in the config.
+ * What a lane does. `failing`: all that it sends fails, and too few different events did to be certain that no event is to
+ * blame. `down`: the destination fails as a whole; the lane waits and probes it. `paused`: the destination refuses
+ * everything (a credential, an address); a person must look, and the lane probes it seldom. `orphaned`:
+ * the target is no longer in the config.
  */
-export type LaneState = 'idle' | 'running' | 'down' | 'paused' | 'orphaned'
+export type LaneState = 'idle' | 'running' | 'failing' | 'down' | 'paused' | 'orphaned'
+
+/** Why a request of a lane failed, and when, in milliseconds since the epoch. */
+export interface LaneError {
+  readonly at: number
+  readonly reason: string
+}
 
 /** How a lane is doing. */
 export interface LaneStatus {
@@ -58,6 +65,10 @@ export interface LaneStatus {
   readonly kind: 'destination' | 'warehouse' | 'edge'
   readonly state: LaneState
   readonly reason?: string
+  /** When it began to fail, milliseconds since the epoch; left out while it does not. */
+  readonly since?: number
+  /** Of the last attempt that failed; left out when nothing waits. */
+  readonly lastError?: LaneError
   /** Events not yet at their final verdict. */
   readonly depth: number
   /** Of these, events with a row of their own (retrying, or waiting behind one of the same key). */

@@ -1,4 +1,4 @@
-import type { LaneState } from '../core/bindings.ts'
+import type { LaneError, LaneState } from '../core/bindings.ts'
 import type { Chunk } from '../core/inbox.ts'
 
 /**
@@ -28,6 +28,10 @@ export interface LaneConsumer {
   readonly state: LaneState
   /** Why it waits; undefined while it does not. */
   readonly reason: string | undefined
+  /** Since when nothing has succeeded, in milliseconds since the epoch; undefined while all is well. */
+  readonly since: number | undefined
+  /** Why what waits has failed last; undefined when nothing waits. */
+  readonly lastError: LaneError | undefined
   /** Milliseconds since the epoch at which the oldest undelivered event became durable; undefined when there is none. */
   readonly oldest: number | undefined
   /** Ends every wait: what is due later is due now. The caller pumps. */

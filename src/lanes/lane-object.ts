@@ -8,6 +8,7 @@ import { DeadLetters } from './dead-letters.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
+import { describeLane } from './lane-status.ts'
 import { LaneStore } from './lane-store.ts'
 import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
@@ -19,7 +20,7 @@ import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget } from '../core/lanes.ts'
 import type { Layout } from '../core/layout.ts'
 import { createBill } from '../core/billed.ts'
-import { realPort } from '../platform/real-port.ts'
+import { flushLog, realPort } from '../platform/real-port.ts'
 import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
 import type { Offer, Ack, LaneRef } from '../core/inbox.ts'
 
@@ -43,11 +44,12 @@ const quietSeconds = 300
  *            │   idle   │                          │ running  │
  *            └──────────┘ ◄─────────────────────── └──────────┘
  *                           all have their verdict    │    │
- *      5 requests in a row fail, or staging fails     │    │  it refuses what it is sent (401, 403, 404, 3xx …)
+ *      requests of different events fail (failing:    │    │  it refuses what it is sent (401, 403, 404, 3xx …)
+ *      of one alone), or staging fails                │    │
  *                  ┌──────────────────────────────────┘    └────────┐
  *                  ▼                                                ▼
  *            ┌──────────┐                                     ┌──────────┐
- *            │   down   │   probes: 1 s … 300 s               │  paused  │   probes: 30 s … 300 s, or a person's resume
+ *            │   down   │   probes: 1 s … 15 s                │  paused  │   probes: 30 s … 300 s, or a person's resume
  *            └──────────┘                                     └──────────┘
  *                  └───────────── a probe succeeds: running ────────┘
  * ```
@@ -62,6 +64,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #resolved: ResolvedConfig
   readonly #target: Target | undefined
   readonly #billed = createBill()
+  readonly #port: Port
   readonly #store: LaneStore
   readonly #letters: DeadLetters
   readonly #reader: LaneReader
@@ -96,11 +99,12 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#store = new LaneStore(db, Date.now())
     this.#letters = new DeadLetters(db, this.#ref)
     const changed = () => this.#changed()
-    const common = { store: this.#store, port, changed }
+    this.#port = port
+    const common = { ref: this.#ref, store: this.#store, port, changed }
     this.#kind = target === edgeTarget ? 'edge' : rememberKind(this.#store, this.#target?.kind)
     if (this.#target !== undefined) endOrphanage(this.#store, this.#ref, port)
     else if (target !== edgeTarget)
-      this.#consumer = this.#orphan = new OrphanKeeper({ ...common, ref: this.#ref, letters: this.#letters })
+      this.#consumer = this.#orphan = new OrphanKeeper({ ...common, letters: this.#letters })
     if (this.#target?.kind === 'destination')
       this.#consumer = this.#sender = new Sender(this.#target, {
         ...common,
@@ -117,6 +121,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       })
     this.#reader = new LaneReader(db, {
       ref: this.#ref,
+      port,
       log: resolved.stream.log?.partition(env, this.#ref.partition),
       consumer: this.#consumer,
       changed,
@@ -193,7 +198,13 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   async addDeadLetters(_ref: LaneRef, letters: readonly NewDeadLetter[]): Promise<void> {
     this.#billed.calls++
-    for (const letter of letters) this.#letters.add(letter, Date.now())
+    for (const letter of letters) {
+      const { stage, code, reason, source, messageId } = letter
+      this.#letters.add(letter, Date.now())
+      // What a sender did wrong is told to the sender.
+      const level = stage === 'ingest' ? 'warn' : 'error'
+      this.#port.log(level, 'an event is a dead letter', { ...this.#ref, code, reason, source, messageId })
+    }
     this.#store.count('dead', letters.length)
     this.#changed()
   }
@@ -296,6 +307,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
 
   #checkpoint(): void {
     this.#checkpointDue = false
+    flushLog()
     this.#store.checkpoint(this.#consumer?.committed ?? this.#store.cursor, Date.now())
     this.#reader.trim(this.#store.cursor)
   }
@@ -322,29 +334,20 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   }
 
   #status(): LaneStatus {
-    const work = this.#consumer
-    const nextAttemptAt = this.#sender?.due()
-    const waiting = this.#sender?.waiting ?? this.#orphan?.waiting ?? 0
-    const { head } = this.#reader
-    const unread = this.#orphan?.unread(head) ?? (work === undefined ? 0 : Math.max(0, head - work.position))
-    const held = this.#sender?.held ?? (work === undefined ? 0 : work.position - work.committed)
     // What is not stored yet will be in a second.
+    const work = this.#consumer
     const changedAt = work === undefined || work.position === this.#store.cursor ? this.#store.changedAt : Date.now()
-    const oldest = work?.oldest ?? (unread > 0 ? this.#reader.timeOf(work?.committed ?? 0) : undefined)
-    return {
-      ...this.#ref,
-      kind: this.#kind,
-      state: work?.state ?? 'idle',
-      ...(work?.reason === undefined ? {} : { reason: work.reason }),
-      depth: unread + held + waiting,
-      waiting,
-      oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((Date.now() - oldest) / 1000)),
-      deadLetters: this.#letters.count,
-      counters: { ...this.#store.counters },
-      ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-      ...(changedAt === undefined ? {} : { changedAt }),
-      ...(this.#orphan?.since === undefined ? {} : { orphanedAt: this.#orphan.since }),
-      billed: { ...this.#billed },
-    }
+    return describeLane({
+      consumer: work,
+      reader: this.#reader,
+      rest: {
+        ...this.#ref,
+        kind: this.#kind,
+        deadLetters: this.#letters.count,
+        counters: { ...this.#store.counters },
+        ...(changedAt === undefined ? {} : { changedAt }),
+        billed: { ...this.#billed },
+      },
+    })
   }
 }

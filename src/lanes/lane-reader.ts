@@ -8,7 +8,7 @@ import { DedupWindow } from '../storage/dedup-window.ts'
 import { Segments } from '../storage/segments.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
-import { realPort } from '../platform/real-port.ts'
+import type { Port } from '../core/port.ts'
 import type { Chunk, Offer, LaneRef } from '../core/inbox.ts'
 
 /** Bytes of one read. */
@@ -24,6 +24,7 @@ const rowLength = 800_000
 
 interface LaneReaderOptions {
   readonly ref: LaneRef
+  readonly port: Port
   /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
   readonly log: LogRpc | undefined
   readonly consumer: LaneConsumer | undefined
@@ -121,14 +122,14 @@ export class LaneReader {
 
   /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
   async askForHead(): Promise<void> {
-    const { consumer, log, ref } = this.#options
+    const { consumer, log, ref, port } = this.#options
     if (consumer === undefined || log === undefined || this.#reading) return
     if (consumer.hasCapacity) return this.#read(consumer)
     try {
       const { head } = await log.status()
       this.#head = Math.max(this.#head, head)
     } catch (error) {
-      realPort.log('warn', 'a lane could not ask its stream for the head', { ...ref, reason: reasonOf(error) })
+      port.log('warn', 'a lane could not ask its stream for the head', { ...ref, reason: reasonOf(error) })
     }
   }
 
@@ -172,7 +173,7 @@ export class LaneReader {
   }
 
   async #read(consumer: LaneConsumer): Promise<void> {
-    const { ref, log, changed } = this.#options
+    const { ref, log, changed, port } = this.#options
     const refused = this.#refused
     this.#reading = true
     this.#refused = false
@@ -196,7 +197,7 @@ export class LaneReader {
       this.#refused ||= refused
       this.#failures++
       this.#pausedUntil = Date.now() + Math.min(30_000, 500 * 2 ** this.#failures)
-      realPort.log('warn', 'a lane could not read its stream', { ...ref, reason: reasonOf(error) })
+      port.log('warn', 'a lane could not read its stream', { ...ref, reason: reasonOf(error) })
       setTimeout(changed, this.#pausedUntil - Date.now() + 1)
     }
     this.#reading = false

@@ -37,6 +37,15 @@ export interface WaitingRow {
   history: Attempt[]
 }
 
+/** Where a row stands in its line. */
+export interface RowPlace {
+  readonly offset: number
+  readonly key: string
+  readonly due: number | null
+  /** Not before, also when the destination is back; milliseconds since the epoch. */
+  readonly earliest: number
+}
+
 /** A waiting row with the event, as `pack` wrote its two lines. */
 export interface StoredRow extends WaitingRow {
   readonly header: string
@@ -88,8 +97,11 @@ export class LaneStore {
     db.run(
       `CREATE TABLE IF NOT EXISTS waiting (offset INTEGER PRIMARY KEY, origin INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, due INTEGER,
        attempts INTEGER NOT NULL, first INTEGER NOT NULL, at INTEGER NOT NULL, history TEXT NOT NULL, header TEXT NOT NULL,
-       event TEXT NOT NULL)`,
+       event TEXT NOT NULL, earliest INTEGER)`,
     )
+    const { sql } = db.first<{ sql: string }>("SELECT sql FROM sqlite_master WHERE name = 'waiting'") ?? { sql: '' }
+    // The table of a version that did not store it: its rows keep all of their wait.
+    if (!sql.includes('earliest')) db.run('ALTER TABLE waiting ADD COLUMN earliest INTEGER')
     db.run('CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID')
     this.#day = Math.floor(now / dayMs)
     const newest = this.#days().at(-1)
@@ -174,9 +186,38 @@ export class LaneStore {
     return [...distinct.values()].toSorted((a, b) => a.at - b.at)
   }
 
-  /** Offsets and keys of waiting events above `after`, in order; at most 10,000. */
-  waitingPlaces(after: number): { readonly offset: number; readonly key: string; readonly due: number | null }[] {
-    return this.#db.all('SELECT offset, key, due FROM waiting WHERE offset > ? ORDER BY offset LIMIT 10000', after)
+  /** Places of waiting events above `after`, in order; at most 10,000. */
+  waitingPlaces(after: number): RowPlace[] {
+    return this.#db.all(
+      'SELECT offset, key, due, coalesce(earliest, due, 0) AS earliest FROM waiting WHERE offset > ? ORDER BY offset LIMIT 10000',
+      after,
+    )
+  }
+
+  /** The place of one waiting event. */
+  waitingPlace(offset: number): RowPlace | undefined {
+    return this.#db.first(
+      'SELECT offset, key, due, coalesce(earliest, due, 0) AS earliest FROM waiting WHERE offset = ?',
+      offset,
+    )
+  }
+
+  /** Lets every waiting event go at its earliest time. */
+  endWaits(): void {
+    this.#db.run('UPDATE waiting SET due = earliest WHERE due > earliest')
+  }
+
+  /** Lets every waiting event go now. */
+  waitNoMore(): void {
+    this.#db.run('UPDATE waiting SET due = 0, earliest = 0 WHERE due > 0')
+  }
+
+  /** The newest attempt of the oldest waiting event that was tried. */
+  lastAttempt(): Attempt | undefined {
+    const row = this.#db.first<{ history: string }>(
+      'SELECT history FROM waiting WHERE attempts > 0 ORDER BY offset LIMIT 1',
+    )
+    return row === undefined ? undefined : (JSON.parse(row.history) as Attempt[]).at(-1)
   }
 
   /** Where the stream holds waiting events, from `cursor` on. */
@@ -218,9 +259,9 @@ export class LaneStore {
     return row === undefined ? undefined : { ...row, history: JSON.parse(row.history) as Attempt[] }
   }
 
-  putWaiting(row: WaitingRow, header: string, event: string): void {
+  putWaiting(row: WaitingRow, text: { readonly header: string; readonly event: string }, earliest: number): void {
     this.#db.run(
-      'INSERT OR REPLACE INTO waiting (offset, origin, key, id, due, attempts, first, at, history, header, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO waiting (offset, origin, key, id, due, attempts, first, at, history, header, event, earliest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       row.offset,
       row.origin,
       row.key,
@@ -230,15 +271,17 @@ export class LaneStore {
       row.first,
       row.at,
       JSON.stringify(row.history),
-      header,
-      event,
+      text.header,
+      text.event,
+      earliest,
     )
   }
 
-  updateWaiting(row: WaitingRow): void {
+  updateWaiting(row: WaitingRow, earliest: number): void {
     this.#db.run(
-      'UPDATE waiting SET due = ?, attempts = ?, first = ?, history = ? WHERE offset = ?',
+      'UPDATE waiting SET due = ?, earliest = ?, attempts = ?, first = ?, history = ? WHERE offset = ?',
       row.due,
+      earliest,
       row.attempts,
       row.first,
       JSON.stringify(row.history),

@@ -47,6 +47,9 @@ export class OrphanKeeper implements LaneConsumer {
   #dropped = 0
   readonly isBusy = false
   readonly state: LaneState = 'orphaned'
+  /** It sends nothing, so that nothing fails. */
+  readonly since = undefined
+  readonly lastError = undefined
   position: number
 
   constructor(options: OrphanKeeperOptions) {
@@ -68,7 +71,7 @@ export class OrphanKeeper implements LaneConsumer {
   }
 
   /** When the target was found to be gone, milliseconds since the epoch; undefined until the first look. */
-  get since(): number | undefined {
+  get goneSince(): number | undefined {
     return this.#mark?.since
   }
 

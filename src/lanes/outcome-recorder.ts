@@ -1,12 +1,13 @@
 import type { Attempt } from '../core/dead-letter.ts'
 import type { Port } from '../core/port.ts'
-import { backoffMs } from '../core/retry.ts'
+import { backoffMs, defaultBackoff } from '../core/retry.ts'
 import type { Verdict } from '../core/verdict.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Outcome, SentRequest } from './deliver.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import type { RetryQueue } from './retry-queue.ts'
 import { mostStrikes } from './refusals.ts'
+import type { LaneRef } from '../core/inbox.ts'
 import type { InFlightEvent } from './in-flight-events.ts'
 
 /** The longest wait that a destination may ask for (`Retry-After`); a mistyped one must not end delivery for good. */
@@ -26,6 +27,7 @@ interface OutcomeRecorderOptions {
   readonly letters: DeadLetters
   readonly waiting: RetryQueue
   readonly port: Port
+  readonly ref: LaneRef
   /** How long an event is retried before it is a dead letter. */
   readonly retryDays: number
 }
@@ -42,6 +44,10 @@ interface Tried {
   readonly alone: boolean
   /** How often it was refused while other events were delivered. */
   readonly strikes: number
+  /** True when it failed again and again while other events were delivered. */
+  readonly ownReason: boolean
+  /** The longest that it waits while nothing succeeds, in milliseconds; undefined while something does. */
+  readonly longestWaitMs: number | undefined
   /** Different events that were refused since the last success. */
   readonly refused: number
 }
@@ -70,7 +76,7 @@ export class OutcomeRecorder {
       const blame = isRefused ? this.#blameOf(outcome, history, tried) : undefined
       if (blame !== undefined)
         this.#addDeadLetter(inFlight, outcome, { reason: `${blame}: ${verdict.reason}`, history })
-      else this.#retry(inFlight, outcome, { verdict, history, strikes: tried.strikes })
+      else this.#retry(inFlight, outcome, { ...tried, verdict, history })
     } else {
       store.count(verdict.kind === 'done' ? 'done' : `skip: ${verdict.reason}`)
       // The row goes, and a crash may have taken requests that no checkpoint held: its attempts stay traceable.
@@ -94,17 +100,17 @@ export class OutcomeRecorder {
       : undefined
   }
 
-  /** Gives an event of the stream a row; `asked` is until when the destination asked to wait. */
+  /** Gives an event of the stream a row, which does not go before `earliest`, also when the destination is back. */
   wait(
     inFlight: InFlightEvent,
     row: Pick<WaitingRow, 'due' | 'attempts' | 'first' | 'history'> = untried,
-    asked = 0,
+    earliest = 0,
   ): void {
     const { offset, key, at, envelope } = inFlight
     this.#options.waiting.add(
       { offset, origin: offset, key, id: envelope.id, at, ...row },
       { header: JSON.stringify(envelope.header), event: envelope.text },
-      asked,
+      earliest,
     )
     inFlight.final = true
   }
@@ -125,11 +131,12 @@ export class OutcomeRecorder {
       verdict,
       history,
       strikes,
+      ownReason,
+      longestWaitMs,
     }: {
       readonly verdict: Extract<Verdict, { kind: 'retry' | 'pause' }>
       readonly history: readonly Attempt[]
-      readonly strikes: number
-    },
+    } & Pick<Tried, 'strikes' | 'ownReason' | 'longestWaitMs'>,
   ): void {
     const { store, waiting, port, retryDays } = this.#options
     const { row } = inFlight
@@ -145,11 +152,16 @@ export class OutcomeRecorder {
     const attempts = (row?.attempts ?? 0) + 1
     const asked = verdict.kind === 'retry' ? Math.min(verdict.afterSeconds ?? 0, longestWaitSeconds) * 1000 : 0
     // One that is found out about is asked soon again, however long the destination was down before.
-    const due = now + Math.max(asked, backoffMs(strikes || attempts, port.random()))
-    const askedUntil = asked > 0 ? now + asked : 0
+    const isOwn = ownReason || strikes > 0
+    // While nothing succeeds, it finds out by its own tries whether the destination is back.
+    const longest = longestWaitMs === undefined || isOwn ? Number.POSITIVE_INFINITY : longestWaitMs
+    const capSeconds = Math.min(defaultBackoff.capSeconds, longest / 1000)
+    const wait = backoffMs(strikes || attempts, port.random(), { ...defaultBackoff, capSeconds })
+    const due = now + Math.max(asked, wait)
+    const earliest = isOwn ? due : asked > 0 ? now + asked : 0
     const change = { due, attempts, first, history: [...history] }
-    if (row === undefined) this.wait(inFlight, change, askedUntil)
-    else waiting.update(Object.assign(row, change), askedUntil)
+    if (row === undefined) this.wait(inFlight, change, earliest)
+    else waiting.update(Object.assign(row, change), earliest)
   }
 
   #addDeadLetter(
@@ -176,6 +188,13 @@ export class OutcomeRecorder {
       placeOf(inFlight),
     )
     store.count('dead')
+    port.log('error', 'an event is a dead letter', {
+      ...this.#options.ref,
+      code,
+      reason,
+      source: header.source,
+      messageId: header.id,
+    })
     this.#finish(inFlight)
   }
 

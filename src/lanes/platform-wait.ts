@@ -1,3 +1,4 @@
+import type { LaneRef } from '../core/inbox.ts'
 import type { Port } from '../core/port.ts'
 import { backoffMs } from '../core/retry.ts'
 import type { Outcome } from './deliver.ts'
@@ -31,7 +32,7 @@ export class PlatformWait {
   note(
     outcomes: readonly Outcome[],
     sent: number,
-    { port, target }: { readonly port: Port; readonly target: string },
+    { port, ref }: { readonly port: Port; readonly ref: LaneRef },
   ): void {
     if (sent > 0) {
       this.#failures = 0
@@ -46,6 +47,6 @@ export class PlatformWait {
     const { reason } = limited.verdict
     this.reason = reason
     this.until = port.now() + leastSeconds * 1000 + backoffMs(this.#failures, port.random(), backoff)
-    port.log('warn', 'a lane waits: a limit of the platform was reached', { target, reason })
+    port.log('warn', 'a lane waits: a limit of the platform was reached', { ...ref, reason })
   }
 }

@@ -1,4 +1,5 @@
-import type { LaneStore, StoredRow, WaitingRow } from './lane-store.ts'
+import type { Attempt } from '../core/dead-letter.ts'
+import type { LaneStore, RowPlace, StoredRow, WaitingRow } from './lane-store.ts'
 
 /** Rows of one key: offsets in order, of which those before `start` are gone. */
 interface Line {
@@ -9,8 +10,8 @@ interface Line {
 interface Head {
   readonly key: string
   due: number
-  /** What the destination asked to wait for: not before, also when it is back. Milliseconds since the epoch. */
-  asked: number
+  /** Not before, also when the destination is back. Milliseconds since the epoch. */
+  earliest: number
 }
 
 /**
@@ -29,8 +30,7 @@ export class RetryQueue {
     this.#store = store
     for (let after = -1; ;) {
       const places = store.waitingPlaces(after)
-      // What was asked for is not stored: a row that waits keeps all of its wait.
-      for (const { offset, key, due } of places) this.#enlist(offset, { key, due: due ?? 0, asked: due ?? 0 })
+      for (const place of places) this.#enlist(place.offset, headOf(place))
       const last = places.at(-1)
       if (last === undefined) break
       after = last.offset
@@ -46,17 +46,17 @@ export class RetryQueue {
     return this.#size > 0 && this.#lines.has(key)
   }
 
-  /** Adds a row; `asked` is until when the destination asked to wait, in milliseconds since the epoch. */
-  add(row: WaitingRow, text: { readonly header: string; readonly event: string }, asked = 0): void {
-    this.#store.putWaiting(row, text.header, text.event)
-    this.#enlist(row.offset, { key: row.key, due: row.due ?? 0, asked })
+  /** Adds a row that does not go before `earliest`, also when the destination is back (milliseconds since the epoch). */
+  add(row: WaitingRow, text: { readonly header: string; readonly event: string }, earliest = 0): void {
+    this.#store.putWaiting(row, text, earliest)
+    this.#enlist(row.offset, { key: row.key, due: row.due ?? 0, earliest })
   }
 
-  /** Stores what has become of a row's attempt; `asked` as in `add`. */
-  update(row: WaitingRow, asked = 0): void {
-    this.#store.updateWaiting(row)
+  /** Stores what has become of a row's attempt; `earliest` as in `add`. */
+  update(row: WaitingRow, earliest = 0): void {
+    this.#store.updateWaiting(row, earliest)
     const head = this.#heads.get(row.offset)
-    if (head !== undefined) Object.assign(head, { due: row.due ?? 0, asked })
+    if (head !== undefined) Object.assign(head, { due: row.due ?? 0, earliest })
   }
 
   /** Removes a row; the next of its key is due at once, unless it has a time of its own. */
@@ -76,10 +76,7 @@ export class RetryQueue {
     }
     const next = line.offsets[line.start]
     if (next === undefined) this.#lines.delete(key)
-    else {
-      const due = this.#store.waiting(next)?.due ?? 0
-      this.#heads.set(next, { key, due, asked: due })
-    }
+    else this.#heads.set(next, headOf(this.#store.waitingPlace(next) ?? { key, due: 0, earliest: 0 }))
   }
 
   /** The rows that are due at `now`, heads of their keys, of keys that are `free`; longest known first. */
@@ -91,29 +88,49 @@ export class RetryQueue {
     }
   }
 
-  /** The row that has been due for longest, of those that `due` gives: one that was just tried comes last. */
-  longestDue(now: number, free: (key: string) => boolean): StoredRow | undefined {
-    let longest: [offset: number, due: number] | undefined
-    for (const [offset, { key, due }] of this.#heads)
-      if (due <= now && (longest === undefined || due < longest[1]) && free(key)) longest = [offset, due]
-    return longest === undefined ? undefined : this.#store.waiting(longest[0])
+  /**
+   * The row that leads a probe: of those that may go when the destination is back, the one whose time comes or came first, so
+   * that one that was just tried comes last.
+   */
+  nextProbe(now: number, free: (key: string) => boolean): StoredRow | undefined {
+    let first: [offset: number, due: number] | undefined
+    for (const [offset, { key, due, earliest }] of this.#heads)
+      if (earliest <= now && (first === undefined || due < first[1]) && free(key)) first = [offset, due]
+    return first === undefined ? undefined : this.#store.waiting(first[0])
   }
 
   /** When the next head of a `free` key is due, in milliseconds since the epoch. */
   soonest(free: (key: string) => boolean): number | undefined {
-    let due: number | undefined
-    for (const head of this.#heads.values()) if ((due === undefined || head.due < due) && free(head.key)) due = head.due
-    return due
+    return this.#lowest('due', free)
   }
 
-  /** Makes every head due at once, whatever was asked for: a person says so. */
+  /** When the next head of a `free` key may lead a probe, in milliseconds since the epoch. */
+  soonestProbe(free: (key: string) => boolean): number | undefined {
+    return this.#lowest('earliest', free)
+  }
+
+  #lowest(time: 'due' | 'earliest', free: (key: string) => boolean): number | undefined {
+    let lowest: number | undefined
+    for (const head of this.#heads.values())
+      if ((lowest === undefined || head[time] < lowest) && free(head.key)) lowest = head[time]
+    return lowest
+  }
+
+  /** Makes every row due at once, whatever was asked for: a person says so. */
   retryNow(): void {
-    for (const head of this.#heads.values()) head.due = 0
+    this.#store.waitNoMore()
+    for (const head of this.#heads.values()) Object.assign(head, { due: 0, earliest: 0 })
   }
 
-  /** Ends every wait but those that were asked for: the destination is back. */
+  /** Ends every wait but for what was asked for, or is a row's own: the destination is back. */
   endWaits(): void {
-    for (const head of this.#heads.values()) head.due = Math.min(head.due, head.asked)
+    this.#store.endWaits()
+    for (const head of this.#heads.values()) head.due = Math.min(head.due, head.earliest)
+  }
+
+  /** The newest attempt of the oldest row that was tried. */
+  lastAttempt(): Attempt | undefined {
+    return this.#size > 0 ? this.#store.lastAttempt() : undefined
   }
 
   /** The row of an event, with `due` null while it waits behind another of its key. */
@@ -144,3 +161,9 @@ export class RetryQueue {
     this.#heads.set(offset, head)
   }
 }
+
+const headOf = ({ key, due, earliest }: Pick<RowPlace, 'key' | 'due' | 'earliest'>): Head => ({
+  key,
+  due: due ?? 0,
+  earliest,
+})

@@ -1,4 +1,4 @@
-import type { LaneState } from '../core/bindings.ts'
+import type { LaneError, LaneState } from '../core/bindings.ts'
 import { Envelope, type Header } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
@@ -7,6 +7,7 @@ import { ChunkUnpacker } from './chunk-unpacker.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Outcome } from './deliver.ts'
+import { FailedEvents } from './failed-events.ts'
 import { forward } from './forward.ts'
 import { Judge } from './judge.ts'
 import { KeyLocks } from './key-locks.ts'
@@ -18,7 +19,7 @@ import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import type { Target } from '../core/resolved-config.ts'
-import type { Chunk } from '../core/inbox.ts'
+import type { Chunk, LaneRef } from '../core/inbox.ts'
 
 /** What a lane holds in memory at most; above it, the rest stays in the stream. */
 const holdEvents = 20_000
@@ -26,8 +27,11 @@ const holdEvents = 20_000
 const holdLength = ISOLATE_BYTES / 8
 /** Rows that are made for events behind one that may be to blame itself, while the lane is paused because of it. */
 const doubtfulRows = 1_000
+/** Rows from which on a destination that is down is probed with one of them, so that a long outage makes no more of them. */
+const probeRows = 100
 
 interface SenderOptions {
+  readonly ref: LaneRef
   readonly store: LaneStore
   readonly letters: DeadLetters
   readonly port: Port
@@ -52,6 +56,7 @@ export class Sender implements LaneConsumer {
   readonly #options: SenderOptions
   readonly #circuit: Circuit
   readonly #refusals = new Refusals()
+  readonly #failed = new FailedEvents()
   readonly #judge: Judge
   readonly #locks = new KeyLocks<InFlightEvent>()
   readonly #retries: RetryQueue
@@ -77,8 +82,8 @@ export class Sender implements LaneConsumer {
     this.#circuit = Circuit.restore(store.get('circuit'))
     this.#judge = new Judge({
       ...tools,
-      target: target.name,
       circuit: this.#circuit,
+      failed: this.#failed,
       refusals: this.#refusals,
       onBack: () => this.#retries.endWaits(),
     })
@@ -102,11 +107,22 @@ export class Sender implements LaneConsumer {
   get state(): LaneState {
     const { state } = this.#circuit
     if (state !== 'closed') return state === 'open' ? 'down' : state
-    return this.#active > 0 || this.#inFlight.size > 0 ? 'running' : 'idle'
+    if (this.#active === 0 && this.#inFlight.size === 0 && this.#retries.size === 0) return 'idle'
+    return this.#circuit.isFailing ? 'failing' : 'running'
   }
 
   get reason(): string | undefined {
     return this.#circuit.reason ?? this.#platform.reason ?? this.#circuit.trouble
+  }
+
+  get since(): number | undefined {
+    return this.#circuit.isTroubled ? this.#circuit.since : undefined
+  }
+
+  get lastError(): LaneError | undefined {
+    const { status, at, reason = `HTTP ${status}` } = this.#retries.lastAttempt() ?? {}
+    if (at === undefined && !this.#circuit.isTroubled) return undefined
+    return this.#judge.lastError ?? (at === undefined ? undefined : { at, reason })
   }
 
   /** Events in memory that have neither a verdict nor a row. */
@@ -143,10 +159,7 @@ export class Sender implements LaneConsumer {
     const { parallel } = this.#target.route.use.limits
     if (this.#options.port.now() < this.#platform.until) return
     while (this.#active < parallel && this.#circuit.admits(this.#options.port.now())) {
-      const down = this.#circuit.state !== 'closed'
-      // A probe prefers an event that has not failed yet: one bad event must not keep the circuit open.
-      const first = down ? this.#pickFresh() : this.#pickRows()
-      const group = first.length > 0 ? first : down ? this.#pickProbe() : this.#pickFresh()
+      const group = this.#circuit.state === 'closed' ? this.#pickHealthy() : this.#pickWhileDown()
       if (group.length === 0) break
       void this.#send(group)
     }
@@ -155,7 +168,8 @@ export class Sender implements LaneConsumer {
   due(): number | undefined {
     const down = this.#circuit.state !== 'closed'
     if ((down && this.#circuit.probing) || this.#active >= this.#target.route.use.limits.parallel) return undefined
-    let due = this.#retries.soonest((key) => !this.#locks.isBusy(key))
+    const isFree = (key: string) => !this.#locks.isBusy(key)
+    let due = down ? this.#retries.soonestProbe(isFree) : this.#retries.soonest(isFree)
     if (down || this.#platform.until > 0) {
       const isFreshLeft = this.#inFlight.someLeft(({ key }) => !this.#retries.has(key))
       if (isFreshLeft) due = 0
@@ -195,6 +209,19 @@ export class Sender implements LaneConsumer {
     return this.#target.route.ordered === false ? `#${offset}` : header.key
   }
 
+  #pickHealthy(): InFlightEvent[] {
+    const rows = this.#pickRows()
+    return rows.length > 0 ? rows : this.#pickFresh()
+  }
+
+  /** A probe prefers an event that has not failed yet: one bad event must not keep the circuit open. */
+  #pickWhileDown(): InFlightEvent[] {
+    const isRowNext = this.#retries.size >= probeRows && !this.#circuit.isDoubtful
+    const first = isRowNext ? this.#pickProbe() : this.#pickFresh()
+    if (first.length > 0) return first
+    return isRowNext ? this.#pickFresh() : this.#pickProbe()
+  }
+
   #pickRows(): InFlightEvent[] {
     const { events, bytes } = this.#target.route.use.limits
     const group: InFlightEvent[] = []
@@ -214,7 +241,7 @@ export class Sender implements LaneConsumer {
   #pickProbe(): InFlightEvent[] {
     const now = this.#options.port.now()
     const row =
-      now < this.#circuit.probeAt ? undefined : this.#retries.longestDue(now, (key) => !this.#locks.isBusy(key))
+      now < this.#circuit.probeAt ? undefined : this.#retries.nextProbe(now, (key) => !this.#locks.isBusy(key))
     const group: InFlightEvent[] = []
     if (row !== undefined) this.#pick(row, group)
     return group
@@ -268,7 +295,7 @@ export class Sender implements LaneConsumer {
     if (down) this.#circuit.probing = false
     if (outcomes.some(({ verdict }) => verdict.kind === 'done')) this.#refusals.succeed(port.now())
     this.#judge.judge(sent, { group, isProbe })
-    this.#platform.note(outcomes, sent.length, { port, target: this.#target.name })
+    this.#platform.note(outcomes, sent.length, { port, ref: this.#options.ref })
     const back: InFlightEvent[] = []
     group.forEach((inFlight, i) => {
       const outcome = outcomes[i] as Outcome
@@ -281,9 +308,21 @@ export class Sender implements LaneConsumer {
         outcome.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
       const strikes = this.#strike(inFlight, outcome)
       const { state, refused } = this.#circuit
-      const tried = { attempts, probe: down, down: state !== 'closed', alone: group.length === 1, strikes, refused }
+      const tried = {
+        attempts,
+        probe: down,
+        down: state !== 'closed',
+        alone: group.length === 1,
+        strikes,
+        ownReason: this.#failed.hasOwnReason(inFlight.offset),
+        longestWaitMs: this.#circuit.isTroubled ? this.#circuit.longestWaitMs(port.now()) : undefined,
+        refused,
+      }
       if (this.#recorder.apply(inFlight, outcome, tried)) back.push(inFlight)
-      if (inFlight.final && inFlight.row !== undefined) this.#refusals.forget(inFlight.offset)
+      if (inFlight.final && inFlight.row !== undefined) {
+        this.#refusals.forget(inFlight.offset)
+        this.#failed.forget(inFlight.offset)
+      }
     })
     for (const request of sent) this.#recorder.record(request, group)
     const freed = [...new Set(group.map(({ key }) => key))].flatMap((key) => this.#locks.release(key))
@@ -311,7 +350,7 @@ export class Sender implements LaneConsumer {
       )
     } catch (error) {
       const verdict = { kind: 'retry', reason: `internal: ${reasonOf(error)}` } as const
-      this.#options.port.log('error', 'a delivery broke', { target: this.#target.name, reason: reasonOf(error) })
+      this.#options.port.log('error', 'a delivery broke', { ...this.#options.ref, reason: reasonOf(error) })
       return { outcomes: group.map(() => ({ verdict, code: 'internal' })), sent: [] }
     }
   }

@@ -1,4 +1,4 @@
-import type { Bindings, LaneState } from '../core/bindings.ts'
+import type { Bindings, LaneError, LaneState } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
 import { joinFrames } from '../storage/frame.ts'
 import type { Port } from '../core/port.ts'
@@ -43,6 +43,8 @@ export class Stager implements LaneConsumer {
   #failures = 0
   #retryAt = 0
   reason: string | undefined
+  since: number | undefined
+  lastError: LaneError | undefined
   position: number
   committed: number
 
@@ -125,6 +127,9 @@ export class Stager implements LaneConsumer {
       this.committed = next
       this.#again = undefined
       this.#failures = 0
+      if (this.since !== undefined) port.log('info', 'staging files are written again', { target: name, partition })
+      this.since = undefined
+      this.lastError = undefined
       this.reason = undefined
       this.#retryAt = 0
       this.#options.store.count('staged', next - first.offset)
@@ -133,6 +138,8 @@ export class Stager implements LaneConsumer {
       this.#again = chunks.length
       this.#failures++
       this.reason = `staging failed: ${reasonOf(error)}`
+      this.since ??= port.now()
+      this.lastError = { at: port.now(), reason: this.reason }
       this.#retryAt = port.now() + backoffMs(this.#failures, port.random(), { baseSeconds: 2, capSeconds: 300 })
       port.log('warn', 'a staging file could not be written', { target: name, partition, reason: this.reason })
     }

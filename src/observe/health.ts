@@ -1,7 +1,7 @@
 import { knownLayout } from '../core/known-layout.ts'
 import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import type { LaneError, LaneStatus } from '../core/bindings.ts'
 import type { Layout } from '../core/layout.ts'
-import { type LaneStatus } from '../core/bindings.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
@@ -24,6 +24,12 @@ export interface StuckLane {
   /** `unavailable`: its object did not answer. */
   readonly state: LaneStatus['state'] | 'unavailable'
   readonly reason?: string
+  /** When it began to fail, and when it is tried next; milliseconds since the epoch. */
+  readonly since?: number
+  readonly nextAttemptAt?: number
+  readonly lastError?: LaneError
+  /** Events that wait. */
+  readonly depth?: number
   readonly oldestSeconds?: number
 }
 
@@ -103,10 +109,23 @@ async function stuckLanes(app: AppContext, layout: Layout): Promise<StuckLane[]>
     allLanes(layout).map(async (ref): Promise<StuckLane[]> => {
       try {
         const asked = (async () => laneOf(app.bindings, ref).status(ref))()
-        const { state, reason, oldestSeconds, depth } = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
-        const isStuck = state === 'orphaned' ? depth > 0 : state === 'paused' || state === 'down'
-        if (!isStuck && oldestSeconds <= laneSeconds) return []
-        return [{ ...ref, state, ...(reason === undefined ? {} : { reason }), oldestSeconds }]
+        const status = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
+        const { state: is } = status
+        const isWell = is === 'idle' || is === 'running' || (is === 'orphaned' && status.depth === 0)
+        if (isWell && status.oldestSeconds <= laneSeconds) return []
+        const { state, reason, since, nextAttemptAt, lastError, depth, oldestSeconds } = status
+        return [
+          {
+            ...ref,
+            state,
+            ...(reason === undefined ? {} : { reason }),
+            ...(since === undefined ? {} : { since }),
+            ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+            ...(lastError === undefined ? {} : { lastError }),
+            depth,
+            oldestSeconds,
+          },
+        ]
       } catch {
         return [{ ...ref, state: 'unavailable' }]
       }

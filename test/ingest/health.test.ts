@@ -80,6 +80,19 @@ test('HEAD /health has the status and no body', async () => {
 })
 
 test.each<[string, Partial<LaneStatus>, string]>([
+  [
+    'fails',
+    {
+      state: 'failing',
+      reason: 'HTTP 503',
+      since: 1_795_878_300_000,
+      nextAttemptAt: 1_795_878_309_000,
+      lastError: { at: 1_795_878_301_000, reason: 'HTTP 503' },
+      depth: 1913,
+      oldestSeconds: 9,
+    },
+    'failing',
+  ],
   ['is paused', { state: 'paused', reason: 'HTTP 401', oldestSeconds: 9 }, 'paused'],
   ['is down', { state: 'down', reason: 'HTTP 503', oldestSeconds: 9 }, 'down'],
   ['is more than five minutes behind', { state: 'running', oldestSeconds: 301 }, 'running'],

@@ -32,14 +32,17 @@ test('an open circuit admits one probe at its time, and nothing before', () => {
   expect(circuit.admits(1750)).toBe(false)
 })
 
-test('each failed probe doubles the wait, up to five minutes; a success ends it', () => {
+test('each failed probe doubles the wait, up to 15 seconds, or a minute in a long outage; a success ends it', () => {
   const circuit = opened()
   const waits = Array.from({ length: 10 }, () => {
     const now = circuit.probeAt
     circuit.fail('HTTP 503', failure(now, { probe: true }))
     return circuit.probeAt - now
   })
-  expect(waits).toEqual([1500, 3000, 6000, 12_000, 24_000, 48_000, 96_000, 192_000, 225_000, 225_000])
+  expect(waits).toEqual([1500, 3000, 6000, ...Array<number>(7).fill(11_250)])
+  const late = 1000 + 86_400_000
+  circuit.fail('HTTP 503', failure(late, { probe: true }))
+  expect(circuit.probeAt - late).toBe(45_000)
   expect(circuit.succeed()).toBe(true)
   expect([circuit.state, circuit.succeed(), circuit.admits(0)]).toEqual(['closed', false, true])
 })
@@ -53,7 +56,12 @@ test('failures of requests that were under way when the circuit opened double no
   expect(circuit.probeAt).toBe(61_000)
 })
 
-const refusal = (now: number, more: object = {}) => ({ ...failure(now), fresh: 1, isContradicted: false, ...more })
+const refusal = (now: number, more: object = {}) => ({
+  ...failure(now),
+  fresh: 1 as const,
+  isContradicted: false,
+  ...more,
+})
 
 test('a refusal that nothing contradicts pauses at once; more of the same is the same pause', () => {
   const circuit = new Circuit()
@@ -109,4 +117,24 @@ test('a circuit goes on after a restart as it was', () => {
   again.succeed()
   expect(again.save()).toBe(undefined)
   expect(Circuit.restore(undefined).state).toBe('closed')
+})
+
+test('two events that fail for ten seconds with no success between open the circuit, and others are still tried at once', () => {
+  const circuit = new Circuit()
+  const fail = (now: number, different: number, repeat: boolean) =>
+    circuit.fail('HTTP 503', failure(now, { different, repeat }))
+  expect([fail(0, 1, false), fail(10, 2, false), circuit.isFailing]).toEqual([false, false, false])
+  expect([fail(600, 2, true), fail(2_000, 2, true), circuit.isFailing]).toEqual([false, false, true])
+  expect([fail(9_999, 2, true), circuit.state, circuit.since]).toEqual([false, 'closed', 0])
+  expect([fail(10_000, 2, true), circuit.state, circuit.isDoubtful]).toEqual([true, 'open', true])
+})
+
+test('one event alone never opens the circuit, however often it fails, and the lane says that its destination fails', () => {
+  const circuit = new Circuit()
+  for (let n = 0; n < 1000; n++)
+    expect(circuit.fail('HTTP 500', failure(n * 10_000, { different: 1, repeat: n > 0 }))).toBe(false)
+  expect([circuit.state, circuit.isFailing, circuit.trouble]).toEqual(['closed', true, 'HTTP 500'])
+  const again = Circuit.restore(circuit.save())
+  expect([again.state, again.isFailing, again.trouble, again.since]).toEqual(['closed', true, 'HTTP 500', 0])
+  expect([again.fail('HTTP 500', failure(1e8, { different: 1 })), again.isFailing]).toEqual([false, true])
 })

@@ -4,6 +4,7 @@ import { unframe } from '../../src/storage/frame.ts'
 import { unpack } from '../../src/core/envelope.ts'
 import { LaneReader } from '../../src/lanes/lane-reader.ts'
 import type { LaneConsumer } from '../../src/lanes/lane-consumer.ts'
+import { fakePort } from '../support/fake-context.ts'
 import { chunkOf, packedOrder } from '../support/sample-events.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import type { Chunk } from '../../src/core/inbox.ts'
@@ -24,6 +25,8 @@ class Taker implements LaneConsumer {
   readonly state = 'idle'
   readonly isBusy = false
   readonly reason = undefined
+  readonly since = undefined
+  readonly lastError = undefined
   readonly oldest = undefined
   take({ offset, count, data }: Chunk): void {
     this.ids.push(...unpack(unframe(data)).map(({ id }) => id))
@@ -59,6 +62,7 @@ function open(readable: boolean): LaneReader {
     status: async () => ({ head: log.head }),
   }
   const feed: LaneReader = new LaneReader(sqlite.open(), {
+    port: fakePort(),
     ref: { target: 'webhook', partition: 0 },
     log: readable ? (object as unknown as LogRpc) : undefined,
     consumer: work,

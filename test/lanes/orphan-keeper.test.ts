@@ -71,8 +71,8 @@ describe('a lane whose target is gone from the config', () => {
         at: start - 5_000,
         history: [],
       },
-      '{}',
-      '{}',
+      { header: '{}', event: '{}' },
+      0,
     )
     letters.add(letter, start, 1)
     const { keeper } = open()
@@ -152,8 +152,8 @@ describe('a lane whose target is gone from the config', () => {
         at: start,
         history: [],
       },
-      '{}',
-      '{}',
+      { header: '{}', event: '{}' },
+      0,
     )
     const chunk = chunkOf(0, [forCrm('order-1'), forHook('order-2'), forCrm('order-3')], start)
     keeper.take(chunk)
@@ -181,7 +181,7 @@ describe('a lane whose target is gone from the config', () => {
     expect(logged).toEqual([
       { level: 'info', message: 'a target is in the config again; its lane goes on where it was', fields: { ...ref } },
     ])
-    expect(open().keeper.since).toBeUndefined()
+    expect(open().keeper.goneSince).toBeUndefined()
   })
 })
 

@@ -11,22 +11,7 @@ const carrying = (lane: SimulatedLane, id: string) => {
   return request
 }
 const letters = (lane: SimulatedLane) => lane.letters.list({ limit: 10_000 })
-/** Answers what is under way, and lets time pass up to `ms` as the lane wants it. */
-async function run(lane: SimulatedLane, ms: number, statusOf: (ids: readonly string[]) => number): Promise<void> {
-  const end = lane.now + ms
-  for (let i = 0; i < 20_000; i++) {
-    await lane.feed()
-    const [request] = lane.requests
-    if (request !== undefined) {
-      await request.answer(statusOf(request.ids))
-      continue
-    }
-    const due = lane.sender.due()
-    if (due === undefined || due > end) break
-    await lane.pass(Math.max(1, due - lane.now))
-  }
-  if (lane.now < end) await lane.pass(end - lane.now)
-}
+const run = (lane: SimulatedLane, ms: number, statusOf: (ids: readonly string[]) => number) => lane.run(ms, statusOf)
 
 test('an event that a firewall refuses does not delay others, is tried five times and is a dead letter with that status', async () => {
   const lane = new SimulatedLane()

@@ -19,6 +19,14 @@ export interface PendingRequest {
   readonly breakOff: (error?: Error) => Promise<void>
 }
 
+/** A line that a lane logged, and when. */
+interface LoggedLine {
+  readonly at: number
+  readonly level: string
+  readonly message: string
+  readonly [field: string]: unknown
+}
+
 interface Options {
   readonly limits?: Partial<Limits>
   readonly route?: Omit<Route, 'use'>
@@ -43,6 +51,8 @@ export class SimulatedLane {
   readonly #random: () => number
   readonly #userCodeMs: number
   requests: PendingRequest[] = []
+  /** What the sender logged, before it is gathered. */
+  readonly logged: LoggedLine[] = []
   now = start
   head = 0
   /** How often anything moved: a request went out, or an outcome was noted. */
@@ -69,6 +79,7 @@ export class SimulatedLane {
     const port = fakePort({
       now: () => this.now,
       random: this.#random,
+      log: (level, message, fields) => void this.logged.push({ at: this.now, level, message, ...fields }),
       fetch: async (request) => {
         const { ids } = (await request.json()) as { ids: string[] }
         return new Promise((resolve, reject) => {
@@ -94,6 +105,7 @@ export class SimulatedLane {
       },
     })
     this.sender = new Sender(this.target, {
+      ref: { target: 'webhook', partition: 0 },
       store: this.store,
       letters: this.letters,
       port,
@@ -142,6 +154,23 @@ export class SimulatedLane {
   async pass(ms: number): Promise<void> {
     this.now += ms
     await this.pump()
+  }
+
+  /** Answers what is under way, and lets time pass as the sender wants it, up to `ms` milliseconds. */
+  async run(ms: number, statusOf: (ids: readonly string[]) => number): Promise<void> {
+    const end = this.now + ms
+    for (let i = 0; i < 20_000; i++) {
+      await this.feed()
+      const [request] = this.requests
+      if (request !== undefined) {
+        await request.answer(statusOf(request.ids))
+        continue
+      }
+      const due = this.sender.due()
+      if (due === undefined || due > end) break
+      await this.pass(Math.max(1, due - this.now))
+    }
+    if (this.now < end) await this.pass(end - this.now)
   }
 
   checkpoint(): void {

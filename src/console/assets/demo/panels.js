@@ -104,7 +104,9 @@ const showLetters = ({ items }) => {
 const laneTexts = {
   idle: () => 'All delivered; nothing waits.',
   running: (depth) => `${depth} on the way.`,
-  open: (depth, reason) =>
+  failing: (depth, reason) =>
+    `The receiver fails (${reason ?? 'no answer'}). ${depth} wait and are tried again by themselves.`,
+  down: (depth, reason) =>
     `The receiver is down (${reason ?? 'no answer'}). ${depth} wait, it is tried again by itself.`,
   paused: (depth, reason) => `Paused: ${reason ?? 'it refuses everything'}. ${depth} wait until somebody looks.`,
 }
@@ -112,13 +114,13 @@ const laneTexts = {
 function showLanes(lanes) {
   const found = lanes.filter((lane) => lane.kind === 'destination' && lane.state !== 'orphaned')
   const depth = found.reduce((sum, lane) => sum + lane.depth, 0)
-  const worst = ['paused', 'down', 'running'].find((state) => found.some((lane) => lane.state === state))
+  const worst = ['paused', 'down', 'failing', 'running'].find((state) => found.some((lane) => lane.state === state))
   const reason = found.find((lane) => lane.state === worst)?.reason
   const text = found.length === 0 ? '' : laneTexts[worst ?? (depth > 0 ? 'running' : 'idle')](depth, reason)
   const line = document.querySelector('#deliveries .lane')
   setText(line, text)
   line.hidden = text === ''
-  line.classList.toggle('bad', worst === 'down' || worst === 'paused')
+  line.classList.toggle('bad', worst !== undefined && worst !== 'running')
 }
 
 const steps = { bot: 'the rule on bots', suppressed: 'the suppression list' }
