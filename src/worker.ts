@@ -27,7 +27,7 @@ import { LogObject } from './streams/log/log-object.ts'
 import { CatalogObject } from './topics/catalog-object.ts'
 import { GroupObject } from './topics/group-object.ts'
 import { TopicObject } from './topics/topic-object.ts'
-import { realPort } from './platform/real-port.ts'
+import { flushLog, realPort } from './platform/real-port.ts'
 import type { ResolvedConfig } from './core/resolved-config.ts'
 
 type Env = Bindings & Vars
@@ -98,13 +98,14 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
 
   const handler: ExportedHandler<Env, string> = {
     fetch(request, env, ctx) {
+      flushLog()
       try {
         const context = contextOf(env, ctx)
         tick({ vars: env, waitUntil: context.waitUntil, run: () => runSchedule(context) })
         return app.fetch(request, context, ctx)
       } catch (error) {
         if (!(error instanceof SluicewayError) || error.code !== 'config_invalid') throw error
-        realPort.log('error', error.message)
+        realPort.log('error', 'the config is not valid', { problems: error.message.split('\n') })
         const missing = missingValues(configOf, env, error)
         return invalidConfigResponse(request, {
           missing,

@@ -15,8 +15,10 @@ export async function checkHealth(url: string, log: Logbook): Promise<void> {
   const text = await response.text()
   if (response.ok) return
   const { code, message } = readError(text)
-  if (code === 'config_invalid')
-    throw new SluicewayError('config_invalid', (await log.find('The config ')) ?? message ?? text)
+  if (code === 'config_invalid') {
+    const problems = (await log.find('the config is not valid'))?.['problems']
+    throw new SluicewayError('config_invalid', Array.isArray(problems) ? problems.join('\n') : (message ?? text))
+  }
   log.open()
   throw new SluicewayError('internal', `The Worker is not well: ${response.status} ${message ?? text.slice(0, 500)}`)
 }

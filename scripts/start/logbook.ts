@@ -3,14 +3,16 @@ export interface Logbook {
   readonly add: (line: string) => void
   /** Says what was held back, and from now on everything at once. */
   readonly open: () => void
-  /** The first line held back that begins so, awaited for a second: logs may come after the answer they belong to. */
-  readonly find: (beginning: string) => Promise<string | undefined>
+  /** The fields of the first line held back that has this message, awaited for a second: it may come after its answer. */
+  readonly find: (message: string) => Promise<LogFields | undefined>
 }
+
+type LogFields = Readonly<Record<string, unknown>>
 
 /**
  * Makes a logbook.
  *
- * @param say takes each line, with the JSON that the Worker logs made readable
+ * @param say takes each line; the JSON that the Worker logs is made readable: time, level, message, fields
  * @returns an empty one, not yet open
  */
 export function logbook(say: (line: string) => void): Logbook {
@@ -19,15 +21,15 @@ export function logbook(say: (line: string) => void): Logbook {
   return {
     add: (line) => {
       if (isOpen) say(readable(line))
-      else held.push(readable(line))
+      else held.push(line)
     },
     open: () => {
       isOpen = true
-      for (const line of held.splice(0)) say(line)
+      for (const line of held.splice(0)) say(readable(line))
     },
-    find: async (beginning) => {
+    find: async (message) => {
       for (let i = 0; i < 20; i++) {
-        const found = held.find((line) => line.startsWith(beginning))
+        const found = held.map(parseLine).find((fields) => fields?.['message'] === message)
         if (found !== undefined) return found
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
@@ -37,12 +39,17 @@ export function logbook(say: (line: string) => void): Logbook {
 }
 
 function readable(line: string): string {
-  if (!line.startsWith('{')) return line
+  const { time, level, message, ...fields } = parseLine(line) ?? {}
+  if (typeof time !== 'string' || typeof level !== 'string' || typeof message !== 'string') return line
+  const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`
+  return `${time} ${level} ${message}${rest}`
+}
+
+function parseLine(line: string): LogFields | undefined {
+  if (!line.startsWith('{')) return undefined
   try {
-    const { level: _, message, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>
-    if (typeof message !== 'string') return line
-    return Object.keys(fields).length === 0 ? message : `${message} ${JSON.stringify(fields)}`
+    return JSON.parse(line) as LogFields
   } catch {
-    return line
+    return undefined
   }
 }

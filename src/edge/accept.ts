@@ -201,7 +201,7 @@ export function count(
     try {
       await withTimeout(laneOf(bindings, edgeLane).count(edgeLane, sum, samples), countMs, 'the lane of the edge')
     } catch (error) {
-      port.log('error', 'dropped events were not counted', { ...sum, reason: reasonOf(error) })
+      port.log('error', 'what the edge counted was lost', { counters: sum, reason: reasonOf(error) })
     }
   }
   app.waitUntil(send())

@@ -80,7 +80,7 @@ export class Judge {
       const isContradicted = row !== undefined && refusals.isContradicted(offset, row.history.at(-1)?.at ?? row.first)
       if (failed.fail(offset, isContradicted)) isNews = true
     }
-    port.log('warn', 'a request failed; its events are tried again', { ...ref, reason, events: members.length })
+    port.log('warn', 'a delivery failed; its events are tried again', { ...ref, reason, events: members.length })
     const { state, isFailing } = circuit
     // What fails for a reason of its own says nothing of the destination, but for its outcome as a probe.
     if (state === 'closed' && members.every(({ offset }) => failed.hasOwnReason(offset))) return

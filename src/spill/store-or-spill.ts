@@ -60,7 +60,7 @@ async function storeFirst(storing: Storing, app: AppContext): Promise<void> {
   }
   if (isFinal(failure)) throw failure
   outage.begin(app.port.now())
-  app.port.log('error', `${what} were not stored in time; they are spilled`, { events, reason: reasonOf(failure) })
+  app.port.log('error', 'what was not stored in time is spilled', { what, events, reason: reasonOf(failure) })
   await waitForEither({ stored, ms: headStart, spilled: storing.spill() }, storing, app)
 }
 
@@ -92,7 +92,7 @@ async function waitForEither({ stored, ms, spilled }: Attempts, { outage, what, 
     await Promise.any([inTime, withTimeout(spilled, spillMs, 'R2')])
   } catch (thrown) {
     const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [thrown]
-    port.log('error', `${what} were neither stored nor spilled`, { events, reasons: errors.map(reasonOf) })
+    port.log('error', 'what came was neither stored nor spilled', { what, events, reasons: errors.map(reasonOf) })
     throw (
       errors.find(isFinal) ??
       new SluicewayError('stream_unavailable', 'The events could not be stored; send them again.', { cause: thrown })

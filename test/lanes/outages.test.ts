@@ -237,7 +237,7 @@ test('every dead letter and every failed request of a lane is logged with its ta
       reason: 'HTTP 400',
       messageId: 'ada 1',
     },
-    { level: 'warn', message: 'a request failed; its events are tried again', target: 'webhook', reason: 'HTTP 503' },
+    { level: 'warn', message: 'a delivery failed; its events are tried again', target: 'webhook', reason: 'HTTP 503' },
   ])
 })
 

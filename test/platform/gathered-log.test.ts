@@ -83,8 +83,8 @@ test('lines of another target, partition, code, or reason where there is no code
   die('order-1', { target: 'crm' })
   die('order-1', { partition: 1 })
   die('order-1', { code: 'http_413' })
-  log.log('warn', 'a request failed; its events are tried again', { target: 'webhook', reason: 'HTTP 503' })
-  log.log('warn', 'a request failed; its events are tried again', { target: 'webhook', reason: 'HTTP 500' })
+  log.log('warn', 'a delivery failed; its events are tried again', { target: 'webhook', reason: 'HTTP 503' })
+  log.log('warn', 'a delivery failed; its events are tried again', { target: 'webhook', reason: 'HTTP 500' })
   expect(lines).toHaveLength(6)
 })
 
