@@ -121,6 +121,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       else await take(batch, context)
     },
     async scheduled(_controller, env, ctx) {
+      flushLog()
       await runSchedule(contextOf(env, ctx))
     },
   }

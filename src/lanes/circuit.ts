@@ -50,14 +50,15 @@ interface SavedCircuit {
  * Decides whether a destination is down as a whole.
  *
  * Closed: requests flow. Open: nothing is sent until the probe is due; then one request goes out, and its outcome closes the
- * circuit or doubles the wait (1 s to 15 s, up to 60 s in a long outage; half of it jitter). It opens when five requests fail in a row, each with an event
- * that had not failed since the last success; or when at least two different events have failed for ten seconds. One event
- * alone never opens it, for it may be to blame: then the destination `isFailing`, and the circuit stays closed. Where fewer
- * than five have failed, others are tried at once, as below.
+ * circuit or doubles the wait (1 s to 15 s, up to 60 s in a long outage; half of it jitter). It opens when five requests fail
+ * in a row, each with an event that had not failed since the last success; or when at least two different events have failed
+ * for ten seconds. One event alone never opens it, for it may be to blame: then the circuit stays closed, and `isFailing`.
+ * Where fewer than five events have failed, others are tried at once, as below.
  *
  * Paused is open with a reason that may need a person (a refused credential, an address that is gone), and its first wait is
- * 30 s, the longest 300 s. It opens when an event is refused that no delivered event contradicts, or when five different events in a row are.
- * Until these five, the refused events may be to blame: others are tried at once, one after the other, without waiting.
+ * 30 s, the longest 300 s. It opens when an event is refused that no delivered event contradicts, or when five different
+ * events in a row are. Until these five, the refused events may be to blame: others are tried at once, one after the other,
+ * without waiting.
  */
 export class Circuit {
   #failures = 0

@@ -140,7 +140,7 @@ export class Stager implements LaneConsumer {
       this.reason = `staging failed: ${reasonOf(error)}`
       this.since ??= port.now()
       this.lastError = { at: port.now(), reason: this.reason }
-      this.#retryAt = port.now() + backoffMs(this.#failures, port.random(), { baseSeconds: 2, capSeconds: 300 })
+      this.#retryAt = port.now() + backoffMs(this.#failures, port.random(), { baseSeconds: 2, capSeconds: 60 })
       port.log('warn', 'a staging file could not be written', { target: name, partition, reason: this.reason })
     }
     this.#writing = false

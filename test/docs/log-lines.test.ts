@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { codeIn, documentAt, filesOf, readSource, rowsIn, sectionOf } from '../support/documents.ts'
 
 /** Where lines are made or passed on, not logged. */
-const makers = ['src/platform/real-port.ts', 'src/platform/gathered-log.ts']
+const makers = new Set(['src/platform/real-port.ts', 'src/platform/gathered-log.ts'])
 
 const calls = filesOf('src/**/*.ts')
-  .filter((file) => !makers.includes(file))
+  .filter((file) => !makers.has(file))
   .flatMap((file) =>
     Array.from(
       readSource(file).matchAll(/[pP]ort\.log\(\s*([^]*?),\s*([^]*?)[,)]/g),
@@ -41,7 +41,7 @@ test('every line of the log is described once, with its level, and no other', ()
 
 test('nothing in src logs past the port, where a line would have no time and would not be gathered', () => {
   const direct = filesOf('src/**/*.ts').filter(
-    (file) => !makers.includes(file) && /^(?! *\*).*\bconsole[.[]/m.test(readSource(file)),
+    (file) => !makers.has(file) && /^(?! *\*).*\bconsole[.[]/m.test(readSource(file)),
   )
   expect(direct).toEqual([])
 })

@@ -99,3 +99,22 @@ test('settings are stored, replaced and removed', () => {
   store.set('circuit', undefined)
   expect(open().get('circuit')).toBe(undefined)
 })
+
+test('rows that a version stored before it knew the earliest time are there, and keep all of their wait', () => {
+  sqlite = new Sqlite()
+  sqlite.exec(
+    `CREATE TABLE waiting (offset INTEGER PRIMARY KEY, origin INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, due INTEGER,
+     attempts INTEGER NOT NULL, first INTEGER NOT NULL, at INTEGER NOT NULL, history TEXT NOT NULL, header TEXT NOT NULL, event TEXT NOT NULL)`,
+  )
+  sqlite.exec(`INSERT INTO waiting VALUES (1, 1, 'ada', 'order-1843', 5000, 1, 1000, 900, '[]', '{}', '{}')`)
+  sqlite.exec(`INSERT INTO waiting VALUES (2, 2, 'ada', 'order-1844', NULL, 0, 0, 900, '[]', '{}', '{}')`)
+  for (store of [open(), open()]) {
+    store.endWaits()
+    expect(store.waitingPlaces(-1)).toEqual([
+      { offset: 1, key: 'ada', due: 5000, earliest: 5000 },
+      { offset: 2, key: 'ada', due: null, earliest: 0 },
+    ])
+  }
+  store.waitNoMore()
+  expect(store.waitingPlace(1)).toEqual({ offset: 1, key: 'ada', due: 0, earliest: 0 })
+})

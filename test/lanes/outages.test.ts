@@ -253,3 +253,23 @@ test('one event that a destination refuses pauses no lane for the others of its 
   expect(arrived).toHaveLength(9)
   expect([lane.sender.state, lane.rows()]).toEqual(['running', ['gone 1']])
 })
+
+test('thousands of events of four users that waited for an outage go out one after the other per user, within the limits', async () => {
+  const lane = new SimulatedLane({ limits: { parallel: 3 }, random: () => 0.9 })
+  const users = ['ada', 'grace', 'joan', 'mary']
+  for (let n = 0; n < 1500; n += 50)
+    lane.append(Array.from({ length: 50 }, (_, i) => users.flatMap((user) => of(user, n + i))).flat())
+  await lane.run(60_000, () => 503)
+  expect(lane.sender.state).toBe('down')
+  const arrived: string[] = []
+  let most = 0
+  await lane.run(noticedMs, (ids) => {
+    most = Math.max(most, lane.requests.length)
+    arrived.push(...ids)
+    return 200
+  })
+  expect(most).toBe(3)
+  for (const user of users)
+    expect(arrived.filter((id) => id.startsWith(user))).toEqual(Array.from({ length: 1500 }, (_, n) => `${user} ${n}`))
+  expect([lane.sender.state, lane.rows()]).toEqual(['idle', []])
+})

@@ -15,6 +15,7 @@ let staged: StagedFile[]
 let broken: 'bucket' | 'loader' | undefined
 let held: (() => void) | undefined
 let hold: boolean
+let logged: [level: string, message: string][]
 
 function open(): void {
   store = new LaneStore(sqlite.open(), now)
@@ -41,7 +42,7 @@ function open(): void {
     {
       store,
       bindings: fakeContext({ bindings: { BUCKET: bucket, LOADER: { getByName: () => loader } } }).context.bindings,
-      port: fakePort({ now: () => now }),
+      port: fakePort({ now: () => now, log: (level, message) => void logged.push([level, message]) }),
       billed: createBill(),
       partition: 2,
       changed: () => undefined,
@@ -56,6 +57,7 @@ beforeEach(() => {
   staged = []
   broken = undefined
   hold = false
+  logged = []
   open()
 })
 const take = (offset: number, count: number, bytes = 10) =>
@@ -106,6 +108,24 @@ test.each(['bucket', 'loader'] as const)(
     expect(staged.map(({ key }) => key)).toEqual(['staging/tables/2/0-3', 'staging/tables/2/3-5'])
   },
 )
+
+test('a lane that could not stage for an hour says since when and why, tries each minute, and logs that it works again', async () => {
+  const start = now
+  broken = 'bucket'
+  take(0, 3)
+  await pass(10)
+  for (let n = 0; n < 60; n++) await pass(60)
+  expect([stager.state, stager.since, stager.lastError]).toEqual([
+    'down',
+    start + 10_000,
+    { at: now, reason: 'staging failed: R2 is unavailable' },
+  ])
+  broken = undefined
+  await pass(60)
+  expect([stager.state, stager.since, stager.lastError, stager.committed]).toEqual(['idle', undefined, undefined, 3])
+  expect(logged[0]).toEqual(['warn', 'a staging file could not be written'])
+  expect(logged.at(-1)).toEqual(['info', 'staging files are written again'])
+})
 
 test('what comes while a file is being written goes into the next', async () => {
   take(0, 3)
