@@ -108,7 +108,7 @@ describe('events that the stream does not take', () => {
       throw new Error('R2 is unavailable')
     }
     await expect(send(edge, ...orders('order-1'))).rejects.toMatchObject({ code: 'stream_unavailable' })
-    expect(edge.logged).toContain('events were neither stored nor spilled')
+    expect(edge.logged).toContain('what came was neither stored nor spilled')
   })
 })
 
@@ -234,6 +234,6 @@ describe('what the lane of the edge does not take', () => {
     })
     expect(await send(failing, ...orders('order-1'))).toMatchObject({ accepted: 0, dropped: 1 })
     await Promise.all(failing.background)
-    expect(failing.logged).toEqual(['dropped events were not counted'])
+    expect(failing.logged).toEqual(['what the edge counted was lost'])
   })
 })
