@@ -36,7 +36,7 @@ export const webhook = defineDestination({
       about: 'Sends arrays of events; without it, each event is a request of its own.',
       default: false,
     },
-    maxBatch: { type: 'number', about: 'The most events in one array.', default: 100, min: 1, max: 1_000 },
+    maxBatch: { type: 'number', about: 'The most events in one array.', default: 100, min: 1, max: 1_000, whole: true },
     headers: {
       type: 'headers',
       about: 'More headers for every request, for example an authorization.',

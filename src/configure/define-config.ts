@@ -1,4 +1,5 @@
 import type { Config, ConfigOf, Vars } from '../core/config.ts'
+import { SluicewayError } from '../core/errors.ts'
 
 /**
  * Declares what a deployment does: the one default export of `src/config.ts`.
@@ -11,5 +12,8 @@ import type { Config, ConfigOf, Vars } from '../core/config.ts'
  */
 export const defineConfig =
   <const D extends string, const W extends string>(make: (env: Vars) => Config<D, W>): ConfigOf =>
-  (env) =>
-    make(env) as unknown as Config
+  (env) => {
+    if (typeof make !== 'function')
+      throw new SluicewayError('config_invalid', 'defineConfig takes a function of env: defineConfig((env) => ({ … }))')
+    return make(env) as unknown as Config
+  }

@@ -2,6 +2,7 @@ import type { Destination, HttpRequest, HttpResponse, Item, Limits, RequestConte
 import type { Envelope } from '../core/envelope.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
+import { checkLimits, specProblems } from './spec-problems.ts'
 
 /**
  * A destination: pure functions from events to HTTP requests and from responses to verdicts.
@@ -38,18 +39,32 @@ const defaults: Limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeco
 export const defineDestination =
   <const F extends Fields>(spec: DestinationSpec<F>) =>
   (input: Input<F>): Destination => {
+    const broken = specProblems(spec, { needed: ['encode', 'request'], optional: ['verdicts'] })
+    if (broken.length > 0) return brokenDestination(broken)
     const { settings, problems, redacted } = checkSettings(spec.settings, input)
     // Limits and functions may count on settings that are all right; with problems, none of them is ever called.
-    const limits =
-      typeof spec.limits === 'function' ? (problems.length === 0 ? spec.limits(settings) : {}) : spec.limits
+    const { limits, problems: wrongLimits } = checkLimits(() =>
+      typeof spec.limits !== 'function' ? spec.limits : problems.length === 0 ? spec.limits(settings) : {},
+    )
     return {
       kind: 'destination',
       name: spec.name,
       limits: { ...defaults, ...limits },
-      problems,
+      problems: [...problems, ...wrongLimits],
       redacted,
       encode: (envelope) => spec.encode(envelope, settings),
       request: (items, context) => spec.request(items, settings, context),
       ...(spec.verdicts === undefined ? {} : { verdicts: spec.verdicts }),
     }
   }
+
+/** Stands in for a destination that cannot be made; with problems, it is never called. */
+const brokenDestination = (problems: readonly string[]): Destination => ({
+  kind: 'destination',
+  name: 'unknown',
+  limits: defaults,
+  problems,
+  redacted: {},
+  encode: () => null,
+  request: async () => Promise.reject(new Error('This destination could not be made')),
+})

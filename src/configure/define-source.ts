@@ -1,6 +1,6 @@
 import type { WebhookCall, Mapped, SourceTools, WebhookSource } from '../core/webhook-source.ts'
-import { isRecord } from '../core/json.ts'
-import { checkSettings, type Fields, type Input, secretsIn, type Settings } from './settings.ts'
+import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
+import { specProblems } from './spec-problems.ts'
 
 /**
  * A webhook source: how one vendor's calls become events.
@@ -42,19 +42,14 @@ export const mostDrafts = 5_000
 export const defineSource =
   <const F extends Fields>(spec: SourceSpec<F>) =>
   (input: Input<F> = {} as Input<F>): WebhookSource => {
+    const broken = specProblems(spec, { needed: ['map'], optional: ['verify'] })
+    if (broken.length > 0) return brokenSource(broken)
     const { settings, problems, redacted } = checkSettings(spec.settings, input)
-    const given: Readonly<Record<string, unknown>> = isRecord(input) ? input : {}
-    const unset = Object.entries(spec.settings)
-      .filter(([name, { secret, optional }]) => secret === true && optional === true && Object.hasOwn(given, name))
-      .filter(([name]) => secretsIn(given[name]) === undefined)
-      .map(
-        ([name]) => `"${name}" has no value, so that calls of anybody would be taken; set it in env, or leave it out`,
-      )
     const { verify } = spec
     return {
       kind: 'webhook',
       name: spec.name,
-      problems: [...problems, ...unset],
+      problems,
       redacted,
       takesGet: spec.takesGet ?? false,
       ...(verify === undefined ? {} : { verify: async (call, tools) => verify(call, settings, tools) }),
@@ -66,3 +61,13 @@ export const defineSource =
       },
     }
   }
+
+/** Stands in for a source that cannot be made; with problems, it is never called. */
+const brokenSource = (problems: readonly string[]): WebhookSource => ({
+  kind: 'webhook',
+  name: 'unknown',
+  problems,
+  redacted: {},
+  takesGet: false,
+  map: async () => [],
+})

@@ -1,6 +1,6 @@
 import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Config } from '../core/config.ts'
-import type { ResolvedConfig } from '../core/resolved-config.ts'
+import type { ResolvedConfig, Target } from '../core/resolved-config.ts'
 import type { Problems } from './problems.ts'
 
 /** Fills in the default of every limit that the config leaves out. */
@@ -15,12 +15,24 @@ export function resolveLimits({ limits: given = {}, stream }: Config, problems: 
     appendMs: given.appendMs ?? 2_000,
     userCodeMs: given.userCodeMs ?? defaultUserCodeMs,
   }
-  for (const [name, value] of Object.entries(limits))
-    if (!(Number.isFinite(value) && value > 0)) problems.push(`limits.${name}: must be a number above 0`)
   const { eventBytesLimit } = stream
   if (limits.eventBytes > eventBytesLimit)
     problems.push(`limits.eventBytes: must be at most ${eventBytesLimit} with this stream`)
   return limits
+}
+
+/** Objects that the start, each sweep and health may ask: more would not answer in time. */
+const mostObjects = 512
+
+/** Says that a config has more partitions and lanes than can be looked after. */
+export function checkSize({ stream }: Config, targets: ReadonlyMap<string, Target>, problems: Problems): void {
+  const { partitions } = stream
+  const perPartition = targets.size + (stream.log === undefined ? 0 : 1)
+  const objects = partitions * perPartition
+  if (objects <= mostObjects) return
+  problems.push(
+    `stream: ${partitions} partitions and a lane in each for ${targets.size} destinations and warehouses are ${objects} objects, and each minute all of them are woken: at most ${mostObjects} can be. Lower "partitions" to ${Math.floor(mostObjects / perPartition)}`,
+  )
 }
 
 /** Fills in where the routes of events and the browser SDKs are. */

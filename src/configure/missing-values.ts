@@ -1,9 +1,7 @@
 import type { ConfigOf, Vars } from '../core/config.ts'
 import { SluicewayError } from '../core/errors.ts'
+import { anything } from './evaluate-config.ts'
 import { resolveConfig } from './resolve-config.ts'
-
-/** Stands for a value, to see what the config says then. It is long enough for a token, and no URL. */
-const anything = 'a-value-that-stands-for-the-missing-one'
 
 /**
  * Finds the values of `env` without which a config cannot work: what is optional has no part in its problems, though the config

@@ -1,12 +1,12 @@
 import type { Config, ConfigOf, Vars } from '../core/config.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
-import { nameProblems } from './name-problems.ts'
-import { resolveLimits, resolvePaths } from './limits.ts'
+import { checkConfigShape } from './config-shape.ts'
+import { evaluateConfig } from './evaluate-config.ts'
+import { checkSize, resolveLimits, resolvePaths } from './limits.ts'
 import type { Problems } from './problems.ts'
 import { resolveSources } from './sources.ts'
 import { resolveTargets } from './targets.ts'
-import { typeProblems } from './type-problems.ts'
 
 /**
  * Evaluates a config and checks all of it.
@@ -18,25 +18,33 @@ import { typeProblems } from './type-problems.ts'
  */
 export function resolveConfig(configOf: ConfigOf, env: Vars): ResolvedConfig {
   const unset = new Set<string>()
-  let config: Config
+  const evaluated = evaluateConfig(configOf, env, unset)
+  if ('problem' in evaluated) throw invalidConfigError([evaluated.problem], [...unset])
+  const problems: Problems = []
+  let resolved: ResolvedConfig | undefined
   try {
-    config = configOf(recordUnset(env, unset))
+    resolved = resolveParts(evaluated.config, problems)
   } catch (thrown) {
-    const message = `The config could not be evaluated: ${reasonOf(thrown)}`
-    throw new SluicewayError('config_invalid', message, {
-      cause: thrown,
-      details: { problems: [message], unset: [...unset] },
-    })
+    // What the user's function gave may be anything: a getter that throws, for one.
+    problems.push(`config: it could not be read: ${reasonOf(thrown)}`)
   }
-  const wrong = typeProblems(config)
-  if (wrong.length > 0) throw invalidConfigError(wrong, [...unset])
-  const problems: Problems = [...nameProblems(config), ...config.stream.problems.map((one) => `stream: ${one}`)]
+  if (resolved === undefined || problems.length > 0) throw invalidConfigError(problems, [...unset])
+  return resolved
+}
+
+/** Gives the resolved config where there is no problem; what it gives with problems is only good for finding more. */
+function resolveParts(given: unknown, problems: Problems): ResolvedConfig | undefined {
+  const { problems: wrong, sound } = checkConfigShape(given)
+  problems.push(...wrong)
+  if (sound === undefined) return undefined
+  const config = wrong.length === 0 ? (given as Config) : sound
+  problems.push(...config.stream.problems.map((one) => `stream: ${one}`))
   const targets = resolveTargets(config, problems)
   const sources = resolveSources(config, targets, problems)
   const adminToken = resolveAdminToken(config, problems)
   const limits = resolveLimits(config, problems)
   const paths = resolvePaths(config, problems)
-  if (problems.length > 0) throw invalidConfigError(problems, [...unset])
+  if (config.stream.problems.length === 0) checkSize(config, targets, problems)
   return {
     stream: config.stream,
     sourcesByKey: new Map(Array.from(sources.values(), (source) => [source.writeKey, source])),
@@ -63,25 +71,16 @@ function resolveDemo({ demo = false }: Config): ResolvedConfig['demo'] {
   return { ...demo, sinkSecret: demo.sinkSecret.trim() }
 }
 
-/** Hands `env` to a config and records what the config looks for in vain. */
-const recordUnset = (env: Vars, unset: Set<string>): Vars =>
-  new Proxy(env, {
-    get(vars, name) {
-      const value: unknown = Reflect.get(vars, name)
-      if (typeof name === 'string' && (value === undefined || value === '')) unset.add(name)
-      return value
-    },
-  })
-
 function invalidConfigError(problems: readonly string[], unset: readonly string[]): SluicewayError {
-  const lines = problems.map((problem) => `- ${problem}`)
-  if (unset.length > 0 && problems.some((problem) => problem.includes('is missing')))
-    lines.push(
-      `The config also asks env for ${unset.join(', ')}, which ${unset.length === 1 ? 'is' : 'are'} not set. Set what you need with "npx wrangler secret put NAME", or on this machine with "npm start -- --var NAME=value".`,
-    )
-  return new SluicewayError(
-    'config_invalid',
-    `The config has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`,
-    { details: { problems, unset } },
-  )
+  const [only = ''] = problems
+  const list = problems.map((problem) => `- ${problem}`).join('\n')
+  const isWhole = problems.length === 1 && only.startsWith('The config ')
+  const message = isWhole
+    ? only
+    : `The config has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${list}`
+  const hint =
+    unset.length === 0
+      ? ''
+      : `\nThe config asks env for ${unset.join(', ')}, which ${unset.length === 1 ? 'is' : 'are'} not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine with "npm start -- --var NAME=value".`
+  return new SluicewayError('config_invalid', `${message}${hint}`, { details: { problems, unset } })
 }

@@ -18,11 +18,8 @@ export function ruleProblems({
   readonly privacy?: PrivacyRules | undefined
 }): string[] {
   const problems: string[] = []
-  for (const rule of consent === undefined ? [] : [consent].flat()) {
+  for (const rule of consent === undefined ? [] : [consent].flat())
     if (rule.categories.length === 0) problems.push('"consent" must name at least one category')
-    if (rule.strategy !== undefined && rule.strategy !== 'and' && rule.strategy !== 'or')
-      problems.push('"consent.strategy" must be "and" or "or"')
-  }
   for (const kind of ['hash', 'mask', 'drop', 'allow'] as const)
     for (const one of privacy?.[kind] ?? []) {
       if (!path.test(one) || one.split('.').includes('__proto__'))
@@ -45,7 +42,7 @@ export function ruleProblems({
 
 /** Says what is wrong with what a source has beside name, key, targets and transforms. */
 export function sourceProblems(source: SourceConfig): string[] {
-  const { webhook, identityCookie: cookie, rate, enrich } = source
+  const { webhook, identityCookie: cookie } = source
   const problems = [...(webhook?.problems ?? []).map((one) => `webhook: ${one}`), ...ruleProblems(source)]
   for (const kind of ['drop', 'mask', 'hash'] as const)
     for (const one of source.privacy?.[kind] ?? [])
@@ -58,21 +55,7 @@ export function sourceProblems(source: SourceConfig): string[] {
       problems.push('"identityCookie.domain" must be left out: browsers take a cookie named __Host-… for one host only')
     if (cookie.domain !== undefined && !host.test(cookie.domain))
       problems.push('"identityCookie.domain" must be a domain like example.com')
-    if (cookie.maxAgeDays !== undefined && !(cookie.maxAgeDays > 0 && cookie.maxAgeDays <= 400))
-      problems.push('"identityCookie.maxAgeDays" must be more than 0 and at most 400')
     for (const problem of ruleProblems(cookie)) problems.push(`identityCookie: ${problem}`)
   }
-  if (rate !== undefined) {
-    if (!(rate.eventsPerSecond > 0 && Number.isFinite(rate.eventsPerSecond)))
-      problems.push('"rate.eventsPerSecond" must be a number above 0')
-    if (rate.burst !== undefined && !(rate.burst >= 1 && Number.isFinite(rate.burst)))
-      problems.push('"rate.burst" must be at least 1')
-  }
-  if (
-    typeof enrich?.bots === 'object' &&
-    enrich.bots.score !== undefined &&
-    !(enrich.bots.score >= 0 && enrich.bots.score <= 100)
-  )
-    problems.push('"enrich.bots.score" must be from 0 to 100')
   return problems
 }

@@ -1,6 +1,8 @@
 import { isBlank, isRecord } from '../core/json.ts'
 import { addAllowPrivate, type AllowPrivate } from './private-hosts.ts'
 import { hostProblem } from './public-host.ts'
+import { butIs } from './shapes.ts'
+import { unknownName } from './similar-name.ts'
 
 /** One setting of a destination or driver, declared once: type, check, console form, redaction and docs come from it. */
 export interface Field {
@@ -17,6 +19,10 @@ export interface Field {
   readonly choices?: readonly string[]
   readonly min?: number
   readonly max?: number
+  /** For `number`: true where a fraction means nothing. */
+  readonly whole?: true
+  /** The reason of `min` and `max`, for whoever is told that a value is out of range. */
+  readonly why?: string
   /**
    * For `url`: names the boolean setting that allows http and hosts that are not public. Where no `url` names one, there is
    * `allowPrivate` without being declared.
@@ -91,13 +97,13 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
   if (!isRecord(input)) problems.push('the settings must be an object')
   const given: Readonly<Record<string, unknown>> = isRecord(input) ? input : {}
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(fields, name))
-      problems.push(`"${name}" is no setting; there are: ${Object.keys(fields).join(', ')}`)
+    if (!Object.hasOwn(fields, name)) problems.push(unknownName(name, Object.keys(fields)))
   }
   for (const [name, field] of Object.entries(fields)) {
     const value = field.type === 'secrets' ? secretsIn(given[name]) : (trimValue(given[name]) ?? field.default)
     if (value === undefined || value === '') {
       if (field.optional !== true) problems.push(`"${name}" is missing: ${field.about}`)
+      else if (isSecret(field) && Object.hasOwn(given, name)) problems.push(`"${name}" ${unsetSecret}`)
       continue
     }
     const problem = problemOf(field, value, given)
@@ -107,6 +113,11 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
   }
   return { settings: settings as Settings<F>, problems, redacted }
 }
+
+const isSecret = ({ secret, type }: Field): boolean => secret === true || type === 'secrets'
+
+/** A secret may be left out; one that is named was meant to be there, and nobody notices what goes on without it. */
+const unsetSecret = 'has no value, so that nothing would be signed or verified with it; set it in env, or leave it out'
 
 /** Takes blanks from around text, and from around the values of an object, which are those of headers. */
 function trimValue(value: unknown): unknown {
@@ -154,9 +165,7 @@ function problemOf(field: Field, value: unknown, given: Readonly<Record<string, 
 function typeProblem(field: Field, value: unknown): string | undefined {
   switch (field.type) {
     case 'number':
-      if (typeof value !== 'number' || !Number.isFinite(value)) return 'must be a number'
-      if (field.min !== undefined && value < field.min) return `must be at least ${field.min}`
-      return field.max !== undefined && value > field.max ? `must be at most ${field.max}` : undefined
+      return numberProblem(field, value)
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'must be true or false'
     case 'choice':
@@ -174,6 +183,17 @@ function typeProblem(field: Field, value: unknown): string | undefined {
       if (typeof value !== 'string') return 'must be text'
       return field.type === 'url' ? urlSyntaxProblem(value) : undefined
   }
+}
+
+function numberProblem({ min, max, whole, why }: Field, value: unknown): string | undefined {
+  const kind = `must be a ${whole === true ? 'whole ' : ''}number`
+  const because = why === undefined ? '' : `: ${why}`
+  if (typeof value !== 'number' || !Number.isFinite(value)) return `${kind}${butIs(value)}`
+  const isWithin = (min === undefined || value >= min) && (max === undefined || value <= max)
+  if (isWithin && (whole !== true || Number.isInteger(value))) return undefined
+  if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}${because}`
+  if (min !== undefined) return `${kind}, at least ${min}${because}`
+  return max === undefined ? kind : `${kind}, at most ${max}${because}`
 }
 
 function urlSyntaxProblem(text: string): string | undefined {

@@ -3,7 +3,8 @@ import type { Enrichment, EnrichmentConfig } from '../core/enrichment.ts'
 import type { Source, Target } from '../core/resolved-config.ts'
 import type { Problems } from './problems.ts'
 import { sourceProblems } from './rule-problems.ts'
-import { targetNameProblems, transformProblems } from './targets.ts'
+import { similarName } from './similar-name.ts'
+import { targetNameProblems } from './targets.ts'
 
 /** What can be the user of Basic auth, which ends at a colon, in every client. */
 const sendable = /^[!-9;-~]+$/
@@ -15,13 +16,12 @@ export function resolveSources(
   problems: Problems,
 ): Map<string, Source> {
   const sources = new Map<string, Source>()
-  const keys = new Set<string>()
+  const nameOfKey = new Map<string, string>()
   for (const [name, given] of Object.entries(config.sources) as [string, SourceConfig][]) {
     // Shells and files leave a newline behind a secret.
     const writeKey = given.writeKey?.trim()
     const isMissing = writeKey === undefined || writeKey === ''
     const found = [
-      ...transformProblems(given.transforms),
       ...sourceProblems(given),
       ...targetNameProblems(name),
       ...unknownTargets(given, targets),
@@ -29,11 +29,13 @@ export function resolveSources(
       ...(!isMissing && !sendable.test(writeKey)
         ? ['"writeKey" must be printable ASCII without blanks and colons: no client could send it']
         : []),
-      ...(!isMissing && keys.has(writeKey) ? ['another source has the same write key'] : []),
+      ...(!isMissing && nameOfKey.has(writeKey)
+        ? [`"writeKey" is the same as that of sources.${nameOfKey.get(writeKey)}; give each source a key of its own`]
+        : []),
     ]
     for (const problem of found) problems.push(`sources.${name}: ${problem}`)
     if (isMissing) continue
-    keys.add(writeKey)
+    if (!nameOfKey.has(writeKey)) nameOfKey.set(writeKey, name)
     sources.set(name, sourceOf(name, { ...given, writeKey }, targets))
   }
   if (sources.size === 0 && problems.length === 0)
@@ -44,7 +46,12 @@ export function resolveSources(
 function unknownTargets({ to = [] }: SourceConfig, targets: ReadonlyMap<string, Target>): string[] {
   const names = [...targets.keys()]
   const there = names.length === 0 ? 'is neither a destination nor a warehouse' : `are only: ${names.join(', ')}`
-  return to.filter((target) => !targets.has(target)).map((target) => `"to" names "${target}", but there ${there}`)
+  return to
+    .filter((target) => !targets.has(target))
+    .map((target) => {
+      const meant = similarName(target, names)
+      return `"to" names "${target}", but there ${there}${meant === undefined ? '' : `; did you mean "${meant}"?`}`
+    })
 }
 
 const sourceOf = (

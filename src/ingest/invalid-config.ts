@@ -14,7 +14,7 @@ export interface InvalidConfig {
 const headers = { 'retry-after': '30' }
 
 /** The problems that may be told as they are: a place and a setting, whose names can hold no host, and what it is for. */
-const aboutMissing = /^[a-z]+\.[a-z][a-z0-9_-]{0,47}: "\w+" is missing[:;] /
+const aboutMissing = /^[a-z]+\.[a-z][a-z0-9_-]{0,47}: "\w+" (?:is missing[:;]|has no value,) /
 /** Of any other, the place may be told. */
 const place = /^(?:(?:sources|destinations|warehouses)\.[a-z][a-z0-9_-]{0,47}|stream|paths|limits|admin|config)(?=[:.])/
 

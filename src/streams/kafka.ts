@@ -8,17 +8,13 @@ import { partitionsOf } from '../core/lanes.ts'
 import type { Appended, KafkaStream, Stream } from '../core/stream.ts'
 import { partitionOf } from '../storage/murmur2.ts'
 import { assertWithinLimits } from './limits.ts'
+import { partitionsField } from './partitions.ts'
 
 const fields = {
   topic: { type: 'string', about: 'The topic that is the stream. It is for Sluiceway alone to write to.' },
-  partitions: {
-    type: 'number',
-    about: 'Partitions of the topic that are used, from 0 on. Growing the number moves keys between partitions.',
-    default: 1,
-    min: 1,
-    max: 1024,
-    check: (value: number) => (Number.isInteger(value) ? undefined : 'must be a whole number'),
-  },
+  partitions: partitionsField(
+    'Partitions of the topic that are used, from 0 on. Growing the number moves keys between partitions.',
+  ),
   group: {
     type: 'string',
     about:

@@ -10,16 +10,13 @@ import { sweepTopics } from '../topics/sweep-topics.ts'
 import { assertWithinLimits } from './limits.ts'
 import { kafkaApi } from '../topics/kafka-api.ts'
 import { checkTopics, type TopicInput } from './log/topic-settings.ts'
+import { partitionsField } from './partitions.ts'
 import { appendMessages } from './queues/messages.ts'
 
 const fields = {
-  partitions: {
-    type: 'number',
-    about: 'Log objects; one takes about 1,000 requests a second. Growing it moves keys between partitions.',
-    default: 1,
-    min: 1,
-    max: 1024,
-  },
+  partitions: partitionsField(
+    'Log objects; one takes about 1,000 requests a second. Growing it moves keys between partitions.',
+  ),
   retentionDays: {
     type: 'number',
     about: 'Days that events stay readable; what a lane has not delivered by then is kept in R2 for it.',

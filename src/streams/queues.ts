@@ -7,16 +7,13 @@ import type { Appended, Stream } from '../core/stream.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { partitionOf } from '../storage/murmur2.ts'
 import { assertWithinLimits } from './limits.ts'
+import { partitionsField } from './partitions.ts'
 import { messageBatchesOf, messageBytes, readMessage, redeliver } from './queues/messages.ts'
 
 const fields = {
-  partitions: {
-    type: 'number',
-    about: 'Lanes per destination; each keeps the order of its keys as far as the queue delivers in order.',
-    default: 1,
-    min: 1,
-    max: 1024,
-  },
+  partitions: partitionsField(
+    'Lanes per destination; each keeps the order of its keys as far as the queue delivers in order.',
+  ),
 } as const
 
 /** One append; an envelope (header and event) must fit one message. */

@@ -91,6 +91,8 @@ describe('a key that no client could send is a problem:', () => {
 
   test('two write keys that differ in blanks only', () => {
     const sources = { web: { writeKey: 'keyOfTheShop' }, app: { writeKey: 'keyOfTheShop ' } }
-    expect(problemsOf({ sources })).toEqual(['sources.app: another source has the same write key'])
+    expect(problemsOf({ sources })).toEqual([
+      'sources.app: "writeKey" is the same as that of sources.web; give each source a key of its own',
+    ])
   })
 })

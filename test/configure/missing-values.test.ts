@@ -19,16 +19,30 @@ function missingOf(configOf: ConfigOf, env: Vars): string[] {
 
 describe('the missing values of a config', () => {
   test('the missing values of a config are those that it cannot work without, not the optional ones that it asks for as well', () => {
-    expect(missingOf(demoConfig, {})).toEqual(['WRITE_KEY', 'WEBHOOK_URL'])
-    expect(missingOf(demoConfig, { WRITE_KEY: 'keyOfTheShop' })).toEqual(['WEBHOOK_URL'])
+    expect(missingOf(demoConfig, {})).toEqual(['WRITE_KEY', 'WEBHOOK_URL', 'WEBHOOK_SECRET'])
+    expect(missingOf(demoConfig, { WRITE_KEY: 'keyOfTheShop', WEBHOOK_SECRET: 'secret of the shop' })).toEqual([
+      'WEBHOOK_URL',
+    ])
   })
 
   test('the missing values of a config do not include one that is there and wrong', () => {
-    expect(missingOf(demoConfig, { WRITE_KEY: 'keyOfTheShop', WEBHOOK_URL: 'http://10.0.0.1/' })).toEqual([])
+    expect(
+      missingOf(demoConfig, {
+        WRITE_KEY: 'keyOfTheShop',
+        WEBHOOK_URL: 'http://10.0.0.1/',
+        WEBHOOK_SECRET: 'secret of the shop',
+      }),
+    ).toEqual([])
   })
 
   test('the missing values of a config include one that is empty', () => {
-    expect(missingOf(demoConfig, { WRITE_KEY: '', WEBHOOK_URL: 'https://crm.ada.dev/' })).toEqual(['WRITE_KEY'])
+    expect(
+      missingOf(demoConfig, {
+        WRITE_KEY: '',
+        WEBHOOK_URL: 'https://crm.ada.dev/',
+        WEBHOOK_SECRET: 'secret of the shop',
+      }),
+    ).toEqual(['WRITE_KEY'])
   })
 
   test('the missing values of a config are found although the config cannot be evaluated without the first', () => {

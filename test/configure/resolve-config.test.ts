@@ -14,6 +14,9 @@ const crm = webhook({ url: 'https://crm.ada.dev/' })
 const good: Config = { stream: log(), sources: { web: { writeKey: 'keyOfTheShop' } } }
 const resolve = (config: object, env: Vars = {}) => resolveConfig(() => ({ ...good, ...config }) as Config, env)
 
+const hintFor = (names: string): string =>
+  `The config asks env for ${names} not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine with "npm start -- --var NAME=value".`
+
 function errorOf(run: () => unknown): SluicewayError {
   try {
     run()
@@ -68,12 +71,12 @@ describe('a config with mistakes', () => {
     expect(error.code).toBe('config_invalid')
     expect(error.message.split('\n')).toEqual([
       'The config has 6 problems:',
-      '- stream: "partitions" must be at least 1',
+      '- stream: "partitions" must be a whole number from 1 to 64: each minute, the sweep wakes every one of them, and every lane of every target',
       '- destinations.crm: "url" must begin with https: (unless "allowPrivate" is true, for tests)',
       '- destinations.crm: "secret" must have at least 16 characters',
       '- sources.Web: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"',
-      '- sources.web: "to" names "crn", but there are only: crm',
-      '- sources.web: another source has the same write key',
+      '- sources.web: "to" names "crn", but there are only: crm; did you mean "crm"?',
+      '- sources.web: "writeKey" is the same as that of sources.Web; give each source a key of its own',
     ])
   })
 
@@ -97,7 +100,7 @@ describe('a config with mistakes', () => {
     [
       'a transform that is none',
       { sources: { web: { writeKey: 'k', transforms: [{}] } } },
-      'sources.web: transforms[0]: a transform exports exactly one of transformEvent and transformBatch, found neither',
+      'sources.web: "transforms[0]" exports exactly one of transformEvent and transformBatch, found neither',
     ],
     [
       'a transform that is two',
@@ -106,34 +109,38 @@ describe('a config with mistakes', () => {
           crm: { use: crm, transforms: [dropBots, { transformEvent: () => null, transformBatch: () => [] }] },
         },
       },
-      'destinations.crm: transforms[1]: a transform exports exactly one of transformEvent and transformBatch, found transformEvent and transformBatch',
+      'destinations.crm: "transforms[1]" exports exactly one of transformEvent and transformBatch, found transformEvent and transformBatch',
     ],
     [
       'no time to retry',
       { destinations: { crm: { use: crm, retryDays: 0 } } },
-      'destinations.crm: "retryDays" must be more than 0',
+      'destinations.crm: "retryDays" must be a number of days above 0 and at most 365',
     ],
     [
       'loads without end',
       { warehouses: { tables: { use: d1(), everyMinutes: 0 } } },
-      'warehouses.tables: "everyMinutes" must be a whole number of minutes, at least 1',
+      'warehouses.tables: "everyMinutes" must be a whole number of minutes from 1 to 10,080',
     ],
     [
       'loads at broken minutes',
       { warehouses: { tables: { use: d1(), everyMinutes: 1.5 } } },
-      'warehouses.tables: "everyMinutes" must be a whole number of minutes, at least 1',
+      'warehouses.tables: "everyMinutes" must be a whole number of minutes from 1 to 10,080',
     ],
     [
       'staging back in time',
       { warehouses: { tables: { use: d1(), stageSeconds: -1 } } },
-      'warehouses.tables: "stageSeconds" must be 0 or more',
+      'warehouses.tables: "stageSeconds" must be a number of seconds from 0 to 86,400',
     ],
     [
       'an admin token that is too short',
       { admin: { token: 'ada' } },
       'admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`',
     ],
-    ['a limit of nothing', { limits: { eventBytes: 0 } }, 'limits.eventBytes: must be a number above 0'],
+    [
+      'a limit of nothing',
+      { limits: { eventBytes: 0 } },
+      'limits.eventBytes: must be a whole number of bytes from 1 to 524,288',
+    ],
   ])('a config with mistakes is refused for %s', (_what, config, problem) => {
     expect(problemsOf(config)).toEqual([problem])
   })
@@ -149,13 +156,16 @@ describe('a config with mistakes', () => {
       'The config has 2 problems:',
       '- destinations.crm: "url" is missing: Where events are sent.',
       '- sources.web: "writeKey" is missing; set it in the config or as a secret in env',
-      'The config also asks env for WRITE_KEY, CRM_URL, OLD_URL, which are not set. Set what you need with "npx wrangler secret put NAME", or on this machine with "npm start -- --var NAME=value".',
+      hintFor('WRITE_KEY, CRM_URL, OLD_URL, which are'),
     ])
   })
 
-  test('a config with mistakes does not speak of env when nothing is missing', () => {
-    const error = errorOf(() => resolveConfig((env) => ({ ...good, admin: { token: env['TOKEN'] ?? 'ada' } }), {}))
-    expect(error.message).not.toContain('env')
+  test('a config with mistakes always says which names of env are not set, and nothing of env where all are', () => {
+    const make = defineConfig((env) => ({ ...good, admin: { token: env['TOKEN'] ?? 'ada' } }))
+    const problem =
+      'The config has a problem:\n- admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`'
+    expect(errorOf(() => resolveConfig(make, {})).message).toBe(`${problem}\n${hintFor('TOKEN, which is')}`)
+    expect(errorOf(() => resolveConfig(make, { TOKEN: 'Lovelace' })).message).toBe(problem)
   })
 
   test('a config with mistakes shows no secret in its message', () => {
@@ -175,10 +185,22 @@ describe('a config with mistakes', () => {
         throw new Error('no orders today')
       }, {}),
     )
-    expect([error.code, error.message]).toEqual([
-      'config_invalid',
-      'The config could not be evaluated: no orders today',
+    expect(error.code).toBe('config_invalid')
+    expect(error.message).toMatch(/^The config could not be evaluated: no orders today\n {4}at \S+:\d+:\d+/)
+  })
+
+  test('a config that throws because a value is not set says which, and where that was, and never names another', () => {
+    const make = defineConfig((env) => {
+      const nope = env['NOPE'] as string
+      return { ...good, sources: { web: { writeKey: env['WRITE_KEY'], to: nope.trim().split(',') as never } } }
+    })
+    const error = errorOf(() => resolveConfig(make, {}))
+    expect(error.message.split('\n').filter((line) => !line.startsWith('    at '))).toEqual([
+      "The config could not be evaluated: TypeError: Cannot read properties of undefined (reading 'trim')",
+      'env.NOPE is not set.',
+      hintFor('NOPE, WRITE_KEY, which are'),
     ])
+    expect(error.message).toMatch(/\n {4}at \S+resolve-config\.test\.ts:\d+:\d+\n/)
   })
 })
 
@@ -187,12 +209,14 @@ describe('the config of this repository', () => {
     WRITE_KEY: 'keyOfTheShop',
     ADMIN_TOKEN: 'correct-horse-battery-staple',
     WEBHOOK_URL: 'https://crm.ada.dev/',
+    WEBHOOK_SECRET: 'secret of the shop',
   }
 
   test('the config of this repository needs a write key and a URL, and says so', () => {
     const error = errorOf(() => resolveConfig(demoConfig, {}))
     expect(error.details['problems']).toEqual([
       'destinations.webhook: "url" is missing: Where events are sent.',
+      expect.stringContaining('destinations.webhook: "secret" has no value, so that nothing would be signed'),
       'sources.web: "writeKey" is missing; set it in the config or as a secret in env',
     ])
     expect(error.details['unset']).toEqual(expect.arrayContaining(['WRITE_KEY', 'WEBHOOK_URL', 'ADMIN_TOKEN']))

@@ -10,7 +10,6 @@ test.each([
   [{ domain: 'shop.example; Max-Age=0' }, '"identityCookie.domain" must be a domain'],
   [{ domain: 'com' }, '"identityCookie.domain" must be a domain'],
   [{ name: '__Host-sw', domain: 'shop.example' }, '"identityCookie.domain" must be left out'],
-  [{ maxAgeDays: 401 }, '"identityCookie.maxAgeDays" must be'],
 ])('the identity cookie %j is refused by the config', (rules, problem) => {
   expect(problemsOf(rules)).toEqual([expect.stringContaining(problem)])
 })

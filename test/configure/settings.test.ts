@@ -42,16 +42,16 @@ describe('settings', () => {
       '"color" is no setting; there are: url, docs, token, region, seconds, local, headers, even',
       '"url" is missing: Where events are sent.',
       '"token" is missing: Token of the account.',
-      '"seconds" must be at least 1',
+      '"seconds" must be a number from 1 to 60',
     ])
   })
 
   test.each<[object, string]>([
     [{ token: 42 }, '"token" must be text'],
     [{ region: 'mars' }, '"region" must be one of us, eu'],
-    [{ seconds: '10' }, '"seconds" must be a number'],
-    [{ seconds: Number.NaN }, '"seconds" must be a number'],
-    [{ seconds: 61 }, '"seconds" must be at most 60'],
+    [{ seconds: '10' }, '"seconds" must be a number, not text'],
+    [{ seconds: Number.NaN }, '"seconds" must be a number, not NaN: what it is made of is no number, or is not set'],
+    [{ seconds: 61 }, '"seconds" must be a number from 1 to 60'],
     [{ local: 'true' }, '"local" must be true or false'],
     [{ even: 43 }, '"even" must be even'],
     [{ url: 'crm.ada.dev' }, '"url" must be an http(s) URL'],

@@ -131,7 +131,7 @@ describe('the settings of a webhook', () => {
       { url, headers: { 'x-key': undefined } },
       '"headers" has no value for "x-key"',
     ],
-    ['a batch of none', { url, batch: true, maxBatch: 0 }, '"maxBatch" must be at least 1'],
+    ['a batch of none', { url, batch: true, maxBatch: 0 }, '"maxBatch" must be a whole number from 1 to 1000'],
   ])('the settings of a webhook are refused with %s', (_what, settings, problem) => {
     expect(webhook(settings).problems).toEqual([problem])
   })

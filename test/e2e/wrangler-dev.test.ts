@@ -167,7 +167,7 @@ test('npm run dev never changes a .dev.vars that is there, and /health names wha
   expect(said()).toMatch(/missing required secrets: WRITE_KEY, WEBHOOK_URL/i)
   const health = await fetch(`${url}/health`)
   expect(health.status).toBe(503)
-  expect(await health.json()).toMatchObject({ status: 'DOWN', missing: ['WRITE_KEY', 'WEBHOOK_URL'] })
+  expect(await health.json()).toMatchObject({ status: 'DOWN', missing: ['WRITE_KEY', 'WEBHOOK_URL', 'WEBHOOK_SECRET'] })
   const refused = await fetch(`${url}/v1/track`, { method: 'POST', body: '{}' })
   expect(refused.status).toBe(503)
   expect(await refused.json()).toMatchObject({

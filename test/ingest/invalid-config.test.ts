@@ -30,13 +30,14 @@ describe('a deployment whose config is not valid', () => {
     expect(await response.json()).toEqual({
       status: 'DOWN',
       code: 'config_invalid',
-      missing: ['WRITE_KEY', 'WEBHOOK_URL'],
+      missing: ['WRITE_KEY', 'WEBHOOK_URL', 'WEBHOOK_SECRET'],
       problems: [
         'destinations.webhook: "url" is missing: Where events are sent.',
+        'destinations.webhook: "secret" has no value, so that nothing would be signed or verified with it; set it in env, or leave it out',
         'sources.web: "writeKey" is missing; set it in the config or as a secret in env',
       ],
       message:
-        'To set what is missing, run "npx wrangler secret put WRITE_KEY" and "npx wrangler secret put WEBHOOK_URL".',
+        'To set what is missing, run "npx wrangler secret put WRITE_KEY" and "npx wrangler secret put WEBHOOK_URL" and "npx wrangler secret put WEBHOOK_SECRET".',
     })
   })
 

@@ -1,0 +1,249 @@
+import type { Config, DemoConfig, Route, SourceConfig, WarehouseRoute } from '../core/config.ts'
+import type { ConsentRule } from '../core/consent.ts'
+import type { BotRules, EnrichmentConfig } from '../core/enrichment.ts'
+import type { IdentityCookie } from '../core/identity-cookie.ts'
+import { isRecord } from '../core/json.ts'
+import type { PrivacyRules } from '../core/privacy.ts'
+import type { RateLimit } from '../core/rate-limit.ts'
+import { madeBy, standInOf } from './made-shape.ts'
+import type { Problems } from './problems.ts'
+import { similarName, unknownName } from './similar-name.ts'
+import {
+  boolean,
+  butIs,
+  either,
+  type Finding,
+  listOf,
+  members,
+  method,
+  must,
+  numberIn,
+  oneOf,
+  type Shape,
+  text,
+} from './shapes.ts'
+import { transformShape } from './transform-shape.ts'
+
+/** A shape for each setting; the compiler holds the names against the type. */
+type Shapes<T> = { readonly [K in keyof Required<T>]: Shape }
+
+const transforms = listOf(transformShape)
+const texts = listOf(text)
+
+const privacyShapes: Shapes<PrivacyRules> = { hash: texts, salt: text, mask: texts, drop: texts, allow: texts }
+const privacy = members(privacyShapes)
+
+const consentShapes: Shapes<ConsentRule> = {
+  categories: texts,
+  provider: text,
+  strategy: oneOf(['and', 'or']),
+  required: boolean,
+}
+const consentRule = members(consentShapes, { needed: { categories: () => ['stand-in'] } })
+const consentRules = listOf(consentRule)
+const consent: Shape = (value, report) => (Array.isArray(value) ? consentRules : consentRule)(value, report)
+
+const actions = ['keep', 'flag', 'drop']
+const botShapes: Shapes<BotRules> = {
+  action: oneOf(actions),
+  score: numberIn({ least: 0, most: 100 }),
+  dataCenters: boolean,
+}
+const enrichShapes: Shapes<EnrichmentConfig> = {
+  geo: boolean,
+  userAgent: boolean,
+  campaign: boolean,
+  rudderId: boolean,
+  bots: either(
+    must(`one of ${actions.join(', ')}, or an object`, (value) => actions.includes(value as string), 'string'),
+    members(botShapes),
+  ),
+  ip: oneOf(['keep', 'truncate', 'drop']),
+}
+const cookieShapes: Shapes<IdentityCookie> = {
+  name: text,
+  domain: text,
+  maxAgeDays: numberIn({ least: 0, most: 400, above: true, of: 'days' }),
+  consent,
+}
+const rateShapes: Shapes<RateLimit> = {
+  eventsPerSecond: numberIn({ least: 0, most: 1e9, above: true }),
+  burst: numberIn({ least: 1, most: 1e9 }),
+}
+
+const sourceShapes: Shapes<SourceConfig> = {
+  writeKey: text,
+  enabled: boolean,
+  transforms,
+  to: texts,
+  webhook: madeBy('webhook'),
+  enrich: members(enrichShapes),
+  privacy,
+  identityCookie: members(cookieShapes),
+  rate: members(rateShapes),
+}
+
+const destinationShapes: Shapes<Route> = {
+  use: madeBy('destination'),
+  transforms,
+  filter: method,
+  displayName: text,
+  ordered: boolean,
+  retryDays: numberIn({ least: 0, most: 365, above: true, of: 'days' }),
+  consent,
+  privacy,
+}
+
+const mappingShapes: Shapes<NonNullable<WarehouseRoute['mapping']>> = {
+  storeFullEvent: boolean,
+  jsonPaths: texts,
+  skipTracksTable: boolean,
+  skipUsersTable: boolean,
+  underscoreDivideNumbers: boolean,
+  allowUsersContextTraits: boolean,
+  maxColumns: numberIn({ least: 50, most: 1_500, whole: true }),
+}
+const warehouseShapes: Shapes<WarehouseRoute> = {
+  use: madeBy('warehouse'),
+  displayName: text,
+  everyMinutes: numberIn({ least: 1, most: 10_080, whole: true, of: 'minutes' }),
+  stageSeconds: numberIn({ least: 0, most: 86_400, of: 'seconds' }),
+  consent,
+  privacy,
+  mapping: members(mappingShapes),
+}
+
+const demoShapes: Shapes<DemoConfig> = { sinkSecret: text, tokenOnly: boolean }
+const adminShapes: Shapes<NonNullable<Config['admin']>> = { token: text }
+/** Beyond these, timers end at once, times have no text, or a request has no memory. */
+const limitShapes: Shapes<NonNullable<Config['limits']>> = {
+  bodyBytes: numberIn({ least: 1, most: 100_000_000, whole: true, of: 'bytes' }),
+  eventBytes: numberIn({ least: 1, most: 524_288, whole: true, of: 'bytes' }),
+  batchEvents: numberIn({ least: 1, most: 100_000, whole: true, of: 'events' }),
+  deadLetterDays: numberIn({ least: 0, most: 3_650, above: true, of: 'days' }),
+  pastDays: numberIn({ least: 0, most: 36_500, above: true, of: 'days' }),
+  futureMinutes: numberIn({ least: 0, most: 525_600, above: true, of: 'minutes' }),
+  appendMs: numberIn({ least: 0, most: 60_000, above: true, of: 'milliseconds' }),
+  userCodeMs: numberIn({ least: 0, most: 300_000, above: true, of: 'milliseconds' }),
+}
+const pathShapes: Shapes<NonNullable<Config['paths']>> = { ingest: text, sdk: text, beacon: text }
+
+/** Says where the braces go, where somebody gave what belongs into them. */
+const around =
+  (kind: 'destination' | 'warehouse', inner: Shape): Shape =>
+  (value, report) => {
+    if (!isRecord(value) || value['kind'] === undefined || value['use'] !== undefined) return inner(value, report)
+    report({ path: '', problem: `must be an object around the ${kind}: { use: … }`, about: 'value' })
+    return undefined
+  }
+
+let keys = 0
+const needUse = (kind: 'destination' | 'warehouse') => ({ needed: { use: () => standInOf(kind) } })
+const single: Readonly<Record<string, Shape>> = {
+  stream: madeBy('stream'),
+  admin: members(adminShapes),
+  demo: either(
+    must('true or false or an object', (value) => typeof value === 'boolean'),
+    members(demoShapes),
+  ),
+  limits: members(limitShapes),
+  paths: members(pathShapes),
+}
+const several: Readonly<Record<string, { readonly shape: Shape; readonly standIn: () => unknown }>> = {
+  sources: {
+    // A key that is wrong is neither missing nor that of another source.
+    shape: members(sourceShapes, { standIns: { writeKey: () => `stand-in-${keys++}` } }),
+    standIn: () => ({ writeKey: `stand-in-${keys++}` }),
+  },
+  destinations: {
+    shape: around('destination', members(destinationShapes, needUse('destination'))),
+    standIn: () => ({ use: standInOf('destination') }),
+  },
+  warehouses: {
+    shape: around('warehouse', members(warehouseShapes, needUse('warehouse'))),
+    standIn: () => ({ use: standInOf('warehouse') }),
+  },
+}
+/** What a config may have; the compiler holds the names against the type. */
+const settings: Readonly<Record<keyof Config, true>> = {
+  stream: true,
+  sources: true,
+  destinations: true,
+  warehouses: true,
+  admin: true,
+  demo: true,
+  limits: true,
+  paths: true,
+}
+
+/** What is wrong with the shape of a config, and what is right about it. */
+export interface CheckedShape {
+  readonly problems: Problems
+  /** The config without all that is wrong: what is right can be checked further, so that all mistakes are told at once. */
+  readonly sound: Config
+}
+
+/**
+ * Finds names in a config that mean nothing, and values of a wrong type or out of range: a deployment is bundled without
+ * looking at types, values come from `env`, and a misspelled privacy rule must not be ignored.
+ *
+ * @param config what the user's function returned
+ * @returns one sentence for each mistake, never with a value in it, and the rest; undefined where there is no object at all
+ */
+export function checkConfigShape(
+  config: unknown,
+): CheckedShape | { readonly problems: Problems; readonly sound: undefined } {
+  if (!isRecord(config) || typeof config['then'] === 'function')
+    return { problems: [`config: ${wholeProblem(config)}`], sound: undefined }
+  const problems: Problems = []
+  for (const name of Object.keys(config))
+    if (!Object.hasOwn(settings, name)) problems.push(`config: ${unknownName(name, Object.keys(settings))}`)
+  const sound: Record<string, unknown> = {}
+  for (const [name, shape] of Object.entries(single))
+    if (config[name] !== undefined || name === 'stream')
+      sound[name] = shape(config[name], (finding) => problems.push(problemAt(name, finding)))
+  sound['stream'] ??= standInOf('stream')
+  for (const [name, { shape, standIn }] of Object.entries(several)) {
+    const named = config[name]
+    if (named === undefined && name !== 'sources') continue
+    if (!isRecord(named))
+      problems.push(
+        named === undefined ? `${name}: is missing: it must be an object` : `${name}: must be an object${butIs(named)}`,
+      )
+    else
+      sound[name] = Object.fromEntries(
+        Object.entries(named).map(([own, one]) => [
+          own,
+          shape(one, (finding) => problems.push(problemIn(`${name}.${own}`, finding))) ?? standIn(),
+        ]),
+      )
+  }
+  sound['sources'] ??= {}
+  // Where targets may be under a wrong name, it is not known which there are.
+  const named = ['destinations', 'warehouses']
+  const isSure =
+    Object.keys(config).every((name) => Object.hasOwn(settings, name) || similarName(name, named) === undefined) &&
+    named.every((name) => config[name] === undefined || isRecord(config[name]))
+  if (!isSure)
+    for (const source of Object.values(sound['sources'] as Record<string, object>))
+      Object.assign(source, { to: undefined })
+  return { problems, sound: sound as unknown as Config }
+}
+
+/** Of what there is one of, the place is dotted. */
+const problemAt = (place: string, { path, problem }: Finding): string =>
+  `${path === '' ? place : `${place}.${path}`}: ${problem}`
+
+/** What has a name of the user's is the place; the setting in it is quoted. */
+function problemIn(place: string, { path, problem, about }: Finding): string {
+  if (about === 'name') return `${path === '' ? place : `${place}.${path}`}: ${problem}`
+  return `${place}: ${path === '' ? '' : `"${path}" `}${problem}`
+}
+
+function wholeProblem(config: unknown): string {
+  const example = 'export default defineConfig((env) => ({ … }))'
+  if (isRecord(config)) return `must be an object, not a promise: give defineConfig a function that is not async`
+  if (config === undefined)
+    return `the function that defineConfig was given returns nothing: ${example} needs the parentheses around the braces, or a "return"`
+  return `must be an object${butIs(config)}: ${example}`
+}
