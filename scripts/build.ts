@@ -1,9 +1,12 @@
 // `npm run build`: fills dist/ with what is served: the bundled Worker, the browser SDK and the pages.
-// With the argument `assets` only the latter two, which wrangler needs before it bundles (see [build] in wrangler.toml).
+// With the argument `assets` only the latter two, which wrangler needs before it bundles (see [build] in wrangler.toml). Where
+// that is for a deployment, a mistake in the config ends it.
 import { reasonOf } from '../src/core/errors.ts'
 import { buildAssets } from './build/assets.ts'
 import { repository } from './build/repository.ts'
 import { buildWorker } from './build/worker.ts'
+import { checkConfig } from './check/check-config.ts'
+import { deployOfWrangler, isDeploying } from './check/command-line.ts'
 import { makeDevVars } from './dev/dev-vars.ts'
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -13,6 +16,7 @@ try {
   if (process.env.WRANGLER_COMMAND === 'dev') makeDevVars({ root: repository.root, say })
   await buildAssets({ root: repository.root, say })
   if (process.argv[2] !== 'assets') await buildWorker({ ...repository, say })
+  if (isDeploying()) await checkConfig({ ...repository, ...deployOfWrangler(), say })
 } catch (thrown) {
   say(reasonOf(thrown))
   process.exitCode = 1

@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonOf, SluicewayError } from '../src/core/errors.ts'
+import { checkByHand } from './check/by-hand.ts'
+import { checkConfig } from './check/check-config.ts'
+import { deployOfWrangler, isDeploying, isNested } from './check/command-line.ts'
 import { init } from './init.ts'
 import { checkFolder } from './start/check-folder.ts'
 import { serve } from './start/serve.ts'
@@ -10,10 +13,30 @@ const help = `Usage: npx sluiceway <command>
 
   init     make a config, a transform with its test, wrangler.toml and tsconfig.json; what is there stays
   start    build and serve this folder's Sluiceway on this machine ("npx sluiceway start --help" tells the options)
-  check    say what wrangler.toml lacks that this version needs; "npm run deploy" does so first
+  check    say what wrangler.toml lacks that this version needs, and what is wrong with the config; wrangler does so
+           before it deploys ("--env NAME" checks that environment of wrangler.toml, "--config FILE" another config)
 
 Everything else is wrangler's: npx wrangler deploy, npx wrangler tail, …
 `
+
+const buildsIn = (root: string): string => join(root, 'node_modules/.cache/sluiceway')
+
+/** By hand, or as the build command of wrangler.toml, which wrangler runs for each of its commands. */
+async function check({
+  argv,
+  ...place
+}: {
+  readonly root: string
+  readonly home: string
+  readonly argv: readonly string[]
+}): Promise<void> {
+  if (isNested()) return
+  await checkFolder(place)
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const whole = { ...place, builds: buildsIn(place.root), say }
+  if (isDeploying()) await checkConfig({ ...whole, ...deployOfWrangler() })
+  else if (process.env['WRANGLER_COMMAND'] === undefined) await checkByHand({ ...whole, argv })
+}
 
 /**
  * Runs a command in the current folder.
@@ -28,12 +51,12 @@ export async function run({ home, argv }: { readonly home: string; readonly argv
     switch (command) {
       case 'start': {
         const prepare = () => checkFolder({ root, home })
-        return serve({ root, home, builds: join(root, 'node_modules/.cache/sluiceway'), argv: rest, prepare })
+        return serve({ root, home, builds: buildsIn(root), argv: rest, prepare })
       }
       case 'init':
         return init({ root, home, say })
       case 'check':
-        return await checkFolder({ root, home })
+        return await check({ root, home, argv: rest })
       case '--version':
         return say((JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version)
       case undefined:

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { dirname, extname, join, relative } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import type { V4WorkerOptionsShape } from 'miniflare'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
@@ -51,7 +51,19 @@ const moduleTypes: Readonly<Record<string, Module['type']>> = {
 interface Options extends Place {
   /** Absolute path of a config that takes the place of the one that wrangler.toml or package.json names. */
   readonly config?: string | undefined
+  /** What else is deployed than `wrangler deploy` in `root` would. */
+  readonly deploy?: Deployment
   readonly say: (line: string) => void
+}
+
+/** What `wrangler deploy` is told. */
+interface Deployment {
+  /** Absolute path of wrangler.toml. */
+  readonly file: string
+  /** The environment of wrangler.toml. */
+  readonly env: string | undefined
+  /** More arguments. */
+  readonly args: readonly string[]
 }
 
 /**
@@ -65,7 +77,15 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
   const { root, home, config } = options
   if (config !== undefined && !existsSync(config))
     throw new SluicewayError('config_invalid', `There is no config at ${config}`)
-  const name = config === undefined ? 'main' : createHash('sha256').update(config).digest('hex').slice(0, 12)
+  const file = options.deploy?.file ?? join(root, 'wrangler.toml')
+  const args = argsOf(root, options.deploy)
+  const name =
+    config === undefined && args.length === 0
+      ? 'main'
+      : createHash('sha256')
+          .update([config, ...args].join('\0'))
+          .digest('hex')
+          .slice(0, 12)
   const builds = join(options.builds, 'worker', name)
   const record = join(builds, 'build.json')
   const fresh = freshHash(root, record)
@@ -73,11 +93,13 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
 
   options.say('Building the Worker …')
   const draft = join(options.builds, 'drafts', randomUUID())
-  bundle(root, { draft, aliases: config === undefined ? {} : aliasesFor(home, config) })
-  const inputs = [...settings, import.meta.filename, ...sourcesOf(draft)].filter((path) => !isLocked(path))
+  bundle(root, { draft, aliases: config === undefined ? {} : aliasesFor(home, config), args })
+  const inputs = [...settings, relative(root, file), import.meta.filename, ...sourcesOf(draft)].filter(
+    (path) => !isLocked(path),
+  )
   const hash = hashOf(root, inputs)
   const folder = join(builds, hash)
-  await writeBindings(root, draft)
+  await writeBindings(draft, { root, file, env: options.deploy?.env })
   keep(draft, folder)
   writeRecord(record, { inputs, hash })
   forgetOld(builds, hash)
@@ -118,15 +140,27 @@ interface BundleOptions {
   readonly draft: string
   /** Paths by what imports name. */
   readonly aliases: Readonly<Record<string, string>>
+  readonly args: readonly string[]
 }
 
-function bundle(root: string, { draft, aliases }: BundleOptions): void {
+function argsOf(root: string, deployment: Deployment | undefined): string[] {
+  if (deployment === undefined) return []
+  const { file, env, args } = deployment
+  return [
+    ...args,
+    ...(file === join(root, 'wrangler.toml') ? [] : ['--config', file]),
+    ...(env === undefined ? [] : ['--env', env]),
+  ]
+}
+
+function bundle(root: string, { draft, aliases, args }: BundleOptions): void {
   mkdirSync(draft, { recursive: true })
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
       wrangler,
       'deploy',
+      ...args,
       '--dry-run',
       '--outdir',
       draft,
@@ -138,11 +172,18 @@ function bundle(root: string, { draft, aliases }: BundleOptions): void {
   )
   if (status === 0) return
   rmSync(draft, { recursive: true, force: true })
-  throw new SluicewayError(
-    'config_invalid',
-    `The Worker does not build:\n${stripVTControlCharacters(`${stderr}\n${stdout}`).trim()}`,
-  )
+  const said = stripVTControlCharacters(`${stderr}\n${stdout}`).trim()
+  throw new SluicewayError('config_invalid', `The Worker does not build:\n${said}${aboutExport(said)}`)
 }
+
+/** The bundler speaks of imports; whoever wrote a config has forgotten an export. */
+const aboutExport = (said: string): string =>
+  /No matching export in .* for import "default"/.test(said)
+    ? '\nThe config must have "export default defineConfig((env) => ({ … }))".'
+    : ''
+
+/** Set where a build of ours runs wrangler: the build command of wrangler.toml shall not check the config in turn. */
+export const nested = 'SLUICEWAY_NESTED'
 
 /** Keeps wrangler from calling anybody, and its output plain. */
 const quiet = {
@@ -152,15 +193,19 @@ const quiet = {
   WRANGLER_LOG: 'warn',
   WRANGLER_WRITE_LOGS: 'false',
   FORCE_COLOR: '0',
+  [nested]: '1',
   CI: '1',
 }
 
 const sourcesOf = (folder: string): string[] =>
   Object.keys((JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as { inputs: object }).inputs)
 
-async function writeBindings(root: string, folder: string): Promise<void> {
+async function writeBindings(
+  folder: string,
+  { root, file, env }: { readonly root: string; readonly file: string; readonly env: string | undefined },
+): Promise<void> {
   const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import('wrangler')
-  const config = unstable_readConfig({ config: join(root, 'wrangler.toml') }, { hideWarnings: true })
+  const config = unstable_readConfig({ config: file, env }, { hideWarnings: true })
   // wrangler looks for .dev.vars beside the config, says on stdout that it read it, and warns of secrets that it found nowhere:
   // here it finds none and misses none.
   const { workerOptions } = unstable_getMiniflareWorkerOptions({

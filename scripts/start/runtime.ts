@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
-import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import type { ConfigSummary } from '../../src/configure/summarize-config.ts'
 import type { WorkerBuild } from '../build/worker.ts'
+import { startError } from '../check/ask-worker.ts'
 
 /** A runtime that serves the built Worker. */
 export interface Runtime {
@@ -114,9 +114,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   } catch (thrown) {
     // It rejects with the same reason.
     await stop().catch(() => undefined)
-    const uncaught = /Uncaught (.+?)(?:\\n|"|$)/m.exec(reasonOf(thrown))?.[1]
-    if (uncaught === undefined) throw thrown
-    throw new SluicewayError('config_invalid', `The Worker does not start: ${uncaught}`, { cause: thrown })
+    throw startError(thrown)
   }
   return {
     workerdPid: () => workerd?.pid,

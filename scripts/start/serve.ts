@@ -1,5 +1,6 @@
 import { reasonOf } from '../../src/core/errors.ts'
 import { buildWorker, type Place } from '../build/worker.ts'
+import { withErrorPlaces } from '../check/source-places.ts'
 import { banner } from './banner.ts'
 import { fitVars, readEnvFiles, readingsOf } from './env-file.ts'
 import { help, readFlags } from './flags.ts'
@@ -71,7 +72,8 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
   const vars = { ...made, ...fitted.vars, ...flags.vars }
   if (ending) return
   const log = logbook(say)
-  const runtime = await startRuntime({
+  const bundle = { folder: build.folder, root: place.root, home: place.home }
+  const starting = startRuntime({
     build,
     host: flags.host,
     port,
@@ -81,9 +83,10 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
     onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
     onLost: () => fail('The runtime died and could not be restarted; what was accepted is safe in the state folder.'),
   })
+  const runtime = await withErrorPlaces(starting, bundle)
   undo.push(runtime.stop)
   state.note({ url: local, workerdPid: runtime.workerdPid() })
-  await checkHealth(local, log)
+  await withErrorPlaces(checkHealth(local, log), bundle)
   if (ending) return
   log.open()
   undo.push(everyFew(runtime.scheduled, { seconds: flags.tick, say }))
