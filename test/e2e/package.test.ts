@@ -161,6 +161,17 @@ describe('a folder of a user that has the package', () => {
     expect(readFileSync(join(folder, 'dist/index.js'), 'utf8')).toContain('cents-to-euros')
   })
 
+  test('a folder of a user that has the package ends a deployment whose config has a mistake', () => {
+    edit('config.ts', 'log({ partitions: 1 })', 'log({ partitions: env.NOPE!.length })')
+    for (const command of ['npx sluiceway check', 'npx wrangler deploy --dry-run']) {
+      const { status, said } = run(command)
+      expect({ status, said }).toMatchObject({ status: 1 })
+      expect(said).toContain("TypeError: Cannot read properties of undefined (reading 'length')")
+      expect(said).toMatch(/ {4}at config\.ts:\d+:\d+\n.*env\.NOPE is not set\./)
+    }
+    edit('config.ts', 'log({ partitions: env.NOPE!.length })', 'log({ partitions: 1 })')
+  })
+
   test('a folder of a user that has the package is told what its wrangler.toml lacks after an upgrade', () => {
     const file = join(folder, 'wrangler.toml')
     const before = readFileSync(file, 'utf8')
