@@ -50,7 +50,9 @@ export function withSourcePlaces(text: string, { folder, root, home }: Bundle): 
     if (!('originalSource' in entry)) return { line, isUsers: false }
     // A build is moved once it is whole; the paths in its map begin where it was written.
     const path = resolve(folder, '../../../drafts/draft', entry.originalSource)
-    const place = `${relative(root, path).split(sep).join('/')}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
+    const within = relative(root, path)
+    const shown = within.startsWith('..') ? path : within.split(sep).join('/')
+    const place = `${shown}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
     return { line: `${before}${place}`, isUsers: isOfUser(path, home), isFrame: true }
   })
   const isKnown = lines.some(({ isUsers, isFrame }) => isFrame === true && isUsers)

@@ -90,6 +90,7 @@ beforeAll(() => {
   mkdirSync(join(folder, 'destinations'))
   writeFileSync(join(folder, 'destinations/notes.ts'), code('export const notes'))
   writeFileSync(join(folder, 'destinations/notes.test.ts'), code('node:test'))
+  edit('wrangler.toml', '"WEBHOOK_SECRET"]', '"WEBHOOK_SECRET", "NOTES_URL"]')
   edit('config.ts', 'import * as cents', "import { notes } from './destinations/notes.ts'\nimport * as cents")
   edit(
     'config.ts',

@@ -218,10 +218,12 @@ describe('npm start', () => {
       )
     })
 
-    it('npm start says in one line what a config threw while it was loaded, and exits with 1', async () => {
+    it('npm start says what a config threw while it was loaded, and where, and exits with 1', async () => {
       const config = join(folder, 'throws.config.ts')
       writeFileSync(config, `throw new Error('no orders today')\n${configText('{}')}`)
-      expect(await refused('--config', config)).toBe('The Worker does not start: Error: no orders today\n')
+      expect(await refused('--config', config)).toBe(
+        `The Worker does not start: Error: no orders today\n    at ${config}:1:7\n`,
+      )
     })
 
     it('npm start says where a config does not compile, and exits with 1', async () => {
