@@ -1,7 +1,9 @@
-// Protects readers: everything that src exports says in one form what it is or does, and how it fails.
+// Protects readers: everything that we export says in one form what it is or does, and how it fails. What a user adds to
+// destinations/, sources/ and transforms/ is the user's own (see ours.ts).
 // The form: a sentence that begins with a capital and ends like one; functions that fail name the code and a @param or @returns.
 import { globSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, resolve, sep } from 'node:path'
+import { isUserLand, ourFiles, written } from './ours.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -21,9 +23,16 @@ const problems: string[] = []
 const bare: string[] = []
 let all = 0
 
-for (const file of globSync('{src,destinations,transforms}/**/*.{ts,js}', { cwd: root })) {
-  if (file.includes('/assets/')) continue
+const isOurs = ourFiles(root)
+/** Lines of a file: what oxlint says of all others, but not of what stands beside users' files. */
+const mostLines = 300
+
+for (const found of globSync(`{src,destinations,sources,transforms}/**/*.${written}`, { cwd: root })) {
+  const file = found.split(sep).join('/')
+  if (file.includes('/assets/') || !isOurs(file)) continue
   const text = read(file)
+  if (isUserLand(file) && text.split('\n').length > mostLines)
+    problems.push(`${file}: has more than ${mostLines} lines`)
   for (const { 1: doc, 2: kind = '', 3: name = '', index } of text.matchAll(exported)) {
     const line = text.slice(0, index).split('\n').length
     const complain = (what: string) => problems.push(`${file}:${line}: ${name} ${what}`)

@@ -1,10 +1,9 @@
 import { posix } from 'node:path'
+import { isUserLand } from './ours.ts'
 import { publicNames } from './public-names.ts'
 
-/** Folders whose files are written as a user's would be: in a folder of a user's own there is nothing else to import. */
-const userLand = ['destinations', 'sources', 'transforms', 'template']
-/** Beside them, configs: `src/config.ts`, and others that `npm start -- --config` names. */
-const config = /^src\/(?:[a-z0-9-]+\.)?config\.ts$/
+/** Folders of ours that a user's files must not reach into: their files move. */
+const inner = /^(?:src|scripts|test|bin|dist)\//
 
 /**
  * Makes a judge of imports between what is a user's and what is ours: a user's files know our public names only (`exports` of
@@ -17,12 +16,13 @@ const config = /^src\/(?:[a-z0-9-]+\.)?config\.ts$/
 export function publicImports(root: string): (path: string, to: string) => string | undefined {
   const names = publicNames(root)
   return (path, to) => {
-    const isUsers = config.test(path) || userLand.some((folder) => path.startsWith(`${folder}/`))
+    // `npx sluiceway init` copies the template to a user.
+    const isUsers = isUserLand(path) || path.startsWith('template/')
     const isPublic = /^sluiceway(\/|$)/.test(to)
     if (isPublic && !isUsers) return `${path}: only what users write imports ${to}; import the file by its path`
     if (isPublic && !names.has(to)) return `${path}: ${to} is not in "exports" of package.json`
     const target = posix.join(posix.dirname(path), to)
-    const isOurs = isUsers && to.startsWith('.') && !userLand.some((folder) => target.startsWith(`${folder}/`))
-    return isOurs ? `${path}: may import public names (sluiceway/…) and what users write, not ${target}` : undefined
+    const isInner = isUsers && to.startsWith('.') && inner.test(target) && !isUserLand(target)
+    return isInner ? `${path}: may import public names (sluiceway/…) and what users write, not ${target}` : undefined
   }
 }

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename, extname, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ourFiles, written } from '../../scripts/ours.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -30,9 +31,13 @@ interface Case {
 
 const root = resolve(import.meta.dirname, '../..')
 
-for (const file of globSync('destinations/*.ts', { cwd: root }).toSorted()) {
-  const name = basename(file, '.ts')
+const isOurs = ourFiles(root)
+
+for (const file of globSync(`destinations/*.${written}`, { cwd: root }).toSorted()) {
+  const name = basename(file, extname(file))
   const files = globSync(`test/destinations/${name}/*.json`, { cwd: root }).toSorted()
+  // A user's has cases where the user wants them.
+  if (!isOurs(file) && files.length === 0) continue
   const cases = files.flatMap((path) => JSON.parse(readFileSync(resolve(root, path), 'utf8')) as Case[])
 
   describe(`destination ${name}`, async () => {

@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ourFiles, written } from '../../scripts/ours.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { runTransforms } from '../../src/transforms/run.ts'
@@ -15,9 +16,13 @@ interface Case {
 
 const root = resolve(import.meta.dirname, '../..')
 
-for (const file of globSync('transforms/*', { cwd: root }).toSorted()) {
+const isOurs = ourFiles(root)
+
+for (const file of globSync(`transforms/*.${written}`, { cwd: root }).toSorted()) {
   const name = basename(file, extname(file))
   const golden = resolve(root, `test/transforms/golden/${name}.json`)
+  // A user's has cases where the user wants them.
+  if (!isOurs(file) && !existsSync(golden)) continue
   const cases = existsSync(golden) ? (JSON.parse(readFileSync(golden, 'utf8')) as Case[]) : []
 
   describe(`transform ${name}`, async () => {
