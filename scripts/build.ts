@@ -4,7 +4,7 @@
 import { reasonOf } from '../src/core/errors.ts'
 import { buildAssets } from './build/assets.ts'
 import { repository } from './build/repository.ts'
-import { buildWorker } from './build/worker.ts'
+import { buildWorker, writePositions } from './build/worker.ts'
 import { checkConfig } from './check/check-config.ts'
 import { deployOfWrangler, isDeploying } from './check/command-line.ts'
 import { makeDevVars } from './dev/dev-vars.ts'
@@ -16,7 +16,7 @@ try {
   if (process.env.WRANGLER_COMMAND === 'dev') makeDevVars({ root: repository.root, say })
   await buildAssets({ root: repository.root, say })
   if (process.argv[2] !== 'assets') await buildWorker({ ...repository, say })
-  if (isDeploying()) await checkConfig({ ...repository, ...deployOfWrangler(), say })
+  if (isDeploying()) writePositions(repository.home, await checkConfig({ ...repository, ...deployOfWrangler(), say }))
 } catch (thrown) {
   say(reasonOf(thrown))
   process.exitCode = 1

@@ -7,6 +7,7 @@ import { checkConfig } from './check/check-config.ts'
 import { deployOfWrangler, isDeploying, isNested } from './check/command-line.ts'
 import { init } from './init.ts'
 import { checkFolder } from './start/check-folder.ts'
+import { type Place, writePositions } from './build/worker.ts'
 import { serve } from './start/serve.ts'
 
 const help = `Usage: npx sluiceway <command>
@@ -25,16 +26,14 @@ const buildsIn = (root: string): string => join(root, 'node_modules/.cache/sluic
 async function check({
   argv,
   ...place
-}: {
-  readonly root: string
-  readonly home: string
+}: Place & {
   readonly argv: readonly string[]
 }): Promise<void> {
   if (isNested()) return
   await checkFolder(place)
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  const whole = { ...place, builds: buildsIn(place.root), say }
-  if (isDeploying()) await checkConfig({ ...whole, ...deployOfWrangler() })
+  const whole = { ...place, say }
+  if (isDeploying()) writePositions(place.home, await checkConfig({ ...whole, ...deployOfWrangler() }))
   else if (process.env['WRANGLER_COMMAND'] === undefined) await checkByHand({ ...whole, argv })
 }
 
@@ -46,17 +45,18 @@ async function check({
 export async function run({ home, argv }: { readonly home: string; readonly argv: readonly string[] }): Promise<void> {
   const [command, ...rest] = argv
   const root = process.cwd()
+  const place = { root, home, builds: buildsIn(root) }
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   try {
     switch (command) {
       case 'start': {
         const prepare = () => checkFolder({ root, home })
-        return serve({ root, home, builds: buildsIn(root), argv: rest, prepare })
+        return serve({ ...place, argv: rest, prepare })
       }
       case 'init':
         return init({ root, home, say })
       case 'check':
-        return await check({ root, home, argv: rest })
+        return await check({ ...place, argv: rest })
       case '--version':
         return say((JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version)
       case undefined:

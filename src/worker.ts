@@ -28,6 +28,8 @@ import { CatalogObject } from './topics/catalog-object.ts'
 import { GroupObject } from './topics/group-object.ts'
 import { TopicObject } from './topics/topic-object.ts'
 import { flushLog, realPort } from './platform/real-port.ts'
+import { stackPort } from './platform/stack-port.ts'
+import type { Port } from './core/port.ts'
 import type { ResolvedConfig } from './core/resolved-config.ts'
 
 type Env = Bindings & Vars
@@ -62,10 +64,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   // One isolate serves one deployment, so its env never changes.
   let resolved: ResolvedConfig | undefined
   const resolve = (env: Env): ResolvedConfig => (resolved ??= resolveConfig(configOf, env))
+  let known: Port | undefined
+  const portOf = (env: Env): Port => (known ??= stackPort(realPort, env))
   const contextOf = (env: Env, ctx: ExecutionContext): AppContext => ({
     resolved: resolve(env),
     bindings: env,
-    port: realPort,
+    port: portOf(env),
     waitUntil: (work) => ctx.waitUntil(work),
   })
 
@@ -136,7 +140,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Lane: class extends LaneObject {
       constructor(ctx: DurableObjectState, env: Env) {
         const resolved = resolve(env)
-        const port = resolved.demo === false ? realPort : demoPort(realPort, ctx.exports.default)
+        const real = portOf(env)
+        const port = resolved.demo === false ? real : demoPort(real, ctx.exports.default)
         super(ctx, env, resolved, { port })
       }
     },

@@ -6,7 +6,9 @@ import { dirname, extname, join, relative } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import type { V4WorkerOptionsShape } from 'miniflare'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
+import { positionsPath } from '../../src/core/positions.ts'
 import { publicNames } from '../public-names.ts'
+import { positionsOf } from './positions.ts'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
 
 interface Module {
@@ -23,6 +25,8 @@ export interface WorkerBuild {
   readonly modules: readonly Module[]
   /** What wrangler.toml binds, as Miniflare takes it. */
   readonly options: V4WorkerOptionsShape
+  /** JSON of the `Positions` that stacks are shown by; '' where they are not known. */
+  readonly positions: string
 }
 
 /** Where a Worker is built. In the repository all three lie in one folder. */
@@ -38,6 +42,9 @@ export interface Place {
 /** Whatever else decides about a build; its sources are known from the build before. */
 const settings = ['wrangler.toml', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.base.json']
 
+/** Beside the bundle. */
+const positionsFile = 'positions.json'
+
 const moduleTypes: Readonly<Record<string, Module['type']>> = {
   '.js': 'ESModule',
   '.mjs': 'ESModule',
@@ -47,6 +54,9 @@ const moduleTypes: Readonly<Record<string, Module['type']>> = {
   '.html': 'Text',
   '.sql': 'Text',
 }
+
+/** Decides about a build, too; where it is bundled into this file, it is not there. */
+const positionsCode = join(import.meta.dirname, 'positions.ts')
 
 interface Options extends Place {
   /** Absolute path of a config that takes the place of the one that wrangler.toml or package.json names. */
@@ -94,12 +104,13 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
   options.say('Building the Worker …')
   const draft = join(options.builds, 'drafts', randomUUID())
   bundle(root, { draft, aliases: config === undefined ? {} : aliasesFor(home, config), args })
-  const inputs = [...settings, relative(root, file), import.meta.filename, ...sourcesOf(draft)].filter(
+  const inputs = [...settings, relative(root, file), import.meta.filename, positionsCode, ...sourcesOf(draft)].filter(
     (path) => !isLocked(path),
   )
   const hash = hashOf(root, inputs)
   const folder = join(builds, hash)
   await writeBindings(draft, { root, file, env: options.deploy?.env })
+  writeWhole(join(draft, positionsFile), JSON.stringify(positionsOf({ folder: draft, root, home }) ?? ''))
   keep(draft, folder)
   writeRecord(record, { inputs, hash })
   forgetOld(builds, hash)
@@ -185,6 +196,16 @@ const aboutExport = (said: string): string =>
 /** Set where a build of ours runs wrangler: the build command of wrangler.toml shall not check the config in turn. */
 export const nested = 'SLUICEWAY_NESTED'
 
+/**
+ * Puts the positions of a bundle among the assets, from where a deployment reads them: wrangler uploads these after it has
+ * bundled.
+ *
+ * @param home the folder of our package.json
+ * @param build what is deployed
+ */
+export const writePositions = (home: string, { positions }: WorkerBuild): void =>
+  writeWhole(join(home, 'dist/assets', positionsPath), positions)
+
 /** Keeps wrangler from calling anybody, and its output plain. */
 const quiet = {
   WRANGLER_SEND_METRICS: 'false',
@@ -233,7 +254,8 @@ function load(folder: string): WorkerBuild {
       })
       .toSorted((a, b) => Number(b.path === join(folder, 'index.js')) - Number(a.path === join(folder, 'index.js')))
     const options = JSON.parse(readFileSync(join(folder, 'options.json'), 'utf8')) as WorkerBuild['options']
-    return { folder, modules, options }
+    const positions = readFileSync(join(folder, positionsFile), 'utf8')
+    return { folder, modules, options, positions: positions === '""' ? '' : positions }
   } catch (thrown) {
     throw new SluicewayError('internal', `The build in ${folder} cannot be read: ${reasonOf(thrown)}`, {
       cause: thrown,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { SluicewayError } from '../../src/core/errors.ts'
-import { buildWorker, type Place } from '../build/worker.ts'
+import { buildWorker, type Place, type WorkerBuild } from '../build/worker.ts'
 import { askWorker } from './ask-worker.ts'
 import type { DeployFlags } from './command-line.ts'
 import { judgeWithPlaceholders, placeholdersFor } from './placeholders.ts'
@@ -30,8 +30,9 @@ interface Deployed {
  *
  * @param options what is deployed, and from where
  * @throws {SluicewayError} config_invalid with all mistakes of the config, as a start lists them
+ * @returns what is deployed
  */
-export async function checkConfig(options: Options): Promise<void> {
+export async function checkConfig(options: Options): Promise<WorkerBuild> {
   const { flags, cwd, say, ...place } = options
   const file = tomlOf(place.root, cwd, flags)
   const { unstable_readConfig } = await import('wrangler')
@@ -64,6 +65,7 @@ export async function checkConfig(options: Options): Promise<void> {
     }
   }
   await withErrorPlaces(judgeConfig(), { folder: build.folder, root, home: place.home })
+  return build
 }
 
 /** wrangler runs the build command in the folder of its file, wherever the command itself was given. */

@@ -79,7 +79,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
           ...build.options,
           name: 'sluiceway',
           modules: build.modules.map((module) => ({ ...module })),
-          bindings: { ...build.options.bindings, ...options.vars },
+          bindings: { ...build.options.bindings, ...options.vars, POSITIONS: build.positions },
           unsafeDirectSockets: [{ host: options.host, port: options.port, entrypoint: 'direct' }],
         },
         asker,

@@ -306,4 +306,6 @@ export interface Bindings {
   readonly DB: D1Database
   readonly EVENTS: Queue<string>
   readonly ASSETS?: Fetcher
+  /** JSON of `Positions`, from the local server; a deployment has it among the assets. */
+  readonly POSITIONS?: string
 }

@@ -50,3 +50,13 @@ export class SluicewayError extends Error {
 /** Turns anything that was thrown into one line of text. */
 export const reasonOf = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : typeof thrown === 'string' ? thrown : JSON.stringify(thrown)
+
+/** Gives the stack of what was thrown, or '' where it has none. What is thrown by users may be hostile. */
+export function stackOf(thrown: unknown): string {
+  try {
+    const { stack }: { readonly stack?: unknown } = thrown instanceof Error ? thrown : {}
+    return typeof stack === 'string' ? stack : ''
+  } catch {
+    return ''
+  }
+}

@@ -8,4 +8,6 @@ export interface Port {
   /** A random UUID, version 4. */
   readonly uuid: () => string
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+  /** Says where in users' files a stack is; never rejects. Left out where code runs as it is written. */
+  readonly mapStack?: (stack: string) => Promise<string>
 }

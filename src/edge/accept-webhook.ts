@@ -1,5 +1,5 @@
 import { Deadline, withDeadline } from '../core/deadline.ts'
-import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { reasonOf, SluicewayError, stackOf } from '../core/errors.ts'
 import type { Draft, WebhookCall, Mapped, Reply, SourceTools, WebhookSource } from '../core/webhook-source.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { IncomingBatch } from './incoming-batch.ts'
@@ -156,7 +156,7 @@ async function addCallLetter(
 ): Promise<void> {
   const { method, url, proto, query, body } = call
   const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => !secretHeader.test(name)))
-  const stack = thrown instanceof Error ? thrown.stack : undefined
+  const stack = stackOf(thrown)
   await addDeadLetters(
     [
       {
@@ -166,7 +166,7 @@ async function addCallLetter(
         key: '',
         reason: reasonOf(thrown),
         code: 'source_failed',
-        ...(stack === undefined ? {} : { detail: stack }),
+        ...(stack === '' ? {} : { detail: stack }),
         receivedAt: new Date(app.port.now()).toISOString(),
         ...deadLetterBody({ method, url, proto, headers, query, body: body ?? call.rawText() }),
         attempts: [],

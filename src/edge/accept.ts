@@ -3,6 +3,7 @@ import { cutLetters } from '../core/cut-letters.ts'
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import type { Packed } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
+import type { Port } from '../core/port.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
@@ -145,13 +146,14 @@ async function appendTo(partition: number, packed: readonly Packed[], app: AppCo
 /**
  * Stores dead letters of the edge; what its lane does not take in time is spilled (see `storeOrSpill`).
  *
- * @param deadLetters in the order of the request
+ * @param letters in the order of the request
  * @param app config, bindings, clock
  * @returns once they are durable somewhere
  * @throws {SluicewayError} stream_unavailable when they may not be durable
  */
-export async function addDeadLetters(deadLetters: readonly NewDeadLetter[], app: AppContext): Promise<void> {
-  if (deadLetters.length === 0) return
+export async function addDeadLetters(letters: readonly NewDeadLetter[], app: AppContext): Promise<void> {
+  if (letters.length === 0) return
+  const deadLetters = await Promise.all(letters.map((letter) => withMappedStack(letter, app.port)))
   let stored = 0
   let spilled = false
   await storeOrSpill(
@@ -174,6 +176,15 @@ export async function addDeadLetters(deadLetters: readonly NewDeadLetter[], app:
     },
     app,
   )
+}
+
+/** The detail of what a user's code threw shows the user's file and line. */
+async function withMappedStack(letter: NewDeadLetter, { mapStack }: Port): Promise<NewDeadLetter> {
+  const { code, detail } = letter
+  const isThrown = code === 'transform_failed' || code === 'source_failed'
+  return mapStack === undefined || detail === undefined || !isThrown
+    ? letter
+    : { ...letter, detail: await mapStack(detail) }
 }
 
 /**

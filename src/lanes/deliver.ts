@@ -2,7 +2,7 @@ import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Attempt } from '../core/dead-letter.ts'
 import type { Destination, HttpResponse, Item } from '../core/destination.ts'
 import type { Envelope } from '../core/envelope.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { exchange, type Exchange } from './exchange.ts'
@@ -35,6 +35,9 @@ export interface Delivery {
   readonly outcomes: readonly Outcome[]
   readonly sent: readonly SentRequest[]
 }
+
+/** The detail of an outcome, left out where there is none. */
+export const detailOf = (detail: string): Pick<Outcome, 'detail'> => (detail === '' ? {} : { detail })
 
 /** An event in the form in which the destination wants it. */
 interface EncodedEvent {
@@ -112,7 +115,7 @@ class Delivering implements Delivery {
         this.outcomes[event] = {
           verdict: { kind: 'dead', reason: reasonOf(error) },
           code: 'encode_failed',
-          ...(error instanceof Error && error.stack !== undefined ? { detail: error.stack } : {}),
+          ...detailOf(stackOf(error)),
         }
       }
       return []
@@ -155,7 +158,7 @@ class Delivering implements Delivery {
     const code = answer.failure?.code ?? codeOf(answer)
     if (this.#ordered && (verdict.kind === 'retry' || verdict.kind === 'pause'))
       this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
-    this.outcomes[event] = { verdict, code, ...(answer.body === '' ? {} : { detail: answer.body }) }
+    this.outcomes[event] = { verdict, code, ...detailOf(answer.body) }
   }
 
   /** True when an earlier event of the same key waits, so that this one must wait too. */

@@ -1,6 +1,6 @@
 import { withDeadline } from '../core/deadline.ts'
 import type { Destination, HttpRequest, HttpResponse, Item } from '../core/destination.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { withSignal } from '../core/with-signal.ts'
@@ -20,7 +20,7 @@ export interface ExchangeFailure {
   readonly verdict: Verdict
 }
 
-/** What came of one request: a response, or why there is none (`status` is 0 then). */
+/** What came of one request: a response, or why there is none (`status` is 0 then, and the body is a stack or empty). */
 export interface Exchange extends HttpResponse {
   readonly failure?: ExchangeFailure
   /** What a destination that sends by itself says of each item. */
@@ -110,17 +110,21 @@ function requestOf({ url, body, ...rest }: HttpRequest, signal: AbortSignal): Re
   }
 }
 
-const failedExchange = (code: ExchangeFailure['code'], verdict: Verdict): Exchange => ({
+const failedExchange = (code: ExchangeFailure['code'], verdict: Verdict, stack = ''): Exchange => ({
   status: 0,
   headers: {},
-  body: '',
+  body: stack,
   failure: { code, verdict },
 })
 
 const requestFailed = (error: unknown): Exchange =>
   isPlatformError(error)
     ? failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
-    : failedExchange('request_failed', { kind: 'dead', reason: `the request could not be made: ${reasonOf(error)}` })
+    : failedExchange(
+        'request_failed',
+        { kind: 'dead', reason: `the request could not be made: ${reasonOf(error)}` },
+        stackOf(error),
+      )
 
 const noAnswer = (reason: string): Exchange => failedExchange('no_answer', { kind: 'retry', reason })
 

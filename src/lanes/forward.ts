@@ -1,8 +1,8 @@
 import { Envelope } from '../core/envelope.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { runTransforms } from '../transforms/run.ts'
-import { deliver, type Delivery, type DeliveryOptions, type Outcome } from './deliver.ts'
+import { deliver, detailOf, type Delivery, type DeliveryOptions, type Outcome } from './deliver.ts'
 import { privateEnvelopeOf } from '../privacy/privacy.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import type { Target } from '../core/resolved-config.ts'
@@ -16,6 +16,26 @@ import type { Target } from '../core/resolved-config.ts'
  * @returns an outcome for every event given (the worst one, where a transform made several of it), and the requests sent
  */
 export async function forward(
+  stored: readonly Envelope[],
+  target: Extract<Target, { kind: 'destination' }>,
+  options: Omit<DeliveryOptions, 'ordered'>,
+): Promise<Delivery> {
+  const { outcomes, sent } = await forwardAll(stored, target, options)
+  const { mapStack } = options.port
+  if (mapStack === undefined || !outcomes.some(hasStack)) return { outcomes, sent }
+  const shown = outcomes.map(async (outcome) =>
+    hasStack(outcome) ? { ...outcome, detail: await mapStack(outcome.detail) } : outcome,
+  )
+  return { outcomes: await Promise.all(shown), sent }
+}
+
+/** Codes of what a user's code threw; the detail of others is the answer of the destination. */
+const thrown: ReadonlySet<string> = new Set(['filter_failed', 'transform_failed', 'encode_failed', 'request_failed'])
+
+const hasStack = (outcome: Outcome): outcome is Outcome & { readonly detail: string } =>
+  outcome.detail !== undefined && thrown.has(outcome.code)
+
+async function forwardAll(
   stored: readonly Envelope[],
   target: Extract<Target, { kind: 'destination' }>,
   options: Omit<DeliveryOptions, 'ordered'>,
@@ -35,7 +55,7 @@ export async function forward(
       outcomes[i] = {
         verdict: { kind: 'dead', reason: `the filter threw: ${reasonOf(error)}` },
         code: 'filter_failed',
-        ...(error instanceof Error && error.stack !== undefined ? { detail: error.stack } : {}),
+        ...detailOf(stackOf(error)),
       }
     }
   })

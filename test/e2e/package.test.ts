@@ -108,7 +108,9 @@ test('the package holds what runs in a folder of a user, and nothing else', () =
     ),
   )
   expect(packed).toEqual(expect.arrayContaining(['dist/assets/_headers', 'dist/cli/sluiceway.js', 'src/index.ts']))
-  expect(packed.filter((path) => /^src\/config\.ts|^src\/console\/assets|^dist\/worker/.test(path))).toEqual([])
+  expect(
+    packed.filter((path) => /^src\/config\.ts|^src\/console\/assets|^dist\/worker|^dist\/assets\/admin/.test(path)),
+  ).toEqual([])
   expect(statSync(join(folder, 'node_modules/sluiceway/bin/sluiceway.mjs')).mode & 0o111).toBe(0o111)
 })
 
@@ -160,6 +162,11 @@ describe('a folder of a user that has the package', () => {
     expect(said).toContain('node_modules/sluiceway/dist/assets')
     expect(said).toContain('env.LANE (Lane)')
     expect(readFileSync(join(folder, 'dist/index.js'), 'utf8')).toContain('cents-to-euros')
+    // By which a deployment shows where in the user's files a stack is.
+    const positions = readFileSync(join(folder, 'node_modules/sluiceway/dist/assets/admin/positions.json'), 'utf8')
+    expect(JSON.parse(positions)).toMatchObject({
+      files: expect.arrayContaining(['config.ts', 'transforms/cents-to-euros.ts']) as string[],
+    })
   })
 
   test('a folder of a user that has the package ends a deployment whose config has a mistake', () => {

@@ -156,6 +156,9 @@ test('on a fresh clone, npx wrangler dev serves a first event at once, and a sav
   expect(await drill()).toContain('"accepted":1')
   writeFileSync(path, changed)
   await until('the saved transform is live', async () => (await drill()).includes('this is a drill'))
+  await until('the terminal shows where it threw', () =>
+    /transformEvent .*transforms\/hash-email\.ts:\d+:/.test(said()),
+  )
   writeFileSync(path, before)
   await until('and so is the old one, saved again', async () => (await drill()).includes('"accepted":1'))
 })
