@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import { sameSecret } from '../core/secret.ts'
 import type { AppContext } from '../core/app-context.ts'
+import { assertQueryIsKnown, type QuerySchema } from './body.ts'
 import { type AdminCall, adminErrorResponse } from './responses.ts'
 import {
   discardLetter,
@@ -19,7 +20,11 @@ import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppres
 import { trace } from './trace.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
-type Handler = (c: AdminCall) => Promise<Response>
+interface Handler {
+  (c: AdminCall): Promise<Response>
+  /** What its query may have; nothing when left out. */
+  readonly query?: QuerySchema
+}
 
 /** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
@@ -65,7 +70,10 @@ admin.use('*', async (c, next) => {
 for (const [path, verbs] of Object.entries(routes))
   admin.all(path, async (c) => {
     const handler = verbs[c.req.method === 'HEAD' ? 'GET' : c.req.method]
-    if (handler !== undefined) return handler(c)
+    if (handler !== undefined) {
+      assertQueryIsKnown(c, handler.query)
+      return handler(c)
+    }
     const allow = Object.keys(verbs).join(', ')
     c.header('allow', allow)
     return adminErrorResponse(

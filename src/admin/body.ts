@@ -27,6 +27,34 @@ export async function bodyOf<Schema extends z.ZodMiniType>(c: AdminCall, schema:
 export const queryOf = <Schema extends z.ZodMiniType>(c: AdminCall, schema: Schema): z.output<Schema> =>
   validateWith(c.req.query(), schema)
 
+/** An object whose keys are the names that a query may have. */
+export interface QuerySchema {
+  readonly shape: object
+}
+
+/**
+ * Refuses a query with names that the call does not know: a filter that is misspelt would be no filter.
+ *
+ * @param c the call
+ * @param schema what the call takes in its query; nothing when left out
+ * @throws {SluicewayError} bad_request, which lists what is known
+ */
+export function assertQueryIsKnown(c: AdminCall, schema?: QuerySchema): void {
+  const given = c.req.queries()
+  const known = Object.keys(schema?.shape ?? {})
+  const unknown = Object.keys(given).filter((name) => !known.includes(name))
+  const twice = Object.keys(given).find((name) => (given[name] ?? []).length > 1)
+  if (unknown.length > 0) {
+    const which = unknown.map((name) => JSON.stringify(name)).join(', ')
+    const hasBody = c.req.method === 'POST' || c.req.method === 'PUT'
+    const takes = known.length > 0 ? known.join(', ') : `none${hasBody ? '; what it needs stands in the body' : ''}`
+    const what = unknown.length === 1 ? `is no query parameter ${which}` : `are no query parameters ${which}`
+    throw new SluicewayError('bad_request', `There ${what}: this call takes ${takes}.`)
+  }
+  if (twice !== undefined)
+    throw new SluicewayError('bad_request', `The query gives ${JSON.stringify(twice)} more than once; give it once.`)
+}
+
 function validateWith<Schema extends z.ZodMiniType>(value: unknown, schema: Schema): z.output<Schema> {
   const result = z.safeParse(schema, value)
   if (result.success) return result.data

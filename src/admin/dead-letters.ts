@@ -27,15 +27,19 @@ const listQuery = z.object({
   cursor: text,
   limit: limitUpTo(1_000),
 })
-const mendBody = z.object({ event: z.record(z.string(), z.unknown(), 'must be an object') })
+const mendBody = z.strictObject(
+  { event: z.record(z.string(), z.unknown(), 'must be an object') },
+  'must be {"event":{…}} and nothing else',
+)
 const ids = z.array(z.string()).check(z.minLength(1), z.maxLength(mostAtOnce, `at most ${mostAtOnce} in one call`))
-const discardBody = z.object({ ids })
+const discardBody = z.strictObject({ ids }, `must be {"ids":[…]} with 1 to ${mostAtOnce} ids, and nothing else`)
+const replayForm = `must be {"ids":[…]} with 1 to ${mostAtOnce} ids, or {"all":true} with target, stage and cursor where wanted`
 const replayBody = z.union(
   [
-    z.strictObject({ ids }),
-    z.strictObject({ all: z.literal(true), target: text, stage: z.optional(stage), cursor: text }),
+    z.strictObject({ ids }, replayForm),
+    z.strictObject({ all: z.literal(true), target: text, stage: z.optional(stage), cursor: text }, replayForm),
   ],
-  `must be {"ids":[…]} with 1 to ${mostAtOnce} ids, or {"all":true} with target, stage and cursor where wanted`,
+  replayForm,
 )
 
 /** GET /dead-letters: those of all lanes, newest first; `cursor` in the answer is there when there are more. */
@@ -50,6 +54,7 @@ export async function listLetters(c: AdminCall): Promise<Response> {
     failures: feed.failures,
   })
 }
+listLetters.query = listQuery
 
 /** GET /dead-letters/:id: one of them, with every attempt. */
 export async function readLetter(c: AdminCall): Promise<Response> {

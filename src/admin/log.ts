@@ -39,9 +39,11 @@ export async function listLog(c: AdminCall): Promise<Response> {
   return adminResponse(c, { log: values, failures })
 }
 
+const eventsQuery = z.object({ limit: limitUpTo(500) })
+
 /** GET /events?limit=: the newest accepted events, newest first, at most about 8 MB of them. */
 export async function listEvents(c: AdminCall): Promise<Response> {
-  const { limit = 50 } = queryOf(c, z.object({ limit: limitUpTo(500) }))
+  const { limit = 50 } = queryOf(c, eventsQuery)
   const { values, failures } = await askLog(c, async (log, partition) => {
     const { chunks } = await log.tail(limit)
     return chunks.map((chunk) => ({ chunk, partition }))
@@ -60,6 +62,7 @@ export async function listEvents(c: AdminCall): Promise<Response> {
   assertAnswered(events, failures)
   return adminResponse(c, { events, failures })
 }
+listEvents.query = eventsQuery
 
 async function askLog<Value>(c: AdminCall, ask: (log: LogRpc, partition: number) => Promise<Value>) {
   const { stream } = c.env.resolved

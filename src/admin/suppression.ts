@@ -52,6 +52,7 @@ export async function listSuppressed(c: AdminCall): Promise<Response> {
     ...(found.length > limit && last !== undefined ? { cursor: `${last.kind}:${last.id}` } : {}),
   })
 }
+listSuppressed.query = listQuery
 
 /** GET /suppression/check: whether an event with this userId or anonymousId would be dropped, and since when. */
 export async function checkSuppressed(c: AdminCall): Promise<Response> {
@@ -64,6 +65,7 @@ export async function checkSuppressed(c: AdminCall): Promise<Response> {
   const found = await ask(c, (list) => list.find(asked))
   return adminResponse(c, { suppressed: found.length > 0, users: found })
 }
+checkSuppressed.query = checkQuery
 
 async function ask<T>(c: AdminCall, call: (list: SuppressionRpc) => Promise<T>): Promise<T> {
   const { bindings, port } = c.env

@@ -18,10 +18,12 @@ interface TraceQuery {
   readonly sources: readonly string[]
 }
 
+const traceQuery = z.object({ source: z.optional(z.string()) })
+
 /** GET /trace/:messageId?source=: where an event went, lane by lane, every attempt. */
 export async function trace(c: AdminCall): Promise<Response> {
   const app = c.env
-  const { source } = queryOf(c, z.object({ source: z.optional(z.string()) }))
+  const { source } = queryOf(c, traceQuery)
   if (source !== undefined && !app.resolved.sources.has(source))
     throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
   const id = c.req.param('messageId') ?? ''
@@ -47,6 +49,7 @@ export async function trace(c: AdminCall): Promise<Response> {
     failures: [...places.failures, ...lanes.failures],
   })
 }
+trace.query = traceQuery
 
 const summaryOf = ({ partition, offset, envelope: { header, event } }: PlacedEvent) => ({
   source: header.source,

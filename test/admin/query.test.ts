@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest'
+import { fakeAdmin } from './fake-admin.ts'
+
+/** Every route, with the names that its query may have. */
+const routes: readonly (readonly [verb: string, path: string, known: readonly string[]])[] = [
+  ['GET', '/dead-letters', ['target', 'stage', 'messageId', 'cursor', 'limit']],
+  ['POST', '/dead-letters/replay', []],
+  ['POST', '/dead-letters/discard', []],
+  ['GET', '/dead-letters/webhook:0:1', []],
+  ['PUT', '/dead-letters/webhook:0:1', []],
+  ['DELETE', '/dead-letters/webhook:0:1', []],
+  ['POST', '/dead-letters/webhook:0:1/replay', []],
+  ['GET', '/lanes', []],
+  ['POST', '/lanes/webhook/0/resume', []],
+  ['GET', '/warehouses', []],
+  ['POST', '/warehouses/tables/load', []],
+  ['GET', '/log', []],
+  ['GET', '/events', ['limit']],
+  ['GET', '/trace/order-1843', ['source']],
+  ['GET', '/spill', []],
+  ['GET', '/suppression', ['after', 'limit']],
+  ['POST', '/suppression', []],
+  ['POST', '/suppression/remove', []],
+  ['GET', '/suppression/check', ['userId', 'anonymousId']],
+  ['POST', '/sweep', []],
+]
+
+describe('the query of a call of the admin API', () => {
+  test.each(routes)(
+    '%s %s refuses a parameter that it does not know, and lists those that it knows',
+    async (...route) => {
+      const [method, path, known] = route
+      const { call, lane } = fakeAdmin({ letters: { 'webhook:0': [{}] } })
+      const { status, body } = await call(`${path}?taget=webhook`, { method })
+      expect([status, body.code]).toEqual([400, 'bad_request'])
+      expect(body.message).toMatch(/^There is no query parameter "taget"[:;]/)
+      if (known.length > 0) expect(body.message).toContain(`this call takes ${known.join(', ')}.`)
+      else expect(body.message).toContain('this call takes none')
+      expect(body.message.includes('the body')).toBe(known.length === 0 && (method === 'POST' || method === 'PUT'))
+      expect([lane('webhook:0').letters.length, lane('webhook:0').resumed]).toEqual([1, 0])
+    },
+  )
+
+  test('the routes of this test are all that there are', async () => {
+    const { readSource } = await import('../support/documents.ts')
+    const verbs = Array.from(readSource('src/admin/app.ts').matchAll(/\b(?:GET|POST|PUT|DELETE): \w+/g))
+    expect(routes).toHaveLength(verbs.length)
+  })
+
+  test('a query names all of its unknown parameters at once', async () => {
+    const { body } = await fakeAdmin().call('/dead-letters?taget=webhook&limit=1&page=2')
+    expect(body.message).toMatch(/^There are no query parameters "taget", "page":/)
+  })
+
+  test('a query that gives a parameter twice is refused, since only one of the two could be meant', async () => {
+    const { status, body } = await fakeAdmin().call('/dead-letters?stage=load&stage=delivery')
+    expect([status, body.message]).toEqual([400, 'The query gives "stage" more than once; give it once.'])
+  })
+
+  test.each([
+    ['PUT', '/dead-letters/webhook:0:1', { event: {}, messageId: 'order-1' }],
+    ['POST', '/dead-letters/discard', { ids: ['webhook:0:1'], target: 'webhook' }],
+    ['POST', '/dead-letters/replay', { all: true, taget: 'webhook' }],
+  ])('%s %s refuses a body with a field that it does not know, and changes nothing', async (method, path, sent) => {
+    const { call, lane } = fakeAdmin({ letters: { 'webhook:0': [{}] } })
+    const { status, body } = await call(path, { method, body: JSON.stringify(sent) })
+    expect([status, body.message]).toEqual([400, expect.stringMatching(/^must be \{/)])
+    expect(lane('webhook:0').letters).toMatchObject([{ edited: false }])
+  })
+
+  test('a stranger is told nothing of what a query may have', async () => {
+    expect((await fakeAdmin().call('/dead-letters?taget=webhook', { bearer: null })).status).toBe(401)
+  })
+
+  test.each(routes.filter(([, , known]) => known.length > 0))(
+    '%s %s takes every parameter that it lists',
+    async (method, path, known) => {
+      const values: Readonly<Record<string, string>> = {
+        limit: '5',
+        stage: 'load',
+        after: 'userId:ada',
+        source: 'shop',
+      }
+      for (const name of known.filter((one) => one !== 'cursor')) {
+        const { body } = await fakeAdmin().call(`${path}?${name}=${values[name] ?? 'webhook'}`, { method })
+        expect([name, body.message ?? '']).toEqual([name, expect.not.stringContaining('query parameter')])
+      }
+    },
+  )
+})
