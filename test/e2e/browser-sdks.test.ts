@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import { chromium, chromiumFlags } from '../support/chromium.ts'
+import { documentAt } from '../support/documents.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { Site } from './site.ts'
@@ -385,6 +386,29 @@ ${sdk.ready}`)
       expect(front.passed.some(({ url, status }) => /queryString\.bundle\.\w+\.js$/.test(url) && status === 200)).toBe(
         true,
       )
+    })
+
+    test('the page of docs/send.md with Segment’s SDK sends what was called before it was there', async () => {
+      const [, inline = '', src = ''] =
+        /<script>\n([^]*?_writeKey[^]*?)<\/script>\n<script async src="([^"]+)"/.exec(
+          documentAt('docs/send.md').text,
+        ) ?? []
+      const here = (text: string) =>
+        text
+          .replace('WRITE_KEY', server.writeKey)
+          .replace('https://events.example.com/sdk', place.sdk)
+          .replace('https://events.example.com', place.ingest)
+      await page.addScriptTag({ content: here(inline) })
+      await run(`analytics.track('Order Completed', { order_id: '1843' })
+        ${script(here(src))}`)
+      const found = await atSink(2)
+      expect(found.map(({ type, event }) => [type, event])).toEqual(
+        expect.arrayContaining([
+          ['page', undefined],
+          ['track', 'Order Completed'],
+        ]),
+      )
+      expect(thrown).toEqual([])
     })
 
     test('@segment/analytics-next sends an event of 70 KB, and a burst that is larger than keepalive may be', async () => {

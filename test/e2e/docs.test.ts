@@ -48,6 +48,9 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npx vitest run --project e2e \S+$/, run: (command) => command.replace(' run ', ' list ') },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
+  { command: /^npx wrangler d1 execute /, run: (command) => command },
+  // Not every machine has SQLite's shell.
+  { command: /^sqlite3 /, run: (command) => `! command -v sqlite3 > /dev/null || ${command}` },
   { command: /^curl /, run: (command) => command.replace('curl ', 'curl -sS --fail-with-body ') },
 ]
 

@@ -10,8 +10,10 @@ import { runTransforms } from '../../src/transforms/run.ts'
 interface Case {
   readonly name: string
   readonly event: Event
-  /** What comes out: `same`, nothing (`dropped`), or another event. */
-  readonly becomes: 'same' | 'dropped' | Event
+  /** What comes out: `same`, nothing (`dropped`), or another event; left out where it throws. */
+  readonly becomes?: 'same' | 'dropped' | Event
+  /** The message of what is thrown, which is the reason of the dead letter. */
+  readonly throws?: string
 }
 
 const root = resolve(import.meta.dirname, '../..')
@@ -34,16 +36,20 @@ for (const file of globSync(`transforms/*.${written}`, { cwd: root }).toSorted()
       expect(cases.length, `put cases into test/transforms/golden/${name}.json`).toBeGreaterThan(0)
     })
 
-    test.each(cases)(`the transform ${name} does what its golden case says: $name`, async ({ event, becomes }) => {
-      const ran = await runTransforms([transform], [structuredClone(event)], () => ({
-        messageId: event.messageId,
-        sourceName: 'shop',
-        receivedAt: '2026-11-22T10:00:00.500Z',
-        eventType: event.type,
-      }))
-      expect(ran.failed).toEqual([])
-      const expected = becomes === 'same' ? [event] : becomes === 'dropped' ? [] : [becomes]
-      expect(ran.events.map((one) => one.event)).toEqual(expected)
-    })
+    test.each(cases)(
+      `the transform ${name} does what its golden case says: $name`,
+      async ({ event, becomes, throws }) => {
+        const ran = await runTransforms([transform], [structuredClone(event)], () => ({
+          messageId: event.messageId,
+          sourceName: 'shop',
+          receivedAt: '2026-11-22T10:00:00.500Z',
+          eventType: event.type,
+        }))
+        expect([becomes, throws].filter((one) => one !== undefined)).toHaveLength(1)
+        expect(ran.failed.map(({ error }) => error.message)).toEqual(throws === undefined ? [] : [throws])
+        const expected = becomes === 'same' ? [event] : becomes === 'dropped' || becomes === undefined ? [] : [becomes]
+        expect(ran.events.map((one) => one.event)).toEqual(expected)
+      },
+    )
   })
 }
