@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import { chromium, chromiumFlags } from '../support/chromium.ts'
-import { documentAt } from '../support/documents.ts'
+import { blocks } from '../support/documents.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { Site } from './site.ts'
@@ -389,10 +389,8 @@ ${sdk.ready}`)
     })
 
     test('the page of docs/send.md with Segment’s SDK sends what was called before it was there', async () => {
-      const [, inline = '', src = ''] =
-        /<script>\n([^]*?_writeKey[^]*?)<\/script>\n<script async src="([^"]+)"/.exec(
-          documentAt('docs/send.md').text,
-        ) ?? []
+      const example = blocks.find(({ file, text }) => file === 'docs/send.md' && text.includes('_writeKey'))?.text ?? ''
+      const [, inline = '', src = ''] = /<script>\n([^]*?)<\/script>\n<script async src="([^"]+)"/.exec(example) ?? []
       const here = (text: string) =>
         text
           .replace('WRITE_KEY', server.writeKey)
