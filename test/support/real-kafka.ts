@@ -100,9 +100,10 @@ export async function realKafka(options: KafkaOptions = {}): Promise<RealKafka> 
     createTopic: async (topic, partitions = 3, settings = {}) => {
       const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
       })
+      await until(`the topic ${topic} has its leaders`, async () => (await ends(topic)).length === partitions)
     },
     produce,
     records,
