@@ -68,6 +68,7 @@ export const apiOf = <Arguments extends unknown[], Answer>(
 export class Brokers {
   readonly options: BaseOptions
   readonly admin: Admin
+  readonly #known = new Map<string, { readonly facts: TopicFacts; readonly at: number }>()
   readonly #missing = new Map<string, number>()
 
   constructor(config: BridgeConfig) {
@@ -76,7 +77,8 @@ export class Brokers {
   }
 
   /**
-   * Finds the partitions of a topic.
+   * Finds the partitions of a topic. What is known is told at once, also when the brokers are away, and is asked for again
+   * behind the answer once it is old.
    *
    * @param topic its name
    * @param isFresh true to ask the brokers even if it is known
@@ -84,22 +86,43 @@ export class Brokers {
    * @throws BridgeError 404 when there is no such topic, 503 when the brokers do not tell
    */
   async topic(topic: string, isFresh = false): Promise<TopicFacts> {
+    const known = this.#known.get(topic)
+    if (!isFresh && known !== undefined) {
+      if (Date.now() - known.at > believed) {
+        this.#known.set(topic, { ...known, at: Date.now() })
+        this.#ask(topic).catch(() => undefined)
+      }
+      return known.facts
+    }
     if (!isFresh && (this.#missing.get(topic) ?? 0) > Date.now()) throw unknownTopic(topic)
+    return this.#ask(topic)
+  }
+
+  async #ask(topic: string): Promise<TopicFacts> {
     let metadata: ClusterMetadata
     try {
-      metadata = await this.admin.metadata({ topics: [topic], forceUpdate: isFresh })
+      metadata = await this.admin.metadata({ topics: [topic], forceUpdate: true })
     } catch (thrown) {
       if (!isUnknownTopic(thrown)) throw brokerError(thrown, `looking for the topic "${topic}"`)
-      this.#missing.set(topic, Date.now() + missingFor)
+      this.#forget(topic)
       throw unknownTopic(topic)
     }
     const found = metadata.topics.get(topic)
-    if (found === undefined) throw unknownTopic(topic)
-    this.#missing.delete(topic)
-    return {
-      id: found.id,
-      partitions: found.partitions.map(({ leader, leaderEpoch }) => ({ leader, epoch: leaderEpoch })),
+    if (found === undefined) {
+      this.#forget(topic)
+      throw unknownTopic(topic)
     }
+    this.#missing.delete(topic)
+    const partitions = found.partitions.map(({ leader, leaderEpoch }) => ({ leader, epoch: leaderEpoch }))
+    const facts = { id: found.id, partitions }
+    this.#known.set(topic, { facts, at: Date.now() })
+    return facts
+  }
+
+  #forget(topic: string): void {
+    this.#known.delete(topic)
+    if (this.#missing.size > 10_000) this.#missing.clear()
+    this.#missing.set(topic, Date.now() + missingFor)
   }
 
   /**

@@ -45,24 +45,39 @@ export class Buffered {
     try {
       const told = Number(request.headers['content-length'] ?? 0)
       hold(told)
-      const chunks: Buffer[] = []
-      let read = 0
-      for await (const chunk of request as AsyncIterable<Buffer>) {
-        read += chunk.length
+      const body = await this.#bytesOf(request, (read) => {
         if (read > mine) hold(read - mine)
-        chunks.push(chunk)
-      }
-      return {
-        text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(Buffer.concat(chunks)),
-        release,
-      }
+      })
+      return { text: utf8.decode(body), release }
     } catch (thrown) {
       release()
       if (thrown instanceof TypeError) throw new BridgeError(400, 'The body is not UTF-8')
       throw thrown
     }
   }
+  #bytesOf(request: IncomingMessage, check: (read: number) => void): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let read = 0
+      request.on('data', (chunk: Buffer) => {
+        chunks.push(chunk)
+        read += chunk.length
+        try {
+          check(read)
+        } catch (thrown) {
+          request.removeAllListeners('data')
+          reject(thrown as Error)
+        }
+      })
+      request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+      request.once('error', reject)
+      request.once('aborted', () => reject(new BridgeError(400, 'The caller went before the body was whole')))
+    })
+  }
 }
+
+/** With a mark of its order of bytes, or without. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 /**
  * Parses a body.

@@ -22,7 +22,7 @@ interface FetchLimits {
   readonly maxBytes: number
   /** Milliseconds since 1970 until which to wait for the first record. */
   readonly until: number
-  readonly signal: AbortSignal
+  readonly isOver: () => boolean
 }
 
 interface FetchedPartition {
@@ -43,6 +43,8 @@ type FetchCall = [number, number, number, number, number, number, object[], obje
 
 /** Milliseconds that a broker holds a fetch at most; a caller who waits longer is asked for again. */
 const longestWait = 2_000
+/** Connections that are kept while nobody waits on them. */
+const mostIdle = 32
 const staleCodes: ReadonlySet<number> = new Set([3, 5, 6, 9, 56, 74, 75, 76, 100, 103])
 
 /** Reads partitions by offset, without a group. */
@@ -78,7 +80,7 @@ export class Fetcher {
       if (round.records.length > 0) return { records: round.records, next }
       isFresh = round.isStale
       // Without records a partition moves on over marks of transactions: there the next round may find some at once.
-      if (limits.signal.aborted || (round.next.size === 0 && Date.now() >= limits.until)) return { records: [], next }
+      if (limits.isOver() || (round.next.size === 0 && Date.now() >= limits.until)) return { records: [], next }
       if (isFresh) await sleep(100)
     }
   }
@@ -146,7 +148,8 @@ export class Fetcher {
     } catch (thrown) {
       throw brokerError(thrown, 'reading')
     } finally {
-      this.#idle.push(pool)
+      if (this.#idle.length < mostIdle) this.#idle.push(pool)
+      else void pool.close().catch(() => undefined)
     }
   }
 

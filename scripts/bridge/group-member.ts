@@ -32,7 +32,7 @@ interface ConsumeLimits {
   readonly maxBytes: number
   /** Milliseconds since 1970. */
   readonly until: number
-  readonly signal: AbortSignal
+  readonly isOver: () => boolean
 }
 
 /** Records for an answer, which are given again unless the answer arrives. */
@@ -50,7 +50,7 @@ export class GroupMember {
   readonly options: MemberOptions
   readonly #context: MemberContext
   readonly #consumer: Consumer
-  readonly #topics = new Set<string>()
+  #topics: ReadonlySet<string> = new Set()
   /** From where to read on, by partition. */
   readonly #positions = new Map<string, bigint>()
   /** What answers have brought, by partition: it may be committed. */
@@ -98,7 +98,7 @@ export class GroupMember {
   /**
    * Reads what comes next, one call after the other.
    *
-   * @param topics to subscribe to, beside those of earlier calls
+   * @param topics to subscribe to, in place of those of the call before
    * @param limits how much and how long
    * @returns records, or none when there was nothing in time
    * @throws BridgeError 404, 503, 416 where `autoOffsetReset` is none
@@ -169,27 +169,36 @@ export class GroupMember {
     return { group: this.options.group, instance: this.options.instance }
   }
 
+  /** To exactly these topics: a caller gets nothing of those that another has named, which it may not be allowed to read. */
   async #subscribe(topics: readonly string[], until: number): Promise<void> {
-    for (const topic of topics) if (!this.#topics.has(topic)) await this.#context.brokers.topic(topic)
-    const isNew = topics.filter((topic) => !this.#topics.has(topic))
-    if (isNew.length > 0 || (this.#joining === undefined && this.#consumer.memberId === null)) {
-      for (const topic of isNew) {
-        this.#topics.add(topic)
-        this.#consumer.topics.track(topic)
-      }
+    const wanted = new Set(topics)
+    const isChanged = wanted.size !== this.#topics.size || topics.some((topic) => !this.#topics.has(topic))
+    if (isChanged) {
+      for (const topic of wanted) await this.#context.brokers.topic(topic)
+      await this.#commitQuietly()
+      this.#consumer.topics.untrackAll(...this.#topics)
+      this.#consumer.topics.trackAll(...wanted)
+      this.#topics = wanted
+    }
+    if (isChanged || (this.#joining === undefined && this.#consumer.memberId === null)) {
       const earlier = this.#joining
-      this.#joining = (async () => {
-        await earlier
+      const joining = (async () => {
+        await earlier?.catch(() => undefined)
         await this.#consumer.joinGroup({ ...session })
       })()
-      // Whoever waits for it is told; the others try again at the next call.
-      this.#joining.catch(() => undefined).finally(() => (this.#joining = undefined))
+      this.#joining = joining
+      // Whoever waits for it is told of a failure; the others try again at the next call.
+      joining
+        .catch(() => undefined)
+        .finally(() => {
+          if (this.#joining === joining) this.#joining = undefined
+        })
     }
     if (this.#joining !== undefined) await Promise.race([this.#joining, sleep(Math.max(0, until - Date.now()))])
   }
 
   async #read(limits: ConsumeLimits): Promise<readonly ReadRecord[]> {
-    while (!limits.signal.aborted) {
+    while (!limits.isOver()) {
       const assigned = this.#assigned()
       if (this.#joining === undefined && assigned.length > 0) {
         const generation = this.#consumer.generationId
@@ -235,7 +244,9 @@ export class GroupMember {
   }
 
   #assigned(): TopicPartition[] {
-    return this.assignments.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
+    return this.assignments
+      .filter(({ topic }) => this.#topics.has(topic))
+      .flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
   }
 
   async #findPositions(assigned: readonly TopicPartition[]): Promise<void> {

@@ -28,8 +28,8 @@ export interface RouteCall {
   readonly headers: IncomingHttpHeaders
   readonly body: unknown
   readonly caller: Caller
-  /** Aborted when the caller is gone. */
-  readonly signal: AbortSignal
+  /** True once the caller is gone or the bridge stops: nothing is waited for any more. */
+  readonly isOver: () => boolean
 }
 
 /** An answer; `settle` is told whether all of it was sent. */
@@ -94,7 +94,7 @@ async function produceRecords(call: RouteCall, { brokers, producer }: RouteConte
 
 async function fetchRecords(call: RouteCall, { config, fetcher, brokers }: RouteContext): Promise<RouteReply> {
   const encoding = encodingOf(call.headers['kafka-encoding'])
-  const { body, caller, signal } = call
+  const { body, caller, isOver } = call
   if (!isObject(body)) throw bad('The body must look like {"topic": "orders", "partition": 0, "offset": 0}')
   const listed = body['topicPartitionOffsets'] ?? []
   if (!Array.isArray(listed)) throw bad('topicPartitionOffsets must be a list')
@@ -108,14 +108,14 @@ async function fetchRecords(call: RouteCall, { config, fetcher, brokers }: Route
   const { records } = await fetcher.fetch(positions, {
     maxBytes: maxBytesOf(body['maxBytes'], config),
     until: Date.now() + timeoutOf(body['timeout'], config),
-    signal,
+    isOver,
   })
   return ok(records.map((record) => encodeRecord(record, encoding)))
 }
 
 async function consumeRecords(call: RouteCall, { config, groups }: RouteContext): Promise<RouteReply> {
   const encoding = encodingOf(call.headers['kafka-encoding'])
-  const { headers, caller, signal, query } = call
+  const { headers, caller, isOver, query } = call
   const of = memberOf(call)
   const body = isObject(call.body) ? call.body : {}
   const listed: unknown = call.path[2] ?? body['topics'] ?? body['topic']
@@ -135,7 +135,7 @@ async function consumeRecords(call: RouteCall, { config, groups }: RouteContext)
   const limits = {
     maxBytes: maxBytesOf(body['maxBytes'], config),
     until: Date.now() + timeoutOf(timeout === null ? body['timeout'] : Number(timeout), config),
-    signal,
+    isOver,
   }
   const member = groups.member({
     ...of,

@@ -72,11 +72,11 @@ class Bridge {
     const began = Date.now()
     const gone = new AbortController()
     const sent = new Promise<boolean>((resolve) => {
-      response.once('finish', () => resolve(true))
       response.once('close', () => {
-        gone.abort()
+        if (!response.writableFinished) gone.abort()
         resolve(response.writableFinished)
       })
+      response.once('finish', () => resolve(true))
     })
     let release = () => {}
     let caller: string | undefined
@@ -90,11 +90,12 @@ class Bridge {
       const { text, release: releaseBody } = await this.#buffered.read(request)
       release = releaseBody
       const [name = '', ...path] = partsOf(pathname)
-      const signal = AbortSignal.any([gone.signal, this.#stopping.signal])
+      const stopping = this.#stopping.signal
       const { method = 'GET', headers } = request
+      const isOver = () => gone.signal.aborted || stopping.aborted
       const reply = await route(
         name,
-        { method, path, query: searchParams, headers, body: jsonOf(text), caller: user, signal },
+        { method, path, query: searchParams, headers, body: jsonOf(text), caller: user, isOver },
         this.#context,
       )
       settle = reply.settle

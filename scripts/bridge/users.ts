@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { BridgeConfig } from './config.ts'
 import { BridgeError } from './errors.ts'
 
@@ -18,8 +18,9 @@ interface Known {
   readonly caller: Caller
 }
 
-const key = randomBytes(32)
-const digestOf = (credential: string) => createHmac('sha256', key).update(credential).digest()
+/** Unknown to callers, so that nobody can choose a digest. */
+const salt = randomBytes(32).toString('hex')
+const digestOf = (credential: string): Buffer => hash('sha256', salt + credential, 'buffer')
 
 const matches = (patterns: readonly string[]) => (name: string) =>
   patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern))

@@ -1,4 +1,5 @@
 // What the bridge answered as written is in Kafka, whatever breaks; a TCP client judges.
+import { Kafka, logLevel } from 'kafkajs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { missingServer } from '../../scripts/servers/missing-server.ts'
@@ -256,4 +257,56 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('the bridge in tro
     expect(await answer.json()).toMatchObject([{ offset: 2, value: 'three' }])
     expect(bridge.log()).toContainEqual(expect.objectContaining({ topic, from: 1, offset: 2, group: 'archive' }))
   }, 60_000)
+
+  test('records of a transaction that was given up are left out where the config says so', async () => {
+    const topic = await freshTopic()
+    const strict = await startBridgeProcess({
+      ...configOf(),
+      kafka: { brokers: [kafka.bootstrap], isolation: 'read_committed' },
+    })
+    const client = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING })
+    const producer = client.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true })
+    await producer.connect()
+    try {
+      const send = async (value: string, end: 'commit' | 'abort') => {
+        const transaction = await producer.transaction()
+        await transaction.send({ topic, messages: [{ value, partition: 0 }] })
+        await transaction[end]()
+      }
+      await send('given up', 'abort')
+      await send('kept', 'commit')
+      await send('given up as well', 'abort')
+      const read = async (url: string) => {
+        const { body } = await call('/fetch', { topic, partition: 0, offset: 0, timeout: 5_000 }, url)
+        return (body as readonly { value: string }[]).map(({ value }) => value)
+      }
+      expect(await read(strict.url)).toEqual(['kept'])
+      expect(await read(bridge.url)).toEqual(['given up', 'kept', 'given up as well'])
+      // Behind the last record there is only the mark of a transaction: no record, and no wait for ever.
+      expect((await call('/fetch', { topic, partition: 0, offset: 5, timeout: 300 }, strict.url)).body).toEqual([])
+      expect((await call('/fetch', { topic, partition: 0, offset: 3, timeout: 300 }, strict.url)).body).toEqual([])
+    } finally {
+      await producer.disconnect()
+      await strict.close()
+    }
+  }, 60_000)
+
+  test.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+    'batches are compressed with %s where the config says so',
+    async (compression) => {
+      const topic = await freshTopic()
+      const packing = await startBridgeProcess({ ...configOf(), kafka: { brokers: [kafka.bootstrap], compression } })
+      try {
+        const values = Array.from({ length: 50 }, (_, id) => JSON.stringify({ event: 'Order Completed', order_id: id }))
+        const records = values.map((value) => ({ topic, partition: 0, value }))
+        expect((await call('/produce', records, packing.url)).status).toBe(200)
+        // Read by the other bridge, which was told of no compression.
+        const { body } = await call('/fetch', { topic, partition: 0, offset: 0 })
+        expect((body as readonly { value: string }[]).map(({ value }) => value)).toEqual(values)
+      } finally {
+        await packing.close()
+      }
+    },
+    30_000,
+  )
 })

@@ -30,10 +30,10 @@ interface LoadOptions {
 /** Puts load on a server of the dialect: each client has a key, and counts up. */
 export function startLoad({ url, topic, authorization, clients = 8, per = 5 }: LoadOptions): ProduceLoad {
   const told: Told[] = []
-  let isOver = false
+  const over = new AbortController()
   let next = 0
   const run = async (client: number) => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const ids = Array.from({ length: per }, () => next++)
       const body = ids.map((id) => ({ topic, key: `user-${client}`, value: JSON.stringify({ order_id: id }) }))
       try {
@@ -63,7 +63,7 @@ export function startLoad({ url, topic, authorization, clients = 8, per = 5 }: L
     told,
     written: () => told.flatMap(({ id, status }) => (status === 200 ? [id] : [])),
     stop: async () => {
-      isOver = true
+      over.abort()
       await all
     },
   }

@@ -15,6 +15,7 @@ const root = resolve(import.meta.dirname, '../..')
 
 /** Documents whose commands need a folder of their own, with the test that runs them there. */
 const elsewhere: Readonly<Record<string, string>> = {
+  'docs/bridge.md': 'test/bridge/docs.test.ts',
   'docs/develop.md': 'test/e2e/wrangler-dev.test.ts',
   'docs/own-folder.md': 'test/e2e/package.test.ts',
 }
