@@ -150,6 +150,30 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('the bridge in tro
     expect(await consume(500)).toEqual([])
   }, 120_000)
 
+  test('a consumer instance goes on where it was when the broker was killed and is back', async () => {
+    const topic = await freshTopic()
+    await kafka.produce(topic, [{ key: 'ada', value: 'Order Completed' }])
+    const consume = async () => {
+      const answer = await fetch(`${bridge.url}/consume/stock/i1/${topic}?timeout=2000`, {
+        headers: { authorization, 'kafka-auto-offset-reset': 'earliest', 'kafka-auto-commit-interval': '200' },
+      })
+      const body = (await answer.json()) as readonly { value: string }[] | { error: string }
+      return Array.isArray(body) ? (body as readonly { value: string }[]).map(({ value }) => value) : []
+    }
+    const first = await until('the order is consumed', consume, { enough: (seen) => seen.length > 0 })
+    expect(first).toEqual(['Order Completed'])
+    await sleep(1_500)
+    await kafka.kill()
+    await sleep(3_000)
+    await kafka.restart()
+    await until('Kafka takes a record', async () => {
+      await kafka.produce(topic, [{ key: 'ada', value: 'Order Refunded' }])
+      return true
+    })
+    const next = await until('the refund is consumed', consume, { enough: (seen) => seen.length > 0, seconds: 90 })
+    expect(next).toEqual(['Order Refunded'])
+  }, 180_000)
+
   test('/health says within seconds that the broker is frozen, and that it is back', async () => {
     expect(await call('/health')).toMatchObject({ status: 200, body: { status: 'ok', brokers: [{ ok: true }] } })
     await sleep(1_100)
