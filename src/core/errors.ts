@@ -27,6 +27,9 @@ export type ErrorCode =
   | 'mapping_failed'
   | 'too_many_columns'
   | 'warehouse_failed'
+  | 'avro_schema_invalid'
+  | 'avro_value_invalid'
+  | 'registry_failed'
   | 'state_version'
   | 'internal'
 
