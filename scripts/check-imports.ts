@@ -23,7 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/storage': { may: [], packages: ['node:zlib'] },
   'src/configure': { may: [], packages: [] },
   'src/avro': { may: [] },
-  'src/registry': { may: ['src/avro'] },
+  'src/registry': { may: ['src/avro', 'src/configure'] },
   'src/privacy': { may: [] },
   'src/enrichment': { may: [] },
   'src/transforms': { may: [] },
