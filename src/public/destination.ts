@@ -5,3 +5,4 @@ export type { Destination, HttpRequest, HttpResponse, Item, Limits, RequestConte
 export { Envelope, type Facts, type Header } from '../core/envelope.ts'
 export type { Event } from '../core/event.ts'
 export { done, type Verdict } from '../core/verdict.ts'
+export { murmur2 } from '../storage/murmur2.ts'

@@ -1,5 +1,12 @@
 // `sluiceway/registry`: a client of schema registries that have Confluent's API.
-export { type FoundSchema, findSchema, needKey, type SchemaNeed, typeOfRef } from '../registry/find-schema.ts'
+export {
+  type FoundSchema,
+  findSchema,
+  needKey,
+  needVerdict,
+  type SchemaNeed,
+  typeOfRef,
+} from '../registry/find-schema.ts'
 export {
   RegistryCache,
   type SchemaReference,

@@ -1,6 +1,9 @@
+import { AvroError } from '../avro/avro-error.ts'
 import { parseSchema } from '../avro/parse-schema.ts'
 import { type AvroType, namedTypesOf, type NamedType } from '../avro/schema.ts'
 import type { SchemaRef } from '../avro/framing.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Verdict } from '../core/verdict.ts'
 import type { SchemaReference, SchemaText } from './registry-cache.ts'
 import type { RegistryClient } from './registry-client.ts'
 import { RegistryError } from './registry-error.ts'
@@ -60,6 +63,20 @@ async function idOf(client: RegistryClient, need: SchemaNeed): Promise<number> {
       return client[kind](subject, { schema, references })
     }
   }
+}
+
+/**
+ * Says what a failure of `findSchema` means for the events that need the schema.
+ *
+ * @param need what was asked
+ * @param error what was thrown
+ * @returns dead for an id that the registry does not have: an event named it, and ids never come to be later · retry while the
+ *   registry is in trouble · pause for what a person must correct: a credential, a subject, a schema
+ */
+export function needVerdict(need: SchemaNeed, error: unknown): Verdict {
+  if (error instanceof RegistryError)
+    return need.kind === 'id' && error.isMissing ? { kind: 'dead', reason: error.message } : error.verdict
+  return { kind: error instanceof AvroError ? 'pause' : 'retry', reason: reasonOf(error) }
 }
 
 /**

@@ -69,7 +69,7 @@ describe('what a registry client remembers', () => {
     expect(fake.requests.filter(({ path }) => path.endsWith('/latest'))).toHaveLength(2)
   })
 
-  test('that something is not there is never remembered', async () => {
+  test('a schema that is not there is never remembered as missing', async () => {
     const { fake, client } = fakeClient()
     expect((await failureOf(client.lookUp('orders-value', { schema: order }))).isMissing).toBe(true)
     fake.answer('POST', '/subjects/orders-value/versions', JSON.stringify({ schema: order }))
