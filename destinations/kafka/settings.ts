@@ -1,7 +1,7 @@
 // RudderStack's settings: https://www.rudderstack.com/docs/destinations/streaming-destinations/kafka/ (checked 2026-11-28)
 import { AvroError, makeEncoder, parseSchema } from 'sluiceway/avro'
 import type { Event } from 'sluiceway/event'
-import { checkRegistry, type RegistryInput, type SubjectStrategy } from 'sluiceway/registry'
+import { checkRegistry, type RegistryInput, type RegistrySettings, type SubjectStrategy } from 'sluiceway/registry'
 import type { Partitioner } from './partition.ts'
 import { templateProblem } from './template.ts'
 import { cleanTopicPart, tableOf, topicProblem } from './topic.ts'
@@ -130,8 +130,8 @@ function schemaProblems(input: KafkaInput): string[] {
 }
 
 function registryProblems(registry: KafkaRegistryInput, input: KafkaInput): string[] {
-  const { schema = 'latest', schemas = {}, subject = 'TopicName', record, ...client } = registry
-  const problems = checkRegistry(client as RegistryInput).problems.map((problem) => `"registry": ${problem}`)
+  const { schema = 'latest', schemas = {}, subject = 'TopicName', record } = registry
+  const problems = checkRegistry(clientOf(registry)).problems.map((problem) => `"registry": ${problem}`)
   const isOurs = schema === 'register' || schema === 'lookUp'
   if (!isOurs && schema !== 'latest' && (typeof schema !== 'number' || !Number.isInteger(schema) || schema < 1))
     problems.push('"registry.schema" must be latest, register, lookUp, or the number of a version')
@@ -147,6 +147,20 @@ function registryProblems(registry: KafkaRegistryInput, input: KafkaInput): stri
     problems.push(`"registry.record" is missing: the subject ${subject} needs the name of a record`)
   return problems
 }
+
+/** The part of the settings that a client of the registry has. */
+function clientOf({
+  schema: _,
+  schemas: __,
+  subject: ___,
+  record: ____,
+  ...client
+}: KafkaRegistryInput): RegistryInput {
+  return client
+}
+
+/** Gives the checked settings for a client of the registry. */
+export const registryOf = (registry: KafkaRegistryInput): RegistrySettings => checkRegistry(clientOf(registry)).settings
 
 /** What is wrong with a schema that the settings have, or undefined. */
 function schemaProblem(schema: string, { unions = 'either', extraFields = 'ignore' }: KafkaInput): string | undefined {

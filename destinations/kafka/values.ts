@@ -2,9 +2,9 @@
 import { AvroError, type AvroType, type EncodeValue, frameOf, makeEncoder, parseSchema, typeName } from 'sluiceway/avro'
 import type { Envelope, Verdict } from 'sluiceway/destination'
 import type { Event } from 'sluiceway/event'
-import { type FoundSchema, needKey, type SchemaNeed, subjectName } from 'sluiceway/registry'
+import { type FoundSchema, needKey, type RegistrySettings, type SchemaNeed, subjectName } from 'sluiceway/registry'
 import { partitionOfKey } from './partition.ts'
-import { isSchemaId, type KafkaInput, kafkaProblems } from './settings.ts'
+import { isSchemaId, type KafkaInput, kafkaProblems, registryOf } from './settings.ts'
 import { makeTemplate, type Template } from './template.ts'
 import { makeTopicChooser, wishesOf } from './topic.ts'
 
@@ -35,6 +35,8 @@ export type KnownSchemas = ReadonlyMap<string, FoundSchema | Verdict>
 export interface KafkaValues {
   /** What is wrong with the settings, one sentence each; nothing else may be called then. */
   readonly problems: readonly string[]
+  /** The registry to ask, if there is one: make a `RegistryClient` of it. */
+  readonly registry?: RegistrySettings
   /** Says where an event goes and which schema it needs; a verdict `dead` when it can go nowhere. */
   readonly plan: (envelope: Envelope) => KafkaPlan | Verdict
   /** Makes the record; a verdict when the event does not fit its schema (`dead`, with the field) or there is none yet. */
@@ -58,8 +60,10 @@ export function makeKafkaValues(input: KafkaInput): KafkaValues {
   const topicOf = makeTopicChooser(input)
   const headers = Object.entries(input.headers ?? {}).map(([name, text]) => [name, makeTemplate(text)] as const)
   const schemas = new SchemaChooser(input)
+  const registry = input.registry === undefined ? undefined : registryOf(input.registry)
   return {
     problems,
+    ...(registry === undefined ? {} : { registry }),
     plan: ({ event }) => {
       try {
         const choice = topicOf(event)

@@ -1,5 +1,6 @@
 import { SluicewayError } from '../core/errors.ts'
 import { isRecord } from '../core/json.ts'
+import { perIsolate } from '../core/per-isolate.ts'
 import type { Port } from '../core/port.ts'
 import { callRegistry, type RegistryCall } from './call-registry.ts'
 import { RegistryCache, type SchemaReference, type SchemaText, type SubjectVersion } from './registry-cache.ts'
@@ -36,6 +37,9 @@ export interface Compatibility {
   readonly messages: readonly string[]
 }
 
+/** What an isolate knows of a registry: another registry gives the same ids to other schemas. */
+const cacheOf = perIsolate<RegistrySettings, RegistryCache>(() => new RegistryCache())
+
 /**
  * Talks to a schema registry that has Confluent's API.
  *
@@ -52,9 +56,9 @@ export class RegistryClient {
   /**
    * @param settings checked settings
    * @param port the network and the clock
-   * @param cache what is known; an empty one when left out
+   * @param cache what is known of this registry; when left out, all clients with the same settings object share one
    */
-  constructor(settings: RegistrySettings, port: Pick<Port, 'fetch' | 'now'>, cache = new RegistryCache()) {
+  constructor(settings: RegistrySettings, port: Pick<Port, 'fetch' | 'now'>, cache = cacheOf(settings)) {
     this.#settings = settings
     this.#port = port
     this.#cache = cache

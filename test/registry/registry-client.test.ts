@@ -106,6 +106,28 @@ describe('what a registry client remembers', () => {
   })
 })
 
+test('two registries that give the same id to other schemas are never mixed up', async () => {
+  const [one, other] = [fakeRegistryClient(), fakeRegistryClient()]
+  expect(await one.register('orders-value', { schema: order })).toBe(1)
+  expect(await other.register('names-value', { schema: '"string"' })).toBe(1)
+  expect([(await one.schemaOf(1)).schema, (await other.schemaOf(1)).schema]).toEqual([order, '"string"'])
+})
+
+test('a registry is asked once for all clients that have the same settings', async () => {
+  const fake = new FakeRegistry(confluent)
+  const { settings } = checkRegistry({ url: base })
+  const make = () => new RegistryClient(settings, { fetch: fake.fetch, now: () => 0 })
+  await make().register('orders-value', { schema: order })
+  await make().register('orders-value', { schema: order })
+  expect(fake.requests).toHaveLength(1)
+})
+
+/** A client as a config makes it: without a cache of its own. */
+function fakeRegistryClient() {
+  const fake = new FakeRegistry(confluent)
+  return new RegistryClient(checkRegistry({ url: base }).settings, { fetch: fake.fetch, now: () => 0 })
+}
+
 describe('what a registry client tells of a failure', () => {
   test.each<[string, () => Response | Promise<Response>, object]>([
     [
