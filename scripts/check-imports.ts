@@ -42,6 +42,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // The mapping is pure; the engines stay out of reach.
   'src/loading': { may: ['src/platform', 'src/privacy', 'src/storage', 'src/warehouses/mapping'] },
   'src/schedule': { may: ['src/spill'] },
+  'src/polling': { may: ['src/edge', 'src/kafka', 'src/platform', 'src/storage'] },
   'src/observe': { may: ['src/spill'] },
   'src/ingest': {
     may: ['src/edge', 'src/enrichment', 'src/observe', 'src/platform', 'src/privacy'],

@@ -23,6 +23,8 @@ export class Group extends app.Group {}
 export class Catalog extends app.Catalog {}
 /** Speaks to one partition of the Kafka that is the stream. */
 export class Kafka extends app.Kafka {}
+/** Reads the topics of one Kafka source. */
+export class Poller extends app.Poller {}
 
 /** The same handlers under a name: a local server reaches them without the proxy that static assets put before `default`. */
 export const direct = app.handler

@@ -20,7 +20,9 @@ import { SuppressionObject } from './admission/suppression-object.ts'
 import { load } from './schedule/load.ts'
 import { localTicker } from './schedule/local-ticker.ts'
 import { LoaderObject } from './loading/loader-object.ts'
+import { pollSources } from './schedule/poll-sources.ts'
 import { sweep } from './schedule/sweep.ts'
+import { KafkaSourceObject } from './polling/kafka-source-object.ts'
 import { IdentityObject } from './sources/identity-object.ts'
 import { KafkaObject } from './streams/kafka/kafka-object.ts'
 import { LogObject } from './streams/log/log-object.ts'
@@ -49,6 +51,7 @@ export interface Sluiceway {
   readonly Group: new (ctx: DurableObjectState, env: Env) => GroupObject
   readonly Catalog: new (ctx: DurableObjectState, env: Env) => CatalogObject
   readonly Kafka: new (ctx: DurableObjectState, env: Env) => KafkaObject
+  readonly Poller: new (ctx: DurableObjectState, env: Env) => KafkaSourceObject
 }
 
 /** The beginning of a path: what follows may hold a write key. */
@@ -97,7 +100,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   rest.onError(answerFailure)
 
   const runSchedule = (context: AppContext) =>
-    Promise.all([sweep(context), load(context), context.resolved.stream.triggers.scheduled?.(context)])
+    Promise.all([
+      sweep(context),
+      load(context),
+      pollSources(context),
+      context.resolved.stream.triggers.scheduled?.(context),
+    ])
   const tick = localTicker()
 
   const handler: ExportedHandler<Env, string> = {
@@ -163,6 +171,11 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Kafka: class extends KafkaObject {
       constructor(ctx: DurableObjectState, env: Env) {
         super(ctx, env, resolve(env).stream.kafka)
+      }
+    },
+    Poller: class extends KafkaSourceObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, resolve(env))
       }
     },
   }

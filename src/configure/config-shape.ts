@@ -77,6 +77,7 @@ const sourceShapes: Shapes<SourceConfig> = {
   transforms,
   to: texts,
   webhook: madeBy('webhook'),
+  kafka: madeBy('kafka-source'),
   enrich: members(enrichShapes),
   privacy,
   identityCookie: members(cookieShapes),

@@ -2,7 +2,7 @@ import { isRecord } from '../core/json.ts'
 import { butIs, type Shape } from './shapes.ts'
 
 /** What drivers make, each by a call in the config. */
-type Made = 'destination' | 'warehouse' | 'webhook' | 'stream'
+type Made = 'destination' | 'warehouse' | 'webhook' | 'kafka-source' | 'stream'
 
 interface Kind {
   readonly is: string
@@ -35,6 +35,13 @@ const kinds: Readonly<Record<Made, Kind>> = {
     belongs: 'under "sources", as "webhook"',
     functions: ['map'],
     objects: [],
+  },
+  'kafka-source': {
+    is: 'a Kafka source',
+    example: 'kafka({ front, topics, map })',
+    belongs: 'under "sources", as "kafka"',
+    functions: ['decode', 'map'],
+    objects: ['front'],
   },
   stream: {
     is: 'a stream',
@@ -80,7 +87,7 @@ function madeProblem(made: Made, value: unknown): string | undefined {
 function kindOf(value: unknown): Made | undefined {
   if (!isRecord(value)) return undefined
   const { kind } = value
-  if (kind === 'destination' || kind === 'warehouse' || kind === 'webhook') return kind
+  if (kind === 'destination' || kind === 'warehouse' || kind === 'webhook' || kind === 'kafka-source') return kind
   return 'append' in value && 'partitions' in value ? 'stream' : undefined
 }
 

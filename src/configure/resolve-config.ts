@@ -47,7 +47,9 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
   if (config.stream.problems.length === 0) checkSize(config, targets, problems)
   return {
     stream: config.stream,
-    sourcesByKey: new Map(Array.from(sources.values(), (source) => [source.writeKey, source])),
+    sourcesByKey: new Map(
+      [...sources.values()].filter(({ kafka }) => kafka === undefined).map((source) => [source.writeKey, source]),
+    ),
     sources,
     targets,
     adminToken,

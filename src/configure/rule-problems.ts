@@ -42,8 +42,16 @@ export function ruleProblems({
 
 /** Says what is wrong with what a source has beside name, key, targets and transforms. */
 export function sourceProblems(source: SourceConfig): string[] {
-  const { webhook, identityCookie: cookie } = source
-  const problems = [...(webhook?.problems ?? []).map((one) => `webhook: ${one}`), ...ruleProblems(source)]
+  const { webhook, kafka, identityCookie: cookie } = source
+  const problems = [
+    ...(webhook?.problems ?? []).map((one) => `webhook: ${one}`),
+    ...(kafka?.problems ?? []).map((one) => `kafka: ${one}`),
+    ...ruleProblems(source),
+  ]
+  // Nobody sends requests to it.
+  if (kafka !== undefined)
+    for (const name of ['writeKey', 'webhook', 'identityCookie'] as const)
+      if (source[name] !== undefined) problems.push(`"${name}" has no meaning beside "kafka": leave it out`)
   for (const kind of ['drop', 'mask', 'hash'] as const)
     for (const one of source.privacy?.[kind] ?? [])
       if (/^context\.(consent|consentManagement)(\.|$)/.test(one))

@@ -20,23 +20,23 @@ export function resolveSources(
   for (const [name, given] of Object.entries(config.sources) as [string, SourceConfig][]) {
     // Shells and files leave a newline behind a secret.
     const writeKey = given.writeKey?.trim()
-    const isMissing = writeKey === undefined || writeKey === ''
+    const isMissing = given.kafka === undefined && (writeKey === undefined || writeKey === '')
     const found = [
       ...sourceProblems(given),
       ...targetNameProblems(name),
       ...unknownTargets(given, targets),
       ...(isMissing ? ['"writeKey" is missing; set it in the config or as a secret in env'] : []),
-      ...(!isMissing && !sendable.test(writeKey)
+      ...(writeKey !== undefined && writeKey !== '' && !sendable.test(writeKey)
         ? ['"writeKey" must be printable ASCII without blanks and colons: no client could send it']
         : []),
-      ...(!isMissing && nameOfKey.has(writeKey)
+      ...(writeKey !== undefined && nameOfKey.has(writeKey)
         ? [`"writeKey" is the same as that of sources.${nameOfKey.get(writeKey)}; give each source a key of its own`]
         : []),
     ]
     for (const problem of found) problems.push(`sources.${name}: ${problem}`)
     if (isMissing) continue
-    if (!nameOfKey.has(writeKey)) nameOfKey.set(writeKey, name)
-    sources.set(name, sourceOf(name, { ...given, writeKey }, targets))
+    if (writeKey !== undefined && !nameOfKey.has(writeKey)) nameOfKey.set(writeKey, name)
+    sources.set(name, sourceOf(name, { ...given, writeKey: writeKey ?? '' }, targets))
   }
   if (sources.size === 0 && problems.length === 0)
     problems.push('sources: there is none; add one with a write key, or no event can arrive')
@@ -63,6 +63,7 @@ const sourceOf = (
     to,
     enrich,
     webhook,
+    kafka,
     privacy,
     identityCookie,
     rate,
@@ -78,6 +79,7 @@ const sourceOf = (
   targets: (to ?? [...targets.keys()]).flatMap((target) => targets.get(target) ?? []),
   enrich: resolveEnrichment(enrich),
   ...(webhook === undefined ? {} : { webhook }),
+  ...(kafka === undefined ? {} : { kafka }),
   ...(privacy === undefined ? {} : { privacy }),
   ...(identityCookie === undefined ? {} : { identityCookie }),
   ...(rate === undefined ? {} : { rate: { burst: 10 * rate.eventsPerSecond, ...rate } }),

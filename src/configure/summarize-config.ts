@@ -2,6 +2,7 @@ import type { ResolvedConfig } from '../core/resolved-config.ts'
 
 /** What a config serves to whom, for the one who starts it. */
 export interface ConfigSummary {
+  /** Those that take requests. */
   readonly sources: readonly {
     readonly name: string
     /** Secret where the source takes webhooks of a vendor that does not sign. */
@@ -24,12 +25,14 @@ export interface ConfigSummary {
  * @returns data for JSON; never for an answer that strangers can ask for, because it holds all write keys
  */
 export const summarizeConfig = ({ sources, paths, adminToken, demo }: ResolvedConfig): ConfigSummary => ({
-  sources: Array.from(sources.values(), ({ name, writeKey, enabled, webhook }) => ({
-    name,
-    writeKey,
-    enabled,
-    ...(webhook === undefined ? {} : { webhook: webhook.name }),
-  })),
+  sources: [...sources.values()]
+    .filter(({ kafka }) => kafka === undefined)
+    .map(({ name, writeKey, enabled, webhook }) => ({
+      name,
+      writeKey,
+      enabled,
+      ...(webhook === undefined ? {} : { webhook: webhook.name }),
+    })),
   ingest: paths.ingest,
   admin: adminToken !== undefined,
   demo: demo !== false,

@@ -4,6 +4,7 @@ import type { Billed } from './billed.ts'
 import type { DroppedSample } from './dropped.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 import type { KafkaRpc } from './stream.ts'
+import type { PollerRpc } from './kafka-source.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
 import type { Layout } from './layout.ts'
 
@@ -290,7 +291,7 @@ interface Namespace<Rpc> {
 }
 
 /** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER),
- * `all` (SUPPRESSION, CATALOG), `<source>` (RATE, IDENTITY), `<topic>:<partition>` (TOPIC), `<group>` (GROUP), `<partition>` (KAFKA). */
+ * `all` (SUPPRESSION, CATALOG), `<source>` (RATE, IDENTITY, POLLER), `<topic>:<partition>` (TOPIC), `<group>` (GROUP), `<partition>` (KAFKA). */
 export interface Bindings {
   readonly LOG: Namespace<LogRpc>
   readonly LANE: Namespace<LaneRpc>
@@ -302,6 +303,7 @@ export interface Bindings {
   readonly GROUP: Namespace<GroupRpc>
   readonly CATALOG: Namespace<CatalogRpc>
   readonly KAFKA: Namespace<KafkaRpc>
+  readonly POLLER: Namespace<PollerRpc>
   readonly BUCKET: R2Bucket
   readonly DB: D1Database
   readonly EVENTS: Queue<string>

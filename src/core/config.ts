@@ -2,6 +2,7 @@ import type { Consent } from './consent.ts'
 import type { Destination } from './destination.ts'
 import type { EnrichmentConfig } from './enrichment.ts'
 import type { Event } from './event.ts'
+import type { KafkaSource } from './kafka-source.ts'
 import type { IdentityCookie } from './identity-cookie.ts'
 import type { PrivacyRules } from './privacy.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -15,8 +16,8 @@ export type Vars = Readonly<Record<string, string | undefined>>
 
 /** A place that events come from. */
 export interface SourceConfig<Target extends string = string> {
-  /** The key that SDKs send; secrets belong in `env`. */
-  readonly writeKey: string | undefined
+  /** The key that SDKs send; secrets belong in `env`. A source with `kafka` has none. */
+  readonly writeKey?: string | undefined
   /** False: its events are answered with 404 `source is disabled`. */
   readonly enabled?: boolean
   /** Run at the edge before the append, in this order. */
@@ -25,6 +26,8 @@ export interface SourceConfig<Target extends string = string> {
   readonly to?: readonly Target[]
   /** Makes it a webhook source: it takes calls of this vendor on `/v1/webhook`, and nothing else. */
   readonly webhook?: WebhookSource
+  /** Makes it a Kafka source: it reads topics, and takes no requests. */
+  readonly kafka?: KafkaSource
   /** What the edge adds to its events. */
   readonly enrich?: EnrichmentConfig
   /** What is done with personal data before anything else sees it: transforms, dead letters, the stream. */

@@ -1,5 +1,6 @@
 import type { Config, DemoConfig, Route, WarehouseRoute } from './config.ts'
 import type { Enrichment } from './enrichment.ts'
+import type { KafkaSource } from './kafka-source.ts'
 import type { IdentityCookie } from './identity-cookie.ts'
 import type { PrivacyRules } from './privacy.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -10,6 +11,7 @@ import type { WebhookSource } from './webhook-source.ts'
 /** A source with everything decided. */
 export interface Source {
   readonly name: string
+  /** Empty for a source that takes no requests. */
   readonly writeKey: string
   readonly enabled: boolean
   readonly transforms: readonly Transform[]
@@ -17,6 +19,7 @@ export interface Source {
   readonly enrich: Enrichment
   /** Left out, like the others below, where the config has none. */
   readonly webhook?: WebhookSource
+  readonly kafka?: KafkaSource
   readonly privacy?: PrivacyRules
   readonly identityCookie?: IdentityCookie
   readonly rate?: Required<RateLimit>

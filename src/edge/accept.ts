@@ -57,9 +57,9 @@ export async function acceptEvents(incoming: IncomingBatch, app: AppContext): Pr
   const prepared = await prepareBatch(incoming, app, suppressions)
   const { packed, deadLetters, rejected, dropped, drops, counters, accepted } = prepared
   // The usual case waits for one promise only.
-  if (deadLetters.length === 0 && isEmpty(counters)) await append(packed, app)
+  if (deadLetters.length === 0 && isEmpty(counters)) await append(packed, app, incoming.since)
   else {
-    await Promise.all([append(packed, app), addDeadLetters(deadLetters, app)])
+    await Promise.all([append(packed, app, incoming.since), addDeadLetters(deadLetters, app)])
     count(counters, app, { source: source.name, events: drops })
   }
   return { accepted, dropped, rejected }
@@ -104,19 +104,25 @@ function isEmpty(counters: Readonly<Record<string, number>>): boolean {
  *
  * @param packed in the order of the request
  * @param app config, bindings, clock
+ * @param since milliseconds since the epoch, where the events may have been appended before: see `Stream.append`
  * @returns once all of it is durable somewhere
  * @throws {SluicewayError} stream_unavailable when some of it may not be durable; stream_limit
  */
-export async function append(packed: readonly Packed[], app: AppContext): Promise<void> {
+export async function append(packed: readonly Packed[], app: AppContext, since?: number): Promise<void> {
   if (packed.length === 0) return
   noteLayoutOnce(app)
   const { partitionOf } = app.resolved.stream
-  if (partitionOf === undefined) return appendTo(0, packed, app)
+  if (partitionOf === undefined) return appendTo({ partition: 0, since }, packed, app)
   const parts = Map.groupBy(packed, ({ key }) => partitionOf(key))
-  await Promise.all(Array.from(parts, ([partition, part]) => appendTo(partition, part, app)))
+  await Promise.all(Array.from(parts, ([partition, part]) => appendTo({ partition, since }, part, app)))
 }
 
-async function appendTo(partition: number, packed: readonly Packed[], app: AppContext): Promise<void> {
+interface AppendPlace {
+  readonly partition: number
+  readonly since: number | undefined
+}
+
+async function appendTo({ partition, since }: AppendPlace, packed: readonly Packed[], app: AppContext): Promise<void> {
   const { stream } = app.resolved
   let appended = 0
   let spilled = false
@@ -128,7 +134,7 @@ async function appendTo(partition: number, packed: readonly Packed[], app: AppCo
       async store() {
         for (const piece of cutBatch(packed, stream.limits)) {
           if (spilled) throw new Error('the rest is spilled')
-          await stream.append(piece, app.bindings)
+          await stream.append(piece, app.bindings, since === undefined ? {} : { since })
           appended += piece.length
         }
       },

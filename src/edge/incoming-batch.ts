@@ -20,6 +20,8 @@ export interface IncomingBatch {
   readonly counted?: number
   /** RFC 3339 with milliseconds, UTC; now when left out. */
   readonly receivedAt?: string
+  /** Milliseconds since the epoch, where the same events may have been appended since then: see `Stream.append`. */
+  readonly since?: number
 }
 
 /** An event that became a dead letter, as the client is told. */

@@ -3,9 +3,12 @@ import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { append, count } from './accept.ts'
 import { remapCall } from './accept-webhook.ts'
+import { remapRecord } from './map-records.ts'
 import { prepareBatch } from './prepare.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
+import type { Source } from '../core/resolved-config.ts'
+import type { Draft } from '../core/webhook-source.ts'
 
 /**
  * Takes a dead letter of the edge (stage ingest or transform) in again, after somebody edited it.
@@ -28,7 +31,7 @@ export async function replayEdgeLetter(
   const event: unknown = structuredClone(letter.event)
   // Past stage ingest, the address is what the edge saw; before, it is the client's word.
   const ip = letter.stage !== 'ingest' && isRecord(event) ? event['request_ip'] : undefined
-  const events = letter.code === 'source_failed' ? await remapCall(event, source, app) : [event]
+  const events = letter.code === 'source_failed' ? await remap(event, source, app) : [event]
   // The same ids at every try: a repeat is told by them.
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
@@ -47,3 +50,6 @@ export async function replayEdgeLetter(
   count(counters, app, { source: source.name, events: drops })
   return { accepted, dropped }
 }
+
+const remap = (kept: unknown, source: Source, app: AppContext): Promise<readonly Draft[]> =>
+  source.kafka === undefined ? remapCall(kept, source, app) : remapRecord(kept, source.kafka, app)

@@ -3,22 +3,30 @@ import type { KafkaConnection, KafkaMessage } from '../core/kafka.ts'
 import type { Port } from '../core/port.ts'
 import { withSignal } from '../core/with-signal.ts'
 
-/** Where the offset of the next record is kept, beside what the records have caused. */
+/** A partition of a topic. */
+export interface KafkaPlace {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** Where the offsets of the next records are kept, beside what the records have caused. */
 export interface PositionStore {
-  readonly get: () => number | undefined
-  readonly set: (next: number) => void
+  readonly get: (place: KafkaPlace) => number | undefined
+  readonly set: (place: KafkaPlace, next: number) => void
 }
 
 /** What a reader is made of. */
 export interface KafkaReaderOptions {
   readonly connection: KafkaConnection
-  readonly topic: string
-  readonly partition: number
-  readonly position: PositionStore
+  /** What is read; asked before every read. */
+  readonly places: () => Promise<readonly KafkaPlace[]>
+  readonly positions: PositionStore
   /** Where reading begins when there is no position yet. */
   readonly begin: 'earliest' | 'latest'
   /** Resolves once everything that the records cause is durable; they come again when it rejects. */
   readonly deliver: (messages: readonly KafkaMessage[]) => Promise<void>
+  /** True while it is known that there is more: an empty read is then no proof of the end. */
+  readonly isBehind?: () => boolean
   /** Consumer group that Kafka is told how far the reading is, for its lag tools. */
   readonly group: string
   readonly port: Pick<Port, 'now' | 'log'>
@@ -26,8 +34,6 @@ export interface KafkaReaderOptions {
 
 /** How long one run reads. */
 export interface RunOptions {
-  /** The head that is known of: the run does not end before it has read up to there, unless the front gives nothing more. */
-  readonly until?: number
   /** Milliseconds to wait for the first record, and for the last ones. */
   readonly waitMs: number
   /** Calls of the front in one run: an invocation has a limited number of subrequests. */
@@ -46,8 +52,8 @@ const commitMs = 10_000
 const emptyReads = 3
 
 /**
- * Reads one partition by assignment, and keeps its position. A front may answer with nothing although there is something: a run
- * ends only after it has reached the head that is known of, or after several empty reads.
+ * Reads partitions by assignment, and keeps their positions. A front may answer with nothing although there is something: a run
+ * ends after an empty read only where nothing more is known of, or after several.
  */
 export class KafkaReader {
   readonly #options: KafkaReaderOptions
@@ -62,43 +68,47 @@ export class KafkaReader {
    *
    * @returns true when there may be more to read; rejects when the front or the delivery fails: nothing is passed over
    */
-  async run({ until, waitMs, mostFetches, budgetMs }: RunOptions): Promise<boolean> {
-    const { connection, topic, partition, position, port, begin } = this.#options
+  async run({ waitMs, mostFetches, budgetMs }: RunOptions): Promise<boolean> {
+    const { connection, places, positions, port, begin, isBehind, deliver } = this.#options
     const end = port.now() + budgetMs
     let empty = 0
     for (let fetches = 0; fetches < mostFetches && port.now() < end; fetches++) {
-      const next = position.get()
-      const place = { topic, partition, offset: next ?? begin }
+      const from = (await places()).map((place) => ({ ...place, offset: positions.get(place) ?? begin }))
       const { messages, moved } = await withSignal(waitMs + answerMs, (signal) =>
-        connection.fetch([place], { maxBytes, waitMs, signal }),
+        connection.fetch(from, { maxBytes, waitMs, signal }),
       )
-      const last = messages.at(-1)
-      if (last === undefined) {
-        const found = moved.find((one) => one.topic === topic && one.partition === partition)
-        if (found !== undefined) position.set(found.offset)
+      // A position that was found is kept although nothing was read: the end is somewhere else the next time.
+      for (const place of moved) if (positions.get(place) === undefined) positions.set(place, place.offset)
+      if (messages.length === 0) {
         empty++
-        const isBehind = until !== undefined && (position.get() ?? 0) < until
-        if (!isBehind || empty >= emptyReads) return false
+        if (isBehind?.() !== true || empty >= emptyReads) return false
         continue
       }
       empty = 0
-      await this.#options.deliver(messages)
-      position.set(last.offset + 1)
-      await this.#commit(last.offset + 1)
+      await deliver(messages)
+      for (const message of lastOf(messages)) positions.set(message, message.offset + 1)
+      await this.#commit(
+        lastOf(messages).map(({ topic, partition, offset }) => ({ topic, partition, offset: offset + 1 })),
+      )
     }
     return true
   }
 
   /** Tells Kafka how far the reading is. Nothing here depends on it. */
-  async #commit(offset: number): Promise<void> {
-    const { connection, topic, partition, group, port } = this.#options
+  async #commit(positions: readonly (KafkaPlace & { readonly offset: number })[]): Promise<void> {
+    const { connection, group, port } = this.#options
     const now = port.now()
     if (now - this.#lastCommit < commitMs) return
     this.#lastCommit = now
     try {
-      await connection.commit(group, [{ topic, partition, offset }])
+      await connection.commit(group, positions)
     } catch (error) {
-      port.log('info', 'Kafka was not told how far the reading is', { topic, partition, reason: reasonOf(error) })
+      port.log('info', 'Kafka was not told how far the reading is', { group, reason: reasonOf(error) })
     }
   }
 }
+
+/** The last message of each partition. */
+const lastOf = (messages: readonly KafkaMessage[]): readonly KafkaMessage[] => [
+  ...new Map(messages.map((message) => [`${message.partition}:${message.topic}`, message])).values(),
+]

@@ -35,10 +35,10 @@ type Make = (input?: unknown) => WebhookSource
 const sources = resolve(import.meta.dirname, '../../src/sources')
 const golden = resolve(import.meta.dirname, 'golden')
 
-/** Names of all sources: their files, but for the object that remembers for them. */
+/** Names of all webhook sources: their files, but for the object that remembers for them, and the source that reads topics. */
 export const sourceNames: readonly string[] = globSync('*.ts', { cwd: sources })
   .map((file) => basename(file, '.ts'))
-  .filter((name) => name !== 'identity-object')
+  .filter((name) => name !== 'identity-object' && name !== 'kafka')
   .toSorted()
 
 /** The golden cases of a source, in the order of their files. */

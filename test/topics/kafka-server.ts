@@ -5,13 +5,26 @@ const root = resolve(import.meta.dirname, '../..')
 
 /** The write key of the source `web`. */
 export const writeKey = 'writeKeyOfTheKafkaTests'
+/** The token of the admin API. */
+export const adminToken = 'admin-token-of-the-kafka-tests'
+
+interface KafkaServerOptions {
+  /** More imports, as source text. */
+  readonly imports?: string
+  /** More sources of the config, as source text that ends in a comma. */
+  readonly sources?: string
+}
 
 /**
- * Starts a deployment whose log is open under `/kafka`, in workerd.
+ * Starts a deployment whose log is open under `/kafka`, in workerd. Its schedule runs each second while requests come.
  *
  * @param log what the config hands to `log()`, as source text
+ * @param options what else is in the config
  */
-export const startKafkaServer = (log: string): Promise<Workerd> =>
+export const startKafkaServer = (
+  log: string,
+  { imports = '', sources = '' }: KafkaServerOptions = {},
+): Promise<Workerd> =>
   Workerd.start(
     {
       stdin: {
@@ -19,9 +32,11 @@ export const startKafkaServer = (log: string): Promise<Workerd> =>
           import { sluiceway } from './src/worker.ts'
           import { defineConfig } from './src/configure/define-config.ts'
           import { log } from './src/streams/log.ts'
+          ${imports}
           const app = sluiceway(defineConfig(() => ({
             stream: log(${log}),
-            sources: { web: { writeKey: '${writeKey}' } },
+            sources: { ${sources} web: { writeKey: '${writeKey}' } },
+            admin: { token: '${adminToken}' },
             destinations: {},
           })))
           export class Log extends app.Log {}
@@ -34,6 +49,7 @@ export const startKafkaServer = (log: string): Promise<Workerd> =>
           export class Group extends app.Group {}
           export class Catalog extends app.Catalog {}
           export class Kafka extends app.Kafka {}
+          export class Poller extends app.Poller {}
           export default app.handler`,
         resolveDir: root,
         loader: 'ts',
@@ -53,9 +69,11 @@ export const startKafkaServer = (log: string): Promise<Workerd> =>
           GROUP: 'Group',
           CATALOG: 'Catalog',
           KAFKA: 'Kafka',
+          POLLER: 'Poller',
         }).map(([name, className]) => [name, { className, useSQLite: true }]),
       ),
       r2Buckets: ['BUCKET'],
       queueProducers: { EVENTS: 'events' },
+      bindings: { LOCAL: '1', TICK_SECONDS: '1' },
     },
   )

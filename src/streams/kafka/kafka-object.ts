@@ -62,9 +62,9 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
     })
     this.#reader = new KafkaReader({
       connection: this.#connection,
-      topic,
-      partition: this.#partition,
-      position: { get: () => this.#position, set: (next) => this.#setPosition(next) },
+      places: async () => [{ topic, partition: this.#partition }],
+      positions: { get: () => this.#position, set: (_place, next) => this.#setPosition(next) },
+      isBehind: () => (this.#position ?? 0) < this.#head,
       begin: 'earliest',
       deliver: (messages) => this.#deliver(messages),
       group,
@@ -161,7 +161,7 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
     this.#isReading = true
     let retryMs: number | undefined
     try {
-      const more = await this.#reader.run({ ...run, until: this.#head })
+      const more = await this.#reader.run(run)
       this.#failures = 0
       if (this.#readFailure !== undefined)
         realPort.log('info', 'Kafka is read again', { partition: this.#partition, topic: this.#stream.topic })

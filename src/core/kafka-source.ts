@@ -1,0 +1,57 @@
+import type { KafkaFront, KafkaMessage } from './kafka.ts'
+import type { Port } from './port.ts'
+import type { Draft } from './webhook-source.ts'
+
+/** A record as `map` of a Kafka source sees it. */
+export interface KafkaSourceRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Milliseconds since the epoch; undefined where the front does not tell. */
+  readonly timestamp?: number
+  /** As UTF-8; null where there is none. */
+  readonly key: string | null
+  /** Names and values as UTF-8; of a name that repeats, the last value. */
+  readonly headers: Readonly<Record<string, string>>
+  /** What the value says, decoded; null for a tombstone. */
+  readonly value: unknown
+}
+
+/** A source that reads topics of a Kafka, with its settings, as `src/config.ts` holds it. */
+export interface KafkaSource {
+  readonly kind: 'kafka-source'
+  readonly name: 'kafka'
+  /** What is wrong with the settings, one sentence each; empty when all is well. */
+  readonly problems: readonly string[]
+  /** The settings with secrets masked. */
+  readonly redacted: Readonly<Record<string, unknown>>
+  readonly front: KafkaFront
+  readonly topics: readonly string[]
+  /** Where a partition begins that was not read before. */
+  readonly begin: 'earliest' | 'latest'
+  /** The consumer group that Kafka is told about. */
+  readonly group: string
+  /** Seconds between two looks for new records, when there were none. */
+  readonly pollSeconds: number
+  /** Decodes a value; a rejection with `kafka_unavailable` is tried again, any other makes a dead letter of the record. */
+  readonly decode: (message: KafkaMessage, port: Pick<Port, 'fetch' | 'now'>) => Promise<unknown>
+  /** The user's function: the events of a record, none when it has no use for it. */
+  readonly map: (
+    record: KafkaSourceRecord,
+  ) => Draft | readonly Draft[] | null | undefined | Promise<Draft | readonly Draft[] | null | undefined>
+}
+
+/** How the reading of a Kafka source is doing. */
+export interface KafkaSourceStatus {
+  readonly source: string
+  readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly next: number | null }[]
+  /** Why nothing is read; left out when all is well. */
+  readonly problem?: string
+}
+
+/** Calls that the `Poller` object answers; see polling/kafka-source-object.ts. One for each Kafka source. */
+export interface PollerRpc {
+  /** Reads on, should nobody else have made it. */
+  readonly poll: () => Promise<KafkaSourceStatus>
+  readonly status: () => Promise<KafkaSourceStatus>
+}
