@@ -56,6 +56,32 @@ export interface KafkaInput {
   readonly extraFields?: 'ignore' | 'refuse'
 }
 
+/** The compiler holds the list against the type. */
+const settingNames: Readonly<Record<keyof KafkaInput, true>> = {
+  topic: true,
+  enableMultiTopic: true,
+  eventTypeToTopicMap: true,
+  eventToTopicMap: true,
+  allowedTopics: true,
+  key: true,
+  headers: true,
+  partitioner: true,
+  value: true,
+  convertToAvro: true,
+  embedAvroSchemaID: true,
+  avroSchemas: true,
+  schemaId: true,
+  registry: true,
+  unions: true,
+  extraFields: true,
+}
+
+/** Names among the settings that mean nothing, one sentence each. */
+export const unknownSettings = (input: KafkaInput): string[] =>
+  Object.keys(input)
+    .filter((name) => !Object.hasOwn(settingNames, name))
+    .map((name) => `"${name}" is no setting; there are: front, ${Object.keys(settingNames).join(', ')}`)
+
 const holes = /\$\{[^}]*\}/g
 
 /**

@@ -20,6 +20,7 @@ export {
   RegistryClient,
   type SchemaDraft,
 } from '../registry/registry-client.ts'
+export { avroValues } from '../registry/avro-values.ts'
 export { RegistryError } from '../registry/registry-error.ts'
 export {
   checkRegistry,

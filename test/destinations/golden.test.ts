@@ -31,6 +31,14 @@ interface Case {
 
 const root = resolve(import.meta.dirname, '../..')
 
+/** A `front` of the settings names a file of src/fronts, with the settings of the front. */
+async function withFront({ front, ...rest }: Case['settings']): Promise<Case['settings']> {
+  if (front === undefined) return rest
+  const [[name, settings] = ['', {}]] = Object.entries(front as Readonly<Record<string, object>>)
+  const module = (await import(resolve(root, 'src/fronts', `${name}.ts`))) as Record<string, (input: object) => object>
+  return { ...rest, front: Object.values(module)[0]?.(settings) }
+}
+
 const isOurs = ourFiles(root)
 
 for (const file of globSync(`destinations/*.${written}`, { cwd: root }).toSorted()) {
@@ -58,7 +66,7 @@ for (const file of globSync(`destinations/*.${written}`, { cwd: root }).toSorted
     test.each(cases)(
       `the destination ${name} sends what its golden case says: $name`,
       async ({ settings, now, events, requests, verdicts }) => {
-        const destination = make(settings)
+        const destination = make(await withFront(settings))
         expect(destination.problems).toEqual([])
         const sent: Request[] = []
         const port = fakePort({
