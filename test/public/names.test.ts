@@ -16,6 +16,7 @@ const listed = [...names.values()].map((path) => relative(root, path))
 const helpers = new Set([
   'src/sources/identity-object.ts',
   'src/streams/limits.ts',
+  'src/streams/partitions.ts',
   'src/streams/push-to-lanes.ts',
   'src/warehouses/identifier.ts',
 ])
