@@ -13,12 +13,12 @@ export interface AskedWorker {
 }
 
 /**
- * Stands before the Worker's own handler and hands it an `env` of its own, so that one start is enough for any number of
- * evaluations: a Worker whose config is not valid evaluates it anew with each request. A preflight is answered by nothing else
- * than the config.
+ * Stands before the Worker and hands it an `env` of its own, so that one start is enough for any number of evaluations: a Worker
+ * whose config is not valid evaluates it anew each time. `summary` throws what is wrong with the config. An entry of a user's own
+ * may not export it: then a preflight is asked, which is answered by nothing else than the config, and the log has the problems.
  */
 const wrapper = `
-import app from './index.js'
+import * as worker from './index.js'
 export * from './index.js'
 export default {
   async fetch(request, env, ctx) {
@@ -26,13 +26,18 @@ export default {
     const { error } = console
     console.error = (line) => said.push(String(line))
     try {
-      if (typeof app?.fetch !== 'function') return Response.json({ said })
-      const request_ = new Request('https://check.localhost/v1/track', { method: 'OPTIONS' })
+      const own = { ...env, ...(await request.json()) }
+      if (typeof worker.summary?.fetch === 'function') {
+        await worker.summary.fetch(new Request('https://check.localhost/'), own)
+        return Response.json({ said, status: 200 })
+      }
+      if (typeof worker.default?.fetch !== 'function') return Response.json({ said })
+      const preflight = new Request('https://check.localhost/v1/track', { method: 'OPTIONS' })
       const context = { waitUntil() {}, passThroughOnException() {}, exports: ctx.exports, props: {} }
-      const response = await app.fetch(request_, { ...env, ...(await request.json()) }, context)
+      const response = await worker.default.fetch(preflight, own, context)
       return Response.json({ said, status: response.status, body: await response.text() })
     } catch (thrown) {
-      return Response.json({ said, thrown: String(thrown) })
+      return Response.json({ said, thrown: thrown?.code === 'config_invalid' ? thrown.message : String(thrown) })
     } finally {
       console.error = error
     }
@@ -96,14 +101,16 @@ export async function askWorker(build: WorkerBuild): Promise<AskedWorker> {
 function verdictOf({ said, status, body = '', thrown }: Answer): Verdict & { readonly isAsked: boolean } {
   if (status === undefined) return { message: thrown, isAsked: thrown !== undefined }
   if (status !== 503 || !body.includes('"config_invalid"')) return { message: undefined, isAsked: true }
-  return { message: said.map(messageOf).find((line) => line.startsWith('The config ')) ?? body, isAsked: true }
+  return { message: said.map(problemsIn).find((found) => found !== undefined) ?? body, isAsked: true }
 }
 
-function messageOf(line: string): string {
+/** The problems of the config in a line of the log. */
+function problemsIn(line: string): string | undefined {
   try {
-    return (JSON.parse(line) as { readonly message?: string }).message ?? line
+    const { problems } = JSON.parse(line) as { readonly problems?: readonly string[] }
+    return Array.isArray(problems) ? problems.join('\n') : undefined
   } catch {
-    return line
+    return undefined
   }
 }
 

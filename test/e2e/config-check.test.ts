@@ -61,6 +61,18 @@ test('a config with mistakes ends a deployment, a check and a start with the sam
   }
 })
 
+test('a config with mistakes ends a deployment of an entry of its own, which has nothing but a handler to ask', async () => {
+  writeFileSync(
+    path('src/config.ts'),
+    config("{ stream: log(), sources: { web: { writeKey: env.WRITE_KEY, enabled: 'false' } } }"),
+  )
+  const entry = readFileSync(path('src/index.ts'), 'utf8')
+  writeFileSync(path('src/own.ts'), entry.replace(/^export const summary.*$/m, ''))
+  const { code, said } = await deploy('src/own.ts')
+  expect({ code, said }).toMatchObject({ code: 1 })
+  expect(said).toContain('- sources.web: "enabled" must be true or false, not text')
+})
+
 test('a config that throws ends a deployment with the file, the line and the name that is not set', async () => {
   writeFileSync(
     path('src/config.ts'),
