@@ -196,7 +196,7 @@ describe('a wrong value is a problem of the config that names its place, never a
       3_000_000_000,
       'limits.userCodeMs: must be a number of milliseconds above 0 and at most 300,000',
     ],
-    ['limits.pastDays', 1e9, 'limits.pastDays: must be a number of days above 0 and at most 36,500'],
+    ['limits.pastDays', Infinity, 'limits.pastDays: must be a number of days above 0 and at most 1,000,000,000'],
     ['limits.batchEvents', 0.5, 'limits.batchEvents: must be a whole number of events from 1 to 100,000'],
     [
       'stream',
