@@ -1,5 +1,6 @@
 import type { Bindings, LogRpc } from '../core/bindings.ts'
 import type { Packed } from '../core/envelope.ts'
+import { isRecord } from '../core/json.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { frame } from '../storage/frame.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
@@ -57,8 +58,10 @@ const frameFrom = 8_000
  * @returns the stream for `defineConfig`
  */
 export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
-  const { topics, newTopics, users, ...rest } = input
-  const { settings, problems } = checkSettings(fields, rest as Input<typeof fields>)
+  // What is no object is for `checkSettings` to say.
+  const isGiven = isRecord(input)
+  const { topics, newTopics, users, ...rest }: typeof input = isGiven ? input : {}
+  const { settings, problems } = checkSettings(fields, (isGiven ? rest : input) as Input<typeof fields>)
   const checkedTopics = checkTopics({
     ...(topics === undefined ? {} : { topics }),
     ...(newTopics === undefined ? {} : { newTopics }),
