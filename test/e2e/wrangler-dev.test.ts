@@ -109,6 +109,7 @@ test('every command of the guide is run here, or is one of the README', () => {
     /^curl -u .*\/v1\/track/s,
     /^curl .*\/admin\/lanes$/,
     /^npx vitest run/,
+    /^npm run check:config$/,
     /^npx wrangler deploy --dry-run$/,
     /^cat > \.secrets.*\nnpx wrangler deploy --secrets-file \.secrets$/s,
     /^npx wrangler secret put/,
@@ -183,6 +184,10 @@ test('npm run dev never changes a .dev.vars that is there, and /health names wha
 test('the cases of the transforms run as the guide says', async () => {
   const { code, said } = await finish(blockWith('npx vitest'))
   expect({ code, said }).toMatchObject({ code: 0, said: expect.stringContaining('transforms/golden') as string })
+})
+
+test('the check of the config passes on a fresh clone, by itself', async () => {
+  expect(await finish(blockWith('check:config'))).toMatchObject({ code: 0 })
 })
 
 test('a dry run of the deployment passes on a fresh clone and makes no keys', async () => {
