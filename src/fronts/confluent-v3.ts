@@ -1,8 +1,7 @@
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { KafkaFront } from '../core/kafka.ts'
-import { FrontCaller } from './shared/front-call.ts'
-import { accessHeaders, accessProblems, frontSettings } from './shared/settings.ts'
-import { V3Connection } from './shared/v3-connection.ts'
+import { connectV3, v3Capabilities } from './shared/define-v3-front.ts'
+import { accessProblems, frontSettings } from './shared/settings.ts'
 
 const fields = {
   ...frontSettings,
@@ -26,28 +25,12 @@ const fields = {
  */
 export function confluentV3(input: Input<typeof fields>): KafkaFront {
   const { settings, problems, redacted } = checkSettings(fields, input)
-  const capabilities: KafkaFront['capabilities'] = {
-    consume: false,
-    headers: true,
-    timestamps: true,
-    tombstones: true,
-    partitionCount: true,
-    latest: false,
-    maxRecords: 500,
-    maxBytes: 900_000,
-  }
   return {
     kind: 'kafka-front',
     name: 'confluent-v3',
     problems: [...problems, ...accessProblems(settings)],
     redacted,
-    capabilities,
-    connect: (port) =>
-      new V3Connection({
-        caller: new FrontCaller(settings.url, accessHeaders(settings), port),
-        capabilities,
-        base: settings.base,
-        ...(settings.clusterId === undefined ? {} : { clusterId: settings.clusterId }),
-      }),
+    capabilities: v3Capabilities,
+    connect: connectV3(settings, settings.base, settings.clusterId),
   }
 }

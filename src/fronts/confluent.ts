@@ -24,9 +24,17 @@ export const confluent = defineV2Front(frontSettings, () => ({
     maxBytes: 900_000,
   },
   // Left out, Kafka's own defaults hold: commits by itself, begins at the end, and waits for all of the time.
-  instance: { 'auto.commit.enable': 'false', 'auto.offset.reset': 'earliest', 'fetch.min.bytes': '1' },
+  // The time of a read is capped by the time of requests.
+  instance: {
+    'auto.commit.enable': 'false',
+    'auto.offset.reset': 'earliest',
+    'fetch.min.bytes': '1',
+    'consumer.request.timeout.ms': '30000',
+  },
   commit: 'last',
   reportsEachRecord: true,
   tombstone: 'null',
-  retryCodes: [],
+  // 50002 is said of what may have been written, too; 1 and 2 are the codes of older ones.
+  codes: { 40101: 'ours', 40301: 'ours', 40401: 'ours', 40402: 'ours' },
+  boundedReads: true,
 }))

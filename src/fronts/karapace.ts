@@ -38,6 +38,7 @@ export const karapace = defineV2Front(
     commit: 'last',
     reportsEachRecord: true,
     tombstone: 'null',
-    retryCodes: [],
+    codes: {},
+    boundedReads: true,
   }),
 )

@@ -5,7 +5,7 @@ import { frontSettings } from './shared/settings.ts'
  * Reaches Kafka through Strimzi's HTTP bridge: produces and consumes, with record headers and timestamps.
  *
  * It has no login of its own: put it behind a gateway that has one. Several bridges behind one address need client affinity. It
- * cannot write tombstones. A record that fails may have been written all the same: it is sent again.
+ * cannot write tombstones, nor headers without a value. A record that fails may have been written all the same: it is sent again.
  * https://strimzi.io/docs/bridge/latest/ (0.33 and 1.x, checked 2026-11-22)
  *
  * @param input `url`; optionally `username` and `password` or `token` of the gateway, `headers`, `allowPrivate`
@@ -28,6 +28,8 @@ export const strimzi = defineV2Front(frontSettings, () => ({
   commit: 'next',
   reportsEachRecord: true,
   tombstone: 'null',
-  retryCodes: [],
+  // 404 is said while Kafka is away, and 500 of what was written.
+  codes: {},
+  filledHeaders: true,
   restMs: 50,
 }))

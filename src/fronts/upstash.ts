@@ -1,7 +1,7 @@
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { KafkaFront } from '../core/kafka.ts'
 import { UpstashConnection } from './shared/upstash-connection.ts'
-import { accessHeaders, frontSettings } from './shared/settings.ts'
+import { accessHeaders, accessProblems, frontSettings } from './shared/settings.ts'
 
 const { url, headers, allowPrivate } = frontSettings
 const fields = {
@@ -39,6 +39,7 @@ export function upstash(input: Input<typeof fields>): KafkaFront {
     name: 'upstash',
     problems: [
       ...problems,
+      ...(settings.username === undefined || settings.password === undefined ? [] : accessProblems(settings)),
       ...(settings.url?.includes('.upstash.io')
         ? ['"url": Upstash ended its Kafka on 2025-03-11; use your own Kafka with the bridge, or log()']
         : []),

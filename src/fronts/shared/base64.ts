@@ -11,5 +11,10 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /** Reads standard base64; what is not there is null. Throws a DOMException when it is no base64. */
-export const fromBase64 = (text: string | null | undefined): KafkaBytes =>
-  text === null || text === undefined ? null : Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+export function fromBase64(text: string | null | undefined): KafkaBytes {
+  if (text === null || text === undefined) return null
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
+  return bytes
+}

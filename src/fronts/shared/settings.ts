@@ -4,7 +4,12 @@ const encoder = new TextEncoder()
 
 /** Settings that every front has: where it is, and who we are. */
 export const frontSettings = {
-  url: { type: 'url', about: 'Address of the front, without a path of its own calls.', insecureWhen: 'allowPrivate' },
+  url: {
+    type: 'url',
+    about: 'Address of the front, without a path of its own calls.',
+    insecureWhen: 'allowPrivate',
+    check: (value: string) => (/[?#]/.test(value) ? 'must end with the path: no "?" and no "#"' : undefined),
+  },
   username: { type: 'string', about: 'User of Basic auth.', optional: true },
   password: { type: 'string', about: 'Password of Basic auth.', secret: true, optional: true },
   token: { type: 'string', about: 'Bearer token; takes the place of user and password.', secret: true, optional: true },
@@ -36,8 +41,15 @@ export const accessHeaders = ({ username, password, token, headers }: FrontAcces
 })
 
 /** What is wrong with the credentials together. */
-export const accessProblems = ({ username, password, token }: Partial<FrontAccess>): readonly string[] => [
+export const accessProblems = ({ username, password, token, headers }: Partial<FrontAccess>): readonly string[] => [
   ...(username !== undefined && password === undefined ? ['"password" is missing: "username" alone is no login'] : []),
   ...(username === undefined && password !== undefined ? ['"username" is missing: "password" alone is no login'] : []),
   ...(token !== undefined && username !== undefined ? ['give either "token" or "username" and "password"'] : []),
+  ...(username?.includes(':') === true ? ['"username" must not hold ":": Basic auth has no way to write it'] : []),
+  ...((token ?? username) !== undefined && Object.keys(headers ?? {}).some((name) => /^authorization$/i.test(name))
+    ? ['"headers" holds Authorization, and so do the credentials: give one of them']
+    : []),
+  ...(token !== undefined && !/^[\x21-\x7e]+$/.test(token)
+    ? ['"token" must be printable ASCII characters without blanks']
+    : []),
 ]

@@ -1,5 +1,5 @@
 import { Kafka } from '@upstash/kafka'
-import { SluicewayError } from '../../core/errors.ts'
+import { reasonOf, SluicewayError } from '../../core/errors.ts'
 import type {
   FetchOptions,
   FrontCapabilities,
@@ -12,21 +12,27 @@ import type {
 } from '../../core/kafka.ts'
 import type { Port } from '../../core/port.ts'
 import { fromBase64, toBase64 } from './base64.ts'
-import { errorOf, FrontCaller, jsonObjectOf, jsonOfAnswer } from './front-call.ts'
+import { errorOf, jsonObjectOf, jsonOfAnswer } from './front-answer.ts'
+import { FrontCaller } from './front-call.ts'
 import { produceInPieces } from './produce-in-pieces.ts'
+import { isNeverTaken, type Judged } from './record-verdicts.ts'
 
 /** What a connection is made of. */
 export interface UpstashConnectionOptions {
   readonly settings: { readonly url: string; readonly username: string; readonly password: string }
   readonly headers: Readonly<Record<string, string>>
   readonly capabilities: FrontCapabilities
-  readonly port: Pick<Port, 'fetch'>
+  readonly port: Pick<Port, 'fetch' | 'now'>
   readonly client: string
 }
+
+/** Milliseconds that a commit may take. */
+const commitMs = 5_000
 
 interface ProducedMessage {
   readonly offset?: number
   readonly error?: string
+  readonly status?: number
   readonly retry?: 'yes' | 'no' | 'unknown'
 }
 
@@ -39,6 +45,8 @@ interface FetchedMessage {
   readonly value: string | null
   readonly headers: readonly { readonly key: string; readonly value: string | null }[]
 }
+
+type ProduceRequests = Parameters<ReturnType<Kafka['producer']>['produceMany']>[0]
 
 interface ClientRequest {
   readonly path: readonly string[]
@@ -76,9 +84,23 @@ class Transport {
       signal: this.signal,
     })
     if (answer.status === 200) return jsonOfAnswer(answer, what)
-    const results = jsonObjectOf(answer.text)?.['results']
-    if (Array.isArray(results)) return results
-    throw errorOf(answer, what)
+    // Of some records more is known than that not all were written.
+    const results = what === 'produce' ? resultsIn(answer.text) : undefined
+    if (results === undefined) throw errorOf(answer, what)
+    return results
+  }
+}
+
+/** The log of Sluiceway puts the results beside the error; the bridge answers with nothing else. */
+function resultsIn(text: string): unknown[] | undefined {
+  if (!text.trimStart().startsWith('[')) {
+    const results = jsonObjectOf(text)?.['results']
+    return Array.isArray(results) ? results : undefined
+  }
+  try {
+    return JSON.parse(text) as unknown[]
+  } catch {
+    return undefined
   }
 }
 
@@ -96,21 +118,23 @@ export class UpstashConnection implements KafkaConnection {
 
   produce(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
     this.#transport.signal = signal
-    return produceInPieces(records, this.#options.capabilities, async (piece) => {
+    const send = async (piece: readonly KafkaRecord[]): Promise<readonly Judged[]> => {
       const messages = piece.map(({ partition, key, value, headers, timestamp }) => ({
         topic,
         partition,
         value: value === null ? null : toBase64(value),
         ...(key === null ? {} : { key: toBase64(key) }),
         ...(timestamp === undefined ? {} : { timestamp }),
-        headers: headers.map(([name, one]) => ({ key: name, value: toBase64(one ?? new Uint8Array(0)) })),
+        headers: headers.map(([name, one]) => ({ key: name, value: one === null ? null : toBase64(one) })),
       }))
       // The client writes a value of null as the text "null".
       const answers = messages.some(({ value }) => value === null)
         ? await this.#transport.post({ path: ['produce'], body: messages })
-        : await this.#kafka.producer().produceMany(messages as ((typeof messages)[number] & { value: string })[])
-      return (answers as ProducedMessage[]).map(outcomeOf)
-    })
+        : await this.#kafka.producer().produceMany(messages as unknown as ProduceRequests)
+      return (Array.isArray(answers) ? (answers as ProducedMessage[]) : []).map(judge)
+    }
+    const { capabilities } = this.#options
+    return produceInPieces(records, { capabilities, signal, what: `produce to ${topic}`, send })
   }
 
   async fetch(positions: readonly KafkaPosition[], { maxBytes, waitMs, signal }: FetchOptions): Promise<KafkaFetched> {
@@ -129,12 +153,13 @@ export class UpstashConnection implements KafkaConnection {
     const answer = (await this.#transport.post({
       path: ['fetch'],
       body: { topicPartitionOffsets, timeout: Math.round(waitMs), maxBytes: Math.min(16_000_000, maxBytes) },
-    })) as FetchedMessage[]
-    return { messages: answer.map(messageOf), moved }
+    })) as readonly FetchedMessage[]
+    return { messages: messagesIn(answer), moved }
   }
 
   async commit(group: string, positions: readonly (KafkaPosition & { readonly offset: number })[]): Promise<void> {
     if (positions.length === 0) return
+    this.#transport.signal = AbortSignal.timeout(commitMs)
     const offset = positions.map((one) => ({ topic: one.topic, partition: one.partition, offset: one.offset }))
     await this.#kafka.consumer().commit({ consumerGroupId: group, instanceId: this.#options.client, offset })
   }
@@ -165,17 +190,28 @@ export class UpstashConnection implements KafkaConnection {
   }
 }
 
-function outcomeOf({ offset, error, retry }: ProducedMessage): ProduceOutcome {
-  if (error !== undefined) return { written: false, retry: retry ?? 'unknown', reason: error.slice(0, 300) }
-  return { written: true, ...(offset === undefined ? {} : { offset }) }
+function judge({ offset, error, status, retry = 'unknown' }: ProducedMessage): Judged {
+  if (error === undefined) return { written: true, ...(offset === undefined ? {} : { offset }) }
+  const reason = error.slice(0, 300)
+  if (status === 413 || isNeverTaken(reason)) return { written: false, retry: 'no', reason }
+  // A credential, or a topic that is not there: no fault of the record.
+  if (status === 401 || status === 403 || status === 404) return { written: false, retry: 'yes', reason, isOurs: true }
+  return { written: false, retry, reason }
 }
 
-const messageOf = ({ topic, partition, offset, timestamp, key, value, headers }: FetchedMessage): KafkaMessage => ({
-  topic,
-  partition,
-  offset,
-  timestamp,
-  key: fromBase64(key),
-  value: fromBase64(value),
-  headers: headers.map(({ key: name, value: one }) => [name, fromBase64(one)] as const),
-})
+/** None is passed over: one that cannot be read fails all of the read. */
+function messagesIn(list: readonly FetchedMessage[]): KafkaMessage[] {
+  try {
+    return list.map(({ topic, partition, offset, timestamp, key, value, headers }) => ({
+      topic,
+      partition,
+      offset,
+      timestamp,
+      key: fromBase64(key),
+      value: fromBase64(value),
+      headers: headers.map(({ key: name, value: one }) => [name, fromBase64(one)] as const),
+    }))
+  } catch (cause) {
+    throw new SluicewayError('kafka_unavailable', `A record of the front cannot be read: ${reasonOf(cause)}`, { cause })
+  }
+}

@@ -1,85 +1,82 @@
 import { SluicewayError } from '../../core/errors.ts'
-import type { FetchOptions, KafkaFetched, KafkaMessage, KafkaPosition } from '../../core/kafka.ts'
-import { fromBase64 } from './base64.ts'
-import { errorOf, type FrontAnswer, type FrontRequest, jsonObjectOf, jsonOfAnswer } from './front-call.ts'
+import type { FetchOptions, KafkaFetched, KafkaPosition } from '../../core/kafka.ts'
+import { errorOf, type FrontAnswer, jsonObjectOf, listOfAnswer, statusOf } from './front-answer.ts'
 import type { V2ConnectionOptions } from './v2-connection.ts'
+import { messagesOf } from './v2-messages.ts'
+import { binaryType, plainType } from './v2-profile.ts'
 
-const json = 'application/vnd.kafka.v2+json'
-const binary = 'application/vnd.kafka.binary.v2+json'
-
-/** Milliseconds that giving up an instance may take: a poll that is under way ends first. */
+/** Milliseconds that a commit, or giving up an instance, may take: a poll that is under way ends first. */
 const closeMs = 5_000
+/** Bytes of one read at least, where it is bounded: less than a record, and a front would never hand that one out. */
+const leastBytes = 2_000_000
 
 type Known = KafkaPosition & { readonly offset: number }
+type Place = Pick<KafkaPosition, 'topic' | 'partition'>
 
-interface V2Message {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly key?: string | null
-  readonly value?: string | null
-  readonly timestamp?: number
-  readonly headers?: readonly { readonly key: string; readonly value?: string | null }[] | null
-}
-
-const placeOf = ({ topic, partition }: { topic: string; partition: number }): string => `${partition}:${topic}`
+const placeOf = ({ topic, partition }: Place): string => `${partition}:${topic}`
 
 /**
  * Reads through a consumer instance of the front, which has its partitions by assignment and its positions from us.
  *
  * The instance lives in one process of the front. When it is gone, another one is made; after a read that failed, the positions
- * are set again, since the front may have moved on.
+ * are set again, since the front may have moved on; after one that was not answered, the instance is made anew, since its poll
+ * may still be under way.
  */
 export class V2Consumer {
   readonly #options: V2ConnectionOptions
+  #group: string
   #hasInstance = false
-  /** What the instance is assigned, as one text. */
-  #assigned = ''
+  #assigned: readonly Place[] = []
   /** Where the instance stands, as far as we know. */
-  #positions = new Map<string, number>()
+  readonly #positions = new Map<string, number>()
 
   constructor(options: V2ConnectionOptions) {
     this.#options = options
+    this.#group = options.client
   }
 
   async fetch(wanted: readonly KafkaPosition[], options: FetchOptions): Promise<KafkaFetched> {
     if (wanted.length === 0) return { messages: [], moved: [] }
-    const { signal } = options
-    const positions = await Promise.all(wanted.map((position) => this.#resolve(position, signal)))
-    const moved = positions.filter((_position, i) => typeof wanted[i]?.offset !== 'number')
-    const answer = await this.#withInstance(signal, async () => {
-      await this.#assign(positions, signal)
-      await this.#seek(positions, signal)
-      return this.#call({
-        method: 'GET',
-        path: `${this.#instance}/records?timeout=${Math.max(1, Math.round(options.waitMs))}`,
-        headers: { accept: binary },
-        signal,
-      })
-    })
-    if (answer.status !== 200 && answer.status !== 204) {
-      this.#positions.clear()
-      throw errorOf(answer, 'read records')
+    const isOld = this.#hasInstance
+    try {
+      return await this.#read(wanted, options)
+    } catch (error) {
+      this.#failed(error)
+      if (!isOld || statusOf(error) !== 404) throw error
     }
-    const messages = answer.status === 204 || answer.text === '' ? [] : this.#messagesOf(answer)
-    for (const message of messages) this.#positions.set(placeOf(message), message.offset + 1)
-    return { messages, moved }
+    // The front has lost the instance.
+    this.#forget()
+    try {
+      return await this.#read(wanted, options)
+    } catch (error) {
+      this.#failed(error)
+      throw error
+    }
   }
 
-  async commit(positions: readonly Known[]): Promise<void> {
-    if (!this.#hasInstance || positions.length === 0) return
+  /** Tells the group's offsets; from then on the instance is one of that group. */
+  async commit(group: string, positions: readonly Known[]): Promise<void> {
+    if (positions.length === 0) return
+    if (group !== this.#group) {
+      await this.close()
+      this.#group = group
+    }
+    const signal = AbortSignal.timeout(closeMs)
     const step = this.#options.profile.commit === 'last' ? 1 : 0
     const offsets = positions
       .map(({ topic, partition, offset }) => ({ topic, partition, offset: offset - step }))
       .filter(({ offset }) => offset >= 0)
-    const answer = await this.#call({
-      method: 'POST',
-      path: `${this.#instance}/offsets`,
-      headers: { 'content-type': json },
-      body: JSON.stringify({ offsets }),
-      signal: AbortSignal.timeout(closeMs),
-    })
-    if (answer.status >= 300) throw errorOf(answer, 'commit')
+    try {
+      if (!this.#hasInstance) await this.#create(signal)
+      // A partition that the instance does not own would keep some fronts busy for ever.
+      const owned = new Set(this.#assigned.map(placeOf))
+      const more = positions.filter((position) => !owned.has(placeOf(position)))
+      if (more.length > 0) await this.#assign([...this.#assigned, ...more], signal)
+      await this.#post('offsets', { offsets }, signal)
+    } catch (error) {
+      this.#failed(error)
+      throw error
+    }
   }
 
   async close(): Promise<void> {
@@ -92,57 +89,53 @@ export class V2Consumer {
     }
   }
 
-  get #group(): string {
-    return `/consumers/${encodeURIComponent(this.#options.client)}`
-  }
-
   get #instance(): string {
-    return `${this.#group}/instances/${encodeURIComponent(this.#options.client)}`
-  }
-
-  #call(request: FrontRequest): Promise<FrontAnswer> {
-    return this.#options.caller.call(request)
+    return `/consumers/${encodeURIComponent(this.#group)}/instances/${encodeURIComponent(this.#options.client)}`
   }
 
   #forget(): void {
     this.#hasInstance = false
-    this.#assigned = ''
+    this.#assigned = []
     this.#positions.clear()
   }
 
-  /** Runs `work` with an instance; when the front has lost it meanwhile, once more with a new one. */
-  async #withInstance(signal: AbortSignal, work: () => Promise<FrontAnswer>): Promise<FrontAnswer> {
+  /** It is not known any more where the instance stands. */
+  #failed(error: unknown): void {
+    this.#positions.clear()
+    const status = statusOf(error)
+    if (status === undefined || status === 404) this.#forget()
+  }
+
+  async #read(wanted: readonly KafkaPosition[], { maxBytes, waitMs, signal }: FetchOptions): Promise<KafkaFetched> {
+    const isNew = !this.#hasInstance || !isSame(this.#assigned, wanted)
+    const positions: Known[] = []
+    for (const position of wanted) positions.push(await this.#resolve(position, isNew, signal))
+    const moved = positions.filter(({ offset }, i) => offset !== wanted[i]?.offset)
     if (!this.#hasInstance) await this.#create(signal)
-    else {
-      try {
-        const answer = await work()
-        if (answer.status !== 404) return answer
-      } catch (error) {
-        if (!(error instanceof SluicewayError) || error.details['status'] !== 404) throw this.#reset(error)
-      }
-      this.#forget()
-      await this.#create(signal)
-    }
-    try {
-      return await work()
-    } catch (error) {
-      throw this.#reset(error)
-    }
-  }
-
-  /** After a failure it is not known where the instance stands. */
-  #reset(error: unknown): unknown {
-    this.#positions.clear()
-    return error
+    if (isNew) await this.#assign(positions, signal)
+    await this.#seek(positions, signal)
+    const size = this.#options.profile.boundedReads === true ? `&max_bytes=${Math.max(leastBytes, maxBytes)}` : ''
+    const answer = await this.#options.caller.call({
+      method: 'GET',
+      path: `${this.#instance}/records?timeout=${Math.max(1, Math.round(waitMs))}${size}`,
+      headers: { accept: binaryType },
+      signal,
+    })
+    if (answer.status !== 200 && answer.status !== 204) throw errorOf(answer, 'read records')
+    const isEmpty = answer.status === 204 || answer.text === ''
+    const messages = isEmpty ? [] : messagesOf(listOfAnswer(answer, 'read records'))
+    for (const message of messages) this.#positions.set(placeOf(message), message.offset + 1)
+    return { messages, moved }
   }
 
   async #create(signal: AbortSignal): Promise<void> {
+    const { caller, client, profile } = this.#options
     const create = () =>
-      this.#call({
+      caller.call({
         method: 'POST',
-        path: this.#group,
-        headers: { 'content-type': json, accept: json },
-        body: JSON.stringify({ name: this.#options.client, format: 'binary', ...this.#options.profile.instance }),
+        path: `/consumers/${encodeURIComponent(this.#group)}`,
+        headers: { 'content-type': plainType, accept: plainType },
+        body: JSON.stringify({ name: client, format: 'binary', ...profile.instance }),
         signal,
       })
     let answer = await create()
@@ -152,21 +145,18 @@ export class V2Consumer {
       answer = await create()
     }
     if (answer.status !== 200) throw errorOf(answer, 'make a consumer')
+    this.#forget()
     this.#hasInstance = true
-    this.#assigned = ''
-    this.#positions.clear()
   }
 
-  async #delete(signal: AbortSignal): Promise<void> {
-    await this.#call({ method: 'DELETE', path: this.#instance, headers: { 'content-type': json }, signal })
+  async #delete(signal: AbortSignal): Promise<FrontAnswer> {
+    return this.#options.caller.call({ method: 'DELETE', path: this.#instance, headers: { accept: plainType }, signal })
   }
 
-  async #assign(positions: readonly Known[], signal: AbortSignal): Promise<void> {
-    const partitions = positions.map(({ topic, partition }) => ({ topic, partition }))
-    const assigned = partitions.map(placeOf).toSorted().join(' ')
-    if (assigned === this.#assigned) return
+  async #assign(places: readonly Place[], signal: AbortSignal): Promise<void> {
+    const partitions = places.map(({ topic, partition }) => ({ topic, partition }))
     await this.#post('assignments', { partitions }, signal)
-    this.#assigned = assigned
+    this.#assigned = partitions
     this.#positions.clear()
   }
 
@@ -178,39 +168,34 @@ export class V2Consumer {
   }
 
   async #post(what: string, body: object, signal: AbortSignal): Promise<void> {
-    const answer = await this.#call({
+    const answer = await this.#options.caller.call({
       method: 'POST',
       path: `${this.#instance}/${what}`,
-      headers: { 'content-type': json },
+      headers: { 'content-type': plainType },
       body: JSON.stringify(body),
       signal,
     })
-    if (answer.status >= 300) throw errorOf(answer, what)
+    if (answer.status >= 300) throw errorOf(answer, `consumer ${what}`)
   }
 
-  async #resolve({ topic, partition, offset }: KafkaPosition, signal: AbortSignal): Promise<Known> {
-    if (typeof offset === 'number') return { topic, partition, offset }
+  /**
+   * Finds out where a position is. A new instance asks for numbers too: one that is beyond the end would come true later by
+   * itself, past all that is written until then, and a topic that is not there would stay silent.
+   */
+  async #resolve({ topic, partition, offset }: KafkaPosition, isNew: boolean, signal: AbortSignal): Promise<Known> {
+    if (typeof offset === 'number' && !isNew) return { topic, partition, offset }
+    const what = `the offsets of ${topic} ${partition}`
     const path = `/topics/${encodeURIComponent(topic)}/partitions/${partition}/offsets`
-    const answer = await this.#call({ method: 'GET', path, headers: { accept: json }, signal })
-    if (answer.status !== 200) throw errorOf(answer, `the offsets of ${topic} ${partition}`)
-    const found = jsonObjectOf(answer.text)?.[offset === 'earliest' ? 'beginning_offset' : 'end_offset']
-    if (typeof found !== 'number')
-      throw new SluicewayError('kafka_unavailable', `The front does not tell the offsets of ${topic} ${partition}.`)
-    return { topic, partition, offset: found }
-  }
-
-  #messagesOf(answer: FrontAnswer): KafkaMessage[] {
-    const list = jsonOfAnswer(answer, 'read records')
-    if (!Array.isArray(list))
-      throw new SluicewayError('kafka_unavailable', 'The front answered with no list of records.')
-    return (list as V2Message[]).map(({ topic, partition, offset, key, value, timestamp, headers }) => ({
-      topic,
-      partition,
-      offset,
-      key: fromBase64(key),
-      value: fromBase64(value),
-      headers: (headers ?? []).map(({ key: name, value: one }) => [name, fromBase64(one)] as const),
-      ...(timestamp === undefined ? {} : { timestamp }),
-    }))
+    const answer = await this.#options.caller.call({ method: 'GET', path, headers: { accept: plainType }, signal })
+    if (answer.status !== 200) throw errorOf(answer, what)
+    const { beginning_offset: begin, end_offset: end } = jsonObjectOf(answer.text) ?? {}
+    if (typeof begin !== 'number' || typeof end !== 'number')
+      throw new SluicewayError('kafka_unavailable', `${what}: the front does not tell them`)
+    if (offset === 'latest') return { topic, partition, offset: end }
+    const isKept = typeof offset === 'number' && offset >= begin && offset <= end
+    return { topic, partition, offset: isKept ? offset : begin }
   }
 }
+
+const isSame = (some: readonly Place[], others: readonly Place[]): boolean =>
+  some.length === others.length && new Set([...some, ...others].map(placeOf)).size === some.length

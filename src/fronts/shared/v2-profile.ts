@@ -1,5 +1,11 @@
 import type { FrontCapabilities } from '../../core/kafka.ts'
 
+/**
+ * What a code of a record that was not written means: `ours`, a person must look and it was not written; `yes`, it was not
+ * written and may be sent again; `unknown`, it may have been written.
+ */
+export type CodeMeaning = 'ours' | 'yes' | 'unknown'
+
 /** What tells one front that speaks Confluent's REST v2 from another. */
 export interface V2Profile {
   readonly name: string
@@ -12,10 +18,21 @@ export interface V2Profile {
   readonly reportsEachRecord: boolean
   /** How a null value is written. */
   readonly tombstone: 'null' | 'omit'
-  /** Per-record codes that say that the record was not written and may be sent again. All others, but for size, are unknown. */
-  readonly retryCodes: readonly number[]
+  /** Meaning of the codes of records, but for what they say of size; a code that is not there is `unknown`. */
+  readonly codes: Readonly<Record<number, CodeMeaning>>
+  /** Codes of records that are too large, where the front gives no words. */
+  readonly sizeCodes?: readonly number[]
+  /** True: a record header whose value is null or empty makes the front refuse the whole call. */
+  readonly filledHeaders?: true
   /** Milliseconds to wait after an answer with a failed record, before the connection is used again. */
   readonly restMs?: number
+  /** True: the size of a read may be asked for; where it may not, asking loses records. */
+  readonly boundedReads?: true
   /** Reads need no consumer instance. */
   readonly statelessFetch?: true
 }
+
+/** Media type of calls without records. */
+export const plainType = 'application/vnd.kafka.v2+json'
+/** Media type of records whose keys and values are base64. */
+export const binaryType = 'application/vnd.kafka.binary.v2+json'

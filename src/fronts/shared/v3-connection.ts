@@ -8,9 +8,11 @@ import type {
   ProduceOutcome,
 } from '../../core/kafka.ts'
 import { toBase64 } from './base64.ts'
-import { errorOf, type FrontCaller, jsonObjectOf } from './front-call.ts'
+import { errorOf, jsonObjectOf } from './front-answer.ts'
+import type { FrontCaller } from './front-call.ts'
 import { jsonSequence } from './json-sequence.ts'
 import { produceInPieces } from './produce-in-pieces.ts'
+import { isNeverTaken, type Judged, notReported } from './record-verdicts.ts'
 
 /** What a connection is made of. */
 export interface V3ConnectionOptions {
@@ -28,11 +30,6 @@ interface V3Report {
   readonly offset?: number
 }
 
-/** Codes of records that were not written and may be sent again: too many requests, no leader, the broker is not there. */
-const retryCodes = new Set([429, 50_003, 50_004])
-/** Codes of records that will never be taken. */
-const finalCodes = new Set([413, 42_206, 42_207, 42_208])
-
 /**
  * Speaks Confluent's REST v3, which produces and does not consume.
  *
@@ -48,7 +45,12 @@ export class V3Connection implements KafkaConnection {
   }
 
   produce(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
-    return produceInPieces(records, this.#options.capabilities, (piece) => this.#send(topic, piece, signal))
+    return produceInPieces(records, {
+      capabilities: this.#options.capabilities,
+      signal,
+      what: `produce to ${topic}`,
+      send: (piece) => this.#send(topic, piece, signal),
+    })
   }
 
   async fetch(): Promise<KafkaFetched> {
@@ -87,7 +89,7 @@ export class V3Connection implements KafkaConnection {
     return `${base}/clusters/${encodeURIComponent(this.#clusterId)}`
   }
 
-  async #send(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
+  async #send(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly Judged[]> {
     const answer = await this.#options.caller.call({
       method: 'POST',
       path: `${await this.#cluster(signal)}/topics/${encodeURIComponent(topic)}/records`,
@@ -95,10 +97,14 @@ export class V3Connection implements KafkaConnection {
       // Objects one after the other, neither a list nor with commas.
       body: records.map((record) => JSON.stringify(bodyOf(record))).join('\n'),
       signal,
+      // What was reported before the answer broke off is known.
+      partial: true,
     })
     if (answer.status !== 200) throw errorOf(answer, `produce to ${topic}`)
     const reports = jsonSequence(answer.text) as V3Report[]
-    return records.map((_record, i) => outcomeOf(reports[i]))
+    if (answer.cut !== undefined && reports.length === 0)
+      throw new SluicewayError('kafka_unavailable', `The Kafka front does not answer: ${answer.cut}`)
+    return records.map((_record, i) => judgeV3(reports[i], answer.afterSeconds))
   }
 }
 
@@ -112,13 +118,19 @@ const bodyOf = ({ partition, key, value, headers, timestamp }: KafkaRecord): obj
 
 const textOf = (bytes: KafkaBytes): string | null => (bytes === null ? null : toBase64(bytes))
 
-function outcomeOf(report: V3Report | undefined): ProduceOutcome {
-  if (report === undefined)
-    return { written: false, retry: 'unknown', reason: 'the front did not report on this record' }
-  const { error_code: code, offset } = report
-  if (code === 200 || code === undefined) return { written: true, ...(offset === undefined ? {} : { offset }) }
-  const reason = `${code} ${report.message ?? ''}`.trim().slice(0, 300)
-  const retry =
-    finalCodes.has(code) || /larger than|too large/i.test(reason) ? 'no' : retryCodes.has(code) ? 'yes' : 'unknown'
-  return { written: false, retry, reason }
+/** Codes of five digits begin with an HTTP status. */
+const httpOf = (code: number): number => (code > 999 ? Math.floor(code / 100) : code)
+
+function judgeV3(report: V3Report | undefined, afterSeconds: number | undefined): Judged {
+  if (report === undefined) return notReported
+  const { error_code: code = 200, offset, message = '' } = report
+  if (code === 200) return { written: true, ...(offset === undefined ? {} : { offset }) }
+  const reason = `${code} ${message}`.trim().slice(0, 300)
+  const http = httpOf(code)
+  if (http === 413 || http === 422 || isNeverTaken(reason)) return { written: false, retry: 'no', reason }
+  if (http === 429)
+    return { written: false, retry: 'yes', reason, ...(afterSeconds === undefined ? {} : { afterSeconds }) }
+  // A credential, a topic or a partition that is not there.
+  if (http === 401 || http === 403 || http === 404) return { written: false, retry: 'yes', reason, isOurs: true }
+  return { written: false, retry: 'unknown', reason }
 }
