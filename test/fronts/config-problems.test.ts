@@ -86,8 +86,8 @@ test.each(withLogin)('%s refuses a login that cannot be sent, and two of them', 
 const others: readonly (readonly [what: string, front: KafkaFront, problem: string])[] = [
   ['a base that there is not', untyped(confluentV3)({ url, base: '/v2' }), '"base" must be one of /v3, /kafka/v3'],
   ['half a partition', untyped(redpanda)({ url, partitions: 2.5 }), '"partitions" must be a whole number'],
-  ['no partition', untyped(redpanda)({ url, partitions: 0 }), '"partitions" must be at least 1'],
-  ['partitions as text', untyped(redpanda)({ url, partitions: '6' }), '"partitions" must be a number'],
+  ['no partition', untyped(redpanda)({ url, partitions: 0 }), '"partitions" must be a number from 1 to 10000'],
+  ['partitions as text', untyped(redpanda)({ url, partitions: '6' }), '"partitions" must be a number, not text'],
   ['a word for a switch', untyped(karapace)({ url, recordHeaders: 'yes' }), '"recordHeaders" must be true or false'],
   ['a number as API key', untyped(confluentCloud)({ ...cloud, apiKey: 42 }), '"apiKey" must be text'],
   [

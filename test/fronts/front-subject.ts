@@ -21,6 +21,8 @@ export interface Subject {
   readonly blursKeys?: true
   /** The code of a failure that passes; 50003 when left out. */
   readonly codes?: { readonly passing: number }
+  /** False: the server lets everybody in. */
+  readonly hasLogin?: false
   /** False: reads need no consumer instance. */
   readonly hasInstances?: false
   /** False: commits are told to nobody. */

@@ -7,6 +7,8 @@ import { headerOf, packedOrder } from '../support/sample-events.ts'
 interface Subject {
   /** A file of src/streams that exports a driver of the same name. */
   readonly driver: string
+  /** What it is called in titles; the driver when left out. */
+  readonly name?: string
   /** Module that exports the driver, and what it is given; its file in src/streams, with its defaults, when left out. */
   readonly module?: string
   readonly options?: () => Promise<object>
@@ -34,8 +36,8 @@ function ofBytes(bytes: number, name: string): Packed[] {
 }
 
 /** The contract of `Stream`: what every driver must do, between an append and the lanes. */
-export function streamSuite({ driver, module, options, limits, exceptions = {} }: Subject): void {
-  describe(`${driver} as a stream`, () => {
+export function streamSuite({ driver, name: label = driver, module, options, limits, exceptions = {} }: Subject): void {
+  describe(`${label} as a stream`, () => {
     let harness: StreamHarness
     let position = 0
     beforeAll(async () => {
@@ -58,7 +60,7 @@ export function streamSuite({ driver, module, options, limits, exceptions = {} }
       return got
     }
 
-    test(`the stream ${driver} delivers events unchanged`, async () => {
+    test(`the stream ${label} delivers events unchanged`, async () => {
       const events = [
         { properties: { name: 'Žofie 👩‍🚀 \u2028 \u0000 "quoted" \\ \n', lone: '\ud800', empty: '' } },
         { properties: { nothing: null, deep: { list: [[], {}, [null, { a: [1.5, -0.1, 1e21] }]] } } },
@@ -70,14 +72,14 @@ export function streamSuite({ driver, module, options, limits, exceptions = {} }
       expect(got.map(({ id, key }) => [id, key])).toEqual(events.map(({ id, key }) => [id, key]))
     })
 
-    test(`the stream ${driver} delivers to every lane of the routing, and only to those`, async () => {
+    test(`the stream ${label} delivers to every lane of the routing, and only to those`, async () => {
       await pass([packedOrder('for all'), packedOrder('not for audit', {}, { to: ['webhook'] })])
       const audit = await harness.gotSo(1, 'audit:0')
       // The log shows a lane everything, and the lane picks what is routed to it.
       expect(audit.map(({ id }) => id)).toContain('for all')
     })
 
-    test(`the stream ${driver} keeps the order of a key`, async () => {
+    test(`the stream ${label} keeps the order of a key`, async () => {
       for (let n = 0; n < 10; n++)
         await harness.append([
           packedOrder(`ada ${n}`, {}, { key: 'ada' }),
@@ -88,19 +90,19 @@ export function streamSuite({ driver, module, options, limits, exceptions = {} }
         expect(got.filter((one) => one.key === key).map(({ id }) => id)).toEqual(ids(10, key))
     })
 
-    test(`the stream ${driver} takes ${limits.events} events in one append`, async () => {
+    test(`the stream ${label} takes ${limits.events} events in one append`, async () => {
       const got = await pass(ids(limits.events, 'many').map(small))
       expect(new Set(got.map(({ id }) => id)).size).toBe(limits.events)
     })
 
-    test(`the stream ${driver} takes ${limits.bytes} bytes in one append`, async () => {
+    test(`the stream ${label} takes ${limits.bytes} bytes in one append`, async () => {
       const batch = ofBytes(limits.bytes, 'large')
       expect(batch.reduce((sum, { text }) => sum + text.length, 0)).toBe(limits.bytes)
       const got = await pass(batch)
       expect(got.map(({ text }) => text.length).reduce((sum, length) => sum + length)).toBeGreaterThan(700_000)
     })
 
-    test(`the stream ${driver} rejects what is above a limit, and takes nothing of it`, async () => {
+    test(`the stream ${label} rejects what is above a limit, and takes nothing of it`, async () => {
       await expect(harness.append(ids(limits.events + 1, 'too many').map(small))).rejects.toMatchObject({
         code: 'stream_limit',
       })
@@ -111,28 +113,28 @@ export function streamSuite({ driver, module, options, limits, exceptions = {} }
       expect(got.map(({ id }) => id)).toEqual(['after the refusals'])
     })
 
-    test(`the stream ${driver} rejects with stream_unavailable while its backend is unavailable, and the same events pass once it is back`, async () => {
+    test(`the stream ${label} rejects with stream_unavailable while its backend is unavailable, and the same events pass once it is back`, async () => {
       const batch = [packedOrder('stubborn 0'), packedOrder('stubborn 1')]
       await expect(harness.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
       const got = await pass(batch)
       expect(got.map(({ id }) => id)).toEqual(['stubborn 0', 'stubborn 1'])
     })
 
-    test(`the stream ${driver} delivers all of many parallel appends`, async () => {
+    test(`the stream ${label} delivers all of many parallel appends`, async () => {
       await Promise.all(ids(40, 'parallel').map((name) => harness.append(ids(5, name).map((id) => packedOrder(id)))))
       const got = await arrived(200)
       const expected = ids(40, 'parallel').flatMap((name) => ids(5, name))
       expect(got.map(({ id }) => id).toSorted()).toEqual(expected.toSorted())
     })
 
-    test(`the stream ${driver} does not deliver again what a lane has taken`, async () => {
+    test(`the stream ${label} does not deliver again what a lane has taken`, async () => {
       await pass([packedOrder('once')])
       await new Promise((resolve) => setTimeout(resolve, 1500))
       const visits = await harness.visits()
       expect(visits.filter((visit) => visit.ids.includes('once'))).toHaveLength(1)
     })
 
-    test(`the stream ${driver} delivers again what a lane refuses for now, and not before its time`, async () => {
+    test(`the stream ${label} delivers again what a lane refuses for now, and not before its time`, async () => {
       await harness.script({ kind: 'not now', seconds: 2 })
       await pass([packedOrder('later')])
       const [refused, took] = (await harness.visits()).filter((visit) => visit.ids.includes('later'))
@@ -140,7 +142,7 @@ export function streamSuite({ driver, module, options, limits, exceptions = {} }
       expect((took?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(1900)
     })
 
-    test(`the stream ${driver} delivers again what breaks a lane`, async () => {
+    test(`the stream ${label} delivers again what breaks a lane`, async () => {
       await harness.script({ kind: 'throw' })
       const got = await pass([packedOrder('bumpy 0'), packedOrder('bumpy 1')])
       expect(got.map(({ id }) => id)).toEqual(['bumpy 0', 'bumpy 1'])
@@ -151,7 +153,7 @@ export function streamSuite({ driver, module, options, limits, exceptions = {} }
 
     const { killed } = exceptions
     test.skipIf(killed !== undefined)(
-      `the stream ${driver} loses nothing that was acknowledged to a kill -9 in the middle${killed === undefined ? '' : ` (not here: ${killed})`}`,
+      `the stream ${label} loses nothing that was acknowledged to a kill -9 in the middle${killed === undefined ? '' : ` (not here: ${killed})`}`,
       async () => {
         const acknowledged: string[] = []
         const traffic = { on: true }

@@ -2,7 +2,7 @@ import { reasonOf, SluicewayError } from '../../core/errors.ts'
 import type { FrontCapabilities, KafkaRecord, ProduceOutcome } from '../../core/kafka.ts'
 import { cutRecords, type PlacedRecord } from './cut-records.ts'
 import { statusOf, waitOf } from './front-answer.ts'
-import { isNeverTaken, type Judged, notReported, unlessRefused } from './record-verdicts.ts'
+import { isMisplaced, isNeverTaken, type Judged, notReported, unlessRefused } from './record-verdicts.ts'
 
 /** How pieces are produced. */
 export interface PieceOptions {
@@ -70,8 +70,10 @@ class PieceRun {
     }
     const [first] = this.#suspects
     if (first !== undefined && !this.#hasWritten) throw first.error
-    for (const { place, error } of this.#suspects)
-      this.#outcomes.set(place, { written: false, retry: 'no', reason: reasonOf(error) })
+    for (const { place, error } of this.#suspects) {
+      const reason = reasonOf(error)
+      this.#outcomes.set(place, { written: false, retry: isMisplaced(reason) ? 'yes' : 'no', reason })
+    }
   }
 
   outcomesOf(records: readonly KafkaRecord[]): readonly ProduceOutcome[] {

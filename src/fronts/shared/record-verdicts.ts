@@ -11,6 +11,9 @@ const neverTaken =
 /** True for what is said of a record that will never be taken. */
 export const isNeverTaken = (reason: string): boolean => neverTaken.test(reason)
 
+/** True for what is said of a partition that is not there: no fault of the record, and it may be added. */
+export const isMisplaced = (reason: string): boolean => /has no partition \d|has \d+ partitions, not \d/.test(reason)
+
 /** A record of which an answer says nothing. */
 export const notReported: Judged = {
   written: false,

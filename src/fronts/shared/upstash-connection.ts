@@ -15,7 +15,7 @@ import { fromBase64, toBase64 } from './base64.ts'
 import { errorOf, jsonObjectOf, jsonOfAnswer } from './front-answer.ts'
 import { FrontCaller } from './front-call.ts'
 import { produceInPieces } from './produce-in-pieces.ts'
-import { isNeverTaken, type Judged } from './record-verdicts.ts'
+import { isMisplaced, isNeverTaken, type Judged } from './record-verdicts.ts'
 
 /** What a connection is made of. */
 export interface UpstashConnectionOptions {
@@ -195,7 +195,8 @@ function judge({ offset, error, status, retry = 'unknown' }: ProducedMessage): J
   const reason = error.slice(0, 300)
   if (status === 413 || isNeverTaken(reason)) return { written: false, retry: 'no', reason }
   // A credential, or a topic that is not there: no fault of the record.
-  if (status === 401 || status === 403 || status === 404) return { written: false, retry: 'yes', reason, isOurs: true }
+  if (status === 401 || status === 403 || status === 404 || isMisplaced(reason))
+    return { written: false, retry: 'yes', reason, isOurs: true }
   return { written: false, retry, reason }
 }
 
