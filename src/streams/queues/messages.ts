@@ -5,8 +5,17 @@ const encoder = new TextEncoder()
 
 /** A message may have 128 KB with about 100 bytes of metadata, a batch 256 KB and 100 messages (Queues limits, 2026-11-22). */
 export const messageBytes = 127_000
-const batchBytes = 250_000
-const batchMessages = 100
+/** What Cloudflare Queues take. */
+const queueLimits: MessageLimits = { messageBytes, batchBytes: 250_000, batchMessages: 100 }
+
+/** What a queue takes at once. */
+export interface MessageLimits {
+  /** Bytes of one message, in UTF-8. */
+  readonly messageBytes: number
+  /** Bytes of all messages of a batch. */
+  readonly batchBytes: number
+  readonly batchMessages: number
+}
 
 /** Attempts after which a message is sent anew, below `max_retries` of wrangler.toml. */
 const renewFrom = 50
@@ -24,15 +33,20 @@ interface QueueMessage {
  *
  * @param batch what is to be sent
  * @param partitionOf the partition of a key
+ * @param limits of the queue; those of Cloudflare Queues when left out
  * @returns bodies of messages, by the batches in which a queue takes them
  * @throws {SluicewayError} stream_limit when an event does not fit into a message
  */
-export function messageBatchesOf(batch: readonly Packed[], partitionOf: (key: string) => number): string[][] {
+export function messageBatchesOf(
+  batch: readonly Packed[],
+  partitionOf: (key: string) => number,
+  limits: MessageLimits = queueLimits,
+): string[][] {
   const batches: string[][] = []
   let bytes = 0
-  for (const message of messagesOf(batch, partitionOf)) {
+  for (const message of messagesOf(batch, partitionOf, limits)) {
     const last = batches.at(-1)
-    if (last === undefined || last.length === batchMessages || bytes + message.bytes > batchBytes) {
+    if (last === undefined || last.length === limits.batchMessages || bytes + message.bytes > limits.batchBytes) {
       batches.push([message.body])
       bytes = message.bytes
     } else {
@@ -43,19 +57,23 @@ export function messageBatchesOf(batch: readonly Packed[], partitionOf: (key: st
   return batches
 }
 
-function messagesOf(batch: readonly Packed[], partitionOf: (key: string) => number): QueueMessage[] {
+function messagesOf(
+  batch: readonly Packed[],
+  partitionOf: (key: string) => number,
+  limits: MessageLimits,
+): QueueMessage[] {
   const open = new Map<number, { body: string; bytes: number }>()
   const messages: QueueMessage[] = []
   for (const packed of batch) {
     const bytes = encoder.encode(packed.text).byteLength
-    if (bytes > messageBytes)
+    if (bytes > limits.messageBytes)
       throw new SluicewayError(
         'stream_limit',
-        `Event ${packed.id} has ${bytes} bytes with its header; a queue message holds ${messageBytes}. Lower limits.eventBytes or use the log.`,
+        `Event ${packed.id} has ${bytes} bytes with its header; a message of the queue holds ${limits.messageBytes}. Lower limits.eventBytes or use the log.`,
       )
     const partition = partitionOf(packed.key)
     let message = open.get(partition)
-    if (message === undefined || message.bytes + bytes > messageBytes) {
+    if (message === undefined || message.bytes + bytes > limits.messageBytes) {
       message = { body: `${partition}\n`, bytes: 8 }
       open.set(partition, message)
       messages.push(message)
