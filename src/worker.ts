@@ -24,15 +24,19 @@ import { pollSources } from './schedule/poll-sources.ts'
 import { sweep } from './schedule/sweep.ts'
 import { KafkaSourceObject } from './polling/kafka-source-object.ts'
 import { IdentityObject } from './sources/identity-object.ts'
+import { appendLeftovers } from './streams/append-leftovers.ts'
 import { KafkaObject } from './streams/kafka/kafka-object.ts'
 import { LogObject } from './streams/log/log-object.ts'
+import { appendMessages } from './streams/queues/messages.ts'
 import { CatalogObject } from './topics/catalog-object.ts'
 import { GroupObject } from './topics/group-object.ts'
 import { TopicObject } from './topics/topic-object.ts'
 import { flushLog, realPort } from './platform/real-port.ts'
 import { stackPort } from './platform/stack-port.ts'
+import type { Envelope } from './core/envelope.ts'
 import type { Port } from './core/port.ts'
 import type { ResolvedConfig } from './core/resolved-config.ts'
+import type { StreamTriggers, TriggerContext } from './core/stream.ts'
 
 type Env = Bindings & Vars
 
@@ -56,6 +60,22 @@ export interface Sluiceway {
 
 /** The beginning of a path: what follows may hold a write key. */
 const routeOf = (url: string): string => new URL(url).pathname.split('/').slice(0, 3).join('/')
+
+/** Appends to the stream of today what an earlier one brings. */
+const appendTo =
+  ({ resolved, bindings, port }: Pick<AppContext, 'resolved' | 'bindings' | 'port'>) =>
+  (envelopes: readonly Envelope[]): Promise<void> =>
+    appendLeftovers(envelopes, resolved.stream, { bindings, port })
+
+/** The triggers of all streams, each with what they are called with: the stream of today, then those that may still hold events. */
+function streamsOf(context: AppContext): { readonly triggers: StreamTriggers; readonly context: TriggerContext }[] {
+  const { stream, earlierStreams } = context.resolved
+  const earlier = { ...context, append: appendTo(context) }
+  return [
+    { triggers: stream.triggers, context },
+    ...earlierStreams.map(({ triggers }) => ({ triggers, context: earlier })),
+  ]
+}
 
 /**
  * Wires a config to everything.
@@ -81,8 +101,10 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   const rest = new Hono<{ Bindings: AppContext }>().route('/admin', admin).route('/demo', demo)
   app.notFound((c) => rest.fetch(c.req.raw, c.env))
   rest.notFound(async (c) => {
-    const taken = await c.env.resolved.stream.triggers.fetch?.(c.req.raw, c.env)
-    if (taken !== undefined) return taken
+    for (const { triggers, context } of streamsOf(c.env)) {
+      const taken = await triggers.fetch?.(c.req.raw, context)
+      if (taken !== undefined) return taken
+    }
     const { method } = c.req.raw
     if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
       const sdk = await sdkAsset(c.req.raw, c.env)
@@ -104,7 +126,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
       sweep(context),
       load(context),
       pollSources(context),
-      context.resolved.stream.triggers.scheduled?.(context),
+      ...streamsOf(context).map(async (one) => one.triggers.scheduled?.(one.context)),
     ])
   const tick = localTicker()
 
@@ -129,8 +151,9 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     async queue(batch, env, ctx) {
       const context = contextOf(env, ctx)
       const take = context.resolved.stream.triggers.queue
-      if (take === undefined) batch.retryAll({ delaySeconds: 300 })
-      else await take(batch, context)
+      if (take !== undefined) await take(batch, context)
+      // Whoever had `queues()` before may have left messages in the queue.
+      else await appendMessages(batch, { ...context, append: appendTo(context) })
     },
     async scheduled(_controller, env, ctx) {
       flushLog()
@@ -170,7 +193,10 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Catalog: CatalogObject,
     Kafka: class extends KafkaObject {
       constructor(ctx: DurableObjectState, env: Env) {
-        super(ctx, env, resolve(env).stream.kafka)
+        const { stream, earlierStreams } = resolve(env)
+        const earlier = earlierStreams.find(({ kafka }) => kafka !== undefined)?.kafka
+        const append = appendTo({ resolved: resolve(env), bindings: env, port: portOf(env) })
+        super(ctx, env, stream.kafka ?? earlier, stream.kafka === undefined ? { append } : {})
       }
     },
     Poller: class extends KafkaSourceObject {

@@ -142,6 +142,7 @@ let keys = 0
 const needUse = (kind: 'destination' | 'warehouse') => ({ needed: { use: () => standInOf(kind) } })
 const single: Readonly<Record<string, Shape>> = {
   stream: madeBy('stream'),
+  earlierStreams: listOf(madeBy('stream')),
   admin: members(adminShapes),
   demo: either(
     must('true or false or an object', (value) => typeof value === 'boolean'),
@@ -168,6 +169,7 @@ const several: Readonly<Record<string, { readonly shape: Shape; readonly standIn
 /** What a config may have; the compiler holds the names against the type. */
 const settings: Readonly<Record<keyof Config, true>> = {
   stream: true,
+  earlierStreams: true,
   sources: true,
   destinations: true,
   warehouses: true,
@@ -233,7 +235,7 @@ export function checkConfigShape(
 
 /** Of what there is one of, the place is dotted. */
 const problemAt = (place: string, { path, problem }: Finding): string =>
-  `${path === '' ? place : `${place}.${path}`}: ${problem}`
+  `${place}${path === '' || path.startsWith('[') ? path : `.${path}`}: ${problem}`
 
 /** What has a name of the user's is the place; the setting in it is quoted. */
 function problemIn(place: string, { path, problem, about }: Finding): string {

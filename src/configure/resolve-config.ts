@@ -38,7 +38,7 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
   problems.push(...wrong)
   if (sound === undefined) return undefined
   const config = wrong.length === 0 ? (given as Config) : sound
-  problems.push(...config.stream.problems.map((one) => `stream: ${one}`))
+  problems.push(...config.stream.problems.map((one) => `stream: ${one}`), ...earlierProblems(config))
   const targets = resolveTargets(config, problems)
   const sources = resolveSources(config, targets, problems)
   const adminToken = resolveAdminToken(config, problems)
@@ -47,6 +47,7 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
   if (config.stream.problems.length === 0) checkSize(config, targets, problems)
   return {
     stream: config.stream,
+    earlierStreams: config.earlierStreams ?? [],
     sourcesByKey: new Map(
       [...sources.values()].filter(({ kafka }) => kafka === undefined).map((source) => [source.writeKey, source]),
     ),
@@ -57,6 +58,16 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
     limits,
     paths,
   }
+}
+
+function earlierProblems({ stream, earlierStreams = [] }: Config): Problems {
+  const problems = earlierStreams.flatMap((one, i) => one.problems.map((problem) => `earlierStreams[${i}]: ${problem}`))
+  // One object reads each partition of a topic, and there is one for each number.
+  if ([stream, ...earlierStreams].filter(({ kafka }) => kafka !== undefined).length > 1)
+    problems.push(
+      'earlierStreams: there may be one kafka() only, and none beside a stream that is one: let the old topic run empty first',
+    )
+  return problems
 }
 
 function resolveAdminToken({ admin }: Config, problems: Problems): string | undefined {

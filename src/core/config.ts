@@ -96,6 +96,11 @@ export interface DemoConfig {
 /** What `defineConfig` takes. */
 export interface Config<D extends string = string, W extends string = string> {
   readonly stream: Stream
+  /**
+   * Streams that the deployment had before and that may still hold events, such as `qstash()` or `kafka()`: what they bring is
+   * appended to `stream`. Take one out once it holds nothing any more. See docs/streams.md.
+   */
+  readonly earlierStreams?: readonly Stream[]
   readonly sources: Readonly<Record<string, SourceConfig<NoInfer<D | W>>>>
   readonly destinations?: Readonly<Record<D, Route>>
   readonly warehouses?: Readonly<Record<W, WarehouseRoute>>

@@ -33,6 +33,7 @@ export type Target =
 /** The config as the code uses it. */
 export interface ResolvedConfig {
   readonly stream: Stream
+  readonly earlierStreams: readonly Stream[]
   readonly sourcesByKey: ReadonlyMap<string, Source>
   readonly sources: ReadonlyMap<string, Source>
   readonly targets: ReadonlyMap<string, Target>

@@ -1,5 +1,5 @@
 import type { Bindings, LogRpc } from './bindings.ts'
-import type { Packed } from './envelope.ts'
+import type { Envelope, Packed } from './envelope.ts'
 import type { KafkaFront } from './kafka.ts'
 import type { Port } from './port.ts'
 import type { Topic } from './topic.ts'
@@ -62,6 +62,11 @@ export interface KafkaRpc {
 export interface TriggerContext {
   readonly bindings: Bindings
   readonly port: Port
+  /**
+   * There where the stream is an earlier one of the deployment: what it still holds goes to the stream of today, and not to the
+   * lanes. Resolves once it is durable there.
+   */
+  readonly append?: (envelopes: readonly Envelope[]) => Promise<void>
 }
 
 /**

@@ -12,7 +12,6 @@ import { assertWithinLimits } from './limits.ts'
 import { kafkaApi } from '../topics/kafka-api.ts'
 import { checkTopics, type TopicInput } from './log/topic-settings.ts'
 import { partitionsField } from './partitions.ts'
-import { appendMessages } from './queues/messages.ts'
 
 const fields = {
   partitions: partitionsField(
@@ -85,12 +84,9 @@ export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
     eventBytesLimit: 524_288,
     dedupMs: settings.dedupMinutes * 60_000,
     log: readable,
-    // Whoever comes from `queues()` may have left messages in the queue.
     triggers: {
       ...(Object.keys(checkedTopics.users).length === 0 ? {} : { fetch: kafkaFetch(kafka) }),
       scheduled: (context) => sweepTopics(readable, context),
-      queue: (batch, { bindings }) =>
-        appendMessages(batch, bindings.EVENTS, (events) => stream.append(events, bindings)),
     },
     ...(partitions > 1 ? { partitionOf: (key: string) => partitionOf(key, partitions) } : {}),
     append: (batch, bindings, { since } = {}) => append(batch, { partitions, since, bindings }),

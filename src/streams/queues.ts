@@ -1,14 +1,14 @@
 import type { Bindings } from '../core/bindings.ts'
 import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
-import type { Inbox, LaneRef } from '../core/inbox.ts'
+import type { LaneRef } from '../core/inbox.ts'
 import { laneName, laneOf } from '../core/lanes.ts'
-import type { Appended, Stream } from '../core/stream.ts'
+import type { Appended, Stream, TriggerContext } from '../core/stream.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { partitionOf } from '../storage/murmur2.ts'
 import { assertWithinLimits } from './limits.ts'
 import { partitionsField } from './partitions.ts'
-import { messageBatchesOf, messageBytes, readMessage, redeliver } from './queues/messages.ts'
+import { messageBatchesOf, messageBytes, readOrBury, redeliver } from './queues/messages.ts'
 
 const fields = {
   partitions: partitionsField(
@@ -38,8 +38,7 @@ export function queues(input: Input<typeof fields> = {}): Stream {
     eventBytesLimit: 120_000,
     dedupMs,
     triggers: {
-      queue: (batch, { bindings }) =>
-        consumeQueue(batch, { push: (ref, text) => laneOf(bindings, ref).push(ref, text) }, bindings.EVENTS),
+      queue: consumeQueue,
     },
     append: (batch, bindings) => append(batch, partitions, bindings.EVENTS),
   }
@@ -64,18 +63,20 @@ async function append(batch: readonly Packed[], partitions: number, queue: Bindi
  * Each message is acknowledged once every lane that one of its events is routed to has stored it, and delivered again after
  * some seconds when a lane has not.
  *
+ * A message that was not written here becomes a dead letter of the edge, and keeps no other back.
+ *
  * @param batch what the queue delivered; bodies as `append` wrote them
- * @param inbox where the lanes are
- * @param queue the queue itself
+ * @param context where the lanes and the queue itself are
  */
-export async function consumeQueue(
-  batch: MessageBatch<string>,
-  inbox: Pick<Inbox, 'push'>,
-  queue: Pick<Queue<string>, 'send'>,
-): Promise<void> {
+export async function consumeQueue(batch: MessageBatch<string>, context: TriggerContext): Promise<void> {
+  const { bindings } = context
   const texts = new Map<string, { readonly ref: LaneRef; text: string; readonly messages: Set<Message<string>> }>()
+  const readable: Message<string>[] = []
   for (const message of batch.messages) {
-    const { partition, envelopes } = readMessage(message.body)
+    const read = await readOrBury(message, context)
+    if (read === undefined) continue
+    readable.push(message)
+    const { partition, envelopes } = read
     for (const envelope of envelopes) {
       for (const target of envelope.header.to) {
         const ref = { target, partition }
@@ -91,14 +92,14 @@ export async function consumeQueue(
   await Promise.all(
     [...texts.values()].map(async ({ ref, text, messages }) => {
       try {
-        await inbox.push(ref, text)
+        await laneOf(bindings, ref).push(ref, text)
       } catch {
         for (const message of messages) failed.add(message)
       }
     }),
   )
-  for (const message of batch.messages) {
-    if (failed.has(message)) await redeliver(message, queue)
+  for (const message of readable) {
+    if (failed.has(message)) await redeliver(message, bindings.EVENTS)
     else message.ack()
   }
 }

@@ -15,6 +15,7 @@ const listed = [...names.values()].map((path) => relative(root, path))
 /** Files beside the drivers that are none. */
 const helpers = new Set([
   'src/sources/identity-object.ts',
+  'src/streams/append-leftovers.ts',
   'src/streams/limits.ts',
   'src/streams/partitions.ts',
   'src/streams/push-to-lanes.ts',

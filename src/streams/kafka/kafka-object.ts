@@ -7,7 +7,7 @@ import { reasonOf, SluicewayError } from '../../core/errors.ts'
 import type { KafkaConnection, KafkaMessage } from '../../core/kafka.ts'
 import { edgeLane, laneOf } from '../../core/lanes.ts'
 import { backoffMs } from '../../core/retry.ts'
-import type { KafkaRpc, KafkaStatus, KafkaStream } from '../../core/stream.ts'
+import type { KafkaRpc, KafkaStatus, KafkaStream, TriggerContext } from '../../core/stream.ts'
 import { withSignal } from '../../core/with-signal.ts'
 import { envelopeOfRecord, recordOfEnvelope } from '../../kafka/envelope-record.ts'
 import { KafkaReader } from '../../kafka/kafka-reader.ts'
@@ -40,10 +40,17 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
   #produceFailure: string | undefined
   #readFailure: string | undefined
   #isChecked = false
+  readonly #append: TriggerContext['append']
 
-  /** Objects are named `<partition>`. */
-  constructor(ctx: DurableObjectState, env: Bindings, stream: KafkaStream | undefined) {
+  /** Objects are named `<partition>`. `append` is there where Kafka is an earlier stream, as in `TriggerContext`. */
+  constructor(
+    ctx: DurableObjectState,
+    env: Bindings,
+    stream: KafkaStream | undefined,
+    { append }: Pick<TriggerContext, 'append'> = {},
+  ) {
     super(ctx, env)
+    this.#append = append
     if (stream === undefined) throw new Error('the stream of this deployment is not Kafka any more')
     this.#partition = Number(ctx.id.name ?? 0)
     this.#stream = stream
@@ -193,7 +200,8 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
       else letters.push(letterOf(message, found))
     }
     for (const piece of cutLetters(letters)) await laneOf(this.env, edgeLane).addDeadLetters(edgeLane, piece)
-    await pushToLanes(envelopes, this.#partition, { push: (ref, text) => laneOf(this.env, ref).push(ref, text) })
+    if (this.#append !== undefined) await this.#append(envelopes)
+    else await pushToLanes(envelopes, this.#partition, { push: (ref, text) => laneOf(this.env, ref).push(ref, text) })
   }
 }
 

@@ -1,5 +1,10 @@
-import { type Envelope, pack, type Packed, unpack } from '../../core/envelope.ts'
-import { SluicewayError } from '../../core/errors.ts'
+import type { NewDeadLetter } from '../../core/dead-letter.ts'
+import { type Envelope, type Packed, unpack } from '../../core/envelope.ts'
+import { reasonOf, SluicewayError } from '../../core/errors.ts'
+import { isRecord } from '../../core/json.ts'
+import { edgeLane, laneOf } from '../../core/lanes.ts'
+import type { Port } from '../../core/port.ts'
+import type { TriggerContext } from '../../core/stream.ts'
 
 const encoder = new TextEncoder()
 
@@ -84,10 +89,32 @@ function messagesOf(
   return messages
 }
 
-/** Reads a message as `messageBatchesOf` wrote it. */
-export function readMessage(body: string): { readonly partition: number; readonly envelopes: readonly Envelope[] } {
-  const end = body.indexOf('\n')
-  return { partition: Number(body.slice(0, end)), envelopes: unpack(body.slice(end + 1)) }
+/**
+ * Reads a message as `messageBatchesOf` wrote it.
+ *
+ * @param body of the message; anybody may have written it
+ * @returns its partition and its envelopes, of which there is at least one; throws a TypeError or SyntaxError that says why it is
+ *   no such message
+ */
+export function readMessage(body: unknown): { readonly partition: number; readonly envelopes: readonly Envelope[] } {
+  const [, digits = ''] = (typeof body === 'string' ? /^(\d{1,5})\n/.exec(body) : null) ?? []
+  if (digits === '') throw new TypeError('it does not begin with the number of a partition')
+  const envelopes = unpack((body as string).slice(digits.length + 1))
+  if (envelopes.length === 0) throw new TypeError('it has no event')
+  if (!envelopes.every(isWhole)) throw new TypeError('it has something else than events with their headers')
+  return { partition: Number(digits), envelopes }
+}
+
+function isWhole({ header, text }: Envelope): boolean {
+  if (!isRecord(header)) return false
+  const { id, key, source, receivedAt, to } = header
+  return (
+    [id, key, source, receivedAt].every((one) => typeof one === 'string') &&
+    Array.isArray(to) &&
+    to.every((one) => typeof one === 'string') &&
+    text.startsWith('{') &&
+    text.endsWith('}')
+  )
 }
 
 /**
@@ -95,23 +122,62 @@ export function readMessage(body: string): { readonly partition: number; readonl
  * accepted then is lost, and a message that the stream does not take is delivered again.
  *
  * @param batch what the queue delivered
- * @param queue the queue itself
- * @param append the stream's own
+ * @param context with the append of the stream
  */
 export async function appendMessages(
   batch: MessageBatch<string>,
-  queue: Pick<Queue<string>, 'send'>,
-  append: (events: readonly Packed[]) => Promise<unknown>,
+  { append, ...context }: Required<TriggerContext>,
 ): Promise<void> {
   for (const message of batch.messages) {
+    const read = await readOrBury(message, context)
+    if (read === undefined) continue
     try {
-      await append(readMessage(message.body).envelopes.map(({ header, text }) => pack(header, text)))
+      await append(read.envelopes)
       message.ack()
-    } catch {
-      await redeliver(message, queue)
+    } catch (error) {
+      context.port.log('warn', 'a message of the queue was not taken; it comes again', { reason: reasonOf(error) })
+      await redeliver(message, context.bindings.EVENTS)
     }
   }
 }
+
+/**
+ * Reads a message; one that was not written here becomes a dead letter of the edge, and keeps no other back.
+ *
+ * @param message acknowledged when it is buried, delivered again when that fails
+ * @param context where dead letters are
+ * @returns undefined when it was not readable
+ */
+export async function readOrBury(
+  message: Message<string>,
+  { bindings, port }: Pick<TriggerContext, 'bindings' | 'port'>,
+): Promise<ReturnType<typeof readMessage> | undefined> {
+  try {
+    return readMessage(message.body)
+  } catch (thrown) {
+    const what = `The queue of the stream holds what Sluiceway did not write: ${reasonOf(thrown)}.`
+    port.log('error', 'a message of the queue was not written by Sluiceway; it is a dead letter', { id: message.id })
+    try {
+      await laneOf(bindings, edgeLane).addDeadLetters(edgeLane, [letterOf(message, what, port)])
+      message.ack()
+    } catch {
+      await redeliver(message, bindings.EVENTS)
+    }
+    return undefined
+  }
+}
+
+const letterOf = ({ id, body }: Message, reason: string, port: Pick<Port, 'now'>): NewDeadLetter => ({
+  stage: 'ingest',
+  messageId: `queue:${id}`,
+  source: 'queue',
+  key: '',
+  reason,
+  code: 'bad_request',
+  receivedAt: new Date(port.now()).toISOString(),
+  event: JSON.stringify(body) ?? 'null',
+  attempts: [],
+})
 
 /**
  * Lets a message be delivered again later. A queue drops a message after its last retry, so one that has had many is sent
