@@ -82,6 +82,11 @@ export class StreamHarness {
     return this.#workerd.restart()
   }
 
+  /** Where the Worker listens; another one after a restart. */
+  get url(): string {
+    return this.#workerd.url
+  }
+
   stop(): Promise<void> {
     return this.#workerd.stop()
   }

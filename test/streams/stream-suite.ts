@@ -12,6 +12,10 @@ interface Subject {
   /** Module that exports the driver, and what it is given; its file in src/streams, with its defaults, when left out. */
   readonly module?: string
   readonly options?: () => Promise<object>
+  /** Called once the driver runs. */
+  readonly started?: (harness: StreamHarness) => void
+  /** Breaks the backend, and mends it, where no binding is the backend. */
+  readonly setBroken?: (isBroken: boolean) => void
   /** What one append takes; see `Stream.limits`. */
   readonly limits: { readonly events: number; readonly bytes: number }
   /** Cases that this driver cannot pass here, each with its reason. */
@@ -36,7 +40,16 @@ function ofBytes(bytes: number, name: string): Packed[] {
 }
 
 /** The contract of `Stream`: what every driver must do, between an append and the lanes. */
-export function streamSuite({ driver, name: label = driver, module, options, limits, exceptions = {} }: Subject): void {
+export function streamSuite({
+  driver,
+  name: label = driver,
+  module,
+  options,
+  limits,
+  exceptions = {},
+  started,
+  setBroken,
+}: Subject): void {
   describe(`${label} as a stream`, () => {
     let harness: StreamHarness
     let position = 0
@@ -46,6 +59,7 @@ export function streamSuite({ driver, name: label = driver, module, options, lim
         ...(module === undefined ? {} : { module }),
         ...(options === undefined ? {} : { options: await options() }),
       })
+      started?.(harness)
     })
     afterAll(() => harness.stop())
 
@@ -115,7 +129,9 @@ export function streamSuite({ driver, name: label = driver, module, options, lim
 
     test(`the stream ${label} rejects with stream_unavailable while its backend is unavailable, and the same events pass once it is back`, async () => {
       const batch = [packedOrder('stubborn 0'), packedOrder('stubborn 1')]
+      setBroken?.(true)
       await expect(harness.append(batch, { broken: true })).rejects.toMatchObject({ code: 'stream_unavailable' })
+      setBroken?.(false)
       const got = await pass(batch)
       expect(got.map(({ id }) => id)).toEqual(['stubborn 0', 'stubborn 1'])
     })

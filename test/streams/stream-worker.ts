@@ -56,6 +56,8 @@ export function streamWorker(driver: (options: object) => Stream) {
 
   const handler: ExportedHandler<Env, string> = {
     async fetch(request, env) {
+      const taken = await resolved(env).stream.triggers.fetch?.(request, { bindings: bound(env), port: realPort })
+      if (taken !== undefined) return taken
       const [, what] = new URL(request.url).pathname.split('/')
       const body = (await request.json()) as Record<string, unknown>
       try {

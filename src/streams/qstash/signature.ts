@@ -1,27 +1,28 @@
-import { jwtVerify } from 'jose'
+import { errors, jwtVerify } from 'jose'
 
 const encoder = new TextEncoder()
 
 /** Seconds by which the clocks of QStash and of the edge may differ. */
 const toleranceSeconds = 5
 
+/** What a signature tells: the SHA-256 of the body that was signed, in base64url without padding; or what is wrong with it. */
+export type Signed = { readonly bodyHash: string } | { readonly problem: string }
+
 /**
- * Verifies that QStash has sent a body: `Upstash-Signature` is a JWT (HS256) about the URL and the SHA-256 of the bytes.
+ * Verifies the header `Upstash-Signature`, which is a JWT (HS256) about the URL and the SHA-256 of the body. It needs no body, so
+ * that the body of a stranger need not be read.
  *
  * https://upstash.com/docs/qstash/howto/signature (checked 2026-11-22)
  *
  * @param token the header; null when there is none
- * @param body the bytes as they came: a text that was decoded in between may differ
  * @param expected the URL that QStash was told, and the signing keys: the current one and the next
- * @returns undefined when all is well, else why it is not
+ * @returns the hash that the body must have, or why the signature is none
  */
-export async function signatureProblem(
+export async function readSignature(
   token: string | null,
-  body: Uint8Array,
   { url, keys }: { readonly url: string; readonly keys: readonly string[] },
-): Promise<string | undefined> {
-  if (token === null) return 'the call has no Upstash-Signature'
-  const hash = base64UrlOf(new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(body))))
+): Promise<Signed> {
+  if (token === null) return { problem: 'the call has no Upstash-Signature' }
   let problem = 'there is no signing key'
   for (const key of keys) {
     try {
@@ -32,17 +33,27 @@ export async function signatureProblem(
         clockTolerance: toleranceSeconds,
         requiredClaims: ['exp', 'nbf', 'body'],
       })
-      const signed = typeof payload['body'] === 'string' ? payload['body'].replace(/=+$/, '') : ''
-      return signed === hash ? undefined : 'the signature is of another body'
+      const { body } = payload
+      return typeof body === 'string' ? { bodyHash: body.replace(/=+$/, '') } : { problem: '"body" must be text' }
     } catch (error) {
       problem = error instanceof Error ? error.message : 'the signature cannot be read'
+      // The key was right, so that no other key helps.
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) break
     }
   }
-  return problem
+  return { problem }
 }
 
-const base64UrlOf = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
+/**
+ * Hashes a body as QStash does.
+ *
+ * @param body the bytes as they came: a text that was decoded in between may differ
+ * @returns the SHA-256 in base64url, without padding
+ */
+export async function bodyHashOf(body: Uint8Array): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new Uint8Array(body))
+  return btoa(String.fromCharCode(...new Uint8Array(hash)))
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replace(/=+$/, '')
+}
