@@ -149,7 +149,14 @@ async function story(random: Random, crashes: boolean): Promise<void> {
 /** Each story has a seed of its own, so that a failure is repeated by one story alone. */
 const tell = (crashes: boolean) => withSeed((random) => story(random, crashes), { runs: 120 })
 
-test('whatever a destination answers, nothing is lost, nothing overtakes its key, each dead letter comes once', () =>
-  tell(false))
+test(
+  'whatever a destination answers, nothing is lost, nothing overtakes its key, each dead letter comes once',
+  { timeout: 180_000 },
+  () => tell(false),
+)
 
-test('nothing is lost, overtaken or doubled either when the lane loses its memory at any moment', () => tell(true))
+test(
+  'nothing is lost, overtaken or doubled either when the lane loses its memory at any moment',
+  { timeout: 180_000 },
+  () => tell(true),
+)
