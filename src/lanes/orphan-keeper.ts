@@ -181,7 +181,7 @@ export class OrphanKeeper implements LaneConsumer {
     this.#dropped = 0
     if (dropped === 0) return
     store.count('dropped: the target is no longer in the config', dropped)
-    port.log('error', `events were dropped: their target was not in the config for ${orphanDays} days`, {
+    port.log('error', 'events were dropped: their target was not in the config for 14 days', {
       ...ref,
       events: dropped,
     })

@@ -19,5 +19,8 @@ export function stackPort(port: Port, { POSITIONS, ASSETS }: Pick<Bindings, 'POS
     await answer?.body?.cancel()
     return undefined
   }
-  return { ...port, mapStack: stackMapper({ read, show: (stack) => console.error(stack) }) }
+  return {
+    ...port,
+    mapStack: stackMapper({ read, show: (stack) => port.log('error', 'a stack in the bundle', { stack }) }),
+  }
 }
