@@ -4,7 +4,6 @@ import type { NewRecord } from './fake-kafka.ts'
 import { partitionOfBytes } from '../../src/storage/murmur2.ts'
 
 export const plain = 'application/vnd.kafka.v2+json'
-const binary = 'application/vnd.kafka.binary.v2+json'
 
 /** What became of one record. */
 export type Written =

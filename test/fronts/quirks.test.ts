@@ -127,6 +127,18 @@ test.each([40101, 40301])(
   },
 )
 
+test('connections of one front ask for a topic once in five minutes', async () => {
+  const fake = await started(new FakeConfluent())
+  const front = confluent({ url: fake.url, allowPrivate: true })
+  let now = Date.now()
+  const port = { ...nodePort, now: () => now }
+  for (const minutes of [0, 4, 0, 2]) {
+    now += minutes * 60_000
+    await front.connect(port, 'c').produce('orders', [recordOf(0, 'one')], soon())
+  }
+  expect(fake.callsOf(/GET .*partitions$/)).toHaveLength(2)
+})
+
 test('partitions that were added are found when a record goes to one of them', async () => {
   const fake = await started(new FakeConfluent())
   const connection = confluent({ url: fake.url, allowPrivate: true }).connect(nodePort, 'c')

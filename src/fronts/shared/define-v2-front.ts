@@ -2,6 +2,7 @@ import { checkSettings, type Fields, type Input } from '../../configure/settings
 import type { KafkaFront } from '../../core/kafka.ts'
 import { FrontCaller } from './front-call.ts'
 import { accessHeaders, accessProblems, type FrontAccess } from './settings.ts'
+import type { TopicMemory } from './topic-sizes.ts'
 import { V2Connection } from './v2-connection.ts'
 import type { V2Profile } from './v2-profile.ts'
 
@@ -18,6 +19,7 @@ export const defineV2Front =
     const { settings, problems, redacted } = checkSettings(fields, input)
     const access = settings as unknown as FrontAccess & { readonly partitions?: number }
     const profile = profileOf(settings)
+    const memory: TopicMemory = new Map()
     return {
       kind: 'kafka-front',
       name: profile.name,
@@ -29,6 +31,8 @@ export const defineV2Front =
           profile,
           caller: new FrontCaller(access.url, accessHeaders(access), port),
           client,
+          memory,
+          port,
           ...(access.partitions === undefined ? {} : { partitions: access.partitions }),
         }),
     }

@@ -6,12 +6,13 @@ import type {
   KafkaRecord,
   ProduceOutcome,
 } from '../../core/kafka.ts'
+import type { Port } from '../../core/port.ts'
 import { toBase64 } from './base64.ts'
 import { errorOf } from './front-answer.ts'
 import type { FrontCaller } from './front-call.ts'
 import { produceInPieces } from './produce-in-pieces.ts'
 import type { Judged } from './record-verdicts.ts'
-import { TopicSizes } from './topic-sizes.ts'
+import { type TopicMemory, TopicSizes } from './topic-sizes.ts'
 import { V2Consumer } from './v2-consumer.ts'
 import { judgeV2 } from './v2-judge.ts'
 import { binaryType, plainType, type V2Profile } from './v2-profile.ts'
@@ -23,6 +24,8 @@ export interface V2ConnectionOptions {
   readonly caller: FrontCaller
   /** Name of the consumer instance, and of its group until one is told. */
   readonly client: string
+  readonly memory: TopicMemory
+  readonly port: Pick<Port, 'now'>
   /** The number of partitions of every topic, where the front does not tell. */
   readonly partitions?: number
 }
@@ -35,11 +38,11 @@ export class V2Connection implements KafkaConnection {
   readonly #sizes: TopicSizes
 
   constructor(options: V2ConnectionOptions) {
-    const { profile, caller, client, partitions } = options
+    const { profile, caller, client, memory, port, partitions } = options
     this.#options = options
     this.#consumer = new V2Consumer(options)
     this.#stateless = profile.statelessFetch === true ? new StatelessReader(caller, client) : undefined
-    this.#sizes = new TopicSizes(caller, partitions)
+    this.#sizes = new TopicSizes({ caller, memory, port, ...(partitions === undefined ? {} : { fixed: partitions }) })
   }
 
   async produce(
