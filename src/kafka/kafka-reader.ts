@@ -77,8 +77,9 @@ export class KafkaReader {
       const { messages, moved } = await withSignal(waitMs + answerMs, (signal) =>
         connection.fetch(from, { maxBytes, waitMs, signal }),
       )
-      // A position that was found is kept although nothing was read: the end is somewhere else the next time.
-      for (const place of moved) if (positions.get(place) === undefined) positions.set(place, place.offset)
+      // A position that was found is kept although nothing was read: the end is somewhere else the next time, and one that is
+      // beyond the end of a topic that was made anew would come true later, past all that is written until then.
+      for (const place of moved) positions.set(place, place.offset)
       if (messages.length === 0) {
         empty++
         if (isBehind?.() !== true || empty >= emptyReads) return false

@@ -77,6 +77,33 @@ test('the front upstash refuses all when no record may be written, and waits as 
   expect(busy).toMatchObject({ code: 'kafka_unavailable', details: { afterSeconds: 4 } })
 })
 
+test('a call of the front upstash ends at its own deadline, whatever is asked beside it', async () => {
+  let asked = 0
+  const port = {
+    now: () => Date.now(),
+    fetch: async (request: Request) => {
+      if (request.url.endsWith('/topics')) return Response.json({ orders: 3 })
+      asked++
+      if (request.url.includes('/offsets/')) {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return Response.json([{ topic: 'orders', partition: 0, offset: 4 }])
+      }
+      return new Promise<Response>((_resolve, reject) =>
+        request.signal.addEventListener('abort', () => reject(new Error('aborted'))),
+      )
+    },
+  }
+  const connection = front('http://127.0.0.1').connect(port, 'c')
+  const reading = connection.fetch([{ topic: 'orders', partition: 0, offset: 'earliest' }], {
+    maxBytes: 1_000,
+    waitMs: 10,
+    signal: soon(300),
+  })
+  expect(await connection.partitions('orders', soon(60_000))).toBe(3)
+  expect((await errorOfCall(reading)).code).toBe('kafka_unavailable')
+  expect(asked).toBe(2)
+})
+
 test('the front upstash commits although the read before was ended by its deadline', async () => {
   const connection = front(`${server.url}/kafka`).connect(nodePort, 'reader-9')
   const place = { topic: 'orders', partition: 1 }

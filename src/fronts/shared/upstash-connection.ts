@@ -60,10 +60,11 @@ interface ClientRequest {
  */
 class Transport {
   readonly #caller: FrontCaller
-  signal: AbortSignal = new AbortController().signal
+  readonly #signal: AbortSignal
 
-  constructor({ settings, headers, port }: UpstashConnectionOptions) {
-    this.#caller = new FrontCaller(settings.url, { ...headers, 'kafka-encoding': 'base64' }, port)
+  constructor(caller: FrontCaller, signal: AbortSignal) {
+    this.#caller = caller
+    this.#signal = signal
   }
 
   get(request: ClientRequest): Promise<unknown> {
@@ -81,7 +82,7 @@ class Transport {
       path: `/${path.map(encodeURIComponent).join('/')}`,
       headers: { 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: this.signal,
+      signal: this.#signal,
     })
     if (answer.status === 200) return jsonOfAnswer(answer, what)
     // Of some records more is known than that not all were written.
@@ -107,17 +108,16 @@ function resultsIn(text: string): unknown[] | undefined {
 /** Speaks Upstash's Kafka REST API through its client, with a transport of our own beneath it. */
 export class UpstashConnection implements KafkaConnection {
   readonly #options: UpstashConnectionOptions
-  readonly #transport: Transport
-  readonly #kafka: Kafka
+  readonly #caller: FrontCaller
 
   constructor(options: UpstashConnectionOptions) {
+    const { settings, headers, port } = options
     this.#options = options
-    this.#transport = new Transport(options)
-    this.#kafka = Object.assign(new Kafka(options.settings), { client: this.#transport })
+    this.#caller = new FrontCaller(settings.url, { ...headers, 'kafka-encoding': 'base64' }, port)
   }
 
   produce(topic: string, records: readonly KafkaRecord[], signal: AbortSignal): Promise<readonly ProduceOutcome[]> {
-    this.#transport.signal = signal
+    const { transport, kafka } = this.#clientOf(signal)
     const send = async (piece: readonly KafkaRecord[]): Promise<readonly Judged[]> => {
       const messages = piece.map(({ partition, key, value, headers, timestamp }) => ({
         topic,
@@ -129,8 +129,8 @@ export class UpstashConnection implements KafkaConnection {
       }))
       // The client writes a value of null as the text "null".
       const answers = messages.some(({ value }) => value === null)
-        ? await this.#transport.post({ path: ['produce'], body: messages })
-        : await this.#kafka.producer().produceMany(messages as unknown as ProduceRequests)
+        ? await transport.post({ path: ['produce'], body: messages })
+        : await kafka.producer().produceMany(messages as unknown as ProduceRequests)
       return (Array.isArray(answers) ? (answers as ProducedMessage[]) : []).map(judge)
     }
     const { capabilities } = this.#options
@@ -139,9 +139,9 @@ export class UpstashConnection implements KafkaConnection {
 
   async fetch(positions: readonly KafkaPosition[], { maxBytes, waitMs, signal }: FetchOptions): Promise<KafkaFetched> {
     if (positions.length === 0) return { messages: [], moved: [] }
-    this.#transport.signal = signal
+    const { transport, kafka } = this.#clientOf(signal)
     const moved: (KafkaPosition & { readonly offset: number })[] = []
-    for (const end of ['earliest', 'latest'] as const) moved.push(...(await this.#resolve(end, positions)))
+    for (const end of ['earliest', 'latest'] as const) moved.push(...(await resolveEnd(end, positions, kafka)))
     const topicPartitionOffsets = positions.map(({ topic, partition, offset }) => ({
       topic,
       partition,
@@ -150,7 +150,7 @@ export class UpstashConnection implements KafkaConnection {
           ? offset
           : (moved.find((one) => one.topic === topic && one.partition === partition)?.offset ?? 0),
     }))
-    const answer = (await this.#transport.post({
+    const answer = (await transport.post({
       path: ['fetch'],
       body: { topicPartitionOffsets, timeout: Math.round(waitMs), maxBytes: Math.min(16_000_000, maxBytes) },
     })) as readonly FetchedMessage[]
@@ -159,14 +159,14 @@ export class UpstashConnection implements KafkaConnection {
 
   async commit(group: string, positions: readonly (KafkaPosition & { readonly offset: number })[]): Promise<void> {
     if (positions.length === 0) return
-    this.#transport.signal = AbortSignal.timeout(commitMs)
+    const { kafka } = this.#clientOf(AbortSignal.timeout(commitMs))
     const offset = positions.map((one) => ({ topic: one.topic, partition: one.partition, offset: one.offset }))
-    await this.#kafka.consumer().commit({ consumerGroupId: group, instanceId: this.#options.client, offset })
+    await kafka.consumer().commit({ consumerGroupId: group, instanceId: this.#options.client, offset })
   }
 
   async partitions(topic: string, signal: AbortSignal): Promise<number> {
-    this.#transport.signal = signal
-    const topics: Record<string, number> = await this.#kafka.admin().topics()
+    const { kafka } = this.#clientOf(signal)
+    const topics: Record<string, number> = await kafka.admin().topics()
     const count = topics[topic]
     if (count === undefined)
       throw new SluicewayError('kafka_refused', `There is no topic ${topic}, or the user may not see it.`)
@@ -177,17 +177,24 @@ export class UpstashConnection implements KafkaConnection {
     // Reads keep nothing at the server.
   }
 
-  async #resolve(
-    end: 'earliest' | 'latest',
-    positions: readonly KafkaPosition[],
-  ): Promise<(KafkaPosition & { readonly offset: number })[]> {
-    const topicPartitions = positions
-      .filter(({ offset }) => offset === end)
-      .map(({ topic, partition }) => ({ topic, partition }))
-    if (topicPartitions.length === 0) return []
-    const found: unknown = await this.#kafka.admin().topicPartitionOffsets({ timestamp: end, topicPartitions })
-    return found as (KafkaPosition & { readonly offset: number })[]
+  /** The client of one call: a deadline belongs to one. */
+  #clientOf(signal: AbortSignal): { readonly transport: Transport; readonly kafka: Kafka } {
+    const transport = new Transport(this.#caller, signal)
+    return { transport, kafka: Object.assign(new Kafka(this.#options.settings), { client: transport }) }
   }
+}
+
+async function resolveEnd(
+  end: 'earliest' | 'latest',
+  positions: readonly KafkaPosition[],
+  kafka: Kafka,
+): Promise<(KafkaPosition & { readonly offset: number })[]> {
+  const topicPartitions = positions
+    .filter(({ offset }) => offset === end)
+    .map(({ topic, partition }) => ({ topic, partition }))
+  if (topicPartitions.length === 0) return []
+  const found: unknown = await kafka.admin().topicPartitionOffsets({ timestamp: end, topicPartitions })
+  return found as (KafkaPosition & { readonly offset: number })[]
 }
 
 function judge({ offset, error, status, retry = 'unknown' }: ProducedMessage): Judged {
