@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import type { KafkaConnection } from '../../src/core/kafka.ts'
 import { consumeCases } from './consume-cases.ts'
-import { consumeTroubles } from './consume-troubles.ts'
+import { consumeTroubles } from './consume-trouble-cases.ts'
 import { nodePort, type Started, type Subject, suiteTopics } from './front-subject.ts'
 import { produceCases } from './produce-cases.ts'
-import { produceTroubles } from './produce-troubles.ts'
+import { produceTroubles } from './produce-trouble-cases.ts'
 
 /** What the cases of the suite work with. */
 export interface Bench {
