@@ -68,7 +68,7 @@ describe('docs/storage.md', () => {
       read('wrangler.toml').matchAll(/\[\[durable_objects\.bindings\]\]\nname = "(\w+)"\nclass_name = "(\w+)"/g),
       ([, binding = '', name = '']) => [binding, name],
     )
-    expect(bindings.length).toBe(6)
+    expect(bindings.length).toBe(11)
     for (const name of bindings.flat()) expect([name, named.has(name)]).toEqual([name, true])
   })
 })
