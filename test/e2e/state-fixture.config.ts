@@ -3,11 +3,14 @@
 import { defineConfig, type Vars } from 'sluiceway/config'
 import { webhook } from 'sluiceway/destinations/webhook'
 import { defineSource, type WebhookSource } from 'sluiceway/source'
+import { upstash } from 'sluiceway/fronts/upstash'
+import { kafka } from 'sluiceway/sources/kafka'
 import { shopify } from 'sluiceway/sources/shopify'
 import { log } from 'sluiceway/streams/log'
 import { queues } from 'sluiceway/streams/queues'
 import { d1 } from 'sluiceway/warehouses/d1'
 import type { Bindings } from '../../src/core/bindings.ts'
+import { kafkaPassword } from '../support/state-kafka.ts'
 
 const dayMs = 86_400_000
 const century = 36_500
@@ -49,10 +52,30 @@ const forCentury = (source: WebhookSource): WebhookSource => ({
   },
 })
 
+/** Reads the topic of another server of this config. */
+const ordersIn = (url: string) =>
+  kafka({
+    front: upstash({ url, username: 'fixture', password: kafkaPassword, allowPrivate: true }),
+    topics: ['orders'],
+    values: 'text',
+    pollSeconds: 1,
+    map: ({ key, value }) => ({
+      type: 'track',
+      event: 'Order Completed',
+      userId: key,
+      properties: { order_id: value },
+    }),
+  })
+
 function streamOf(env: Vars) {
   const partitions = Number(env['PARTITIONS'] ?? 2)
   if (env['STREAM'] === 'queues') return queues({ partitions })
-  return log({ partitions, retentionDays: Number(env['RETENTION_DAYS'] ?? 365) })
+  return log({
+    partitions,
+    retentionDays: Number(env['RETENTION_DAYS'] ?? 365),
+    topics: { orders: { partitions: 2, retentionDays: century / 10 } },
+    users: { fixture: { password: kafkaPassword, read: ['*'], write: ['*'] } },
+  })
 }
 
 export default defineConfig((env) => {
@@ -71,6 +94,7 @@ export default defineConfig((env) => {
       choice: { writeKey: 'keyOfTheChoiceSource', to: ['choosy'] },
       archive: { writeKey: 'keyOfTheArchiveSource', to: ['paused'] },
       shopify: { writeKey: 'keyOfTheShopifySource', webhook: forCentury(shopify()), to: ['sink'] },
+      ...(env['KAFKA_URL'] === undefined ? {} : { orders: { kafka: ordersIn(env['KAFKA_URL']), to: [] } }),
       damage: { writeKey: 'keyOfTheDamageSource', webhook: damage(bindings.BUCKET), to: [] },
     },
     destinations: {

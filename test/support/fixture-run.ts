@@ -43,7 +43,7 @@ export class FixtureRun {
    */
   static async open(
     name: string,
-    folderName: 'log' | 'queues' | 'idle',
+    folderName: 'log' | 'queues' | 'idle' | 'topics' | 'reader',
     vars: Readonly<Record<string, string>> = {},
   ): Promise<FixtureRun> {
     const parent = mkdtempSync(join(tmpdir(), 'sluiceway-opened-'))

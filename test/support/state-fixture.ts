@@ -44,6 +44,16 @@ export interface StateFixture {
   readonly queues: { readonly waiting: Waiting }
   /** The folder `idle`, whose log has forgotten everything but its heads. */
   readonly idle: { readonly heads: readonly number[] }
+  /**
+   * The folders `topics`, whose log has the topic `orders` and the group `stock`, and `reader`, which read the topic as a source.
+   * Left out in fixtures of versions that had none.
+   */
+  readonly topics?: {
+    /** Values of the records of partition 0, in order. */
+    readonly values: readonly string[]
+    /** The committed offset of the group. */
+    readonly committed: number
+  }
 }
 
 /** Keys of the events: some of them go to each of two partitions. */
