@@ -90,7 +90,7 @@ const destinationShapes: Shapes<Route> = {
   filter: method,
   displayName: text,
   ordered: boolean,
-  retryDays: numberIn({ least: 0, most: 365, above: true, of: 'days' }),
+  retryDays: numberIn({ least: 0, most: 36_500, above: true, of: 'days' }),
   consent,
   privacy,
 }
@@ -121,7 +121,7 @@ const limitShapes: Shapes<NonNullable<Config['limits']>> = {
   bodyBytes: numberIn({ least: 1, most: 100_000_000, whole: true, of: 'bytes' }),
   eventBytes: numberIn({ least: 1, most: 524_288, whole: true, of: 'bytes' }),
   batchEvents: numberIn({ least: 1, most: 100_000, whole: true, of: 'events' }),
-  deadLetterDays: numberIn({ least: 0, most: 3_650, above: true, of: 'days' }),
+  deadLetterDays: numberIn({ least: 0, most: 36_500, above: true, of: 'days' }),
   pastDays: numberIn({ least: 0, most: 1e9, above: true, of: 'days' }),
   futureMinutes: numberIn({ least: 0, most: 1e12, above: true, of: 'minutes' }),
   appendMs: numberIn({ least: 0, most: 60_000, above: true, of: 'milliseconds' }),

@@ -114,7 +114,7 @@ describe('a config with mistakes', () => {
     [
       'no time to retry',
       { destinations: { crm: { use: crm, retryDays: 0 } } },
-      'destinations.crm: "retryDays" must be a number of days above 0 and at most 365',
+      'destinations.crm: "retryDays" must be a number of days above 0 and at most 36,500',
     ],
     [
       'loads without end',

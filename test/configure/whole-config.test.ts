@@ -84,7 +84,7 @@ test('all mistakes of a config are told at once, whatever their kind is', () => 
     'limits.userCodeMs: must be a number of milliseconds above 0 and at most 300,000, not text',
     'sources.web: "enabled" must be true or false, not text',
     expect.stringMatching(/^destinations\.crm: "use" must be a destination, such as webhook\({ … }\), not a warehouse/),
-    'destinations.crm: "retryDays" must be a number of days above 0 and at most 365, not text',
+    'destinations.crm: "retryDays" must be a number of days above 0 and at most 36,500, not text',
     expect.stringMatching(/^destinations\.crm\.consent: "categorys" is no setting; did you mean "categories"\?/),
     'destinations.hook: "filter" must be a function, not text',
     expect.stringMatching(/^destinations\.crm: "privacy.drop" must not have "messageId"/),

@@ -106,7 +106,7 @@ describe('a wrong value is a problem of the config that names its place, never a
     [
       'destinations.crm.retryDays',
       'x',
-      'destinations.crm: "retryDays" must be a number of days above 0 and at most 365, not text',
+      'destinations.crm: "retryDays" must be a number of days above 0 and at most 36,500, not text',
     ],
     [
       'destinations.crm.consent',

@@ -222,7 +222,7 @@ describe.each(fixtureNames)('the state folder %s', (name) => {
     const nowhere = 'http://127.0.0.1:9/'
     const opened = (run = await FixtureRun.open(name, 'log', {
       AWAY: 'suppression',
-      LOAD_MINUTES: '1000000000',
+      LOAD_MINUTES: '10079',
       SINK: nowhere,
       CHOOSY: nowhere,
       PAUSED: nowhere,
