@@ -1,3 +1,4 @@
+import type { LaneRef } from '../../src/core/inbox.ts'
 import { Hono } from 'hono'
 import { webhook } from '../../destinations/webhook.ts'
 import { admin } from '../../src/admin/app.ts'
@@ -5,7 +6,7 @@ import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { createBill } from '../../src/core/billed.ts'
 import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
-import { emptyLayout, type Layout } from '../../src/core/layout.ts'
+import { emptyLayout, joinLayouts, type Layout } from '../../src/core/layout.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
@@ -127,7 +128,8 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
       },
       replay: async (_ref, numbers) => this.#take('replay', numbers),
       discard: async (_ref, numbers) => this.#take('discard', numbers),
-      layout: async () => this.#given.layout ?? emptyLayout,
+      layout: async (_ref: LaneRef, { seen }: { readonly seen: Layout }) =>
+        joinLayouts(seen, this.#given.layout ?? emptyLayout),
     }
   }
 
