@@ -157,7 +157,9 @@ describe.each(['log', 'queues'])('a destination that is taken out of the config,
     expect(lane).toMatchObject({ kind: 'destination', state: 'orphaned', deadLetters: 1 })
     expect(lane.reason).toMatch(/^"crm" is no longer in the config: put it back under this name to deliver what waits/)
     const told = await until('the health tells it', health, { enough: ({ status }) => status === 'DEGRADED' })
-    expect(told.stuck).toMatchObject([{ target: 'crm', state: 'orphaned', reason: lane.reason }])
+    expect(told.stuck).toMatchObject([
+      { target: 'crm', state: 'orphaned', reason: expect.stringContaining('put it back under this name') as string },
+    ])
     expect((await server.deadLetters()).map(({ id, messageId }) => [id, messageId])).toEqual([['crm:0:1', 'ada-0']])
     expect(statusIn(await traceOf('grace-1'), 'crm')).toMatch(/pending|waiting/)
     expect(statusIn(await traceOf('ada-3'), 'crm')).toBeUndefined()
