@@ -75,7 +75,7 @@ export function qstash(input: Input<typeof fields>): Stream {
   const url = `${(settings.url ?? '').replace(/\/+$/, '')}${path}`
   const keys = [settings.currentSigningKey, settings.nextSigningKey]
   let made: Client | undefined
-  // Made late: without a token it complains to the log. It repeats nothing: the edge spills, and the lanes drop repeats.
+  // Made late: it complains where there is no token. It repeats nothing: the edge spills, and the lanes drop repeats.
   const client = () =>
     (made ??= new Client({ token, baseUrl: qstashUrl, retry: false, enableTelemetry: false, devMode: false }))
   return {

@@ -29,6 +29,8 @@ export interface Subject {
   readonly commits?: false
   /** True: a record header must have a value. */
   readonly filledHeaders?: true
+  /** False: a record header may be empty, but not null. */
+  readonly nullHeaders?: false
 }
 
 /** A server that runs. */

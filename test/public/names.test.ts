@@ -7,6 +7,7 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { publicImports } from '../../scripts/public-imports.ts'
 import { publicNames } from '../../scripts/public-names.ts'
+import { nodeModules } from '../support/node-modules.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const names = publicNames(root)
@@ -99,6 +100,7 @@ describe('a config elsewhere that uses every public name', () => {
       mainFields: ['module', 'main'],
       conditions: ['workerd'],
       external: ['cloudflare:*', 'node:*'],
+      plugins: [nodeModules],
       logLevel: 'silent',
     })
 

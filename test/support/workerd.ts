@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
 import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptionsShape } from 'miniflare'
+import { nodeModules } from './node-modules.ts'
 
 /** What a Worker of a test is bound to; `name` is part of its URL. */
 type Options = Omit<V4WorkerOptionsShape, 'modules' | 'script'> & { readonly name: string }
@@ -39,6 +40,7 @@ export class Workerd {
       external: ['cloudflare:*', 'node:*'],
       mainFields: ['module', 'main'],
       conditions: ['workerd'],
+      plugins: [nodeModules],
     })
     const workerd = new Workerd(bundle.outputFiles?.[0]?.text ?? '', options)
     await workerd.#open()
