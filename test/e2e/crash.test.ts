@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import { startPostgres } from '../support/real-postgres.ts'
+import { Clients, disorderedOf } from './clients.ts'
 import { CommitProxy } from './commit-proxy.ts'
 import type { Random } from '../../scripts/bench/random.ts'
 import { withSeed } from '../support/seed.ts'
@@ -10,12 +11,6 @@ import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
 import { d1Tables, postgresTables } from '../support/tables.ts'
 import { until } from '../support/until.ts'
-
-/** Milliseconds that a client rests between two events. */
-const restMs = 300
-
-/** Every tenth client sends its events in batches of so many. */
-const batchEvents = 5
 
 /** The event whose total the sink cannot read, until somebody edits it. */
 const poisonedClient = 'client-42'
@@ -49,77 +44,12 @@ const moody = (slowMs: number, random: Random) => (events: readonly Event[]) => 
   return { status: 200, afterMs }
 }
 
-/** The keys whose events are not in the order 1, 2, 3, …, with their numbers. */
-const disorderedOf = (events: readonly Event[]): string[] =>
-  [...Map.groupBy(events, ({ anonymousId }) => anonymousId)].flatMap(([key, own]) => {
-    const numbers = own.map(({ properties }) => Number(properties?.['number']))
-    return numbers.every((number, i) => number === i + 1) ? [] : [`${key}: ${numbers.join(' ')}`]
-  })
-
 /** When each request of a key arrived and what it was answered, for the reader of a failure. */
 const storyOf = (sink: Sink, key: string): string =>
   sink.received
     .filter(({ events }) => events[0]?.anonymousId === key)
     .map(({ at, status, events }) => `${at} ${Number(events[0]?.properties?.['number'])} ${status}`)
     .join('\n')
-
-/** What the clients did, and how often the server was unavailable when they tried. */
-class Clients {
-  readonly acknowledged = new Set<string>()
-  attempts = 0
-  failures = 0
-  readonly #server: Server
-  readonly #random: Random
-  #stopped = false
-
-  constructor(server: Server, random: Random) {
-    this.#server = server
-    this.#random = random
-  }
-
-  /** Each client sends its numbered events one after the other, the next one only when the one before was acknowledged. */
-  run(clients: number): Promise<unknown> {
-    return Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client)))
-  }
-
-  /** No new events; what is not acknowledged yet is sent until it is. */
-  stop(): void {
-    this.#stopped = true
-  }
-
-  async #client(client: number): Promise<void> {
-    const size = client % 10 === 0 ? batchEvents : 1
-    await sleep(this.#random.next() * restMs)
-    for (let number = 1; !this.#stopped; number += size) {
-      const batch = Array.from({ length: size }, (_, i) => eventOf(client, number + i))
-      while (!(await this.#send(batch))) await sleep(50 + this.#random.next() * 150)
-      for (const { messageId } of batch) this.acknowledged.add(messageId)
-      await sleep(restMs * size)
-    }
-  }
-
-  /** Repeats are the same bytes, as those of SDKs are. */
-  async #send(batch: readonly Event[]): Promise<boolean> {
-    this.attempts++
-    let response: Response
-    let answer: { accepted?: number }
-    try {
-      const signal = AbortSignal.timeout(10_000)
-      response = await (batch.length === 1
-        ? this.#server.post('/v1/track', batch[0], { signal })
-        : this.#server.post('/v1/batch', { batch }, { signal }))
-      answer = (await response.json()) as { accepted?: number }
-    } catch {
-      this.failures++
-      return false
-    }
-    if (response.status === 200 && answer.accepted === batch.length) return true
-    if (response.status < 500 && response.status !== 429)
-      throw new Error(`${batch[0]?.messageId} was answered ${response.status} ${JSON.stringify(answer)}`)
-    this.failures++
-    return false
-  }
-}
 
 const opened: { stop: () => Promise<void> }[] = []
 afterEach(async () => {
@@ -152,7 +82,7 @@ async function crash({ clients, kills, warehouse, slowMs }: (typeof runs)[number
   })
   opened.push(server)
   const began = Date.now()
-  const load = new Clients(server, random)
+  const load = new Clients(server, { random, eventOf })
   const running = load.run(clients)
 
   await sleep(2_000)
