@@ -8,7 +8,7 @@ import { reasonOf, SluicewayError } from './core/errors.ts'
 import { resolveConfig } from './configure/resolve-config.ts'
 import { summarizeConfig } from './configure/summarize-config.ts'
 import type { AppContext } from './core/app-context.ts'
-import { answerNotFound } from './ingest/refuse.ts'
+import { answerNotFound, answerRefused } from './ingest/refuse.ts'
 import { detailsOf, missingValues } from './configure/missing-values.ts'
 import { invalidConfigResponse } from './ingest/invalid-config.ts'
 import { pathIn } from './ingest/path.ts'
@@ -101,10 +101,14 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   const rest = new Hono<{ Bindings: AppContext }>().route('/admin', admin).route('/demo', demo)
   app.notFound((c) => rest.fetch(c.req.raw, c.env))
   rest.notFound(async (c) => {
+    let refused: Response | undefined
     for (const { triggers, context } of streamsOf(c.env)) {
       const taken = await triggers.fetch?.(c.req.raw, context)
-      if (taken !== undefined) return taken
+      // Another stream of the same kind may know the caller: an earlier one had another URL or account.
+      if (taken?.status === 401) refused ??= taken
+      else if (taken !== undefined) return taken
     }
+    if (refused !== undefined) return answerRefused(c.req.raw, refused)
     const { method } = c.req.raw
     if ((method === 'GET' || method === 'HEAD') && c.env.bindings.ASSETS !== undefined) {
       const sdk = await sdkAsset(c.req.raw, c.env)

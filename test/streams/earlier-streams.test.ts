@@ -119,6 +119,36 @@ test('a deployment that forgets its QStash answers 404, and what QStash then giv
   }
 })
 
+test('messages that QStash holds for an old address or account reach the destination after both have changed', async () => {
+  const fake = await FakeQstash.start()
+  const sink = await Sink.open()
+  const other = await FakeQstash.start()
+  other.keys = { current: 'sig_new', next: 'sig_newer' }
+  const moved = sources(other, 'none')
+    .qstash.replace(address, 'https://moved.example.com')
+    .replace(currentKey, 'sig_new')
+  const deployment = await startDeployment(
+    `stream: ${moved.replace(nextKey, 'sig_newer')}, earlierStreams: [${sources(fake, 'none').qstash}]`,
+    sink.url,
+  )
+  try {
+    fake.originOf = other.originOf = () => deployment.url
+    await qstashAt(fake.url).append(events('QStash'), {} as Bindings)
+    await until('both orders are at the sink', () => sink.deliveries.size === 2)
+    expect([fake, other].map(({ deliveries }) => deliveries.map(({ status }) => status))).toEqual([[204], [204]])
+    const stranger = await deployment.fetch('/qstash', { method: 'POST', body: 'Hello' })
+    expect([stranger.status, await stranger.text()]).toEqual([
+      401,
+      'The signature is wrong: the call has no Upstash-Signature',
+    ])
+  } finally {
+    await deployment.stop()
+    await other.stop()
+    await fake.stop()
+    await sink.close()
+  }
+})
+
 const problemsOf = (stream: Stream, ...earlierStreams: Stream[]): string => {
   try {
     resolveConfig(

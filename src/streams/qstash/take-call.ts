@@ -3,7 +3,7 @@ import { reasonOf, SluicewayError } from '../../core/errors.ts'
 import { laneOf } from '../../core/lanes.ts'
 import type { TriggerContext } from '../../core/stream.ts'
 import { withTimeout } from '../../core/with-timeout.ts'
-import { bytesIn, dropBody } from '../../platform/body.ts'
+import { bytesIn } from '../../platform/body.ts'
 import { pushToLanes } from '../push-to-lanes.ts'
 import { readMessage } from '../queues/messages.ts'
 import { bodyHashOf, readSignature } from './signature.ts'
@@ -33,9 +33,9 @@ export interface CallOptions {
  *   then keeps in its dead-letter queue; 503 when it shall come again
  */
 export async function takeCall(request: Request, { url, keys, context }: CallOptions): Promise<Response> {
-  if (request.method !== 'POST') return refused(request, answerOf(405, 'QStash calls with POST', { allow: 'POST' }))
+  if (request.method !== 'POST') return answerOf(405, 'QStash calls with POST', { allow: 'POST' })
   const signed = await readSignature(request.headers.get('upstash-signature'), { url, keys })
-  if ('problem' in signed) return unsigned(request, signed.problem, context)
+  if ('problem' in signed) return unsigned(signed.problem, context)
   let body: Uint8Array
   try {
     body = await bytesIn(asItCame(request), callBytes)
@@ -44,8 +44,7 @@ export async function takeCall(request: Request, { url, keys, context }: CallOpt
       ? foreign(request, 'it is larger than any message of Sluiceway', context)
       : answerOf(503, 'The body broke off', { 'retry-after': '5' })
   }
-  if ((await bodyHashOf(body)) !== signed.bodyHash)
-    return unsigned(request, 'the signature is of another body', context)
+  if ((await bodyHashOf(body)) !== signed.bodyHash) return unsigned('the signature is of another body', context)
   let message: ReturnType<typeof readMessage>
   try {
     message = readMessage(decoder.decode(body))
@@ -73,9 +72,10 @@ function asItCame(request: Request): Request {
   return new Request(request, { headers })
 }
 
-function unsigned(request: Request, problem: string, { port }: TriggerContext): Response | Promise<Response> {
+/** The body is left alone: whoever looks for another stream that knows the caller needs it. */
+function unsigned(problem: string, { port }: TriggerContext): Response {
   port.log('warn', 'a call to /qstash was refused', { reason: problem })
-  return refused(request, answerOf(401, `The signature is wrong: ${problem}`))
+  return answerOf(401, `The signature is wrong: ${problem}`)
 }
 
 /** Signed, but not written here: QStash does not retry it, and a person finds it in its dead-letter queue. */
@@ -87,9 +87,6 @@ function foreign(request: Request, reason: string, { port }: TriggerContext): Re
   })
   return answerOf(489, 'The message was not written by Sluiceway', { 'upstash-nonretryable-error': 'true' })
 }
-
-const refused = (request: Request, answer: Response): Response | Promise<Response> =>
-  dropBody(request)?.then(() => answer) ?? answer
 
 const answerOf = (status: number, text: string, headers: Record<string, string> = {}): Response =>
   new Response(text, { status, headers: { ...headers, 'content-type': 'text/plain', 'cache-control': 'no-store' } })
