@@ -39,23 +39,37 @@ export interface OffsetReader {
 export interface TopicStatus {
   readonly topic: string
   readonly partition: number
+  /** The oldest offset that is left. */
   readonly first: number
+  /** The offset that the next record gets. */
   readonly head: number
   /** Bytes of the object's database. */
   readonly bytes: number
   readonly billed: Billed
 }
 
+/** The times that producers gave to records. */
+export interface RecordTimes {
+  /** The latest one, in milliseconds since the epoch. */
+  readonly newest: number
+  /** True where other records beside them have the time of their append. */
+  readonly isMixed: boolean
+}
+
 /** Calls that the `Topic` object answers; see topics/topic-object.ts. */
 export interface TopicRpc extends OffsetReader {
   /**
-   * Resolves once durable. `lines` is `count` records (see `TopicRecord`), each as JSON that ends in a newline.
+   * Resolves once durable. `lines` is `count` records (see `TopicRecord`), each as JSON that ends in a newline; `times` is left
+   * out where no producer gave a time.
    *
    * @returns the offset of the first one, and when they were appended
    */
-  readonly append: (lines: string, count: number) => Promise<{ offset: number; at: number }>
+  readonly append: (lines: string, count: number, times?: RecordTimes) => Promise<{ offset: number; at: number }>
   /** Enforces retention; called by the sweep. */
   readonly sweep: () => Promise<TopicStatus>
+  readonly status: () => Promise<TopicStatus>
+  /** Forgets all records; offsets go on. */
+  readonly clear: () => Promise<void>
 }
 
 /** Where something stands in a partition. */
@@ -77,6 +91,20 @@ export interface GroupPoll {
   readonly commitMs: number
   /** Milliseconds without a call after which the instance is out of the group. */
   readonly sessionMs: number
+  /** Milliseconds that the call may take: the session begins after them. */
+  readonly waitMs: number
+}
+
+/** Why a group takes no call: too many groups, too many instances, or no instance of this name in it. */
+export type GroupProblem = 'groups' | 'instances' | 'no-instance'
+
+/** What a group hands to a consumer that has called. */
+export interface GroupLease {
+  /** An answer with an older lease than the instance's last one is void. */
+  readonly lease: number
+  /** Counts the changes of who reads what. */
+  readonly generation: number
+  readonly positions: readonly TopicPosition[]
 }
 
 /** A consumer of a group, and what it reads. */
@@ -85,34 +113,79 @@ export interface GroupInstance {
   readonly assigned: readonly { readonly topic: string; readonly partition: number }[]
 }
 
+/** How a group stands in a partition. */
+export interface GroupOffset {
+  readonly topic: string
+  readonly partition: number
+  /** The committed offset; null when there is none. */
+  readonly committed: number | null
+  /** The offset after what was handed out; null when nothing is under way. */
+  readonly next: number | null
+}
+
+/** How a group is doing. */
+export interface GroupStatus {
+  readonly instances: readonly GroupInstance[]
+  readonly offsets: readonly GroupOffset[]
+}
+
 /** Calls that the `Group` object answers; see topics/group-object.ts. One for each group. */
 export interface GroupRpc {
-  /** Joins or stays, and says from where to read. An answer with an older `lease` than the instance's last one is void. */
-  readonly poll: (poll: GroupPoll) => Promise<{ lease: number; positions: TopicPosition[] }>
+  /** Joins or stays, and says from where to read. */
+  readonly poll: (poll: GroupPoll) => Promise<GroupLease | { readonly problem: GroupProblem }>
+  /** Waits until who reads what is no longer as in `generation`, at most `ms` milliseconds. */
+  readonly wait: (generation: number, ms: number) => Promise<number>
   /**
-   * Notes what is being handed out. False when the instance has polled again or lost a partition meanwhile: then nothing may be
-   * handed out.
+   * Notes what is being handed out; `began` is where a partition begins that had no offset. False when the instance has polled
+   * again or lost a partition meanwhile: then nothing may be handed out.
    */
-  readonly advance: (instance: string, lease: number, positions: readonly TopicPosition[]) => Promise<boolean>
+  readonly advance: (
+    instance: string,
+    lease: number,
+    positions: readonly (TopicPosition & { readonly began?: number })[],
+  ) => Promise<boolean>
   /**
    * Commits positions, or all that was handed out to the instance. Positions of partitions that another instance reads are
    * refused: all or none are taken.
    */
-  readonly commit: (instance: string, positions?: readonly TopicPosition[]) => Promise<{ refused: TopicPosition[] }>
+  readonly commit: (
+    instance: string,
+    positions?: readonly TopicPosition[],
+  ) => Promise<{ readonly refused: readonly TopicPosition[] } | { readonly problem: GroupProblem }>
   readonly committed: (partitions: readonly { topic: string; partition: number }[]) => Promise<TopicPosition[]>
   /** Takes an instance out of the group; false when there is none of this name. */
   readonly remove: (instance: string) => Promise<boolean>
-  readonly instances: () => Promise<GroupInstance[]>
+  readonly status: () => Promise<GroupStatus>
+  /** Sets committed offsets, where no instance is in the group; false where one is. */
+  readonly reset: (positions: readonly TopicPosition[]) => Promise<boolean>
+  /** Forgets everything, where no instance is in the group; false where one is. */
+  readonly clear: () => Promise<boolean>
+}
+
+/** A topic as the catalog knows it. */
+export interface CatalogTopic {
+  readonly name: string
+  /** Partitions of a topic that was made by naming it; 0 of one that only a config had. */
+  readonly made: number
+  /** Partitions from this number on never held a record, or hold none any more. */
+  readonly held: number
 }
 
 /** Calls that the `Catalog` object answers; see topics/catalog-object.ts. The only one is named `all`. */
 export interface CatalogRpc {
-  /** Notes a group; repeating it is harmless. Durable when it resolves. */
-  readonly addGroup: (name: string) => Promise<void>
+  /** Notes a group; repeating it is harmless. Durable when it resolves. False when there are too many. */
+  readonly addGroup: (name: string) => Promise<boolean>
+  readonly removeGroup: (name: string) => Promise<void>
   /** In order of their names. */
   readonly groups: () => Promise<string[]>
-  /** Notes a topic that is not in the config, unless it is known. Gives its number of partitions; null when there are too many topics. */
+  /** Makes a topic that is not in the config, unless it is there. Gives its number of partitions; null when there are too many topics. */
   readonly addTopic: (name: string, partitions: number) => Promise<number | null>
-  /** Topics that were added, with their numbers of partitions. */
-  readonly topics: () => Promise<Record<string, number>>
+  /** Notes that partitions below `held` may hold records. Durable when it resolves. */
+  readonly holdTopic: (name: string, held: number) => Promise<void>
+  /** Notes that partitions from `held` on hold nothing any more. One that was not made is forgotten with its last record. */
+  readonly releaseTopic: (name: string, held: number) => Promise<void>
+  /** Forgets that a topic was made. */
+  readonly removeTopic: (name: string) => Promise<void>
+  /** In order of their names. */
+  readonly topics: () => Promise<CatalogTopic[]>
 }

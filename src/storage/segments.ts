@@ -242,31 +242,28 @@ export class Segments {
 
   /** The offset of the first event that was appended at `time` (milliseconds) or later; the head when there is none. */
   offsetAt(time: number): number {
-    for (const { number, first, next } of this.#segments) {
-      // Offsets follow time, and time has no index: the first row that is late enough lies between two offsets.
-      let low = first
-      let high = next
-      while (low < high) {
-        const middle = Math.floor((low + high) / 2)
-        const row = this.#db.first<{ offset: number; count: number; at: number }>(
-          `SELECT offset, count, at FROM ${this.#name}_${number} WHERE offset <= ? ORDER BY offset DESC LIMIT 1`,
-          middle,
-        )
-        if (row === undefined || row.at < time) low = row === undefined ? middle + 1 : row.offset + row.count
-        else high = row.offset
-      }
-      if (low < next) return low
+    for (const segment of this.#segments) {
+      const offset = this.offsetIn(segment, time)
+      if (offset < segment.next) return offset
     }
     return this.#next
   }
 
-  /** Bytes of the rows' frames. Looks at every row. */
-  bytes(): number {
-    let bytes = 0
-    for (const { number } of this.#segments)
-      bytes +=
-        this.#db.first<{ bytes: number }>(`SELECT sum(length(data)) AS bytes FROM ${this.#name}_${number}`)?.bytes ?? 0
-    return bytes
+  /** As `offsetAt` for one segment; the offset after it when there is none in it. */
+  offsetIn({ number, first, next }: Segment, time: number): number {
+    // Offsets follow time, and time has no index: the first row that is late enough lies between two offsets.
+    let low = first
+    let high = next
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = this.#db.first<{ offset: number; count: number; at: number }>(
+        `SELECT offset, count, at FROM ${this.#name}_${number} WHERE offset <= ? ORDER BY offset DESC LIMIT 1`,
+        middle,
+      )
+      if (row === undefined || row.at < time) low = row === undefined ? middle + 1 : row.offset + row.count
+      else high = row.offset
+    }
+    return low
   }
 
   /** Forgets a segment. The newest one is forgotten only once it has ended. */

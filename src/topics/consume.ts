@@ -1,7 +1,7 @@
 import type { Bindings } from '../core/bindings.ts'
-import type { TopicPosition } from '../core/topic.ts'
+import type { GroupProblem, GroupRpc, TopicPosition } from '../core/topic.ts'
 import { KafkaError } from './kafka-error.ts'
-import { type ReadLimits, type ReadPosition, readPartitions } from './read.ts'
+import { placesOf, type ReadLimits, type ReadPlace, type ReadPosition, readPlaces, waitForRecords } from './read.ts'
 import type { TopicSet } from './topic-set.ts'
 
 /** One call for records of a group. */
@@ -10,6 +10,8 @@ export interface ConsumeCall {
   readonly instance: string
   readonly topics: readonly string[]
   readonly limits: ReadLimits
+  /** Milliseconds that it waits for the first record. */
+  readonly waitMs: number
   readonly autoCommit: boolean
   readonly commitMs: number
   readonly sessionMs: number
@@ -17,41 +19,113 @@ export interface ConsumeCall {
   readonly reset: 'earliest' | 'latest' | 'none'
 }
 
+/** Partitions that one call reads; the next call reads the next ones. An invocation has 1,000 calls to objects. */
+const mostPlaces = 120
+/** A call begins anew when a record comes, or when the group is dealt anew. */
+const mostRounds = 20
+
+/** Where an instance reads on, and what of it the group must be told. */
+interface Begun extends ReadPosition {
+  readonly before: number | null
+}
+
 /**
  * Reads on for an instance of a group, and notes what is handed out to it.
  *
  * @returns JSON of each message; none when the instance has called again or lost its partitions meanwhile
- * @throws {KafkaError} 400 where there is no offset to begin at and `reset` is `none`
+ * @throws {KafkaError} 400 where there is no offset to begin at and `reset` is `none`; 409 where the group is full
  */
 export async function consume(call: ConsumeCall, topics: TopicSet, bindings: Bindings): Promise<readonly string[]> {
   const group = bindings.GROUP.getByName(call.group)
-  const counts: Record<string, number> = {}
-  for (const topic of call.topics) counts[topic] = await topics.partitionsOf(topic)
-  const { lease, positions } = await group.poll({ ...call, topics: counts })
-  const begin = await Promise.all(positions.map((position) => beginOf(position, call.reset, topics)))
-  // Partitions take turns at the front: a busy one would fill every answer.
-  const turn = positions.length === 0 ? 0 : lease % positions.length
-  const { messages, next } = await readPartitions([...begin.slice(turn), ...begin.slice(0, turn)], topics, call.limits)
-  const moved = begin.flatMap(({ topic, partition, offset }, i): TopicPosition[] => {
-    const read = next.find((one) => one.topic === topic && one.partition === partition)
-    const after = read?.offset ?? offset
-    return after === positions[i]?.next ? [] : [{ topic, partition, next: after }]
-  })
-  if (moved.length > 0 && !(await group.advance(call.instance, lease, moved))) return []
-  return messages
+  const until = Date.now() + call.waitMs
+  for (let round = 0; ; round++) {
+    const leftMs = Math.max(0, until - Date.now())
+    const counts: Record<string, number> = {}
+    for (const topic of call.topics) counts[topic] = await topics.readablePartitions(topic)
+    const given = await group.poll({ ...call, waitMs: leftMs, topics: counts })
+    if ('problem' in given) throw problemOf(given.problem, call)
+    const { lease, generation, positions } = given
+    // Partitions take turns at the front: a busy one would fill every answer.
+    const turn = positions.length === 0 ? 0 : (lease + round) % positions.length
+    const mine = [...positions.slice(turn), ...positions.slice(0, turn)].slice(0, mostPlaces)
+    const begun = await begin(mine, call.reset, topics)
+    const { messages, next, beyond } = await readPlaces(begun, call.limits)
+    const moved = begun.flatMap(({ topic, partition, offset, before }) => {
+      const read = next.find((one) => one.topic === topic && one.partition === partition)
+      const after = read?.offset ?? offset
+      return after === before ? [] : [{ topic, partition, next: after, ...(before === null ? { began: offset } : {}) }]
+    })
+    const lost = await restart(beyond, call.reset, topics)
+    const told = [...moved.filter((one) => !isIn(lost, one)), ...lost]
+    if (told.length > 0 && !(await group.advance(call.instance, lease, told))) return []
+    if (messages.length > 0 || round >= mostRounds || Date.now() >= until) return messages
+    if (lost.length === 0) await wait(begun, { group, generation, ms: until - Date.now() })
+  }
 }
 
-async function beginOf(
-  { topic, partition, next }: TopicPosition,
+const wait = (
+  places: readonly ReadPlace[],
+  { group, generation, ms }: { readonly group: GroupRpc; readonly generation: number; readonly ms: number },
+): Promise<unknown> =>
+  Promise.race([...(places.length === 0 ? [] : [waitForRecords(places, ms)]), group.wait(generation, ms)])
+
+/** Finds out where reading begins. */
+async function begin(
+  positions: readonly TopicPosition[],
   reset: ConsumeCall['reset'],
   topics: TopicSet,
-): Promise<ReadPosition> {
-  const reader = await topics.readerOf(topic, partition)
-  if (next !== null && next <= (await reader.wait(next, 0))) return { topic, partition, offset: next }
+): Promise<(ReadPlace & Begun)[]> {
+  const found = await Promise.all(
+    positions.map(async ({ topic, partition, next }): Promise<Begun> => {
+      const offset = next ?? (await endOf({ topic, partition }, reset, topics))
+      return { topic, partition, before: next, offset }
+    }),
+  )
+  const places = await placesOf(found, topics)
+  return places.map((place, i) => ({ ...place, before: found[i]?.before ?? null }))
+}
+
+/** Positions behind the end of a partition, whose records were lost or which was never there, begin anew. */
+async function restart(
+  beyond: readonly ReadPosition[],
+  reset: ConsumeCall['reset'],
+  topics: TopicSet,
+): Promise<(TopicPosition & { readonly began: number })[]> {
+  const found: (TopicPosition & { readonly began: number })[] = []
+  for (const { topic, partition } of beyond) {
+    const offset = await endOf({ topic, partition }, reset, topics)
+    found.push({ topic, partition, next: offset, began: offset })
+  }
+  return found
+}
+
+async function endOf(
+  { topic, partition }: Pick<ReadPosition, 'topic' | 'partition'>,
+  reset: ConsumeCall['reset'],
+  topics: TopicSet,
+): Promise<number> {
   if (reset === 'none')
     throw new KafkaError(
       400,
       `The group has no offset of ${topic} ${partition}, or one beyond its end: commit one, or send Kafka-Auto-Offset-Reset`,
     )
-  return { topic, partition, offset: await reader.offsetAt(reset === 'earliest' ? 0 : Infinity) }
+  return (await topics.readerOf(topic, partition)).offsetAt(reset === 'earliest' ? 0 : Infinity)
+}
+
+const isIn = (list: readonly TopicPosition[], { topic, partition }: TopicPosition): boolean =>
+  list.some((one) => one.topic === topic && one.partition === partition)
+
+/** Says why a group takes no call. */
+export function problemOf(
+  problem: GroupProblem,
+  { group, instance }: { readonly group: string; readonly instance: string },
+): KafkaError {
+  if (problem === 'groups')
+    return new KafkaError(409, 'There are 1,000 groups already: delete some with DELETE /admin/kafka/groups/:group')
+  if (problem === 'instances')
+    return new KafkaError(409, `The group ${group} has 1,000 instances already: let some leave with /delete-consumer`)
+  return new KafkaError(
+    409,
+    `The instance ${instance} is not in the group ${group}, or not any more: what it was handed is handed out again`,
+  )
 }

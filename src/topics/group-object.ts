@@ -1,197 +1,200 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../core/bindings.ts'
-import type { GroupInstance, GroupPoll, GroupRpc, TopicPosition } from '../core/topic.ts'
+import type { GroupLease, GroupPoll, GroupProblem, GroupRpc, GroupStatus, TopicPosition } from '../core/topic.ts'
+import { Arrivals } from '../storage/arrivals.ts'
 import { Database } from '../storage/database.ts'
-import { assignPartitions, type Membership } from './assign-partitions.ts'
+import { type Assigned, assignPartitions } from './assign-partitions.ts'
+import { GroupStore, type MemberRow } from './group-store.ts'
 
-interface MemberRow {
-  instance: string
-  topics: string
-  auto: number
-  commitMs: number
-  sessionMs: number
-  seen: number
-  committed: number
-  lease: number
-}
-
-interface PositionRow {
-  topic: string
-  partition: number
-  /** The last instance that it was handed out to. */
-  instance: string
-  /** The offset after what was handed out; null when nothing was. */
-  next: number | null
-  /** The committed offset; null when there is none. */
-  committed: number | null
-}
+/** Instances of one group; each call looks at all of them. */
+const mostInstances = 1_000
 
 /**
  * A consumer group: who is in it, who reads which partition, and up to where each partition was handed out and committed.
  *
- * Everything is stored (tables `members`, `positions`), so that a group whose consumers come once in a while keeps its place. An instance that is gone for its session time-out is out of the group; what was handed out
- * to it is committed then if it commits by itself.
+ * Everything is stored (see GroupStore), so that a group whose consumers come once in a while keeps its place. A partition goes
+ * to another instance once the one that read it has called again, or is gone: no key is worked on by two at once. An instance
+ * that is gone for its session time-out is out of the group; what was handed out to it is committed then if it commits by
+ * itself, and handed out again if it does not.
  */
 export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
-  readonly #db: Database
+  readonly #store: GroupStore
+  readonly #changes = new Arrivals(() => this.#generation)
+  /** Counts the changes of who reads what; a restart ends all waits anyway. */
+  #generation = 0
+  /** Leases only grow, also those of an instance that was out of the group in between. */
+  #lastLease = 0
+  #isListed = false
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env)
-    this.#db = new Database(ctx.storage.sql)
-    this.#db.run(
-      'CREATE TABLE IF NOT EXISTS members (instance TEXT PRIMARY KEY, topics TEXT NOT NULL, auto INTEGER NOT NULL, commitMs INTEGER NOT NULL, sessionMs INTEGER NOT NULL, seen INTEGER NOT NULL, committed INTEGER NOT NULL, lease INTEGER NOT NULL) WITHOUT ROWID',
-    )
-    this.#db.run(
-      'CREATE TABLE IF NOT EXISTS positions (topic TEXT NOT NULL, partition INTEGER NOT NULL, instance TEXT NOT NULL, next INTEGER, committed INTEGER, PRIMARY KEY (topic, partition)) WITHOUT ROWID',
-    )
+    this.#store = new GroupStore(new Database(ctx.storage.sql))
   }
 
-  async poll({ instance, topics, autoCommit, commitMs, sessionMs }: GroupPoll): Promise<{
-    lease: number
-    positions: TopicPosition[]
-  }> {
+  async poll(poll: GroupPoll): Promise<GroupLease | { readonly problem: GroupProblem }> {
+    // Whatever is awaited is awaited here: from the next line on, nothing comes in between.
+    if (!(await this.#isInCatalog())) return { problem: 'groups' }
+    const { instance, topics } = poll
     const now = Date.now()
-    const before = this.#members()
-    if (before.length === 0) await this.#registerOnce()
-    for (const member of before)
-      if (member.instance !== instance && member.seen + member.sessionMs < now) this.#removeMember(member)
-    const known = before.find((member) => member.instance === instance)
+    this.#expire(now)
+    const members = this.#store.members()
+    const known = members.find((member) => member.instance === instance)
+    if (known === undefined && members.length >= mostInstances) return { problem: 'instances' }
     const isDue = known !== undefined && known.auto === 1 && known.committed + known.commitMs <= now
-    if (isDue) this.#commitAll(instance)
-    const lease = (known?.lease ?? 0) + 1
-    this.#db.run(
-      'INSERT OR REPLACE INTO members (instance, topics, auto, commitMs, sessionMs, seen, committed, lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    if (isDue) this.#store.commitAll(instance)
+    const member: MemberRow = {
       instance,
-      JSON.stringify(topics),
-      autoCommit ? 1 : 0,
-      commitMs,
-      sessionMs,
-      now,
-      isDue || known === undefined ? now : known.committed,
-      lease,
-    )
-    const mine = this.#assign().get(instance) ?? []
-    return {
-      lease,
-      positions: mine.map(({ topic, partition }) => ({
-        topic,
-        partition,
-        next: this.#nextFor(instance, topic, partition),
-      })),
+      topics: JSON.stringify(topics),
+      auto: poll.autoCommit ? 1 : 0,
+      commitMs: poll.commitMs,
+      sessionMs: poll.sessionMs,
+      seen: now + poll.waitMs,
+      committed: isDue || known === undefined ? now : known.committed,
+      lease: Math.max(now, (known?.lease ?? 0) + 1, this.#lastLease + 1),
     }
+    this.#lastLease = member.lease
+    this.#store.putMember(member)
+    for (const [topic, partitions] of Object.entries(topics)) this.#store.growTo(topic, partitions)
+    let hasChanged = known?.topics !== member.topics
+    const mine = this.#assign().get(instance) ?? []
+    for (const row of this.#store.positions()) {
+      if (row.instance !== instance || isIn(mine, row)) continue
+      // This call says that the records of the call before are worked on.
+      if (poll.autoCommit && row.next !== null) this.#store.commit(row)
+      this.#store.release(row)
+      hasChanged = true
+    }
+    if (hasChanged) this.#change()
+    return { lease: member.lease, generation: this.#generation, positions: this.#positionsOf(instance, mine) }
   }
 
-  async advance(instance: string, lease: number, positions: readonly TopicPosition[]): Promise<boolean> {
-    const member = this.#members().find((one) => one.instance === instance)
-    if (member?.lease !== lease) return false
+  async wait(generation: number, ms: number): Promise<number> {
+    return this.#changes.wait(generation, ms)
+  }
+
+  async advance(
+    instance: string,
+    lease: number,
+    positions: readonly (TopicPosition & { readonly began?: number })[],
+  ): Promise<boolean> {
+    if (this.#member(instance)?.lease !== lease) return false
     const mine = this.#assign().get(instance) ?? []
-    const owns = (at: TopicPosition) => mine.some((one) => one.topic === at.topic && one.partition === at.partition)
-    if (!positions.every(owns)) return false
-    for (const { topic, partition, next } of positions)
-      this.#db.run(
-        'INSERT INTO positions (topic, partition, instance, next) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET instance = excluded.instance, next = excluded.next',
-        topic,
-        partition,
-        instance,
-        next,
-      )
+    if (!positions.every((position) => isIn(mine, position) && this.#isFree(instance, position))) return false
+    for (const position of positions) this.#store.handOut(instance, position)
     return true
   }
 
-  async commit(instance: string, positions?: readonly TopicPosition[]): Promise<{ refused: TopicPosition[] }> {
+  async commit(
+    instance: string,
+    positions?: readonly TopicPosition[],
+  ): Promise<{ readonly refused: readonly TopicPosition[] } | { readonly problem: GroupProblem }> {
     if (positions === undefined) {
-      this.#commitAll(instance)
+      if (this.#member(instance) === undefined) return { problem: 'no-instance' }
+      this.#store.commitAll(instance)
       return { refused: [] }
     }
-    const owners = this.#assign()
-    const isOthers = ({ topic, partition }: TopicPosition) =>
-      [...owners].some(
-        ([owner, parts]) =>
-          owner !== instance && parts.some((one) => one.topic === topic && one.partition === partition),
-      )
-    const refused = positions.filter(isOthers)
-    if (refused.length > 0) return { refused }
-    await this.#registerOnce()
-    for (const { topic, partition, next } of positions)
-      this.#db.run(
-        'INSERT INTO positions (topic, partition, instance, committed) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET committed = excluded.committed',
-        topic,
-        partition,
-        instance,
-        next,
-      )
-    return { refused: [] }
+    if (!(await this.#isInCatalog())) return { problem: 'groups' }
+    const refused = positions.filter((position) => !this.#isFree(instance, position))
+    if (refused.length === 0) for (const position of positions) this.#store.commit(position)
+    return { refused }
   }
 
   async committed(partitions: readonly { topic: string; partition: number }[]): Promise<TopicPosition[]> {
     return partitions.map(({ topic, partition }) => ({
       topic,
       partition,
-      next: this.#position(topic, partition)?.committed ?? null,
+      next: this.#store.position(topic, partition)?.committed ?? null,
     }))
   }
 
   async remove(instance: string): Promise<boolean> {
-    const member = this.#members().find((one) => one.instance === instance)
-    if (member !== undefined) this.#removeMember(member)
+    const member = this.#member(instance)
+    if (member !== undefined) this.#remove(member)
     return member !== undefined
   }
 
-  async instances(): Promise<GroupInstance[]> {
-    const now = Date.now()
-    for (const member of this.#members()) if (member.seen + member.sessionMs < now) this.#removeMember(member)
-    return [...this.#assign()].map(([name, assigned]) => ({ name, assigned: [...assigned] }))
+  async status(): Promise<GroupStatus> {
+    this.#expire(Date.now())
+    return {
+      instances: [...this.#assign()].map(([name, assigned]) => ({ name, assigned: [...assigned] })),
+      offsets: this.#store
+        .positions()
+        .map(({ topic, partition, committed, next }) => ({ topic, partition, committed, next })),
+    }
+  }
+
+  async reset(positions: readonly TopicPosition[]): Promise<boolean> {
+    if (!(await this.#isInCatalog())) return false
+    this.#expire(Date.now())
+    if (this.#store.members().length > 0) return false
+    for (const position of positions) this.#store.commit(position)
+    return true
+  }
+
+  async clear(): Promise<boolean> {
+    this.#expire(Date.now())
+    if (this.#store.members().length > 0) return false
+    this.#isListed = false
+    this.#store.clear()
+    await this.env.CATALOG.getByName('all').removeGroup(this.ctx.id.name ?? '')
+    return true
   }
 
   /** Before the first row of a group is written, the catalog knows its name. */
-  async #registerOnce(): Promise<void> {
-    if (this.#db.first('SELECT topic FROM positions LIMIT 1') !== undefined) return
-    await this.env.CATALOG.getByName('all').addGroup(this.ctx.id.name ?? '')
+  async #isInCatalog(): Promise<boolean> {
+    this.#isListed ||= !this.#store.isEmpty
+    this.#isListed ||= await this.env.CATALOG.getByName('all').addGroup(this.ctx.id.name ?? '')
+    return this.#isListed
   }
 
-  #members(): MemberRow[] {
-    return this.#db.all<MemberRow>('SELECT * FROM members ORDER BY instance')
+  #member(instance: string): MemberRow | undefined {
+    return this.#store.members().find((member) => member.instance === instance)
   }
 
-  #position(topic: string, partition: number): PositionRow | undefined {
-    return this.#db.first<PositionRow>('SELECT * FROM positions WHERE topic = ? AND partition = ?', topic, partition)
+  /** Whether no other instance of the group works on what it was handed of a partition. */
+  #isFree(instance: string, { topic, partition }: Assigned): boolean {
+    const row = this.#store.position(topic, partition)
+    return row === undefined || row.next === null || row.instance === instance || row.instance === ''
   }
 
-  /** Where an instance reads on: behind what it was handed, or where the one before it, which reads no more, has left off. */
-  #nextFor(instance: string, topic: string, partition: number): number | null {
-    const row = this.#position(topic, partition)
-    if (row === undefined || row.next === null) return row?.committed ?? null
-    if (row.instance === instance) return row.next
-    const before = this.#members().find((member) => member.instance === row.instance)
-    return before?.auto === 1 ? row.next : row.committed
+  /** Where an instance reads on: behind what it was handed, else at what is committed, else where the group began. */
+  #positionsOf(instance: string, mine: readonly Assigned[]): TopicPosition[] {
+    return mine
+      .filter((position) => this.#isFree(instance, position))
+      .map(({ topic, partition }) => {
+        const row = this.#store.position(topic, partition)
+        return { topic, partition, next: row?.next ?? row?.committed ?? row?.began ?? null }
+      })
   }
 
   /** Who reads which partition now. A partition stays with the one who read it last, as far as that is fair. */
-  #assign(): Map<string, { topic: string; partition: number }[]> {
-    const members: Membership[] = this.#members().map(({ instance, topics }) => ({
+  #assign(): Map<string, Assigned[]> {
+    const members = this.#store.members().map(({ instance, topics }) => ({
       instance,
       topics: JSON.parse(topics) as Record<string, number>,
     }))
-    const last = new Map(
-      this.#db
-        .all<PositionRow>('SELECT * FROM positions')
-        .map(({ topic, partition, instance }) => [`${partition}:${topic}`, instance]),
-    )
-    return assignPartitions(members, last)
+    const last = this.#store
+      .positions()
+      .map(({ topic, partition, instance }) => [`${partition}:${topic}`, instance] as const)
+    return assignPartitions(members, new Map(last))
   }
 
-  #commitAll(instance: string): void {
-    this.#db.run(
-      'UPDATE positions SET committed = next WHERE instance = ? AND next IS NOT NULL AND committed IS NOT next',
-      instance,
-    )
-    this.#db.run('UPDATE members SET committed = ? WHERE instance = ?', Date.now(), instance)
+  #expire(now: number): void {
+    for (const member of this.#store.members()) if (member.seen + member.sessionMs < now) this.#remove(member)
   }
 
-  #removeMember({ instance, auto }: MemberRow): void {
-    if (auto === 1) this.#commitAll(instance)
-    // Whoever reads on begins at what is committed.
-    this.#db.run('UPDATE positions SET next = NULL WHERE instance = ? AND next IS NOT NULL', instance)
-    this.#db.run('DELETE FROM members WHERE instance = ?', instance)
+  #remove({ instance, auto }: MemberRow): void {
+    if (auto === 1) this.#store.commitAll(instance)
+    this.#store.releaseAll(instance)
+    this.#store.deleteMember(instance)
+    this.#change()
+  }
+
+  #change(): void {
+    this.#generation++
+    this.#changes.notify()
   }
 }
+
+const isIn = (list: readonly Assigned[], { topic, partition }: Assigned): boolean =>
+  list.some((one) => one.topic === topic && one.partition === partition)

@@ -8,7 +8,7 @@ import { KafkaError } from './kafka-error.ts'
 import type { ReadLimits } from './read.ts'
 import type { Encoding } from './records.ts'
 import type { TopicSet } from './topic-set.ts'
-import type { Login } from './users.ts'
+import { assertGroupAllowed, type Login } from './users.ts'
 
 /** What every handler of `/kafka` has. */
 export interface KafkaEnv {
@@ -24,16 +24,53 @@ const bodyBytes = 8_388_608
 /** Milliseconds that a call waits for records at most. */
 const mostWaitMs = 30_000
 
-/** The bounds of a read, as the body states them. */
+/** Records of one answer, unless the call says otherwise; and at most. */
+const usualRecords = 1_000
+const mostRecords = 10_000
+/** UTF-16 code units of one answer, unless the call says otherwise; and at most: a few such answers fit into an isolate. */
+const usualLength = 4_000_000
+const mostLength = 8_000_000
+/** Milliseconds that a call waits for records, unless it says otherwise. */
+const usualWaitMs = 1_000
+
+const bound = (least: number) =>
+  v.nullish(
+    v.pipe(
+      v.number('must be a number'),
+      v.integer('must be a whole number'),
+      v.minValue(least, `must be ${least} or more`),
+    ),
+  )
+/** What a body may say of how much is read. */
+export const readBounds = { timeout: bound(0), maxRecords: bound(1), maxBytes: bound(1) }
+
+/** How much a call reads, and for how many milliseconds it waits for the first record. More than the most is the most. */
 export const limitsOf = (
   c: KafkaCall,
-  body: { readonly timeout: number; readonly maxRecords: number; readonly maxBytes: number },
-): ReadLimits => ({
-  records: body.maxRecords,
-  length: body.maxBytes,
-  waitMs: Math.min(body.timeout, mostWaitMs),
+  body: v.InferOutput<v.ObjectSchema<typeof readBounds, undefined>>,
+): ReadLimits & { readonly waitMs: number } => ({
+  records: Math.min(body.maxRecords ?? usualRecords, mostRecords),
+  length: Math.min(body.maxBytes ?? usualLength, mostLength),
+  waitMs: Math.min(body.timeout ?? usualWaitMs, mostWaitMs),
   encoding: c.get('encoding'),
 })
+
+/**
+ * The group and the instance of the path.
+ *
+ * @throws {KafkaError} 400 where a name is none, 403 where the user may not use the group
+ */
+export function memberOf(c: KafkaCall): { readonly group: string; readonly instance: string } {
+  const { group = '', instance = '' } = c.req.param() as { group?: string; instance?: string }
+  for (const name of [group, instance])
+    if (!/^[\w.-]{1,249}$/.test(name))
+      throw new KafkaError(
+        400,
+        'The path must name a group and an instance: up to 249 letters, digits, dots, underscores and dashes each',
+      )
+  assertGroupAllowed(c.get('login'), group)
+  return { group, instance }
+}
 
 /** The settings of a consumer, which are headers. Throws a KafkaError with 400 where one is wrong. */
 export function consumerSettings(c: KafkaCall) {
@@ -106,7 +143,7 @@ export function checked<T extends v.GenericSchema>(schema: T, value: unknown): v
   if (parsed.success) return parsed.output
   throw new KafkaError(
     400,
-    parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'The body'}: ${issue.message}`).join('; '),
+    parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'The body'} ${issue.message}`).join('; '),
   )
 }
 

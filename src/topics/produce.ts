@@ -1,153 +1,128 @@
-import * as v from 'valibot'
 import type { Bindings } from '../core/bindings.ts'
 import { reasonOf } from '../core/errors.ts'
-import type { TopicBytes, TopicRecord } from '../core/topic.ts'
+import { isRecord } from '../core/json.ts'
+import type { RecordTimes, TopicRecord } from '../core/topic.ts'
 import { partitionOfBytes } from '../storage/murmur2.ts'
 import { KafkaError } from './kafka-error.ts'
+import { type RequestedRecord, requestedRecordOf } from './requested-record.ts'
 import type { Encoding } from './records.ts'
-import { eventsTopic } from './topic-set.ts'
-
-const header = v.object({ key: v.string(), value: v.nullish(v.string()) })
-const message = v.object({
-  topic: v.optional(v.string()),
-  partition: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0))),
-  timestamp: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0))),
-  key: v.nullish(v.string()),
-  value: v.nullable(v.string()),
-  headers: v.nullish(v.array(header)),
-})
-const messages = v.union([message, v.array(message)])
 
 /** UTF-16 code units of one record's line: it must fit into a row even where nothing compresses. */
 const recordLength = 600_000
 /** UTF-16 code units of lines in one append. */
 const appendLength = 800_000
+/** Partitions to which one call writes: each is a call of its own. */
+const mostPlaces = 200
 
 /** A record with where it goes. */
-export interface ProducedRecord {
+interface PlacedRecord {
   readonly topic: string
   readonly partition: number
+  readonly timestamp: number | null
   readonly line: string
 }
 
-/** What became of a record; `retry` of a failure as in `ProduceOutcome`. */
+/** What became of a record. */
 export type ProduceAnswer =
   | { readonly topic: string; readonly partition: number; readonly offset: number; readonly timestamp: number }
-  | { readonly error: string; readonly status: number; readonly retry: 'unknown' }
+  | KafkaError
 
-const encoder = new TextEncoder()
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Reads base64; undefined where it is none. */
-function bytesOf(base64: string): Uint8Array | undefined {
-  try {
-    return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
-  } catch {
-    return undefined
-  }
-}
-
-/** Keeps bytes as text where they are UTF-8: text compresses better, and is read without decoding. */
-function textOrBase64(bytes: Uint8Array, base64: string): TopicBytes {
-  try {
-    return strictDecoder.decode(bytes)
-  } catch {
-    return [base64]
-  }
+/** How the records of a call are read. */
+export interface ProduceOptions {
+  /** Of the path: takes the place of a missing one. */
+  readonly topic?: string | undefined
+  readonly encoding: Encoding
+  /** Gives the number of a topic's partitions. Throws a KafkaError where the caller may not write to it. */
+  readonly partitions: (topic: string) => Promise<number>
 }
 
 /**
- * Reads the body of a produce call: one message or a list.
+ * Writes records: those of a partition in their order, partitions beside each other.
  *
- * @param body parsed JSON
- * @param options `topic` of the path, which takes the place of a missing one; `encoding` of keys, values and headers; `partitions`
- *   gives the number of a topic
- * @throws {KafkaError} 400 where a message is wrong, 413 where one is too large: then nothing is written
+ * @param body parsed JSON: one record or a list
+ * @param options how it is read
+ * @param bindings where topics are
+ * @returns what became of each, in their order. After a failure, later ones of the same partition are not tried
+ * @throws {KafkaError} 400 where it is neither, or goes to too many partitions: then nothing is written
  */
-export async function readMessages(
+export async function produceRecords(
   body: unknown,
-  options: {
-    readonly topic?: string | undefined
-    readonly encoding: Encoding
-    readonly partitions: (topic: string) => Promise<number>
-  },
-): Promise<ProducedRecord[]> {
-  const parsed = v.safeParse(messages, body)
-  if (!parsed.success)
-    throw new KafkaError(
-      400,
-      `A message is {"topic","value"} with key, partition, timestamp and headers as it likes: ${v.flatten(parsed.issues).root?.[0] ?? parsed.issues.map((issue) => `${v.getDotPath(issue) ?? ''}: ${issue.message}`).join('; ')}`,
-    )
-  const list = Array.isArray(parsed.output) ? parsed.output : [parsed.output]
+  options: ProduceOptions,
+  bindings: Bindings,
+): Promise<ProduceAnswer[]> {
+  if (!Array.isArray(body) && !isRecord(body))
+    throw new KafkaError(400, 'The body must be a record like {"topic":"orders","value":"…"}, or a list of them')
+  const inputs: readonly unknown[] = Array.isArray(body) ? body : [body]
+  const counts = new Map<string, number | KafkaError>()
   // Records without a key go to one partition, which packs them better (Kafka: sticky partitioner).
   const sticky = Math.random()
-  const records: ProducedRecord[] = []
-  for (const [i, one] of list.entries()) {
-    const topic = options.topic ?? one.topic
-    if (topic === undefined) throw new KafkaError(400, `Message ${i} names no topic`)
-    if (topic === eventsTopic)
-      throw new KafkaError(
-        403,
-        'The topic events takes what is sent to /v1/track and the other routes: nobody produces to it directly',
-      )
-    const partitions = await options.partitions(topic)
-    const decode = (text: string | null | undefined, what: string): [Uint8Array | null, TopicBytes] => {
-      if (text === null || text === undefined) return [null, null]
-      if (options.encoding === 'text') return [what === 'key' ? encoder.encode(text) : null, text]
-      const bytes = bytesOf(text)
-      if (bytes === undefined) throw new KafkaError(400, `Message ${i}: its ${what} is no base64`)
-      return [bytes, textOrBase64(bytes, text)]
+  const placed: (PlacedRecord | KafkaError)[] = []
+  for (const input of inputs) {
+    const requested = attempt(() => requestedRecordOf(input, options))
+    if (requested instanceof KafkaError) {
+      placed.push(requested)
+      continue
     }
-    const [keyBytes, key] = decode(one.key, 'key')
-    const partition =
-      one.partition ?? (keyBytes === null ? Math.floor(sticky * partitions) : partitionOfBytes(keyBytes, partitions))
-    if (partition >= partitions)
-      throw new KafkaError(400, `Message ${i}: the topic ${topic} has ${partitions} partitions, not ${partition + 1}`)
-    const record: TopicRecord = [
-      one.timestamp ?? null,
-      key,
-      decode(one.value, 'value')[1],
-      (one.headers ?? []).map(({ key: name, value }) => [name, decode(value, 'header')[1]] as const),
-    ]
-    const line = `${JSON.stringify(record)}\n`
-    if (line.length > recordLength)
-      throw new KafkaError(413, `Message ${i} has ${line.length} characters; a record has at most ${recordLength}`)
-    records.push({ topic, partition, line })
+    const { topic } = requested
+    if (!counts.has(topic)) counts.set(topic, await attemptAsync(() => options.partitions(topic)))
+    const count = counts.get(topic) as number | KafkaError
+    placed.push(count instanceof KafkaError ? count : attempt(() => placeRecord(requested, count, sticky)))
   }
-  return records
+  return append(placed, bindings)
 }
 
-/**
- * Appends records: those of a partition in their order, partitions beside each other.
- *
- * @returns what became of each, in the order of the records. After a failure, later ones of the same partition are not tried
- */
-export async function appendRecords(records: readonly ProducedRecord[], bindings: Bindings): Promise<ProduceAnswer[]> {
+function placeRecord(
+  { topic, partition: wanted, keyBytes, timestamp, key, value, headers }: RequestedRecord,
+  partitions: number,
+  sticky: number,
+): PlacedRecord {
+  const partition =
+    wanted ?? (keyBytes === null ? Math.floor(sticky * partitions) : partitionOfBytes(keyBytes, partitions))
+  if (partition >= partitions)
+    throw new KafkaError(400, `There is no partition ${partition} of the topic ${topic}, which has ${partitions}`)
+  const record: TopicRecord = [timestamp, key, value, headers]
+  const line = `${JSON.stringify(record)}\n`
+  if (line.length > recordLength)
+    throw new KafkaError(413, `The record has ${line.length} characters of JSON; it may have ${recordLength}`)
+  return { topic, partition, timestamp, line }
+}
+
+async function append(placed: readonly (PlacedRecord | KafkaError)[], bindings: Bindings): Promise<ProduceAnswer[]> {
   const answers: ProduceAnswer[] = []
   const places = new Map<string, number[]>()
-  for (const [i, { topic, partition }] of records.entries()) {
-    const name = `${topic}:${partition}`
+  for (const [i, record] of placed.entries()) {
+    if (record instanceof KafkaError) {
+      answers[i] = record
+      continue
+    }
+    const name = `${record.topic}:${record.partition}`
     const indexes = places.get(name)
     if (indexes === undefined) places.set(name, [i])
     else indexes.push(i)
   }
+  if (places.size > mostPlaces)
+    throw new KafkaError(400, `The records are for ${places.size} partitions; send those of ${mostPlaces} at once`)
   await Promise.all(
     [...places].map(async ([name, indexes]) => {
       const object = bindings.TOPIC.getByName(name)
-      let failure: string | undefined
-      for (const piece of piecesOf(indexes, records)) {
+      let failure: KafkaError | undefined
+      for (const piece of piecesOf(indexes, placed as readonly PlacedRecord[])) {
+        const records = piece.map((i) => placed[i] as PlacedRecord)
         try {
-          if (failure !== undefined) throw new Error(failure)
-          const lines = piece.map((i) => (records[i] as ProducedRecord).line)
-          const { offset, at } = await object.append(lines.join(''), lines.length)
-          piece.forEach((i, k) => {
-            const { topic, partition, line } = records[i] as ProducedRecord
-            const [timestamp] = JSON.parse(`${line.slice(0, line.indexOf(','))}]`) as [number | null]
-            answers[i] = { topic, partition, offset: offset + k, timestamp: timestamp ?? at }
+          // Behind a record that may not be written, nothing is: the order would be another one.
+          if (failure !== undefined) throw failure
+          const { offset, at } = await object.append(
+            records.map(({ line }) => line).join(''),
+            records.length,
+            timesOf(records),
+          )
+          records.forEach(({ topic, partition, timestamp }, k) => {
+            answers[piece[k] as number] = { topic, partition, offset: offset + k, timestamp: timestamp ?? at }
           })
         } catch (error) {
-          failure ??= reasonOf(error)
-          for (const i of piece) answers[i] = { error: failure, status: 503, retry: 'unknown' }
+          const notTried = failure !== undefined
+          failure ??= new KafkaError(503, `The topic did not answer; try again (${reasonOf(error)})`, 'unknown')
+          for (const i of piece) answers[i] = notTried ? new KafkaError(503, failure.message, 'yes') : failure
         }
       }
     }),
@@ -155,11 +130,17 @@ export async function appendRecords(records: readonly ProducedRecord[], bindings
   return answers
 }
 
-function* piecesOf(indexes: readonly number[], records: readonly ProducedRecord[]): Generator<number[]> {
+function timesOf(records: readonly PlacedRecord[]): RecordTimes | undefined {
+  const given = records.flatMap(({ timestamp }) => (timestamp === null ? [] : [timestamp]))
+  if (given.length === 0) return undefined
+  return { newest: given.reduce((most, one) => Math.max(most, one)), isMixed: given.length < records.length }
+}
+
+function* piecesOf(indexes: readonly number[], records: readonly PlacedRecord[]): Generator<number[]> {
   let piece: number[] = []
   let length = 0
   for (const i of indexes) {
-    const { line } = records[i] as ProducedRecord
+    const { line } = records[i] as PlacedRecord
     if (piece.length > 0 && length + line.length > appendLength) {
       yield piece
       piece = []
@@ -169,4 +150,22 @@ function* piecesOf(indexes: readonly number[], records: readonly ProducedRecord[
     length += line.length
   }
   if (piece.length > 0) yield piece
+}
+
+function attempt<T>(make: () => T): T | KafkaError {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof KafkaError) return error
+    throw error
+  }
+}
+
+async function attemptAsync<T>(make: () => Promise<T>): Promise<T | KafkaError> {
+  try {
+    return await make()
+  } catch (error) {
+    if (error instanceof KafkaError) return error
+    throw error
+  }
 }

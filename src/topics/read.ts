@@ -1,4 +1,6 @@
+import { reasonOf } from '../core/errors.ts'
 import type { OffsetReader } from '../core/topic.ts'
+import { KafkaError } from './kafka-error.ts'
 import { type Encoding, recordsOf } from './records.ts'
 import { eventsTopic, type TopicSet } from './topic-set.ts'
 
@@ -9,13 +11,16 @@ export interface ReadPosition {
   readonly offset: number
 }
 
-/** How much is read at most, and how long is waited for the first record. */
+/** A position with the object that keeps its partition. */
+export interface ReadPlace extends ReadPosition {
+  readonly reader: OffsetReader
+}
+
+/** How much is read at most. */
 export interface ReadLimits {
   readonly records: number
   /** UTF-16 code units of JSON; at least one record is read if there is any. */
   readonly length: number
-  /** Milliseconds. */
-  readonly waitMs: number
   readonly encoding: Encoding
 }
 
@@ -25,54 +30,57 @@ export interface ReadResult {
   readonly messages: readonly string[]
   /** Where reading goes on, for partitions of which something was read. */
   readonly next: readonly ReadPosition[]
+  /** Positions behind the end of their partition, with the end. */
+  readonly beyond: readonly (ReadPosition & { readonly head: number })[]
 }
 
-/** Partitions that are asked at once: a request may have six calls under way. */
+/** Partitions that are asked at once. */
 const parallel = 6
-/** Partitions that one call waits for; the others are read by the next calls. */
+/** Partitions that one call waits for at most; where there are more, it waits for a second only. */
 const mostWaiting = 24
+const shortWaitMs = 1_000
 /** Compressed bytes that are read of a partition at once; records pack to an eighth or so. */
 const packed = 8
 
-/**
- * Reads from several partitions, in the order in which they are given, until a limit is reached; where there is nothing, waits
- * for the first record to come.
- *
- * @param positions from where on
- * @param topics where they are
- * @param limits of the whole read
- */
-export async function readPartitions(
-  positions: readonly ReadPosition[],
-  topics: TopicSet,
-  limits: ReadLimits,
-): Promise<ReadResult> {
-  const places: Place[] = []
+/** Finds the objects of positions. */
+export async function placesOf(positions: readonly ReadPosition[], topics: TopicSet): Promise<ReadPlace[]> {
+  const places: ReadPlace[] = []
   for (const position of positions)
     places.push({ ...position, reader: await topics.readerOf(position.topic, position.partition) })
-  const found = await readOnce(places, limits)
-  if (found.messages.length > 0 || limits.waitMs <= 0 || places.length === 0) return found
-  await Promise.race(places.slice(0, mostWaiting).map(async ({ reader, offset }) => reader.wait(offset, limits.waitMs)))
-  return readOnce(places, limits)
+  return places
 }
 
-type Place = ReadPosition & { readonly reader: OffsetReader }
-
-async function readOnce(places: readonly Place[], limits: ReadLimits): Promise<ReadResult> {
+/**
+ * Reads from several partitions, in the order in which they are given, until a limit is reached. A partition that does not
+ * answer keeps no other back.
+ *
+ * @param places from where on
+ * @param limits of the whole read
+ * @throws {KafkaError} 503 when nothing was read and a partition did not answer
+ */
+export async function readPlaces(places: readonly ReadPlace[], limits: ReadLimits): Promise<ReadResult> {
   const messages: string[] = []
   const next: ReadPosition[] = []
+  const beyond: (ReadPosition & { head: number })[] = []
+  let failure: string | undefined
   let length = 0
   const isFull = () => messages.length >= limits.records || length >= limits.length
   for (let i = 0; i < places.length && !isFull(); i += parallel) {
     const some = places.slice(i, i + parallel)
     const bytes = Math.max(1, Math.ceil((limits.length - length) / packed / some.length))
-    const answers = await Promise.all(some.map(async ({ reader, offset }) => reader.read(offset, bytes)))
-    for (const [k, { chunks }] of answers.entries()) {
-      const { topic, partition, offset } = some[k] as Place
+    const answers = await Promise.all(
+      some.map(({ reader, offset }) =>
+        reader.read(offset, bytes).catch((error: unknown) => void (failure = reasonOf(error))),
+      ),
+    )
+    for (const [k, answer] of answers.entries()) {
+      if (answer === undefined) continue
+      const { topic, partition, offset } = some[k] as ReadPlace
+      if (offset > answer.head) beyond.push({ topic, partition, offset, head: answer.head })
+      const origin = { topic, partition, isLog: topic === eventsTopic, encoding: limits.encoding }
       let position = offset
-      for (const chunk of chunks) {
+      for (const chunk of answer.chunks) {
         if (isFull()) break
-        const origin = { topic, partition, isLog: topic === eventsTopic, encoding: limits.encoding }
         for (const record of recordsOf(chunk, position, origin)) {
           if (isFull() || (messages.length > 0 && length + record.json.length > limits.length)) break
           messages.push(record.json)
@@ -83,5 +91,21 @@ async function readOnce(places: readonly Place[], limits: ReadLimits): Promise<R
       if (position > offset) next.push({ topic, partition, offset: position })
     }
   }
-  return { messages, next }
+  if (messages.length === 0 && beyond.length === 0 && failure !== undefined)
+    throw new KafkaError(503, `A partition did not answer; try again (${failure})`)
+  return { messages, next, beyond }
+}
+
+/**
+ * Waits until one of several partitions has something to read.
+ *
+ * @param places where the reader stands
+ * @param ms milliseconds at most
+ */
+export async function waitForRecords(places: readonly ReadPlace[], ms: number): Promise<void> {
+  const most = places.length > mostWaiting ? Math.min(ms, shortWaitMs) : ms
+  // One that breaks off ends no other; when all do, the next read tells.
+  await Promise.any(places.slice(0, mostWaiting).map(({ reader, offset }) => reader.wait(offset, most))).catch(
+    () => undefined,
+  )
 }

@@ -3,12 +3,14 @@ import { createBill } from '../core/billed.ts'
 import type { Bindings } from '../core/bindings.ts'
 import type { Chunk } from '../core/inbox.ts'
 import type { ReadableLog } from '../core/stream.ts'
-import type { Topic, TopicRpc, TopicStatus } from '../core/topic.ts'
+import type { RecordTimes, TopicRpc, TopicStatus } from '../core/topic.ts'
 import { Arrivals } from '../storage/arrivals.ts'
 import { Database } from '../storage/database.ts'
 import { frame } from '../storage/frame.ts'
 import { GroupCommit } from '../storage/group-commit.ts'
-import { Segments } from '../storage/segments.ts'
+import { type Segment, Segments } from '../storage/segments.ts'
+import { keptRetention, type Retention } from './kept-retention.ts'
+import { TopicTimes } from './topic-times.ts'
 
 /** A table spans one hour: retention forgets whole hours. */
 const segmentMs = 3_600_000
@@ -21,13 +23,11 @@ const readBytes = 4_000_000
 /** The database is kept below this by forgetting the oldest hour early; the platform's limit is 10 GB. */
 const databaseBytes = 8_000_000_000
 
-/** Of a topic that is not in the config any more: its records go when their time is over. */
-const orphaned = { retentionMs: 7 * 86_400_000 }
-
 interface Produced {
   readonly lines: string
   readonly count: number
   readonly length: number
+  readonly times: RecordTimes | undefined
   /** Set by the write. */
   offset: number
   at: number
@@ -35,14 +35,15 @@ interface Produced {
 
 /**
  * One partition of a topic that others produce to. Records are kept as frames of lines (see `TopicRecord`), in tables
- * `topic_<hour>` (see Segments).
+ * `topic_<hour>` (see Segments); see also TopicTimes and `keptRetention`.
  */
 export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
   readonly #billed = createBill()
   readonly #name: string
   readonly #partition: number
-  readonly #retention: Pick<Topic, 'retentionMs' | 'retentionBytes'>
+  readonly #retention: Retention
   readonly #segments: Segments
+  readonly #times: TopicTimes
   readonly #arrivals: Arrivals
   readonly #commits: GroupCommit<Produced>
 
@@ -52,8 +53,10 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
     const name = ctx.id.name ?? ''
     this.#name = name.slice(0, name.lastIndexOf(':'))
     this.#partition = Number(name.slice(name.lastIndexOf(':') + 1))
-    this.#retention = log?.topics.get(this.#name) ?? log?.newTopics ?? orphaned
-    this.#segments = new Segments(new Database(ctx.storage.sql, this.#billed), { name: 'topic', spanMs: segmentMs })
+    const db = new Database(ctx.storage.sql, this.#billed)
+    this.#retention = keptRetention(db, this.#name, log)
+    this.#segments = new Segments(db, { name: 'topic', spanMs: segmentMs })
+    this.#times = new TopicTimes(db, this.#segments)
     this.#arrivals = new Arrivals(() => this.#segments.next)
     this.#commits = new GroupCommit({
       flushMs,
@@ -65,9 +68,12 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
     })
   }
 
-  async append(lines: string, count: number): Promise<{ offset: number; at: number }> {
+  async append(lines: string, count: number, times?: RecordTimes): Promise<{ offset: number; at: number }> {
     this.#billed.calls++
-    const produced: Produced = { lines, count, length: lines.length, offset: 0, at: 0 }
+    // Whatever becomes of the config, the catalog knows that there is something here.
+    if (this.#segments.segments.length === 0)
+      await this.env.CATALOG.getByName('all').holdTopic(this.#name, this.#partition + 1)
+    const produced: Produced = { lines, count, length: lines.length, times, offset: 0, at: 0 }
     await this.#commits.add(produced)
     return { offset: produced.offset, at: produced.at }
   }
@@ -84,12 +90,16 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
 
   async offsetAt(time: number): Promise<number> {
     this.#billed.calls++
-    return this.#segments.offsetAt(time)
+    return time === 0 ? this.#segments.first : this.#times.offsetAt(time)
   }
 
   async sweep(): Promise<TopicStatus> {
-    this.#billed.calls++
     await this.#retain()
+    return this.status()
+  }
+
+  async status(): Promise<TopicStatus> {
+    this.#billed.calls++
     return {
       topic: this.#name,
       partition: this.#partition,
@@ -100,6 +110,11 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
     }
   }
 
+  async clear(): Promise<void> {
+    this.#billed.calls++
+    for (const segment of this.#segments.segments) this.#drop(segment)
+  }
+
   /** Retention goes on after the topic has left the config, when no sweep calls any more. */
   override async alarm(): Promise<void> {
     await this.#retain()
@@ -108,14 +123,16 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
   #write(produced: readonly Produced[]): void {
     const now = Date.now()
     const isFirst = this.#segments.segments.length === 0
+    const newest = newestOf(produced, now)
     const chunk = this.#segments.append(
       {
         count: produced.reduce((sum, { count }) => sum + count, 0),
-        prints: new Uint8Array(0),
+        prints: TopicTimes.printOf(newest),
         data: frame(produced.map(({ lines }) => lines).join('')),
       },
       now,
     )
+    if (newest !== undefined) this.#times.note(newest)
     let { offset } = chunk
     for (const one of produced) {
       one.offset = offset
@@ -127,17 +144,20 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
 
   async #retain(): Promise<void> {
     const now = Date.now()
-    const { retentionMs, retentionBytes } = this.#retention
+    const { retentionMs, retentionBytes = databaseBytes } = this.#retention
     for (;;) {
       const segment = this.#segments.segments[0]
       if (segment === undefined || segment.ends > now) break
-      const isTooMuch =
-        this.ctx.storage.sql.databaseSize > databaseBytes ||
-        (retentionBytes !== undefined && this.#segments.bytes() > retentionBytes)
+      const isTooMuch = this.ctx.storage.sql.databaseSize > Math.min(retentionBytes, databaseBytes)
       if (segment.ends > now - retentionMs && !isTooMuch) break
-      this.#segments.drop(segment)
+      this.#drop(segment)
     }
     await this.#setAlarm()
+  }
+
+  #drop(segment: Segment): void {
+    this.#segments.drop(segment)
+    this.#times.drop(segment)
   }
 
   async #setAlarm(): Promise<void> {
@@ -146,4 +166,14 @@ export class TopicObject extends DurableObject<Bindings> implements TopicRpc {
     this.#billed.alarms++
     await this.ctx.storage.setAlarm(Math.max(oldest.ends + this.#retention.retentionMs, Date.now() + segmentMs))
   }
+}
+
+/** The latest time of the records of a row; undefined where all have the time of the append. */
+function newestOf(produced: readonly Produced[], now: number): number | undefined {
+  if (produced.every(({ times }) => times === undefined)) return undefined
+  return Math.max(
+    ...produced.map(({ times }) =>
+      times === undefined || times.isMixed ? Math.max(now, times?.newest ?? 0) : times.newest,
+    ),
+  )
 }

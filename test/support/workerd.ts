@@ -23,6 +23,7 @@ export class Workerd {
   #miniflare!: Miniflare
   #pid: number | undefined
   #url = ''
+  #port = 0
 
   private constructor(script: string, options: Options) {
     this.#script = script
@@ -63,8 +64,11 @@ export class Workerd {
       enableDevRegistry: false,
       logRequests: false,
       cf: false,
+      port: this.#port,
     })
-    this.#url = (await this.#miniflare.ready).origin
+    const { origin, port } = await this.#miniflare.ready
+    this.#url = origin
+    this.#port = Number(port)
     this.#pid = workerds().find((pid) => !before.has(pid))
   }
 
@@ -81,7 +85,7 @@ export class Workerd {
     rmSync(this.#state, { recursive: true, force: true })
   }
 
-  /** Where the Worker listens, on the loopback interface, without a slash at the end; another one after a restart. */
+  /** Where the Worker listens, on the loopback interface, without a slash at the end; the same after a restart. */
   get url(): string {
     return this.#url
   }

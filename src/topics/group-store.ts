@@ -1,0 +1,139 @@
+import type { Database } from '../storage/database.ts'
+import type { TopicPosition } from '../core/topic.ts'
+
+/** An instance of a group. */
+export interface MemberRow {
+  readonly instance: string
+  /** JSON: topics with their numbers of partitions. */
+  readonly topics: string
+  /** 1: commits by itself. */
+  readonly auto: number
+  readonly commitMs: number
+  readonly sessionMs: number
+  /** When its last call ends at the latest. */
+  readonly seen: number
+  /** When it committed last. */
+  readonly committed: number
+  readonly lease: number
+}
+
+/** How a group stands in a partition. */
+export interface PositionRow {
+  readonly topic: string
+  readonly partition: number
+  /** The instance that it was handed out to last; empty: none. */
+  readonly instance: string
+  /** The offset after what was handed out; null when nothing was. */
+  readonly next: number | null
+  /** The committed offset; null when there is none. */
+  readonly committed: number | null
+  /** Where the group began; null when it began at a committed offset. */
+  readonly began: number | null
+}
+
+/** The tables of a group: `members`, `positions`, `counts`. */
+export class GroupStore {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+    db.run(
+      'CREATE TABLE IF NOT EXISTS members (instance TEXT PRIMARY KEY, topics TEXT NOT NULL, auto INTEGER NOT NULL, commitMs INTEGER NOT NULL, sessionMs INTEGER NOT NULL, seen INTEGER NOT NULL, committed INTEGER NOT NULL, lease INTEGER NOT NULL) WITHOUT ROWID',
+    )
+    db.run(
+      'CREATE TABLE IF NOT EXISTS positions (topic TEXT NOT NULL, partition INTEGER NOT NULL, instance TEXT NOT NULL, next INTEGER, committed INTEGER, began INTEGER, PRIMARY KEY (topic, partition)) WITHOUT ROWID',
+    )
+    db.run('CREATE TABLE IF NOT EXISTS counts (topic TEXT PRIMARY KEY, partitions INTEGER NOT NULL) WITHOUT ROWID')
+  }
+
+  /** True when nothing was ever stored. */
+  get isEmpty(): boolean {
+    return this.members().length === 0 && this.#db.first('SELECT topic FROM positions LIMIT 1') === undefined
+  }
+
+  members(): MemberRow[] {
+    return this.#db.all<MemberRow>('SELECT * FROM members ORDER BY instance')
+  }
+
+  putMember(member: MemberRow): void {
+    this.#db.run(
+      'INSERT OR REPLACE INTO members (instance, topics, auto, commitMs, sessionMs, seen, committed, lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      member.instance,
+      member.topics,
+      member.auto,
+      member.commitMs,
+      member.sessionMs,
+      member.seen,
+      member.committed,
+      member.lease,
+    )
+  }
+
+  deleteMember(instance: string): void {
+    this.#db.run('DELETE FROM members WHERE instance = ?', instance)
+  }
+
+  positions(): PositionRow[] {
+    return this.#db.all<PositionRow>('SELECT * FROM positions ORDER BY topic, partition')
+  }
+
+  position(topic: string, partition: number): PositionRow | undefined {
+    return this.#db.first<PositionRow>('SELECT * FROM positions WHERE topic = ? AND partition = ?', topic, partition)
+  }
+
+  /** Notes what is handed out to an instance. */
+  handOut(instance: string, { topic, partition, next, began }: TopicPosition & { readonly began?: number }): void {
+    this.#db.run(
+      'INSERT INTO positions (topic, partition, instance, next, began) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET instance = excluded.instance, next = excluded.next, began = coalesce(excluded.began, began)',
+      topic,
+      partition,
+      instance,
+      next,
+      began ?? null,
+    )
+  }
+
+  commit({ topic, partition, next }: TopicPosition): void {
+    this.#db.run(
+      "INSERT INTO positions (topic, partition, instance, committed) VALUES (?, ?, '', ?) ON CONFLICT DO UPDATE SET committed = excluded.committed",
+      topic,
+      partition,
+      next,
+    )
+  }
+
+  /** Commits all that was handed out to an instance. */
+  commitAll(instance: string): void {
+    this.#db.run(
+      'UPDATE positions SET committed = next WHERE instance = ? AND next IS NOT NULL AND committed IS NOT next',
+      instance,
+    )
+  }
+
+  /** Lets a partition go: whoever reads it next begins at what is committed. */
+  release({ topic, partition }: PositionRow): void {
+    this.#db.run("UPDATE positions SET instance = '', next = NULL WHERE topic = ? AND partition = ?", topic, partition)
+  }
+
+  /** Lets all partitions of an instance go; they stay its own when it comes back while nobody else reads them. */
+  releaseAll(instance: string): void {
+    this.#db.run('UPDATE positions SET next = NULL WHERE instance = ? AND next IS NOT NULL', instance)
+  }
+
+  /** Begins partitions that a topic has got since the group has read it at their first record. */
+  growTo(topic: string, partitions: number): void {
+    const known = this.#db.first<{ partitions: number }>('SELECT partitions FROM counts WHERE topic = ?', topic)
+    if (known !== undefined && known.partitions >= partitions) return
+    for (let partition = known?.partitions ?? partitions; partition < partitions; partition++)
+      this.#db.run(
+        "INSERT INTO positions (topic, partition, instance, began) VALUES (?, ?, '', 0) ON CONFLICT DO NOTHING",
+        topic,
+        partition,
+      )
+    this.#db.run('INSERT OR REPLACE INTO counts (topic, partitions) VALUES (?, ?)', topic, partitions)
+  }
+
+  clear(): void {
+    for (const table of ['members', 'positions', 'counts']) this.#db.run(`DELETE FROM ${table}`)
+  }
+}
