@@ -58,6 +58,7 @@ export const limitsOf = (
 /**
  * The group and the instance of the path.
  *
+ * @returns both names
  * @throws {KafkaError} 400 where a name is none, 403 where the user may not use the group
  */
 export function memberOf(c: KafkaCall): { readonly group: string; readonly instance: string } {

@@ -18,7 +18,7 @@ interface Init {
 /** A Worker of a test in workerd, on state that outlives its process. */
 export class Workerd {
   readonly #script: string
-  readonly #options: Options
+  #options: Options
   readonly #state = mkdtempSync(join(tmpdir(), 'sluiceway-workerd-'))
   #miniflare!: Miniflare
   #pid: number | undefined
@@ -72,8 +72,16 @@ export class Workerd {
     this.#pid = workerds().find((pid) => !before.has(pid))
   }
 
-  /** Ends the runtime as a power cut does, and starts it again on the same state. */
-  async restart(): Promise<void> {
+  /**
+   * Ends the runtime as a power cut does, and starts it again on the same state.
+   *
+   * @param bindings values of `env` that take the place of those before
+   */
+  async restart(bindings: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#options = {
+      ...this.#options,
+      bindings: { ...(this.#options.bindings as Record<string, string> | undefined), ...bindings },
+    }
     if (this.#pid === undefined) throw new Error('the process of the runtime is not known')
     process.kill(this.#pid, 'SIGKILL')
     await this.#miniflare.dispose().catch(() => undefined)

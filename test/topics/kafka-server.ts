@@ -18,6 +18,8 @@ interface KafkaServerOptions {
 /**
  * Starts a deployment whose log is open under `/kafka`, in workerd. Its schedule runs each second while requests come.
  *
+ * `restart({ LOG_CHANGES: … })` changes what is handed to `log()`, as JSON; `/test/ahead/<ms>` lets time pass.
+ *
  * @param log what the config hands to `log()`, as source text
  * @param options what else is in the config
  */
@@ -33,8 +35,11 @@ export const startKafkaServer = (
           import { defineConfig } from './src/configure/define-config.ts'
           import { log } from './src/streams/log.ts'
           ${imports}
-          const app = sluiceway(defineConfig(() => ({
-            stream: log(${log}),
+          let aheadMs = 0
+          const realNow = Date.now
+          Date.now = () => realNow() + aheadMs
+          const app = sluiceway(defineConfig((env) => ({
+            stream: log({ ...(${log}), ...JSON.parse(env.LOG_CHANGES ?? '{}') }),
             sources: { ${sources} web: { writeKey: '${writeKey}' } },
             admin: { token: '${adminToken}' },
             destinations: {},
@@ -50,7 +55,15 @@ export const startKafkaServer = (
           export class Catalog extends app.Catalog {}
           export class Kafka extends app.Kafka {}
           export class Poller extends app.Poller {}
-          export default app.handler`,
+          export default {
+            ...app.handler,
+            fetch(request, env, ctx) {
+              const [, ms] = /[/]test[/]ahead[/](\\d+)/.exec(request.url) ?? []
+              if (ms === undefined) return app.handler.fetch(request, env, ctx)
+              aheadMs += Number(ms)
+              return new Response(String(Date.now()))
+            },
+          }`,
         resolveDir: root,
         loader: 'ts',
       },
