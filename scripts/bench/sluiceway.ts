@@ -9,8 +9,8 @@ import type { LaneStatus, LoaderStatus, LogStatus } from '../../src/core/binding
 const root = resolve(import.meta.dirname, '../..')
 
 interface Options {
-  /** A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `bare` neither. */
-  readonly config: 'full' | 'hook' | 'bare'
+  /** A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `bare` and `kafka` neither. */
+  readonly config: 'full' | 'hook' | 'bare' | 'kafka'
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
   readonly vars?: Readonly<Record<string, string>>

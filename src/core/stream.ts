@@ -16,6 +16,8 @@ export interface LogTimes {
   readonly flushMs: number
   /** Milliseconds that events stay readable. */
   readonly retentionMs: number
+  /** Bytes, compressed, that a partition keeps at most; the oldest hours go first. Left out: what the platform allows. */
+  readonly retentionBytes?: number
   /** Milliseconds for which a second event with the same source and messageId is dropped. */
   readonly dedupMs: number
 }

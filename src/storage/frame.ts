@@ -33,6 +33,19 @@ export function unframe(data: Uint8Array): string {
   return text
 }
 
+/**
+ * Inflates frames one after the other: each gives UTF-8 of whole envelopes. For those who need no text.
+ *
+ * Throws what zlib or `splitFrames` throws when the bytes are no frames, or cut.
+ */
+export function* inflateFrames(data: Uint8Array): Generator<Uint8Array> {
+  for (const one of splitFrames(data)) {
+    const { buffer, byteOffset, byteLength } = zstdDecompressSync(one.subarray(lengthBytes))
+    // Plain bytes: parts of a Buffer are slower to make.
+    yield new Uint8Array(buffer, byteOffset, byteLength)
+  }
+}
+
 /** Joins frames to one run of bytes: a chunk's, or a staging file's. */
 export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(frames.reduce((sum, one) => sum + one.byteLength, 0))

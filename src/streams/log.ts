@@ -24,6 +24,13 @@ const fields = {
     min: 0.01,
     max: 365,
   },
+  retentionMegabytes: {
+    type: 'number',
+    about: 'Megabytes, compressed, that a partition keeps at most; whole hours are forgotten early, oldest first.',
+    optional: true,
+    min: 1,
+    max: 8_000,
+  },
   dedupMinutes: {
     type: 'number',
     about: 'Minutes for which a second event with the same source and messageId is dropped.',
@@ -70,6 +77,7 @@ export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
   const readable: ReadableLog = {
     flushMs: settings.flushMs,
     retentionMs: settings.retentionDays * 86_400_000,
+    ...(settings.retentionMegabytes === undefined ? {} : { retentionBytes: settings.retentionMegabytes * 1_000_000 }),
     dedupMs: settings.dedupMinutes * 60_000,
     partition: partitionObject,
     topics: checkedTopics.topics,

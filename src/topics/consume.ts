@@ -1,7 +1,8 @@
 import type { Bindings } from '../core/bindings.ts'
 import type { GroupProblem, GroupRpc, TopicPosition } from '../core/topic.ts'
 import { KafkaError } from './kafka-error.ts'
-import { placesOf, type ReadLimits, type ReadPlace, type ReadPosition, readPlaces, waitForRecords } from './read.ts'
+import type { AnswerLimits } from './message-writer.ts'
+import { placesOf, type ReadPlace, type ReadPosition, readPlaces, waitForRecords } from './read.ts'
 import type { TopicSet } from './topic-set.ts'
 
 /** One call for records of a group. */
@@ -9,7 +10,7 @@ export interface ConsumeCall {
   readonly group: string
   readonly instance: string
   readonly topics: readonly string[]
-  readonly limits: ReadLimits
+  readonly limits: AnswerLimits
   /** Milliseconds that it waits for the first record. */
   readonly waitMs: number
   readonly autoCommit: boolean
@@ -24,6 +25,8 @@ const mostPlaces = 120
 /** A call begins anew when a record comes, or when the group is dealt anew. */
 const mostRounds = 20
 
+const nothing = Uint8Array.from('[]', (char) => char.charCodeAt(0))
+
 /** Where an instance reads on, and what of it the group must be told. */
 interface Begun extends ReadPosition {
   readonly before: number | null
@@ -32,10 +35,14 @@ interface Begun extends ReadPosition {
 /**
  * Reads on for an instance of a group, and notes what is handed out to it.
  *
- * @returns JSON of each message; none when the instance has called again or lost its partitions meanwhile
+ * @returns a list of messages as JSON, in UTF-8; an empty one when the instance has called again or lost its partitions meanwhile
  * @throws {KafkaError} 400 where there is no offset to begin at and `reset` is `none`; 409 where the group is full
  */
-export async function consume(call: ConsumeCall, topics: TopicSet, bindings: Bindings): Promise<readonly string[]> {
+export async function consume(
+  call: ConsumeCall,
+  topics: TopicSet,
+  bindings: Bindings,
+): Promise<Uint8Array<ArrayBuffer>> {
   const group = bindings.GROUP.getByName(call.group)
   const until = Date.now() + call.waitMs
   for (let round = 0; ; round++) {
@@ -49,7 +56,7 @@ export async function consume(call: ConsumeCall, topics: TopicSet, bindings: Bin
     const turn = positions.length === 0 ? 0 : (lease + round) % positions.length
     const mine = [...positions.slice(turn), ...positions.slice(0, turn)].slice(0, mostPlaces)
     const begun = await begin(mine, call.reset, topics)
-    const { messages, next, beyond } = await readPlaces(begun, call.limits)
+    const { records, answer, next, beyond } = await readPlaces(begun, call.limits)
     const moved = begun.flatMap(({ topic, partition, offset, before }) => {
       const read = next.find((one) => one.topic === topic && one.partition === partition)
       const after = read?.offset ?? offset
@@ -57,8 +64,8 @@ export async function consume(call: ConsumeCall, topics: TopicSet, bindings: Bin
     })
     const lost = await restart(beyond, call.reset, topics)
     const told = [...moved.filter((one) => !isIn(lost, one)), ...lost]
-    if (told.length > 0 && !(await group.advance(call.instance, lease, told))) return []
-    if (messages.length > 0 || round >= mostRounds || Date.now() >= until) return messages
+    if (told.length > 0 && !(await group.advance(call.instance, lease, told))) return nothing
+    if (records > 0 || round >= mostRounds || Date.now() >= until) return answer
     if (lost.length === 0) await wait(begun, { group, generation, ms: until - Date.now() })
   }
 }

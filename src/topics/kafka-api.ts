@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { ReadableLog, TriggerContext } from '../core/stream.ts'
 import { consumeCall, deleteConsumerCall, listConsumers } from './consumer-calls.ts'
-import { encodingOf, errorAnswer, type KafkaEnv, statusOf } from './kafka-call.ts'
+import { encodingOf, errorAnswer, kafkaErrorOf, type KafkaEnv } from './kafka-call.ts'
 import { KafkaError } from './kafka-error.ts'
 import { commitCall, committedCall, fetchCall, offsetsCall } from './offset-calls.ts'
 import { produceCall, produceOneCall } from './produce-calls.ts'
@@ -37,7 +37,7 @@ export function kafkaApi(options: KafkaApiOptions): (request: Request, context: 
 
   app.onError((error, c) => {
     if (error instanceof KafkaError) return errorAnswer(c, error)
-    if (error instanceof SluicewayError) return errorAnswer(c, new KafkaError(statusOf(error), error.message))
+    if (error instanceof SluicewayError) return errorAnswer(c, kafkaErrorOf(error))
     c.env.port.log('error', 'a Kafka request failed', { path: c.req.path.slice(0, 300), reason: reasonOf(error) })
     return errorAnswer(c, new KafkaError(503, 'The log did not answer; try again'))
   })

@@ -5,7 +5,7 @@ import type { SluicewayError } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import { textOf } from '../platform/body.ts'
 import { KafkaError } from './kafka-error.ts'
-import type { ReadLimits } from './read.ts'
+import type { AnswerLimits } from './message-writer.ts'
 import type { Encoding } from './records.ts'
 import type { TopicSet } from './topic-set.ts'
 import { assertGroupAllowed, type Login } from './users.ts'
@@ -27,9 +27,9 @@ const mostWaitMs = 30_000
 /** Records of one answer, unless the call says otherwise; and at most. */
 const usualRecords = 1_000
 const mostRecords = 10_000
-/** UTF-16 code units of one answer, unless the call says otherwise; and at most: a few such answers fit into an isolate. */
-const usualLength = 4_000_000
-const mostLength = 8_000_000
+/** Bytes of one answer, unless the call says otherwise; and at most: a few such answers fit into an isolate. */
+const usualBytes = 4_000_000
+const mostBytes = 8_000_000
 /** Milliseconds that a call waits for records, unless it says otherwise. */
 const usualWaitMs = 1_000
 
@@ -48,9 +48,9 @@ export const readBounds = { timeout: bound(0), maxRecords: bound(1), maxBytes: b
 export const limitsOf = (
   c: KafkaCall,
   body: v.InferOutput<v.ObjectSchema<typeof readBounds, undefined>>,
-): ReadLimits & { readonly waitMs: number } => ({
+): AnswerLimits & { readonly waitMs: number } => ({
   records: Math.min(body.maxRecords ?? usualRecords, mostRecords),
-  length: Math.min(body.maxBytes ?? usualLength, mostLength),
+  bytes: Math.min(body.maxBytes ?? usualBytes, mostBytes),
   waitMs: Math.min(body.timeout ?? usualWaitMs, mostWaitMs),
   encoding: c.get('encoding'),
 })
@@ -148,16 +148,19 @@ export function checked<T extends v.GenericSchema>(schema: T, value: unknown): v
   )
 }
 
-/** The status with which an error of reading a body is answered. */
-export const statusOf = ({ code }: SluicewayError): KafkaError['status'] =>
-  code === 'body_too_large' ? 413 : code === 'body_unreadable' || code === 'unsupported_encoding' ? 400 : 503
+/** The error of this dialect for one of ours: a body that could not be read, or an object that did not answer. */
+export function kafkaErrorOf({ code, message }: SluicewayError): KafkaError {
+  if (code === 'body_too_large')
+    return new KafkaError(413, `The body may have ${bodyBytes} bytes, also after inflating: send fewer records at once`)
+  return new KafkaError(code === 'body_unreadable' || code === 'unsupported_encoding' ? 400 : 503, message)
+}
 
 /** Says that all went well, as this dialect does. */
 export const successAnswer = (c: KafkaCall): Response => c.json({ result: 'Success', status: 200 })
 
-/** Answers with messages, each JSON already. */
-export const messagesAnswer = (c: KafkaCall, messages: readonly string[]): Response =>
-  c.body(`[${messages.join(',')}]`, 200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+/** Answers with messages, which are JSON already. */
+export const messagesAnswer = (c: KafkaCall, messages: Uint8Array<ArrayBuffer>): Response =>
+  c.body(messages, 200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
 
 /** Answers with an error, as this dialect does. */
 export const errorAnswer = (c: KafkaCall, { status, message }: KafkaError): Response =>

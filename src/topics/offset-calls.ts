@@ -64,11 +64,11 @@ export async function fetchCall(c: KafkaCall): Promise<Response> {
       416,
       `The offset ${beyond.offset} of ${beyond.topic} ${beyond.partition} is behind its end, which is ${beyond.head}`,
     )
-  if (found.messages.length === 0 && waitMs > 0) {
+  if (found.records === 0 && waitMs > 0) {
     await waitForRecords(places, waitMs)
     found = await readPlaces(places, limits)
   }
-  return messagesAnswer(c, found.messages)
+  return messagesAnswer(c, found.answer)
 }
 
 /** `/commit/:group/:instance`: commits offsets; with an empty body, all that the instance was handed. */

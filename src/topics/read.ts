@@ -1,7 +1,7 @@
 import { reasonOf } from '../core/errors.ts'
 import type { OffsetReader } from '../core/topic.ts'
 import { KafkaError } from './kafka-error.ts'
-import { type Encoding, recordsOf } from './records.ts'
+import { type AnswerLimits, MessageWriter } from './message-writer.ts'
 import { eventsTopic, type TopicSet } from './topic-set.ts'
 
 /** Where a reader stands. */
@@ -16,18 +16,12 @@ export interface ReadPlace extends ReadPosition {
   readonly reader: OffsetReader
 }
 
-/** How much is read at most. */
-export interface ReadLimits {
-  readonly records: number
-  /** UTF-16 code units of JSON; at least one record is read if there is any. */
-  readonly length: number
-  readonly encoding: Encoding
-}
-
 /** What was read. */
 export interface ReadResult {
-  /** JSON of each message. */
-  readonly messages: readonly string[]
+  /** How many messages the answer has. */
+  readonly records: number
+  /** The answer: a list of messages as JSON, in UTF-8. */
+  readonly answer: Uint8Array<ArrayBuffer>
   /** Where reading goes on, for partitions of which something was read. */
   readonly next: readonly ReadPosition[]
   /** Positions behind the end of their partition, with the end. */
@@ -58,16 +52,14 @@ export async function placesOf(positions: readonly ReadPosition[], topics: Topic
  * @param limits of the whole read
  * @throws {KafkaError} 503 when nothing was read and a partition did not answer
  */
-export async function readPlaces(places: readonly ReadPlace[], limits: ReadLimits): Promise<ReadResult> {
-  const messages: string[] = []
+export async function readPlaces(places: readonly ReadPlace[], limits: AnswerLimits): Promise<ReadResult> {
+  const messages = new MessageWriter(limits)
   const next: ReadPosition[] = []
   const beyond: (ReadPosition & { head: number })[] = []
   let failure: string | undefined
-  let length = 0
-  const isFull = () => messages.length >= limits.records || length >= limits.length
-  for (let i = 0; i < places.length && !isFull(); i += parallel) {
+  for (let i = 0; i < places.length && !messages.isFull; i += parallel) {
     const some = places.slice(i, i + parallel)
-    const bytes = Math.max(1, Math.ceil((limits.length - length) / packed / some.length))
+    const bytes = Math.max(1, Math.ceil(messages.left / packed / some.length))
     const answers = await Promise.all(
       some.map(({ reader, offset }) =>
         reader.read(offset, bytes).catch((error: unknown) => void (failure = reasonOf(error))),
@@ -77,23 +69,15 @@ export async function readPlaces(places: readonly ReadPlace[], limits: ReadLimit
       if (answer === undefined) continue
       const { topic, partition, offset } = some[k] as ReadPlace
       if (offset > answer.head) beyond.push({ topic, partition, offset, head: answer.head })
-      const origin = { topic, partition, isLog: topic === eventsTopic, encoding: limits.encoding }
+      const origin = { topic, partition, isLog: topic === eventsTopic }
       let position = offset
-      for (const chunk of answer.chunks) {
-        if (isFull()) break
-        for (const record of recordsOf(chunk, position, origin)) {
-          if (isFull() || (messages.length > 0 && length + record.json.length > limits.length)) break
-          messages.push(record.json)
-          length += record.json.length
-          position = record.offset + 1
-        }
-      }
+      for (const chunk of answer.chunks) if (!messages.isFull) position = messages.write(chunk, position, origin)
       if (position > offset) next.push({ topic, partition, offset: position })
     }
   }
-  if (messages.length === 0 && beyond.length === 0 && failure !== undefined)
+  if (messages.records === 0 && beyond.length === 0 && failure !== undefined)
     throw new KafkaError(503, `A partition did not answer; try again (${failure})`)
-  return { messages, next, beyond }
+  return { records: messages.records, answer: messages.finish(), next, beyond }
 }
 
 /**

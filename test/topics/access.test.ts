@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import { Kafka } from '@upstash/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Workerd } from '../support/workerd.ts'
@@ -30,7 +31,9 @@ async function call(path: string, { user = 'shop', password, method = 'POST', bo
   const answer = await fetch(`${server.url}/kafka${path}`, {
     method,
     headers: { authorization: `Basic ${btoa(`${user}:${password ?? passwords[user]}`)}`, ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(body === undefined
+      ? {}
+      : { body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body) }),
   })
   const json = (await answer.json()) as { error?: string; status?: number }
   return { status: answer.status, error: json.error, json, headers: answer.headers }
@@ -100,7 +103,9 @@ test('a record that is too large is refused alone, and a body that is too large 
       expect.objectContaining({ topic: 'orders' }),
     ],
   ])
-  expect((await call('/produce', { body: { topic: 'orders', value: 'x'.repeat(9_000_000) } })).status).toBe(413)
+  const packed = gzipSync(JSON.stringify({ topic: 'orders', value: 'x'.repeat(9_000_000) }))
+  const large = await call('/produce', { body: packed, headers: { 'content-encoding': 'gzip' } })
+  expect([large.status, large.error]).toEqual([413, expect.stringContaining('8388608')])
 })
 
 test('calls beyond the bounds are refused with the bound', async () => {

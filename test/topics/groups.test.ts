@@ -85,9 +85,9 @@ test('instances that join and leave a group at work get each record once, in the
   const { topic, group } = fresh()
   /** What all instances got, in the order in which it came to them. */
   const seen: Message[] = []
-  let isOver = false
+  const end = new AbortController()
   const run = async (instance: string, calls: number) => {
-    for (let call = 0; call < calls && !isOver; call++) {
+    for (let call = 0; call < calls && !end.signal.aborted; call++) {
       const some = await poll({ topic, group, instance, timeout: 100 })
       // The work takes a while: nobody else may work on these keys meanwhile.
       await sleep(20)
@@ -109,7 +109,7 @@ test('instances that join and leave a group at work get each record once, in the
   const others = ['b', 'c', 'd', 'e', 'f'].map((instance, n) => run(instance, 3 + 2 * n))
   await Promise.all([producing, ...others])
   await until('all orders were seen', () => seen.length >= 600)
-  isOver = true
+  end.abort()
   await first
   expect(sorted(ordersOf(seen))).toEqual(upTo(600))
   expectOrderPerKey(seen)
@@ -267,7 +267,7 @@ test('a power cut in the middle of producing and consuming loses nothing that wa
   const { topic, group } = fresh()
   const acknowledged: number[] = []
   const seen: Message[] = []
-  let isOver = false
+  const end = new AbortController()
   const patient = new Kafka({ url: `${server.url}/kafka`, ...user })
   const producing = (async () => {
     for (let from = 0; from < 400; from += 10) {
@@ -282,7 +282,7 @@ test('a power cut in the middle of producing and consuming loses nothing that wa
     }
   })()
   const consuming = ['a', 'b'].map(async (instance) => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       try {
         seen.push(...(await poll({ topic, group, instance, timeout: 200, auto: false })))
         await kafka.consumer().commit({ consumerGroupId: group, instanceId: instance })
@@ -299,7 +299,7 @@ test('a power cut in the middle of producing and consuming loses nothing that wa
   expect(acknowledged).toEqual(upTo(400))
   const unique = () => new Set(ordersOf(seen))
   await until('all orders were seen', () => unique().size === 400)
-  isOver = true
+  end.abort()
   await Promise.all(consuming)
   expect(await drain({ topic, group, instance: 'a', auto: false })).toEqual([])
 }, 90_000)

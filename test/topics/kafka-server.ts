@@ -18,7 +18,8 @@ interface KafkaServerOptions {
 /**
  * Starts a deployment whose log is open under `/kafka`, in workerd. Its schedule runs each second while requests come.
  *
- * `restart({ LOG_CHANGES: … })` changes what is handed to `log()`, as JSON; `/test/ahead/<ms>` lets time pass.
+ * `restart({ LOG_CHANGES: … })` changes what is handed to `log()`, as JSON, null for what is taken out. `/test/ahead/<ms>` lets time pass,
+ * `/test/minutes/<count>` with the schedule of each minute.
  *
  * @param log what the config hands to `log()`, as source text
  * @param options what else is in the config
@@ -39,7 +40,11 @@ export const startKafkaServer = (
           const realNow = Date.now
           Date.now = () => realNow() + aheadMs
           const app = sluiceway(defineConfig((env) => ({
-            stream: log({ ...(${log}), ...JSON.parse(env.LOG_CHANGES ?? '{}') }),
+            stream: log(
+              Object.fromEntries(
+                Object.entries({ ...(${log}), ...JSON.parse(env.LOG_CHANGES ?? '{}') }).filter(([, value]) => value !== null),
+              ),
+            ),
             sources: { ${sources} web: { writeKey: '${writeKey}' } },
             admin: { token: '${adminToken}' },
             destinations: {},
@@ -57,10 +62,15 @@ export const startKafkaServer = (
           export class Poller extends app.Poller {}
           export default {
             ...app.handler,
-            fetch(request, env, ctx) {
-              const [, ms] = /[/]test[/]ahead[/](\\d+)/.exec(request.url) ?? []
-              if (ms === undefined) return app.handler.fetch(request, env, ctx)
-              aheadMs += Number(ms)
+            async fetch(request, env, ctx) {
+              const [, what, count] = /[/]test[/](ahead|minutes)[/](\\d+)/.exec(request.url) ?? []
+              if (what === undefined) return app.handler.fetch(request, env, ctx)
+              if (what === 'ahead') aheadMs += Number(count)
+              else
+                for (let minute = 0; minute < Number(count); minute++) {
+                  aheadMs += 60_000
+                  await app.handler.scheduled({}, env, ctx)
+                }
               return new Response(String(Date.now()))
             },
           }`,

@@ -55,13 +55,15 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #commits: GroupCommit<Append>
   readonly #arrivals: Arrivals
   readonly #retentionMs: number
+  readonly #retentionBytes: number
   #duplicates = 0
 
   constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
-    const { flushMs, retentionMs, dedupMs } = resolved.stream.log ?? idle
+    const { flushMs, retentionMs, retentionBytes = databaseLimit, dedupMs } = resolved.stream.log ?? idle
     this.#partition = Number(ctx.id.name ?? 0)
     this.#retentionMs = retentionMs
+    this.#retentionBytes = Math.min(retentionBytes, databaseLimit)
     this.#db = new Database(ctx.storage.sql, this.#billed)
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
     this.#overdue = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
@@ -207,7 +209,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     for (;;) {
       const segment = this.#segments.segments[0]
       if (segment === undefined || segment.ends > now) break
-      if (segment.ends > now - this.#retentionMs && this.ctx.storage.sql.databaseSize < databaseLimit) break
+      if (segment.ends > now - this.#retentionMs && this.ctx.storage.sql.databaseSize <= this.#retentionBytes) break
       const needs = await this.#fanout.needs(orphans)
       for (let from = Math.max(lowestOf(needs), segment.first); from < segment.next;) {
         const chunks = this.#segments.read(from, readBytes).filter(({ offset }) => offset < segment.next)
