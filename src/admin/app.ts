@@ -13,6 +13,7 @@ import {
   replayLetter,
   replayLetters,
 } from './dead-letters.ts'
+import { deleteGroup, deleteTopic, listKafka, resetGroup } from './kafka.ts'
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
 import { listSpill } from './spill.ts'
@@ -37,6 +38,10 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/lanes/:target/:partition/resume': { POST: resumeLane },
   '/warehouses': { GET: listWarehouses },
   '/warehouses/:name/load': { POST: loadWarehouse },
+  '/kafka': { GET: listKafka },
+  '/kafka/groups/:group': { DELETE: deleteGroup },
+  '/kafka/groups/:group/offsets': { POST: resetGroup },
+  '/kafka/topics/:topic': { DELETE: deleteTopic },
   '/log': { GET: listLog },
   '/events': { GET: listEvents },
   '/trace/:messageId': { GET: trace },
