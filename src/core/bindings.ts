@@ -287,7 +287,8 @@ export interface IdentityRpc {
 }
 
 interface Namespace<Rpc> {
-  readonly getByName: (name: string) => Rpc
+  /** `locationHint` says near which region an object is placed when it is first named. */
+  readonly getByName: (name: string, options?: { readonly locationHint?: DurableObjectLocationHint }) => Rpc
 }
 
 /** What wrangler.toml binds. Objects are named `<target>:<partition>` (LANE), `<partition>` (LOG), `<warehouse>` (LOADER),

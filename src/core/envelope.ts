@@ -62,6 +62,8 @@ export interface Packed {
   readonly id: string
   readonly key: string
   readonly source: string
+  /** As in the header; a stream may choose a partition by them. */
+  readonly facts?: Facts
   readonly text: string
 }
 
@@ -70,6 +72,7 @@ export const pack = (header: Header, event: Event | string): Packed => ({
   id: header.id,
   key: header.key,
   source: header.source,
+  facts: header.facts,
   text: `${JSON.stringify(header)}\n${typeof event === 'string' ? event : JSON.stringify(event)}\n`,
 })
 

@@ -1,5 +1,5 @@
 import type { Bindings, LogRpc } from './bindings.ts'
-import type { Envelope, Packed } from './envelope.ts'
+import type { Envelope, Facts, Packed } from './envelope.ts'
 import type { KafkaFront } from './kafka.ts'
 import type { Port } from './port.ts'
 import type { Topic } from './topic.ts'
@@ -101,8 +101,11 @@ export interface Stream {
   /** There where the events rest in a Kafka of the user's own. */
   readonly kafka?: KafkaStream
   readonly triggers: StreamTriggers
-  /** Says which partition takes events of a key, where each of several can be unavailable alone; left out where none can. */
-  readonly partitionOf?: (key: string) => number
+  /**
+   * Says which partition takes events of a key, where each of several can be unavailable alone; left out where none can. `facts`
+   * are those of the envelope: regions are chosen by them.
+   */
+  readonly partitionOf?: (key: string, facts?: Facts) => number
   /**
    * Resolves once all events are durable; rejects with `stream_unavailable` if any may not be, and with `stream_limit`
    * above `limits`. May run in parallel. A repeat is harmless: the same source and messageId within the dedup window are

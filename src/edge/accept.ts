@@ -113,7 +113,7 @@ export async function append(packed: readonly Packed[], app: AppContext, since?:
   noteLayoutOnce(app)
   const { partitionOf } = app.resolved.stream
   if (partitionOf === undefined) return appendTo({ partition: 0, since }, packed, app)
-  const parts = Map.groupBy(packed, ({ key }) => partitionOf(key))
+  const parts = Map.groupBy(packed, ({ key, facts }) => partitionOf(key, facts))
   await Promise.all(Array.from(parts, ([partition, part]) => appendTo({ partition, since }, part, app)))
 }
 

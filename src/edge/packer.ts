@@ -10,7 +10,7 @@ export type Packer = (event: Pick<Header, 'id' | 'key' | 'to'>, text: string) =>
  * @returns a function with the output of `pack`
  */
 export function createPacker(shared: { source: string; receivedAt: string; facts: Facts }): Packer {
-  const { source } = shared
+  const { source, facts } = shared
   const before = `,"source":${JSON.stringify(source)},"receivedAt":${JSON.stringify(shared.receivedAt)},"to":`
   const after = `,"facts":${JSON.stringify(shared.facts)}}\n`
   let lastTo: readonly string[] | undefined
@@ -20,6 +20,6 @@ export function createPacker(shared: { source: string; receivedAt: string; facts
       lastTo = to
       rest = `${before}${JSON.stringify(to)}${after}`
     }
-    return { id, key, source, text: `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}${rest}${text}\n` }
+    return { id, key, source, facts, text: `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}${rest}${text}\n` }
   }
 }

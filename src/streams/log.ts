@@ -4,14 +4,15 @@ import { isRecord } from '../core/json.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { frame } from '../storage/frame.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
-import { partitionOf } from '../storage/murmur2.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Appended, ReadableLog, Stream } from '../core/stream.ts'
 import { sweepTopics } from '../topics/sweep-topics.ts'
 import { assertWithinLimits } from './limits.ts'
 import { kafkaApi } from '../topics/kafka-api.ts'
 import { checkTopics, type TopicInput } from './log/topic-settings.ts'
-import { partitionsField } from './partitions.ts'
+import { layPartitions, type PartitionLayout, type RegionInput } from './log/lay-partitions.ts'
+import { regionProblems } from './log/regions.ts'
+import { mostPartitions, partitionsField } from './partitions.ts'
 
 const fields = {
   partitions: partitionsField(
@@ -63,23 +64,29 @@ const frameFrom = 8_000
  * @param input partitions, retention in days, dedup window in minutes, topics and who may use them; all optional
  * @returns the stream for `defineConfig`
  */
-export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
+export function log(input: Input<typeof fields> & TopicInput & RegionInput = {}): Stream {
   // What is no object is for `checkSettings` to say.
   const isGiven = isRecord(input)
-  const { topics, newTopics, users, ...rest }: typeof input = isGiven ? input : {}
+  const { topics, newTopics, users, regions, ...rest }: typeof input = isGiven ? input : {}
   const { settings, problems } = checkSettings(fields, (isGiven ? rest : input) as Input<typeof fields>)
   const checkedTopics = checkTopics({
     ...(topics === undefined ? {} : { topics }),
     ...(newTopics === undefined ? {} : { newTopics }),
     ...(users === undefined ? {} : { users }),
   })
-  const { partitions } = settings
+  const regional = regions === undefined ? [] : regionProblems(regions)
+  const { partitions, partitionOf, partition } = layPartitions(
+    settings.partitions,
+    regional.length === 0 ? regions : undefined,
+  )
+  if (partitions > mostPartitions)
+    regional.push(`"partitions" times "regions" may be ${mostPartitions} at most, and is ${partitions}`)
   const readable: ReadableLog = {
     flushMs: settings.flushMs,
     retentionMs: settings.retentionDays * 86_400_000,
     ...(settings.retentionMegabytes === undefined ? {} : { retentionBytes: settings.retentionMegabytes * 1_000_000 }),
     dedupMs: settings.dedupMinutes * 60_000,
-    partition: partitionObject,
+    partition,
     topics: checkedTopics.topics,
     ...(checkedTopics.newTopics === undefined ? {} : { newTopics: checkedTopics.newTopics }),
   }
@@ -87,7 +94,7 @@ export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
   const stream: Stream = {
     name: 'log',
     partitions,
-    problems: [...problems, ...checkedTopics.problems],
+    problems: [...problems, ...regional, ...checkedTopics.problems],
     limits,
     eventBytesLimit: 524_288,
     dedupMs: settings.dedupMinutes * 60_000,
@@ -96,8 +103,8 @@ export function log(input: Input<typeof fields> & TopicInput = {}): Stream {
       ...(Object.keys(checkedTopics.users).length === 0 ? {} : { fetch: kafkaFetch(kafka) }),
       scheduled: (context) => sweepTopics(readable, context),
     },
-    ...(partitions > 1 ? { partitionOf: (key: string) => partitionOf(key, partitions) } : {}),
-    append: (batch, bindings, { since } = {}) => append(batch, { partitions, since, bindings }),
+    ...(partitions > 1 ? { partitionOf } : {}),
+    append: (batch, bindings, { since } = {}) => append(batch, { partitions, partitionOf, partition, since, bindings }),
   }
   return stream
 }
@@ -109,23 +116,19 @@ const kafkaFetch =
     return pathname === '/kafka' || pathname.startsWith('/kafka/') ? kafka(request, context) : undefined
   }
 
-const partitionObject = (bindings: Bindings, partition: number): LogRpc => bindings.LOG.getByName(`${partition}`)
-
-interface Where {
-  readonly partitions: number
+interface Where extends PartitionLayout {
   readonly bindings: Bindings
   readonly since: number | undefined
 }
 
-async function append(batch: readonly Packed[], { partitions, bindings, since }: Where): Promise<Appended> {
+async function append(batch: readonly Packed[], where: Where): Promise<Appended> {
+  const { partitions, partition: objectOf, bindings, since } = where
   assertWithinLimits(limits, batch)
-  const groups = partitions === 1 ? [batch] : byPartition(batch, partitions)
+  const groups = partitions === 1 ? [batch] : byPartition(batch, where)
   try {
     const answers = await Promise.all(
       groups.map(async (group, partition) =>
-        group.length === 0
-          ? { accepted: 0, duplicates: 0 }
-          : appendTo(group, partitionObject(bindings, partition), since),
+        group.length === 0 ? { accepted: 0, duplicates: 0 } : appendTo(group, objectOf(bindings, partition), since),
       ),
     )
     return answers.reduce((sum, one) => ({
@@ -149,8 +152,8 @@ function appendTo(group: readonly Packed[], object: LogRpc, since: number | unde
   return since === undefined ? object.append(body, prints) : object.append(body, prints, since)
 }
 
-function byPartition(batch: readonly Packed[], partitions: number): Packed[][] {
+function byPartition(batch: readonly Packed[], { partitions, partitionOf }: PartitionLayout): Packed[][] {
   const groups: Packed[][] = Array.from({ length: partitions }, () => [])
-  for (const packed of batch) groups[partitionOf(packed.key, partitions)]?.push(packed)
+  for (const packed of batch) groups[partitionOf(packed.key, packed.facts)]?.push(packed)
   return groups
 }
