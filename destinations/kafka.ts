@@ -83,7 +83,6 @@ class Sending {
   readonly #tools: Tools
   readonly #verdicts: Verdict[] = []
   #status = 200
-  #body = ''
 
   constructor(values: KafkaValues, connection: KafkaConnection, tools: Tools) {
     this.#values = values
@@ -96,7 +95,8 @@ class Sending {
     // Records of a topic stay in their order.
     for (const [topic, some] of Map.groupBy(records, ({ record }) => record.topic)) await this.#produce(topic, some)
     await this.#connection.close()
-    return { status: this.#status, body: this.#body, verdicts: this.#verdicts }
+    // Each verdict has its own reason: what was said of one topic must not stand in the letter of an event of another.
+    return { status: this.#status, body: '', verdicts: this.#verdicts }
   }
 
   async #encode(items: readonly Item[]): Promise<{ place: number; record: KafkaRecord }[]> {
@@ -106,14 +106,21 @@ class Sending {
     for (const plan of plans)
       if (plan.kind === 'plan' && plan.need !== undefined) needs.set(needKey(plan.need), plan.need)
     const schemas = await this.#schemas(needs)
+    const held = new Set<string>()
     return envelopes.flatMap((envelope, place) => {
       const plan = plans[place]
       if (plan === undefined || plan.kind !== 'plan') {
         this.#verdicts[place] = plan ?? { kind: 'retry', reason: 'there is no plan' }
         return []
       }
-      const record = this.#values.encode(envelope, plan, schemas)
+      const key = plan.key === null ? undefined : `${plan.topic} ${plan.key.join()}`
+      // It must not overtake an earlier event of its key in this topic.
+      const record: KafkaRecord | Verdict =
+        key !== undefined && held.has(key)
+          ? { kind: 'retry', reason: 'an earlier event of its key waits' }
+          : this.#values.encode(envelope, plan, schemas)
       if (record.kind === 'record') return [{ place, record }]
+      if (key !== undefined && (record.kind === 'retry' || record.kind === 'pause')) held.add(key)
       this.#verdicts[place] = record
       return []
     })
@@ -128,14 +135,16 @@ class Sending {
       try {
         found.set(name, await findSchema(client, need))
       } catch (error) {
-        found.set(name, needVerdict(need, error))
+        const verdict = needVerdict(need, error)
+        if (verdict.kind !== 'dead') this.#status = (error as { details?: { status?: number } }).details?.status ?? 0
+        found.set(name, verdict)
       }
     }
     return found
   }
 
   async #produce(topic: string, some: readonly { readonly place: number; readonly record: KafkaRecord }[]) {
-    const { front, context } = this.#tools
+    const { front, counts, context } = this.#tools
     try {
       const count = await this.#partitions(topic)
       const random = Math.floor(Math.random() * count)
@@ -151,8 +160,11 @@ class Sending {
         })),
         context.signal,
       )
-      some.forEach(({ place }, i) => (this.#verdicts[place] = this.#verdictOf(outcomes[i])))
+      some.forEach(({ place }, i) => (this.#verdicts[place] = verdictOf(outcomes[i])))
+      // The topic may have been made anew, with other partitions.
+      if (outcomes.some((outcome) => !outcome.written)) counts.delete(topic)
     } catch (error) {
+      counts.delete(topic)
       const { code, message, details } = error as {
         code?: string
         message?: string
@@ -160,7 +172,7 @@ class Sending {
       }
       // A limit of the platform, or a fault of ours, is judged by the lane.
       if (code !== 'kafka_refused' && code !== 'kafka_unavailable') throw error
-      this.#note(details?.status ?? 0, message ?? code)
+      this.#status = details?.status ?? 0
       const reason = message ?? code
       for (const { place } of some)
         this.#verdicts[place] =
@@ -174,23 +186,6 @@ class Sending {
     }
   }
 
-  #verdictOf(outcome: ProduceOutcome | undefined): Verdict {
-    if (outcome?.written === true) return { kind: 'done' }
-    const { retry, reason, afterSeconds } = outcome ?? {
-      retry: 'unknown' as const,
-      reason: 'the front did not report on it',
-    }
-    this.#note(this.#status, reason)
-    return retry === 'no'
-      ? { kind: 'dead', reason }
-      : { kind: 'retry', reason, ...(afterSeconds === undefined ? {} : { afterSeconds }) }
-  }
-
-  #note(status: number, body: string): void {
-    this.#status = status
-    if (this.#body === '') this.#body = body
-  }
-
   async #partitions(topic: string): Promise<number> {
     const { counts, context } = this.#tools
     const known = counts.get(topic)
@@ -199,6 +194,14 @@ class Sending {
     counts.set(topic, { count, until: context.now + countMs })
     return count
   }
+}
+
+function verdictOf(outcome: ProduceOutcome | undefined): Verdict {
+  if (outcome === undefined) return { kind: 'retry', reason: 'the front did not report on it' }
+  if (outcome.written) return { kind: 'done' }
+  const { retry, reason, afterSeconds } = outcome
+  if (retry === 'no') return { kind: 'dead', reason }
+  return { kind: 'retry', reason, ...(afterSeconds === undefined ? {} : { afterSeconds }) }
 }
 
 /** What of a header does not cross `send`. */

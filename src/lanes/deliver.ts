@@ -155,7 +155,7 @@ class Delivering implements Delivery {
   }
 
   #settle(event: number, verdict: Verdict, answer: Exchange): void {
-    const code = answer.failure?.code ?? codeOf(answer)
+    const code = answer.failure?.code ?? codeOf(answer, verdict)
     if (this.#ordered && (verdict.kind === 'retry' || verdict.kind === 'pause'))
       this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
     this.outcomes[event] = { verdict, code, ...detailOf(answer.body) }
@@ -210,7 +210,16 @@ function sentRequest(
   }
 }
 
-const codeOf = ({ status }: HttpResponse): string => `http_${status}`
+/** Of what a destination that sends by itself says of one event. */
+type SentCode = 'event_refused' | 'no_answer'
+
+function codeOf({ status, verdicts }: Exchange, { kind }: Verdict): SentCode | `http_${number}` {
+  const isDone = kind === 'done' || kind === 'skip'
+  if (verdicts === undefined || isDone) return `http_${status}`
+  // The status is that of several requests: it says nothing of one event.
+  if (kind === 'dead' || (status >= 200 && status < 300)) return 'event_refused'
+  return status === 0 ? 'no_answer' : `http_${status}`
+}
 
 /** `isWhole` is false when the destination gave each event its own verdict. */
 function verdictsOf(

@@ -27,6 +27,8 @@ interface Case {
   }[]
   /** One for each event: `done`, `skip`, `retry`, `dead`, `pause`. */
   readonly verdicts: readonly string[]
+  /** A part of each reason, where the case has them. */
+  readonly reasons?: readonly string[]
 }
 
 const root = resolve(import.meta.dirname, '../..')
@@ -65,7 +67,7 @@ for (const file of globSync(`destinations/*.${written}`, { cwd: root }).toSorted
 
     test.each(cases)(
       `the destination ${name} sends what its golden case says: $name`,
-      async ({ settings, now, events, requests, verdicts }) => {
+      async ({ settings, now, events, requests, verdicts, reasons }) => {
         const destination = make(await withFront(settings))
         expect(destination.problems).toEqual([])
         const sent: Request[] = []
@@ -87,6 +89,8 @@ for (const file of globSync(`destinations/*.${written}`, { cwd: root }).toSorted
         )
         expect(found).toEqual(requests.map(({ answer: _, ...request }) => request))
         expect(delivery.outcomes.map(({ verdict }) => verdict.kind)).toEqual(verdicts)
+        const given = delivery.outcomes.map(({ verdict }) => ('reason' in verdict ? verdict.reason : ''))
+        expect(given).toEqual(reasons?.map((part) => expect.stringContaining(part) as string) ?? given)
       },
     )
   })

@@ -44,7 +44,10 @@ test('every reason to reject an event is described once, and no other', () => {
 test('every code of a dead letter is described once, and no other', () => {
   const code = codeOf('edge', 'lanes', 'loading')
   const literals = Array.from(code.matchAll(/\bcode(?:: '|[^\n]*\?\? ')(\w+)'/g), ([, word = '']) => word)
-  const unions = [/readonly code: ('[^\n]+)/.exec(readSource('src/lanes/exchange.ts'))?.[1] ?? '']
+  const unions = [
+    /readonly code: ('[^\n]+)/.exec(readSource('src/lanes/exchange.ts'))?.[1] ?? '',
+    /type SentCode = ('[^\n]+)/.exec(readSource('src/lanes/deliver.ts'))?.[1] ?? '',
+  ]
   const lanes = [
     ...literals,
     ...unions.flatMap(wordsIn),

@@ -32,7 +32,7 @@ test('a destination that sends by itself gets a way out, and gives each event it
   expect(asked).toEqual(['https://registry.example.com/schemas'])
   expect(outcomes.map(({ verdict, code, detail }) => [verdict.kind, code, detail])).toEqual([
     ['done', 'http_200', 'written with schema 7'],
-    ['dead', 'http_200', 'written with schema 7'],
+    ['dead', 'event_refused', 'written with schema 7'],
   ])
   expect(sent).toMatchObject([{ status: 200, verdict: 'mixed', events: [0, 1] }])
 })
