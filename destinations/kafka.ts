@@ -20,11 +20,13 @@ const countMs = 300_000
  *
  * https://www.rudderstack.com/docs/destinations/streaming-destinations/kafka/ (checked 2026-11-28)
  *
- * @param input `front` and `topic` (or the maps); see `KafkaInput` for the others
+ * @param given `front` and `topic` (or the maps); see `KafkaInput` for the others
  * @returns the destination, for `destinations` in the config
  * @example kafka({ front: strimzi({ url: 'https://bridge.example.com' }), topic: 'events.${type}' })
  */
-export function kafka({ front, ...input }: KafkaDestinationInput): Destination {
+export function kafka(given: KafkaDestinationInput): Destination {
+  // JavaScript may give anything.
+  const { front, ...input } = ((given as unknown) ?? {}) as KafkaDestinationInput
   const values = makeKafkaValues(input)
   const problems = [...unknownSettings(input), ...values.problems, ...frontProblems(front, input)]
   const counts = new Map<string, { readonly count: number; readonly until: number }>()
@@ -37,6 +39,7 @@ export function kafka({ front, ...input }: KafkaDestinationInput): Destination {
       front: front?.name,
       ...front?.redacted,
       topic: typeof input.topic === 'string' ? input.topic : undefined,
+      registry: values.redacted,
     },
     encode: (envelope) => {
       const plan = values.plan(envelope)
@@ -55,16 +58,20 @@ export function kafka({ front, ...input }: KafkaDestinationInput): Destination {
   }
 }
 
-function frontProblems(front: unknown, { headers, value }: KafkaInput): readonly string[] {
-  if (typeof front !== 'object' || front === null || (front as KafkaFront).kind !== 'kafka-front')
-    return ['"front" is missing: say how Kafka is reached, e.g. strimzi({ url: … }) from sluiceway/fronts/strimzi']
+const example = 'e.g. strimzi({ url: "https://bridge.example.com" }) of sluiceway/fronts/strimzi'
+
+function frontProblems(front: unknown, { headers = {} }: KafkaInput): readonly string[] {
+  if (front === undefined || front === null) return [`"front" is missing: say how Kafka is reached, ${example}`]
+  if (typeof front === 'function') return [`"front" must be what the front gives: call it, ${example}`]
+  if (typeof front !== 'object' || (front as KafkaFront).kind !== 'kafka-front')
+    return [`"front" must be a front of sluiceway/fronts/…, ${example}`]
   const { name, problems, capabilities } = front as KafkaFront
+  const hasHeaders = typeof headers === 'object' && headers !== null && Object.keys(headers).length > 0
   return [
     ...problems.map((problem) => `front ${name}: ${problem}`),
-    ...(headers !== undefined && Object.keys(headers).length > 0 && !capabilities.headers
+    ...(hasHeaders && !capabilities.headers
       ? [`front ${name} carries no record headers: leave "headers" out, or put them into "value"`]
       : []),
-    ...(value !== undefined && typeof value !== 'function' ? ['"value" must be a function from an event'] : []),
   ]
 }
 

@@ -3,8 +3,9 @@ import { AvroError, makeEncoder, parseSchema } from 'sluiceway/avro'
 import type { Event } from 'sluiceway/event'
 import { checkRegistry, type RegistryInput, type RegistrySettings, type SubjectStrategy } from 'sluiceway/registry'
 import type { Partitioner } from './partition.ts'
+import { settingShapes, shapeProblems } from './setting-shapes.ts'
 import { templateProblem } from './template.ts'
-import { cleanTopicPart, tableOf, topicProblem } from './topic.ts'
+import { cleanTopicPart, mappedTypes, tableOf, topicProblem } from './topic.ts'
 
 /** Topics by event type or name: an object, or RudderStack's list. */
 export type TopicMap = Readonly<Record<string, string>> | readonly { readonly from: string; readonly to: string }[]
@@ -56,31 +57,14 @@ export interface KafkaInput {
   readonly extraFields?: 'ignore' | 'refuse'
 }
 
-/** The compiler holds the list against the type. */
-const settingNames: Readonly<Record<keyof KafkaInput, true>> = {
-  topic: true,
-  enableMultiTopic: true,
-  eventTypeToTopicMap: true,
-  eventToTopicMap: true,
-  allowedTopics: true,
-  key: true,
-  headers: true,
-  partitioner: true,
-  value: true,
-  convertToAvro: true,
-  embedAvroSchemaID: true,
-  avroSchemas: true,
-  schemaId: true,
-  registry: true,
-  unions: true,
-  extraFields: true,
-}
+/** The names of all settings beside `front`. */
+export const settingNames: readonly string[] = Object.keys(settingShapes)
 
 /** Names among the settings that mean nothing, one sentence each. */
 export const unknownSettings = (input: KafkaInput): string[] =>
   Object.keys(input)
-    .filter((name) => !Object.hasOwn(settingNames, name))
-    .map((name) => `"${name}" is no setting; there are: front, ${Object.keys(settingNames).join(', ')}`)
+    .filter((name) => !settingNames.includes(name))
+    .map((name) => `"${name}" is no setting; there are: front, ${settingNames.join(', ')}`)
 
 const holes = /\$\{[^}]*\}/g
 
@@ -91,6 +75,8 @@ const holes = /\$\{[^}]*\}/g
  * @returns one sentence for each problem, without a secret
  */
 export function kafkaProblems(input: KafkaInput): string[] {
+  const shapes = shapeProblems(input)
+  if (shapes.length > 0) return shapes
   const problems = [...topicProblems(input), ...schemaProblems(input)]
   const templates = [
     ['key', input.key],
@@ -101,9 +87,6 @@ export function kafkaProblems(input: KafkaInput): string[] {
     const problem = typeof text === 'string' ? templateProblem(text) : undefined
     if (problem !== undefined) problems.push(`"${String(name)}" ${problem}`)
   }
-  const { partitioner } = input
-  if (partitioner !== undefined && partitioner !== 'murmur2' && partitioner !== 'fnv1a')
-    problems.push('"partitioner" must be murmur2 or fnv1a')
   return problems
 }
 
@@ -125,6 +108,11 @@ function topicProblems(input: KafkaInput): string[] {
       const problem = topicProblem(to)
       if (problem !== undefined) problems.push(`"${name}" gives "${from}" the topic "${to}", which ${problem}`)
     }
+  for (const type of tableOf(input.eventTypeToTopicMap, true).keys())
+    if (!mappedTypes.has(type))
+      problems.push(
+        `"eventTypeToTopicMap" has "${type}", and there are: ${[...mappedTypes].join(', ')}; track events are in "eventToTopicMap", by their names`,
+      )
   for (const name of allowedTopics) {
     const problem = topicProblem(name)
     if (problem !== undefined) problems.push(`"allowedTopics" has "${name}", which ${problem}`)
@@ -169,7 +157,7 @@ function registryProblems(registry: KafkaRegistryInput, input: KafkaInput): stri
   }
   if (!['TopicName', 'RecordName', 'TopicRecordName'].includes(subject as string) && typeof subject !== 'function')
     problems.push('"registry.subject" must be TopicName, RecordName, TopicRecordName, or a function')
-  if (!isOurs && typeof subject === 'string' && subject !== 'TopicName' && record === undefined)
+  else if (!isOurs && typeof subject === 'string' && subject !== 'TopicName' && record === undefined)
     problems.push(`"registry.record" is missing: the subject ${subject} needs the name of a record`)
   return problems
 }
@@ -185,8 +173,14 @@ function clientOf({
   return client
 }
 
-/** Gives the checked settings for a client of the registry. */
-export const registryOf = (registry: KafkaRegistryInput): RegistrySettings => checkRegistry(clientOf(registry)).settings
+/** Gives the checked settings for a client of the registry, and a copy without secrets. */
+export function registryOf(registry: KafkaRegistryInput): {
+  readonly settings: RegistrySettings
+  readonly redacted: Readonly<Record<string, unknown>>
+} {
+  const { settings, redacted } = checkRegistry(clientOf(registry))
+  return { settings, redacted }
+}
 
 /** What is wrong with a schema that the settings have, or undefined. */
 function schemaProblem(schema: string, { unions = 'either', extraFields = 'ignore' }: KafkaInput): string | undefined {

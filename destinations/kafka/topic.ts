@@ -34,7 +34,7 @@ export function wishesOf({ integrations }: Event): Readonly<Record<string, unkno
 }
 
 /** Event types that `eventTypeToTopicMap` knows; a track event is found by its name. */
-const mappedTypes = new Set(['identify', 'screen', 'page', 'group', 'alias'])
+export const mappedTypes: ReadonlySet<string> = new Set(['identify', 'screen', 'page', 'group', 'alias'])
 
 /**
  * Makes the function that chooses the topic of an event, in RudderStack's order: `integrations.Kafka.topic`, the maps, `topic`.

@@ -37,6 +37,8 @@ export interface KafkaValues {
   readonly problems: readonly string[]
   /** The registry to ask, if there is one: make a `RegistryClient` of it. */
   readonly registry?: RegistrySettings
+  /** The settings of the registry without secrets. */
+  readonly redacted?: Readonly<Record<string, unknown>>
   /** Says where an event goes and which schema it needs; a verdict `dead` when it can go nowhere. */
   readonly plan: (envelope: Envelope) => KafkaPlan | Verdict
   /** Makes the record; a verdict when the event does not fit its schema (`dead`, with the field) or there is none yet. */
@@ -52,18 +54,20 @@ const wordsOf = (error: unknown): string => (error instanceof Error ? error.mess
 /**
  * Makes the functions that turn events into Kafka's records.
  *
- * @param input what the user wrote; see `KafkaInput`
+ * @param given what the user wrote; see `KafkaInput`
  * @returns the functions, and what is wrong with the settings; never throws
  */
-export function makeKafkaValues(input: KafkaInput): KafkaValues {
-  const problems = kafkaProblems(input)
+export function makeKafkaValues(given: KafkaInput): KafkaValues {
+  const problems = kafkaProblems(given)
+  // Nothing can be made of settings that are wrong, and nothing is asked then.
+  const input = problems.length === 0 ? given : { topic: 'none' }
   const topicOf = makeTopicChooser(input)
   const headers = Object.entries(input.headers ?? {}).map(([name, text]) => [name, makeTemplate(text)] as const)
   const schemas = new SchemaChooser(input)
   const registry = input.registry === undefined ? undefined : registryOf(input.registry)
   return {
     problems,
-    ...(registry === undefined ? {} : { registry }),
+    ...(registry === undefined ? {} : { registry: registry.settings, redacted: registry.redacted }),
     plan: ({ event }) => {
       try {
         const choice = topicOf(event)
