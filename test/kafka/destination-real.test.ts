@@ -63,7 +63,7 @@ const order = {
 const idOf = ({ headers }: BrokerRecord) => String(headers['message_id'])
 const keyOf = ({ key }: BrokerRecord) => key?.toString()
 
-describe.skipIf(missing !== undefined)('the destination kafka before a real Kafka', () => {
+describe.skipIf(missing !== undefined)('the destination kafka before a real Kafka', { timeout: 120_000 }, () => {
   let kafka: RealKafka
   let registry: RegistryServer
   let bridge: BridgeProcess
@@ -226,5 +226,5 @@ describe.skipIf(missing !== undefined)('the destination kafka before a real Kafk
     await bridge.start()
     expect(await send(plain, events)).toEqual([done, done])
     expect((await kafka.records('patient')).map(idOf)).toEqual(['order-1', 'order-2'])
-  }, 120_000)
+  })
 })
