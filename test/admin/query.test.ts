@@ -23,6 +23,10 @@ const routes: readonly (readonly [verb: string, path: string, known: readonly st
   ['POST', '/suppression/remove', []],
   ['GET', '/suppression/check', ['userId', 'anonymousId']],
   ['POST', '/sweep', []],
+  ['GET', '/kafka', ['topic', 'group']],
+  ['DELETE', '/kafka/groups/inventory', []],
+  ['POST', '/kafka/groups/inventory/offsets', []],
+  ['DELETE', '/kafka/topics/orders', []],
 ]
 
 describe('the query of a call of the admin API', () => {

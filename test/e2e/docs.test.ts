@@ -194,10 +194,17 @@ describe('the blocks of the documents', () => {
 describe('the commands of the documents', () => {
   test('the commands of the documents do what is said of them, from the first start to every call of the admin API', async () => {
     expect(await isFree(8787), 'port 8787 must be free: the README says that npm start serves there').toBe(true)
-    const said = await serve('npm start')
+    const said = await serve('npm start -- --var KAFKA_PASSWORD=password-of-the-docs')
     const [, key = ''] = /write key\s+(\S+)/i.exec(said) ?? []
     const [, token = ''] = /admin token\s+(\S+)/i.exec(said) ?? []
-    const env = { URL: 'http://localhost:8787', KEY: key, TOKEN: token, MESSAGE_ID: '', LETTER: '' }
+    const env = {
+      URL: 'http://localhost:8787',
+      KEY: key,
+      TOKEN: token,
+      KAFKA_PASSWORD: 'password-of-the-docs',
+      MESSAGE_ID: '',
+      LETTER: '',
+    }
     const read = async <T>(path: string) =>
       (await fetch(`${env.URL}${path}`, { headers: { authorization: `Bearer ${token}` } }).then((r) => r.json())) as T
 
