@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
 import { sameSecret } from '../core/secret.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { assertQueryIsKnown, type QuerySchema } from './body.ts'
+import { assertNoBody, assertQueryIsKnown, type QuerySchema } from './body.ts'
 import { type AdminCall, adminErrorResponse } from './responses.ts'
 import {
   discardLetter,
@@ -25,6 +25,8 @@ interface Handler {
   (c: AdminCall): Promise<Response>
   /** What its query may have; nothing when left out. */
   readonly query?: QuerySchema
+  /** True when it reads a body; any other call that has one is refused. */
+  readonly takesBody?: true
 }
 
 /** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
@@ -77,6 +79,7 @@ for (const [path, verbs] of Object.entries(routes))
     const handler = verbs[c.req.method === 'HEAD' ? 'GET' : c.req.method]
     if (handler !== undefined) {
       assertQueryIsKnown(c, handler.query)
+      if (handler.takesBody !== true) await assertNoBody(c)
       return handler(c)
     }
     const allow = Object.keys(verbs).join(', ')

@@ -55,6 +55,21 @@ export function assertQueryIsKnown(c: AdminCall, schema?: QuerySchema): void {
     throw new SluicewayError('bad_request', `The query gives ${JSON.stringify(twice)} more than once; give it once.`)
 }
 
+/**
+ * Refuses a body that the call would not read: what stands in it was meant to do something.
+ *
+ * @param c the call
+ * @throws {SluicewayError} bad_request, unless there is no body or an empty one
+ */
+export async function assertNoBody(c: AdminCall): Promise<void> {
+  if (c.req.raw.body === null) return
+  if (/^\s*(?:\{\s*\}|null)?\s*$/.test(await c.req.text())) return
+  throw new SluicewayError(
+    'bad_request',
+    'This call takes no body: send it without one. An event is edited with PUT /admin/dead-letters/:id.',
+  )
+}
+
 function validateWith<Schema extends z.ZodMiniType>(value: unknown, schema: Schema): z.output<Schema> {
   const result = z.safeParse(schema, value)
   if (result.success) return result.data

@@ -84,6 +84,7 @@ export async function editLetter(c: AdminCall): Promise<Response> {
   if (deadLetter === null) throw noLetterError(c)
   return adminResponse(c, { success: true, deadLetter })
 }
+editLetter.takesBody = true as const
 
 /**
  * Checks the shape of an edited event as the edge does, and fills in the times that it lacks.
@@ -124,6 +125,7 @@ export async function discardLetters(c: AdminCall): Promise<Response> {
   const { done, failed } = await discard(ids.map(placeOf), c.env)
   return adminResponse(c, { success: true, discarded: done, failed })
 }
+discardLetters.takesBody = true as const
 
 /**
  * POST /dead-letters/replay: those with the given ids, or the newest of all. With `all`, `remaining` says how many are left
@@ -163,6 +165,7 @@ export async function replayLetters(c: AdminCall): Promise<Response> {
     failures: [...feed.failures, ...left.failures],
   })
 }
+replayLetters.takesBody = true as const
 
 function respondToOne(c: AdminCall, { failed }: LetterOutcome, body: object): Response {
   const [why] = failed

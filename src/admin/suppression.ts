@@ -34,12 +34,14 @@ export async function suppress(c: AdminCall): Promise<Response> {
   await ask(c, (list) => list.add(body.users))
   return adminResponse(c, { success: true })
 }
+suppress.takesBody = true as const
 
 /** POST /suppression/remove: takes the events of these users again, after ten seconds at most. */
 export async function unsuppress(c: AdminCall): Promise<Response> {
   const body = await bodyOf(c, usersBody)
   return adminResponse(c, { success: true, removed: await ask(c, (list) => list.remove(body.users)) })
 }
+unsuppress.takesBody = true as const
 
 /** GET /suppression: who is on the list; `cursor` in the answer is there when there are more, and goes into `after`. */
 export async function listSuppressed(c: AdminCall): Promise<Response> {

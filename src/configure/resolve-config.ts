@@ -94,6 +94,6 @@ function invalidConfigError(problems: readonly string[], unset: readonly string[
   const hint =
     unset.length === 0
       ? ''
-      : `\nThe config asks env for ${unset.join(', ')}, which ${unset.length === 1 ? 'is' : 'are'} not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine with "npm start -- --var NAME=value".`
+      : `\nThe config asks env for ${unset.join(', ')}, which ${unset.length === 1 ? 'is' : 'are'} not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine in a file of NAME=value lines that "npm start -- --env-file FILE" names, or with "--var NAME=value" where it is no secret.`
   return new SluicewayError('config_invalid', `${message}${hint}`, { details: { problems, unset } })
 }

@@ -72,6 +72,27 @@ describe('the query of a call of the admin API', () => {
     expect(lane('webhook:0').letters).toMatchObject([{ edited: false }])
   })
 
+  test.each([
+    ['POST', '/dead-letters/webhook:0:1/replay', { event: { type: 'track', event: 'Order Completed' } }],
+    ['DELETE', '/dead-letters/webhook:0:1', { ids: ['webhook:0:2'] }],
+    ['POST', '/lanes/webhook/0/resume', { target: 'crm' }],
+    ['POST', '/warehouses/tables/load', 'analytics'],
+    ['POST', '/sweep', { all: true }],
+  ])('%s %s refuses a body, which it would not read, and does nothing', async (method, path, sent) => {
+    const { call, lane } = fakeAdmin({ letters: { 'webhook:0': [{}] } })
+    const { status, body } = await call(path, { method, body: JSON.stringify(sent) })
+    expect([status, body.code]).toEqual([400, 'bad_request'])
+    expect(body.message).toBe(
+      'This call takes no body: send it without one. An event is edited with PUT /admin/dead-letters/:id.',
+    )
+    expect([lane('webhook:0').letters.length, lane('webhook:0').resumed, lane('webhook:0').poked]).toEqual([1, 0, 0])
+  })
+
+  test.each(['', ' ', '{}', 'null'])('a body that says nothing, such as %j, is none', async (text) => {
+    const { status } = await fakeAdmin().call('/sweep', { method: 'POST', body: text })
+    expect(status).toBe(200)
+  })
+
   test('a stranger is told nothing of what a query may have', async () => {
     expect((await fakeAdmin().call('/dead-letters?taget=webhook', { bearer: null })).status).toBe(401)
   })

@@ -15,7 +15,7 @@ const good: Config = { stream: log(), sources: { web: { writeKey: 'keyOfTheShop'
 const resolve = (config: object, env: Vars = {}) => resolveConfig(() => ({ ...good, ...config }) as Config, env)
 
 const hintFor = (names: string): string =>
-  `The config asks env for ${names} not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine with "npm start -- --var NAME=value".`
+  `The config asks env for ${names} not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine in a file of NAME=value lines that "npm start -- --env-file FILE" names, or with "--var NAME=value" where it is no secret.`
 
 function errorOf(run: () => unknown): SluicewayError {
   try {

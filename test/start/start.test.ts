@@ -213,7 +213,7 @@ describe('npm start', () => {
           'The config has 2 problems:',
           '- sources.Web: a name starts with a letter and has at most 48 of a-z, 0-9, "_" and "-"',
           '- sources.shop: "writeKey" is missing; set it in the config or as a secret in env',
-          'The config asks env for SHOP_KEY, which is not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine with "npm start -- --var NAME=value".\n',
+          'The config asks env for SHOP_KEY, which is not set. Set what you need: for a deployment with "npx wrangler secret put NAME", and the name under [secrets] of wrangler.toml; on this machine in a file of NAME=value lines that "npm start -- --env-file FILE" names, or with "--var NAME=value" where it is no secret.\n',
         ].join('\n'),
       )
     })
