@@ -16,12 +16,14 @@ export const isUserLand = (path: string): boolean =>
 
 /**
  * Makes a judge of which files are ours, so that the rules of the house hold for them: docstrings, golden cases, lengths. Beside
- * a user's, ours are those that `exports` of package.json names.
+ * a user's, ours are those that `exports` of package.json names, and what is in a folder of the same name.
  *
  * @param root the repository
  * @returns whether the file at a path (relative to the repository, with slashes) is ours
  */
 export function ourFiles(root: string): (path: string) => boolean {
   const named = new Set([...publicNames(root).values()].map((path) => relative(root, path).split(sep).join('/')))
-  return (path) => named.has(path) || !isUserLand(path)
+  // `destinations/chat/…` are the parts of `destinations/chat.ts`.
+  const parts = [...named].map((path) => path.replace(/\.ts$/, '/'))
+  return (path) => named.has(path) || !isUserLand(path) || parts.some((folder) => path.startsWith(folder))
 }
