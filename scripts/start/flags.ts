@@ -22,7 +22,7 @@ export interface Flags {
 }
 
 /** Variables of the process environment that are handed to the config; they win over files, `--var` wins over them. */
-export const passedOn = ['WRITE_KEY', 'ADMIN_TOKEN', 'WEBHOOK_SECRET', 'WEBHOOK_URL', 'POSTGRES_URL', 'STREAM'] as const
+const passedOn = ['WRITE_KEY', 'ADMIN_TOKEN', 'WEBHOOK_SECRET', 'WEBHOOK_URL', 'POSTGRES_URL', 'STREAM'] as const
 
 export const help = `Usage: npm start -- [options]
        npx sluiceway start [options], in a folder of your own
