@@ -19,7 +19,13 @@ interface Ready extends Served {
  */
 export function banner(ready: Ready, { state }: { readonly state: string }): string {
   const url = ready.url.replace('//127.0.0.1:', '//localhost:')
-  const lines = [...demoLines(ready, url), ...sourceLines(ready, url), ...adminLines(ready, url), ['State', state]]
+  const lines = [
+    ...demoLines(ready, url),
+    ...sourceLines(ready, url),
+    ...kafkaLines(ready, url),
+    ...adminLines(ready, url),
+    ['State', state],
+  ]
   return `
   Sluiceway is ready.
 
@@ -55,6 +61,9 @@ function sourceLines({ sources, ingest, writeKey: known }: Ready, url: string): 
     }),
   ]
 }
+
+const kafkaLines = ({ kafkaUsers }: Ready, url: string): Line[] =>
+  kafkaUsers.length === 0 ? [] : [['Kafka', `${url}/kafka, for ${kafkaUsers.join(', ')}`]]
 
 function adminLines({ admin, adminToken }: Ready, url: string): Line[] {
   if (admin === 'none') return [['Admin API', 'off; "admin: { token: env.ADMIN_TOKEN }" in the config opens it']]

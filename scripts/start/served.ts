@@ -10,6 +10,7 @@ export interface Served {
   /** `other`: the config takes a token, which is not ADMIN_TOKEN. */
   readonly admin: 'token' | 'other' | 'none'
   readonly demo: boolean
+  readonly kafkaUsers: ConfigSummary['kafkaUsers']
 }
 
 interface Keys {
@@ -25,7 +26,7 @@ interface Keys {
  * @param keys what env has as WRITE_KEY and ADMIN_TOKEN
  */
 export async function servedBy(summary: ConfigSummary, url: string, keys: Keys): Promise<Served> {
-  const { sources, ingest, demo } = summary
+  const { sources, ingest, demo, kafkaUsers } = summary
   const open = sources.filter(({ enabled, webhook }) => enabled && webhook === undefined)
   return {
     ingest,
@@ -33,6 +34,7 @@ export async function servedBy(summary: ConfigSummary, url: string, keys: Keys):
     first: open.find(({ writeKey }) => writeKey === keys.writeKey) ?? open[0],
     admin: !summary.admin ? 'none' : (await isTaken(url, keys.adminToken)) ? 'token' : 'other',
     demo,
+    kafkaUsers,
   }
 }
 

@@ -160,6 +160,8 @@ export async function resetGroup(c: AdminCall): Promise<Response> {
   })
 }
 
+resetGroup.takesBody = true as const
+
 async function readerOf(topics: TopicSet, { topic, partition }: Place) {
   try {
     return await topics.readerOf(topic, partition)

@@ -16,6 +16,8 @@ export interface ConfigSummary {
   /** Whether there is an admin API; its token is not told. */
   readonly admin: boolean
   readonly demo: boolean
+  /** Names of the users of `/kafka`; none where it is closed. */
+  readonly kafkaUsers: readonly string[]
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ConfigSummary {
  * @param resolved the config
  * @returns data for JSON; never for an answer that strangers can ask for, because it holds all write keys
  */
-export const summarizeConfig = ({ sources, paths, adminToken, demo }: ResolvedConfig): ConfigSummary => ({
+export const summarizeConfig = ({ sources, paths, adminToken, demo, stream }: ResolvedConfig): ConfigSummary => ({
   sources: [...sources.values()]
     .filter(({ kafka }) => kafka === undefined)
     .map(({ name, writeKey, enabled, webhook }) => ({
@@ -36,4 +38,5 @@ export const summarizeConfig = ({ sources, paths, adminToken, demo }: ResolvedCo
   ingest: paths.ingest,
   admin: adminToken !== undefined,
   demo: demo !== false,
+  kafkaUsers: stream.log?.users ?? [],
 })

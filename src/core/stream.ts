@@ -30,6 +30,8 @@ export interface ReadableLog extends LogTimes {
   readonly topics: ReadonlyMap<string, Topic>
   /** What a topic is that is made when it is first named; undefined where only topics of the config can be named. */
   readonly newTopics?: Omit<Topic, 'name'>
+  /** Names of those who may use topics over HTTP; left out: `/kafka` is closed. */
+  readonly users?: readonly string[]
 }
 
 /** A topic of a Kafka that is the stream. */

@@ -81,6 +81,7 @@ export function log(input: Input<typeof fields> & TopicInput & RegionInput = {})
   )
   if (partitions > mostPartitions)
     regional.push(`"partitions" times "regions" may be ${mostPartitions} at most, and is ${partitions}`)
+  const isOpen = Object.keys(checkedTopics.users).length > 0
   const readable: ReadableLog = {
     flushMs: settings.flushMs,
     retentionMs: settings.retentionDays * 86_400_000,
@@ -89,6 +90,7 @@ export function log(input: Input<typeof fields> & TopicInput & RegionInput = {})
     partition,
     topics: checkedTopics.topics,
     ...(checkedTopics.newTopics === undefined ? {} : { newTopics: checkedTopics.newTopics }),
+    ...(isOpen ? { users: Object.keys(checkedTopics.users) } : {}),
   }
   const kafka = kafkaApi({ users: checkedTopics.users, log: readable, partitions })
   const stream: Stream = {
@@ -100,7 +102,7 @@ export function log(input: Input<typeof fields> & TopicInput & RegionInput = {})
     dedupMs: settings.dedupMinutes * 60_000,
     log: readable,
     triggers: {
-      ...(Object.keys(checkedTopics.users).length === 0 ? {} : { fetch: kafkaFetch(kafka) }),
+      ...(isOpen ? { fetch: kafkaFetch(kafka) } : {}),
       scheduled: (context) => sweepTopics(readable, context),
     },
     ...(partitions > 1 ? { partitionOf } : {}),

@@ -205,6 +205,8 @@ describe('the commands of the documents', () => {
       MESSAGE_ID: '',
       LETTER: '',
     }
+    // The topic that a call of the admin API deletes.
+    await shell('curl -sS --fail-with-body -u "kafka:$KAFKA_PASSWORD" "$URL/kafka/produce/emails/hello"', env)
     const read = async <T>(path: string) =>
       (await fetch(`${env.URL}${path}`, { headers: { authorization: `Bearer ${token}` } }).then((r) => r.json())) as T
 

@@ -12,7 +12,8 @@ const neverTaken =
 export const isNeverTaken = (reason: string): boolean => neverTaken.test(reason)
 
 /** True for what is said of a partition that is not there: no fault of the record, and it may be added. */
-export const isMisplaced = (reason: string): boolean => /has no partition \d|has \d+ partitions, not \d/.test(reason)
+export const isMisplaced = (reason: string): boolean =>
+  /has no partition \d|has \d+ partitions, not \d|There is no partition \d/.test(reason)
 
 /** A record of which an answer says nothing. */
 export const notReported: Judged = {

@@ -7,7 +7,7 @@ import type { Facts } from '../../core/envelope.ts'
  */
 const regionNames = ['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'] as const
 
-/** A region near which Cloudflare places an object: western North America, eastern, South America, western Europe, … */
+/** Names a region near which Cloudflare places an object, e.g. `weur` for western Europe. */
 export type LogRegion = (typeof regionNames)[number]
 
 /** Countries by region, ISO 3166-1. Those that are named nowhere belong to the first region of the config. */
