@@ -41,11 +41,22 @@ export async function realKafka(options: KafkaOptions = {}): Promise<RealKafka> 
   const admin = client.admin()
   await admin.connect()
 
+  // A topic that has just been made has no leader yet.
+  const offsetsOf = async (topic: string, tries = 40): ReturnType<typeof admin.fetchTopicOffsets> => {
+    try {
+      return await admin.fetchTopicOffsets(topic)
+    } catch (error) {
+      if (!/not the leader|no leader/.test(String(error)) || tries === 0) throw error
+      await new Promise((resolve) => setTimeout(resolve, 250))
+      return offsetsOf(topic, tries - 1)
+    }
+  }
+
   const ends = async (topic: string) =>
-    (await admin.fetchTopicOffsets(topic)).toSorted((a, b) => a.partition - b.partition).map(({ high }) => Number(high))
+    (await offsetsOf(topic)).toSorted((a, b) => a.partition - b.partition).map(({ high }) => Number(high))
 
   const records = async (topic: string): Promise<BrokerRecord[]> => {
-    const offsets = await admin.fetchTopicOffsets(topic)
+    const offsets = await offsetsOf(topic)
     const wanted = new Map(
       offsets.filter(({ high, low }) => high !== low).map(({ partition, high }) => [partition, Number(high)]),
     )
