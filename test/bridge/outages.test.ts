@@ -176,12 +176,14 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('the bridge in tro
 
   test('/health says within seconds that the broker is frozen, and that it is back', async () => {
     expect(await call('/health')).toMatchObject({ status: 200, body: { status: 'ok', brokers: [{ ok: true }] } })
-    await sleep(1_100)
     kafka.freeze()
     try {
-      const began = Date.now()
-      expect(await call('/health')).toMatchObject({ status: 503, body: { status: 'down' } })
-      expect(Date.now() - began).toBeLessThan(5_000)
+      // A broker may answer once more while it is being stopped, and an answer holds for a second.
+      const told = await until('the bridge says that the broker is down', () => call('/health'), {
+        enough: ({ status }) => status === 503,
+        seconds: 15,
+      })
+      expect(told.body).toMatchObject({ status: 'down' })
     } finally {
       kafka.thaw()
     }
