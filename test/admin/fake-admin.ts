@@ -218,6 +218,7 @@ export function fakeAdmin(given: Given = {}) {
           broken.includes(`log ${name}`) ? { tail: fail, status: fail, find: fail } : logOf(given, Number(name)),
       },
       SUPPRESSION: { getByName: () => given.suppression ?? { snapshot: async () => null } },
+      CATALOG: { getByName: () => ({ topics: async () => [], groups: async () => [] }) },
       LOADER: {
         getByName: (warehouse: string) => ({
           status: async () => {
