@@ -40,6 +40,7 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
   #produceFailure: string | undefined
   #readFailure: string | undefined
   #isChecked = false
+  #checking: Promise<void> | undefined
   readonly #append: TriggerContext['append']
 
   /** Objects are named `<partition>`. `append` is there where Kafka is an earlier stream, as in `TriggerContext`. */
@@ -80,7 +81,7 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
   }
 
   async append(text: string): Promise<void> {
-    await this.#check()
+    if (!this.#isChecked) await this.#check()
     const { headers } = this.#stream.front.capabilities
     await this.#queue.add(
       unpack(text).map((envelope) => recordOfEnvelope(envelope, { partition: this.#partition, headers })),
@@ -116,7 +117,13 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
   }
 
   /** A topic that has fewer partitions than the config says would refuse a part of all users for ever. */
-  async #check(): Promise<void> {
+  #check(): Promise<void> {
+    // One question for all who wait: two of them might be answered in the wrong order, and with them the appends.
+    this.#checking ??= this.#askPartitions().finally(() => (this.#checking = undefined))
+    return this.#checking
+  }
+
+  async #askPartitions(): Promise<void> {
     const { front, topic, partitions } = this.#stream
     if (this.#isChecked || !front.capabilities.partitionCount) return
     const found = await withSignal(5_000, (signal) => this.#connection.partitions(topic, signal)).catch(
