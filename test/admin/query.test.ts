@@ -88,6 +88,17 @@ describe('the query of a call of the admin API', () => {
     expect([lane('webhook:0').letters.length, lane('webhook:0').resumed, lane('webhook:0').poked]).toEqual([1, 0, 0])
   })
 
+  test('every handler that reads a body says so, or its calls would be refused', async () => {
+    const { filesOf, readSource } = await import('../support/documents.ts')
+    const text = filesOf('src/admin/*.ts').map(readSource).join('\n')
+    const handlers = text.split(/^export async function /m).filter((one) => /\bbodyOf\(c, /.test(one))
+    expect(handlers.length).toBeGreaterThan(4)
+    for (const one of handlers) {
+      const [name = ''] = one.split('(')
+      expect(text).toContain(`${name}.takesBody = true`)
+    }
+  })
+
   test.each(['', ' ', '{}', 'null'])('a body that says nothing, such as %j, is none', async (text) => {
     const { status } = await fakeAdmin().call('/sweep', { method: 'POST', body: text })
     expect(status).toBe(200)
