@@ -1,4 +1,5 @@
-import type { Bindings, LaneRpc } from './bindings.ts'
+import type { AppContext } from './app-context.ts'
+import type { Bindings, LaneRpc, LogRpc } from './bindings.ts'
 import type { LaneRef } from './inbox.ts'
 import type { Layout } from './layout.ts'
 
@@ -13,6 +14,10 @@ export const laneName = (ref: LaneRef): string => `${ref.target}:${ref.partition
 
 /** The object of a lane. */
 export const laneOf = (bindings: Bindings, ref: LaneRef): LaneRpc => bindings.LANE.getByName(laneName(ref))
+
+/** The object of a partition of the log, also where the log is not the stream any more. */
+export const logOf = ({ resolved, bindings }: Pick<AppContext, 'resolved' | 'bindings'>, partition: number): LogRpc =>
+  resolved.stream.log?.partition(bindings, partition) ?? bindings.LOG.getByName(`${partition}`)
 
 /** All lanes of a layout: the edge's, then every target × partition. */
 export const allLanes = (layout: Layout): LaneRef[] => [

@@ -17,7 +17,7 @@ import { Sender } from './sender.ts'
 import { Stager } from './stager.ts'
 import { traceEvent } from './trace-event.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
-import { edgeTarget } from '../core/lanes.ts'
+import { edgeTarget, logOf } from '../core/lanes.ts'
 import type { Layout } from '../core/layout.ts'
 import { createBill } from '../core/billed.ts'
 import { flushLog, realPort } from '../platform/real-port.ts'
@@ -34,8 +34,8 @@ const quietSeconds = 300
 /**
  * The durable delivery queue of one destination (or warehouse) and one partition.
  *
- * Its inbox is a cursor into the log, or, for a stream that only pushes, a small log of its own. Layout of the storage: see
- * LaneStore, DeadLetters and LaneReader. The object's name is `<target>:<partition>`; `@edge:0` only keeps the edge's dead
+ * Its inbox is a cursor into the log, or, for a stream that only pushes, a small log of its own; both, where the stream of the
+ * deployment was another. Layout of the storage: see LaneStore, DeadLetters and LaneReader. The object's name is `<target>:<partition>`; `@edge:0` only keeps the edge's dead
  * letters.
  *
  * ```
@@ -121,8 +121,10 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       })
     this.#reader = new LaneReader(db, {
       ref: this.#ref,
+      store: this.#store,
       port,
-      log: resolved.stream.log?.partition(env, this.#ref.partition),
+      log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
+      isPushed: resolved.stream.log === undefined,
       consumer: this.#consumer,
       changed,
       spend,
@@ -138,9 +140,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#reader.takeOffer(offer)
     this.#changed()
     return {
-      next: this.#consumer.position,
-      committed: this.#store.cursor,
-      ...(this.#orphan?.until === undefined ? {} : { until: this.#orphan.until }),
+      ...this.#reader.progress(this.#store.cursor, this.#orphan?.until),
       ...(this.#consumer.hasCapacity ? {} : { afterSeconds: quietSeconds }),
     }
   }

@@ -1,32 +1,28 @@
 import type { LogRpc } from '../core/bindings.ts'
 import type { Database } from '../storage/database.ts'
-import { type Envelope, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
-import { fingerprint } from '../storage/fingerprint.ts'
-import { frame } from '../storage/frame.ts'
-import { DedupWindow } from '../storage/dedup-window.ts'
-import { Segments } from '../storage/segments.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
+import { LaneInbox } from './lane-inbox.ts'
+import type { LaneStore } from './lane-store.ts'
+import { placeChunk, withoutKnown } from './place-chunk.ts'
+import { type LaneSource, Stretches } from './stretches.ts'
 import type { Port } from '../core/port.ts'
-import type { Chunk, Offer, LaneRef } from '../core/inbox.ts'
+import type { Ack, Chunk, Offer, LaneRef } from '../core/inbox.ts'
 
 /** Bytes of one read. */
 const readBytes = 1_000_000
 /** Milliseconds that one read of the log may take: a call that is never answered must not stop the lane. */
 const readMs = 15_000
-/** A table of the inbox spans ten minutes: what is delivered is forgotten by dropping tables, which costs no rows. */
-const inboxSpanMs = 600_000
-/** A pushed event with the same source and messageId is dropped for at least so long. */
-const dedupMs = 600_000
-/** A row of the inbox holds at most so many UTF-16 code units of text. */
-const rowLength = 800_000
 
 interface LaneReaderOptions {
   readonly ref: LaneRef
+  readonly store: LaneStore
   readonly port: Port
-  /** The partition of the log that the lane reads by offset; undefined where events are pushed to it. */
-  readonly log: LogRpc | undefined
+  /** The partition of the log that the lane reads by offset, or has read before its deployment got another stream. */
+  readonly log: () => LogRpc
+  /** True where the stream of the deployment pushes. */
+  readonly isPushed: boolean
   readonly consumer: LaneConsumer | undefined
   /** Called with the number of subrequests before they are made. */
   readonly spend: (subrequests: number) => void
@@ -35,17 +31,24 @@ interface LaneReaderOptions {
 }
 
 /**
- * Where a lane's events come from: the log, by offset, or the lane's own inbox, into which a push stream puts them.
+ * Where a lane's events come from: the log, by offset, and the lane's own inbox, into which all other streams push.
  *
- * The inbox is a small log in the lane's storage (tables `inbox_<n>`, see Segments), so that delivery works the same way for
- * both kinds of stream.
+ * One of the two is fed by the stream of the deployment. The other is what an earlier stream left, and comes first: what was
+ * accepted before is delivered before, as far as the lane knows of it. The consumer sees one run of places (see Stretches).
  */
 export class LaneReader {
   readonly #options: LaneReaderOptions
-  readonly #inbox: Segments | undefined
-  #dedup: DedupWindow | undefined
-  #head: number
-  #reading = false
+  readonly #db: Database
+  #inbox: LaneInbox | undefined
+  readonly #stretches: Stretches
+  /** The offset after the newest event of the log that is known of. */
+  #logHead: number
+  /**
+   * The offset of each source that was its head after the start of the object. What lies before it may have been taken before
+   * the start, and has its place then: the stretch is not left until it is taken again. Undefined until the log has told.
+   */
+  readonly #reach: Record<LaneSource, number | undefined>
+  #reading: LaneSource | undefined
   /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
   #refused = false
   #failures = 0
@@ -53,81 +56,73 @@ export class LaneReader {
 
   constructor(db: Database, options: LaneReaderOptions) {
     this.#options = options
-    const now = Date.now()
-    if (options.log === undefined && options.consumer !== undefined) {
-      this.#inbox = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
-      this.#dedup = rememberInbox(this.#inbox, now)
-    }
-    this.#head = this.#inbox?.next ?? options.consumer?.position ?? 0
+    this.#db = db
+    if (options.consumer !== undefined && LaneInbox.isIn(db)) this.#inbox = new LaneInbox(db)
+    this.#stretches = new Stretches(options.store, this.#inbox?.next)
+    this.#reach = { log: undefined, inbox: this.#inbox?.next ?? 0 }
+    this.#logHead = this.#stretches.offsetIn('log', Math.max(this.#position, this.#stretches.newest))
   }
 
   /** True while a read is under way, the end of which is a change. */
   get isReading(): boolean {
-    return this.#reading
+    return this.#reading !== undefined
   }
 
-  /** The offset after the newest event that is known of. */
+  /** The place after the newest event that is known of. */
   get head(): number {
-    return this.#head
+    return this.#position + this.#unreadOf('log') + this.#unreadOf('inbox')
   }
 
   /** Takes what the log offers, as far as it follows on what the lane has. */
   takeOffer({ chunks, head }: Offer): void {
-    this.#head = Math.max(this.#head, head)
-    this.#takeAll(chunks)
-    if (this.#options.consumer?.hasCapacity === false) this.#refused = true
+    const { consumer } = this.#options
+    this.#noteHead(head)
+    if (consumer === undefined) return
+    if (this.#next() === 'log') this.#takeAll(consumer, 'log', chunks)
+    if (!consumer.hasCapacity) this.#refused = true
+  }
+
+  /**
+   * What the log is told of the lane.
+   *
+   * @param committed the place below which all is done
+   * @param until the place from which on nothing is for the lane
+   */
+  progress(committed: number, until: number | undefined): Pick<Ack, 'next' | 'committed' | 'until'> {
+    const offsetOf = (place: number) => this.#stretches.offsetIn('log', place)
+    return {
+      next: offsetOf(this.#position),
+      committed: offsetOf(committed),
+      ...(until === undefined || this.#stretches.current !== 'log' ? {} : { until: offsetOf(until) }),
+    }
   }
 
   /** Stores pushed events in the inbox and takes them. Durable when the call that brought them is answered. */
   storePushed(text: string): void {
-    const inbox = this.#inbox
-    if (inbox === undefined)
-      throw new Error('the stream of this deployment is read by offset; nothing is pushed to its lanes')
-    const now = Date.now()
-    try {
-      this.#storeNew(inbox, text, now)
-    } catch (error) {
-      // Ids of events that were not stored must not count as seen: the stream brings them again.
-      this.#dedup = rememberInbox(inbox, now)
-      throw error
-    }
-  }
-
-  #storeNew(inbox: Segments, text: string, now: number): void {
-    let envelopes: Envelope[] = []
-    let length = 0
-    const print = new Uint32Array(2)
-    for (const envelope of unpack(text)) {
-      fingerprint(envelope.header.source, envelope.id, print, 0)
-      if (this.#dedup?.add(print[0] as number, print[1] as number, now) === false) continue
-      if (length + envelope.text.length > rowLength && envelopes.length > 0) {
-        this.#store(inbox, envelopes, now)
-        envelopes = []
-        length = 0
-      }
-      envelopes.push(envelope)
-      length += envelope.text.length
-    }
-    if (envelopes.length > 0) this.#store(inbox, envelopes, now)
+    const { consumer } = this.#options
+    if (consumer === undefined) throw new Error('nothing is pushed to the lane of the edge')
+    this.#stretches.save()
+    this.#inbox ??= new LaneInbox(this.#db)
+    const chunks = this.#inbox.store(text)
+    if (this.#next() === 'inbox') this.#takeAll(consumer, 'inbox', chunks)
   }
 
   /** Reads the next chunks, if there are any and the lane has room. */
   readOn(): void {
     const { consumer } = this.#options
-    if (consumer === undefined || this.#reading || !consumer.hasCapacity) return
-    if (consumer.position >= this.#head && !this.#refused) return
-    if (Date.now() < this.#pausedUntil) return
-    void this.#read(consumer)
+    if (consumer === undefined || this.isReading || !consumer.hasCapacity) return
+    const source = this.#next()
+    if (source === undefined || (source === 'log' && Date.now() < this.#pausedUntil)) return
+    void this.#read(consumer, source)
   }
 
-  /** Asks the stream for its head, as after a restart, and reads on; a lane without room learns only the head. */
+  /** Asks the log for its head, as after a restart, and reads on; a lane without room learns only the head. */
   async askForHead(): Promise<void> {
-    const { consumer, log, ref, port } = this.#options
-    if (consumer === undefined || log === undefined || this.#reading) return
-    if (consumer.hasCapacity) return this.#read(consumer)
+    const { consumer, log, ref, port, isPushed } = this.#options
+    if (consumer === undefined || this.isReading || (isPushed && !this.#hasMore('log'))) return
+    if (consumer.hasCapacity && (this.#next() ?? 'log') === 'log') return this.#read(consumer, 'log')
     try {
-      const { head } = await log.status()
-      this.#head = Math.max(this.#head, head)
+      this.#noteHead((await log().status()).head)
     } catch (error) {
       port.log('warn', 'a lane could not ask its stream for the head', { ...ref, reason: reasonOf(error) })
     }
@@ -135,64 +130,83 @@ export class LaneReader {
 
   /** Forgets inbox tables that lie below `cursor`. */
   trim(cursor: number): void {
-    const inbox = this.#inbox
-    for (const segment of inbox?.segments ?? [])
-      if (segment.next <= cursor && segment.ends + dedupMs < Date.now()) inbox?.drop(segment)
+    this.#inbox?.trim(this.#stretches.offsetIn('inbox', cursor))
   }
 
-  /** The offset at which the inbox holds an event. */
-  find(print: Uint32Array): number | undefined {
-    return this.#inbox?.find(new Uint8Array(print.buffer), 1)[0]?.offset
+  /**
+   * The place of an event: -1 when it was too long ago to be known, Infinity when the lane has not taken it yet, undefined when it
+   * is not known to come. `logOffset` is where the log holds it, if it does.
+   */
+  placeOf(print: Uint32Array, logOffset?: number): number | undefined {
+    if (this.#options.consumer === undefined) return undefined
+    if (logOffset !== undefined) return this.#stretches.placeOf('log', logOffset)
+    const offset = this.#inbox?.find(print)
+    return offset === undefined ? undefined : this.#stretches.placeOf('inbox', offset)
   }
 
-  timeOf(offset: number): number | undefined {
-    return this.#inbox?.timeOf(offset)
+  /** When the first event of the inbox at a place or behind it became durable. */
+  timeOf(place: number): number | undefined {
+    return this.#inbox?.timeOf(this.#stretches.offsetIn('inbox', place))
   }
 
-  #store(inbox: Segments, envelopes: readonly Envelope[], now: number): void {
-    const prints = new Uint32Array(envelopes.length * 2)
-    envelopes.forEach(({ header, id }, i) => fingerprint(header.source, id, prints, i * 2))
-    const text = envelopes.map((envelope) => `${JSON.stringify(envelope.header)}\n${envelope.text}\n`).join('')
-    const chunk = inbox.append(
-      { count: envelopes.length, prints: new Uint8Array(prints.buffer), data: frame(text) },
-      now,
-    )
-    this.#head = inbox.next
-    this.#takeAll([chunk])
+  get #position(): number {
+    return this.#options.consumer?.position ?? 0
   }
 
-  #takeAll(chunks: readonly Chunk[]): void {
-    const { consumer } = this.#options
-    if (consumer === undefined) return
+  #noteHead(head: number): void {
+    this.#logHead = Math.max(this.#logHead, head)
+    this.#reach.log ??= this.#logHead
+  }
+
+  #unreadOf(source: LaneSource): number {
+    const head = source === 'log' ? this.#logHead : (this.#inbox?.next ?? 0)
+    return Math.max(0, head - this.#stretches.offsetIn(source, this.#position))
+  }
+
+  #hasMore(source: LaneSource): boolean {
+    if (this.#unreadOf(source) > 0) return true
+    if (source === 'inbox') return false
+    if (this.#refused || this.#reading === 'log') return true
+    // Whether an earlier log has more is not known after a restart, and nobody offers it at once.
+    return this.#options.isPushed && this.#reach.log === undefined && this.#stretches.current === 'log'
+  }
+
+  /** The source that is to be read next; undefined while nothing is left. */
+  #next(): LaneSource | undefined {
+    const here = this.#stretches.at(this.#position)
+    if (here !== undefined && !this.#mayLeave(here)) return here.source
+    const [former, fed] = this.#options.isPushed ? (['log', 'inbox'] as const) : (['inbox', 'log'] as const)
+    return this.#hasMore(former) ? former : this.#hasMore(fed) ? fed : undefined
+  }
+
+  /** False where what comes next may have been taken before: it comes as it came. */
+  #mayLeave({ source, end }: { readonly source: LaneSource; readonly end: number }): boolean {
+    const { [source]: reach } = this.#reach
+    return end === Infinity && reach !== undefined && this.#offsetOf(source) >= reach
+  }
+
+  #takeAll(consumer: LaneConsumer, source: LaneSource, chunks: readonly Chunk[]): void {
     for (const chunk of chunks) {
-      if (chunk.offset + chunk.count <= consumer.position) continue
+      const offset = this.#stretches.offsetIn(source, consumer.position)
+      if (chunk.offset + chunk.count <= offset) continue
       // A gap: what is missing must be read first.
-      if (chunk.offset > consumer.position || !consumer.hasCapacity) break
-      consumer.take(chunk)
+      if (chunk.offset > offset || !consumer.hasCapacity || !this.#take(consumer, source, chunk)) break
     }
   }
 
-  async #read(consumer: LaneConsumer): Promise<void> {
-    const { ref, log, changed, port } = this.#options
+  async #read(consumer: LaneConsumer, source: LaneSource): Promise<void> {
+    const { changed, ref, port, isPushed } = this.#options
     const refused = this.#refused
-    this.#reading = true
-    this.#refused = false
+    this.#reading = source
     try {
-      if (this.#inbox !== undefined) this.#takeRead(consumer, this.#inbox.read(consumer.position, readBytes))
-      else if (log !== undefined) {
-        this.#options.spend(1)
-        const { chunks, head } = await withTimeout(
-          log.read(consumer.position, readBytes, ref),
-          readMs,
-          `log ${ref.partition}`,
-        )
-        this.#head = Math.max(this.#head, head)
-        if (chunks.length === 0 && consumer.position < head)
-          throw new Error(`nothing is left at offset ${consumer.position}`)
-        this.#takeRead(consumer, chunks)
+      if (source === 'inbox')
+        this.#takeRead(consumer, 'inbox', this.#inbox?.read(this.#offsetOf('inbox'), readBytes) ?? [])
+      else {
+        this.#refused = false
+        this.#takeRead(consumer, 'log', await this.#readLog())
+        this.#failures = 0
+        this.#pausedUntil = 0
       }
-      this.#failures = 0
-      this.#pausedUntil = 0
     } catch (error) {
       this.#refused ||= refused
       this.#failures++
@@ -200,24 +214,66 @@ export class LaneReader {
       port.log('warn', 'a lane could not read its stream', { ...ref, reason: reasonOf(error) })
       setTimeout(changed, this.#pausedUntil - Date.now() + 1)
     }
-    this.#reading = false
+    this.#reading = undefined
+    // An earlier log that has nothing more is not asked again after each restart.
+    const isPassed = isPushed && this.#stretches.current === 'log' && this.#position >= this.#stretches.newest
+    if (isPassed && !this.#hasMore('log')) this.#stretches.begin('inbox', this.#position)
     changed()
   }
 
-  /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */
-  #takeRead(consumer: LaneConsumer, chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) {
-      if (chunk.offset + chunk.count <= consumer.position) continue
-      if (!consumer.hasCapacity) break
-      consumer.take(chunk)
-    }
+  async #readLog(): Promise<readonly Chunk[]> {
+    const { ref, log, spend } = this.#options
+    const offset = this.#offsetOf('log')
+    spend(1)
+    const { chunks, head } = await withTimeout(log().read(offset, readBytes, ref), readMs, `log ${ref.partition}`)
+    this.#noteHead(head)
+    if (chunks.length === 0 && offset < head) throw new Error(`nothing is left at offset ${offset}`)
+    return chunks
   }
-}
 
-/** What the inbox holds of the dedup window. */
-function rememberInbox(inbox: Segments, now: number): DedupWindow {
-  const seen = new DedupWindow(dedupMs, now - dedupMs)
-  for (const { at, prints } of inbox.prints(now - dedupMs, seen.capacity))
-    for (let i = 0; i < prints.length; i += 2) seen.add(prints[i] as number, prints[i + 1] as number, at)
-  return seen
+  #offsetOf(source: LaneSource): number {
+    return this.#stretches.offsetIn(source, this.#position)
+  }
+
+  /** Like an offer, but what retention has dropped meanwhile is passed over: the oldest that is left comes next. */
+  #takeRead(consumer: LaneConsumer, source: LaneSource, chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) {
+      if (chunk.offset + chunk.count <= this.#offsetOf(source)) continue
+      if (!consumer.hasCapacity || !this.#take(consumer, source, chunk)) break
+      // The rest of it belongs to another stretch, or had no room.
+      if (this.#offsetOf(source) < chunk.offset + chunk.count) break
+    }
+    const here = this.#stretches.at(consumer.position)
+    if (chunks.length === 0 && here !== undefined && here.source === source) this.#passOver(consumer, here.end)
+  }
+
+  /** Passes over the rest of a stretch that is read again, when its source has lost it. */
+  #passOver(consumer: LaneConsumer, end: number): void {
+    if (end === Infinity) return
+    const { ref, port } = this.#options
+    const { position: offset } = consumer
+    port.log('error', 'a lane finds events gone that its stream had', { ...ref, events: end - offset })
+    consumer.take({ offset, count: end - offset, at: Date.now(), data: new Uint8Array() })
+  }
+
+  /** Takes a chunk of a source; false when something else must come first. */
+  #take(consumer: LaneConsumer, source: LaneSource, chunk: Chunk): boolean {
+    const here = this.#stretches.at(consumer.position)
+    const isOther = here !== undefined && here.source !== source
+    if (isOther && !this.#mayLeave(here)) return false
+    if (here !== undefined && !isOther && chunk.offset >= here.from + here.end - here.base) {
+      this.#passOver(consumer, here.end)
+      return false
+    }
+    if (here === undefined || isOther) this.#stretches.begin(source, consumer.position)
+    const stretch = this.#stretches.at(consumer.position)
+    if (stretch === undefined) return false
+    const inbox = this.#inbox
+    const { target } = this.#options.ref
+    // An event of a stream that had handed it to some of its lanes only, when another became the stream.
+    const isFresh = source === 'log' && inbox?.isRecent === true
+    const whole = isFresh ? withoutKnown(chunk, target, (envelope) => inbox.has(envelope)) : chunk
+    consumer.take(placeChunk(whole, stretch))
+    return true
+  }
 }

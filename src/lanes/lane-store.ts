@@ -77,7 +77,7 @@ type Stored = [
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
  * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed), `kind` (of
- *   the target), `orphaned` (see OrphanKeeper), `layout` (of the edge's lane, see LayoutRecord),
+ *   the target), `orphaned` (see OrphanKeeper), `stretches` (see Stretches), `layout` (of the edge's lane, see LayoutRecord),
  *   `dropped_<n>` (see DroppedEvents).
  */
 export class LaneStore {

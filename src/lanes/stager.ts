@@ -29,7 +29,7 @@ interface StagerOptions {
  * Stages one partition's events for one warehouse: gathers chunks as they are, without looking into them, writes them to R2
  * as one file, and tells the loader. The loader takes out the events that are routed to its warehouse.
  *
- * Files are `staging/<warehouse>/<partition>/<first offset>-<next offset>`. The cursor moves, and is stored, once the loader knows the file.
+ * Files are `staging/<warehouse>/<partition>/<first place>-<next place>`. The cursor moves, and is stored, once the loader knows the file.
  */
 export class Stager implements LaneConsumer {
   readonly #target: Extract<Target, { kind: 'warehouse' }>

@@ -38,7 +38,7 @@ interface LaneParts {
  */
 export async function traceEvent({ id, source, ...event }: TracedEvent, lane: LaneParts): Promise<LaneTrace> {
   const { ref, store, sender, orphan } = lane
-  const offset = event.offset ?? lane.reader.find(fingerprintOf(source, id))
+  const offset = lane.reader.placeOf(fingerprintOf(source, id), event.offset)
   const load =
     lane.kind === 'warehouse' ? () => loadStateOf(lane.bindings, ref, { ...event, id, source, offset }) : undefined
   const letter = lane.letters.list({ limit: 1, messageId: id })[0]

@@ -69,10 +69,16 @@ export class DedupWindow {
     if (age >= this.#windowMs) this.#turn(now)
     // Nothing came for as long as the old generation must be remembered.
     if (age >= 2 * this.#windowMs) this.#old = new FingerprintTable()
-    if (this.#young.has(a, b) || this.#old.has(a, b)) return false
+    if (this.has(a, b)) return false
     if (this.#young.count >= this.capacity) this.#turn(now)
     this.#young.add(a, b)
     return true
+  }
+
+  /** Says whether a fingerprint was added, within the window at least. */
+  has(a: number, b: number): boolean {
+    if (a === 0 && b === 0) b = 1
+    return this.#young.has(a, b) || this.#old.has(a, b)
   }
 
   #turn(now: number): void {

@@ -2,6 +2,7 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import type { LogRpc } from '../../src/core/bindings.ts'
 import { unframe } from '../../src/storage/frame.ts'
 import { unpack } from '../../src/core/envelope.ts'
+import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { LaneReader } from '../../src/lanes/lane-reader.ts'
 import type { LaneConsumer } from '../../src/lanes/lane-consumer.ts'
 import { fakePort } from '../support/fake-context.ts'
@@ -64,7 +65,9 @@ function open(readable: boolean): LaneReader {
   const feed: LaneReader = new LaneReader(sqlite.open(), {
     port: fakePort(),
     ref: { target: 'webhook', partition: 0 },
-    log: readable ? (object as unknown as LogRpc) : undefined,
+    store: new LaneStore(sqlite.open(), Date.now()),
+    log: () => object as unknown as LogRpc,
+    isPushed: !readable,
     consumer: work,
     spend: () => {},
     changed: () => {
