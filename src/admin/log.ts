@@ -3,13 +3,11 @@ import * as z from 'zod/mini'
 import type { Envelope } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { newestFirst } from '../storage/newest-first.ts'
-import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { limitUpTo, queryOf } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { knownLayout } from '../core/known-layout.ts'
-import { partitionsOf } from '../core/lanes.ts'
-import type { Layout } from '../core/layout.ts'
+import { logOf, partitionsOf } from '../core/lanes.ts'
 import type { Chunk } from '../core/inbox.ts'
 
 /** An event with its place in the log. */
@@ -28,11 +26,7 @@ export function eventAt(chunk: Chunk, offset: number): Envelope | undefined {
   return undefined
 }
 
-/** Partitions of the log, also those above the number of now; none when the stream is another. */
-export const logPartitions = ({ resolved }: AppContext, layout: Layout): number[] =>
-  resolved.stream.log === undefined ? [] : partitionsOf(layout.partitions)
-
-/** GET /log: offsets, segments and size of every partition. */
+/** GET /log: offsets, segments and size of every partition, also where the log was the stream before. */
 export async function listLog(c: AdminCall): Promise<Response> {
   const { values, failures } = await askLog(c, (log) => log.status())
   assertAnswered(values, failures)
@@ -66,12 +60,12 @@ listEvents.query = eventsQuery
 
 async function askLog<Value>(c: AdminCall, ask: (log: LogRpc, partition: number) => Promise<Value>) {
   const { stream } = c.env.resolved
-  const { log } = stream
-  if (log === undefined)
+  const { partitions } = await knownLayout(c.env)
+  if (partitions === 0)
     throw new SluicewayError('not_found', `The stream is ${stream.name}: it cannot be read again by offset.`)
   return gather(
-    logPartitions(c.env, await knownLayout(c.env)),
-    (partition) => ask(log.partition(c.env.bindings, partition), partition),
+    partitionsOf(partitions),
+    (partition) => ask(logOf(c.env, partition), partition),
     (partition) => `log ${partition}`,
   )
 }

@@ -7,9 +7,9 @@ import type { AppContext } from '../core/app-context.ts'
 import { adminResponse, type AdminCall } from './responses.ts'
 import { queryOf } from './body.ts'
 import { gather } from './gather.ts'
-import { eventAt, logPartitions, type PlacedEvent } from './log.ts'
+import { eventAt, type PlacedEvent } from './log.ts'
 import { knownLayout } from '../core/known-layout.ts'
-import { allLanes, laneName, laneOf } from '../core/lanes.ts'
+import { allLanes, laneName, laneOf, logOf, partitionsOf } from '../core/lanes.ts'
 import type { Layout } from '../core/layout.ts'
 import type { LaneRef } from '../core/inbox.ts'
 
@@ -30,7 +30,7 @@ export async function trace(c: AdminCall): Promise<Response> {
   const wanted: TraceQuery = { id, sources: source === undefined ? [...app.resolved.sources.keys()] : [source] }
   const layout = await knownLayout(app)
   const places = await gather(
-    logPartitions(app, layout).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
+    partitionsOf(layout.partitions).flatMap((partition) => wanted.sources.map((name) => ({ partition, name }))),
     ({ partition, name }) => find(app, { id, partition, source: name }),
     ({ partition }) => `log ${partition}`,
   )
@@ -61,10 +61,10 @@ const summaryOf = ({ partition, offset, envelope: { header, event } }: PlacedEve
 
 /** Fingerprints may collide: what was found is compared. A repeat may be in the log twice; the first one counts. */
 async function find(
-  { bindings, resolved }: AppContext,
+  app: AppContext,
   { id, source, partition }: { readonly id: string; readonly source: string; readonly partition: number },
 ): Promise<PlacedEvent[]> {
-  const hits = (await resolved.stream.log?.partition(bindings, partition).find(fingerprintOf(source, id))) ?? []
+  const hits = await logOf(app, partition).find(fingerprintOf(source, id))
   return hits
     .flatMap(({ offset, chunk }): PlacedEvent[] => {
       const envelope = eventAt(chunk, offset)

@@ -42,6 +42,8 @@ export interface LogStatus {
   /** Bytes of the object's database. */
   readonly bytes: number
   readonly duplicates: number
+  /** True while R2 holds events for a lane that are past retention. */
+  readonly overdue?: true
   readonly billed: Billed
 }
 

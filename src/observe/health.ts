@@ -1,5 +1,5 @@
 import { knownLayout } from '../core/known-layout.ts'
-import { allLanes, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import { allLanes, laneName, laneOf, logOf, partitionsOf } from '../core/lanes.ts'
 import type { LaneError, LaneStatus } from '../core/bindings.ts'
 import type { Layout } from '../core/layout.ts'
 import { withTimeout } from '../core/with-timeout.ts'
@@ -42,8 +42,8 @@ export interface Health {
   readonly status: 'UP' | 'DEGRADED' | 'DOWN'
   readonly stream: string
   /**
-   * Partitions of the log, those above the number of now that may hold something, and how many of all do not answer; left out
-   * for other streams.
+   * Partitions of the log that are the stream, others that may hold something, and how many of all do not answer; left out where
+   * there are none.
    */
   readonly log?: { readonly partitions: number; readonly former?: number; readonly unavailable: number }
   /** True when the last append of this isolate to any partition, at most a minute ago, failed or was late. */
@@ -64,28 +64,27 @@ export interface Health {
  * @returns how the deployment is doing, as far as it can be seen from here
  */
 export async function healthOf(app: AppContext): Promise<Health> {
-  const { resolved, bindings } = app
+  const { resolved } = app
   const { stream } = resolved
-  const { log } = stream
+  const isLog = stream.log !== undefined
   const now = app.port.now()
   const failed = outagesOf(resolved).stream.map((outage) => outage.lasts(now))
   const spilling = failed.includes(true)
   const layout = await knownLayout(app)
   const partitions = partitionsOf(layout.partitions)
-  const former = layout.partitions - stream.partitions
+  const used = isLog ? stream.partitions : 0
+  const former = layout.partitions - used
   const [logs, lanes, warehouses, spill] = await Promise.all([
-    log
-      ? Promise.all(partitions.map((n) => doesAnswer(async () => log.partition(bindings, n).status(), `log ${n}`)))
-      : undefined,
+    Promise.all(partitions.map((n) => doesAnswer(async () => logOf(app, n).status(), `log ${n}`))),
     stuckLanes(app, layout),
     stuckWarehouses(app, layout),
     spillOf(app),
   ])
-  const unavailable = logs?.filter((is) => !is).length ?? 0
+  const unavailable = logs.filter((is) => !is).length
   const streamFails = spilling || unavailable > 0
   // Only a write tells whether R2 takes any: a listing may be slow when much waits.
   const takes = !streamFails || (await doesAnswer(() => writeProbe(app), 'R2'))
-  const allAway = failed.every((has, partition) => has || logs?.[partition] === false)
+  const allAway = failed.every((has, partition) => has || (isLog && logs[partition] === false))
   const down = !takes && allAway
   const stuck = [...lanes, ...warehouses]
   const troubled =
@@ -93,9 +92,7 @@ export async function healthOf(app: AppContext): Promise<Health> {
   return {
     status: down ? 'DOWN' : troubled ? 'DEGRADED' : 'UP',
     stream: stream.name,
-    ...(logs === undefined
-      ? {}
-      : { log: { partitions: stream.partitions, ...(former > 0 ? { former } : {}), unavailable } }),
+    ...(partitions.length === 0 ? {} : { log: { partitions: used, ...(former > 0 ? { former } : {}), unavailable } }),
     spilling,
     lanes: { all: allLanes(layout).length, stuck: lanes.length },
     warehouses: { all: layout.targets.filter(({ kind }) => kind === 'warehouse').length, stuck: warehouses.length },

@@ -1,6 +1,6 @@
 import type { AppContext } from '../core/app-context.ts'
 import type { LaneStatus } from '../core/bindings.ts'
-import { laneOf } from '../core/lanes.ts'
+import { laneOf, logOf } from '../core/lanes.ts'
 import { type Layout, layoutOf } from '../core/layout.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 
@@ -12,33 +12,42 @@ const most = 1_024
 const askMs = 10_000
 
 /**
- * Finds partitions above the number of the config that were used before the layout was remembered: an earlier version may have
- * left something in them. Done once in the life of a deployment.
+ * Finds partitions that were used before the layout was remembered, and that the config does not ask for: an earlier version may
+ * have left something in them. Done once in the life of a deployment.
  *
  * @param app config and bindings
  * @returns a layout that has them; rejects when an object does not answer
  */
 export async function findPartitions(app: AppContext): Promise<Layout> {
-  const asked = layoutOf(app.resolved)
-  let count = app.resolved.stream.partitions
+  const { targets, partitions: asked } = layoutOf(app.resolved)
+  const isInLog = (partition: number) => isLogUsed(partition, app)
+  const isInLane = (partition: number) => isLaneUsed(partition, app)
+  const { partitions } = app.resolved.stream
+  // Where the stream pushes, the log may have been the stream before, with any number of partitions.
+  const logs =
+    asked === 0
+      ? await countUsed(0, isInLog)
+      : await countUsed(asked, async (n) => (await isInLog(n)) || (await isInLane(n)))
+  const lanes = asked === 0 ? Math.max(logs, await countUsed(partitions, isInLane)) : logs
+  return { partitions: logs, targets: targets.map((target) => ({ ...target, partitions: lanes })), isSearched: true }
+}
+
+/** How many partitions there are, of which those below `count` need not be asked. */
+async function countUsed(count: number, isUsed: (partition: number) => Promise<boolean>): Promise<number> {
   for (let first = count; first < most; first += together) {
-    const used = await Promise.all(Array.from({ length: together }, (_, i) => isUsed(first + i, app)))
+    const used = await Promise.all(Array.from({ length: together }, (_, i) => isUsed(first + i)))
     if (!used.includes(true)) break
     count = first + used.lastIndexOf(true) + 1
   }
-  return {
-    partitions: asked.partitions === 0 ? 0 : count,
-    targets: asked.targets.map((target) => ({ ...target, partitions: count })),
-    isSearched: true,
-  }
+  return count
 }
 
-async function isUsed(partition: number, { resolved, bindings }: AppContext): Promise<boolean> {
-  const { log } = resolved.stream
-  if (log !== undefined) {
-    const { head } = await withTimeout(log.partition(bindings, partition).status(), askMs, `log ${partition}`)
-    if (head > 0) return true
-  }
+async function isLogUsed(partition: number, app: AppContext): Promise<boolean> {
+  const { head } = await withTimeout(logOf(app, partition).status(), askMs, `log ${partition}`)
+  return head > 0
+}
+
+async function isLaneUsed(partition: number, { resolved, bindings }: AppContext): Promise<boolean> {
   const lanes = await Promise.all(
     [...resolved.targets.keys()].map((target) => {
       const ref = { target, partition }

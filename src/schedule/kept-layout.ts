@@ -23,7 +23,9 @@ interface Answers {
  * @returns the layout without partitions of the log that are empty, and without lanes that have had nothing for 14 days
  */
 export function keptLayout(layout: Layout, asked: Layout, { logs, lanes, now }: Answers): Layout {
-  const emptyLogs = new Set(logs.flatMap(({ partition, first, head }) => (first === head ? [partition] : [])))
+  const emptyLogs = new Set(
+    logs.flatMap(({ partition, first, head, overdue }) => (first === head && overdue !== true ? [partition] : [])),
+  )
   const quietLanes = new Set(lanes.filter((lane) => isQuiet(lane, now)).map(laneName))
   const floors = new Map(asked.targets.map(({ name, partitions }) => [name, partitions]))
   return {

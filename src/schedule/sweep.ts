@@ -1,4 +1,4 @@
-import { allLanes, edgeLane, laneName, laneOf, partitionsOf } from '../core/lanes.ts'
+import { allLanes, edgeLane, laneName, laneOf, logOf, partitionsOf } from '../core/lanes.ts'
 import { noteLayout } from '../core/known-layout.ts'
 import { type Layout, layoutOf, orphansIn, type TargetLanes } from '../core/layout.ts'
 import { type LaneStatus, type LogStatus } from '../core/bindings.ts'
@@ -41,25 +41,22 @@ export async function sweep(app: AppContext): Promise<SweepReport> {
       return []
     }
   }
-  const { log } = resolved.stream
   // Undefined when the lane of the edge does not answer, which its own line tells: then no event is forgotten.
   const known = await wholeLayout(app).catch(() => undefined)
   const layout = known ?? layoutOf(resolved)
   const [logs, lanes] = await Promise.all([
-    log
-      ? Promise.all(
-          partitionsOf(layout.partitions).map((n) =>
-            attempt(`log ${n}`, () =>
-              log.partition(bindings, n).sweep(known === undefined ? null : orphansAt(n, known, app)),
-            ),
-          ),
-        )
-      : [],
+    // A log that is not the stream any more offers what its lanes have not got, and forgets what is past retention.
+    Promise.all(
+      partitionsOf(layout.partitions).map((n) =>
+        attempt(`log ${n}`, () => logOf(app, n).sweep(known === undefined ? null : orphansAt(n, known, app))),
+      ),
+    ),
     Promise.all(allLanes(layout).map((ref) => attempt(`lane ${laneName(ref)}`, () => laneOf(bindings, ref).poke(ref)))),
   ])
   if (known !== undefined) await forgetQuiet(app, known, { logs: logs.flat(), lanes: lanes.flat() })
   const partitions = partitionsOf(resolved.stream.partitions)
-  const unavailable = partitions.filter((n) => logs[n]?.length === 0)
+  const isLog = resolved.stream.log !== undefined
+  const unavailable = partitions.filter((n) => isLog && logs[n]?.length === 0)
   const spill =
     unavailable.length === partitions.length ? undefined : await drainSpill(app, { ...usualLimits, unavailable })
   if (spill?.error !== undefined) failures.push(`spill: ${spill.error}`)

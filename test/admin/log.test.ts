@@ -41,4 +41,11 @@ describe('the log', () => {
       expect([status, body.message]).toEqual([404, 'The stream is queues: it cannot be read again by offset.'])
     }
   })
+
+  test('GET /admin/log and GET /admin/events show what a log holds that was the stream before', async () => {
+    const admin = fakeAdmin({ ...twoPartitions, stream: 'queues', layout: { partitions: 2, targets: [] } })
+    const { body } = await admin.call('/log')
+    expect(body.log.map(({ partition }: { partition: number }) => partition)).toEqual([0, 1])
+    expect((await admin.call('/events')).body.events).toHaveLength(5)
+  })
 })

@@ -82,6 +82,17 @@ describe('a trace', () => {
     })
   })
 
+  test('a trace finds an event in a log that was the stream before', async () => {
+    const { body } = await fakeAdmin({
+      stream: 'queues',
+      layout: { partitions: 1, targets: [] },
+      log: [[[{ event: storedOrder('order-1') }]]],
+      traces: { 'webhook:0': { 'order-1': { status: 'done' } } },
+    }).call('/trace/order-1')
+    expect(body).toMatchObject({ found: true, partition: 0, offset: 0 })
+    expect(body.lanes[0]).toMatchObject({ target: 'webhook', status: 'done' })
+  })
+
   test('a trace finds an event that ended at the edge', async () => {
     const { body } = await fakeAdmin({
       ...twoPartitions,

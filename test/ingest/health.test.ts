@@ -8,6 +8,7 @@ import { spill } from '../../src/spill/spill.ts'
 import { packedOrder } from '../support/sample-events.ts'
 import { adminToken } from '../support/fake-context.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
+import { fakeStream } from '../support/fake-stream.ts'
 
 interface Given {
   /** By name of the lane; idle when left out. */
@@ -176,4 +177,35 @@ test('/health asks every part at most every ten seconds', async () => {
   clock.now += 2_000
   await get()
   expect(asked.filter((name) => name === 'log')).toHaveLength(2)
+})
+
+test.each([
+  ['answers', false, 'UP', 0],
+  ['does not answer', true, 'DEGRADED', 1],
+])('the health tells of a log that was the stream before and %s', async (_how, isGone, status, unavailable) => {
+  const { context } = fakeEdge({
+    resolved: { stream: fakeStream({ name: 'queues' }).stream },
+    bindings: {
+      LANE: {
+        getByName: () => ({
+          status: async () => ({ state: 'idle', oldestSeconds: 0 }),
+          layout: async () => ({ partitions: 2, targets: [] }),
+        }),
+      },
+      LOG: {
+        getByName: (name: string) => ({
+          status: async () => {
+            if (isGone && name === '1') throw new Error('the object is being moved')
+            return {}
+          },
+        }),
+      },
+    },
+  })
+  const answer = await about.fetch(new Request('https://edge.example/health'), context)
+  expect(await answer.json()).toMatchObject({
+    status,
+    stream: 'queues',
+    log: { partitions: 0, former: 2, unavailable },
+  })
 })

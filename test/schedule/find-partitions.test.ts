@@ -65,3 +65,10 @@ test.each<[string, Partial<LaneStatus>]>([
 ])('lanes above the number that have %s are found where the stream is a queue', async (_what, lane) => {
   expect(await find({ stream: 'queues', lanes: { 'hook:2': lane } }).found).toEqual(layout(0, 3))
 })
+
+test('a log that was the stream before is found where the stream is a queue, with the lanes of its partitions', async () => {
+  expect(await find({ stream: 'queues', heads: { 0: 4, 2: 1 } }).found).toEqual(layout(3))
+  expect(await find({ stream: 'queues', heads: { 0: 4 }, lanes: { 'hook:1': { depth: 1 } } }).found).toEqual(
+    layout(1, 2),
+  )
+})

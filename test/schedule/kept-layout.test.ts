@@ -30,6 +30,11 @@ describe('what the sweep still looks after of earlier configs', () => {
     expect(kept([logOf(1, 4, 5), logOf(2, 7, 7)], []).partitions).toBe(2)
   })
 
+  test('a partition of the log is kept while R2 holds events of it for a lane', () => {
+    expect(kept([{ ...logOf(2, 7, 7), overdue: true }], []).partitions).toBe(3)
+    expect(kept([logOf(2, 7, 7)], []).partitions).toBe(2)
+  })
+
   test.each<[string, Partial<LaneStatus>]>([
     ['has events', { depth: 1 }],
     ['has events that are retried', { depth: 1, waiting: 1 }],

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
 import { partOf, spill } from '../../src/spill/spill.ts'
 import { sweep } from '../../src/schedule/sweep.ts'
+import type { Layout } from '../../src/core/layout.ts'
+import { now } from '../support/fake-context.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
+import { laneStatusOf } from '../support/fake-status.ts'
+import { fakeStream } from '../support/fake-stream.ts'
 import { packedOrder } from '../support/sample-events.ts'
 
 /** A deployment with two partitions of the log, of which those named do not answer. */
@@ -40,4 +44,35 @@ test('no spilled object is read while no partition answers', async () => {
   bucket.calls.length = 0
   expect(await sweep(context)).not.toHaveProperty('spill')
   expect(bucket.calls).toEqual([])
+})
+
+test('a log that is not the stream any more is swept as long as it holds something, and keeps no spilled event waiting', async () => {
+  const swept: string[] = []
+  const { stream } = fakeStream({ name: 'queues' })
+  const layout: Layout = { partitions: 2, targets: [{ name: 'webhook', kind: 'destination', partitions: 2 }] }
+  const { context } = fakeEdge({
+    resolved: { stream },
+    bindings: {
+      LANE: {
+        getByName: (name: string) => ({
+          poke: async () => laneStatusOf(name, { changedAt: now }),
+          layout: async () => ({ ...layout, isSearched: true }),
+        }),
+      },
+      LOG: {
+        getByName: (name: string) => ({
+          sweep: async () => {
+            swept.push(name)
+            if (name === '0') throw new Error('the object is being moved')
+            return { partition: Number(name), first: 0, head: 4 }
+          },
+        }),
+      },
+    },
+  })
+  const { logs, lanes, spill: report, failures } = await sweep(context)
+  expect(swept.toSorted()).toEqual(['0', '1'])
+  expect(logs).toMatchObject([{ partition: 1, head: 4 }])
+  expect(lanes.map(({ target, partition }) => `${target}:${partition}`)).toContain('webhook:1')
+  expect([failures, report]).toMatchObject([['log 0: the object is being moved'], { objects: 0 }])
 })

@@ -1,4 +1,3 @@
-import type { LogTimes } from '../../core/stream.ts'
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
 import { Arrivals } from '../../storage/arrivals.ts'
@@ -8,6 +7,7 @@ import { DedupWindow } from '../../storage/dedup-window.ts'
 import { GroupCommit } from '../../storage/group-commit.ts'
 import { Segments } from '../../storage/segments.ts'
 import { OverdueChunks } from './overdue-chunks.ts'
+import { rememberTimes } from './remember-times.ts'
 import { LaneFanout, type NeededRange } from './lane-fanout.ts'
 import { createBill } from '../../core/billed.ts'
 import { realPort } from '../../platform/real-port.ts'
@@ -25,9 +25,6 @@ const tailBytes = 8_000_000
 /** The database is kept below this by forgetting (or moving to R2) the oldest hour early; the platform's limit is 10 GB. */
 const databaseLimit = 8_000_000_000
 
-/** Of a log that is not the stream of its deployment any more: what it still holds stays readable. */
-const idle: LogTimes = { flushMs: 20, retentionMs: 365 * 86_400_000, dedupMs: 600_000 }
-
 interface Append {
   /** Text of envelopes, or frames of it. */
   readonly body: string | Uint8Array
@@ -42,7 +39,7 @@ interface Append {
  *
  * Appends that arrive while the flush before them is becoming durable are committed together as one row. An append's
  * promise resolves after its row is written, and the output gate holds the answer until the row is durable. Layout of the
- * storage: `log_<hour>` tables (see Segments), `expired` (see OverdueChunks).
+ * storage: `log_<hour>` tables (see Segments), `expired` (see OverdueChunks), and what `rememberTimes` keeps.
  */
 export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #billed = createBill()
@@ -60,12 +57,17 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
 
   constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
-    const { flushMs, retentionMs, retentionBytes = databaseLimit, dedupMs } = resolved.stream.log ?? idle
     this.#partition = Number(ctx.id.name ?? 0)
-    this.#retentionMs = retentionMs
-    this.#retentionBytes = Math.min(retentionBytes, databaseLimit)
     this.#db = new Database(ctx.storage.sql, this.#billed)
     this.#segments = new Segments(this.#db, { name: 'log', spanMs: segmentMs })
+    const {
+      flushMs,
+      retentionMs,
+      retentionBytes = databaseLimit,
+      dedupMs,
+    } = rememberTimes(this.#db, resolved.stream.log)
+    this.#retentionMs = retentionMs
+    this.#retentionBytes = Math.min(retentionBytes, databaseLimit)
     this.#overdue = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
     const now = Date.now()
     this.#dedup = new DedupWindow(dedupMs, now - dedupMs)
@@ -154,6 +156,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
       segments: this.#segments.segments.length,
       bytes: this.ctx.storage.sql.databaseSize,
       duplicates: this.#duplicates,
+      ...(this.#overdue.any ? { overdue: true as const } : {}),
       billed: { ...this.#billed },
     }
   }
