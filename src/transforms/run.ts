@@ -3,6 +3,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { isRecord } from '../core/json.ts'
 import type { Metadata, MetadataOf, Transform } from '../core/transform.ts'
+import type { TransformStep } from '../core/transform-counts.ts'
 
 /** What became of events in transforms. `index` is that of the input; an input may be in `events` more than once. */
 export interface TransformRun {
@@ -10,6 +11,8 @@ export interface TransformRun {
   readonly events: readonly { readonly event: Event; readonly text: string; readonly index: number }[]
   readonly dropped: readonly { readonly index: number; readonly transform: string }[]
   readonly failed: readonly FailedTransform[]
+  /** What each transform did, in their order; one that was given no event is left out. */
+  readonly steps: readonly TransformStep[]
 }
 
 /** An event that a transform threw at, or for which it returned no object. */
@@ -72,22 +75,30 @@ export async function runTransforms(
 ): Promise<TransformRun> {
   const dropped: { index: number; transform: string }[] = []
   const failed: FailedTransform[] = []
+  const steps: TransformStep[] = []
   let sealed: { event: Event; text: string; index: number }[] | undefined
   for (const [i, transform] of transforms.entries()) {
     const name = transform.name ?? `transform ${i + 1}`
     const items: readonly TransformInput[] =
       sealed?.map(({ text, index }) => inputOf(JSON.parse(text) as Event, index)) ?? events.map(inputOf)
+    const startedAt = performance.now()
     const step = await stepOf(transform, items, { metadata: metadataOf(items, describe), userCodeMs })
+    const ms = performance.now() - startedAt
     const done = seal(step.outputs)
     sealed = done.sealed
     for (const { index } of step.dropped) dropped.push({ index, transform: name })
-    for (const { item, thrown } of [...step.failed, ...done.failed])
+    const threw = [...step.failed, ...done.failed]
+    for (const { item, thrown } of threw)
       failed.push({ index: item.index, transform: name, error: errorOf(thrown, transform) })
+    const errors = new Set(threw.map(({ item }) => item)).size
+    const counts = { in: items.length, out: done.sealed.length, dropped: step.dropped.length, errors }
+    if (items.length > 0) steps.push({ transform: name, ...counts, ms })
   }
   return {
     events: sealed ?? events.map((event, index) => ({ event, text: JSON.stringify(event), index })),
     dropped,
     failed,
+    steps,
   }
 }
 

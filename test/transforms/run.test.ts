@@ -40,7 +40,7 @@ describe('transformEvent', () => {
 
   test.each([null, undefined, []])('transformEvent drops an event by returning %j', async (value) => {
     const ran = await run([returning(value)], [event('m-1')])
-    expect(ran).toEqual({ events: [], dropped: [{ index: 0, transform: 'odd' }], failed: [] })
+    expect(ran).toMatchObject({ events: [], dropped: [{ index: 0, transform: 'odd' }], failed: [] })
   })
 
   test('transformEvent multiplies an event, whose copies get messageIds of their own unless they have some', async () => {
@@ -254,4 +254,27 @@ describe('several transforms', () => {
       {},
     ])
   })
+})
+
+test('a run tells for each transform how many events went in, came out, were dropped and failed, and how long it took', async () => {
+  const sorts: Transform = {
+    name: 'sorts',
+    transformEvent: async (one) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (one.messageId === 'bad') throw new Error('no total')
+      if (one.messageId === 'bot') return null
+      return one.messageId === 'cart' ? [one, one, one] : one
+    },
+  }
+  const ran = await run(
+    [sorts, { name: 'keeps', transformBatch: (events) => events }, returning(null), { transformEvent: (one) => one }],
+    ['bad', 'bot', 'cart', 'order-1'].map((id) => event(id)),
+  )
+  expect(ran.steps).toEqual([
+    { transform: 'sorts', in: 4, out: 4, dropped: 1, errors: 1, ms: expect.any(Number) },
+    { transform: 'keeps', in: 4, out: 4, dropped: 0, errors: 0, ms: expect.any(Number) },
+    { transform: 'odd', in: 4, out: 0, dropped: 4, errors: 0, ms: expect.any(Number) },
+  ])
+  expect(ran.steps[0]?.ms).toBeGreaterThan(15)
+  expect(ran.steps[0]?.ms).toBeLessThan(5_000)
 })
