@@ -19,8 +19,6 @@ export function stackPort(port: Port, { POSITIONS, ASSETS }: Pick<Bindings, 'POS
     await answer?.body?.cancel()
     return undefined
   }
-  return {
-    ...port,
-    mapStack: stackMapper({ read, show: (stack) => port.log('error', 'a stack in the bundle', { stack }) }),
-  }
+  // Not a line of JSON: wrangler looks for lines of a stack, to put the user's places into them.
+  return { ...port, mapStack: stackMapper({ read, show: (stack) => console.error(stack) }) }
 }

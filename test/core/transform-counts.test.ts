@@ -45,7 +45,7 @@ test('sums of two isolates are those of one that did it all, by transform and so
   )
 })
 
-test('of many transforms the first 200 have counts of their own, and the others are counted together', () => {
+test('the first 200 of many transforms have counts of their own, and the others are counted together', () => {
   const sums = new TransformSums()
   for (let i = 0; i < 250; i++) sums.add([countsOfStep(step(1, { transform: `transform ${i}` }))])
   expect(sums.all()).toHaveLength(201)

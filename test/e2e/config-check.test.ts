@@ -39,7 +39,7 @@ export default defineConfig((env) => (${body}) as never)
 const mistakes = [
   'The config has 4 problems:',
   '- destinations.crm: "use" must be a destination, such as webhook({ … }), not a warehouse, which belongs under "warehouses", as "use"',
-  '- destinations.crm: "retryDays" must be a number of days above 0 and at most 365, not text',
+  '- destinations.crm: "retryDays" must be a number of days above 0 and at most 36,500, not text',
   '- destinations.crm.consent: "categorys" is no setting; did you mean "categories"? There are: categories, provider, strategy, required',
   '- stream: "partitions" must be a whole number from 1 to 64: each minute, the sweep wakes every one of them, and every lane of every target',
 ]

@@ -30,7 +30,7 @@ describe.each(names)('the topics of the state folder %s, opened by today’s cod
 
   test('an old consumer group goes on at the offset that it had committed', async () => {
     const kafka = kafkaOf(topics.server)
-    const group = { consumerGroupId: 'stock', instanceId: 'another warehouse' }
+    const group = { consumerGroupId: 'stock', instanceId: 'another-warehouse' }
     await kafka.admin().removeConsumerInstance('stock', 'warehouse')
     const records = await kafka.consumer().consume({ ...group, topics: ['orders'], autoOffsetReset: 'earliest' })
     expect(records.map(({ value }) => value)).toEqual(expected?.values.slice(expected.committed))

@@ -22,8 +22,11 @@ const fronts: readonly KafkaFront[] = [
   upstash({ url, username: 'kafka', password: 'sesame' }),
 ]
 
-test('the fronts of docs/kafka.md are those that there are', () => {
-  const files = filesOf('src/fronts/*.ts').map((file) => file.replace(/^.*\/|\.ts$/g, ''))
+test('the fronts of docs/kafka.md are those that there are, and the one that needs no HTTP has its own page', () => {
+  const overHttp = (name: string) => name !== 'tcp'
+  const files = filesOf('src/fronts/*.ts')
+    .map((file) => file.replace(/^.*\/|\.ts$/g, ''))
+    .filter(overHttp)
   expect(fronts.map(({ name }) => name).toSorted()).toEqual(files.toSorted())
   const documented = rowsIn(sectionOf(page, '## Config')).map(([name = '', , path = '']) => [
     codeIn(name)[0],
@@ -31,7 +34,8 @@ test('the fronts of docs/kafka.md are those that there are', () => {
   ])
   expect(documented.toSorted()).toEqual(files.map((name) => [name, `sluiceway/fronts/${name}`]).toSorted())
   const exported = Object.keys((JSON.parse(readSource('package.json')) as { exports: object }).exports)
-  for (const name of files) expect(exported).toContain(`./fronts/${name}`)
+  for (const name of [...files, 'tcp']) expect(exported).toContain(`./fronts/${name}`)
+  expect(readSource('docs/kafka.md')).toContain('](kafka-tcp.md)')
 })
 
 test('the table of docs/kafka.md says what each front can carry', () => {
