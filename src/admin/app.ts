@@ -16,6 +16,7 @@ import {
 import { deleteGroup, deleteTopic, listKafka, resetGroup } from './kafka.ts'
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
+import { listSources, listStream } from './sources.ts'
 import { listSpill } from './spill.ts'
 import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppression.ts'
 import { trace } from './trace.ts'
@@ -44,6 +45,8 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/kafka/groups/:group': { DELETE: deleteGroup },
   '/kafka/groups/:group/offsets': { POST: resetGroup },
   '/kafka/topics/:topic': { DELETE: deleteTopic },
+  '/sources': { GET: listSources },
+  '/stream': { GET: listStream },
   '/log': { GET: listLog },
   '/events': { GET: listEvents },
   '/trace/:messageId': { GET: trace },

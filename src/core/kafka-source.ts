@@ -44,14 +44,21 @@ export interface KafkaSource {
 /** How the reading of a Kafka source is doing. */
 export interface KafkaSourceStatus {
   readonly source: string
+  /** `failing`: nothing is read. `partial`: some topics are not. `disabled`: the config has switched it off. */
+  readonly state: 'running' | 'failing' | 'partial' | 'disabled'
+  /** `next` is the offset of the next record; null where nothing was read yet. */
   readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly next: number | null }[]
-  /** Why nothing is read; left out when all is well. */
+  /** Why it does not read all of it; left out when it does. */
   readonly problem?: string
+  /** When that began, in milliseconds since the epoch, as far as it is known. */
+  readonly since?: number
+  /** When all was read last, in milliseconds since the epoch; left out as long as it is not known. */
+  readonly readAt?: number
 }
 
 /** Calls that the `Poller` object answers; see polling/kafka-source-object.ts. One for each Kafka source. */
 export interface PollerRpc {
-  /** Reads on, should nobody else have made it. */
+  /** Makes it read on, should nobody else have, and does not wait for it. */
   readonly poll: () => Promise<KafkaSourceStatus>
   readonly status: () => Promise<KafkaSourceStatus>
 }

@@ -1,120 +1,175 @@
 import type { AppContext } from '../core/app-context.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { withDeadline } from '../core/deadline.ts'
-import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { reasonOf, SluicewayError, stackOf } from '../core/errors.ts'
 import { isRecord } from '../core/json.ts'
 import type { KafkaMessage } from '../core/kafka.ts'
 import type { KafkaSource, KafkaSourceRecord } from '../core/kafka-source.ts'
 import type { Source } from '../core/resolved-config.ts'
 import type { Draft } from '../core/webhook-source.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import { deadLetterBody } from './dead-letter-body.ts'
+import { keepRecord, type KeptRecord, keptRecordIn, messageOfKept, recordOf, timeOf } from './kept-record.ts'
 
-const decoder = new TextDecoder()
+/** Milliseconds that a value may take to be decoded; a schema registry is asked meanwhile, which has times of its own. */
+const decodeMs = 120_000
+
+/** A source that reads a Kafka. */
+export type ReadingSource = Source & { readonly kafka: KafkaSource }
 
 /** Events of some records, and the records that none could be made of. */
 export interface MappedRecords {
   readonly events: readonly Draft[]
   readonly letters: readonly NewDeadLetter[]
+  /** How many of the records these are, from the first on. */
+  readonly taken: number
+  /** Records of which `map` made no event. */
+  readonly ignored: number
+}
+
+/** How records are mapped. */
+export interface MapOptions {
+  readonly source: ReadingSource
+  readonly app: AppContext
+  /** Milliseconds since the epoch, from which on no other record is begun: a `map` that never settles takes its time for each. */
+  readonly until: number
 }
 
 /**
  * Makes events of records: decodes each, and runs the user's function.
  *
- * @param messages in their order
- * @param source the Kafka source that reads them
- * @param app config, clock
+ * It may take fewer than it is given: when the time is over, and before a record whose value cannot be decoded now.
+ *
+ * @param messages in their order, at least one
+ * @param options source, config, time
  * @returns events in the order of the records; letters for what cannot be decoded or mapped
- * @throws {SluicewayError} kafka_unavailable when a value cannot be decoded now, as while a schema registry is unavailable
+ * @throws {SluicewayError} kafka_unavailable when the first value cannot be decoded now, as while a schema registry is unavailable
  */
 export async function mapRecords(
   messages: readonly KafkaMessage[],
-  source: Source,
-  app: AppContext,
+  { source, app, until }: MapOptions,
 ): Promise<MappedRecords> {
-  const { kafka } = source
-  if (kafka === undefined) throw new SluicewayError('internal', `The source "${source.name}" reads no Kafka.`)
   const events: Draft[] = []
   const letters: NewDeadLetter[] = []
+  let taken = 0
+  let ignored = 0
   for (const message of messages) {
-    let value: unknown
+    if (taken > 0 && app.port.now() >= until) break
+    let record: KafkaSourceRecord | undefined
     try {
-      value = await kafka.decode(message, app.port)
-      events.push(...(await eventsOf(recordOf(message, value), kafka, app)))
+      record = await decodeRecord(message, source.kafka, app)
+      const made = await eventsOf(record, source.kafka, app)
+      if (made.length === 0) ignored++
+      events.push(...made)
     } catch (thrown) {
-      if (thrown instanceof SluicewayError && thrown.code === 'kafka_unavailable') throw thrown
-      letters.push(letterOf(message, { source, thrown, value }))
+      if (isPassing(thrown)) {
+        if (taken === 0) throw thrown
+        break
+      }
+      letters.push(letterOf(message, { source, thrown, record, now: app.port.now() }))
     }
+    taken++
   }
-  return { events, letters }
+  return { events, letters, taken, ignored }
+}
+
+const isPassing = (thrown: unknown): boolean => thrown instanceof SluicewayError && thrown.code === 'kafka_unavailable'
+
+async function decodeRecord(message: KafkaMessage, kafka: KafkaSource, app: AppContext): Promise<KafkaSourceRecord> {
+  const late = (async () => kafka.decode(message, app.port))()
+  const value = await withTimeout(late, decodeMs, 'what decodes values').catch((thrown: unknown) => {
+    // Nobody knows whether it would come to something: the record is read again.
+    if (reasonOf(thrown).startsWith('what decodes values did not answer'))
+      throw new SluicewayError('kafka_unavailable', reasonOf(thrown), { cause: thrown })
+    throw thrown
+  })
+  return recordOf(message, value)
 }
 
 async function eventsOf(record: KafkaSourceRecord, kafka: KafkaSource, app: AppContext): Promise<Draft[]> {
   const mapped = await withDeadline(async () => kafka.map(record), app.resolved.limits.userCodeMs, 'map')
   const drafts = mapped === null || mapped === undefined ? [] : Array.isArray(mapped) ? mapped : [mapped]
+  const id = `kafka:${record.topic}:${record.partition}:${record.offset}`
   return (drafts as unknown[]).map((draft, i): Draft => {
-    if (!isRecord(draft)) throw new TypeError(`map must give events, not ${JSON.stringify(draft)}`)
-    const id = `kafka:${record.topic}:${record.partition}:${record.offset}`
+    if (!isRecord(draft)) throw new TypeError(`map must give events, not ${kindOf(draft)}`)
+    // A copy of its own, of JSON alone: events of one record may share what they hold, and the edge changes them.
+    const own: unknown = JSON.parse(JSON.stringify(draft))
+    if (!isRecord(own)) throw new TypeError(`map must give events, not ${kindOf(own)}`)
     return {
       ...(record.timestamp === undefined ? {} : { timestamp: new Date(record.timestamp).toISOString() }),
       messageId: i === 0 ? id : `${id}-${i}`,
-      ...withoutBlanks(draft),
+      ...withoutBlanks(own),
     }
   })
 }
 
+const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value)
+
 /**
- * Makes events of a record that was kept as a dead letter, as it was or edited.
+ * Makes events of a record that was kept as a dead letter, as it was or edited. One that could not be decoded is decoded again.
  *
  * @param kept what `mapRecords` put into the letter
- * @param kafka whose `map` is run
+ * @param kafka whose `decode` and `map` are run
  * @param app says how long it may take
- * @throws {SluicewayError} bad_request when it still cannot be mapped
+ * @throws {SluicewayError} bad_request when it still cannot be decoded or mapped
  */
 export async function remapRecord(kept: unknown, kafka: KafkaSource, app: AppContext): Promise<readonly Draft[]> {
-  if (!isRecord(kept) || typeof kept['topic'] !== 'string' || !isRecord(kept['headers']))
+  const record = keptRecordIn(kept)
+  if (record === undefined)
     throw new SluicewayError(
       'bad_request',
-      'A Kafka record is {"topic","partition","offset","timestamp","key","headers","value"}; keep that form when editing it.',
+      'A Kafka record is {"topic","partition","offset","timestamp","key","headers","value"}, or has "text" or "bytes" (base64) in place of "value"; keep that form when editing it.',
     )
   try {
-    return await eventsOf(kept as unknown as KafkaSourceRecord, kafka, app)
+    const message = messageOfKept(record)
+    const decoded = message === undefined ? mappable(record) : await decodeRecord(message, kafka, app)
+    return await eventsOf(decoded, kafka, app)
   } catch (cause) {
     throw new SluicewayError('bad_request', `The record is still not acceptable: ${reasonOf(cause)}`, { cause })
   }
 }
 
+const mappable = ({ text: _, bytes: __, headerBytes: ___, ...record }: KeptRecord): KafkaSourceRecord => ({
+  value: null,
+  ...record,
+})
+
 const withoutBlanks = (draft: Draft): Draft =>
   Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined && value !== null))
 
-const recordOf = (
-  { topic, partition, offset, timestamp, key, headers }: KafkaMessage,
-  value: unknown,
-): KafkaSourceRecord => ({
-  topic,
-  partition,
-  offset,
-  ...(timestamp === undefined ? {} : { timestamp }),
-  key: key === null ? null : decoder.decode(key),
-  headers: Object.fromEntries(headers.map(([name, one]) => [name, one === null ? '' : decoder.decode(one)])),
-  value,
-})
+interface Failed {
+  readonly source: Source
+  readonly thrown: unknown
+  /** Undefined where the value could not be decoded. */
+  readonly record: KafkaSourceRecord | undefined
+  readonly now: number
+}
 
-function letterOf(
-  message: KafkaMessage,
-  { source, thrown, value }: { readonly source: Source; readonly thrown: unknown; readonly value: unknown },
-): NewDeadLetter {
-  const { topic, partition, offset, timestamp, value: bytes } = message
-  const shown = value ?? (bytes === null ? null : decoder.decode(bytes))
+function letterOf(message: KafkaMessage, { source, thrown, record, now }: Failed): NewDeadLetter {
+  const { topic, partition, offset } = message
+  const kept = keepRecord(message)
+  const stack = stackOf(thrown)
+  const body = bodyOf(record) ?? deadLetterBody(kept)
+  const detail = body.detail ?? stack
   return {
     stage: 'ingest',
     messageId: `kafka:${topic}:${partition}:${offset}`,
     source: source.name,
-    key: message.key === null ? '' : decoder.decode(message.key),
-    reason: `${topic} ${partition}, offset ${offset}: ${reasonOf(thrown)}`,
+    key: kept.key ?? '',
+    reason: `${topic} ${partition}, offset ${offset}: ${record === undefined ? 'its value cannot be decoded: ' : ''}${reasonOf(thrown)}`,
     code: 'source_failed',
-    ...(thrown instanceof Error && thrown.stack !== undefined ? { detail: thrown.stack } : {}),
-    receivedAt: new Date(timestamp ?? Date.now()).toISOString(),
-    ...deadLetterBody({ ...recordOf(message, shown) }),
+    receivedAt: new Date(timeOf(message) ?? now).toISOString(),
+    event: body.event,
+    ...(detail === '' ? {} : { detail }),
     attempts: [],
+  }
+}
+
+/** Undefined where a decoder of the user gave what is no JSON. */
+function bodyOf(record: KafkaSourceRecord | undefined): ReturnType<typeof deadLetterBody> | undefined {
+  try {
+    return record === undefined ? undefined : deadLetterBody(record)
+  } catch {
+    return undefined
   }
 }

@@ -23,8 +23,11 @@ export interface KafkaReaderOptions {
   readonly positions: PositionStore
   /** Where reading begins when there is no position yet. */
   readonly begin: 'earliest' | 'latest'
-  /** Resolves once everything that the records cause is durable; they come again when it rejects. */
-  readonly deliver: (messages: readonly KafkaMessage[]) => Promise<void>
+  /**
+   * Resolves once everything that the records cause is durable, to how many of them, from the first on, it took; all of them when
+   * it does not say. The others come again, and all of them when it rejects.
+   */
+  readonly deliver: (messages: readonly KafkaMessage[]) => Promise<number | void>
   /** True while it is known that there is more: an empty read is then no proof of the end. */
   readonly isBehind?: () => boolean
   /** Consumer group that Kafka is told how far the reading is, for its lag tools. */
@@ -86,10 +89,10 @@ export class KafkaReader {
         continue
       }
       empty = 0
-      await deliver(messages)
-      for (const message of lastOf(messages)) positions.set(message, message.offset + 1)
+      const taken = messages.slice(0, (await deliver(messages)) ?? messages.length)
+      for (const message of lastOf(taken)) positions.set(message, message.offset + 1)
       await this.#commit(
-        lastOf(messages).map(({ topic, partition, offset }) => ({ topic, partition, offset: offset + 1 })),
+        lastOf(taken).map(({ topic, partition, offset }) => ({ topic, partition, offset: offset + 1 })),
       )
     }
     return true

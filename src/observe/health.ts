@@ -5,6 +5,12 @@ import type { Layout } from '../core/layout.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { outagesOf } from '../spill/outages.ts'
+import {
+  type StuckKafkaPartition,
+  stuckKafkaPartitions,
+  type StuckKafkaSource,
+  stuckKafkaSources,
+} from './stuck-kafka.ts'
 import { stuckWarehouses, type StuckWarehouse } from './stuck-warehouses.ts'
 import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '../spill/spill.ts'
 
@@ -51,13 +57,18 @@ export interface Health {
   readonly lanes: { readonly all: number; readonly stuck: number }
   /** Stuck: loads fail or lag, or the loader does not answer. */
   readonly warehouses: { readonly all: number; readonly stuck: number }
+  /** Kafka sources that are switched on; stuck: some topic cannot be read. Left out where there are none. */
+  readonly sources?: { readonly all: number; readonly stuck: number }
+  /** Partitions of the stream kafka(); stuck: takes no events, or cannot be read. Left out for other streams. */
+  readonly kafka?: { readonly partitions: number; readonly stuck: number }
   /** What waits in R2; null when R2 does not answer. `stuck` objects were set aside. */
   readonly spill: (Omit<SpillSummary, 'keys'> & { readonly stuck: number }) | null
-  readonly stuck: readonly (StuckLane | StuckWarehouse)[]
+  readonly stuck: readonly (StuckLane | StuckWarehouse | StuckKafkaSource | StuckKafkaPartition)[]
 }
 
 /**
- * Asks every object how it is doing: one call for each partition of the log, each lane and each loader, also those of earlier configs, two listings of R2, and a write to
+ * Asks every object how it is doing: one call for each partition of the log, each lane, each loader, each Kafka source and each
+ * partition of a stream that is Kafka, also those of earlier configs, two listings of R2, and a write to
  * R2 only while the stream is unavailable. No answer takes longer than about six seconds.
  *
  * @param app config and bindings
@@ -74,10 +85,12 @@ export async function healthOf(app: AppContext): Promise<Health> {
   const partitions = partitionsOf(layout.partitions)
   const used = isLog ? stream.partitions : 0
   const former = layout.partitions - used
-  const [logs, lanes, warehouses, spill] = await Promise.all([
+  const [logs, lanes, warehouses, sources, kafka, spill] = await Promise.all([
     Promise.all(partitions.map((n) => doesAnswer(async () => logOf(app, n).status(), `log ${n}`))),
     stuckLanes(app, layout),
     stuckWarehouses(app, layout),
+    stuckKafkaSources(app),
+    stuckKafkaPartitions(app),
     spillOf(app),
   ])
   const unavailable = logs.filter((is) => !is).length
@@ -86,7 +99,7 @@ export async function healthOf(app: AppContext): Promise<Health> {
   const takes = !streamFails || (await doesAnswer(() => writeProbe(app), 'R2'))
   const allAway = failed.every((has, partition) => has || (isLog && logs[partition] === false))
   const down = !takes && allAway
-  const stuck = [...lanes, ...warehouses]
+  const stuck = [...lanes, ...warehouses, ...sources.stuck, ...kafka.stuck]
   const troubled =
     streamFails || spill === undefined || stuck.length > 0 || spill.stuck > 0 || spill.oldestSeconds > spillSeconds
   return {
@@ -96,6 +109,8 @@ export async function healthOf(app: AppContext): Promise<Health> {
     spilling,
     lanes: { all: allLanes(layout).length, stuck: lanes.length },
     warehouses: { all: layout.targets.filter(({ kind }) => kind === 'warehouse').length, stuck: warehouses.length },
+    ...(sources.all === 0 ? {} : { sources: { all: sources.all, stuck: sources.stuck.length } }),
+    ...(kafka.all === 0 ? {} : { kafka: { partitions: kafka.all, stuck: kafka.stuck.length } }),
     spill: spill ?? null,
     stuck,
   }

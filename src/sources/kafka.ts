@@ -39,6 +39,7 @@ export interface KafkaSourceInput extends Input<typeof fields> {
   readonly map: KafkaSource['map']
 }
 
+const name = /^[\w.-]{1,249}$/
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 const decoders: Readonly<Record<'json' | 'text', ValueDecoder>> = {
@@ -59,28 +60,35 @@ const decoders: Readonly<Record<'json' | 'text', ValueDecoder>> = {
  */
 export function kafka({ front, topics, values = 'json', map, ...input }: KafkaSourceInput): KafkaSource {
   const { settings, problems, redacted } = checkSettings(fields, input)
-  const decode = typeof values === 'function' ? values : decoders[values]
+  const decode = typeof values === 'function' ? values : Object.hasOwn(decoders, values) ? decoders[values] : undefined
   return {
     kind: 'kafka-source',
     name: 'kafka',
     problems: [
       ...problems,
       ...frontProblems(front, settings.begin),
-      ...(Array.isArray(topics) &&
-      topics.length > 0 &&
-      topics.every((topic) => typeof topic === 'string' && topic !== '')
-        ? []
-        : ['"topics" must be a list of names, with at least one']),
+      ...topicProblems(topics),
       ...(typeof map === 'function' ? [] : ['"map" must be a function from a record to events']),
-      ...(typeof decode === 'function' ? [] : ['"values" must be json, text, or avroValues({ registry })']),
+      ...(typeof decode === 'function' ? [] : ['"values" must be json, text, or avroValues({ url })']),
     ],
-    redacted: { ...redacted, topics },
+    redacted: { ...redacted, front: { name: front?.name, ...front?.redacted }, topics },
     front,
     topics,
     ...settings,
-    decode: (message: KafkaMessage, port) => decode(message, port),
+    decode: async (message: KafkaMessage, port) => decode?.(message, port),
     map,
   }
+}
+
+function topicProblems(topics: unknown): readonly string[] {
+  const isList = Array.isArray(topics) && topics.length > 0 && topics.every((topic) => typeof topic === 'string')
+  if (!isList) return ['"topics" must be a list of names, with at least one']
+  return (topics as readonly string[]).flatMap((topic, i) => {
+    if (topics.indexOf(topic) < i) return [`"topics" has "${topic}" twice`]
+    return name.test(topic) && topic !== '.' && topic !== '..'
+      ? []
+      : [`"topics" has "${topic}", which is no name of a topic: letters, digits, ".", "_" and "-", 249 at most`]
+  })
 }
 
 function frontProblems(front: unknown, begin: string): readonly string[] {

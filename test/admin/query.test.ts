@@ -27,6 +27,8 @@ const routes: readonly (readonly [verb: string, path: string, known: readonly st
   ['DELETE', '/kafka/groups/inventory', []],
   ['POST', '/kafka/groups/inventory/offsets', []],
   ['DELETE', '/kafka/topics/orders', []],
+  ['GET', '/sources', []],
+  ['GET', '/stream', []],
 ]
 
 describe('the query of a call of the admin API', () => {

@@ -47,7 +47,7 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
     () => ({
       stream,
       sources: {
-        shop: { writeKey, ...options.source },
+        shop: options.source?.kafka === undefined ? { writeKey, ...options.source } : options.source,
         closed: { writeKey: 'closedKey', enabled: false },
       },
       destinations: {

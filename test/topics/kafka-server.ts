@@ -13,6 +13,12 @@ interface KafkaServerOptions {
   readonly imports?: string
   /** More sources of the config, as source text that ends in a comma. */
   readonly sources?: string
+  /** The destinations of the config, as source text that ends in a comma. */
+  readonly destinations?: string
+  /** Members of the class of the log, as source text; they may use `super`. */
+  readonly logMembers?: string
+  /** More bindings: text that the config gets as `env`. */
+  readonly vars?: Readonly<Record<string, string>>
 }
 
 /**
@@ -26,7 +32,7 @@ interface KafkaServerOptions {
  */
 export const startKafkaServer = (
   log: string,
-  { imports = '', sources = '' }: KafkaServerOptions = {},
+  { imports = '', sources = '', destinations = '', logMembers = '', vars = {} }: KafkaServerOptions = {},
 ): Promise<Workerd> =>
   Workerd.start(
     {
@@ -47,9 +53,9 @@ export const startKafkaServer = (
             ),
             sources: { ${sources} web: { writeKey: '${writeKey}' } },
             admin: { token: '${adminToken}' },
-            destinations: {},
+            destinations: { ${destinations} },
           })))
-          export class Log extends app.Log {}
+          export class Log extends app.Log {${logMembers}}
           export class Lane extends app.Lane {}
           export class Loader extends app.Loader {}
           export class Suppression extends app.Suppression {}
@@ -97,6 +103,6 @@ export const startKafkaServer = (
       ),
       r2Buckets: ['BUCKET'],
       queueProducers: { EVENTS: 'events' },
-      bindings: { LOCAL: '1', TICK_SECONDS: '1' },
+      bindings: { LOCAL: '1', TICK_SECONDS: '1', ...vars },
     },
   )

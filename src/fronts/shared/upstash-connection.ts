@@ -11,7 +11,7 @@ import type {
   ProduceOutcome,
 } from '../../core/kafka.ts'
 import type { Port } from '../../core/port.ts'
-import { fromBase64, toBase64 } from './base64.ts'
+import { fromBase64, toBase64 } from '../../core/base64.ts'
 import { errorOf, jsonObjectOf, jsonOfAnswer } from './front-answer.ts'
 import { FrontCaller } from './front-call.ts'
 import { produceInPieces } from './produce-in-pieces.ts'

@@ -7,7 +7,7 @@ import type {
   ProduceOutcome,
 } from '../../core/kafka.ts'
 import type { Port } from '../../core/port.ts'
-import { toBase64 } from './base64.ts'
+import { toBase64 } from '../../core/base64.ts'
 import { errorOf } from './front-answer.ts'
 import type { FrontCaller } from './front-call.ts'
 import { produceInPieces } from './produce-in-pieces.ts'

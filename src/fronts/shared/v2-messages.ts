@@ -1,6 +1,6 @@
 import { reasonOf, SluicewayError } from '../../core/errors.ts'
 import type { KafkaMessage } from '../../core/kafka.ts'
-import { fromBase64 } from './base64.ts'
+import { fromBase64 } from '../../core/base64.ts'
 
 /** A record as fronts of REST v2 hand it out in the format `binary`. */
 export interface V2Message {

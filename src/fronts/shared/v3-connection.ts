@@ -7,7 +7,7 @@ import type {
   KafkaRecord,
   ProduceOutcome,
 } from '../../core/kafka.ts'
-import { toBase64 } from './base64.ts'
+import { toBase64 } from '../../core/base64.ts'
 import { errorOf, jsonObjectOf } from './front-answer.ts'
 import type { FrontCaller } from './front-call.ts'
 import { jsonSequence } from './json-sequence.ts'

@@ -1,4 +1,4 @@
-import type { KafkaBytes } from '../../core/kafka.ts'
+import type { KafkaBytes } from './kafka.ts'
 
 /** `fromCharCode` takes so many arguments at once. */
 const step = 8_192
