@@ -1,7 +1,8 @@
 import { cutLetters } from '../core/cut-letters.ts'
 import { type NewDeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { withTimeout } from '../core/with-timeout.ts'
+import { Slots } from '../core/slots.ts'
+import { NoAnswer, withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
 import {
   listSpills,
@@ -13,6 +14,7 @@ import {
   type SpillRef,
   UnreadableSpill,
 } from './spill.ts'
+import { SpillParts, type SpillPart, takeRound } from './spill-parts.ts'
 import { cutBatch } from '../core/batch.ts'
 import { laneOf, edgeLane } from '../core/lanes.ts'
 
@@ -21,6 +23,8 @@ export interface DrainLimits {
   readonly events: number
   /** UTF-16 code units of text. */
   readonly length: number
+  /** Calls of R2, the stream and the lane of the edge. */
+  readonly calls: number
   readonly ms: number
   /** Milliseconds that one call may take. */
   readonly callMs: number
@@ -28,8 +32,17 @@ export interface DrainLimits {
   readonly unavailable?: readonly number[]
 }
 
-/** What a run of the sweep may do. */
-export const usualLimits: DrainLimits = { events: 200_000, length: 200_000_000, ms: 20_000, callMs: 5_000 }
+/**
+ * What a run of the sweep may do. An invocation has 10,000 subrequests (Workers limits, checked 2026-11-28), and the sweep and
+ * the loads belong to it, too.
+ */
+export const usualLimits: DrainLimits = {
+  events: 200_000,
+  length: 200_000_000,
+  calls: 5_000,
+  ms: 20_000,
+  callMs: 5_000,
+}
 
 /** What one run did. */
 export interface DrainReport {
@@ -46,18 +59,17 @@ export interface DrainReport {
   readonly error?: string
 }
 
-/** Objects that are appended together: so many, or so much text. The memory of an isolate is 128 MB. */
-const roundObjects = 200
-const roundLength = 4_000_000
-/** Objects that are read at once: an invocation may wait for six answers (Workers limits, checked 2026-11-25). */
-const parallelReads = 6
+/** Rounds that are in memory at once, of different parts. */
+const roundsAtOnce = 4
+/** Calls of R2 at once: an invocation may wait for six answers (Workers limits, checked 2026-11-25). Calls to objects are not among them. */
+const bucketCallsAtOnce = 6
+/** Objects that are known of and wait: the listing goes on when fewer do. */
+const mostWaiting = 20_000
 /**
  * Reads after which a run waits for a moment. The local runtime serves R2 from the process that takes requests too, which
  * get no turn as long as there is an answer to go on with.
  */
 const readsInARow = 30
-/** Failures in a row after which the place that objects are for is believed to be unavailable. */
-const patience = 3
 /** Reads that fail in a row after which R2 is believed to be unavailable. */
 const readPatience = 12
 
@@ -69,7 +81,9 @@ const readPatience = 12
  * event. That is so with the log. With queues, it is the inboxes of the lanes that know duplicates, for ten minutes from the
  * first incoming; a longer outage can double what a late append had stored, under the same messageId.
  *
- * What is for a partition that is unavailable, or for the lane of the edge, waits and keeps nothing back that is for others.
+ * Each partition, and the lane of the edge, has its own order, and they are stored side by side. The first object of each goes
+ * alone; only who has taken something gets a round. So one that does not answer keeps nothing back that is for others. Within a
+ * partition, later objects wait behind one that fails, for an hour at most: then it is passed over, and tried again in each run.
  *
  * @param app config, bindings, clock
  * @param limits of this run
@@ -101,6 +115,12 @@ interface LoadedSpill {
   readonly spilled: Spilled
 }
 
+/** An object that R2 did not give. */
+interface UnreadSpill {
+  readonly ref: SpillRef
+  readonly error: unknown
+}
+
 class SpillDrain {
   objects = 0
   events = 0
@@ -112,92 +132,118 @@ class SpillDrain {
   readonly #windowMs: number
   readonly #ends: number
   #length = 0
-  /** Objects that R2 did not give. */
-  #unread = 0
+  #calls = 0
+  #reads = 0
+  #pause = Promise.resolve()
   #unreadInARow = 0
-  /** Failures in a row, by part. */
-  readonly #failures = new Map<string, number>()
-  /** Parts that are believed to be unavailable. */
-  readonly #unavailable: Set<string>
+  /** Rounds under way, and all that is: beside the rounds, first objects of parts. */
+  #rounds = 0
+  readonly #working = new Set<Promise<void>>()
+  /** Whether something was left behind that this run knows of. */
+  #left = false
+  /** Why nothing more is begun. */
+  #broken: { readonly by: unknown } | undefined
+  readonly #parts: SpillParts
+  readonly #bucketSlots = new Slots(bucketCallsAtOnce)
 
   constructor(app: AppContext, limits: DrainLimits) {
     this.#app = app
     this.#limits = limits
     this.#windowMs = Math.max(300_000, app.resolved.stream.dedupMs)
     this.#ends = app.port.now() + limits.ms
-    this.#unavailable = new Set(limits.unavailable?.map((partition) => partOf(partition, app.resolved.stream)))
+    this.#parts = new SpillParts(limits.unavailable?.map((partition) => partOf(partition, app.resolved.stream)) ?? [])
   }
 
   /** Returns whether anything is left. */
   async all(): Promise<boolean> {
-    let failed = false
-    for (let after: string | undefined; ;) {
-      const listing = listSpills(spillPrefix, this.#app, { after })
-      const { refs, more } = await this.#within(listing, 'R2')
-      for (const round of cutIntoRounds(refs)) {
-        if (this.#isSpent()) return true
-        if (!(await this.#round(round))) failed = true
-      }
-      after = refs.at(-1)?.key
-      if (!more) return failed || this.#unread > 0
+    let after: string | undefined
+    let more = true
+    for (;;) {
+      this.#beginAll()
+      if (more && !this.#isOver() && this.#rounds < roundsAtOnce && this.#parts.waiting < mostWaiting) {
+        const page = await this.#inBucket(() => listSpills(spillPrefix, this.#app, { after }))
+        if (!this.#parts.add(page.refs)) this.#left = true
+        after = page.refs.at(-1)?.key
+        ;({ more } = page)
+      } else if (this.#working.size > 0) await Promise.race(this.#working)
+      else break
     }
+    if (this.#broken !== undefined) throw this.#broken.by
+    return more || this.#left || this.#parts.waiting > 0
+  }
+
+  /** Begins what may begin: a part that has not taken anything yet is tried with one object, and holds up no round. */
+  #beginAll(): void {
+    if (this.#isOver()) return
+    for (let part = this.#parts.next(true); part !== undefined; part = this.#parts.next(true))
+      this.#begin(part, part.refs.splice(0, 1))
+    while (this.#rounds < roundsAtOnce) {
+      const part = this.#parts.next(false)
+      if (part === undefined) return
+      this.#rounds++
+      this.#begin(part, takeRound(part), () => this.#rounds--)
+    }
+  }
+
+  #begin(part: SpillPart, refs: readonly SpillRef[], then: () => void = () => {}): void {
+    part.isBusy = true
+    const work = this.#round(part, refs)
+      .catch((error: unknown) => {
+        this.#broken ??= { by: error }
+      })
+      .finally(() => {
+        part.isBusy = false
+        this.#working.delete(work)
+        then()
+      })
+    this.#working.add(work)
+  }
+
+  #isOver(): boolean {
+    return this.#broken !== undefined || this.#isSpent()
   }
 
   #isSpent(): boolean {
-    const { events, length } = this.#limits
-    return this.events >= events || this.#length >= length || this.#app.port.now() >= this.#ends
+    const { events, length, calls } = this.#limits
+    const isUsedUp = this.events >= events || this.#length >= length || this.#calls >= calls
+    return isUsedUp || this.#app.port.now() >= this.#ends
   }
 
-  /** Stores a round of objects, part by part. Returns whether all that could be read are done with. */
-  async #round(refs: readonly SpillRef[]): Promise<boolean> {
-    const open = refs.filter(({ part }) => !this.#unavailable.has(part))
-    let all = open.length === refs.length
-    for (const loaded of Map.groupBy(await this.#loadAll(open), ({ ref }) => ref.part).values())
-      if (!(await this.#together(loaded))) all = false
-    return all
-  }
-
-  /** Stores objects of one part at once; one by one when that fails. Returns whether all of them are done with. */
-  async #together(loaded: readonly LoadedSpill[]): Promise<boolean> {
-    try {
-      await this.#store(loaded)
-      return true
-    } catch (error) {
-      if (loaded.length === 1) return await this.#failed(loaded[0] as LoadedSpill, error)
-      this.#app.port.log('warn', 'spilled objects are stored one by one', { reason: reasonOf(error) })
-    }
-    let all = true
-    for (const one of loaded) {
-      if (this.#unavailable.has(one.ref.part) || this.#isSpent()) return false
+  /** Stores objects of one part at once; one by one when that fails. What comes behind one that fails waits behind it. */
+  async #round(part: SpillPart, refs: readonly SpillRef[]): Promise<void> {
+    const found = await this.#loadAll(refs)
+    const unread = found.findIndex((one) => 'error' in one)
+    const loaded = (unread < 0 ? found : found.slice(0, unread)) as readonly LoadedSpill[]
+    let stored = 0
+    if (loaded.length > 1)
       try {
-        await this.#store([one])
+        await this.#store(loaded)
+        stored = loaded.length
       } catch (error) {
-        if (!(await this.#failed(one, error))) all = false
+        this.#app.port.log('warn', 'spilled objects are stored one by one', { reason: reasonOf(error) })
       }
+    for (const one of found.slice(stored)) {
+      if (!this.#isOver() && (await this.#isDone(one))) continue
+      if (!this.#parts.isUnavailable(part.name)) part.refs.unshift(...refs.slice(refs.indexOf(one.ref)))
+      return
     }
-    return all
   }
 
   /** Reads objects; in the order of their keys, as far as they are still there. */
-  async #loadAll(refs: readonly SpillRef[]): Promise<LoadedSpill[]> {
-    const loaded: (LoadedSpill | undefined)[] = []
-    let next = 0
-    let pause = Promise.resolve()
-    const readOn = async () => {
-      for (let i = next++; i < refs.length; i = next++) {
-        if (i % readsInARow === 0) pause = new Promise((resolve) => setTimeout(resolve, 1))
-        await pause
-        loaded[i] = await this.#load(refs[i] as SpillRef)
-      }
-    }
-    await Promise.all(Array.from({ length: parallelReads }, readOn))
-    return loaded.filter((one) => one !== undefined)
+  async #loadAll(refs: readonly SpillRef[]): Promise<(LoadedSpill | UnreadSpill)[]> {
+    const found = await Promise.all(refs.map((ref) => this.#load(ref)))
+    return found.filter((one) => one !== undefined)
   }
 
   /** Reads an object; undefined when it is gone or was set aside. */
-  async #load(ref: SpillRef): Promise<LoadedSpill | undefined> {
+  async #load(ref: SpillRef): Promise<LoadedSpill | UnreadSpill | undefined> {
     try {
-      const spilled = await this.#within(readSpill(ref.key, this.#app), 'R2')
+      const spilled = await this.#inBucket(async () => {
+        if (this.#broken !== undefined) throw this.#broken.by
+        if (this.#reads++ % readsInARow === 0) this.#pause = new Promise((resolve) => setTimeout(resolve, 1))
+        await this.#pause
+        return readSpill(ref.key, this.#app)
+      })
       this.#unreadInARow = 0
       return spilled === null ? undefined : { ref, spilled }
     } catch (error) {
@@ -205,13 +251,26 @@ class SpillDrain {
         await this.#setAside(ref, error)
         return undefined
       }
-      this.#unread++
-      if (++this.#unreadInARow >= readPatience) throw error
-      this.#app.port.log('warn', 'a spilled object was not read; it is tried again', {
-        key: ref.key,
-        reason: reasonOf(error),
-      })
-      return undefined
+      if (++this.#unreadInARow >= readPatience) {
+        this.#broken ??= { by: error }
+        throw error
+      }
+      return { ref, error }
+    }
+  }
+
+  /** Stores an object. Returns whether the next one may come, because it is stored, or set aside, or passed over in this run. */
+  async #isDone(one: LoadedSpill | UnreadSpill): Promise<boolean> {
+    try {
+      if ('error' in one) throw one.error
+      await this.#store([one])
+      return true
+    } catch (error) {
+      if (error instanceof SluicewayError && error.code === 'stream_limit') {
+        await this.#setAside(one.ref, error)
+        return true
+      }
+      return this.#isPassedOver(one.ref, error)
     }
   }
 
@@ -231,8 +290,8 @@ class SpillDrain {
         events += spilled.deadLetters.length
       }
     const keys = loaded.map(({ ref }) => ref.key)
-    await this.#within(this.#app.bindings.BUCKET.delete(keys), 'R2')
-    for (const { ref } of loaded) this.#failures.delete(ref.part)
+    await this.#inBucket(() => bindings.BUCKET.delete(keys))
+    for (const { ref } of loaded) this.#parts.took(ref.part)
     this.objects += loaded.length
     this.events += events
     this.duplicates += duplicates
@@ -249,49 +308,30 @@ class SpillDrain {
     }
   }
 
-  /** Returns whether the object is done with. Gives its part up when that seems to be unavailable. */
-  async #failed({ ref }: LoadedSpill, error: unknown): Promise<boolean> {
-    if (error instanceof SluicewayError && error.code === 'stream_limit') {
-      await this.#setAside(ref, error)
-      return true
-    }
-    const failures = (this.#failures.get(ref.part) ?? 0) + 1
-    this.#failures.set(ref.part, failures)
-    if (failures >= patience) {
-      this.#unavailable.add(ref.part)
-      this.error = reasonOf(error)
-    }
-    this.#app.port.log('warn', 'a spilled object was not stored; it is tried again', {
-      key: ref.key,
-      reason: reasonOf(error),
-    })
-    return false
+  /** Notes that an object was not stored. Returns whether it is passed over; else it is tried again before any other of its part. */
+  #isPassedOver(ref: SpillRef, error: unknown): boolean {
+    const { port } = this.#app
+    const reason = reasonOf(error)
+    port.log('warn', 'a spilled object was not stored; it is tried again', { key: ref.key, reason })
+    const next = this.#parts.failed({ ref, wasLate: error instanceof NoAnswer, now: port.now() })
+    if (next !== 'again') this.#left = true
+    if (next === 'given up') this.error = reason
+    return next === 'passed over'
   }
 
   async #setAside({ key }: SpillRef, error: unknown): Promise<void> {
     const reason = reasonOf(error)
-    await this.#within(setAside(key, reason, this.#app), 'R2')
+    await this.#inBucket(() => setAside(key, reason, this.#app))
     this.setAside.push(`${key}: ${reason}`)
     this.#app.port.log('error', 'a spilled object was set aside', { key, reason })
   }
 
+  #inBucket<T>(work: () => Promise<T>): Promise<T> {
+    return this.#bucketSlots.run(() => this.#within(work(), 'R2'))
+  }
+
   #within<T>(work: Promise<T>, what: string): Promise<T> {
+    this.#calls++
     return withTimeout(work, this.#limits.callMs, what)
   }
-}
-
-/** Cuts a listing into what is stored together. */
-function* cutIntoRounds(refs: readonly SpillRef[]): Generator<readonly SpillRef[]> {
-  let round: SpillRef[] = []
-  let length = 0
-  for (const ref of refs) {
-    if (round.length > 0 && (round.length >= roundObjects || length + ref.length > roundLength)) {
-      yield round
-      round = []
-      length = 0
-    }
-    round.push(ref)
-    length += ref.length
-  }
-  if (round.length > 0) yield round
 }

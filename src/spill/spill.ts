@@ -35,7 +35,7 @@ export interface SpillRef {
 }
 
 /** The part of dead letters, and that of events which are for no certain partition. */
-const lettersPart = 'letters'
+export const lettersPart = 'letters'
 const eventsPart = 'events'
 
 /** The part of events that are for this partition. */

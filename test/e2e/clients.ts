@@ -13,6 +13,8 @@ interface ClientsOptions {
   readonly random: Random
   /** The event of a client with a number; it is under the client's anonymousId, and its properties have the number. */
   readonly eventOf: (client: number, number: number) => Event
+  /** Whether no client sends batches. */
+  readonly single?: boolean
 }
 
 /** What the clients did, and how often the server was unavailable when they tried. */
@@ -23,9 +25,11 @@ export class Clients {
   readonly #server: Server
   readonly #random: Random
   readonly #eventOf: ClientsOptions['eventOf']
+  readonly #single: boolean
   #stopped = false
 
-  constructor(server: Server, { random, eventOf }: ClientsOptions) {
+  constructor(server: Server, { random, eventOf, single = false }: ClientsOptions) {
+    this.#single = single
     this.#server = server
     this.#random = random
     this.#eventOf = eventOf
@@ -42,7 +46,7 @@ export class Clients {
   }
 
   async #client(client: number): Promise<void> {
-    const size = client % 10 === 0 ? batchEvents : 1
+    const size = client % 10 === 0 && !this.#single ? batchEvents : 1
     await sleep(this.#random.next() * restMs)
     for (let number = 1; !this.#stopped; number += size) {
       const batch = Array.from({ length: size }, (_, i) => this.#eventOf(client, number + i))
