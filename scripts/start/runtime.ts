@@ -142,9 +142,13 @@ const asker = {
 /** The names that wrangler.toml binds to something else than a text. */
 export const bindingsOf = ({ options }: WorkerBuild): ReadonlySet<string> =>
   new Set([
-    ...[options.durableObjects, options.r2Buckets, options.d1Databases, options.queueProducers].flatMap((bound) =>
-      Array.isArray(bound) ? bound : Object.keys(bound ?? {}),
-    ),
+    ...[
+      options.durableObjects,
+      options.r2Buckets,
+      options.d1Databases,
+      options.queueProducers,
+      options.kvNamespaces,
+    ].flatMap((bound) => (Array.isArray(bound) ? bound : Object.keys(bound ?? {}))),
     ...(options.assets?.binding === undefined ? [] : [options.assets.binding]),
   ])
 

@@ -8,9 +8,20 @@ import { unknownName } from './similar-name.ts'
 export interface Field {
   /**
    * `headers` are names and values of HTTP headers; their values are always masked. `secrets` are one text or several, of which
-   * any counts, so that one can be rotated: the code gets a list of at least one.
+   * any counts, so that one can be rotated: the code gets a list of at least one. `list` is at least one text; `texts` and
+   * `numbers` are an object with at least one member, each of which is a text or a number.
    */
-  readonly type: 'string' | 'url' | 'number' | 'boolean' | 'choice' | 'headers' | 'secrets'
+  readonly type:
+    | 'string'
+    | 'url'
+    | 'number'
+    | 'boolean'
+    | 'choice'
+    | 'headers'
+    | 'secrets'
+    | 'list'
+    | 'texts'
+    | 'numbers'
   /** One sentence for the docs and the console form. */
   readonly about: string
   readonly secret?: true
@@ -35,17 +46,22 @@ export interface Field {
 /** The settings of a destination, source or driver, by their names. */
 export type Fields = Readonly<Record<string, Field>>
 
-type FieldValue<F extends Field> = F['type'] extends 'number'
-  ? number
-  : F['type'] extends 'boolean'
-    ? boolean
-    : F['type'] extends 'headers'
-      ? Readonly<Record<string, string>>
-      : F['type'] extends 'secrets'
-        ? readonly string[]
-        : F extends { readonly choices: readonly (infer C)[] }
-          ? C
-          : string
+/** What the code gets of a type; text where it is not here. */
+interface ValueOf {
+  readonly number: number
+  readonly boolean: boolean
+  readonly headers: Readonly<Record<string, string>>
+  readonly secrets: readonly string[]
+  readonly list: readonly string[]
+  readonly texts: Readonly<Record<string, string>>
+  readonly numbers: Readonly<Record<string, number>>
+}
+
+type FieldValue<F extends Field> = F['type'] extends keyof ValueOf
+  ? ValueOf[F['type']]
+  : F extends { readonly choices: readonly (infer C)[] }
+    ? C
+    : string
 
 type Written<F extends Field> = F['type'] extends 'headers'
   ? Readonly<Record<string, string | undefined>>
@@ -119,9 +135,10 @@ const isSecret = ({ secret, type }: Field): boolean => secret === true || type =
 /** A secret may be left out; one that is named was meant to be there, and nobody notices what goes on without it. */
 const unsetSecret = 'has no value, so that nothing would be signed or verified with it; set it in env, or leave it out'
 
-/** Takes blanks from around text, and from around the values of an object, which are those of headers. */
+/** Takes blanks from around text, and from around the members of a list and the values of an object. */
 function trimValue(value: unknown): unknown {
   if (typeof value === 'string') return value.trim()
+  if (Array.isArray(value)) return value.map(trimValue)
   return isRecord(value)
     ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, typeof one === 'string' ? one.trim() : one]))
     : value
@@ -174,6 +191,12 @@ function typeProblem(field: Field, value: unknown): string | undefined {
         : `must be one of ${(field.choices ?? []).join(', ')}`
     case 'headers':
       return headersProblem(value)
+    case 'list':
+      return listProblem(value)
+    case 'texts':
+      return membersProblem(value, 'text', (one) => typeof one === 'string' && one !== '')
+    case 'numbers':
+      return membersProblem(value, 'a number', Number.isFinite)
     case 'secrets':
       return Array.isArray(value) && value.every((one) => typeof one === 'string')
         ? undefined
@@ -194,6 +217,20 @@ function numberProblem({ min, max, whole, why }: Field, value: unknown): string 
   if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}${because}`
   if (min !== undefined) return `${kind}, at least ${min}${because}`
   return max === undefined ? kind : `${kind}, at most ${max}${because}`
+}
+
+function listProblem(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return `must be a list of texts${butIs(value)}`
+  if (value.length === 0) return 'must not be an empty list'
+  return value.every((one) => typeof one === 'string' && one !== '') ? undefined : 'must hold nothing but texts'
+}
+
+function membersProblem(value: unknown, kind: string, isRight: (one: unknown) => boolean): string | undefined {
+  if (!isRecord(value)) return `must be an object, each of whose members is ${kind}${butIs(value)}`
+  const names = Object.keys(value)
+  if (names.length === 0) return 'must not be an empty object'
+  const wrong = names.find((name) => !isRight(value[name]))
+  return wrong === undefined ? undefined : `must give "${wrong}" ${kind}`
 }
 
 function urlSyntaxProblem(text: string): string | undefined {

@@ -12,6 +12,9 @@ const types: Readonly<Record<Field['type'], true>> = {
   choice: true,
   headers: true,
   secrets: true,
+  list: true,
+  texts: true,
+  numbers: true,
 }
 
 /** Members of a definition: functions that it must have, and those that it may have. */

@@ -3,13 +3,16 @@ import { method, type Shape, text } from './shapes.ts'
 
 const functions = ['transformEvent', 'transformBatch'] as const
 
+const problemsOf = ({ problems }: Readonly<Record<string, unknown>>): readonly string[] =>
+  Array.isArray(problems) ? problems.filter((one) => typeof one === 'string') : []
+
 /** The module of a transform: exactly one function of a known name. What else it exports is its own. */
 export const transformShape: Shape = (value, report) => {
   const wrong = (problem: string, path = '') => report({ path, problem, about: 'value' })
   if (!isRecord(value)) {
     wrong(
       typeof value === 'function'
-        ? 'must be the module, not the function: import * as myTransform from "./transforms/my-transform.ts"'
+        ? 'must be the module, not the function: import * as myTransform from "./transforms/my-transform.ts"; a ready-made one with settings is called with them'
         : 'must be a transform: a module that exports transformEvent or transformBatch',
     )
     return undefined
@@ -26,5 +29,10 @@ export const transformShape: Shape = (value, report) => {
   }
   for (const name of there) method(value[name], below(name))
   if (value['name'] !== undefined) text(value['name'], below('name'))
+  // Of one that was made with settings; a module may export whatever it likes.
+  for (const problem of problemsOf(value)) {
+    isRight = false
+    wrong(`${String(value['name'])}: ${problem}`)
+  }
   return isRight ? value : undefined
 }

@@ -23,6 +23,8 @@ export type MetadataOf = (event: Event) => Metadata
  */
 export interface Transform {
   readonly name?: string
+  /** What is wrong with the settings that it was made with, a sentence each; with any, it is never called. */
+  readonly problems?: readonly string[]
   readonly transformEvent?: (event: Event, metadata: MetadataOf) => TransformResult | Promise<TransformResult>
   readonly transformBatch?: (events: Event[], metadata: MetadataOf) => Event[] | Promise<Event[]>
 }

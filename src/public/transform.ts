@@ -1,3 +1,11 @@
-// `sluiceway/transform`: the types of a transform, which is a module with one function and needs nothing else.
+// `sluiceway/transform`: the types of a transform, which is a module with one function, and what those with settings are made of.
+export type { Field, Fields, Input, Settings } from '../configure/settings.ts'
 export type { Event } from '../core/event.ts'
 export type { Metadata, MetadataOf, Transform, TransformResult } from '../core/transform.ts'
+export { applyPrivacy } from '../privacy/privacy.ts'
+export { eachHolder, parseFieldPath } from '../privacy/field-path.ts'
+export { partitionOf } from '../storage/murmur2.ts'
+export { defineTransform, type TransformSpec, type TransformTools } from '../transforms/define-transform.ts'
+export { objectAt, valueAt } from '../transforms/fields.ts'
+export { KvReader } from '../transforms/kv-reader.ts'
+export type { KvTable } from '../transforms/kv-table.ts'

@@ -9,6 +9,9 @@ const fields = {
   seconds: { type: 'number', about: 'How long to wait.', default: 10, min: 1, max: 60 },
   local: { type: 'boolean', about: 'For tests.', default: false },
   headers: { type: 'headers', about: 'More headers.', optional: true },
+  events: { type: 'list', about: 'Names of events.', optional: true },
+  names: { type: 'texts', about: 'New names.', optional: true },
+  rates: { type: 'numbers', about: 'Rates.', optional: true },
   even: {
     type: 'number',
     about: 'An even number.',
@@ -39,7 +42,7 @@ describe('settings', () => {
   test('settings with several problems say all of them', () => {
     const { problems } = checkSettings(fields, { url: undefined, token: '', seconds: 0, color: 'red' } as never)
     expect(problems).toEqual([
-      '"color" is no setting; there are: url, docs, token, region, seconds, local, headers, even',
+      '"color" is no setting; there are: url, docs, token, region, seconds, local, headers, events, names, rates, even',
       '"url" is missing: Where events are sent.',
       '"token" is missing: Token of the account.',
       '"seconds" must be a number from 1 to 60',
@@ -54,6 +57,14 @@ describe('settings', () => {
     [{ seconds: 61 }, '"seconds" must be a number from 1 to 60'],
     [{ local: 'true' }, '"local" must be true or false'],
     [{ even: 43 }, '"even" must be even'],
+    [{ events: 'Order Completed' }, '"events" must be a list of texts, not text'],
+    [{ events: [] }, '"events" must not be an empty list'],
+    [{ events: ['Order Completed', 7] }, '"events" must hold nothing but texts'],
+    [{ names: ['Order Completed'] }, '"names" must be an object, each of whose members is text, not a list'],
+    [{ names: {} }, '"names" must not be an empty object'],
+    [{ names: { order: '' } }, '"names" must give "order" text'],
+    [{ rates: { USD: '0.92' } }, '"rates" must give "USD" a number'],
+    [{ rates: { USD: Number.NaN } }, '"rates" must give "USD" a number'],
     [{ url: 'crm.ada.dev' }, '"url" must be an http(s) URL'],
     [{ url: 'javascript:alert(1)' }, '"url" must be an http(s) URL'],
     [{ url: 'https://ada:pw@crm.ada.dev/' }, '"url" must not hold a user or password'],

@@ -168,7 +168,7 @@ describe('a wrong value is a problem of the config that names its place, never a
     [
       'sources.web.transforms',
       [dropBots.transformEvent],
-      'sources.web: "transforms[0]" must be the module, not the function: import * as myTransform from "./transforms/my-transform.ts"',
+      'sources.web: "transforms[0]" must be the module, not the function: import * as myTransform from "./transforms/my-transform.ts"; a ready-made one with settings is called with them',
     ],
     [
       'sources.web.transforms',
