@@ -22,8 +22,10 @@ export interface ConsumeCall {
 
 /** Partitions that one call reads; the next call reads the next ones. An invocation has 1,000 calls to objects. */
 const mostPlaces = 120
-/** A call begins anew when a record comes, or when the group is dealt anew. */
-const mostRounds = 20
+/** A call begins anew when a record comes, or when the group is dealt anew, until it has made so many calls to objects. */
+const mostCalls = 600
+/** Calls of one round beside those for each partition, of which there may be two: to the group, and those that wait. */
+const callsBeside = 30
 
 const nothing = Uint8Array.from('[]', (char) => char.charCodeAt(0))
 
@@ -45,6 +47,7 @@ export async function consume(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const group = bindings.GROUP.getByName(call.group)
   const until = Date.now() + call.waitMs
+  let calls = 0
   for (let round = 0; ; round++) {
     const leftMs = Math.max(0, until - Date.now())
     const counts: Record<string, number> = {}
@@ -62,10 +65,11 @@ export async function consume(
       const after = read?.offset ?? offset
       return after === before ? [] : [{ topic, partition, next: after, ...(before === null ? { began: offset } : {}) }]
     })
+    calls += 2 * begun.length + callsBeside
     const lost = await restart(beyond, call.reset, topics)
     const told = [...moved.filter((one) => !isIn(lost, one)), ...lost]
     if (told.length > 0 && !(await group.advance(call.instance, lease, told))) return nothing
-    if (records > 0 || round >= mostRounds || Date.now() >= until) return answer
+    if (records > 0 || calls >= mostCalls || Date.now() >= until) return answer
     if (lost.length === 0) await wait(begun, { group, generation, ms: until - Date.now() })
   }
 }

@@ -4,7 +4,7 @@ import type { GroupLease, GroupPoll, GroupProblem, GroupRpc, GroupStatus, TopicP
 import { Arrivals } from '../storage/arrivals.ts'
 import { Database } from '../storage/database.ts'
 import { type Assigned, assignPartitions } from './assign-partitions.ts'
-import { GroupStore, type MemberRow } from './group-store.ts'
+import { GroupStore, type MemberRow, type PositionRow } from './group-store.ts'
 
 /** Instances of one group; each call looks at all of them. */
 const mostInstances = 1_000
@@ -57,8 +57,9 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
     for (const [topic, partitions] of Object.entries(topics)) this.#store.growTo(topic, partitions)
     let hasChanged = known?.topics !== member.topics
     const mine = this.#assign().get(instance) ?? []
+    const keys = new Set(mine.map(keyOf))
     for (const row of this.#store.positions()) {
-      if (row.instance !== instance || isIn(mine, row)) continue
+      if (row.instance !== instance || keys.has(keyOf(row))) continue
       // This call says that the records of the call before are worked on.
       if (poll.autoCommit && row.next !== null) this.#store.commit(row)
       this.#store.release(row)
@@ -78,8 +79,8 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
     positions: readonly (TopicPosition & { readonly began?: number })[],
   ): Promise<boolean> {
     if (this.#member(instance)?.lease !== lease) return false
-    const mine = this.#assign().get(instance) ?? []
-    if (!positions.every((position) => isIn(mine, position) && this.#isFree(instance, position))) return false
+    const mine = new Set(this.#assign().get(instance)?.map(keyOf))
+    if (!positions.every((position) => mine.has(keyOf(position)) && this.#isFree(instance, position))) return false
     for (const position of positions) this.#store.handOut(instance, position)
     return true
   }
@@ -153,18 +154,17 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
 
   /** Whether no other instance of the group works on what it was handed of a partition. */
   #isFree(instance: string, { topic, partition }: Assigned): boolean {
-    const row = this.#store.position(topic, partition)
-    return row === undefined || row.next === null || row.instance === instance || row.instance === ''
+    return isFreeFor(instance, this.#store.position(topic, partition))
   }
 
   /** Where an instance reads on: behind what it was handed, else at what is committed, else where the group began. */
   #positionsOf(instance: string, mine: readonly Assigned[]): TopicPosition[] {
-    return mine
-      .filter((position) => this.#isFree(instance, position))
-      .map(({ topic, partition }) => {
-        const row = this.#store.position(topic, partition)
-        return { topic, partition, next: row?.next ?? row?.committed ?? row?.began ?? null }
-      })
+    const rows = new Map(this.#store.positions().map((row) => [keyOf(row), row]))
+    return mine.flatMap(({ topic, partition }) => {
+      const row = rows.get(keyOf({ topic, partition }))
+      if (!isFreeFor(instance, row)) return []
+      return [{ topic, partition, next: row?.next ?? row?.committed ?? row?.began ?? null }]
+    })
   }
 
   /** Who reads which partition now. A partition stays with the one who read it last, as far as that is fair. */
@@ -173,9 +173,7 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
       instance,
       topics: JSON.parse(topics) as Record<string, number>,
     }))
-    const last = this.#store
-      .positions()
-      .map(({ topic, partition, instance }) => [`${partition}:${topic}`, instance] as const)
+    const last = this.#store.positions().map((row) => [keyOf(row), row.instance] as const)
     return assignPartitions(members, new Map(last))
   }
 
@@ -196,5 +194,7 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
   }
 }
 
-const isIn = (list: readonly Assigned[], { topic, partition }: Assigned): boolean =>
-  list.some((one) => one.topic === topic && one.partition === partition)
+const keyOf = ({ topic, partition }: Assigned): string => `${partition}:${topic}`
+
+const isFreeFor = (instance: string, row: PositionRow | undefined): boolean =>
+  row === undefined || row.next === null || row.instance === instance || row.instance === ''
