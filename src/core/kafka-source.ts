@@ -41,18 +41,32 @@ export interface KafkaSource {
   ) => Draft | readonly Draft[] | null | undefined | Promise<Draft | readonly Draft[] | null | undefined>
 }
 
+/** How far a partition of a Kafka source is read. */
+export interface KafkaSourcePartition {
+  readonly topic: string
+  readonly partition: number
+  /** The offset of the next record; null where nothing was read yet. */
+  readonly next: number | null
+  /** The offset after the newest record, as Kafka said a minute ago or so; left out as long as it is not known. */
+  readonly head?: number
+  /** How far `next` is from `head`; left out as long as one of the two is not known. */
+  readonly lag?: number
+}
+
 /** How the reading of a Kafka source is doing. */
 export interface KafkaSourceStatus {
   readonly source: string
   /** `failing`: nothing is read. `partial`: some topics are not. `disabled`: the config has switched it off. */
   readonly state: 'running' | 'failing' | 'partial' | 'disabled'
-  /** `next` is the offset of the next record; null where nothing was read yet. */
-  readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly next: number | null }[]
-  /** Why it does not read all of it; left out when it does. */
+  readonly partitions: readonly KafkaSourcePartition[]
+  /** Records that are not read yet, of all partitions of which it is known; left out where it is of none. */
+  readonly lag?: number
+  /** Why it does not read all of it, and what to do about it; left out when it does. */
   readonly problem?: string
-  /** When that began, in milliseconds since the epoch, as far as it is known. */
+  readonly nextStep?: string
+  /** When that began, in milliseconds since the epoch. */
   readonly since?: number
-  /** When all was read last, in milliseconds since the epoch; left out as long as it is not known. */
+  /** When all topics were read last, in milliseconds since the epoch; left out as long as they never were. */
   readonly readAt?: number
 }
 

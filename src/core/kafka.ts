@@ -102,6 +102,11 @@ export interface KafkaConnection {
   readonly fetch: (positions: readonly KafkaPosition[], options: FetchOptions) => Promise<KafkaFetched>
   /** Tells the group's committed offsets to Kafka, so that lag tools show the truth; nothing here reads them back. */
   readonly commit: (group: string, positions: readonly (KafkaPosition & { readonly offset: number })[]) => Promise<void>
+  /** The offset after the newest record of each partition; those that the front does not tell are left out. */
+  readonly ends: (
+    places: readonly Pick<KafkaPosition, 'topic' | 'partition'>[],
+    signal: AbortSignal,
+  ) => Promise<readonly (KafkaPosition & { readonly offset: number })[]>
   /** The number of partitions of a topic; rejects with `kafka_refused` when there is no such topic. */
   readonly partitions: (topic: string, signal: AbortSignal) => Promise<number>
   /** Gives up what the front keeps for this conversation, such as a consumer instance. Never rejects. */

@@ -50,8 +50,15 @@ export interface KafkaStatus {
   readonly next: number
   /** The offset after the newest record, as far as it is known. */
   readonly head: number
-  /** Why Kafka takes no events, or cannot be read; left out when all is well. */
+  /** How far `next` is from `head`. */
+  readonly lag: number
+  /** When it was read last, in milliseconds since the epoch; left out as long as it is not known. */
+  readonly readAt?: number
+  /** Why Kafka takes no events, or cannot be read, and what to do about it; left out when all is well. */
   readonly problem?: string
+  readonly nextStep?: string
+  /** When that began, in milliseconds since the epoch, as far as it is known. */
+  readonly since?: number
 }
 
 /** Calls that the `Kafka` object answers; see streams/kafka/kafka-object.ts. */

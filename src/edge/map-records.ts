@@ -13,6 +13,11 @@ import { keepRecord, type KeptRecord, keptRecordIn, messageOfKept, recordOf, tim
 
 /** Milliseconds that a value may take to be decoded; a schema registry is asked meanwhile, which has times of its own. */
 const decodeMs = 120_000
+/**
+ * Records whose `map` may be under way at the same time. No more than the connections that an invocation may have: one that waits
+ * for a connection must not be taken for one that never settles.
+ */
+const atOnce = 6
 
 /** A source that reads a Kafka. */
 export type ReadingSource = Source & { readonly kafka: KafkaSource }
@@ -53,41 +58,53 @@ export async function mapRecords(
   const letters: NewDeadLetter[] = []
   let taken = 0
   let ignored = 0
-  for (const message of messages) {
-    if (taken > 0 && app.port.now() >= until) break
-    let record: KafkaSourceRecord | undefined
-    try {
-      record = await decodeRecord(message, source.kafka, app)
-      const made = await eventsOf(record, source.kafka, app)
-      if (made.length === 0) ignored++
-      events.push(...made)
-    } catch (thrown) {
-      if (isPassing(thrown)) {
-        if (taken === 0) throw thrown
-        break
-      }
-      letters.push(letterOf(message, { source, thrown, record, now: app.port.now() }))
+  while (taken < messages.length && (taken === 0 || app.port.now() < until)) {
+    const { made, passing } = await makeSome(messages.slice(taken, taken + atOnce), { source, app })
+    if (passing !== undefined && taken + made.length === 0) throw passing
+    for (const one of made) {
+      if (!Array.isArray(one)) letters.push(one)
+      else if (one.length === 0) ignored++
+      else events.push(...one)
     }
-    taken++
+    taken += made.length
+    if (passing !== undefined) break
   }
   return { events, letters, taken, ignored }
 }
 
-const isPassing = (thrown: unknown): boolean => thrown instanceof SluicewayError && thrown.code === 'kafka_unavailable'
+/** What became of a record: its events, or its dead letter. */
+type Made = Draft[] | NewDeadLetter
+
+/** Decodes records one after the other, and maps them side by side; none is decoded behind one that cannot be now. */
+async function makeSome(
+  messages: readonly KafkaMessage[],
+  { source, app }: Pick<MapOptions, 'source' | 'app'>,
+): Promise<{ readonly made: readonly Made[]; readonly passing?: Error }> {
+  const made: Promise<Made>[] = []
+  for (const message of messages) {
+    let record: KafkaSourceRecord | undefined
+    const letter = (thrown: unknown) => letterOf(message, { source, thrown, record, now: app.port.now() })
+    try {
+      record = await decodeRecord(message, source.kafka, app)
+      made.push(eventsOf(record, source.kafka, app).catch(letter))
+    } catch (thrown) {
+      if (isPassing(thrown)) return { made: await Promise.all(made), passing: thrown }
+      made.push(Promise.resolve(letter(thrown)))
+    }
+  }
+  return { made: await Promise.all(made) }
+}
+
+const isPassing = (thrown: unknown): thrown is SluicewayError =>
+  thrown instanceof SluicewayError && thrown.code === 'kafka_unavailable'
 
 async function decodeRecord(message: KafkaMessage, kafka: KafkaSource, app: AppContext): Promise<KafkaSourceRecord> {
   const late = (async () => kafka.decode(message, app.port))()
-  const value = await withTimeout(late, decodeMs, 'what decodes values').catch((thrown: unknown) => {
-    // Nobody knows whether it would come to something: the record is read again.
-    if (reasonOf(thrown).startsWith('what decodes values did not answer'))
-      throw new SluicewayError('kafka_unavailable', reasonOf(thrown), { cause: thrown })
-    throw thrown
-  })
-  return recordOf(message, value)
+  return recordOf(message, await withTimeout(late, decodeMs, 'what decodes values'))
 }
 
 async function eventsOf(record: KafkaSourceRecord, kafka: KafkaSource, app: AppContext): Promise<Draft[]> {
-  const mapped = await withDeadline(async () => kafka.map(record), app.resolved.limits.userCodeMs, 'map')
+  const mapped = await withDeadline(() => kafka.map(record), app.resolved.limits.userCodeMs, 'map')
   const drafts = mapped === null || mapped === undefined ? [] : Array.isArray(mapped) ? mapped : [mapped]
   const id = `kafka:${record.topic}:${record.partition}:${record.offset}`
   return (drafts as unknown[]).map((draft, i): Draft => {

@@ -21,8 +21,8 @@ export interface KafkaReaderOptions {
   /** What is read; asked before every read. */
   readonly places: () => Promise<readonly KafkaPlace[]>
   readonly positions: PositionStore
-  /** Where reading begins when there is no position yet. */
-  readonly begin: 'earliest' | 'latest'
+  /** Where reading begins in a partition that has no position yet. */
+  readonly begin: (place: KafkaPlace) => 'earliest' | 'latest'
   /**
    * Resolves once everything that the records cause is durable, to how many of them, from the first on, it took; all of them when
    * it does not say. The others come again, and all of them when it rejects.
@@ -76,7 +76,7 @@ export class KafkaReader {
     const end = port.now() + budgetMs
     let empty = 0
     for (let fetches = 0; fetches < mostFetches && port.now() < end; fetches++) {
-      const from = (await places()).map((place) => ({ ...place, offset: positions.get(place) ?? begin }))
+      const from = (await places()).map((place) => ({ ...place, offset: positions.get(place) ?? begin(place) }))
       const { messages, moved } = await withSignal(waitMs + answerMs, (signal) =>
         connection.fetch(from, { maxBytes, waitMs, signal }),
       )

@@ -4,6 +4,7 @@ import { partitionsOf } from '../core/lanes.ts'
 import type { Port } from '../core/port.ts'
 import { withSignal } from '../core/with-signal.ts'
 import type { KafkaPlace } from '../kafka/kafka-reader.ts'
+import { nextStepFor } from '../kafka/next-step.ts'
 
 /** Milliseconds for which the number of a topic's partitions is believed; less while one of the topics cannot be asked for. */
 const believed = { well: 300_000, troubled: 60_000 }
@@ -22,7 +23,7 @@ interface TopicPlacesOptions {
 export class TopicPlaces {
   readonly #options: TopicPlacesOptions
   readonly #counts = new Map<string, number>()
-  readonly #problems = new Map<string, string>()
+  readonly #problems = new Map<string, { readonly reason: string; readonly nextStep: string }>()
   #until = 0
 
   constructor(options: TopicPlacesOptions) {
@@ -40,7 +41,14 @@ export class TopicPlaces {
   get problem(): string | undefined {
     return this.#problems.size === 0
       ? undefined
-      : Array.from(this.#problems, ([topic, reason]) => `${topic}: ${reason}`).join('; ')
+      : Array.from(this.#problems, ([topic, { reason }]) => `${topic}: ${reason}`).join('; ')
+  }
+
+  /** What to do about it; undefined when there is nothing to do. */
+  get nextStep(): string | undefined {
+    return this.#problems.size === 0
+      ? undefined
+      : [...new Set(Array.from(this.#problems.values(), ({ nextStep }) => nextStep))].join(' ')
   }
 
   /** Forgets how long the numbers are believed: something has failed that they may have caused. */
@@ -62,7 +70,8 @@ export class TopicPlaces {
     const { all } = this
     if (all.length === 0) {
       this.expire()
-      throw new SluicewayError('kafka_unavailable', this.problem ?? 'no topic can be read')
+      const { problem = 'no topic can be read', nextStep } = this
+      throw new SluicewayError('kafka_unavailable', problem, nextStep === undefined ? {} : { details: { nextStep } })
     }
     return all
   }
@@ -76,9 +85,9 @@ export class TopicPlaces {
       // One that is gone would make every read fail; one that cannot be asked for now is what it was.
       if (error instanceof SluicewayError && error.code === 'kafka_refused') this.#counts.delete(topic)
       const reason = reasonOf(error)
-      if (this.#problems.get(topic) !== reason)
+      if (this.#problems.get(topic)?.reason !== reason)
         port.log('error', 'a topic of a Kafka source cannot be read', { source, topic, reason })
-      this.#problems.set(topic, reason)
+      this.#problems.set(topic, { reason, nextStep: nextStepFor(error) })
     }
   }
 }

@@ -4,10 +4,14 @@ import { readFrame, schemaHeaders } from '../avro/framing.ts'
 import type { AvroType } from '../avro/schema.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { KafkaSource } from '../core/kafka-source.ts'
+import { withTimeout } from '../core/with-timeout.ts'
 import { typeOfRef } from './find-schema.ts'
 import { RegistryClient } from './registry-client.ts'
 import { RegistryError } from './registry-error.ts'
 import { checkRegistry, type RegistryInput } from './registry-settings.ts'
+
+/** Milliseconds that all calls for one schema may take, references included: less than a value may take to be decoded. */
+const schemaMs = 100_000
 
 /**
  * Reads values of a Kafka source that are Avro, of the schema whose id stands before them or in a header, as Confluent's
@@ -28,7 +32,11 @@ export function avroValues(input: RegistryInput): KafkaSource['decode'] {
     const header = headers.findLast(([name]) => name === schemaHeaders.value)?.[1]
     const { schema, payload } = readFrame(value, header)
     try {
-      const type = await typeOfRef(new RegistryClient(settings, port), schema)
+      const type = await withTimeout(
+        typeOfRef(new RegistryClient(settings, port), schema),
+        schemaMs,
+        'the schema registry',
+      )
       let decode = decoders.get(type)
       if (decode === undefined) decoders.set(type, (decode = makeDecoder(type, { bigLongs: 'text', bytes: 'base64' })))
       return decode(payload)
@@ -38,6 +46,9 @@ export function avroValues(input: RegistryInput): KafkaSource['decode'] {
       if (isRecord) throw error
       throw new SluicewayError('kafka_unavailable', error instanceof Error ? error.message : String(error), {
         cause: error,
+        details: {
+          nextStep: 'Look at the schema registry, and at the credential in avroValues(): records wait for it.',
+        },
       })
     }
   }

@@ -52,3 +52,19 @@ test('the times and bounds of a run of a Kafka source are those of the code', ()
   const [, patience] = /patienceMs = (\d+)_000/.exec(readSource('src/observe/stuck-kafka.ts')) ?? []
   expect(sectionOf(page, '## When it cannot read')).toContain(`after ${patience} seconds of it`)
 })
+
+test('every field that GET /admin/sources and GET /admin/stream tell is described, and no other', () => {
+  const api = documentAt('docs/admin-api.md')
+  const fieldsIn = (heading: string) =>
+    rowsIn(sectionOf(api, heading))
+      .flatMap(([cell = '']) => codeIn(cell))
+      .toSorted()
+  const names = (file: string, declared: string, left: string) =>
+    membersOf(file, declared)
+      .filter((name) => name !== left)
+      .toSorted()
+  expect(fieldsIn('### GET /admin/sources')).toEqual(names('src/core/kafka-source.ts', 'KafkaSourceStatus', 'source'))
+  expect(fieldsIn('### GET /admin/stream')).toEqual(names('src/core/stream.ts', 'KafkaStatus', 'partition'))
+  const partitions = rowsIn(sectionOf(api, '### GET /admin/sources')).find(([cell]) => cell?.includes('`partitions`'))
+  for (const name of ['next', 'head', 'lag']) expect(partitions?.[1]).toContain(`\`${name}\``)
+})

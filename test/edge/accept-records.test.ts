@@ -146,27 +146,44 @@ describe('records of a Kafka source', () => {
     ])
   })
 
-  test('a map that never settles costs its record, and those behind it are read in the next run', async () => {
+  test('maps that never settle cost one deadline for six of them, and those behind are read in the next run', async () => {
+    const deadlines: number[] = []
     const { accept, events, deadLetters, clock } = reading(
       {
-        map: ({ value }) => {
+        map: ({ value, offset }) => {
           const { order_id: id } = value as { order_id: string }
           if (id !== 'stuck') return { type: 'track', event: 'Order Completed', userId: 'ada', properties: value }
-          clock.now += 20_000
+          // Time passes with the first of a group.
+          if (offset % 6 === 1) deadlines.push((clock.now += 20_000))
           return new Promise<never>(() => {})
         },
       },
       { limits: { userCodeMs: 20 } },
     )
-    const messages = ['1', 'stuck', '2', 'stuck', '3'].map((id, offset) => recordAt(offset, { order_id: id }))
+    const messages = ['1', ...Array.from({ length: 10 }, () => 'stuck'), '2'].map((id, offset) =>
+      recordAt(offset, { order_id: id }),
+    )
     const taken = await accept(messages, { until: clock.now + 20_000 })
-    expect(taken).toBe(2)
-    expect(await accept(messages.slice(taken), { until: clock.now + 20_000 })).toBe(2)
+    expect(taken).toBe(6)
+    expect(await accept(messages.slice(taken), { until: clock.now + 20_000 })).toBe(6)
     expect(orderIds(events())).toEqual(['1', '2'])
-    expect(deadLetters.map(({ reason }) => reason)).toEqual([
-      'orders 0, offset 1: map did not settle within 20 ms (limits.userCodeMs)',
-      'orders 0, offset 3: map did not settle within 20 ms (limits.userCodeMs)',
-    ])
+    expect(deadlines).toHaveLength(2)
+    expect(deadLetters.map(({ reason }) => reason)).toEqual(
+      Array.from(
+        { length: 10 },
+        (_, i) => `orders 0, offset ${i + 1}: map did not settle within 20 ms (limits.userCodeMs)`,
+      ),
+    )
+  })
+
+  test('a map that throws what stands for a Kafka that does not answer is a dead letter all the same', async () => {
+    const { accept, deadLetters } = reading({
+      map: () => {
+        throw new SluicewayError('kafka_unavailable', 'the prices cannot be read')
+      },
+    })
+    expect(await accept([recordAt(0, { order_id: '1' })])).toBe(1)
+    expect(deadLetters.map(({ reason }) => reason)).toEqual(['orders 0, offset 0: the prices cannot be read'])
   })
 
   test('times of records that are none do no harm: an event has the time at which it was read', async () => {

@@ -39,6 +39,15 @@ export function consumeCases({ subject, started, connect, topic: newTopic }: Ben
     },
   )
 
+  test(`${name} says where partitions end, if it can`, async () => {
+    const topic = newTopic()
+    const connection = connect()
+    await connection.produce(topic, [recordOf(0, 'one'), recordOf(0, 'two'), recordOf(2, 'three')], soon())
+    const places = [0, 1, 2].map((partition) => ({ topic, partition }))
+    const found = await connection.ends(places, soon())
+    expect(found).toEqual(capabilities.latest ? places.map((place, i) => ({ ...place, offset: [2, 0, 1][i] })) : [])
+  })
+
   test.runIf(!capabilities.latest)(`${name} refuses to look for the end of a partition, in words`, async () => {
     const error = await errorOfCall(connect().fetch([{ topic: newTopic(), partition: 0, offset: 'latest' }], options))
     expect(error).toMatchObject({ code: 'kafka_refused', message: expect.stringContaining('earliest') })

@@ -22,7 +22,7 @@ function readerOf(topic: string, positions: Map<string, number>, begin: 'earlies
         get: (place) => positions.get(nameOf(place)),
         set: (place, next) => void positions.set(nameOf(place), next),
       },
-      begin,
+      begin: () => begin,
       deliver: async (messages) => void got.push(...messages.map(({ value }) => textOf(value))),
       group: 'sluiceway',
       port: { now: () => Date.now(), log: () => undefined },

@@ -44,7 +44,7 @@ function deployment({ source = {}, stream, broken = [] }: Given) {
         getByName: (name: string) => ({
           status: async () => {
             if (broken.includes(name)) throw new Error('the object is unavailable')
-            return { partition: Number(name), next: 7, head: 9, ...stream?.[Number(name)] }
+            return { partition: Number(name), next: 7, head: 9, lag: 2, ...stream?.[Number(name)] }
           },
         }),
       },
@@ -74,13 +74,31 @@ test('/health is UP while every Kafka source reads, and says how many there are'
 test.each<[string, Given, object]>([
   [
     'cannot be read',
-    { source: { state: 'failing', problem: 'orders: HTTP 401 Unauthorized' } },
-    { source: 'shop', state: 'failing', reason: 'orders: HTTP 401 Unauthorized' },
+    {
+      source: {
+        state: 'failing',
+        problem: 'orders: HTTP 401 Unauthorized',
+        nextStep: 'Correct the credential.',
+        lag: 120,
+      },
+    },
+    {
+      source: 'shop',
+      state: 'failing',
+      reason: 'orders: HTTP 401 Unauthorized',
+      nextStep: 'Correct the credential.',
+      lag: 120,
+    },
   ],
   [
     'lacks one of its topics',
     { source: { state: 'partial', problem: 'refunds: there is no such topic', since: 1 } },
     { source: 'shop', state: 'partial', reason: 'refunds: there is no such topic', since: 1 },
+  ],
+  [
+    'has not read for minutes, and says nothing of it',
+    { source: { readAt: 1 } },
+    { source: 'shop', state: 'late', reason: 'it has not read for minutes', since: 310_001 },
   ],
   ['does not answer', { broken: ['source'] }, { source: 'shop', state: 'unavailable' }],
 ])('a Kafka source that %s degrades the health, with a reason', async (_what, given, stuck) => {
@@ -96,7 +114,14 @@ test('one read of a Kafka that fails degrades no health for the first fifteen se
 })
 
 test('a partition of the stream kafka() that fails degrades the health, with a reason', async () => {
-  const stream = [{}, { problem: 'the topic events has 1 partitions, and the config says 2' }]
+  const stream = [
+    {},
+    {
+      problem: 'the topic events has 1 partitions, and the config says 2',
+      nextStep: 'Give the topic 2 partitions.',
+      since: 5,
+    },
+  ]
   expect(await deployment({ stream }).health()).toMatchObject({
     status: 'DEGRADED',
     kafka: { partitions: 2, stuck: 1 },
@@ -106,6 +131,9 @@ test('a partition of the stream kafka() that fails degrades the health, with a r
         partition: 1,
         state: 'failing',
         reason: 'the topic events has 1 partitions, and the config says 2',
+        nextStep: 'Give the topic 2 partitions.',
+        since: 5,
+        lag: 2,
       },
     ],
   })
@@ -121,8 +149,8 @@ test('GET /admin/sources lists the Kafka sources, and GET /admin/stream the part
   expect((await list('/stream')).body).toEqual({
     topic: 'events',
     partitions: [
-      { partition: 0, next: 7, head: 9 },
-      { partition: 1, next: 7, head: 9, problem: 'HTTP 503' },
+      { partition: 0, next: 7, head: 9, lag: 2 },
+      { partition: 1, next: 7, head: 9, lag: 2, problem: 'HTTP 503' },
     ],
     failures: [],
   })

@@ -42,6 +42,7 @@ test('a topic that is not there holds up no other, is told, and is read within a
   const { places, state, topics } = placesOf({ orders: 1, refunds: missing })
   expect(await places.find()).toEqual([{ topic: 'orders', partition: 0 }])
   expect(places.problem).toBe('refunds: there is no topic refunds')
+  expect(places.nextStep).toMatch(/^Make the topic/)
   state.now += 60_000
   await places.find()
   topics['refunds'] = 1
@@ -60,6 +61,7 @@ test('a topic that cannot be asked for just now keeps its partitions, and one th
   state.now += 1
   expect((await places.find()).map(({ topic }) => topic)).toEqual(['orders', 'orders', 'orders'])
   expect(places.problem).toContain('orders: the front does not answer')
+  expect(places.nextStep).toMatch(/look at the front and its brokers\. Make the topic/)
 })
 
 test('a source none of whose topics can be read says so, and asks again at once', async () => {

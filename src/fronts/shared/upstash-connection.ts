@@ -164,6 +164,18 @@ export class UpstashConnection implements KafkaConnection {
     await kafka.consumer().commit({ consumerGroupId: group, instanceId: this.#options.client, offset })
   }
 
+  async ends(
+    places: readonly Pick<KafkaPosition, 'topic' | 'partition'>[],
+    signal: AbortSignal,
+  ): Promise<readonly (KafkaPosition & { readonly offset: number })[]> {
+    const { kafka } = this.#clientOf(signal)
+    return resolveEnd(
+      'latest',
+      places.map(({ topic, partition }) => ({ topic, partition, offset: 'latest' })),
+      kafka,
+    )
+  }
+
   async partitions(topic: string, signal: AbortSignal): Promise<number> {
     const { kafka } = this.#clientOf(signal)
     const topics: Record<string, number> = await kafka.admin().topics()

@@ -78,6 +78,13 @@ export class V2Connection implements KafkaConnection {
     if (this.#stateless === undefined) await this.#consumer.commit(group, positions)
   }
 
+  async ends(
+    places: readonly Pick<KafkaPosition, 'topic' | 'partition'>[],
+    signal: AbortSignal,
+  ): Promise<readonly (KafkaPosition & { readonly offset: number })[]> {
+    return this.#stateless === undefined ? this.#consumer.ends(places, signal) : []
+  }
+
   async partitions(topic: string, signal: AbortSignal): Promise<number> {
     return this.#sizes.askFor(topic, signal)
   }

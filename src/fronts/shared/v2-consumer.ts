@@ -79,6 +79,14 @@ export class V2Consumer {
     }
   }
 
+  /** The offset after the newest record of each partition; needs no instance. */
+  async ends(places: readonly Place[], signal: AbortSignal): Promise<Known[]> {
+    const found: Known[] = []
+    for (const { topic, partition } of places)
+      found.push({ topic, partition, offset: (await this.#extentOf({ topic, partition }, signal)).end })
+    return found
+  }
+
   async close(): Promise<void> {
     if (!this.#hasInstance) return
     this.#forget()
@@ -184,6 +192,14 @@ export class V2Consumer {
    */
   async #resolve({ topic, partition, offset }: KafkaPosition, isNew: boolean, signal: AbortSignal): Promise<Known> {
     if (typeof offset === 'number' && !isNew) return { topic, partition, offset }
+    const { begin, end } = await this.#extentOf({ topic, partition }, signal)
+    if (offset === 'latest') return { topic, partition, offset: end }
+    const isKept = typeof offset === 'number' && offset >= begin && offset <= end
+    return { topic, partition, offset: isKept ? offset : begin }
+  }
+
+  /** The offsets of the oldest record, and after the newest one. */
+  async #extentOf({ topic, partition }: Place, signal: AbortSignal): Promise<{ begin: number; end: number }> {
     const what = `the offsets of ${topic} ${partition}`
     const path = `/topics/${encodeURIComponent(topic)}/partitions/${partition}/offsets`
     const answer = await this.#options.caller.call({ method: 'GET', path, headers: { accept: plainType }, signal })
@@ -191,9 +207,7 @@ export class V2Consumer {
     const { beginning_offset: begin, end_offset: end } = jsonObjectOf(answer.text) ?? {}
     if (typeof begin !== 'number' || typeof end !== 'number')
       throw new SluicewayError('kafka_unavailable', `${what}: the front does not tell them`)
-    if (offset === 'latest') return { topic, partition, offset: end }
-    const isKept = typeof offset === 'number' && offset >= begin && offset <= end
-    return { topic, partition, offset: isKept ? offset : begin }
+    return { begin, end }
   }
 }
 

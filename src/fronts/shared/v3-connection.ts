@@ -61,6 +61,10 @@ export class V3Connection implements KafkaConnection {
     throw new SluicewayError('kafka_refused', 'Confluent REST v3 cannot consume.')
   }
 
+  async ends(): Promise<readonly []> {
+    return []
+  }
+
   async partitions(topic: string, signal: AbortSignal): Promise<number> {
     const path = `${await this.#cluster(signal)}/topics/${encodeURIComponent(topic)}`
     const answer = await this.#options.caller.call({ method: 'GET', path, headers: {}, signal })

@@ -134,6 +134,21 @@ export class TcpConnection implements KafkaConnection {
     })
   }
 
+  async ends(
+    places: readonly Pick<KafkaPosition, 'topic' | 'partition'>[],
+    signal: AbortSignal,
+  ): Promise<readonly Found[]> {
+    if (places.length === 0) return []
+    return this.#options.client.use(topicsOf(places), signal, (cluster) =>
+      Promise.all(
+        places.map(async ({ topic, partition }): Promise<Found> => {
+          const place = { topic, partition, offset: 'latest' } as const
+          return { ...place, offset: await offsetAt(cluster, place, 'latest') }
+        }),
+      ),
+    )
+  }
+
   partitions(topic: string, signal: AbortSignal): Promise<number> {
     return this.#options.client.use([topic], signal, async (cluster) => {
       await cluster.refreshMetadata()
@@ -207,7 +222,9 @@ function obstacleOf({ headers }: KafkaRecord): ProduceOutcome | undefined {
     : { written: false, retry: 'no', reason: `the header "${empty[0]}" is null, which this front cannot write` }
 }
 
-const topicsOf = (positions: readonly KafkaPosition[]): string[] => [...new Set(positions.map(({ topic }) => topic))]
+const topicsOf = (positions: readonly Pick<KafkaPosition, 'topic'>[]): string[] => [
+  ...new Set(positions.map(({ topic }) => topic)),
+]
 
 const isSame = (a: KafkaPosition, b: KafkaPosition): boolean => a.topic === b.topic && a.partition === b.partition
 

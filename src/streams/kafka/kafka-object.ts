@@ -10,6 +10,8 @@ import { backoffMs } from '../../core/retry.ts'
 import type { KafkaRpc, KafkaStatus, KafkaStream, TriggerContext } from '../../core/stream.ts'
 import { withSignal } from '../../core/with-signal.ts'
 import { envelopeOfRecord, recordOfEnvelope } from '../../kafka/envelope-record.ts'
+import { PartitionEnds } from '../../kafka/partition-ends.ts'
+import { nextStepFor } from '../../kafka/next-step.ts'
 import { KafkaReader } from '../../kafka/kafka-reader.ts'
 import { realPort } from '../../platform/real-port.ts'
 import { Database } from '../../storage/database.ts'
@@ -21,6 +23,20 @@ const run = { waitMs: 500, mostFetches: 200, budgetMs: 20_000 }
 /** Milliseconds before what failed is tried again, at least. */
 const leastRetryMs = 2_000
 const decoder = new TextDecoder()
+
+/** Why Kafka takes no events, or cannot be read. */
+interface Failure {
+  readonly problem: string
+  readonly nextStep: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+const nextFailure = (error: unknown, before: Failure | undefined): Failure => ({
+  problem: reasonOf(error),
+  nextStep: nextStepFor(error),
+  since: before?.since ?? realPort.now(),
+})
 
 /**
  * One partition of the topic that is the stream: owns the conversation with the front. It produces one call at a time, reads by
@@ -37,8 +53,10 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
   #head = 0
   #isReading = false
   #failures = 0
-  #produceFailure: string | undefined
-  #readFailure: string | undefined
+  #produceFailure: Failure | undefined
+  #readFailure: Failure | undefined
+  #readAt: number | undefined
+  readonly #ends: PartitionEnds
   #isChecked = false
   #checking: Promise<void> | undefined
   readonly #append: TriggerContext['append']
@@ -61,19 +79,20 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
     // Two conversations have two connections: a read that waits must not hold up a produce.
     const client = `${group}-${topic}-${this.#partition}`
     this.#connection = front.connect(realPort, client)
+    this.#ends = new PartitionEnds({ connection: this.#connection, port: realPort })
     this.#queue = new ProduceQueue({
       connection: front.connect(realPort, `${client}-producer`),
       topic,
       port: realPort,
       written: (next) => this.#wrote(next),
-      failed: (reason) => this.#noteProduceFailure(reason),
+      failed: (error) => this.#noteProduceFailure(error),
     })
     this.#reader = new KafkaReader({
       connection: this.#connection,
       places: async () => [{ topic, partition: this.#partition }],
       positions: { get: () => this.#position, set: (_place, next) => this.#setPosition(next) },
       isBehind: () => (this.#position ?? 0) < this.#head,
-      begin: 'earliest',
+      begin: () => 'earliest',
       deliver: (messages) => this.#deliver(messages),
       group,
       port: realPort,
@@ -95,12 +114,17 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
   }
 
   async status(): Promise<KafkaStatus> {
-    const problem = this.#produceFailure ?? this.#readFailure
+    const partition = this.#partition
+    const next = this.#position ?? 0
+    // Not `#head` alone: what others wrote, or an earlier life, is not in it.
+    const head = Math.max(this.#head, this.#ends.of({ topic: this.#stream.topic, partition }) ?? 0)
     return {
-      partition: this.#partition,
-      next: this.#position ?? 0,
-      head: this.#head,
-      ...(problem === undefined ? {} : { problem }),
+      partition,
+      next,
+      head,
+      lag: Math.max(0, head - next),
+      ...(this.#readAt === undefined ? {} : { readAt: this.#readAt }),
+      ...(this.#produceFailure ?? this.#readFailure),
     }
   }
 
@@ -128,14 +152,16 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
     if (this.#isChecked || !front.capabilities.partitionCount) return
     const found = await withSignal(5_000, (signal) => this.#connection.partitions(topic, signal)).catch(
       (error: unknown) => {
-        this.#noteProduceFailure(reasonOf(error))
+        this.#noteProduceFailure(error)
         throw new SluicewayError('stream_unavailable', `Kafka cannot be asked for the topic: ${reasonOf(error)}`)
       },
     )
     if (found < partitions) {
       const reason = `the topic ${topic} has ${found} partitions, and the config says ${partitions}`
-      this.#noteProduceFailure(reason)
-      throw new SluicewayError('stream_unavailable', reason)
+      const nextStep = `Give the topic ${partitions} partitions, or say ${found} in the config.`
+      const error = new SluicewayError('stream_unavailable', reason, { details: { nextStep } })
+      this.#noteProduceFailure(error)
+      throw error
     }
     this.#isChecked = true
   }
@@ -160,14 +186,18 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
     void this.#read()
   }
 
-  #noteProduceFailure(reason: string): void {
-    if (this.#produceFailure === undefined)
+  #noteProduceFailure(error: unknown): void {
+    const failure = nextFailure(error, this.#produceFailure)
+    if (this.#produceFailure === undefined) {
+      const { problem: reason, nextStep } = failure
       realPort.log('error', 'Kafka does not take events; they are spilled', {
         partition: this.#partition,
         topic: this.#stream.topic,
         reason,
+        nextStep,
       })
-    this.#produceFailure = reason
+    }
+    this.#produceFailure = failure
   }
 
   async #read(): Promise<void> {
@@ -177,20 +207,26 @@ export class KafkaObject extends DurableObject<Bindings> implements KafkaRpc {
     try {
       const more = await this.#reader.run(run)
       this.#failures = 0
+      this.#readAt = realPort.now()
       if (this.#readFailure !== undefined)
         realPort.log('info', 'Kafka is read again', { partition: this.#partition, topic: this.#stream.topic })
       this.#readFailure = undefined
       if (more) retryMs = 0
+      await this.#ends.ask([{ topic: this.#stream.topic, partition: this.#partition }])
     } catch (error) {
       this.#failures++
       retryMs = leastRetryMs + backoffMs(this.#failures, realPort.random(), { baseSeconds: 1, capSeconds: 30 })
-      if (this.#readFailure === undefined)
+      const failure = nextFailure(error, this.#readFailure)
+      if (this.#readFailure === undefined) {
+        const { problem: reason, nextStep } = failure
         realPort.log('error', 'Kafka could not be read; it is tried again', {
           partition: this.#partition,
           topic: this.#stream.topic,
-          reason: reasonOf(error),
+          reason,
+          nextStep,
         })
-      this.#readFailure = reasonOf(error)
+      }
+      this.#readFailure = failure
     }
     this.#isReading = false
     // What was written while the last read was under way.

@@ -20,8 +20,8 @@ export interface ProduceQueueOptions {
   readonly port: Pick<Port, 'now'>
   /** Called with the offset after the newest record, as far as the front tells it. */
   readonly written: (next: number | undefined) => void
-  /** Called with the reason of each attempt of which something failed. */
-  readonly failed: (reason: string) => void
+  /** Called with the error of each attempt of which something failed. */
+  readonly failed: (error: unknown) => void
 }
 
 /** Records and bytes that are sent together; the front cuts them further if it must. */
@@ -74,7 +74,7 @@ export class ProduceQueue {
       try {
         await this.#attempt(some)
       } catch (error) {
-        this.#settle(some, reasonOf(error))
+        this.#settle(some, error)
         await new Promise((resolve) => setTimeout(resolve, restMs))
       }
     }
@@ -115,22 +115,22 @@ export class ProduceQueue {
       one.records = left
       if (left.length === 0) this.#end(one, refused === undefined ? undefined : limitError(refused))
     }
-    written(next)
+    if (outcomes.some((outcome) => outcome.written)) written(next)
     if (failure === undefined) return
     this.#settle(
       some.filter(({ records: left }) => left.length > 0),
-      failure,
+      new SluicewayError('kafka_unavailable', failure),
     )
     await new Promise((resolve) => setTimeout(resolve, restMs))
   }
 
   /** Gives up those for whom it is too late; the others are tried again. */
-  #settle(some: readonly Waiting[], reason: string): void {
-    this.#options.failed(reason)
+  #settle(some: readonly Waiting[], error: unknown): void {
+    this.#options.failed(error)
     const now = this.#options.port.now()
     for (const one of some)
       if (now >= one.until)
-        this.#end(one, new SluicewayError('stream_unavailable', `Kafka did not take the events: ${reason}`))
+        this.#end(one, new SluicewayError('stream_unavailable', `Kafka did not take the events: ${reasonOf(error)}`))
   }
 
   #end(one: Waiting, error?: Error): void {

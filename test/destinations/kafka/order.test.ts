@@ -56,6 +56,7 @@ function keepingFront(sent: Sent[], answer: (record: KafkaRecord) => ProduceOutc
       },
       fetch: () => Promise.reject(new Error('nothing is read here')),
       commit: async () => undefined,
+      ends: async () => [],
       close: async () => undefined,
     }),
   }
