@@ -7,7 +7,8 @@ import { buildBridge } from './build/bridge.ts'
 import { repository } from './build/repository.ts'
 import { buildWorker, writePositions } from './build/worker.ts'
 import { checkConfig } from './check/check-config.ts'
-import { deployOfWrangler, isDeploying } from './check/command-line.ts'
+import { buildTransforms } from './build/transforms.ts'
+import { deployOfWrangler, isDeploying, isNested } from './check/command-line.ts'
 import { makeDevVars } from './dev/dev-vars.ts'
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -16,6 +17,8 @@ try {
   // wrangler says for which of its commands it runs this; only `dev` reads the file.
   if (process.env.WRANGLER_COMMAND === 'dev') makeDevVars({ root: repository.root, say })
   await buildAssets({ root: repository.root, say })
+  // A build of the Worker makes them itself before it runs wrangler.
+  if (process.argv[2] === 'assets' && !isNested()) await buildTransforms({ ...repository, say })
   if (process.argv[2] !== 'assets') {
     await buildWorker({ ...repository, say })
     await buildBridge({ ...repository, say })

@@ -25,6 +25,8 @@ export class Catalog extends app.Catalog {}
 export class Kafka extends app.Kafka {}
 /** Reads the topics of one Kafka source. */
 export class Poller extends app.Poller {}
+/** Lets isolated transforms ask what the config lets them ask. */
+export { TransformFetch } from './transforms/transform-fetch.ts'
 
 /** The same handlers under a name: a local server reaches them without the proxy that static assets put before `default`. */
 export const direct = app.handler

@@ -3,7 +3,8 @@ import { join, relative, resolve, sep } from 'node:path'
 import type { Positions } from '../../src/core/positions.ts'
 import { isUserLand } from '../ours.ts'
 
-interface SourceMap {
+/** What a bundler writes of where its output comes from. */
+export interface SourceMap {
   readonly sources: readonly string[]
   readonly sourceRoot?: string
   readonly sourcesContent?: readonly (string | null)[]
@@ -29,8 +30,20 @@ const anchorText = "new Error('anchor')"
  * @param bundle which bundle, before it is moved: paths in its map are relative
  * @returns undefined where the bundle has no map, or lacks our anchor
  */
-export function positionsOf({ folder, root, home }: Bundle): Positions | undefined {
-  const map = JSON.parse(readFileSync(join(folder, 'index.js.map'), 'utf8')) as SourceMap
+export function positionsOf(bundle: Bundle): Positions | undefined {
+  const map = JSON.parse(readFileSync(join(bundle.folder, 'index.js.map'), 'utf8')) as SourceMap
+  const found = filePositions(map, bundle)
+  return found.anchor === '' ? undefined : found
+}
+
+/**
+ * The same of any source map.
+ *
+ * @param map as a bundler wrote it
+ * @param bundle what its paths are relative to
+ * @returns with an empty anchor where our anchor is not in it
+ */
+export function filePositions(map: SourceMap, { folder, root, home }: Bundle): Positions {
   const paths = map.sources.map((source) => resolve(folder, map.sourceRoot ?? '', source))
   const ours = realpathSync(home)
   const anchorSource = paths.indexOf(resolve(ours, anchorFile))
@@ -42,10 +55,10 @@ export function positionsOf({ folder, root, home }: Bundle): Positions | undefin
   const files: string[] = []
   const fileOf = new Map<number, number>()
   const lines: Record<string, number[]> = {}
-  let anchor: string | undefined
+  let anchor = ''
   for (const { line, column, source, sourceLine, sourceColumn } of segmentsIn(map.mappings)) {
     if (source === anchorSource && sourceLine === before.length && sourceColumn === (before.at(-1) ?? '').length + 1)
-      anchor ??= `${line}:${column}`
+      anchor ||= `${line}:${column}`
     const runs = (lines[line] ??= [])
     if (isTold[source] !== true) {
       if (runs.length > 0 && runs.at(-3) !== -1) runs.push(column, -1, 0, 0)
@@ -59,7 +72,7 @@ export function positionsOf({ folder, root, home }: Bundle): Positions | undefin
     runs.push(column, file, sourceLine, sourceColumn)
   }
   const told = Object.fromEntries(Object.entries(lines).filter(([, runs]) => runs.length > 0))
-  return anchor === undefined ? undefined : { anchor, files, lines: told }
+  return { anchor, files, lines: told }
 }
 
 const slashed = (path: string): string => path.split(sep).join('/')

@@ -9,6 +9,7 @@ import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import { positionsPath } from '../../src/core/positions.ts'
 import { publicNames } from '../public-names.ts'
 import { positionsOf } from './positions.ts'
+import { buildTransforms } from './transforms.ts'
 import { freshHash, hashOf, writeRecord, writeWhole } from './record.ts'
 
 interface Module {
@@ -97,6 +98,7 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
           .digest('hex')
           .slice(0, 12)
   const builds = join(options.builds, 'worker', name)
+  await buildTransforms({ root, home, say: options.say })
   const record = join(builds, 'build.json')
   const fresh = freshHash(root, record)
   if (fresh !== undefined && existsSync(join(builds, fresh, 'index.js'))) return load(join(builds, fresh))

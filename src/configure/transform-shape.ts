@@ -9,7 +9,9 @@ const problemsOf = ({ problems }: Readonly<Record<string, unknown>>): readonly s
 /** The module of a transform: exactly one function of a known name. What else it exports is its own. */
 export const transformShape: Shape = (value, report) => {
   const wrong = (problem: string, path = '') => report({ path, problem, about: 'value' })
-  if (!isRecord(value)) {
+  // What the build makes is a function, too, that takes options.
+  const isBuilt = typeof value === 'function' && functions.some((name) => name in value)
+  if (!isRecord(value) && !isBuilt) {
     wrong(
       typeof value === 'function'
         ? 'must be the module, not the function: import * as myTransform from "./transforms/my-transform.ts"; a ready-made one with settings is called with them'
@@ -17,7 +19,8 @@ export const transformShape: Shape = (value, report) => {
     )
     return undefined
   }
-  const there = functions.filter((name) => name in value)
+  const module = value as Readonly<Record<string, unknown>>
+  const there = functions.filter((name) => name in module)
   if (there.length !== 1) {
     wrong(`exports exactly one of ${functions.join(' and ')}, found ${there.join(' and ') || 'neither'}`)
     return undefined
@@ -27,12 +30,12 @@ export const transformShape: Shape = (value, report) => {
     isRight = false
     wrong(finding.problem, path)
   }
-  for (const name of there) method(value[name], below(name))
-  if (value['name'] !== undefined) text(value['name'], below('name'))
+  for (const name of there) method(module[name], below(name))
+  if (module['name'] !== undefined) text(module['name'], below('name'))
   // Of one that was made with settings; a module may export whatever it likes.
-  for (const problem of problemsOf(value)) {
+  for (const problem of problemsOf(module)) {
     isRight = false
-    wrong(`${String(value['name'])}: ${problem}`)
+    wrong(`${String(module['name'])}: ${problem}`)
   }
   return isRight ? value : undefined
 }

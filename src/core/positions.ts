@@ -14,10 +14,15 @@ export interface Positions {
 /** Where the JSON of a deployment's `Positions` is among the assets: below a path that answers to the admin token alone. */
 export const positionsPath = '/admin/positions.json'
 
-/** One line of a stack in the bundle: what is before the place, the line, the column, what is behind. */
-const frame = /^(\s+at (?:.* \(|async )?)(?:[^\s()]*\/)?index\.js:(\d+):(\d+)(\)?)$/
+const bundleName = 'index.js'
 
-const placeOf = (line = ''): string | undefined => frame.exec(line)?.slice(2, 4).join(':')
+/** One line of a stack: what is before the place, the file's name, the line, the column, what is behind. */
+const frame = /^(\s+at (?:.* \(|async )?)(?:[^\s()]*\/)?([^\s()/]+):(\d+):(\d+)(\)?)$/
+
+const placeOf = (text = ''): string | undefined => {
+  const [, , file, line, column] = frame.exec(text) ?? []
+  return file === bundleName ? `${line}:${column}` : undefined
+}
 
 /** `<line>:<column>` of this statement in the bundle; undefined where the code is not bundled. */
 export const bundleAnchor: string | undefined = new Error('anchor').stack?.split('\n').map(placeOf).find(Boolean)
@@ -55,7 +60,7 @@ export function stackMapper(options: {
         positions = known !== undefined && known.anchor === anchor ? known : null
       }
     }
-    if (positions !== null && positions !== undefined) return mapStack(stack, positions)
+    if (positions !== null && positions !== undefined) return mapStack(stack, { [bundleName]: positions })
     if (!shown.has(place) && shown.size < mostShown) {
       shown.add(place)
       show(stack)
@@ -72,12 +77,19 @@ function parsePositions(text = ''): Positions | undefined {
   }
 }
 
-function mapStack(stack: string, positions: Positions): string {
+/**
+ * Shows a stack by the places that its modules are made from. Frames below the last one that is known are left out.
+ *
+ * @param stack as the runtime wrote it
+ * @param positions by the file's name of a module
+ */
+export function mapStack(stack: string, positions: Readonly<Record<string, Positions>>): string {
   const lines = stack.split('\n')
   let last = -1
   const mapped = lines.map((text, i) => {
-    const [, before = '', line = '', column = '', after = ''] = frame.exec(text) ?? []
-    const place = line === '' ? undefined : sourcePlace(positions, line, Number(column))
+    const [, before = '', file = '', line = '', column = '', after = ''] = frame.exec(text) ?? []
+    const known = positions[file]
+    const place = known === undefined ? undefined : sourcePlace(known, line, Number(column))
     if (place === undefined) return text
     last = i
     return `${before}${place}${after}`

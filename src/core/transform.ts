@@ -9,6 +9,17 @@ export interface Metadata {
   readonly receivedAt: string
   readonly eventType: string
   readonly eventName?: string
+  /** The same as `sourceName`: sources and destinations have names here, and no ids beside. */
+  readonly sourceId?: string
+  readonly destinationId?: string
+  /** Of the transform that asks. */
+  readonly transformationId?: string
+  /** Of the event itself, where it has them. */
+  readonly rudderId?: string
+  readonly recordId?: unknown
+  readonly sourceJobId?: unknown
+  readonly sourceJobRunId?: unknown
+  readonly sourceTaskRunId?: unknown
 }
 
 /** Gives the metadata of an event, found by its messageId. */
@@ -27,6 +38,35 @@ export interface Transform {
   readonly problems?: readonly string[]
   readonly transformEvent?: (event: Event, metadata: MetadataOf) => TransformResult | Promise<TransformResult>
   readonly transformBatch?: (events: Event[], metadata: MetadataOf) => Event[] | Promise<Event[]>
+  /** Of one that the build made to run inline: gives the functions of its module, which it evaluates on the first call. */
+  readonly load?: () => TransformFunctions
+  /** Of the same: notes what the edge knows of an event that comes. */
+  readonly learn?: (event: Event) => void
+  /** Of one that the build made to run elsewhere: runs it over a batch, in place of the two functions. */
+  readonly runBatch?: (batch: TransformBatch) => Promise<TransformAnswer>
+}
+
+/** The two functions of a transform. */
+export type TransformFunctions = Pick<Transform, 'transformEvent' | 'transformBatch'>
+
+/** Events for a transform that runs elsewhere. */
+export interface TransformBatch {
+  /** JSON of each event. */
+  readonly texts: readonly string[]
+  /** Of each event, in the same order. */
+  readonly metadata: readonly Metadata[]
+  /** Milliseconds that the code may take for one call. */
+  readonly userCodeMs: number
+}
+
+/** What became of a batch. `from` is the place of the input in the batch; an input may be in `events` more than once. */
+export interface TransformAnswer {
+  /** `text` is JSON of an object with a messageId. */
+  readonly events: readonly { readonly text: string; readonly from: number }[]
+  readonly dropped: readonly number[]
+  readonly failed: readonly { readonly from: number; readonly message: string; readonly stack: string }[]
+  /** What the code logged; only where it was asked for. */
+  readonly logs?: readonly string[]
 }
 
 /** What `transformEvent` returns. */

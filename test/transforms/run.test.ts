@@ -250,6 +250,8 @@ describe('several transforms', () => {
         receivedAt: '2026-11-22T10:00:00.500Z',
         eventType: 'track',
         eventName: 'Order Completed',
+        sourceId: 'shop',
+        transformationId: 'transform 1',
       },
       {},
     ])

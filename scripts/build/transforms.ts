@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, extname, join, relative, sep } from 'node:path'
+import type { build as esbuild, BuildFailure, BuildOptions, Plugin } from 'esbuild'
+import type { Positions } from '../../src/core/positions.ts'
+import { filePositions, type SourceMap } from './positions.ts'
+import { writeWhole } from './record.ts'
+
+interface Options {
+  /** The folder of `transforms/`. */
+  readonly root: string
+  /** The folder of our package.json. */
+  readonly home: string
+  /** Folder that the modules are written to; `<root>/dist/transforms` when left out. */
+  readonly to?: string
+  /** Folder of the files; `<root>/transforms` when left out. */
+  readonly from?: string
+  readonly say: (line: string) => void
+}
+
+const harnessName = '_harness'
+/** Files that are transforms; tests beside them are none. */
+const isTransform = (file: string): boolean =>
+  /^[a-z0-9][\w-]*\.(?:ts|js|mjs)$/i.test(file) && !/\.(?:test|d)\.\w+$/.test(file)
+
+/**
+ * Makes of every file of `transforms/` a module that the config may import as `#transforms/<name>`: `inline` holds its code for the
+ * Worker, `isolated` for an isolate. What is not imported is in no bundle.
+ *
+ * @param options where
+ * @returns the names
+ */
+export async function buildTransforms(options: Options): Promise<string[]> {
+  const { root, home, say } = options
+  const from = options.from ?? join(root, 'transforms')
+  const to = options.to ?? join(root, 'dist/transforms')
+  const files = existsSync(from) ? readdirSync(from).filter(isTransform).toSorted() : []
+  const names = files.map((file) => basename(file, extname(file)))
+  mkdirSync(to, { recursive: true })
+  const { build, stop } = await import('esbuild')
+  try {
+    const place = { root, home, from, to, build }
+    write(join(to, `${harnessName}.js`), await harnessOf(place))
+    for (const [i, file] of files.entries()) {
+      const name = names[i] as string
+      if (names.indexOf(name) !== i) {
+        say(`transforms/${file} has the name of another transform; only the first one is built`)
+        continue
+      }
+      write(join(to, `${name}.js`), await moduleOf(place, file))
+    }
+  } finally {
+    await stop()
+  }
+  const kept = new Set([...names, harnessName])
+  for (const file of readdirSync(to)) if (!kept.has(basename(file, '.js'))) rmSync(join(to, file), { force: true })
+  return [...new Set(names)]
+}
+
+interface Place {
+  readonly root: string
+  readonly home: string
+  readonly from: string
+  readonly to: string
+  readonly build: typeof esbuild
+}
+
+/** Files that did not change keep their time: whoever watches them is not woken. */
+function write(file: string, content: string): void {
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== content) writeWhole(file, content)
+}
+
+const common = {
+  bundle: true,
+  write: false,
+  target: 'es2024',
+  platform: 'browser',
+  conditions: ['workerd', 'worker', 'browser'],
+  charset: 'utf8',
+  logLevel: 'silent',
+} satisfies BuildOptions
+
+async function harnessOf({ home, build }: Place): Promise<string> {
+  const { outputFiles } = await build({
+    ...common,
+    absWorkingDir: home,
+    entryPoints: [join(home, 'src/transforms/harness.ts')],
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    external: ['cloudflare:workers'],
+  })
+  const text = outputFiles[0]?.text ?? ''
+  return [
+    '// Made by scripts/build/transforms.ts.',
+    `export const harness = ${JSON.stringify(text)}`,
+    `export const harnessHash = '${digest(text)}'`,
+    '',
+  ].join('\n')
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
+
+async function moduleOf(place: Place, file: string): Promise<string> {
+  const { root, home, from, to } = place
+  const path = join(from, file)
+  const shown = slashed(relative(root, path))
+  const name = basename(file, extname(file))
+  try {
+    const inlined = await bundleOf(place, path, { format: 'iife', globalName: '$module' })
+    const isolated = await bundleOf(place, path, {
+      format: 'esm',
+      minifySyntax: true,
+      minifyWhitespace: true,
+      keepNames: true,
+    })
+    const functions = isolated.exports
+      .filter((one) => one === 'transformEvent' || one === 'transformBatch')
+      .toSorted()
+      .toReversed()
+    const ours = (inner: string): string => {
+      const way = slashed(relative(to, join(home, 'src/transforms', inner)))
+      return way.startsWith('.') ? way : `./${way}`
+    }
+    const head = [
+      `// Made of ${shown} by scripts/build/transforms.ts.`,
+      `import { inlineTransform } from '${ours('inline.ts')}'`,
+      `import { isolatedTransform } from '${ours('isolated.ts')}'`,
+      `import { harness, harnessHash } from './${harnessName}.js'`,
+      `const built = ${JSON.stringify({ name, file: shown, functions })}`,
+      `export const isolated = /* @__PURE__ */ isolatedTransform(built, { hash: '${digest(isolated.text)}' + harnessHash, main: 'harness.js', modules: { 'harness.js': harness, 'user.js': ${JSON.stringify(isolated.text)} }, positions: { 'user.js': ${JSON.stringify(isolated.positions)} } })`,
+      'export const inline = /* @__PURE__ */ inlineTransform(built, ({ log, fetch, fetchV2, geolocation, getCredential, global }) => {',
+    ]
+    const map = { ...inlined.map, mappings: `${';'.repeat(head.length)}${inlined.map.mappings}` }
+    return [
+      ...head,
+      inlined.text.trimEnd(),
+      'return $module',
+      '})',
+      `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`,
+      '',
+    ].join('\n')
+  } catch (thrown) {
+    const why = `${shown} does not build as #transforms/${name}: ${problemOf(thrown)}`
+    // Whoever imports it gets to know; others are not stopped by it.
+    return [
+      `// Made of ${shown} by scripts/build/transforms.ts.`,
+      'export const inline = undefined',
+      'export const isolated = undefined',
+      `throw new Error(${JSON.stringify(why)})`,
+      '',
+    ].join('\n')
+  }
+}
+
+interface Bundle {
+  readonly text: string
+  readonly map: SourceMap
+  readonly exports: readonly string[]
+  readonly positions: Positions
+}
+
+async function bundleOf({ root, home, from, to, build }: Place, path: string, options: BuildOptions): Promise<Bundle> {
+  const result = await build({
+    ...common,
+    ...options,
+    write: false,
+    absWorkingDir: root,
+    entryPoints: [path],
+    outfile: join(to, 'transform.js'),
+    sourcemap: 'external',
+    metafile: true,
+    plugins: [libraries(home, from)],
+  })
+  const text = result.outputFiles.find((one) => one.path.endsWith('.js'))?.text ?? ''
+  const map = JSON.parse(result.outputFiles.find((one) => one.path.endsWith('.map'))?.text ?? '{}') as SourceMap
+  const exported = Object.values(result.metafile.outputs).flatMap((one) =>
+    one.entryPoint === undefined ? [] : one.exports,
+  )
+  return { text, map, exports: exported, positions: filePositions(map, { folder: to, root, home }) }
+}
+
+const builtIn = /^@rs\/([A-Za-z]+)\/v(\d{1,3})$/
+
+/** Finds what RudderStack's code imports: libraries by their handle, and those that are built in. */
+function libraries(home: string, from: string): Plugin {
+  const folder = join(from, 'libraries')
+  const byHandle = new Map(
+    globSync('*.{ts,js,mjs}', { cwd: folder })
+      .filter((file) => !/\.(?:test|d)\.\w+$/.test(file))
+      .map((file) => [handleOf(basename(file, extname(file))), join(folder, file)]),
+  )
+  return {
+    name: 'libraries',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, (given) => {
+        const library = byHandle.get(given.path)
+        if (library !== undefined) return { path: library }
+        const [, name, version] = builtIn.exec(given.path) ?? []
+        if (name !== undefined) {
+          const path = join(home, `src/transforms/rs/${name}-v${version}.ts`)
+          return existsSync(path)
+            ? { path, sideEffects: false }
+            : { errors: [{ text: `import from ${given.path} failed. Module not found.` }] }
+        }
+        return given.path.startsWith('node:') ? { path: given.path, namespace: 'node-module' } : undefined
+      })
+      // The runtime has them; an isolate's code cannot require.
+      build.onLoad({ filter: /.*/, namespace: 'node-module' }, ({ path }) => ({
+        contents: `module.exports = globalThis.process.getBuiltinModule(${JSON.stringify(path)})`,
+        loader: 'js',
+      }))
+    },
+  }
+}
+
+/** camelCase of a library's name, as RudderStack makes handles: `my-helpers` and `my helpers` are `myHelpers`. */
+const handleOf = (name: string): string =>
+  name
+    .replace(/[-_ ]+(.)/g, (_, letter: string) => letter.toUpperCase())
+    .replace(/^./, (letter) => letter.toLowerCase())
+
+function problemOf(thrown: unknown): string {
+  const { errors } = thrown as BuildFailure
+  if (!Array.isArray(errors)) return String(thrown)
+  return errors
+    .map(({ text, location }) => {
+      const said = text.replace(/^Could not resolve "([^"]+)"$/, 'import from $1 failed. Module not found.')
+      return location === null ? said : `${said} (${location.file}:${location.line}:${location.column + 1})`
+    })
+    .join('; ')
+}
+
+const slashed = (path: string): string => path.split(sep).join('/')

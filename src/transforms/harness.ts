@@ -1,0 +1,52 @@
+// What runs beside the code of a user in an isolate (the build makes a module of it). It shares nothing with the Worker: events come
+// as text, and go as text.
+import { env, WorkerEntrypoint } from 'cloudflare:workers'
+import type { Event } from '../core/event.ts'
+import type { TransformAnswer, TransformBatch, TransformFunctions } from '../core/transform.ts'
+import { createGlobals } from './globals.ts'
+import { guardedFetch } from './guarded-fetch.ts'
+import type { IsolateEnv } from './isolated.ts'
+import { errorOf, runStep } from './step.ts'
+
+const { credentials, rules, logs } = env as unknown as IsolateEnv
+const platformFetch = globalThis.fetch
+const lines: string[] = []
+const { globals, learn } = createGlobals({
+  // What is allowed is decided outside of the isolate; here it only gets a text that helps.
+  send: (request) => guardedFetch(request, rules, (one) => platformFetch(one)),
+  credentials,
+  geolocation: rules.service,
+  global: globalThis as unknown as Record<string, unknown>,
+  say: logs ? (line) => lines.push(line) : undefined,
+})
+Object.assign(globalThis, globals)
+
+/** Answers the Worker. */
+export default class extends WorkerEntrypoint {
+  async run({ texts, metadata, userCodeMs }: TransformBatch): Promise<TransformAnswer> {
+    let functions: TransformFunctions
+    try {
+      // Its top level runs with the globals in place, and what it throws is the user's.
+      functions = (await import(moduleName)) as TransformFunctions
+    } catch (thrown) {
+      const { message, stack } = errorOf(thrown, 'user.js')
+      return { events: [], dropped: [], failed: texts.map((_, from) => ({ from, message, stack })), ...said() }
+    }
+    const items = texts.map((text, i) => {
+      const event = JSON.parse(text) as Event
+      learn(event)
+      return { event, id: event.messageId, metadata: metadata[i] as (typeof metadata)[number] }
+    })
+    const { events, dropped, failed } = await runStep(functions, items, userCodeMs)
+    return {
+      events: events.map(({ text, from }) => ({ text, from })),
+      dropped,
+      failed: failed.map(({ from, error }) => ({ from, ...error })),
+      ...said(),
+    }
+  }
+}
+
+const moduleName = 'user.js'
+
+const said = (): { readonly logs?: readonly string[] } => (logs ? { logs: lines.splice(0) } : {})

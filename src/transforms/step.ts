@@ -1,0 +1,254 @@
+import { Deadline, isPromise, withDeadline } from '../core/deadline.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import { isRecord } from '../core/json.ts'
+import type { Metadata, MetadataOf, TransformFunctions } from '../core/transform.ts'
+
+/** An event that a transform is given. */
+export interface StepItem {
+  /** The transform may change it. */
+  readonly event: Event
+  /** The messageId before that. */
+  readonly id: string
+  readonly metadata: Metadata
+}
+
+/** What became of the events in one transform. `from` is the place of the input among the items. */
+export interface StepResult {
+  /** `text` is the JSON of `event`. */
+  readonly events: readonly { readonly event: Event; readonly text: string; readonly from: number }[]
+  readonly dropped: readonly number[]
+  readonly failed: readonly {
+    readonly from: number
+    readonly error: { readonly message: string; readonly stack: string }
+  }[]
+}
+
+interface Item extends StepItem {
+  readonly from: number
+}
+
+/** What a transform gave back for the input `item`; checked, but not yet known to be JSON. */
+interface Output {
+  readonly value: Record<string, unknown>
+  readonly item: Item
+}
+
+interface Failure {
+  readonly item: Item
+  readonly thrown: unknown
+}
+
+interface Outcome {
+  readonly outputs: readonly Output[]
+  readonly dropped: readonly Item[]
+  readonly failed: readonly Failure[]
+}
+
+class Thrown {
+  readonly what: unknown
+  constructor(what: unknown) {
+    this.what = what
+  }
+}
+
+const longestStack = 4_000
+
+/**
+ * Runs the functions of one transform over events: all that its results mean is decided here, wherever it runs (in the Worker,
+ * in an isolate).
+ *
+ * @param functions of the user's module: one of the two
+ * @param given the events, in order
+ * @param userCodeMs milliseconds that each call may take
+ * @returns what became of every event; never rejects because of the user's code
+ */
+export async function runStep(
+  functions: TransformFunctions,
+  given: readonly StepItem[],
+  userCodeMs: number,
+): Promise<StepResult> {
+  const items = given.map((item, from): Item => ({ ...item, from }))
+  const context = { metadata: metadataOf(items), userCodeMs }
+  const outcome = await (functions.transformEvent === undefined ? eachBatch : eachEvent)(functions, items, context)
+  const { sealed, failed } = seal(outcome.outputs)
+  const name = functions.transformEvent === undefined ? 'transformBatch' : 'transformEvent'
+  return {
+    events: sealed,
+    dropped: outcome.dropped.map(({ from }) => from),
+    failed: [...outcome.failed, ...failed].map(({ item, thrown }) => ({
+      from: item.from,
+      error: errorOf(thrown, name),
+    })),
+  }
+}
+
+interface StepContext {
+  readonly metadata: MetadataOf
+  readonly userCodeMs: number
+}
+
+async function eachEvent(
+  { transformEvent }: TransformFunctions,
+  items: readonly Item[],
+  { metadata, userCodeMs }: StepContext,
+): Promise<Outcome> {
+  const results: unknown[] = items.map(({ event }) => {
+    try {
+      return transformEvent?.(event, metadata)
+    } catch (thrown) {
+      return new Thrown(thrown)
+    }
+  })
+  const settled = results.some(isPromise) ? await settle(results, userCodeMs) : results
+  const outputs: Output[] = []
+  const dropped: Item[] = []
+  const failed: Failure[] = []
+  for (const [i, result] of settled.entries()) {
+    const item = items[i] as Item
+    if (result instanceof Thrown) failed.push({ item, thrown: result.what })
+    else if (result === null || result === undefined) dropped.push(item)
+    else if (!Array.isArray(result)) {
+      if (isRecord(result)) outputs.push({ value: result, item })
+      else failed.push({ item, thrown: 'returned event from transformEvent(event) is not an object' })
+    } else if (!result.every(isRecord))
+      failed.push({ item, thrown: 'returned event in events array from transformEvent(event) is not an object' })
+    else if (result.length === 0) dropped.push(item)
+    else for (const value of result) outputs.push({ value, item })
+  }
+  return { outputs, dropped, failed }
+}
+
+/** Waits for all results at once, as long as the deadline lets them take. */
+async function settle(results: readonly unknown[], userCodeMs: number): Promise<unknown[]> {
+  const deadline = new Deadline(userCodeMs, 'transformEvent')
+  const settled = await Promise.all(
+    results.map((result) => deadline.race(result).catch((thrown: unknown) => new Thrown(thrown))),
+  )
+  deadline.end()
+  return settled
+}
+
+async function eachBatch(
+  { transformBatch }: TransformFunctions,
+  items: readonly Item[],
+  { metadata, userCodeMs }: StepContext,
+): Promise<Outcome> {
+  if (items.length === 0) return { outputs: [], dropped: [], failed: [] }
+  const given = items.map(({ event }) => event)
+  const owners = ownersOf(items)
+  let values: unknown
+  try {
+    values = await withDeadline(() => transformBatch?.(given, metadata), userCodeMs, 'transformBatch')
+    if (!Array.isArray(values)) throw 'returned events from transformBatch(event) is not an array'
+  } catch (thrown) {
+    return { outputs: [], dropped: [], failed: items.map((item) => ({ item, thrown })) }
+  }
+  const left = new Set(items)
+  const outputs: Output[] = []
+  const strays: number[] = []
+  for (const [i, value] of (values as unknown[]).entries()) {
+    if (!isRecord(value)) {
+      strays.push(i)
+      continue
+    }
+    const item = owners(value)
+    left.delete(item)
+    outputs.push({ value, item })
+  }
+  // What is no object has no id: it stands for the input at its place, or for another that did not come back.
+  const failed = strays.flatMap((i) => {
+    const [first] = left
+    const item = items[i] !== undefined && left.has(items[i]) ? items[i] : first
+    if (item === undefined) return []
+    left.delete(item)
+    return { item, thrown: 'returned event in events array from transformBatch(events) is not an object' }
+  })
+  return { outputs, dropped: [...left], failed }
+}
+
+/** Finds the input that an output of `transformBatch` comes from: the same object, else its messageId, else the first. */
+function ownersOf(items: readonly Item[]): (value: object) => Item {
+  const byObject = new Map<object, Item>(items.map((item) => [item.event, item]))
+  const byId = Map.groupBy(items, ({ id }) => id)
+  return (value) => {
+    const same = byObject.get(value)
+    if (same !== undefined) return same
+    const candidates = byId.get((value as Event).messageId) ?? items.slice(0, 1)
+    return (candidates.length > 1 ? candidates.shift() : candidates[0]) as Item
+  }
+}
+
+/** Writes outputs as JSON, each with a messageId; the text is what counts from here on, whatever becomes of the object. */
+function seal(outputs: readonly Output[]) {
+  const sealed: { event: Event; text: string; from: number }[] = []
+  const failed: Failure[] = []
+  const taken = new Map<number, Set<string>>()
+  for (const { value, item } of outputs) {
+    try {
+      const ids = taken.get(item.from) ?? new Set()
+      taken.set(item.from, ids)
+      const messageId = distinctIdOf(ids, value['messageId'], item.id)
+      ids.add(messageId)
+      const event = (value['messageId'] === messageId ? value : { ...value, messageId }) as Event
+      const text = JSON.stringify(event) as string | undefined
+      if (text?.[0] !== '{') throw 'returned event from a transform is not an object'
+      sealed.push({ ...withoutPrototypeKeys(event, text), from: item.from })
+    } catch (thrown) {
+      failed.push({ item, thrown })
+    }
+  }
+  return { sealed, failed }
+}
+
+/**
+ * Takes keys by which a careless merge reaches prototypes out of an event: of the next transform, and of whoever gets it.
+ *
+ * @returns the same event and text where there is none
+ */
+function withoutPrototypeKeys(event: Event, text: string): { readonly event: Event; readonly text: string } {
+  if (!text.includes('"__proto__":') && !text.includes('"constructor":')) return { event, text }
+  const cleaned = JSON.parse(text, (key: string, value: unknown) => {
+    if (key === '__proto__') return undefined
+    if (key === 'constructor' && isRecord(value)) delete value['prototype']
+    return value
+  }) as Event
+  return { event: cleaned, text: JSON.stringify(cleaned) }
+}
+
+function distinctIdOf(taken: ReadonlySet<string>, own: unknown, fallback: string): string {
+  const id = typeof own === 'string' && own !== '' ? own : fallback
+  if (!taken.has(id)) return id
+  let copy = taken.size
+  while (taken.has(`${id}#${copy}`)) copy++
+  return `${id}#${copy}`
+}
+
+function metadataOf(items: readonly Item[]): MetadataOf {
+  const byId = new Map(items.map(({ id, metadata }) => [id, metadata]))
+  // Unknown ids give an object without fields, as RudderStack's lookup does.
+  return (event) => byId.get(event.messageId) ?? ({} as Metadata)
+}
+
+/**
+ * Describes what a transform threw. The stack is cut after the last line that names the user's function: what follows is ours.
+ *
+ * @param thrown anything; it may be hostile
+ * @param name the user's function
+ */
+export function errorOf(thrown: unknown, name: string): { readonly message: string; readonly stack: string } {
+  const message = showSafely(() => reasonOf(thrown))
+  const stack = thrown instanceof Error ? showSafely(() => thrown.stack ?? message) : message
+  const lines = stack.split('\n')
+  const last = lines.findLastIndex((line) => line.includes(name))
+  return { message, stack: (last < 0 ? lines : lines.slice(0, last + 1)).join('\n').slice(0, longestStack) }
+}
+
+/** Text of something that may be hostile: what cannot be shown is described. */
+function showSafely(show: () => unknown): string {
+  try {
+    return String(show())
+  } catch {
+    return 'a value that cannot be shown was thrown'
+  }
+}

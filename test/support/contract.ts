@@ -1,0 +1,98 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { build } from 'esbuild'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { buildTransforms } from '../../scripts/build/transforms.ts'
+import type { Event } from '../../src/core/event.ts'
+import type { TransformRun } from '../../src/transforms/run.ts'
+
+/** How a transform may run. */
+export type Way = 'plain' | 'inline' | 'isolated'
+
+/** What is run in the Worker. */
+export interface ContractCall {
+  /** Names of files, without the ending, each run in this way. */
+  readonly transforms: readonly string[]
+  readonly way: Way
+  readonly events: readonly Event[]
+  readonly options?: Readonly<Record<string, unknown>>
+  readonly userCodeMs?: number
+}
+
+/** A Worker in the real runtime that runs transforms. */
+export interface ContractWorker {
+  readonly run: (call: ContractCall) => Promise<TransformRun>
+  readonly stop: () => Promise<void>
+}
+
+const home = resolve(import.meta.dirname, '../..')
+
+/**
+ * Builds files as the config would import them, and starts a Worker that runs them through `runTransforms`.
+ *
+ * @param files their text by the path below `transforms/`
+ * @param plain names of those that also run as plain modules
+ */
+export async function startContract(
+  files: Readonly<Record<string, string>>,
+  plain: readonly string[] = [],
+): Promise<ContractWorker> {
+  const root = mkdtempSync(join(tmpdir(), 'contract-'))
+  for (const [path, text] of Object.entries(files)) {
+    const file = join(root, 'transforms', path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+  const said: string[] = []
+  const names = await buildTransforms({ root, home, say: (line) => said.push(line) })
+  const entry = `
+    import { runTransforms } from '${home}/src/transforms/run.ts'
+    export { TransformFetch } from '${home}/src/transforms/transform-fetch.ts'
+    ${names.map((name, i) => `import * as built${i} from './dist/transforms/${name}.js'`).join('\n')}
+    ${plain.map((name, i) => `import * as plain${i} from './transforms/${name}.js'`).join('\n')}
+    const built = { ${names.map((name, i) => `'${name}': built${i}`).join(', ')} }
+    const plain = { ${plain.map((name, i) => `'${name}': { name: '${name}', ...plain${i} }`).join(', ')} }
+    export default {
+      async fetch(request) {
+        const { transforms, way, events, options, userCodeMs } = await request.json()
+        const describe = (event) => ({
+          messageId: event.messageId, sourceName: 'web', destinationName: 'crm', receivedAt: '2026-11-28T10:00:00.000Z',
+          eventType: event.type, ...(event.event === undefined ? {} : { eventName: event.event }),
+        })
+        const list = transforms.map((name) =>
+          way === 'plain' ? plain[name] : options === undefined ? built[name][way] : built[name][way](options))
+        try {
+          return Response.json(await runTransforms(list, events, describe, userCodeMs))
+        } catch (error) {
+          return new Response(error.stack, { status: 500 })
+        }
+      },
+    }`
+  const { outputFiles } = await build({
+    stdin: { contents: entry, resolveDir: root },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    keepNames: true,
+    conditions: ['workerd'],
+    external: ['node:*', 'cloudflare:*'],
+  })
+  const modules = [{ type: 'ESModule' as const, path: 'index.js', contents: outputFiles[0]?.text ?? '' }]
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: [{ name: 'contract', compatibilityDate: '2026-10-01', modules, workerLoaders: { ISOLATES: {} } }],
+    }),
+  )
+  return {
+    run: async (call) => {
+      const answer = await miniflare.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify(call) })
+      if (answer.status !== 200) throw new Error(await answer.text())
+      return (await answer.json()) as TransformRun
+    },
+    stop: async () => {
+      await miniflare.dispose()
+      rmSync(root, { recursive: true })
+    },
+  }
+}
