@@ -1,4 +1,3 @@
-import { SluicewayError } from '../core/errors.ts'
 import { partitionsOf } from '../core/lanes.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
@@ -18,15 +17,14 @@ export async function listSources(c: AdminCall): Promise<Response> {
 /** GET /stream: how each partition of the stream is doing, where that is Kafka, or was before. */
 export async function listStream(c: AdminCall): Promise<Response> {
   const { resolved, bindings } = c.env
-  const streams = [resolved.stream, ...resolved.earlierStreams]
-  const kafka = streams.find((stream) => stream.kafka !== undefined)?.kafka
-  if (kafka === undefined)
-    throw new SluicewayError('not_found', `The stream is ${resolved.stream.name}, and there is no kafka() beside it.`)
+  const stream = resolved.stream.name
+  const kafka = [resolved.stream, ...resolved.earlierStreams].find((one) => one.kafka !== undefined)?.kafka
+  if (kafka === undefined) return adminResponse(c, { stream, partitions: [], failures: [] })
   const { values, failures } = await gather(
     partitionsOf(kafka.partitions),
-    (partition) => bindings.KAFKA.getByName(`${partition}`).status(),
+    async (partition) => ({ topic: kafka.topic, ...(await bindings.KAFKA.getByName(`${partition}`).status()) }),
     (partition) => `partition ${partition} of the stream`,
   )
   assertAnswered(values, failures)
-  return adminResponse(c, { topic: kafka.topic, partitions: values, failures })
+  return adminResponse(c, { stream, partitions: values, failures })
 }
