@@ -36,8 +36,10 @@ export interface Transform {
   readonly name?: string
   /** What is wrong with the settings that it was made with, a sentence each; with any, it is never called. */
   readonly problems?: readonly string[]
-  readonly transformEvent?: (event: Event, metadata: MetadataOf) => TransformResult | Promise<TransformResult>
-  readonly transformBatch?: (events: Event[], metadata: MetadataOf) => Event[] | Promise<Event[]>
+  readonly transformEvent?: Bivariant<
+    (event: Event, metadata: MetadataOf) => TransformResult | Promise<TransformResult>
+  >
+  readonly transformBatch?: Bivariant<(events: Event[], metadata: MetadataOf) => Event[] | Promise<Event[]>>
   /** Of one that the build made to run inline: gives the functions of its module, which it evaluates on the first call. */
   readonly load?: () => TransformFunctions
   /** Of the same: notes what the edge knows of an event that comes. */
@@ -68,6 +70,11 @@ export interface TransformAnswer {
   /** What the code logged; only where it was asked for. */
   readonly logs?: readonly string[]
 }
+
+/** Lets a function name the events that it is written for, such as `SpecEvent`; the compiler takes their author's word. */
+type Bivariant<F extends (...args: never[]) => unknown> = {
+  call(...args: Parameters<F>): ReturnType<F>
+}['call']
 
 /** What `transformEvent` returns. */
 export type TransformResult = Event | readonly Event[] | null | undefined
