@@ -5,6 +5,7 @@ import type { Event } from 'sluiceway/event'
 import { upstash } from 'sluiceway/fronts/upstash'
 import { kafka } from 'sluiceway/streams/kafka'
 import { log } from 'sluiceway/streams/log'
+import { qstash } from 'sluiceway/streams/qstash'
 import { queues } from 'sluiceway/streams/queues'
 import * as hashEmail from 'sluiceway/transforms/hash-email'
 import { d1 } from 'sluiceway/warehouses/d1'
@@ -16,6 +17,16 @@ const partitions = 3
 const streams = {
   log: () => log({ partitions }),
   queues: () => queues({ partitions }),
+  qstash: (env: Env) =>
+    qstash({
+      url: 'https://events.example.com',
+      qstashUrl: env['QSTASH_URL'],
+      token: env['QSTASH_TOKEN'],
+      currentSigningKey: env['QSTASH_CURRENT_SIGNING_KEY'],
+      nextSigningKey: env['QSTASH_NEXT_SIGNING_KEY'],
+      partitions,
+      allowPrivate: true,
+    }),
   kafka: ({ KAFKA_URL: url, KAFKA_PASSWORD: password }: Env) =>
     kafka({ front: upstash({ url, username: 'router', password, allowPrivate: true }), topic: 'router', partitions }),
 }

@@ -33,6 +33,7 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
         config: 'every-stream.config.ts',
         vars: { ...around.vars, SINK: sink.url, WEBHOOK_SECRET: sinkSecret },
       })
+      around.serves?.(server.url)
       tables = d1Tables(server.state)
     }, 240_000)
 
@@ -182,17 +183,23 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
 
     test(`${world}: what was answered before everything is killed at once arrives after the start`, async () => {
       const ids = Array.from({ length: 60 }, (_, i) => `killed-${i}`)
+      around.hold?.()
       for (let i = 0; i < ids.length; i += 20)
         await accept(
           ids.slice(i, i + 20).map((id, n) => plainOrder(id, { userId: visitors[n % visitors.length] ?? 'ada' })),
         )
       // The local runtime keeps a queue in memory only.
       if (stream === 'queues') await sink.untilDelivered(...ids)
-      await server.killAll()
+      const killed = server.killAll()
+      // The calls of a stream meet nobody, until it gives them up.
+      around.release?.()
+      await killed
       await sink.untilDelivered(...ids)
       await untilLoaded('order_completed', ...ids)
       const rows = (await rowIds('order_completed')).filter((id) => id.startsWith('killed-'))
       expect(rows.toSorted()).toEqual(ids.toSorted())
+      // A message that QStash sends again comes after later ones.
+      if (stream === 'qstash') return
       for (const [n, visitor] of visitors.entries()) {
         const own = new Set(ids.filter((_, i) => (i % 20) % visitors.length === n))
         expect(
