@@ -62,6 +62,15 @@ async function poll({ topic, group, instance = 'a', timeout = 50, auto, reset = 
   return body
 }
 
+/** True when the instance is out of the group, also when it was not in it. */
+async function leave(group: string, instance: string): Promise<boolean> {
+  const { status } = await fetch(`${server.url}/kafka/delete-consumer/${group}/${instance}`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${user.username}:${user.password}`)}` },
+  })
+  return status === 200 || status === 404
+}
+
 async function drain(options: Consuming): Promise<Message[]> {
   const found: Message[] = []
   for (let empty = 0; empty < 3;) {
@@ -263,6 +272,32 @@ test('two calls of one instance at once hand a record out once', async () => {
   expect(sorted(ordersOf([...answers.flat(), ...rest]))).toEqual(upTo(100))
 })
 
+test('an answer that is lost on the way is handed out again to an instance that leaves, and is in what is fetched from the committed offset', async () => {
+  const { topic, group } = fresh()
+  await produce(topic, 40)
+  const manual = { topic, group, auto: false }
+  const lost = await poll(manual)
+  expect(lost).toHaveLength(40)
+  expect(await poll(manual)).toEqual([])
+  const consumer = kafka.consumer()
+  const topicPartitions = upTo(4).map((partition) => ({ topic, partition }))
+  const committed = (await consumer.committed({
+    consumerGroupId: group,
+    instanceId: 'a',
+    topicPartitions,
+  })) as { topic: string; partition: number; offset: number }[]
+  const fetched = await consumer.fetch({
+    topicPartitionOffsets: topicPartitions.map(({ partition }) => ({
+      topic,
+      partition,
+      offset: committed.find((one) => one.partition === partition)?.offset ?? 0,
+    })),
+  } as never)
+  expect(sorted(ordersOf(fetched))).toEqual(upTo(40))
+  expect(await leave(group, 'a')).toBe(true)
+  expect(sorted(ordersOf(await drain(manual)))).toEqual(upTo(40))
+})
+
 test('a power cut in the middle of producing and consuming loses nothing that was acknowledged', async () => {
   const { topic, group } = fresh()
   const acknowledged: number[] = []
@@ -287,12 +322,13 @@ test('a power cut in the middle of producing and consuming loses nothing that wa
         seen.push(...(await poll({ topic, group, instance, timeout: 200, auto: false })))
         await kafka.consumer().commit({ consumerGroupId: group, instanceId: instance })
       } catch {
-        await sleep(100)
+        // The answer may have been lost behind the hand-out: who leaves is handed again what it did not commit.
+        await until('the instance has left', () => leave(group, instance))
       }
     }
   })
   for (let cut = 0; cut < 2; cut++) {
-    await sleep(700)
+    await sleep(500)
     await server.restart()
   }
   await producing
