@@ -18,6 +18,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'docs/bridge.md': 'test/bridge/docs.test.ts',
   'docs/develop.md': 'test/e2e/wrangler-dev.test.ts',
   'docs/own-folder.md': 'test/e2e/package.test.ts',
+  'docs/walk-through.md': 'test/e2e/walk-through.test.ts',
 }
 const blocks = allBlocks.filter(({ file }) => elsewhere[file] === undefined)
 
