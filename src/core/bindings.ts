@@ -7,6 +7,7 @@ import type { KafkaRpc } from './stream.ts'
 import type { PollerRpc } from './kafka-source.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
 import type { Layout } from './layout.ts'
+import type { TransformCounts, TransformReport } from './transform-counts.ts'
 
 /** Calls that the `Log` object answers; see streams/log/log-object.ts. */
 export interface LogRpc extends Pick<OffsetReader, 'wait' | 'offsetAt'> {
@@ -80,6 +81,8 @@ export interface LaneStatus {
   readonly oldestSeconds: number
   readonly deadLetters: number
   readonly counters: Readonly<Record<string, number>>
+  /** What each transform did since the lane was made; left out where none ran. Those of sources are in the lane of the edge. */
+  readonly transforms?: readonly TransformReport[]
   /** Milliseconds since the epoch of the next retry or probe. */
   readonly nextAttemptAt?: number
   /** Only of a warehouse, and only as the admin API lists it. */
@@ -135,13 +138,14 @@ export interface LaneRpc extends Inbox {
   /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
   readonly addDeadLetters: (ref: LaneRef, letters: readonly NewDeadLetter[]) => Promise<void>
   /**
-   * Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`, and remembers for traces some of what they count. Stored
+   * Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`, and to what it knows of transforms, and remembers for traces some of what they count. Stored
    * within a second: a crash may lose that much.
    */
   readonly count: (
     ref: LaneRef,
     counters: Readonly<Record<string, number>>,
     dropped?: readonly DroppedSample[],
+    transforms?: readonly TransformCounts[],
   ) => Promise<void>
   /**
    * Newest first, at most `limit` and about `length` (default 8 million) UTF-16 code units of them, at least one if there is any:

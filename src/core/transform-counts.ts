@@ -25,6 +25,13 @@ export interface TransformCounts {
   readonly ms: Readonly<Record<string, number>>
 }
 
+/** What one transform did at one place, as the admin API shows it. */
+export interface TransformReport extends Omit<TransformCounts, 'ms'> {
+  /** Milliseconds that half of its runs, and 99 % of them, took at most; 9 % off at most, 0 for at most 0.1 ms. */
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
 /** Upper end of bucket 0, in milliseconds; each further bucket ends a quarter of an octave higher. */
 const leastMs = 0.1
 const bucketsPerOctave = 4
@@ -65,6 +72,13 @@ export const countsOfStep = ({ ms, ...step }: TransformStep, source?: string): T
   ms: { [bucketOf(ms)]: 1 },
 })
 
+/** Reads off counts what the admin API shows. */
+export const reportOf = ({ ms, ...counts }: TransformCounts): TransformReport => ({
+  ...counts,
+  p50Ms: quantileMs(ms, 0.5),
+  p99Ms: quantileMs(ms, 0.99),
+})
+
 /** Adds up what the same transform did at the same place. */
 export function addCounts(a: TransformCounts, b: TransformCounts): TransformCounts {
   const ms: Record<string, number> = { ...a.ms }
@@ -90,10 +104,6 @@ export class TransformSums {
   /** @param sums what is known already */
   constructor(sums: readonly TransformCounts[] = []) {
     this.add(sums)
-  }
-
-  get isEmpty(): boolean {
-    return this.#sums.size === 0
   }
 
   add(counts: readonly TransformCounts[]): void {

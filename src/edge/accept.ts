@@ -13,6 +13,7 @@ import { takeRate } from '../admission/take-rate.ts'
 import { partOf, spill } from '../spill/spill.ts'
 import { storeOrSpill } from '../spill/store-or-spill.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
+import { countTransforms } from './count-transforms.ts'
 import { counterBufferOf } from './counter-buffer.ts'
 import { type DroppedEvent, droppedBufferOf } from './dropped-buffer.ts'
 import { cutBatch } from '../core/batch.ts'
@@ -55,13 +56,14 @@ export async function acceptEvents(incoming: IncomingBatch, app: AppContext): Pr
   const known = suppressionsOf(app)
   const suppressions = known instanceof Promise ? await known : known
   const prepared = await prepareBatch(incoming, app, suppressions)
-  const { packed, deadLetters, rejected, dropped, drops, counters, accepted } = prepared
+  const { packed, deadLetters, rejected, dropped, drops, counters, accepted, steps } = prepared
   // The usual case waits for one promise only.
   if (deadLetters.length === 0 && isEmpty(counters)) await append(packed, app, incoming.since)
   else {
     await Promise.all([append(packed, app, incoming.since), addDeadLetters(deadLetters, app)])
     count(counters, app, { source: source.name, events: drops })
   }
+  countTransforms(steps, source.name, app)
   return { accepted, dropped, rejected }
 }
 

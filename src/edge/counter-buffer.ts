@@ -1,21 +1,14 @@
 import { perIsolate } from '../core/per-isolate.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
+import { Pace } from './pace.ts'
 
 /** Milliseconds between two sums that an isolate sends: each is a call of one object, and a write of it. */
 const pauseMs = 1_000
-/** Milliseconds after which whoever was to send a sum is believed to be gone. */
-const lostMs = 10_000
 
-/**
- * What one isolate has counted and not sent yet.
- *
- * The first count after a pause is sent at once, those that come within a second of it together at its end, by the request
- * that brought the first of them.
- */
+/** What one isolate has counted and not sent yet; sent as a Pace of one second says. */
 export class CounterBuffer {
   #counters: Record<string, number> = {}
-  #sentAt = -Infinity
-  #dueAt: number | undefined
+  readonly #pace = new Pace(pauseMs)
 
   /**
    * Adds counters.
@@ -25,18 +18,14 @@ export class CounterBuffer {
    */
   add(counters: Readonly<Record<string, number>>, now: number): number | undefined {
     for (const [name, by] of Object.entries(counters)) this.#counters[name] = (this.#counters[name] ?? 0) + by
-    if (this.#dueAt !== undefined && Math.abs(now - this.#dueAt) < lostMs) return undefined
-    const wait = Math.min(pauseMs, Math.max(0, this.#sentAt + pauseMs - now))
-    this.#dueAt = now + wait
-    return wait
+    return this.#pace.next(now)
   }
 
   /** Gives what has come together. */
   take(now: number): Readonly<Record<string, number>> {
     const counters = this.#counters
     this.#counters = {}
-    this.#sentAt = now
-    this.#dueAt = undefined
+    this.#pace.sent(now)
     return counters
   }
 }

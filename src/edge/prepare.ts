@@ -4,6 +4,7 @@ import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
+import type { TransformStep } from '../core/transform-counts.ts'
 import { runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { keyOf, maxDepth, removeProtoKeys } from './validate-event.ts'
@@ -24,6 +25,8 @@ export interface PreparedBatch {
   readonly drops: readonly DroppedEvent[]
   /** For the edge's lane: `dropped:<transform>`, `dropped:bot`, `dropped:suppressed`, `consent:<target>`, … */
   readonly counters: Readonly<Record<string, number>>
+  /** What the transforms of the source did. */
+  readonly steps: readonly TransformStep[]
 }
 
 /**
@@ -53,7 +56,7 @@ export async function prepareBatch(
     if (work.routeAndPack(event, sent, { index, sent, messageId, key: keyOf(event) })) accepted++
   }
   const { packed, deadLetters, rejected, dropped, drops, counters } = work
-  return { packed, deadLetters: deadLetters, rejected, accepted, dropped, drops, counters }
+  return { packed, deadLetters: deadLetters, rejected, accepted, dropped, drops, counters, steps: [] }
 }
 
 interface PreparedEvent extends SentEvent {
@@ -121,7 +124,7 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
   const accepted = [...stored].filter((index) => !deadIndexes.has(index)).length
   const rejected = work.rejected.toSorted((a, b) => a.index - b.index)
   const { packed, deadLetters, drops, counters } = work
-  return { packed, deadLetters, rejected, accepted, dropped, drops, counters }
+  return { packed, deadLetters, rejected, accepted, dropped, drops, counters, steps: ran.steps }
 }
 
 /** The batch's context is written into every event, so its size counts as often. */

@@ -2,6 +2,7 @@ import type { DeadLetter } from '../core/dead-letter.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { append, count } from './accept.ts'
+import { countTransforms } from './count-transforms.ts'
 import { remapCall } from './accept-webhook.ts'
 import { remapRecord } from './map-records.ts'
 import { prepareBatch } from './prepare.ts'
@@ -36,7 +37,7 @@ export async function replayEdgeLetter(
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
   const suppressions = await suppressionsOf(app)
-  const { packed, rejected, accepted, dropped, drops, counters } = await prepareBatch(
+  const { packed, rejected, accepted, dropped, drops, counters, steps } = await prepareBatch(
     { source, events, facts: typeof ip === 'string' ? { ip } : {}, receivedAt: letter.receivedAt },
     app,
     suppressions,
@@ -48,6 +49,7 @@ export async function replayEdgeLetter(
     })
   await append(packed, app)
   count(counters, app, { source: source.name, events: drops })
+  countTransforms(steps, source.name, app)
   return { accepted, dropped }
 }
 

@@ -20,6 +20,7 @@ import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget, logOf } from '../core/lanes.ts'
 import type { Layout } from '../core/layout.ts'
 import { createBill } from '../core/billed.ts'
+import { reportOf, type TransformCounts } from '../core/transform-counts.ts'
 import { flushLog, realPort } from '../platform/real-port.ts'
 import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
 import type { Offer, Ack, LaneRef } from '../core/inbox.ts'
@@ -213,10 +214,12 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     _ref: LaneRef,
     counters: Readonly<Record<string, number>>,
     dropped: readonly DroppedSample[] = [],
+    transforms: readonly TransformCounts[] = [],
   ): Promise<void> {
     this.#billed.calls++
     for (const [name, by] of Object.entries(counters)) this.#store.count(name, by)
     this.#store.dropped.add(dropped)
+    this.#store.countTransforms(transforms)
     this.#changed()
   }
 
@@ -336,6 +339,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   #status(): LaneStatus {
     // What is not stored yet will be in a second.
     const work = this.#consumer
+    const transforms = this.#store.transforms.map(reportOf)
     const changedAt = work === undefined || work.position === this.#store.cursor ? this.#store.changedAt : Date.now()
     return describeLane({
       consumer: work,
@@ -345,6 +349,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         kind: this.#kind,
         deadLetters: this.#letters.count,
         counters: { ...this.#store.counters },
+        ...(transforms.length === 0 ? {} : { transforms }),
         ...(changedAt === undefined ? {} : { changedAt }),
         billed: { ...this.#billed },
       },

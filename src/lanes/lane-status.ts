@@ -9,7 +9,10 @@ interface LaneParts {
   readonly consumer: LaneConsumer | undefined
   readonly reader: LaneReader
   /** What the parts do not know. */
-  readonly rest: Pick<LaneStatus, 'target' | 'partition' | 'kind' | 'deadLetters' | 'counters' | 'changedAt' | 'billed'>
+  readonly rest: Pick<
+    LaneStatus,
+    'target' | 'partition' | 'kind' | 'deadLetters' | 'counters' | 'transforms' | 'changedAt' | 'billed'
+  >
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { Attempt } from '../core/dead-letter.ts'
+import { countsOfStep, type TransformCounts, type TransformStep, TransformSums } from '../core/transform-counts.ts'
+import { DecisionStore } from './decision-store.ts'
 import { DroppedEvents } from './dropped-events.ts'
 import type { Database } from '../storage/database.ts'
 import { frame, unframe } from '../storage/frame.ts'
@@ -76,15 +78,19 @@ type Stored = [
  *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
+ * - `decided`: see DecisionStore.
  * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed), `kind` (of
  *   the target), `orphaned` (see OrphanKeeper), `stretches` (see Stretches), `layout` (of the edge's lane, see LayoutRecord),
- *   `dropped_<n>` (see DroppedEvents).
+ *   `dropped_<n>` (see DroppedEvents), `transforms` (JSON of TransformCounts).
  */
 export class LaneStore {
   readonly #db: Database
   #day: number
   readonly counters: Counters
   readonly dropped: DroppedEvents
+  readonly decisions: DecisionStore
+  readonly #transforms: TransformSums
+  #transformsDirty = false
   cursor: number
   /** Milliseconds since the epoch of the newest checkpoint. */
   changedAt: number | undefined
@@ -115,12 +121,32 @@ export class LaneStore {
     this.changedAt = state?.at
     this.counters = state === undefined ? {} : (JSON.parse(state.counters) as Counters)
     if (newest !== undefined) this.#day = newest
+    this.decisions = new DecisionStore(db, this.cursor)
+    this.#transforms = new TransformSums(JSON.parse(this.get('transforms') ?? '[]') as TransformCounts[])
   }
 
   count(name: string, by = 1): void {
     if (!(name in this.counters) && Object.keys(this.counters).length >= counterNames) name = 'other'
     this.counters[name] = (this.counters[name] ?? 0) + by
     this.#dirty = true
+  }
+
+  /** What each transform did since the lane was made. */
+  get transforms(): readonly TransformCounts[] {
+    return this.#transforms.all()
+  }
+
+  /** Adds what transforms did to their counts. */
+  countTransforms(counts: readonly TransformCounts[]): void {
+    if (counts.length === 0) return
+    this.#transforms.add(counts)
+    this.#transformsDirty = true
+    this.#dirty = true
+  }
+
+  /** Counts what the target's own transforms did in one run. */
+  countSteps(steps: readonly TransformStep[]): void {
+    this.countTransforms(steps.map((step) => countsOfStep(step)))
   }
 
   record(request: RequestRecord): void {
@@ -140,6 +166,8 @@ export class LaneStore {
   checkpoint(cursor: number, now: number): void {
     if (!this.#dirty && cursor === this.cursor) return
     this.dropped.save()
+    if (this.#transformsDirty) this.set('transforms', JSON.stringify(this.#transforms.all()))
+    this.#transformsDirty = false
     const day = Math.max(Math.floor(now / dayMs), this.#day)
     if (day !== this.#day || !this.#days().includes(day)) {
       this.#db.run(
@@ -240,6 +268,7 @@ export class LaneStore {
   dropWaiting(): number {
     const dropped = this.countWaiting()
     if (dropped > 0) this.#db.run('DELETE FROM waiting')
+    this.decisions.clear()
     return dropped
   }
 

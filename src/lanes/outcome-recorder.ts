@@ -200,6 +200,7 @@ export class OutcomeRecorder {
 
   #finish(inFlight: InFlightEvent): void {
     inFlight.final = true
+    this.#options.store.decisions.delete(inFlight.offset)
     if (inFlight.row !== undefined) this.#options.waiting.remove(inFlight.row)
   }
 }

@@ -1,14 +1,13 @@
 import type { LaneError, LaneState } from '../core/bindings.ts'
 import { Envelope, type Header } from '../core/envelope.ts'
-import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import { ISOLATE_BYTES } from '../platform/limits.ts'
 import { ChunkUnpacker } from './chunk-unpacker.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import type { Delivery, Outcome } from './deliver.ts'
+import type { Outcome } from './deliver.ts'
 import { FailedEvents } from './failed-events.ts'
-import { forward } from './forward.ts'
+import { forwardGroup } from './forward-group.ts'
 import { Judge } from './judge.ts'
 import { KeyLocks } from './key-locks.ts'
 import { OutcomeRecorder, toAttempt } from './outcome-recorder.ts'
@@ -290,7 +289,10 @@ export class Sender implements LaneConsumer {
     const down = this.#circuit.state !== 'closed'
     const isProbe = down && port.now() >= this.#circuit.probeAt
     if (down) this.#circuit.probing = true
-    const { outcomes, sent } = await this.#forward(group)
+    const { outcomes, sent } = await forwardGroup(group, this.#target, {
+      ...this.#options,
+      isProven: this.#circuit.state === 'closed' && this.#refusals.isProven(port.now()),
+    })
     this.#active--
     if (down) this.#circuit.probing = false
     if (outcomes.some(({ verdict }) => verdict.kind === 'done')) this.#refusals.succeed(port.now())
@@ -335,23 +337,5 @@ export class Sender implements LaneConsumer {
   #strike({ offset }: InFlightEvent, { verdict }: Outcome): number {
     if (verdict.kind !== 'pause' || this.#circuit.state !== 'closed') return 0
     return this.#refusals.strike(offset, this.#options.port.now())
-  }
-
-  async #forward(group: readonly InFlightEvent[]): Promise<Delivery> {
-    try {
-      return await forward(
-        group.map(({ envelope }) => envelope),
-        this.#target,
-        {
-          port: this.#options.port,
-          userCodeMs: this.#options.userCodeMs,
-          isProven: this.#circuit.state === 'closed' && this.#refusals.isProven(this.#options.port.now()),
-        },
-      )
-    } catch (error) {
-      const verdict = { kind: 'retry', reason: `internal: ${reasonOf(error)}` } as const
-      this.#options.port.log('error', 'a delivery broke', { ...this.#options.ref, reason: reasonOf(error) })
-      return { outcomes: group.map(() => ({ verdict, code: 'internal' })), sent: [] }
-    }
   }
 }

@@ -166,7 +166,8 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
   })
 })
 
-describe.each(fixtureNames)('the state folder %s', (name) => {
+// Not the newest: it holds what the older ones hold, and each of these takes ten seconds.
+describe.each(fixtureNames.slice(0, -1))('the state folder %s', (name) => {
   const fixture: StateFixture = readFixture(name)
   let run: FixtureRun | undefined
   afterEach(async () => {

@@ -52,6 +52,10 @@ describe('source transforms', () => {
     ])
     expect(edge.events().every((event) => (event['properties'] as { touched?: boolean }).touched)).toBe(true)
     expect(edge.counters).toEqual({ 'dropped:drop-bots': 1 })
+    expect(edge.transforms.all()).toMatchObject([
+      { transform: 'drop-bots', source: 'shop', runs: 1, in: 4, out: 3, dropped: 1, errors: 0 },
+      { transform: 'careless', source: 'shop', runs: 1, in: 3, out: 3, dropped: 0, errors: 1 },
+    ])
     const letter = edge.deadLetters.find(({ stage }) => stage === 'transform')
     expect(letter).toMatchObject({ messageId: 'm-2', key: 'anon-ada', code: 'transform_failed' })
     expect(letter?.detail).toMatch(/^Error: no email here\n.*transformEvent/s)

@@ -162,7 +162,11 @@ describe('the rules of a destination', () => {
       },
     }
     const target = { kind: 'destination', name: 'crm', displayName: 'CRM', route: { use, ...more } } as const
-    const { outcomes } = await forward(envelopes, target, { port })
+    const { outcomes } = await forward(
+      envelopes.map((envelope) => ({ envelope })),
+      target,
+      { port },
+    )
     return { bodies, headers, outcomes }
   }
 

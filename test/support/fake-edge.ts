@@ -1,3 +1,4 @@
+import { TransformSums } from '../../src/core/transform-counts.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { LaneRpc } from '../../src/core/bindings.ts'
 import type { Config } from '../../src/core/config.ts'
@@ -16,6 +17,8 @@ export interface FakeEdge extends FakeContext, Pick<FakeStream, 'appends' | 'env
   readonly counters: Record<string, number>
   /** What the lane of the edge was told of events that were not taken. */
   readonly droppedSamples: DroppedSample[]
+  /** What it was told of transforms. */
+  readonly transforms: TransformSums
   readonly bucket: FakeBucket
   /** The events of everything that was appended. */
   readonly events: () => Record<string, unknown>[]
@@ -41,7 +44,7 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
     ...(streamLimits === undefined ? {} : { limits: streamLimits }),
     ...(onAppend === undefined ? {} : { onAppend }),
   })
-  const { lane, deadLetters, counters, droppedSamples } = edgeLane(options)
+  const { lane, deadLetters, counters, droppedSamples, transforms } = edgeLane(options)
   const bucket = new FakeBucket()
   const resolved = resolveConfig(
     () => ({
@@ -74,6 +77,7 @@ export function fakeEdge(options: EdgeOptions = {}): FakeEdge {
     deadLetters,
     counters,
     droppedSamples,
+    transforms,
     bucket,
     events: () => envelopes().map(({ event }) => event as Record<string, unknown>),
   }
@@ -84,6 +88,7 @@ function edgeLane({ onDeadLetters, onCount }: EdgeOptions) {
   const deadLetters: NewDeadLetter[] = []
   const counters: Record<string, number> = {}
   const droppedSamples: DroppedSample[] = []
+  const transforms = new TransformSums()
   const lane: Pick<LaneRpc, 'addDeadLetters' | 'letters' | 'count'> = {
     async addDeadLetters(ref, letters) {
       if (ref.target !== '@edge' || ref.partition !== 0) throw new Error(`not the edge's lane: ${ref.target}`)
@@ -92,11 +97,12 @@ function edgeLane({ onDeadLetters, onCount }: EdgeOptions) {
     },
     letters: async (_ref, { messageId }) =>
       deadLetters.filter((letter) => letter.messageId === messageId) as unknown as DeadLetter[],
-    async count(_ref, more, dropped = []) {
+    async count(_ref, more, dropped = [], counts = []) {
       await onCount?.()
       droppedSamples.push(...dropped)
+      transforms.add(counts)
       for (const [name, n] of Object.entries(more)) counters[name] = (counters[name] ?? 0) + n
     },
   }
-  return { lane, deadLetters, counters, droppedSamples }
+  return { lane, deadLetters, counters, droppedSamples, transforms }
 }

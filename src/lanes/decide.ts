@@ -1,0 +1,141 @@
+import { Envelope } from '../core/envelope.ts'
+import { reasonOf, stackOf } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import type { Port } from '../core/port.ts'
+import type { Target } from '../core/resolved-config.ts'
+import type { Metadata } from '../core/transform.ts'
+import type { TransformStep } from '../core/transform-counts.ts'
+import { isPlatformError } from '../platform/platform-error.ts'
+import { privateEnvelopeOf } from '../privacy/privacy.ts'
+import { runTransforms } from '../transforms/run.ts'
+import { type Decision, worseOf } from './decision.ts'
+import { detailOf, type Outcome } from './deliver.ts'
+import { resultTooLarge } from './result-limits.ts'
+
+type DestinationTarget = Extract<Target, { readonly kind: 'destination' }>
+
+/** An event about which nothing could be decided, because a limit of the platform was in the way. */
+export interface Undecided {
+  readonly undecided: Outcome
+}
+
+/** What the user's code needs, and who counts what it does. */
+export interface DecideOptions {
+  readonly port: Port
+  /** Milliseconds that each transform may take. */
+  readonly userCodeMs?: number
+  /** Called with what the transforms did. */
+  readonly count?: (steps: readonly TransformStep[]) => void
+}
+
+/**
+ * Decides what of each event is for a target, and in which form: its privacy rules, its filter, its transforms, in this order.
+ *
+ * @param stored events as they came to the lane; they stay as they are
+ * @param target with its rules, filter and transforms
+ * @param options see DecideOptions
+ * @returns for each event its parts, or what became of it
+ */
+export async function decide(
+  stored: readonly Envelope[],
+  target: DestinationTarget,
+  options: DecideOptions,
+): Promise<(Decision | Undecided)[]> {
+  const { privacy, transforms = [] } = target.route
+  const envelopes = privacy === undefined ? stored : stored.map((envelope) => privateEnvelopeOf(envelope, privacy))
+  const settled = envelopes.map((envelope) => filterOut(envelope, target))
+  const kept = envelopes.flatMap((envelope, i) => (settled[i] === undefined ? [{ envelope, i }] : []))
+  const parts = envelopes.map((envelope, i) => (settled[i] === undefined && transforms.length === 0 ? [envelope] : []))
+  const undecided = new Map<number, Outcome>()
+  const settle = (i: number, outcome: Outcome) => void (settled[i] = worseOf(settled[i], outcome))
+
+  const run = () =>
+    runTransforms(
+      transforms,
+      // Copies of their own, from the text: a transform may change them, and the letter of one that fails holds what came.
+      kept.map(({ envelope }) => JSON.parse(envelope.text) as Event),
+      (event, index) => metadataOf(event, (kept[index] as { envelope: Envelope }).envelope, target),
+      options.userCodeMs,
+    )
+  const placeOf = (index: number) => (kept[index] as { i: number }).i
+  const ran = transforms.length > 0 && kept.length > 0 ? await run().catch(reasonOf) : undefined
+  // It says nothing of an event when they cannot be run at all.
+  if (typeof ran === 'string') for (const { i } of kept) undecided.set(i, cannotRun(ran))
+  else if (ran !== undefined) {
+    options.count?.(ran.steps)
+    for (const { index, transform } of ran.dropped)
+      settle(placeOf(index), { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' })
+    for (const { index, error } of ran.failed)
+      if (isPlatformError(error.message)) undecided.set(placeOf(index), cannotRun(error.message))
+      else settle(placeOf(index), transformFailed(error.message, error.stack))
+    for (const { event, text, index } of ran.events) {
+      const { header } = envelopes[placeOf(index)] as Envelope
+      parts[placeOf(index)]?.push(new Envelope({ ...header, id: event.messageId }, text))
+    }
+    for (const [i, own] of parts.entries()) {
+      const problem = resultTooLarge(own.map(({ text }) => text))
+      if (problem === undefined) continue
+      own.length = 0
+      settle(i, transformFailed(problem))
+    }
+  }
+  const outcomes = await withMappedStacks(settled, options.port)
+  return parts.map((own, i) => {
+    const outcome = undecided.get(i)
+    return outcome === undefined ? { parts: own, settled: outcomes[i] } : { undecided: outcome }
+  })
+}
+
+/** What the filter makes of an event; undefined where it lets it through. */
+function filterOut(envelope: Envelope, target: DestinationTarget): Outcome | undefined {
+  if (target.route.filter === undefined) return undefined
+  try {
+    if (target.route.filter(envelope.event)) return undefined
+    return { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
+  } catch (error) {
+    return {
+      verdict: { kind: 'dead', reason: `the filter threw: ${reasonOf(error)}` },
+      code: 'filter_failed',
+      ...detailOf(stackOf(error)),
+    }
+  }
+}
+
+const cannotRun = (reason: string): Outcome =>
+  isPlatformError(reason)
+    ? { verdict: { kind: 'retry', reason: `platform: ${reason}` }, code: 'platform' }
+    : { verdict: { kind: 'retry', reason: `the transforms cannot run: ${reason}` }, code: 'internal' }
+
+const transformFailed = (reason: string, detail = ''): Outcome => ({
+  verdict: { kind: 'dead', reason },
+  code: 'transform_failed',
+  ...detailOf(detail),
+})
+
+const metadataOf = (event: Event, { header }: Envelope, target: Target): Metadata => ({
+  messageId: event.messageId,
+  sourceName: header.source,
+  destinationName: target.name,
+  receivedAt: header.receivedAt,
+  eventType: event.type,
+  ...(event.event === undefined ? {} : { eventName: event.event }),
+})
+
+/** Codes of what a user's code threw; the detail of others is the answer of the destination. */
+const thrown: ReadonlySet<string> = new Set(['filter_failed', 'transform_failed', 'encode_failed', 'request_failed'])
+
+/** Makes the stacks of what users' code threw show the users' files and lines. */
+export async function withMappedStacks<Some extends Outcome | undefined>(
+  outcomes: readonly Some[],
+  { mapStack }: Port,
+): Promise<readonly Some[]> {
+  const isStack = (outcome: Outcome | undefined) => outcome?.detail !== undefined && thrown.has(outcome.code)
+  if (mapStack === undefined || !outcomes.some(isStack)) return outcomes
+  return Promise.all(
+    outcomes.map(async (outcome) =>
+      outcome !== undefined && isStack(outcome)
+        ? { ...outcome, detail: await mapStack(outcome.detail ?? '') }
+        : outcome,
+    ),
+  )
+}

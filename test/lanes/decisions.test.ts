@@ -1,0 +1,248 @@
+import { expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import type { Header } from '../../src/core/envelope.ts'
+import type { Transform } from '../../src/core/transform.ts'
+import { replayBase } from '../../src/lanes/lane-store.ts'
+import { SimulatedLane } from '../support/simulated-lane.ts'
+
+type Change = (event: Event) => Event | Event[] | null
+
+/** A lane behind a transform that a test can change; a request shows the id and the coupon of each event. */
+function laneWith(change: Change, options: ConstructorParameters<typeof SimulatedLane>[0] = {}) {
+  const seen: string[] = []
+  const code = { change }
+  const transform: Transform = {
+    name: 'coupons',
+    transformEvent: (event) => {
+      seen.push(event.messageId)
+      return code.change(event)
+    },
+  }
+  const lane = new SimulatedLane({
+    ...options,
+    route: { transforms: [transform], ...options.route },
+    use: { encode: ({ id, text, event }) => ({ id: `${id}: ${couponOf(event)}`, text }), ...options.use },
+  })
+  return { lane, seen, code }
+}
+
+const couponOf = ({ properties }: Event) => String(properties?.['coupon'])
+const withCoupon = (event: Event, coupon: string): Event => ({ ...event, properties: { ...event.properties, coupon } })
+const of = (key: string, ...numbers: number[]) => numbers.map((n) => ({ id: `${key} ${n}`, key }))
+const pendingIds = (lane: SimulatedLane) => lane.requests.flatMap(({ ids }) => ids)
+const answer = async (lane: SimulatedLane, start: string, status: number) => {
+  const request = lane.requests.find(({ ids }) => ids[0]?.startsWith(start) === true)
+  if (request === undefined) throw new Error(`no request carries ${start}; under way: ${pendingIds(lane).join(', ')}`)
+  await request.answer(status)
+}
+const decided = (lane: SimulatedLane) =>
+  lane.sqlite
+    .exec('SELECT offset, length(data) AS bytes FROM decided ORDER BY offset')
+    .toArray()
+    .map(({ offset }) => offset)
+const letters = (lane: SimulatedLane) => lane.letters.list({ limit: 100 })
+
+test('a retry sends what the transforms made at the first try, also after a restart and when their code has changed', async () => {
+  let price = 9
+  const { lane, seen, code } = laneWith((event) => withCoupon(event, `SPRING${++price}`))
+  lane.append(of('ada', 1))
+  await lane.feed()
+  expect(pendingIds(lane)).toEqual(['ada 1: SPRING10'])
+  await answer(lane, 'ada 1', 503)
+  expect(decided(lane)).toEqual([0])
+  lane.checkpoint()
+  lane.crash()
+
+  code.change = () => null
+  await lane.feed()
+  await lane.pass(1_000)
+  expect(pendingIds(lane)).toEqual(['ada 1: SPRING10'])
+  await answer(lane, 'ada 1', 503)
+  await lane.pass(10_000)
+  expect(pendingIds(lane)).toEqual(['ada 1: SPRING10'])
+  await answer(lane, 'ada 1', 200)
+  expect([seen, lane.store.counters, lane.rows(), decided(lane)]).toEqual([['ada 1'], { retry: 2, done: 1 }, [], []])
+})
+
+test('only what was not delivered of an event that became three is sent again, also after a restart', async () => {
+  const { lane, seen } = laneWith((event) => ['A', 'B', 'C'].map((coupon) => withCoupon(event, coupon)), {
+    limits: { events: 1, parallel: 1 },
+    route: { ordered: false },
+  })
+  lane.append(of('ada', 1))
+  await lane.feed()
+  await answer(lane, 'ada 1: A', 200)
+  await answer(lane, 'ada 1#1: B', 503)
+  await lane.settled()
+  if (pendingIds(lane).length > 0) await answer(lane, 'ada 1#2: C', 200)
+  lane.checkpoint()
+  lane.crash()
+
+  await lane.feed()
+  await lane.pass(1_000)
+  const again = pendingIds(lane)
+  expect(again).not.toContain('ada 1: A')
+  expect(again).toContain('ada 1#1: B')
+  await lane.run(60_000, () => 200)
+  expect([seen, lane.store.counters['done'], decided(lane)]).toEqual([['ada 1'], 1, []])
+})
+
+test('an event that waits without a row, because the destination is down, is decided once, also over a restart', async () => {
+  let n = 0
+  const { lane, seen } = laneWith((event) => withCoupon(event, `NO${++n}`), { limits: { parallel: 6 } })
+  const keys = ['ada', 'grace', 'alan', 'edsger', 'barbara', 'charles']
+  lane.append(keys.flatMap((key) => of(key, 1)))
+  await lane.feed()
+  const sent = pendingIds(lane)
+  for (const key of keys) await answer(lane, `${key} 1`, 503)
+  expect(lane.sender.state).toBe('down')
+  expect(lane.rows().length).toBeLessThan(6)
+  expect(decided(lane)).toHaveLength(6)
+  lane.checkpoint()
+  lane.crash()
+
+  const delivered: string[] = []
+  await lane.run(600_000, (ids) => {
+    delivered.push(...ids)
+    return 200
+  })
+  expect(delivered.toSorted()).toEqual(sent.toSorted())
+  expect([seen.length, lane.store.counters['done'], lane.rows(), decided(lane)]).toEqual([6, 6, [], []])
+})
+
+test('a dead letter that is sent again goes through the transforms of today', async () => {
+  const { lane, seen, code } = laneWith((event) => withCoupon(event, 'OLD'))
+  lane.append(of('ada', 1))
+  await lane.feed()
+  await answer(lane, 'ada 1', 503)
+  await lane.pass(1_000)
+  await answer(lane, 'ada 1: OLD', 400)
+  expect([letters(lane).map(({ code: word }) => word), decided(lane)]).toEqual([['http_400'], []])
+
+  code.change = (event) => withCoupon(event, `NEW after ${couponOf(event)}`)
+  const { event, key, source, receivedAt, messageId } = lane.letters.getStored(1) as NonNullable<
+    ReturnType<typeof lane.letters.getStored>
+  >
+  const header: Header = { id: messageId, key, source, receivedAt, to: ['webhook'], facts: {} }
+  lane.sender.replay(replayBase + 1, 0, header, event)
+  await lane.pump()
+  expect(pendingIds(lane)).toEqual(['ada 1: NEW after undefined'])
+  await answer(lane, 'ada 1: NEW', 200)
+  expect([seen, lane.store.counters['done']]).toEqual([['ada 1', 'ada 1'], 1])
+})
+
+test('a row of a version that kept no decision is decided at its next try', async () => {
+  const { lane, seen } = laneWith((event) => withCoupon(event, 'SPRING'))
+  lane.append(of('ada', 1))
+  await lane.feed()
+  await answer(lane, 'ada 1', 503)
+  lane.checkpoint()
+  lane.sqlite.exec('DROP TABLE decided')
+  lane.crash()
+  expect(lane.rows()).toEqual(['ada 1'])
+  await lane.run(60_000, () => 200)
+  expect([seen, lane.store.counters['done'], decided(lane)]).toEqual([['ada 1', 'ada 1'], 1, []])
+})
+
+test('a decision goes that an older version left behind after it had delivered the event', async () => {
+  const { lane } = laneWith((event) => event)
+  lane.append(of('ada', 1))
+  await lane.feed()
+  await answer(lane, 'ada 1', 503)
+  lane.checkpoint()
+  lane.sqlite.exec('DELETE FROM waiting')
+  expect(decided(lane)).toEqual([0])
+  lane.crash()
+  expect(decided(lane)).toEqual([])
+})
+
+test('events wait when their transforms cannot be run, and are decided when they can', async () => {
+  let isThere = false
+  const isolated: Transform = {
+    name: 'isolated',
+    runBatch: ({ texts }) =>
+      isThere
+        ? Promise.resolve({ events: texts.map((text, from) => ({ text, from })), dropped: [], failed: [] })
+        : Promise.reject(new Error('isolated.isolated needs the binding ISOLATES of wrangler.toml')),
+  }
+  const lane = new SimulatedLane({ route: { transforms: [isolated] } })
+  lane.append([...of('ada', 1), ...of('grace', 1)])
+  await lane.run(5_000, () => 200)
+  expect([lane.rows(), letters(lane), decided(lane)]).toEqual([['ada 1', 'grace 1'], [], []])
+  isThere = true
+  await lane.run(600_000, () => 200)
+  expect([lane.rows(), lane.store.counters['done'], lane.store.counters['dead']]).toEqual([[], 2, undefined])
+})
+
+test('a filter alone decides anew at each try', async () => {
+  let isOpen = true
+  const lane = new SimulatedLane({ route: { filter: () => isOpen } })
+  lane.append(of('ada', 1))
+  await lane.feed()
+  await lane.requests[0]?.answer(503)
+  expect(decided(lane)).toEqual([])
+  isOpen = false
+  await lane.pass(1_000)
+  expect([pendingIds(lane), lane.store.counters]).toEqual([[], { retry: 1, 'skip: filtered': 1 }])
+})
+
+test('results that no row could hold are dead letters that say so, and harm no other event', async () => {
+  const letter = () => String.fromCharCode(0x4e00 + Math.floor(Math.random() * 20_000))
+  const noise = Array.from({ length: 1_000_000 }, letter).join('')
+  const { lane } = laneWith((event) =>
+    event.messageId.startsWith('ada')
+      ? withCoupon(event, noise)
+      : event.messageId.startsWith('grace')
+        ? Array.from({ length: 5 }, () => withCoupon(event, 'x'.repeat(900_000)))
+        : event,
+  )
+  lane.append([...of('ada', 1), ...of('grace', 1), ...of('alan', 1)])
+  await lane.feed()
+  expect(pendingIds(lane)).toEqual(['alan 1: undefined'])
+  await answer(lane, 'alan 1', 200)
+  expect(
+    letters(lane).map(({ messageId, stage, reason }) => [messageId, stage, reason.replaceAll(/\d{6,}/g, '…')]),
+  ).toEqual([
+    ['grace 1', 'transform', 'the transforms made … characters of it, and a target takes … of one event at most'],
+    [
+      'ada 1',
+      'transform',
+      'what the transforms made of it has … bytes when compressed, and a target takes … of one event at most',
+    ],
+  ])
+})
+
+test('the largest result that is taken is kept in a row below 2 MB, and sent again to the letter', async () => {
+  const noise = Array.from({ length: 380_000 }, () => String.fromCharCode(0x4e00 + Math.floor(Math.random() * 20_000)))
+  const { lane } = laneWith((event) => withCoupon(event, noise.join('')))
+  lane.append(of('ada', 1))
+  await lane.feed()
+  const sent = pendingIds(lane)
+  await answer(lane, 'ada 1', 503)
+  const [row] = lane.sqlite.exec('SELECT length(data) AS bytes FROM decided').toArray()
+  expect(row?.['bytes']).toBeGreaterThan(600_000)
+  expect(row?.['bytes']).toBeLessThan(1_100_000)
+  lane.crash()
+  await lane.feed()
+  await lane.pass(1_000)
+  expect(pendingIds(lane)).toEqual(sent)
+})
+
+test('a lane counts what each transform did, over restarts', async () => {
+  const { lane } = laneWith((event) => {
+    if (event.messageId === 'ada 1') return null
+    if (event.messageId === 'grace 1') throw new Error('no price')
+    return [withCoupon(event, 'A'), withCoupon(event, 'B')]
+  })
+  lane.append([...of('ada', 1), ...of('grace', 1), ...of('alan', 1)])
+  await lane.run(1_000, () => 200)
+  lane.checkpoint()
+  lane.crash()
+  lane.append(of('ada', 2))
+  await lane.run(1_000, () => 200)
+  lane.checkpoint()
+  lane.crash()
+  expect(lane.store.transforms).toEqual([
+    expect.objectContaining({ transform: 'coupons', in: 4, out: 4, dropped: 1, errors: 1 }),
+  ])
+})
