@@ -46,10 +46,10 @@ export function init({ root, home, say }: Options): void {
   }
   const file = join(root, 'package.json')
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '{ "private": true }'
-  const after = `${JSON.stringify(withScripts(JSON.parse(before) as Package), null, 2)}\n`
+  const after = `${JSON.stringify(completed(JSON.parse(before) as Package), null, 2)}\n`
   if (after !== before) {
     writeFileSync(file, after)
-    say('package.json: modules and scripts')
+    say('package.json: modules, imports and scripts')
   }
   makeDevVars({ root, say })
   say('\nNow: npm start, or npx wrangler dev')
@@ -58,10 +58,24 @@ export function init({ root, home, say }: Options): void {
 interface Package {
   readonly type?: string
   readonly scripts?: Readonly<Record<string, string>>
+  readonly imports?: Readonly<Record<string, unknown>>
+}
+
+/** What the build makes of `transforms/`, by the names that the config imports. */
+const imports: Package['imports'] = {
+  '#transforms/*': {
+    types: './node_modules/sluiceway/src/public/built-transform.ts',
+    default: './dist/transforms/*.js',
+  },
 }
 
 /** Config, transforms and destinations are modules, which Node takes them for only where package.json says so. */
-function withScripts(found: Package): Package {
+function completed(found: Package): Package {
   const own = Object.entries(found.scripts ?? {}).filter(([, command]) => command !== placeholder)
-  return { ...found, type: 'module', scripts: { ...scripts, ...Object.fromEntries(own) } }
+  return {
+    ...found,
+    type: 'module',
+    imports: { ...imports, ...found.imports },
+    scripts: { ...scripts, ...Object.fromEntries(own) },
+  }
 }

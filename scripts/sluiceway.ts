@@ -5,6 +5,7 @@ import { reasonOf, SluicewayError } from '../src/core/errors.ts'
 import { checkByHand } from './check/by-hand.ts'
 import { checkConfig } from './check/check-config.ts'
 import { deployOfWrangler, isDeploying, isNested } from './check/command-line.ts'
+import { buildTransforms } from './build/transforms.ts'
 import { init } from './init.ts'
 import { checkFolder } from './start/check-folder.ts'
 import { type Place, writePositions } from './build/worker.ts'
@@ -32,6 +33,7 @@ async function check({
   if (isNested()) return
   await checkFolder(place)
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  await buildTransforms({ ...place, say })
   const whole = { ...place, say }
   if (isDeploying()) writePositions(place.home, await checkConfig({ ...whole, ...deployOfWrangler() }))
   else if (process.env['WRANGLER_COMMAND'] === undefined) await checkByHand({ ...whole, argv })

@@ -106,6 +106,10 @@ async function moduleOf(place: Place, file: string): Promise<string> {
   const path = join(from, file)
   const shown = slashed(relative(root, path))
   const name = basename(file, extname(file))
+  const ours = (inner: string): string => {
+    const way = slashed(relative(to, join(home, 'src/transforms', inner)))
+    return way.startsWith('.') ? way : `./${way}`
+  }
   try {
     const inlined = await bundleOf(place, path, { format: 'iife', globalName: '$module' })
     const isolated = await bundleOf(place, path, {
@@ -118,10 +122,6 @@ async function moduleOf(place: Place, file: string): Promise<string> {
       .filter((one) => one === 'transformEvent' || one === 'transformBatch')
       .toSorted()
       .toReversed()
-    const ours = (inner: string): string => {
-      const way = slashed(relative(to, join(home, 'src/transforms', inner)))
-      return way.startsWith('.') ? way : `./${way}`
-    }
     const head = [
       `// Made of ${shown} by scripts/build/transforms.ts.`,
       `import { inlineTransform } from '${ours('inline.ts')}'`,
@@ -141,13 +141,13 @@ async function moduleOf(place: Place, file: string): Promise<string> {
       '',
     ].join('\n')
   } catch (thrown) {
-    const why = `${shown} does not build as #transforms/${name}: ${problemOf(thrown)}`
+    const why = `${shown} does not build: ${problemOf(thrown)}`
     // Whoever imports it gets to know; others are not stopped by it.
     return [
       `// Made of ${shown} by scripts/build/transforms.ts.`,
-      'export const inline = undefined',
-      'export const isolated = undefined',
-      `throw new Error(${JSON.stringify(why)})`,
+      `import { unbuiltTransform } from '${ours('inline.ts')}'`,
+      `export const inline = /* @__PURE__ */ unbuiltTransform(${JSON.stringify(name)}, ${JSON.stringify(why)})`,
+      'export const isolated = inline',
       '',
     ].join('\n')
   }
@@ -198,7 +198,7 @@ function libraries(home: string, from: string): Plugin {
         if (library !== undefined) return { path: library }
         const [, name, version] = builtIn.exec(given.path) ?? []
         if (name !== undefined) {
-          const path = join(home, `src/transforms/rs/${name}-v${version}.ts`)
+          const path = join(home, `src/transforms/rs/${kebab(name)}-v${version}.ts`)
           return existsSync(path)
             ? { path, sideEffects: false }
             : { errors: [{ text: `import from ${given.path} failed. Module not found.` }] }
@@ -219,6 +219,8 @@ const handleOf = (name: string): string =>
   name
     .replace(/[-_ ]+(.)/g, (_, letter: string) => letter.toUpperCase())
     .replace(/^./, (letter) => letter.toLowerCase())
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 function problemOf(thrown: unknown): string {
   const { errors } = thrown as BuildFailure

@@ -22,12 +22,11 @@ import {
   type Shape,
   text,
 } from './shapes.ts'
-import { transformShape } from './transform-shape.ts'
+import { transformsShape } from './transform-shape.ts'
 
 /** A shape for each setting; the compiler holds the names against the type. */
 type Shapes<T> = { readonly [K in keyof Required<T>]: Shape }
 
-const transforms = listOf(transformShape)
 const texts = listOf(text)
 
 const privacyShapes: Shapes<PrivacyRules> = { hash: texts, salt: text, mask: texts, drop: texts, allow: texts }
@@ -74,7 +73,7 @@ const rateShapes: Shapes<RateLimit> = {
 const sourceShapes: Shapes<SourceConfig> = {
   writeKey: text,
   enabled: boolean,
-  transforms,
+  transforms: transformsShape,
   to: texts,
   webhook: madeBy('webhook'),
   kafka: madeBy('kafka-source'),
@@ -86,7 +85,7 @@ const sourceShapes: Shapes<SourceConfig> = {
 
 const destinationShapes: Shapes<Route> = {
   use: madeBy('destination'),
-  transforms,
+  transforms: transformsShape,
   filter: method,
   displayName: text,
   ordered: boolean,

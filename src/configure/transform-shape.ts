@@ -1,5 +1,5 @@
 import { isRecord } from '../core/json.ts'
-import { method, type Shape, text } from './shapes.ts'
+import { listOf, method, type Shape, text } from './shapes.ts'
 
 const functions = ['transformEvent', 'transformBatch'] as const
 
@@ -7,7 +7,7 @@ const problemsOf = ({ problems }: Readonly<Record<string, unknown>>): readonly s
   Array.isArray(problems) ? problems.filter((one) => typeof one === 'string') : []
 
 /** The module of a transform: exactly one function of a known name. What else it exports is its own. */
-export const transformShape: Shape = (value, report) => {
+const transformShape: Shape = (value, report) => {
   const wrong = (problem: string, path = '') => report({ path, problem, about: 'value' })
   // What the build makes is a function, too, that takes options.
   const isBuilt = typeof value === 'function' && functions.some((name) => name in value)
@@ -38,4 +38,24 @@ export const transformShape: Shape = (value, report) => {
     wrong(`${String(module['name'])}: ${problem}`)
   }
   return isRight ? value : undefined
+}
+
+/**
+ * Isolates that a Durable Object may have calls to at once (https://developers.cloudflare.com/dynamic-workers/platform/limits/,
+ * checked 2026-11-28). Deliveries of a lane overlap; a request runs its transforms one after the other.
+ */
+const mostIsolated = 10
+
+const list = listOf(transformShape)
+
+/** The transforms of a source, a destination or a warehouse. */
+export const transformsShape: Shape = (value, report) => {
+  const isolated = Array.isArray(value) ? value.filter((one) => Object(one).isIsolated === true).length : 0
+  if (isolated > mostIsolated)
+    report({
+      path: '',
+      problem: `has ${isolated} isolated transforms; the platform takes ${mostIsolated} at one place: put several into one file, or run some inline`,
+      about: 'value',
+    })
+  return list(value, report)
 }

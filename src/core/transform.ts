@@ -44,7 +44,9 @@ export interface Transform {
   readonly load?: () => TransformFunctions
   /** Of the same: notes what the edge knows of an event that comes. */
   readonly learn?: (event: Event) => void
-  /** Of one that the build made to run elsewhere: runs it over a batch, in place of the two functions. */
+  /** Of one that the build made to run in an isolate of its own. */
+  readonly isIsolated?: true
+  /** Of the same: runs it over a batch, in place of the two functions. */
   readonly runBatch?: (batch: TransformBatch) => Promise<TransformAnswer>
 }
 

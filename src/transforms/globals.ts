@@ -112,7 +112,16 @@ export function createGlobals(options: Options): MadeGlobals {
 /** The facts of the edge, under the names that RudderStack's lookup gives them. */
 function placeOf(ip: string, geo: Record<string, unknown>): Record<string, unknown> {
   const { city, country, region, latitude, longitude, postalCode, timezone } = geo
-  return { ip, city, country, region, location: [latitude, longitude].join(','), postal: postalCode, timezone }
+  const hasPoint = latitude !== undefined && longitude !== undefined
+  return {
+    ip,
+    city,
+    country,
+    region,
+    location: hasPoint ? [latitude, longitude].join(',') : undefined,
+    postal: postalCode,
+    timezone,
+  }
 }
 
 function shown(value: unknown): string {

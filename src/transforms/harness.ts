@@ -29,7 +29,7 @@ export default class extends WorkerEntrypoint {
       // Its top level runs with the globals in place, and what it throws is the user's.
       functions = (await import(moduleName)) as TransformFunctions
     } catch (thrown) {
-      const { message, stack } = errorOf(thrown, 'user.js')
+      const { message, stack } = errorOf(thrown, moduleName)
       return { events: [], dropped: [], failed: texts.map((_, from) => ({ from, message, stack })), ...said() }
     }
     const items = texts.map((text, i) => {
@@ -41,11 +41,18 @@ export default class extends WorkerEntrypoint {
     return {
       events: events.map(({ text, from }) => ({ text, from })),
       dropped,
-      failed: failed.map(({ from, error }) => ({ from, ...error })),
+      failed: failed.map(({ from, error: { message, stack } }) => ({ from, message, stack: withoutOurs(stack) })),
       ...said(),
     }
   }
 }
+
+/** Without the lines of this file, where the code of a user is not the one that threw: its result could not be written. */
+const withoutOurs = (stack: string): string =>
+  stack
+    .split('\n')
+    .filter((line) => !line.includes('harness.js:'))
+    .join('\n')
 
 const moduleName = 'user.js'
 

@@ -1,7 +1,7 @@
 import type { Transform, TransformFunctions } from '../core/transform.ts'
 import { createGlobals, type TransformGlobals } from './globals.ts'
 import { guardedFetch } from './guarded-fetch.ts'
-import type { TransformOptions } from './options.ts'
+import { inlineOptions, optionProblems, type TransformOptions } from './options.ts'
 
 /** What the build knows of a transform. */
 export interface BuiltFile {
@@ -48,7 +48,7 @@ export function inlineTransform(
         ? { transformBatch: (...given) => load().transformBatch?.(...given) ?? [] }
         : {}),
     } satisfies TransformFunctions
-    return { name: built.name, ...functions, load, learn }
+    return { name: built.name, problems: optionProblems(options, inlineOptions), ...functions, load, learn }
   }
   return callable(withOptions)
 }
@@ -60,3 +60,17 @@ export function callable<Options>(withOptions: (options?: Options) => Transform)
   const plain = Object.entries(withOptions()).map(([key, value]) => [key, { value, enumerable: true }] as const)
   return Object.defineProperties(made, Object.fromEntries(plain)) as BuiltTransform<Options>
 }
+
+/**
+ * Stands for a file that does not build: a problem of the config that imports it, and of no other.
+ *
+ * @param name of the file
+ * @param problem what the build says
+ */
+export const unbuiltTransform = (name: string, problem: string): BuiltTransform<TransformOptions> =>
+  callable(() => {
+    const transformEvent = (): never => {
+      throw new Error(problem)
+    }
+    return { name, problems: [problem], transformEvent }
+  })

@@ -3,7 +3,7 @@ import { mapStack, type Positions } from '../core/positions.ts'
 import type { Transform, TransformAnswer, TransformBatch } from '../core/transform.ts'
 import { type BuiltFile, type BuiltTransform, callable } from './inline.ts'
 import type { FetchRules } from './guarded-fetch.ts'
-import type { IsolateOptions } from './options.ts'
+import { type IsolateOptions, optionProblems } from './options.ts'
 import { runHalves } from './halves.ts'
 
 /** What is loaded into an isolate. */
@@ -57,7 +57,7 @@ export const isolatedTransform = (built: BuiltFile, code: IsolateCode): BuiltTra
 export function isolate(
   { name, functions }: Pick<BuiltFile, 'name' | 'functions'>,
   code: IsolateCode,
-  options: IsolateOptions & { readonly logs?: boolean } = {},
+  { logs = false, ...options }: IsolateOptions & { readonly logs?: boolean } = {},
 ): Transform {
   const given: IsolateEnv = {
     credentials: options.credentials ?? {},
@@ -66,14 +66,21 @@ export function isolate(
       allowPrivate: options.allowPrivate === true,
       service: options.geolocation,
     },
-    logs: options.logs === true,
+    logs,
   }
   const cpuMs = options.cpuMs ?? defaultCpuMs
-  let id: string | undefined
+  const { ISOLATES } = env as Platform
+  const problems = [
+    ...optionProblems(options),
+    ...(ISOLATES === undefined ? [`${name}.isolated needs ${whatToBind}`] : []),
+  ]
+  const ids = new Map<string, string>()
   const runOnce = async (batch: TransformBatch): Promise<TransformAnswer> => {
-    id ??= `${name}:${await digest(JSON.stringify([code.hash, given, cpuMs]))}`
-    const { ISOLATES } = env as Platform
-    if (ISOLATES === undefined) throw new Error(`${name}.isolated needs the binding ISOLATES of wrangler.toml`)
+    // An isolate for each place, so that what one event leaves in a global is never seen by the events of another source.
+    const place = placeOf(batch)
+    const id = ids.get(place) ?? `${name}:${await digest(JSON.stringify([code.hash, given, cpuMs, place]))}`
+    ids.set(place, id)
+    if (ISOLATES === undefined) throw new Error(problems.join('; '))
     const worker = ISOLATES.get(id, () => ({
       compatibilityDate,
       mainModule: code.main,
@@ -91,10 +98,18 @@ export function isolate(
   }
   return {
     name,
+    problems,
+    isIsolated: true,
     ...Object.fromEntries(functions.map((one) => [one, unavailable])),
     runBatch: async (batch) => shownAnswer(await runHalves(batch, runOnce, functions), code.positions),
   }
 }
+
+const whatToBind = 'the binding ISOLATES; add to wrangler.toml: [[worker_loaders]] binding = "ISOLATES"'
+
+/** The destination, or else the source, whose events these are. */
+const placeOf = ({ metadata: [first] }: TransformBatch): string =>
+  first?.destinationName === undefined ? `source ${first?.sourceName}` : `destination ${first.destinationName}`
 
 /** The entrypoint of ours that lets through what is allowed. */
 function outbound(rules: FetchRules): Fetcher {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { build } from 'esbuild'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import { buildTransforms } from '../../scripts/build/transforms.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { TransformRun } from '../../src/transforms/run.ts'
@@ -44,8 +44,8 @@ export async function startContract(
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text)
   }
-  const said: string[] = []
-  const names = await buildTransforms({ root, home, say: (line) => said.push(line) })
+  symlinkSync(join(home, 'node_modules'), join(root, 'node_modules'))
+  const names = await buildTransforms({ root, home, say: (line) => process.stderr.write(`${line}\n`) })
   const entry = `
     import { runTransforms } from '${home}/src/transforms/run.ts'
     export { TransformFetch } from '${home}/src/transforms/transform-fetch.ts'
@@ -79,11 +79,14 @@ export async function startContract(
     external: ['node:*', 'cloudflare:*'],
   })
   const modules = [{ type: 'ESModule' as const, path: 'index.js', contents: outputFiles[0]?.text ?? '' }]
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
+  const miniflare = new Miniflare({
+    ...convertV4MiniflareOptions({
       workers: [{ name: 'contract', compatibilityDate: '2026-10-01', modules, workerLoaders: { ISOLATES: {} } }],
     }),
-  )
+    log: new Log(LogLevel.NONE),
+    // The runtime tells of connections that it refuses.
+    handleStructuredLogs: () => undefined,
+  })
   return {
     run: async (call) => {
       const answer = await miniflare.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify(call) })

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import type { TransformBatch } from '../../src/core/transform.ts'
+import { runHalves } from '../../src/transforms/halves.ts'
+
+const batchOf = (texts: readonly string[]): TransformBatch => ({
+  texts,
+  metadata: texts.map((text) => ({ messageId: text, sourceName: 'web', receivedAt: '', eventType: 'track' })),
+  userCodeMs: 1_000,
+})
+
+/** An isolate that is ended where an event loops, and that drops what says so. */
+const isolate = (message: string) => {
+  const calls: (readonly string[])[] = []
+  return {
+    calls,
+    run: async ({ texts }: TransformBatch) => {
+      calls.push(texts)
+      if (texts.includes('loops')) throw new Error(message)
+      return {
+        events: texts.flatMap((text, from) => (text === 'dropped' ? [] : [{ text, from }])),
+        dropped: texts.flatMap((text, from) => (text === 'dropped' ? [from] : [])),
+        failed: [],
+      }
+    },
+  }
+}
+
+test.each([
+  'Worker exceeded CPU time limit.',
+  'Worker exceeded memory limit.',
+  'Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: 34000123 bytes.',
+])('an event that ends its isolate with "%s" fails alone', async (message) => {
+  const { run } = isolate(message)
+  const answer = await runHalves(batchOf(['a', 'b', 'loops', 'dropped', 'c', 'loops', 'd']), run, ['transformEvent'])
+  expect(answer).toMatchObject({
+    events: [
+      { text: 'a', from: 0 },
+      { text: 'b', from: 1 },
+      { text: 'c', from: 4 },
+      { text: 'd', from: 6 },
+    ],
+    dropped: [3],
+    failed: [
+      { from: 2, message },
+      { from: 5, message },
+    ],
+  })
+})
+
+test('a transformBatch that ends its isolate fails its whole batch: half of it would be another batch', async () => {
+  const { run, calls } = isolate('Worker exceeded CPU time limit.')
+  const answer = await runHalves(batchOf(['a', 'loops']), run, ['transformBatch'])
+  expect(answer.failed.map(({ from }) => from)).toEqual([0, 1])
+  expect(calls).toHaveLength(1)
+})
+
+test.each(['Too many subrequests by single Worker invocation', 'Network connection lost.'])(
+  'what the platform says of itself (%s) is no verdict on an event',
+  async (message) => {
+    const { run } = isolate(message)
+    await expect(runHalves(batchOf(['a', 'loops']), run, ['transformEvent'])).rejects.toThrow(message)
+  },
+)
