@@ -31,7 +31,10 @@ const produce = (topic: string, numbers: readonly number[]) =>
 /** A deployment with one Kafka source, `shop`. */
 const startRouter = (
   settings: string,
-  more: Pick<Parameters<typeof startKafkaServer>[1] & {}, 'logMembers' | 'vars'> = {},
+  {
+    rules = '',
+    ...more
+  }: Pick<Parameters<typeof startKafkaServer>[1] & {}, 'logMembers' | 'vars'> & { readonly rules?: string } = {},
 ) =>
   startKafkaServer(`{ ${users} }`, {
     ...more,
@@ -40,6 +43,7 @@ const startRouter = (
       import { kafka } from './src/sources/kafka.ts'`,
     sources: `...(env.READS === 'gone' ? {} : { shop: {
       enabled: env.READS !== 'no',
+      ${rules}
       kafka: kafka({
         front: upstash({ url: '${kafka.url}/kafka', username: 'shop', password: '${password}', allowPrivate: true }),
         pollSeconds: 1,
@@ -114,13 +118,24 @@ describe('the life of a Kafka source', () => {
     }
   }, 90_000)
 
-  test('a source reads all partitions of several topics, and tells of one that is not there', async () => {
-    const router = await startRouter(`topics: ['orders', 'not-there', 'refunds'],`)
+  test('a source above its rate reads all partitions of several topics in its time, and tells of one that is not there', async () => {
+    const router = await startRouter(`topics: ['orders', 'not-there', 'refunds'],`, {
+      rules: 'rate: { eventsPerSecond: 40, burst: 10 },',
+    })
     try {
+      // More than the burst: what comes next waits.
+      await produce('orders', range(2_000, 60))
+      await until('the orders', () => arrived(router), { enough: ({ length }) => length >= 60 })
       await produce('refunds', range(500, 10))
-      await until('the refunds', () => arrived(router), {
+      const states = new Set<string | undefined>()
+      const look = async () => {
+        states.add((await conversations(router)).sources[0]?.state)
+        return arrived(router)
+      }
+      await until('the refunds', look, {
         enough: (all) => all.filter((number) => number >= 500 && number < 600).length === 10,
       })
+      expect(states).not.toContain('failing')
       const { sources } = await until('a whole look', () => conversations(router), {
         enough: ({ sources: [one] }) => one?.state === 'partial' && one.partitions.length === 5,
       })
