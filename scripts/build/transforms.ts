@@ -129,7 +129,8 @@ async function moduleOf(place: Place, file: string): Promise<string> {
       `import { harness, harnessHash } from './${harnessName}.js'`,
       `const built = ${JSON.stringify({ name, file: shown, functions })}`,
       `export const isolated = /* @__PURE__ */ isolatedTransform(built, { hash: '${digest(isolated.text)}' + harnessHash, main: 'harness.js', modules: { 'harness.js': harness, 'user.js': ${JSON.stringify(isolated.text)} }, positions: { 'user.js': ${JSON.stringify(isolated.positions)} } })`,
-      'export const inline = /* @__PURE__ */ inlineTransform(built, ({ log, fetch, fetchV2, geolocation, getCredential, global }) => {',
+      'export const inline = /* @__PURE__ */ inlineTransform(built, ($globals) => {',
+      'const { log, fetch, fetchV2, geolocation, getCredential, global } = $globals;',
     ]
     const map = { ...inlined.map, mappings: `${';'.repeat(head.length)}${inlined.map.mappings}` }
     return [
