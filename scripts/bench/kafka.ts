@@ -1,5 +1,6 @@
 // Kafka over HTTP on the log itself: what /kafka/produce takes beside /v1/batch, and how fast the log is read.
 import { Agent, request } from 'node:http'
+import { Workerd } from '../../test/support/workerd.ts'
 import { Connection } from './connection.ts'
 import { cpuSeconds } from './cpu.ts'
 import { Events } from './events.ts'
@@ -13,7 +14,8 @@ import { fixed, table, whole } from './table.ts'
 const help = `Usage: npm run bench:kafka -- [options]
 
 Serves a log that is open under /kafka. Appends varied events of about 1.4 KB: to /v1/batch, which checks and enriches them, and
-the same to /kafka/produce. Then reads the topic events over HTTP, in answers of 1,000 records: with a group, and by offset.
+the same to /kafka/produce. Then reads the topic events over HTTP, in answers of 1,000 records: with a group, and by offset. The
+yardstick is a Worker that answers each call with such an answer, which it has in memory.
 
   --seconds <n>       length of a round of appends (default: 4)
   --rounds <n>        rounds of each; medians are told (default: 3)
@@ -27,6 +29,8 @@ const flags = numbersFrom(help, { seconds: 4, rounds: 3, connections: 16, per: 2
 const say = (text: string) => process.stdout.write(`${text}\n`)
 /** Events a second, of 1.4 KB, read over HTTP in answers of 1,000. */
 const target = 50_000
+/** Events in an answer. */
+const perAnswer = 1_000
 const password = 'for-this-run-only'
 const authorization = `Basic ${btoa(`kafka:${password}`)}`
 
@@ -36,10 +40,27 @@ interface Measured {
   readonly cpu: number
 }
 
+/** A read, also with microseconds of this process' CPU for each event. */
+interface MeasuredRead extends Measured {
+  readonly client: number
+}
+
+/** What is read, and by which process it is served. */
+interface Served {
+  readonly url: string
+  readonly pid: number | undefined
+}
+
+const rateOf = (all: readonly Measured[]) => median(all.map(({ rate }) => rate))
 const rowOf = (name: string, all: readonly Measured[]) => [
   name,
-  whole(median(all.map(({ rate }) => rate))),
+  whole(rateOf(all)),
   fixed(median(all.map(({ cpu }) => cpu))),
+]
+const readRowOf = (name: string, all: readonly MeasuredRead[], bare: readonly Measured[]) => [
+  ...rowOf(name, all),
+  fixed(median(all.map(({ client }) => client))),
+  fixed(rateOf(all) / rateOf(bare), 2),
 ]
 
 await session(async (keep) => {
@@ -63,21 +84,26 @@ await session(async (keep) => {
   say(`/kafka/produce to /v1/batch: ${fixed((produced ?? 0) / (batch ?? 1), 2)} ×\n`)
 
   while ((await headOf(served)) < flags.events) await append(served, () => requests.next().bytes, 2)
-  const reads: (readonly string[])[] = [['reads, 1,000 in an answer', 'events/s', 'µs of CPU each']]
-  const consumed: Measured[] = []
-  const fetched: Measured[] = []
+  const log = { url: served.url, pid: served.workerdPid }
+  const bare = await keep(startBare(log))
+  const bared: MeasuredRead[] = []
+  const consumed: MeasuredRead[] = []
+  const fetched: MeasuredRead[] = []
   for (let round = 0; round < flags.rounds; round++) {
-    consumed.push(await read(served, () => [`/kafka/consume/bench-${round}/1`, { topic: 'events', maxRecords: 1_000 }]))
-    fetched.push(
-      await read(served, (offset = 0) => [
-        '/kafka/fetch',
-        { topic: 'events', partition: 0, offset, maxRecords: 1_000 },
-      ]),
+    bared.push(await read(bare, () => ['/', {}], repeated))
+    consumed.push(
+      await read(log, () => [`/kafka/consume/bench-${round}/1`, { topic: 'events', maxRecords: perAnswer }]),
     )
+    fetched.push(await read(log, (offset) => ['/kafka/fetch', fetchOf(offset)]))
   }
-  reads.push(rowOf('/kafka/consume', consumed), rowOf('/kafka/fetch', fetched))
+  const reads = [
+    ['reads, 1,000 in an answer', 'events/s', 'µs of CPU each', 'of the client', 'of the yardstick'],
+    readRowOf('the same bytes, prepared', bared, bared),
+    readRowOf('/kafka/consume', consumed, bared),
+    readRowOf('/kafka/fetch', fetched, bared),
+  ]
   say(table(reads))
-  const rate = median(consumed.map((one) => one.rate))
+  const rate = rateOf(consumed)
   say(`target ≥ ${whole(target)} events/s: ${rate >= target ? 'met' : 'MISSED'}`)
 })
 
@@ -136,26 +162,78 @@ async function headOf({ url }: Sluiceway): Promise<number> {
   return end?.offset ?? 0
 }
 
-/** Reads all events with one caller; the answers are received, but only their ends are looked at. */
+function fetchOf(offset: number) {
+  return { topic: 'events', partition: 0, offset, maxRecords: perAnswer }
+}
+
+/** Serves what the log answers to a first fetch, without looking at the call. */
+async function startBare(log: Served): Promise<{ url: string; pid: number | undefined; stop: () => Promise<void> }> {
+  const answer = await fetch(`${log.url}/kafka/fetch`, {
+    method: 'POST',
+    headers: { authorization },
+    body: JSON.stringify(fetchOf(0)),
+  })
+  const bytes = await answer.arrayBuffer()
+  const worker = await Workerd.start(
+    {
+      stdin: {
+        contents: `
+          let bytes
+          export default {
+            async fetch(request) {
+              if (request.method === 'PUT') bytes = await request.arrayBuffer()
+              else await request.text()
+              return new Response(bytes, { headers: { 'content-type': 'application/json' } })
+            },
+          }`,
+        loader: 'js',
+      },
+    },
+    { name: 'bare' },
+  )
+  await fetch(worker.url, { method: 'PUT', body: bytes })
+  return { url: worker.url, pid: worker.pid, stop: () => worker.stop() }
+}
+
+/** The offset after the last message of an answer, by its end; undefined when it has none. */
+function nextOffset(end: string): number | undefined {
+  const last = /.*"topic":"events","partition":0,"offset":(\d+),/s.exec(end)?.[1]
+  return last === undefined ? undefined : Number(last) + 1
+}
+
+/** As many events as if answers that are always the same went on. */
+function repeated(end: string, before: number): number | undefined {
+  return nextOffset(end) === perAnswer ? before + perAnswer : undefined
+}
+
+/**
+ * Reads all events with one caller; the answers are received, but only their ends are looked at.
+ *
+ * @param served who answers
+ * @param call what is sent, by the offset at which reading goes on
+ * @param after how many events were read, by the end of an answer and how many there were before
+ */
 async function read(
-  served: Sluiceway,
-  call: (next: number | undefined) => readonly [path: string, body: object],
-): Promise<Measured> {
+  { url, pid }: Served,
+  call: (next: number) => readonly [path: string, body: object],
+  after: (end: string, before: number) => number | undefined = nextOffset,
+): Promise<MeasuredRead> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const began = performance.now()
-  const cpu = cpuSeconds(served.workerdPid)
+  const cpu = cpuSeconds(pid)
+  const client = cpuSeconds(process.pid)
   let events = 0
   while (events < flags.events) {
-    const [path, body] = call(events === 0 ? undefined : events)
-    const end = await endOf(agent, `${served.url}${path}`, body)
-    const last = /.*"topic":"events","partition":0,"offset":(\d+),/s.exec(end)?.[1]
-    if (last === undefined) break
-    events = Number(last) + 1
+    const [path, body] = call(events)
+    const next = after(await endOf(agent, `${url}${path}`, body), events)
+    if (next === undefined) break
+    events = next
   }
   agent.destroy()
   return {
     rate: events / ((performance.now() - began) / 1_000),
-    cpu: ((cpuSeconds(served.workerdPid) - cpu) * 1e6) / events,
+    cpu: ((cpuSeconds(pid) - cpu) * 1e6) / events,
+    client: ((cpuSeconds(process.pid) - client) * 1e6) / events,
   }
 }
 

@@ -98,6 +98,11 @@ export class Workerd {
     return this.#url
   }
 
+  /** The process of the runtime; another one after a restart. */
+  get pid(): number | undefined {
+    return this.#pid
+  }
+
   fetch(path: string, init: Init = {}) {
     return this.#miniflare.dispatchFetch(`http://${this.#options.name}.test${path}`, init)
   }
