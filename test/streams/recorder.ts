@@ -90,6 +90,14 @@ export class Recorder extends DurableObject<Bindings> implements Inbox {
     return answer
   }
 
+  /** Whether it will say 'not now' to what comes next. */
+  #isBusy(): boolean {
+    const [row] = this.ctx.storage.sql
+      .exec<{ answer: string }>('SELECT answer FROM script ORDER BY n LIMIT 1')
+      .toArray()
+    return row !== undefined && (JSON.parse(row.answer) as Answer).kind === 'not now'
+  }
+
   #take(chunks: readonly Chunk[]): void {
     for (const chunk of chunks)
       unpack(unframe(chunk.data)).forEach(({ id, key, text }, i) => {
@@ -104,7 +112,8 @@ export class Recorder extends DurableObject<Bindings> implements Inbox {
   async #readOn(ref: LaneRef): Promise<void> {
     if (this.#reading) return
     this.#reading = true
-    for (;;) {
+    // One that wants nothing now does not read by itself either: the log offers it again.
+    while (!this.#isBusy()) {
       const { chunks, head } = await this.env.LOG.getByName(`${ref.partition}`).read(this.#next(), 200_000, ref)
       this.#take(chunks)
       if (chunks.length === 0 || this.#next() >= head) break
