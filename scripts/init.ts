@@ -64,7 +64,7 @@ interface Package {
 /** What the build makes of `transforms/`, by the names that the config imports. */
 const imports: Package['imports'] = {
   '#transforms/*': {
-    types: './node_modules/sluiceway/src/public/built-transform.ts',
+    types: 'sluiceway/built-transform',
     default: './dist/transforms/*.js',
   },
 }
