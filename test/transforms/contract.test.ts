@@ -17,6 +17,7 @@ const server = createServer((request, response) => {
   else if (path === '/redirect') response.writeHead(302, { location: '/json' }).end()
   else if (path === '/redirect-away') response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end()
   else if (path === '/geoip/203.0.113.7') json({ city: 'Berlin' })
+  else if (path === '/geoip/203.0.113.9') response.writeHead(503).end()
   else if (path === '/post') {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
@@ -332,6 +333,11 @@ describe.each(['inline', 'isolated'] as const)('what RudderStack gives code besi
   test('geolocation asks the service that the options name', async () => {
     const options = { geolocation: url, allowPrivate: true }
     expect(await ask('geolocation of another', options)).toEqual({ city: 'Berlin' })
+    expect(await ask('geolocation that fails', options)).toEqual({
+      thrown: 'request to fetch geolocation failed with status code: 503',
+      isError: true,
+      name: 'Error',
+    })
   })
 
   test('built-in libraries and packages of npm', async () => {
@@ -385,10 +391,10 @@ describe('isolated', () => {
     ])
   })
 
-  const tries = async (what: string, options = {}): Promise<unknown> => {
+  const tries = async (what: string, options = {}, destination = 'crm'): Promise<unknown> => {
     const properties = { tries: what, port: Number(new URL(url).port) }
     const event = { ...order('', 'hostile'), properties }
-    const ran = await worker.run({ transforms: ['hostile'], way: 'isolated', events: [event], options })
+    const ran = await worker.run({ transforms: ['hostile'], way: 'isolated', events: [event], options, destination })
     return ran.events[0]?.event.properties?.['answer']
   }
 
@@ -397,6 +403,12 @@ describe('isolated', () => {
     expect(await tries('environment', { credentials })).toEqual(['credentials', 'logs', 'rules'])
     expect(await tries('secrets', { credentials })).toContain('"credentials":{"mine":"k-1"}')
     expect(await tries('process', { credentials })).toEqual(['credentials', 'logs'])
+  })
+
+  test('hostile code sees what it kept of earlier events of its own place alone', async () => {
+    const credentials = { of: 'this test' }
+    const seen = [await tries('other events', { credentials }), await tries('other events', { credentials }, 'mail')]
+    expect(seen).toEqual([1, 1])
   })
 
   test('hostile code opens no connection to this machine', async () => {

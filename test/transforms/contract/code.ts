@@ -90,6 +90,7 @@ export async function transformEvent(event, metadata) {
     'geolocation of nothing': () => geolocation(),
     'geolocation of text': () => geolocation('here'),
     'geolocation of another': () => geolocation('203.0.113.7'),
+    'geolocation that fails': () => geolocation('203.0.113.9'),
     'geolocation of the event': () => geolocation(event.context.ip),
   }
   return { ...event, properties: { answer: (await caught(answers[asks])) ?? 'undefined' } }
