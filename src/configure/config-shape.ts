@@ -105,6 +105,7 @@ const mappingShapes: Shapes<NonNullable<WarehouseRoute['mapping']>> = {
 }
 const warehouseShapes: Shapes<WarehouseRoute> = {
   use: madeBy('warehouse'),
+  transforms: transformsShape,
   displayName: text,
   everyMinutes: numberIn({ least: 1, most: 10_080, whole: true, of: 'minutes' }),
   stageSeconds: numberIn({ least: 0, most: 86_400, of: 'seconds' }),

@@ -67,7 +67,12 @@ export interface WarehouseRoute {
   readonly stageSeconds?: number
   /** Consent that an event must have to be loaded here; what is kept back is counted as `consent:<warehouse>`. */
   readonly consent?: Consent
-  /** What is done with personal data on the way to the tables; staging files hold events as they were accepted. */
+  /** Run in the lane, before events are staged. */
+  readonly transforms?: readonly Transform[]
+  /**
+   * What is done with personal data on the way to the tables, before its transforms. Without transforms, staging files hold
+   * events as they were accepted.
+   */
   readonly privacy?: PrivacyRules
   /** Options of the table mapping (see warehouses/mapping/map-event.ts). */
   readonly mapping?: {

@@ -28,6 +28,8 @@ export interface NewDeadLetter {
   readonly detail?: string
   /** RFC 3339. */
   readonly receivedAt: string
+  /** True where `event` is what the transforms of a warehouse made: a replay does not run them again. */
+  readonly transformed?: boolean
   /** The event as JSON text; for stage `ingest` whatever was sent. */
   readonly event: string
   readonly attempts: readonly Attempt[]

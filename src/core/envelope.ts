@@ -26,6 +26,8 @@ export interface Header {
   /** Names of the destinations and warehouses that routing chose. */
   readonly to: readonly string[]
   readonly facts: Facts
+  /** Only in a staging file: true where the warehouse's privacy rules and transforms have made the event what it is. */
+  readonly transformed?: boolean
 }
 
 /**

@@ -23,6 +23,7 @@ interface DeadLetterRow {
   event: string
   attempts: string
   edited: number
+  transformed: number | null
 }
 
 /**
@@ -40,8 +41,11 @@ export class DeadLetters {
     db.run(
       `CREATE TABLE IF NOT EXISTS dead (number INTEGER PRIMARY KEY, offset INTEGER, stage TEXT NOT NULL, message_id TEXT NOT NULL,
        source TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL, code TEXT NOT NULL, detail TEXT, received_at TEXT NOT NULL,
-       at INTEGER NOT NULL, event TEXT NOT NULL, attempts TEXT NOT NULL, edited INTEGER NOT NULL)`,
+       at INTEGER NOT NULL, event TEXT NOT NULL, attempts TEXT NOT NULL, edited INTEGER NOT NULL, transformed INTEGER)`,
     )
+    const { sql } = db.first<{ sql: string }>("SELECT sql FROM sqlite_master WHERE name = 'dead'") ?? { sql: '' }
+    // The table of a version that did not store it: its letters hold events as they were accepted.
+    if (!sql.includes('transformed')) db.run('ALTER TABLE dead ADD COLUMN transformed INTEGER')
     // Numbers are never used twice, also when the newest letter is gone: an id names one letter for ever.
     db.run('CREATE TABLE IF NOT EXISTS dead_floor (id INTEGER PRIMARY KEY, next INTEGER NOT NULL)')
   }
@@ -49,8 +53,8 @@ export class DeadLetters {
   /** Stores a letter. `offset` is the event's place in the stream, when it has one. */
   add(letter: NewDeadLetter, at: number, offset: number | null = null): void {
     this.#db.run(
-      `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+      `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited, transformed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
       this.#next(),
       offset,
       letter.stage,
@@ -64,6 +68,7 @@ export class DeadLetters {
       at,
       letter.event,
       JSON.stringify(letter.attempts),
+      letter.transformed === true ? 1 : null,
     )
   }
 
@@ -162,6 +167,7 @@ export class DeadLetters {
       event: parseOrText(row.event),
       attempts: JSON.parse(row.attempts) as DeadLetter['attempts'],
       edited: row.edited === 1,
+      ...(row.transformed === 1 ? { transformed: true } : {}),
     }
   }
 }

@@ -12,8 +12,6 @@ import { type Decision, worseOf } from './decision.ts'
 import { detailOf, type Outcome } from './deliver.ts'
 import { resultTooLarge } from './result-limits.ts'
 
-type DestinationTarget = Extract<Target, { readonly kind: 'destination' }>
-
 /** An event about which nothing could be decided, because a limit of the platform was in the way. */
 export interface Undecided {
   readonly undecided: Outcome
@@ -38,7 +36,7 @@ export interface DecideOptions {
  */
 export async function decide(
   stored: readonly Envelope[],
-  target: DestinationTarget,
+  target: Target,
   options: DecideOptions,
 ): Promise<(Decision | Undecided)[]> {
   const { privacy, transforms = [] } = target.route
@@ -87,8 +85,8 @@ export async function decide(
 }
 
 /** What the filter makes of an event; undefined where it lets it through. */
-function filterOut(envelope: Envelope, target: DestinationTarget): Outcome | undefined {
-  if (target.route.filter === undefined) return undefined
+function filterOut(envelope: Envelope, target: Target): Outcome | undefined {
+  if (target.kind === 'warehouse' || target.route.filter === undefined) return undefined
   try {
     if (target.route.filter(envelope.event)) return undefined
     return { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }

@@ -4,7 +4,7 @@ import { type Decision, readDecision, storeDecision } from './decision.ts'
 
 /**
  * What the transforms of a destination made of events that wait: table `decided`, one row each, by the offset of the event in
- * the lane. Offsets are in memory, so that an event about which nothing is decided costs no query.
+ * the lane (below 0: see DecidedChunks). Offsets are in memory, so that an event about which nothing is decided costs no query.
  */
 export class DecisionStore {
   readonly #db: Database
@@ -18,8 +18,13 @@ export class DecisionStore {
     this.#db = db
     db.run('CREATE TABLE IF NOT EXISTS decided (offset INTEGER PRIMARY KEY, data BLOB NOT NULL)')
     // A version that does not know the table leaves rows behind, when somebody went back to it for a while.
-    db.run('DELETE FROM decided WHERE offset < ? AND offset NOT IN (SELECT offset FROM waiting)', cursor)
-    this.#offsets = new Set(db.all<{ offset: number }>('SELECT offset FROM decided').map(({ offset }) => offset))
+    db.run(
+      'DELETE FROM decided WHERE offset BETWEEN 0 AND ? AND offset NOT IN (SELECT offset FROM waiting)',
+      cursor - 1,
+    )
+    this.#offsets = new Set(
+      db.all<{ offset: number }>('SELECT offset FROM decided WHERE offset >= 0').map(({ offset }) => offset),
+    )
   }
 
   /** What was decided about the event at `offset`, which is `envelope`; undefined while nothing is. */
@@ -46,7 +51,7 @@ export class DecisionStore {
 
   /** Forgets all decisions. */
   clear(): void {
-    if (this.#offsets.size > 0) this.#db.run('DELETE FROM decided')
+    if (this.#offsets.size > 0) this.#db.run('DELETE FROM decided WHERE offset >= 0')
     this.#offsets.clear()
   }
 }

@@ -118,6 +118,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         bindings: env,
         billed: this.#billed,
         partition: this.#ref.partition,
+        deciding: { ref: this.#ref, letters: this.#letters, userCodeMs: resolved.limits.userCodeMs },
         spend,
       })
     this.#reader = new LaneReader(db, {
@@ -248,6 +249,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       letters: this.#letters,
       sender: this.#sender,
       limits: this.#resolved.limits,
+      port: this.#port,
     }
     const found: number[] = []
     for (const number of numbers) if (await replayLetter(number, lane)) found.push(number)

@@ -1,5 +1,6 @@
 import type { Attempt } from '../core/dead-letter.ts'
 import { countsOfStep, type TransformCounts, type TransformStep, TransformSums } from '../core/transform-counts.ts'
+import { DecidedChunks } from './decided-chunks.ts'
 import { DecisionStore } from './decision-store.ts'
 import { DroppedEvents } from './dropped-events.ts'
 import type { Database } from '../storage/database.ts'
@@ -78,7 +79,7 @@ type Stored = [
  *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
- * - `decided`: see DecisionStore.
+ * - `decided`: see DecisionStore and DecidedChunks.
  * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `replays` (how many letters were replayed), `kind` (of
  *   the target), `orphaned` (see OrphanKeeper), `stretches` (see Stretches), `layout` (of the edge's lane, see LayoutRecord),
  *   `dropped_<n>` (see DroppedEvents), `transforms` (JSON of TransformCounts).
@@ -89,6 +90,7 @@ export class LaneStore {
   readonly counters: Counters
   readonly dropped: DroppedEvents
   readonly decisions: DecisionStore
+  readonly decidedChunks: DecidedChunks
   readonly #transforms: TransformSums
   #transformsDirty = false
   cursor: number
@@ -122,6 +124,7 @@ export class LaneStore {
     this.counters = state === undefined ? {} : (JSON.parse(state.counters) as Counters)
     if (newest !== undefined) this.#day = newest
     this.decisions = new DecisionStore(db, this.cursor)
+    this.decidedChunks = new DecidedChunks(db, this.cursor)
     this.#transforms = new TransformSums(JSON.parse(this.get('transforms') ?? '[]') as TransformCounts[])
   }
 

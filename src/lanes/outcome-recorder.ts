@@ -5,6 +5,7 @@ import type { Verdict } from '../core/verdict.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Outcome, SentRequest } from './deliver.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
+import { letterOf } from './letter-of.ts'
 import type { RetryQueue } from './retry-queue.ts'
 import { mostStrikes } from './refusals.ts'
 import type { LaneRef } from '../core/inbox.ts'
@@ -166,27 +167,13 @@ export class OutcomeRecorder {
 
   #addDeadLetter(
     inFlight: InFlightEvent,
-    { code, detail }: Outcome,
+    outcome: Outcome,
     { reason, history }: { readonly reason: string; readonly history: readonly Attempt[] },
   ): void {
     const { store, letters, port } = this.#options
-    const { header, text } = inFlight.envelope
-    letters.add(
-      {
-        stage: code === 'transform_failed' ? 'transform' : 'delivery',
-        messageId: header.id,
-        source: header.source,
-        key: header.key,
-        reason,
-        code,
-        ...(detail === undefined ? {} : { detail }),
-        receivedAt: header.receivedAt,
-        event: text,
-        attempts: history,
-      },
-      port.now(),
-      placeOf(inFlight),
-    )
+    const { header } = inFlight.envelope
+    const { code } = outcome
+    letters.add(letterOf(inFlight.envelope, outcome, { reason, history }), port.now(), placeOf(inFlight))
     store.count('dead')
     port.log('error', 'an event is a dead letter', {
       ...this.#options.ref,

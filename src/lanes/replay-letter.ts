@@ -1,12 +1,16 @@
 import type { Bindings } from '../core/bindings.ts'
-import { type Header, pack } from '../core/envelope.ts'
+import { Envelope, type Header, pack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { LaneRef } from '../core/inbox.ts'
 import { edgeTarget } from '../core/lanes.ts'
+import type { Port } from '../core/port.ts'
 import type { ResolvedConfig, Target } from '../core/resolved-config.ts'
 import { frame } from '../storage/frame.ts'
+import { packDecided } from './chunk-decider.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import { decide } from './decide.ts'
 import { type LaneStore, replayBase } from './lane-store.ts'
+import { letterOf } from './letter-of.ts'
 import { replayedTextOf } from './replayed-text.ts'
 import type { Sender } from './sender.ts'
 import { stageReplayedLetter } from './stage-replayed-letter.ts'
@@ -19,8 +23,9 @@ interface LetterRoute {
   readonly store: LaneStore
   readonly letters: DeadLetters
   readonly sender: Sender | undefined
-  /** Bounds of timestamps. */
+  /** Bounds of timestamps, and of the time of transforms. */
   readonly limits: ResolvedConfig['limits']
+  readonly port: Port
 }
 
 /**
@@ -29,7 +34,7 @@ interface LetterRoute {
  * @param number of the letter
  * @param lane where it is
  * @returns false when there is no such letter
- * @throws {SluicewayError} conflict when nothing delivers what is in this lane
+ * @throws {SluicewayError} conflict when nothing delivers what is in this lane, or the transforms of a warehouse cannot be run
  */
 export async function replayLetter(number: number, lane: LetterRoute): Promise<boolean> {
   const { ref, target, bindings, store, letters, sender } = lane
@@ -47,13 +52,16 @@ export async function replayLetter(number: number, lane: LetterRoute): Promise<b
   const count = Number(store.get('replays') ?? 0) + 1
   store.set('replays', `${count}`)
   if (sender !== undefined) sender.replay(replayBase + count, letters.offsetOf(number) ?? -1, header, text)
-  else if (target?.kind === 'warehouse')
-    await stageReplayedLetter(bindings, ref, {
-      name: `replay-${count}`,
-      data: frame(pack(header, text).text),
-      event: { id: letter.messageId, source: letter.source },
-    })
-  else
+  else if (target?.kind === 'warehouse') {
+    const parts = await partsOf(new Envelope(header, text), number, { ...lane, target }, letter.transformed === true)
+    if (parts.length > 0)
+      await stageReplayedLetter(bindings, ref, {
+        name: `replay-${count}`,
+        data: frame(parts.join('')),
+        events: parts.length,
+        event: { id: letter.messageId, source: letter.source },
+      })
+  } else
     throw new SluicewayError(
       'conflict',
       ref.target === edgeTarget
@@ -63,4 +71,36 @@ export async function replayLetter(number: number, lane: LetterRoute): Promise<b
   letters.remove(number)
   store.count('replayed')
   return true
+}
+
+/**
+ * Makes what is to be staged of a warehouse's letter, as lines: what its transforms make of it now, unless it is what they
+ * made before. Where they fail again, a new letter says why.
+ */
+async function partsOf(
+  envelope: Envelope,
+  number: number,
+  lane: LetterRoute & { readonly target: Target },
+  isTransformed: boolean,
+): Promise<readonly string[]> {
+  const { target, store, letters, port, limits } = lane
+  if (isTransformed) return [packDecided(envelope, target.name)]
+  if ((target.route.transforms ?? []).length === 0) return [pack(envelope.header, envelope.text).text]
+  const { userCodeMs } = limits
+  const count = (steps: Parameters<LaneStore['countSteps']>[0]) => store.countSteps(steps)
+  const [made] = await decide([envelope], target, { port, userCodeMs, count })
+  if (made === undefined || 'undecided' in made) {
+    const { verdict } = made?.undecided ?? { verdict: undefined }
+    throw new SluicewayError(
+      'conflict',
+      verdict !== undefined && 'reason' in verdict ? verdict.reason : 'Try it again.',
+    )
+  }
+  const { parts, settled } = made
+  if (settled?.verdict.kind === 'dead') {
+    const { reason } = settled.verdict
+    letters.add(letterOf(envelope, settled, { reason }), port.now(), letters.offsetOf(number) ?? null)
+    store.count('dead')
+  } else if (settled?.verdict.kind === 'skip' && parts.length === 0) store.count(`skip: ${settled.verdict.reason}`)
+  return parts.map((part) => packDecided(part, target.name))
 }

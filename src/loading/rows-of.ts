@@ -23,7 +23,7 @@ export interface PendingRow {
 /**
  * Makes the rows of an event, or the dead letter that it becomes when it has none.
  *
- * The warehouse's privacy rules come first. The envelope stays as it is, and so does the event of a dead letter: when it is
+ * The warehouse's privacy rules come first, unless its transforms have run after them. The envelope stays as it is, and so does the event of a dead letter: when it is
  * replayed, the rules come first again.
  */
 export function rowsOf(
@@ -31,7 +31,8 @@ export function rowsOf(
   { privacy, ...options }: MapOptions & { readonly file: string; readonly privacy?: PrivacyRules | undefined },
 ): readonly PendingRow[] | NewDeadLetter {
   try {
-    const event = privacy === undefined ? envelope.event : privateEventOf(envelope, privacy)
+    const event =
+      privacy === undefined || envelope.header.transformed === true ? envelope.event : privateEventOf(envelope, privacy)
     return mapEvent(event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
       row,
       id: idOf(row),
@@ -43,9 +44,9 @@ export function rowsOf(
   }
 }
 
-/** Makes the dead letter of an event that cannot be loaded; it holds the event as it was accepted. */
+/** Makes the dead letter of an event that cannot be loaded; it holds the event as it was staged. */
 export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter {
-  const { id, key, source, receivedAt } = envelope.header
+  const { id, key, source, receivedAt, transformed } = envelope.header
   return {
     stage: 'load',
     messageId: id,
@@ -55,6 +56,7 @@ export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter
     code: thrown instanceof SluicewayError ? thrown.code : 'internal',
     receivedAt,
     event: envelope.text,
+    ...(transformed === true ? { transformed } : {}),
     attempts: [],
   }
 }

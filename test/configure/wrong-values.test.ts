@@ -118,6 +118,7 @@ describe('a wrong value is a problem of the config that names its place, never a
       log(),
       'warehouses.tables: "use" must be a warehouse, such as d1(), not a stream, which belongs as "stream"',
     ],
+    ['warehouses.tables.transforms', 'a', 'warehouses.tables: "transforms" must be a list, not text'],
     ['warehouses.tables.mapping.jsonPaths', 'a', 'warehouses.tables: "mapping.jsonPaths" must be a list, not text'],
     ['admin', 'token', 'admin: must be an object, not text'],
     ['admin.token', ['correct-horse-battery-staple'], 'admin.token: must be text, not a list'],

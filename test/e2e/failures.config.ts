@@ -24,6 +24,16 @@ const noRefunds = {
   },
 }
 
+const booked = {
+  name: 'booked',
+  transformEvent: (event: Event) => {
+    if (event.event === 'Cart Broken') throw new Error('this transform does not like broken carts')
+    if (event.event === 'Cart Emptied') return null
+    if (event.event !== 'Cart Split') return event
+    return ['left', 'right'].map((half) => ({ ...event, properties: { ...event.properties, half } }))
+  },
+}
+
 export default defineConfig((env) => ({
   stream: log(),
   sources: {
@@ -49,6 +59,6 @@ export default defineConfig((env) => ({
       }),
     },
   },
-  warehouses: { tables: { use: d1(), stageSeconds: 1 } },
+  warehouses: { tables: { use: d1(), stageSeconds: 1, transforms: [booked] } },
   admin: { token: env.ADMIN_TOKEN },
 }))

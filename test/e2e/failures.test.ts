@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import type { LaneTrace } from '../../src/core/bindings.ts'
+import type { LaneStatus, LaneTrace } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
 import { plainOrder } from '../support/sample-events.ts'
 import { serveWithSinks } from '../support/serve-with-sinks.ts'
@@ -332,4 +332,42 @@ test('every request at the sinks was signed by the rules of Standard Webhooks, w
     expect(headers['webhook-id']).toBe(events[0]?.messageId)
   }
   for (const { verified } of batches.received) expect(verified).toBe(true)
+})
+
+test('a warehouse’s transforms drop, split and refuse its rows alone, and its lane counts what they did', async () => {
+  const cart = (messageId: string, event: string) => plainOrder(messageId, { event })
+  await server.post('/v1/batch', {
+    batch: [cart('cart-1', 'Cart Split'), cart('cart-2', 'Cart Emptied'), cart('cart-3', 'Cart Broken')],
+  })
+  await sink.untilDelivered('cart-1', 'cart-2', 'cart-3')
+  const tables = d1Tables(server.state)
+  const halves = async () =>
+    (await tables.rows('cart_split')).map(({ id, half }) => `${String(id)} ${String(half)}`).toSorted()
+  await until('both halves are in the table', async () => (await halves()).length === 2)
+  expect(await halves()).toEqual(['cart-1 left', 'cart-1#1 right'])
+  const names = await tables.names()
+  expect(names.filter((name) => name.startsWith('cart_'))).toEqual(['cart_split'])
+  expect((await tables.rows('tracks')).map(({ id }) => id)).not.toContain('cart-2')
+  expect(await letterOf('cart-3')).toMatchObject({
+    target: 'tables',
+    stage: 'transform',
+    code: 'transform_failed',
+    reason: 'this transform does not like broken carts',
+    detail: expect.stringContaining('failures.config.ts'),
+  })
+  expect(await traceOf('cart-2', 'tables')).toMatchObject({ status: 'skip', reason: 'dropped by booked' })
+
+  const letter = await letterOf('cart-3')
+  await server.admin(`/dead-letters/${letter?.id}`, {
+    method: 'PUT',
+    body: JSON.stringify({ event: { ...(letter?.event as Event), event: 'Cart Mended' } }),
+  })
+  await server.admin(`/dead-letters/${letter?.id}/replay`, { method: 'POST' })
+  await until('the mended cart is in its table', async () => (await tables.rows('cart_mended')).length === 1)
+  expect(await letterOf('cart-3')).toBeUndefined()
+
+  const { lanes } = await server.admin<{ lanes: LaneStatus[] }>('/lanes')
+  const counts = lanes.filter(({ target }) => target === 'tables').flatMap(({ transforms = [] }) => transforms)
+  expect(counts.map(({ transform }) => transform)).toContain('booked')
+  expect(counts.reduce((sum, { dropped, errors }) => sum + dropped + errors, 0)).toBe(2)
 })

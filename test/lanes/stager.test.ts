@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { StagedFile } from '../../src/core/bindings.ts'
+import { DeadLetters } from '../../src/lanes/dead-letters.ts'
 import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { Stager } from '../../src/lanes/stager.ts'
 import { fakeContext, fakePort } from '../support/fake-context.ts'
@@ -46,6 +47,11 @@ function open(): void {
       billed: createBill(),
       partition: 2,
       changed: () => undefined,
+      deciding: {
+        ref: { target: 'tables', partition: 2 },
+        letters: new DeadLetters(sqlite.open(), { target: 'tables', partition: 2 }),
+        userCodeMs: 5_000,
+      },
       spend: () => undefined,
     },
   )

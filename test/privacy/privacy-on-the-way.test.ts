@@ -235,6 +235,15 @@ describe('the rules of a warehouse', () => {
     expect(JSON.stringify(rowsOf(envelope, options))).toMatch(personal)
   })
 
+  test('the rules of a warehouse are not applied twice to what its transforms made of an event', () => {
+    const { header, text } = stored()
+    const made = new Envelope({ ...header, transformed: true }, text)
+    expect(rowsOf(made, { ...options, privacy: rules })).toEqual(rowsOf(made, options).valueOf())
+    const tooLong = order({ messageId: 'x'.repeat(900) })
+    const letter = rowsOf(new Envelope({ ...header, transformed: true }, stored(tooLong).text), options)
+    expect(letter).toMatchObject({ stage: 'load', transformed: true })
+  })
+
   test('the rules of a warehouse are not in its dead letters: a replay goes through them again', () => {
     const letter = rowsOf(stored(order({ messageId: 'x'.repeat(900) })), { ...options, privacy: rules })
     expect(letter).toMatchObject({ stage: 'load', code: 'mapping_failed' })
