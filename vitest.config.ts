@@ -16,7 +16,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'pure',
-          include: ['test/**/*.test.ts'],
+          // Beside transforms, too; cases in JSON are read by test/transforms/beside.test.ts.
+          include: ['test/**/*.test.ts', 'transforms/**/*.test.{ts,js,mjs}'],
           exclude: ['test/e2e/**', 'test/start/start.test.ts'],
           // Against what hangs: a busy machine takes three times as long as an idle one.
           testTimeout: 60_000,

@@ -12,7 +12,7 @@ interface Options {
 
 const scripts: Readonly<Record<string, string>> = {
   start: 'sluiceway start',
-  test: 'node --test',
+  test: 'sluiceway transforms test --cases && node --test',
   deploy: 'sluiceway check && wrangler deploy',
 }
 

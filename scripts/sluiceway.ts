@@ -8,6 +8,8 @@ import { deployOfWrangler, isDeploying, isNested } from './check/command-line.ts
 import { buildTransforms } from './build/transforms.ts'
 import { init } from './init.ts'
 import { checkFolder } from './start/check-folder.ts'
+import { makeNew } from './transforms/new-transform.ts'
+import { transforms } from './transforms/command.ts'
 import { type Place, writePositions } from './build/worker.ts'
 import { serve } from './start/serve.ts'
 
@@ -17,6 +19,10 @@ const help = `Usage: npx sluiceway <command>
   start    build and serve this folder's Sluiceway on this machine ("npx sluiceway start --help" tells the options)
   check    say what wrangler.toml lacks that this version needs, and what is wrong with the config; wrangler does so
            before it deploys ("--env NAME" checks that environment of wrangler.toml, "--config FILE" another config)
+  transforms test
+           run the tests that lie beside transforms ("npx sluiceway transforms --help" tells the options)
+  new transform <name>
+           make a transform with cases beside it
 
 Everything else is wrangler's: npx wrangler deploy, npx wrangler tail, …
 `
@@ -59,6 +65,11 @@ export async function run({ home, argv }: { readonly home: string; readonly argv
         return init({ root, home, say })
       case 'check':
         return await check({ ...place, argv: rest })
+      case 'transforms':
+        process.exitCode = await transforms({ ...place, argv: rest, say })
+        return
+      case 'new':
+        return makeNew({ root, argv: rest, say })
       case '--version':
         return say((JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string }).version)
       case undefined:

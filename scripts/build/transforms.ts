@@ -15,6 +15,8 @@ interface Options {
   readonly to?: string
   /** Folder of the files; `<root>/transforms` when left out. */
   readonly from?: string
+  /** Name of one that is built alone, to run inline in this process: without the harness; what others wrote stays. */
+  readonly only?: string
   readonly say: (line: string) => void
 }
 
@@ -34,13 +36,16 @@ export async function buildTransforms(options: Options): Promise<string[]> {
   const { root, home, say } = options
   const from = options.from ?? join(root, 'transforms')
   const to = options.to ?? join(root, 'dist/transforms')
-  const files = existsSync(from) ? readdirSync(from).filter(isTransform).toSorted() : []
+  const { only } = options
+  const isAsked = (file: string): boolean =>
+    isTransform(file) && (only === undefined || basename(file, extname(file)) === only)
+  const files = existsSync(from) ? readdirSync(from).filter(isAsked).toSorted() : []
   const names = files.map((file) => basename(file, extname(file)))
   mkdirSync(to, { recursive: true })
   const { build, stop } = await import('esbuild')
   try {
     const place = { root, home, from, to, build }
-    write(join(to, `${harnessName}.js`), await harnessOf(place))
+    if (only === undefined) write(join(to, `${harnessName}.js`), await harnessOf(place))
     for (const [i, file] of files.entries()) {
       const name = names[i] as string
       if (names.indexOf(name) !== i) {
@@ -50,8 +55,10 @@ export async function buildTransforms(options: Options): Promise<string[]> {
       write(join(to, `${name}.js`), await moduleOf(place, file))
     }
   } finally {
-    await stop()
+    // Where one is built, others follow soon.
+    if (only === undefined) await stop()
   }
+  if (only !== undefined) return names
   const kept = new Set([...names, harnessName])
   for (const file of readdirSync(to)) if (!kept.has(basename(file, '.js'))) rmSync(join(to, file), { force: true })
   return [...new Set(names)]

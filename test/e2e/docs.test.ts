@@ -48,6 +48,8 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npm run format$/, run: () => 'npm run check:format' },
   { command: /^npx vitest run --project pure \S+$/, run: (command) => command },
   { command: /^npx vitest run --project e2e \S+$/, run: (command) => command.replace(' run ', ' list ') },
+  { command: /^npm run new -- transform [\w-]+$/, run: (command) => command },
+  { command: /^npm run transforms -- test [\w-]+$/, run: (command) => command },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
   { command: /^npx wrangler d1 execute /, run: (command) => command },

@@ -138,7 +138,11 @@ describe('a folder of a user that has the package', () => {
     expect(readFileSync(join(folder, 'config.ts'), 'utf8')).toBe(before)
     expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({
       type: 'module',
-      scripts: { start: 'sluiceway start', test: 'node --test', deploy: 'sluiceway check && wrangler deploy' },
+      scripts: {
+        start: 'sluiceway start',
+        test: 'sluiceway transforms test --cases && node --test',
+        deploy: 'sluiceway check && wrangler deploy',
+      },
     })
   })
 

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, join, relative } from 'node:path'
+import { reasonOf } from '../../src/core/errors.ts'
+import type { Place } from '../build/worker.ts'
+import { readCases } from './cases.ts'
+import { checkCase } from './check-case.ts'
+import { fileOf, loadTransform } from './load-transform.ts'
+
+/** A file of tests beside a transform. */
+export interface TestFile {
+  /** Of the transform: `cents-to-euros`. */
+  readonly name: string
+  /** Absolute path. */
+  readonly file: string
+  /** `cases` are data; a `program` is run by vitest or by Node. */
+  readonly kind: 'cases' | 'program'
+}
+
+/** What a file of tests came to. */
+export interface TestReport {
+  readonly test: TestFile
+  readonly ok: boolean
+  /** For a person, one line or several. */
+  readonly text: string
+  /** Absolute paths of files that a new run depends on; undefined where nobody knows. */
+  readonly files: readonly string[] | undefined
+}
+
+/** Lists the files of tests beside the transforms, by their names. */
+export const findTests = (root: string): readonly TestFile[] =>
+  globSync('transforms/*.test.{json,ts,js,mjs}', { cwd: root })
+    .toSorted()
+    .map((file) => ({
+      name: basename(file).replace(/\.test\.\w+$/, ''),
+      file: join(root, file),
+      kind: file.endsWith('.json') ? 'cases' : 'program',
+    }))
+
+/**
+ * Runs a file of tests.
+ *
+ * @param place where the transforms are
+ * @param test the file
+ * @returns what it came to; never rejects because of what a user wrote
+ */
+export async function runTests(place: Place, test: TestFile): Promise<TestReport> {
+  const startedAt = performance.now()
+  const { ok, lines, files } = test.kind === 'cases' ? await runCases(place, test) : await runProgram(place, test)
+  const [first = '', ...rest] = lines
+  const shown = relative(place.root, test.file)
+  const text = [
+    `${ok ? '✓' : '✗'} ${shown}  ${first}, ${Math.round(performance.now() - startedAt)} ms`,
+    ...rest.map((line) => `  ${line}`),
+  ]
+  return { test, ok, text: text.join('\n'), files }
+}
+
+interface Outcome {
+  readonly ok: boolean
+  readonly lines: readonly string[]
+  readonly files: readonly string[] | undefined
+}
+
+const failed = (summary: string, detail: string): Outcome => ({
+  ok: false,
+  lines: [summary, ...detail.split('\n')],
+  files: undefined,
+})
+
+async function runCases(place: Place, { name, file }: TestFile): Promise<Outcome> {
+  const module = fileOf(place.root, name)
+  if (module === undefined) return failed('no transform', `There is no transforms/${name}.ts (or .js, .mjs).`)
+  try {
+    const cases = readCases(file)
+    const { make, way, files } = await loadTransform(place, module)
+    const lines: string[] = []
+    let wrong = 0
+    for (const one of cases) {
+      const problem = await checkCase(one, make)
+      if (problem === undefined) continue
+      wrong++
+      lines.push(
+        `✗ ${one.name}`,
+        ...problem
+          .replaceAll(`${place.root}/`, '')
+          .split('\n')
+          .map((line) => `  ${line}`),
+      )
+    }
+    const count = `${cases.length} ${cases.length === 1 ? 'case' : 'cases'}${way === 'plain' ? '' : ` (${way})`}`
+    return { ok: wrong === 0, lines: [wrong === 0 ? count : `${wrong} of ${count} failed`, ...lines], files }
+  } catch (thrown) {
+    return failed('cannot be run', reasonOf(thrown))
+  }
+}
+
+/** Tells whether a file of tests is a program for vitest. */
+export const isForVitest = ({ kind, file }: TestFile): boolean =>
+  kind === 'program' && /from ['"]vitest['"]/.test(readFileSync(file, 'utf8'))
+
+/** Path of vitest's command where it is installed in a folder. */
+export function vitestIn(root: string): string | undefined {
+  try {
+    return join(dirname(createRequire(join(root, 'package.json')).resolve('vitest/package.json')), 'vitest.mjs')
+  } catch {
+    return undefined
+  }
+}
+
+/** With the test runner that it imports. */
+async function runProgram({ root }: Place, test: TestFile): Promise<Outcome> {
+  const { file } = test
+  const isVitest = isForVitest(test)
+  const vitest = isVitest ? vitestIn(root) : undefined
+  if (isVitest && vitest === undefined)
+    return failed('cannot be run', 'It imports vitest, which is not installed: npm install --save-dev vitest')
+  const args = vitest === undefined ? ['--test', file] : [vitest, 'run', '--root', root, relative(root, file)]
+  const { code, said } = await run(root, args)
+  const runner = isVitest ? 'vitest' : 'node --test'
+  return {
+    ok: code === 0,
+    lines: code === 0 ? [runner] : [`${runner} failed`, ...said.trim().split('\n')],
+    files: undefined,
+  }
+}
+
+const run = (cwd: string, args: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> =>
+  new Promise((done) => {
+    // A test run of Node that is started within one would say nothing.
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env
+    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()))
+    child.on('error', (error) => done({ code: 1, said: error.message }))
+    child.on('close', (code) => done({ code, said }))
+  })
