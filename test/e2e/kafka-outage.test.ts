@@ -82,7 +82,10 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('Kafka as the stre
         const spilledObjects = async () => (await server.admin<{ objects: number }>('/spill')).objects
         const secondsUntilStored = async () => {
           const began = Date.now()
-          await until('nothing waits in the spill', spilledObjects, { enough: (left) => left === 0, seconds: 90 })
+          await until('nothing waits in the spill', spilledObjects, {
+            enough: (left) => left === 0,
+            seconds: 90 + 2 * deadSeconds,
+          })
           return Math.round((Date.now() - began) / 1_000)
         }
 
@@ -168,6 +171,6 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('Kafka as the stre
         expect(spilledFrozen).toBeGreaterThan(clients)
         expect(load.failures).toBeGreaterThan(0)
       }),
-    400_000,
+    600_000,
   )
 })
