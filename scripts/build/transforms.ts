@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, extname, join, relative, sep } from 'node:path'
 import type { build as esbuild, BuildFailure, BuildOptions, Plugin } from 'esbuild'
 import type { Positions } from '../../src/core/positions.ts'
 import { filePositions, type SourceMap } from './positions.ts'
+import { isPython, pythonModule, pythonShared, sharedName, wasmFile } from './python.ts'
 import { writeWhole } from './record.ts'
 
 interface Options {
@@ -23,7 +24,7 @@ interface Options {
 const harnessName = '_harness'
 /** Files that are transforms; tests beside them are none. */
 const isTransform = (file: string): boolean =>
-  /^[a-z0-9][\w-]*\.(?:ts|js|mjs)$/i.test(file) && !/\.(?:test|d)\.\w+$/.test(file)
+  /^[a-z0-9][\w-]*\.(?:ts|js|mjs|py)$/i.test(file) && !/\.(?:test|d)\.\w+$/.test(file)
 
 /**
  * Makes of every file of `transforms/` a module that the config may import as `#transforms/<name>`: `inline` holds its code for the
@@ -46,20 +47,25 @@ export async function buildTransforms(options: Options): Promise<string[]> {
   try {
     const place = { root, home, from, to, build }
     if (only === undefined) write(join(to, `${harnessName}.js`), await harnessOf(place))
+    if (only === undefined && files.some(isPython)) {
+      const shared = await pythonShared(home, { ...common, build })
+      write(join(to, `${sharedName}.js`), shared.text)
+      copyFileSync(shared.wasm, join(to, wasmFile))
+    }
     for (const [i, file] of files.entries()) {
       const name = names[i] as string
       if (names.indexOf(name) !== i) {
         say(`transforms/${file} has the name of another transform; only the first one is built`)
         continue
       }
-      write(join(to, `${name}.js`), await moduleOf(place, file))
+      write(join(to, `${name}.js`), isPython(file) ? pythonModuleOf(place, file) : await moduleOf(place, file))
     }
   } finally {
     // Where one is built, others follow soon.
     if (only === undefined) await stop()
   }
   if (only !== undefined) return names
-  const kept = new Set([...names, harnessName])
+  const kept = new Set([...names, harnessName, ...(files.some(isPython) ? [sharedName, wasmFile] : [])])
   for (const file of readdirSync(to)) if (!kept.has(basename(file, '.js'))) rmSync(join(to, file), { force: true })
   return [...new Set(names)]
 }
@@ -108,15 +114,30 @@ async function harnessOf({ home, build }: Place): Promise<string> {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
 
+function pythonModuleOf({ root, home, from, to }: Place, file: string): string {
+  const folder = join(from, 'libraries')
+  const found = globSync('*.py', { cwd: folder }).toSorted()
+  return pythonModule({
+    path: join(from, file),
+    shown: slashed(relative(root, join(from, file))),
+    libraries: new Map(found.map((one) => [handleOf(basename(one, '.py')), join(folder, one)])),
+    ours: (inner) => wayTo(home, to, inner),
+    harness: harnessName,
+  })
+}
+
+/** How a module that the build writes imports a file of `src/transforms/`. */
+function wayTo(home: string, to: string, inner: string): string {
+  const way = slashed(relative(to, join(home, 'src/transforms', inner)))
+  return way.startsWith('.') ? way : `./${way}`
+}
+
 async function moduleOf(place: Place, file: string): Promise<string> {
   const { root, home, from, to } = place
   const path = join(from, file)
   const shown = slashed(relative(root, path))
   const name = basename(file, extname(file))
-  const ours = (inner: string): string => {
-    const way = slashed(relative(to, join(home, 'src/transforms', inner)))
-    return way.startsWith('.') ? way : `./${way}`
-  }
+  const ours = (inner: string): string => wayTo(home, to, inner)
   try {
     const inlined = await bundleOf(place, path, { format: 'iife', globalName: '$module' })
     const isolated = await bundleOf(place, path, {

@@ -240,6 +240,8 @@ export function errorOf(thrown: unknown, name: string): { readonly message: stri
   const message = showSafely(() => reasonOf(thrown))
   const stack = thrown instanceof Error ? showSafely(() => thrown.stack ?? message) : message
   const lines = stack.split('\n')
+  // Python's traceback has nothing of ours, and what was raised comes last.
+  if (lines[0]?.startsWith('Traceback ') === true) return { message, stack: stack.slice(-longestStack) }
   const last = lines.findLastIndex((line) => line.includes(name))
   return { message, stack: (last < 0 ? lines : lines.slice(0, last + 1)).join('\n').slice(0, longestStack) }
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import { buildTransforms } from '../../scripts/build/transforms.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -29,6 +30,16 @@ export interface ContractWorker {
 }
 
 const home = resolve(import.meta.dirname, '../..')
+
+const micropython = createRequire(import.meta.url).resolve(
+  '@micropython/micropython-webassembly-pyscript/micropython.wasm',
+)
+
+/** The runtime is given what wrangler would upload as compiled. */
+const compiledWasm: Plugin = {
+  name: 'compiled-wasm',
+  setup: (given) => given.onResolve({ filter: /\.wasm$/ }, () => ({ path: './micropython.wasm', external: true })),
+}
 
 /**
  * Builds files as the config would import them, and starts a Worker that runs them through `runTransforms`.
@@ -79,8 +90,12 @@ export async function startContract(
     keepNames: true,
     conditions: ['workerd'],
     external: ['node:*', 'cloudflare:*'],
+    plugins: [compiledWasm],
   })
-  const modules = [{ type: 'ESModule' as const, path: 'index.js', contents: outputFiles[0]?.text ?? '' }]
+  const modules = [
+    { type: 'ESModule' as const, path: 'index.js', contents: outputFiles[0]?.text ?? '' },
+    { type: 'CompiledWasm' as const, path: 'micropython.wasm', contents: new Uint8Array(readFileSync(micropython)) },
+  ]
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
       workers: [{ name: 'contract', compatibilityDate: '2026-10-01', modules, workerLoaders: { ISOLATES: {} } }],

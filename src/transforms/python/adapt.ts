@@ -1,0 +1,152 @@
+/** Methods of str, int and float that MicroPython lacks; `_sluiceway.py` has them. */
+const methods = new Set(
+  (
+    'title capitalize casefold swapcase zfill ljust rjust removeprefix removesuffix isalnum isnumeric isdecimal isascii ' +
+    'isidentifier translate is_integer bit_length'
+  ).split(' '),
+)
+
+const tokens =
+  /(?<text>[rRbBuUfF]{0,2}(?:"""(?:\\[\s\S]|(?!""")[\s\S])*"""|'''(?:\\[\s\S]|(?!''')[\s\S])*'''|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'))|(?<comment>#[^\n]*)|(?<space>[^\S\n]+|\\\n)|(?<line>\n)|(?<name>[\p{L}_][\p{L}\p{N}_]*)|(?<number>\d[\w.]*)|(?<sign>\*\*|[\s\S])/guy
+
+interface Token {
+  readonly kind: string
+  /** As its author wrote it: what is added below is no part of the structure. */
+  readonly source: string
+  text: string
+}
+
+/** Words before `{` or `[` after which these begin a value; after any other name `[` is a subscript. */
+const keywords = new Set(
+  'return in and or not if else elif yield lambda is assert del while for await from import raise print'.split(' '),
+)
+
+/**
+ * Writes Python that MicroPython does not know in a way that it knows: `{**a, 'b': 1}`, `[*a, b]`, and methods such as
+ * `text.title()`. What is within an f-string is left alone. Lines stay where they are.
+ *
+ * @param source Python 3
+ */
+export function adaptPython(source: string): string {
+  const list: Token[] = [...source.matchAll(tokens)].map(({ groups = {}, 0: text }) => ({
+    kind: Object.keys(groups).find((kind) => groups[kind] !== undefined) ?? 'sign',
+    source: text,
+    text,
+  }))
+  const starts: number[] = []
+  for (const [i, token] of list.entries()) {
+    if (token.kind === 'name' && methods.has(token.text)) adaptMethod(list, i)
+    if (token.kind !== 'sign') continue
+    if (opens(token)) starts.push(i)
+    if (closes(token)) {
+      const start = starts.pop()
+      if (start !== undefined && token.source !== ')') adaptDisplay(list, start, i)
+    }
+  }
+  return list.map(({ text }) => text).join('')
+}
+
+const isBlank = ({ kind }: Token): boolean => kind === 'space' || kind === 'comment' || kind === 'line'
+const opens = ({ source }: Token): boolean => source === '(' || source === '[' || source === '{'
+const closes = ({ source }: Token): boolean => source === ')' || source === ']' || source === '}'
+
+function before(list: readonly Token[], at: number): number {
+  let i = at - 1
+  while (i >= 0 && isBlank(list[i] as Token)) i--
+  return i
+}
+
+function after(list: readonly Token[], at: number): number {
+  let i = at + 1
+  while (i < list.length && isBlank(list[i] as Token)) i++
+  return i
+}
+
+/** `value.title(` becomes `__method(value,"title")(`. */
+function adaptMethod(list: Token[], name: number): void {
+  const dot = before(list, name)
+  if (list[dot]?.source !== '.' || list[after(list, name)]?.source !== '(') return
+  const start = startOfValue(list, dot)
+  if (start === undefined) return
+  const token = list[name] as Token
+  const first = list[start] as Token
+  first.text = `__method(${first.text}`
+  ;(list[dot] as Token).text = ','
+  token.text = `"${token.source}")`
+}
+
+/** Where the value that ends before the dot begins: names, calls, subscripts and texts with dots between them. */
+function startOfValue(list: readonly Token[], dot: number): number | undefined {
+  let i = before(list, dot)
+  for (;;) {
+    const token = list[i]
+    if (token === undefined) return undefined
+    if (closes(token)) {
+      const open = opening(list, i)
+      if (open === undefined) return undefined
+      const ahead = before(list, open)
+      if (token.source === '}' || !endsValue(list[ahead])) return open
+      i = ahead
+      continue
+    }
+    if (token.kind !== 'name' && token.kind !== 'text' && token.kind !== 'number') return undefined
+    const ahead = before(list, i)
+    if (list[ahead]?.source !== '.') return i
+    i = before(list, ahead)
+  }
+}
+
+const endsValue = (token: Token | undefined): boolean =>
+  token !== undefined &&
+  (token.kind === 'text' || (token.kind === 'name' && !keywords.has(token.source)) || closes(token))
+
+function opening(list: readonly Token[], close: number): number | undefined {
+  let depth = 0
+  for (let i = close; i >= 0; i--) {
+    const token = list[i] as Token
+    if (closes(token)) depth++
+    if (opens(token) && --depth === 0) return i
+  }
+  return undefined
+}
+
+/** A display of a dict or list with `**` or `*` in it, between its brackets. */
+function adaptDisplay(list: Token[], start: number, end: number): void {
+  const isDict = list[end]?.source === '}'
+  if (!isDict && endsValue(list[before(list, start)])) return
+  const parts = partsOf(list, start, end)
+  const isSpread = (first: number): boolean => list[first]?.source === (isDict ? '**' : '*')
+  if (!parts.some(isSpread)) return
+  const bracket = list[start] as Token
+  bracket.text = `${bracket.text.slice(0, -1)}${isDict ? '__merge(' : '__joined('}`
+  const [open, close] = isDict ? ['{', '}'] : ['[', ']']
+  for (const [n, first] of parts.entries()) {
+    const token = list[first] as Token
+    if (isSpread(first)) {
+      token.text = ''
+      continue
+    }
+    token.text = `${open}${token.text}`
+    const last = list[before(list, parts[n + 1] ?? end)] as Token
+    if (last.source === ',') last.text = `${close},`
+    else last.text += close
+  }
+  ;(list[end] as Token).text = ')'
+}
+
+/** The first token of each part between commas. */
+function partsOf(list: readonly Token[], start: number, end: number): number[] {
+  const parts: number[] = []
+  let depth = 0
+  let isNew = true
+  for (let i = start + 1; i < end; i++) {
+    const token = list[i] as Token
+    if (isBlank(token)) continue
+    if (isNew) parts.push(i)
+    isNew = false
+    if (opens(token)) depth++
+    if (closes(token)) depth--
+    if (depth === 0 && token.source === ',') isNew = true
+  }
+  return parts
+}

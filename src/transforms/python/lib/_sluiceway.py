@@ -1,0 +1,220 @@
+# Runs a user's functions for their host. `port` is the only way out: text in both directions.
+import sys
+import builtins
+import ujson
+import js as port
+from io import StringIO
+
+
+class _Suspended(BaseException):
+    # Ends a call that waits for an answer: it runs again once the answer is there.
+    pass
+
+
+def log(*args):
+    port.log = "Log:" + "".join([" " + (arg if isinstance(arg, str) else _shown(arg)) for arg in args])
+
+
+def _shown(value):
+    try:
+        return ujson.dumps(plain(value))
+    except Exception:
+        return str(value)
+
+
+def geolocation(ip):
+    return call("geolocation", ip)
+
+
+def getCredential(key):
+    if key is None:
+        raise TypeError("Key should be valid and defined")
+    return ask("credential", str(key))
+
+
+def call(kind, args):
+    # What JavaScript has to wait for. Raises what it rejects with.
+    port.call = ujson.dumps([kind, plain(args)])
+    answer = port.result
+    if answer == "wait":
+        raise _Suspended()
+    return _answered(answer)
+
+
+def ask(kind, args):
+    # What JavaScript answers at once.
+    port.ask = ujson.dumps([kind, args])
+    return _answered(port.result)
+
+
+def _answered(text):
+    answer = ujson.loads(text)
+    if "error" in answer:
+        raise (ValueError if answer.get("kind") == "value" else RuntimeError)(answer["error"])
+    return answer["value"]
+
+
+def plain(value):
+    # What json.dumps of CPython takes, but NaN and infinities become null, as in JavaScript.
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {_key(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+
+def _key(key):
+    if isinstance(key, str):
+        return key
+    if key is None:
+        return "null"
+    if key is True or key is False:
+        return "true" if key else "false"
+    if isinstance(key, (int, float)):
+        return str(key)
+    raise TypeError("keys must be str, int, float, bool or None, not %s" % type(key).__name__)
+
+
+def metadata(event):
+    port.asked = event.get("messageId") if isinstance(event, dict) else None
+    return ujson.loads(port.metadata)
+
+
+def start():
+    builtins.log = log
+    builtins.geolocation = geolocation
+    builtins.getCredential = getCredential
+    for name, value in _added.items():
+        setattr(builtins, name, value)
+    global _main
+    try:
+        _main = __import__("_transform")
+        found = [name for name in ("transformEvent", "transformBatch") if callable(getattr(_main, name, None))]
+        port.output = ",".join(found)
+    except BaseException as error:
+        _failed(error)
+
+
+def run():
+    # One call of the user's function.
+    global _last
+    try:
+        result = getattr(_main, port.function)(ujson.loads(port.input), metadata)
+        if result is None or isinstance(result, (dict, list, tuple)):
+            port.output = ujson.dumps(result)
+        else:
+            # No object, and no array: RudderStack's rules say what that is.
+            port.output = "0"
+    except BaseException as error:
+        _failed(error)
+    else:
+        _last = result
+
+
+def again():
+    # Of the same result, where `ujson.dumps` wrote what is no JSON.
+    try:
+        port.output = ujson.dumps(plain(_last))
+    except BaseException as error:
+        _failed(error)
+
+
+def reseed():
+    # A call that runs again for an answer sees the same random numbers.
+    import urandom
+
+    urandom.seed(port.seed)
+
+
+def _failed(error):
+    out = StringIO()
+    sys.print_exception(error, out)
+    port.error = out.getvalue()
+
+
+# What adapt.ts writes in place of Python that MicroPython does not have.
+def _merge(*parts):
+    out = {}
+    for part in parts:
+        out.update(part)
+    return out
+
+
+def _joined(*parts):
+    out = []
+    for part in parts:
+        out.extend(part)
+    return out
+
+
+def _method(value, name):
+    found = _methods.get(name)
+    if found is None or not isinstance(value, found[0]) or hasattr(value, name):
+        return getattr(value, name)
+    return lambda *args, **kwargs: found[1](value, *args, **kwargs)
+
+
+def _words(text):
+    out = []
+    inside = False
+    for letter in text:
+        out.append(letter.lower() if inside else letter.upper())
+        inside = letter.isalpha()
+    return "".join(out)
+
+
+def _capitalize(text):
+    return text[:1].upper() + text[1:].lower()
+
+
+def _zfill(text, width):
+    sign = text[0] if text[:1] in ("+", "-") and text else ""
+    return sign + "0" * (width - len(text)) + text[len(sign) :]
+
+
+def _all(test):
+    return lambda text: len(text) > 0 and all([test(one) for one in text])
+
+
+def _translate(text, table):
+    out = []
+    for letter in text:
+        found = table.get(ord(letter), letter)
+        if found is not None:
+            out.append(chr(found) if isinstance(found, int) else found)
+    return "".join(out)
+
+
+_methods = {
+    "title": (str, lambda text: _words(text)),
+    "capitalize": (str, _capitalize),
+    "casefold": (str, lambda text: text.lower().replace("\u00df", "ss")),
+    "swapcase": (str, lambda text: "".join([c.lower() if c.isupper() else c.upper() for c in text])),
+    "zfill": (str, _zfill),
+    "ljust": (str, lambda text, width, fill=" ": text + fill * (width - len(text))),
+    "rjust": (str, lambda text, width, fill=" ": fill * (width - len(text)) + text),
+    "removeprefix": (str, lambda text, part: text[len(part) :] if part and text.startswith(part) else text),
+    "removesuffix": (str, lambda text, part: text[: -len(part)] if part and text.endswith(part) else text),
+    "isalnum": (str, _all(lambda c: c.isalpha() or c.isdigit())),
+    "isnumeric": (str, _all(lambda c: c.isdigit())),
+    "isdecimal": (str, _all(lambda c: c.isdigit())),
+    "isascii": (str, lambda text: all([ord(c) < 128 for c in text])),
+    "isidentifier": (
+        str,
+        lambda text: _all(lambda c: c.isalpha() or c.isdigit() or c == "_")(text) and not text[0].isdigit(),
+    ),
+    "translate": (str, _translate),
+    "is_integer": (float, lambda number: number == int(number)),
+    "bit_length": (int, lambda number: 0 if number == 0 else len(bin(abs(number))) - 2),
+}
+
+
+def _format(value, spec=""):
+    return ("{:" + spec + "}").format(value) if spec else str(value)
+
+
+_added = {"__merge": _merge, "__joined": _joined, "__method": _method, "format": _format}

@@ -1,0 +1,91 @@
+import { createHash, createHmac } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { evaluated } from '../../support/python.ts'
+
+/** Python, what it is in CPython 3.11, and what has to be imported. */
+const expressions: readonly (readonly [imports: string, expression: string, is: unknown])[] = [
+  ['', '{**{"a": 1}, "b": 2}', { a: 1, b: 2 }],
+  ['', '{"a": 1, **{"a": 2}, **{"c": [*[1], 2]}}', { a: 2, c: [1, 2] }],
+  ['', '{"b": 1, **{"x": {**{"y": 1}}},}', { b: 1, x: { y: 1 } }],
+  ['', '[0, *range(3), *[7 for _ in range(2)]][1:]', [0, 1, 2, 7, 7]],
+  ['', '"ada lovelace".title()', 'Ada Lovelace'],
+  ['', '" ada ".strip().capitalize() + str(7).zfill(3)', 'Ada007'],
+  ['', '"Order: {}".format("x".upper()).removeprefix("Order: ").ljust(3, "-")', 'X--'],
+  ['', '"{**a} # [*b".casefold()', '{**a} # [*b'],
+  ['', '[c.isalnum() for c in "a-1"]', [true, false, true]],
+  ['', 'format(1234.567, ".2f")', '1234.57'],
+  ['', '(1.5 if {**{"a": 2}}["a"] == 2 else 0).is_integer()', false],
+  ['', '" ".join(["ada", "lovelace"]).title().swapcase().split()[0].capitalize()', 'Ada'],
+  ['', 'round(129.9 * 3, 2)', 389.7],
+  ['import json', 'json.dumps({"b": 1, "a": [1, None, "é"]}, sort_keys=True)', '{"a": [1, null, "\\u00e9"], "b": 1}'],
+  ['import json', 'json.dumps([1, {"a": 2}], indent=2)', '[\n  1,\n  {\n    "a": 2\n  }\n]'],
+  ['import json', 'json.loads(\'{"a": 1.5}\')', { a: 1.5 }],
+  ['import re', 're.findall(r"\\d+", "a1b22")', ['1', '22']],
+  ['import re', 're.sub(r"(?P<user>\\w+)@(\\w+)", r"\\g<user> at \\2", "ada@example")', 'ada at example'],
+  ['import re', 're.match(r"a{2,3}(?:b|c)$", "aab").group()', 'aab'],
+  ['import re', 're.fullmatch(r"[\\w.-]+@[\\w-]+\\.\\w+", "ada.l@example.com") is not None', true],
+  ['import re', 're.split(r"[,;]\\s*", "a, b;c")', ['a', 'b', 'c']],
+  ['import re', 're.search("É", "xé", re.I).span()', [1, 2]],
+  ['import re', 're.search(r"b", "💥💥b").start()', 2],
+  ['import re', 're.sub("o", lambda m: m.group().upper(), "foo", count=1)', 'fOo'],
+  [
+    'from datetime import datetime',
+    'datetime.fromisoformat("2026-11-22T10:00:01.500Z").isoformat()',
+    '2026-11-22T10:00:01.500000+00:00',
+  ],
+  [
+    'from datetime import datetime',
+    'datetime.strptime("22/Nov/2026 10:05", "%d/%b/%Y %H:%M").strftime("%Y-%m-%dT%H:%M:%S %A %j")',
+    '2026-11-22T10:05:00 Sunday 326',
+  ],
+  [
+    'from datetime import datetime, timedelta, timezone',
+    '(datetime(2026, 11, 22, tzinfo=timezone.utc) + timedelta(days=40)).timestamp()',
+    1_798_761_600,
+  ],
+  [
+    'import hashlib',
+    'hashlib.sha256("ada@example.com".encode()).hexdigest()',
+    createHash('sha256').update('ada@example.com').digest('hex'),
+  ],
+  ['import hashlib', 'hashlib.md5(b"ada").hexdigest()', createHash('md5').update('ada').digest('hex')],
+  [
+    'import hmac, hashlib',
+    'hmac.new(b"k", b"ada", hashlib.sha1).hexdigest()',
+    createHmac('sha1', 'k').update('ada').digest('hex'),
+  ],
+  ['import base64', 'base64.b64encode("ada".encode()).decode()', 'YWRh'],
+  ['import math', '[math.floor(1.5), math.sqrt(16)]', [1, 4]],
+  ['import uuid', 'str(uuid.uuid5(uuid.NAMESPACE_DNS, "example.com"))', 'cfbff0d1-9375-5685-968c-48ce8b15ae17'],
+  ['import uuid', '[len(str(uuid.uuid4())), uuid.uuid4().version, uuid.uuid4() == uuid.uuid4()]', [36, 4, false]],
+  [
+    'from urllib.parse import urlparse, parse_qs',
+    '[urlparse("https://Shop.example.com:8080/a?utm_source=x#f").hostname, parse_qs("a=1&a=b%20c")]',
+    ['shop.example.com', { a: ['1', 'b c'] }],
+  ],
+  [
+    'from urllib.parse import quote, urlencode, unquote',
+    '[quote("a b/é"), urlencode({"a": "b c"}), unquote("%C3%A9")]',
+    ['a%20b/%C3%A9', 'a=b+c', 'é'],
+  ],
+  ['from collections import Counter, defaultdict', 'Counter("aab").most_common(1)', [['a', 2]]],
+  [
+    'import itertools, functools',
+    '[list(itertools.product([1], [2, 3])), functools.reduce(lambda a, b: a + b, [1, 2])]',
+    [
+      [
+        [1, 2],
+        [1, 3],
+      ],
+      3,
+    ],
+  ],
+  ['import random', 'sorted(random.sample([1, 2, 3], 3))', [1, 2, 3]],
+  ['import time', 'time.time() > 1.7e9', true],
+  ['from typing import Any, Dict, Optional', 'Any is not None', true],
+  ['import statistics', 'statistics.median([3, 1, 2])', 2],
+]
+
+test.each(expressions)('Python: %s; %s is as in CPython', (imports, expression, is) => {
+  expect(evaluated(expression, imports)).toEqual(is)
+})
