@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
@@ -98,12 +98,24 @@ export async function loadTransform(place: Place, file: string): Promise<LoadedT
   })
   const text = outputFiles[0]?.text ?? ''
   const bundle = join(folder, `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.mjs`)
-  if (!existsSync(bundle)) writeFileSync(bundle, text)
+  if (!existsSync(bundle)) {
+    writeFileSync(bundle, text)
+    forgetOld(folder)
+  }
   const exported = (await import(pathToFileURL(bundle).href)) as Readonly<Record<string, unknown>>
   const files = Object.keys(metafile.inputs).map((path) => join(root, path))
   if (way === 'plain') return { make: makeOf(name, exported), way, files }
   const inline = exported['inline'] as Inline
   return { make: ({ options }) => (options === undefined ? inline : inline(options)), way }
+}
+
+/** Each save makes another bundle; others may still be reading those of a moment ago. */
+function forgetOld(folder: string): void {
+  const hourAgo = Date.now() - 3_600_000
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name)
+    if (name.endsWith('.mjs') && statSync(file).mtimeMs < hourAgo) rmSync(file, { force: true })
+  }
 }
 
 /** Modules of the platform, which are not in this process: whoever needs what is in them is told so where it is used. */
