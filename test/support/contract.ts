@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import { filePositions, type SourceMap } from '../../scripts/build/positions.ts'
 import { buildTransforms } from '../../scripts/build/transforms.ts'
 import type { Event } from '../../src/core/event.ts'
+import { mapStack } from '../../src/core/positions.ts'
 import type { TransformRun } from '../../src/transforms/run.ts'
 
 /** How a transform may run. */
@@ -26,6 +28,8 @@ export interface ContractCall {
 /** A Worker in the real runtime that runs transforms. */
 export interface ContractWorker {
   readonly run: (call: ContractCall) => Promise<TransformRun>
+  /** Shows a stack in the Worker's bundle by the lines of the files, as a dead letter shows it. */
+  readonly shown: (stack: string) => string
   readonly stop: () => Promise<void>
 }
 
@@ -87,13 +91,17 @@ export async function startContract(
     bundle: true,
     format: 'esm',
     write: false,
+    outfile: join(root, 'index.js'),
+    sourcemap: 'external',
     keepNames: true,
     conditions: ['workerd'],
     external: ['node:*', 'cloudflare:*'],
     plugins: [compiledWasm],
   })
+  const textOf = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
+  const positions = filePositions(JSON.parse(textOf('.map')) as SourceMap, { folder: root, root, home })
   const modules = [
-    { type: 'ESModule' as const, path: 'index.js', contents: outputFiles[0]?.text ?? '' },
+    { type: 'ESModule' as const, path: 'index.js', contents: textOf('.js') },
     { type: 'CompiledWasm' as const, path: 'micropython.wasm', contents: new Uint8Array(readFileSync(micropython)) },
   ]
   const miniflare = new Miniflare({
@@ -110,6 +118,7 @@ export async function startContract(
       if (answer.status !== 200) throw new Error(await answer.text())
       return (await answer.json()) as TransformRun
     },
+    shown: (stack) => mapStack(stack, { 'index.js': positions }),
     stop: async () => {
       await miniflare.dispose()
       rmSync(root, { recursive: true })

@@ -362,6 +362,18 @@ describe.each(['inline', 'isolated'] as const)('what RudderStack gives code besi
     expect(ran.events[0]?.event.properties).toEqual({ kind: 'Small' })
   })
 
+  test('stacks have the lines of the files that the user wrote, libraries too', async () => {
+    const events = [
+      { ...order(''), properties: {} },
+      { ...order('', 'order-2'), properties: { total: -1 } },
+    ]
+    const ran = await worker.run({ transforms: ['typed'], way, events })
+    expect(ran.failed.map(({ error }) => worker.shown(error.stack))).toEqual([
+      'TypeError: no total\n    at transformEvent (transforms/typed.ts:9:40)',
+      'Error: from the library\n    at fails (transforms/libraries/math-helpers.js:4:36)\n    at transformEvent (transforms/typed.ts:10:27)',
+    ])
+  })
+
   test('a module that throws while it is evaluated fails its events, with what it threw', async () => {
     const ran = await worker.run({ transforms: ['broken'], way, events: [order(''), order('', 'order-2')] })
     expect(ran.failed.map(({ index, error }) => [index, error.message])).toEqual([
@@ -379,18 +391,6 @@ describe.each(['inline', 'isolated'] as const)('what RudderStack gives code besi
 })
 
 describe('isolated', () => {
-  test('stacks have the lines of the files that the user wrote, libraries too', async () => {
-    const events = [
-      { ...order(''), properties: {} },
-      { ...order('', 'order-2'), properties: { total: -1 } },
-    ]
-    const ran = await worker.run({ transforms: ['typed'], way: 'isolated', events })
-    expect(ran.failed.map(({ error }) => error.stack)).toEqual([
-      'TypeError: no total\n    at transformEvent (transforms/typed.ts:9:40)',
-      'Error: from the library\n    at fails (transforms/libraries/math-helpers.js:4:36)\n    at transformEvent (transforms/typed.ts:10:27)',
-    ])
-  })
-
   const tries = async (what: string, options = {}, destination = 'crm'): Promise<unknown> => {
     const properties = { tries: what, port: Number(new URL(url).port) }
     const event = { ...order('', 'hostile'), properties }
