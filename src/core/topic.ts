@@ -138,12 +138,17 @@ export interface GroupRpc {
   /**
    * Notes what is being handed out; `began` is where a partition begins that had no offset. False when the instance has polled
    * again or lost a partition meanwhile: then nothing may be handed out.
+   *
+   * @param isAnswer there are records in it: until `arrived` is told of the lease, they may never have reached the consumer
    */
   readonly advance: (
     instance: string,
     lease: number,
     positions: readonly (TopicPosition & { readonly began?: number })[],
+    isAnswer: boolean,
   ) => Promise<boolean>
+  /** Notes whether the answer of a lease went out whole. What did not is handed out again. */
+  readonly arrived: (instance: string, lease: number, isWhole: boolean) => Promise<void>
   /**
    * Commits positions, or all that was handed out to the instance. Positions of partitions that another instance reads are
    * refused: all or none are taken.

@@ -29,6 +29,14 @@ const callsBeside = 30
 
 const nothing = Uint8Array.from('[]', (char) => char.charCodeAt(0))
 
+/** What a call for records is answered. */
+export interface Consumed {
+  /** A list of messages as JSON, in UTF-8. */
+  readonly answer: Uint8Array<ArrayBuffer>
+  /** There where records were handed out: must be told whether the answer went out whole. */
+  readonly tell?: (isWhole: boolean) => Promise<void>
+}
+
 /** Where an instance reads on, and what of it the group must be told. */
 interface Begun extends ReadPosition {
   readonly before: number | null
@@ -37,14 +45,14 @@ interface Begun extends ReadPosition {
 /**
  * Reads on for an instance of a group, and notes what is handed out to it.
  *
- * @returns a list of messages as JSON, in UTF-8; an empty one when the instance has called again or lost its partitions meanwhile
+ * @returns the messages; none when the instance has called again or lost its partitions meanwhile
  * @throws {KafkaError} 400 where there is no offset to begin at and `reset` is `none`; 409 where the group is full
  */
 export async function consume(
   call: ConsumeCall,
   topics: TopicSet,
   bindings: Bindings,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Consumed> {
   const group = bindings.GROUP.getByName(call.group)
   const until = Date.now() + call.waitMs
   let calls = 0
@@ -68,8 +76,9 @@ export async function consume(
     calls += 2 * begun.length + callsBeside
     const lost = await restart(beyond, call.reset, topics)
     const told = [...moved.filter((one) => !isIn(lost, one)), ...lost]
-    if (told.length > 0 && !(await group.advance(call.instance, lease, told))) return nothing
-    if (records > 0 || calls >= mostCalls || Date.now() >= until) return answer
+    if (told.length > 0 && !(await group.advance(call.instance, lease, told, records > 0))) return { answer: nothing }
+    if (records > 0) return { answer, tell: (isWhole) => group.arrived(call.instance, lease, isWhole) }
+    if (calls >= mostCalls || Date.now() >= until) return { answer }
     if (lost.length === 0) await wait(begun, { group, generation, ms: until - Date.now() })
   }
 }

@@ -39,7 +39,28 @@ export async function consumeCall(c: KafkaCall): Promise<Response> {
   for (const topic of topics) assertAllowed(c.get('login'), 'read', topic)
   const { waitMs, ...limits } = limitsOf(c, body)
   const call = { ...member, topics, limits, waitMs, ...consumerSettings(c) }
-  return messagesAnswer(c, await consume(call, c.get('topics'), c.env.bindings))
+  const { answer, tell } = await consume(call, c.get('topics'), c.env.bindings)
+  return messagesAnswer(c, tell === undefined ? answer : told(answer, tell))
+}
+
+/**
+ * A body that tells whether it went out whole. It ends after that is known: a caller's next call on the same connection comes
+ * behind it.
+ */
+function told(bytes: Uint8Array, tell: (isWhole: boolean) => Promise<void>): ReadableStream {
+  const { readable, writable } = new FixedLengthStream(bytes.byteLength)
+  const writer = writable.getWriter()
+  const send = async () => {
+    const isWhole = await writer.write(bytes).then(
+      () => true,
+      () => false,
+    )
+    // What cannot be told counts as not gone out.
+    await tell(isWhole).catch(() => {})
+    await writer.close().catch(() => {})
+  }
+  void send()
+  return readable
 }
 
 /** `/consumers`: the instances of groups, and what each of them reads. */

@@ -8,6 +8,8 @@ import { GroupStore, type MemberRow, type PositionRow } from './group-store.ts'
 
 /** Instances of one group; each call looks at all of them. */
 const mostInstances = 1_000
+/** Milliseconds that the next call of an instance waits for the news that the answer before it went out. */
+const arrivalMs = 2_000
 
 /**
  * A consumer group: who is in it, who reads which partition, and up to where each partition was handed out and committed.
@@ -15,13 +17,17 @@ const mostInstances = 1_000
  * Everything is stored (see GroupStore), so that a group whose consumers come once in a while keeps its place. A partition goes
  * to another instance once the one that read it has called again, or is gone: no key is worked on by two at once. An instance
  * that is gone for its session time-out is out of the group; what was handed out to it is committed then if it commits by
- * itself, and handed out again if it does not.
+ * itself, and handed out again if it does not. An answer that did not go out whole is taken back: it is handed out again, and
+ * nobody commits it.
  */
 export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
   readonly #store: GroupStore
   readonly #changes = new Arrivals(() => this.#generation)
   /** Counts the changes of who reads what; a restart ends all waits anyway. */
   #generation = 0
+  readonly #answers = new Arrivals(() => this.#arrived)
+  /** Counts the answers of which it was told whether they went out. */
+  #arrived = 0
   /** Leases only grow, also those of an instance that was out of the group in between. */
   #lastLease = 0
   #isListed = false
@@ -33,8 +39,10 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
 
   async poll(poll: GroupPoll): Promise<GroupLease | { readonly problem: GroupProblem }> {
     // Whatever is awaited is awaited here: from the next line on, nothing comes in between.
-    if (!(await this.#isInCatalog())) return { problem: 'groups' }
     const { instance, topics } = poll
+    if (!(await this.#isInCatalog())) return { problem: 'groups' }
+    await this.#answerOut(instance)
+    this.#takeBack(instance)
     const now = Date.now()
     this.#expire(now)
     const members = this.#store.members()
@@ -77,12 +85,26 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
     instance: string,
     lease: number,
     positions: readonly (TopicPosition & { readonly began?: number })[],
+    isAnswer: boolean,
   ): Promise<boolean> {
     if (this.#member(instance)?.lease !== lease) return false
     const mine = new Set(this.#assign().get(instance)?.map(keyOf))
     if (!positions.every((position) => mine.has(keyOf(position)) && this.#isFree(instance, position))) return false
+    const before = positions.map(({ topic, partition }) => {
+      const row = this.#store.position(topic, partition)
+      return { topic, partition, next: row?.next ?? row?.committed ?? row?.began ?? null }
+    })
     for (const position of positions) this.#store.handOut(instance, position)
+    if (isAnswer) this.#store.putAnswer({ instance, lease, before: JSON.stringify(before) })
     return true
+  }
+
+  async arrived(instance: string, lease: number, isWhole: boolean): Promise<void> {
+    if (this.#store.answer(instance)?.lease !== lease) return
+    if (isWhole) this.#store.deleteAnswer(instance)
+    else this.#takeBack(instance)
+    this.#arrived++
+    this.#answers.notify()
   }
 
   async commit(
@@ -90,7 +112,9 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
     positions?: readonly TopicPosition[],
   ): Promise<{ readonly refused: readonly TopicPosition[] } | { readonly problem: GroupProblem }> {
     if (positions === undefined) {
+      await this.#answerOut(instance)
       if (this.#member(instance) === undefined) return { problem: 'no-instance' }
+      this.#takeBack(instance)
       this.#store.commitAll(instance)
       return { refused: [] }
     }
@@ -109,6 +133,7 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
   }
 
   async remove(instance: string): Promise<boolean> {
+    await this.#answerOut(instance)
     const member = this.#member(instance)
     if (member !== undefined) this.#remove(member)
     return member !== undefined
@@ -181,7 +206,23 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
     for (const member of this.#store.members()) if (member.seen + member.sessionMs < now) this.#remove(member)
   }
 
+  /** Waits until it is known whether the last answer to an instance went out; after a restart nobody may tell any more. */
+  async #answerOut(instance: string): Promise<void> {
+    const until = Date.now() + arrivalMs
+    while (this.#store.answer(instance) !== undefined && Date.now() < until)
+      await this.#answers.wait(this.#arrived, until - Date.now())
+  }
+
+  /** What an instance was handed in an answer that did not go out is where it was. */
+  #takeBack(instance: string): void {
+    const answer = this.#store.answer(instance)
+    if (answer === undefined) return
+    for (const position of JSON.parse(answer.before) as TopicPosition[]) this.#store.takeBack(instance, position)
+    this.#store.deleteAnswer(instance)
+  }
+
   #remove({ instance, auto }: MemberRow): void {
+    this.#takeBack(instance)
     if (auto === 1) this.#store.commitAll(instance)
     this.#store.releaseAll(instance)
     this.#store.deleteMember(instance)

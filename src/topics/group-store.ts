@@ -31,7 +31,15 @@ export interface PositionRow {
   readonly began: number | null
 }
 
-/** The tables of a group: `members`, `positions`, `counts`. */
+/** An answer of which it is not known whether it went out whole. */
+export interface AnswerRow {
+  readonly instance: string
+  readonly lease: number
+  /** JSON: the positions that were before it, as TopicPosition. */
+  readonly before: string
+}
+
+/** The tables of a group: `members`, `positions`, `answers`, `counts`. */
 export class GroupStore {
   readonly #db: Database
 
@@ -42,6 +50,9 @@ export class GroupStore {
     )
     db.run(
       'CREATE TABLE IF NOT EXISTS positions (topic TEXT NOT NULL, partition INTEGER NOT NULL, instance TEXT NOT NULL, next INTEGER, committed INTEGER, began INTEGER, PRIMARY KEY (topic, partition)) WITHOUT ROWID',
+    )
+    db.run(
+      'CREATE TABLE IF NOT EXISTS answers (instance TEXT PRIMARY KEY, lease INTEGER NOT NULL, before TEXT NOT NULL) WITHOUT ROWID',
     )
     db.run('CREATE TABLE IF NOT EXISTS counts (topic TEXT PRIMARY KEY, partitions INTEGER NOT NULL) WITHOUT ROWID')
   }
@@ -93,6 +104,29 @@ export class GroupStore {
     )
   }
 
+  answer(instance: string): AnswerRow | undefined {
+    return this.#db.first<AnswerRow>('SELECT * FROM answers WHERE instance = ?', instance)
+  }
+
+  putAnswer({ instance, lease, before }: AnswerRow): void {
+    this.#db.run('INSERT OR REPLACE INTO answers (instance, lease, before) VALUES (?, ?, ?)', instance, lease, before)
+  }
+
+  deleteAnswer(instance: string): void {
+    this.#db.run('DELETE FROM answers WHERE instance = ?', instance)
+  }
+
+  /** Takes back what was handed out to an instance, down to an earlier position, but not below what it has committed since. */
+  takeBack(instance: string, { topic, partition, next }: TopicPosition): void {
+    this.#db.run(
+      'UPDATE positions SET next = CASE WHEN committed > ?1 THEN committed ELSE ?1 END WHERE topic = ?2 AND partition = ?3 AND instance = ?4 AND next IS NOT NULL',
+      next,
+      topic,
+      partition,
+      instance,
+    )
+  }
+
   commit({ topic, partition, next }: TopicPosition): void {
     this.#db.run(
       "INSERT INTO positions (topic, partition, instance, committed) VALUES (?, ?, '', ?) ON CONFLICT DO UPDATE SET committed = excluded.committed",
@@ -134,6 +168,6 @@ export class GroupStore {
   }
 
   clear(): void {
-    for (const table of ['members', 'positions', 'counts']) this.#db.run(`DELETE FROM ${table}`)
+    for (const table of ['members', 'positions', 'answers', 'counts']) this.#db.run(`DELETE FROM ${table}`)
   }
 }

@@ -159,7 +159,7 @@ export function kafkaErrorOf({ code, message }: SluicewayError): KafkaError {
 export const successAnswer = (c: KafkaCall): Response => c.json({ result: 'Success', status: 200 })
 
 /** Answers with messages, which are JSON already. */
-export const messagesAnswer = (c: KafkaCall, messages: Uint8Array<ArrayBuffer>): Response =>
+export const messagesAnswer = (c: KafkaCall, messages: Uint8Array<ArrayBuffer> | ReadableStream): Response =>
   c.body(messages, 200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
 
 /** Answers with an error, as this dialect does. */
