@@ -13,7 +13,7 @@ import { until } from '../support/until.ts'
 import { Clients } from './clients.ts'
 import { bridgedKafka } from './stream-worlds.ts'
 
-const clients = 40
+const clients = 20
 /** Seconds for which Kafka is dead, and later frozen. In CI they are few; with 60 it is the minute of docs/outages.md. */
 const deadSeconds = Number(process.env['KAFKA_DEAD_SECONDS'] ?? 8)
 const frozenSeconds = Math.ceil(deadSeconds / 2)
