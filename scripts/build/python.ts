@@ -92,9 +92,27 @@ export async function pythonShared(
     `export const pythonHash = '${digest(engine + library)}'`,
     '',
   ].join('\n')
-  const require = createRequire(join(home, 'package.json'))
-  return { text, wasm: require.resolve('@micropython/micropython-webassembly-pyscript/micropython.wasm') }
+  return { text, wasm: wasmOf(home) }
 }
+
+/** Path of MicroPython's WebAssembly. */
+function wasmOf(home: string): string {
+  const require = createRequire(join(home, 'package.json'))
+  return require.resolve('@micropython/micropython-webassembly-pyscript/micropython.wasm')
+}
+
+/**
+ * Makes the shared module for this process, which imports no WebAssembly and has no isolates.
+ *
+ * @param home the folder of our package.json
+ */
+export const pythonSharedHere = (home: string): string =>
+  [
+    "import { readFileSync } from 'node:fs'",
+    `export const wasm = new WebAssembly.Module(readFileSync(${JSON.stringify(wasmOf(home))}))`,
+    `export const library = ${JSON.stringify(pythonLibrary(home))}`,
+    "export const [engine, pythonHash] = ['', '']",
+  ].join('\n')
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
 

@@ -4,6 +4,7 @@ import { basename, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import type { Transform } from '../../src/core/transform.ts'
+import { isPython, pythonSharedHere, sharedName } from '../build/python.ts'
 import { buildTransforms } from '../build/transforms.ts'
 import type { Place } from '../build/worker.ts'
 import { publicNames } from '../public-names.ts'
@@ -12,7 +13,7 @@ import type { MakeTransform } from './check-case.ts'
 /** A transform as its cases run it. */
 export interface LoadedTransform {
   readonly make: MakeTransform
-  /** `plain`, or `inline` where a config imports it as `#transforms/<name>`: with RudderStack's globals. */
+  /** `plain`, or `inline` where it is Python, or a config imports it as `#transforms/<name>`: with RudderStack's globals. */
   readonly way: 'plain' | 'inline'
   /** Absolute paths of all files that are in it; left out where the build of `#transforms` knows them alone. */
   readonly files?: readonly string[]
@@ -25,7 +26,9 @@ type Inline = Transform & ((options?: object) => Transform)
 
 /** The file of a transform, or undefined where there is none of the name. */
 export const fileOf = (root: string, name: string): string | undefined =>
-  ['ts', 'js', 'mjs'].map((ending) => join(root, 'transforms', `${name}.${ending}`)).find((file) => existsSync(file))
+  ['ts', 'js', 'mjs', 'py']
+    .map((ending) => join(root, 'transforms', `${name}.${ending}`))
+    .find((file) => existsSync(file))
 
 /** `split-order` is called `splitOrder`. */
 export const functionName = (name: string): string =>
@@ -72,7 +75,7 @@ export const makeOf =
 export async function loadTransform(place: Place, file: string): Promise<LoadedTransform> {
   const { root, home, builds } = place
   const name = basename(file, extname(file))
-  const way = wayOf(root, name)
+  const way = isPython(file) ? 'inline' : wayOf(root, name)
   const folder = join(builds, 'transform-tests')
   mkdirSync(folder, { recursive: true })
   const built = join(folder, 'inline')
@@ -89,7 +92,7 @@ export async function loadTransform(place: Place, file: string): Promise<LoadedT
     mainFields: ['module', 'main'],
     conditions: ['workerd', 'worker', 'import'],
     external: ['node:*'],
-    plugins: [withoutPlatform],
+    plugins: [withoutPlatform(home)],
     outfile: join(folder, `${name}.mjs`),
     alias: Object.fromEntries(publicNames(home)),
     sourcemap: 'inline',
@@ -119,11 +122,14 @@ function forgetOld(folder: string): void {
 }
 
 /** Modules of the platform, which are not in this process: whoever needs what is in them is told so where it is used. */
-const withoutPlatform: Plugin = {
+const withoutPlatform = (home: string): Plugin => ({
   name: 'without-platform',
   setup(bundler) {
     // Nor is what runs in isolates.
     bundler.onResolve({ filter: /^cloudflare:|\/_harness\.js$/ }, ({ path }) => ({ path, namespace: 'platform' }))
     bundler.onLoad({ filter: /./, namespace: 'platform' }, () => ({ contents: 'module.exports = { env: {} }' }))
+    const shared = new RegExp(`/${sharedName}\\.js$`)
+    bundler.onResolve({ filter: shared }, ({ path }) => ({ path, namespace: 'python' }))
+    bundler.onLoad({ filter: shared, namespace: 'python' }, () => ({ contents: pythonSharedHere(home) }))
   },
-}
+})

@@ -71,7 +71,7 @@ const failed = (summary: string, detail: string): Outcome => ({
 
 async function runCases(place: Place, { name, file }: TestFile): Promise<Outcome> {
   const module = fileOf(place.root, name)
-  if (module === undefined) return failed('no transform', `There is no transforms/${name}.ts (or .js, .mjs).`)
+  if (module === undefined) return failed('no transform', `There is no transforms/${name}.ts (or .js, .mjs, .py).`)
   try {
     const cases = readCases(file)
     const { make, way, files } = await loadTransform(place, module)

@@ -164,6 +164,36 @@ test('cases beside a transform that the config imports by #transforms have the g
   expect(text).toMatch(/^✓ .* 2 cases \(inline\)/)
 })
 
+test('a transform in Python runs its cases, with its library and the answers that they name', async () => {
+  write('transforms/libraries/tax-rates.py', 'def tax(total):\n    return round(total * 0.19, 2)\n')
+  write(
+    'transforms/taxes.py',
+    `from taxRates import tax
+import requests
+def transformEvent(event, metadata):
+    plan = requests.get("https://api.example.com/plan").json()["plan"]
+    return {**event, "properties": {"tax": tax(event["properties"]["total"]), "plan": plan}}
+`,
+  )
+  write('transforms/taxes.test.json', [
+    {
+      name: 'adds the tax',
+      responses: { 'https://api.example.com/plan': { plan: 'pro' } },
+      event: { userId: 'ada', properties: { total: 129.9 } },
+      becomes: { userId: 'ada', properties: { tax: 24.68, plan: 'pro' } },
+    },
+    {
+      name: 'needs a total',
+      responses: { 'https://api.example.com/plan': { plan: 'pro' } },
+      event: { userId: 'ada', properties: {} },
+      throws: 'KeyError: total',
+    },
+  ])
+  const test = findTests(root).find(({ name }) => name === 'taxes')
+  const { text } = await runTests(place(), test as NonNullable<typeof test>)
+  expect(text).toMatch(/^✓ transforms\/taxes\.test\.json {2}2 cases \(inline\)/)
+})
+
 test('a program beside a transform is run with the test runner that it imports', async () => {
   write('transforms/euros.js', 'export const transformEvent = (event) => event')
   write(

@@ -21,7 +21,7 @@ export interface MachineOptions {
   readonly world: World
   /** Texts by path that Python may import and read. */
   readonly files: ReadonlyMap<string, string>
-  /** Bytes that the whole memory of the machine may take: what asks for more gets a MemoryError. */
+  /** Bytes that the whole memory of the machine may take: what asks for more stops the machine. */
   readonly memoryBytes: number
 }
 
@@ -312,7 +312,8 @@ export class Machine {
   }
 
   #grow(wanted: number, limit: number): number {
-    if (wanted > limit) return 0
+    // Python would go on, and look through a full memory for every object that it makes.
+    if (wanted > limit) throw new MachineStopped(`MemoryError: a call may take ${Math.round(limit / 2 ** 20)} MB`)
     const { memory } = this.#exports
     const roomy = Math.min(limit, Math.max(wanted, memory.buffer.byteLength * 1.5))
     try {
