@@ -48,11 +48,7 @@ interface Begun extends ReadPosition {
  * @returns the messages; none when the instance has called again or lost its partitions meanwhile
  * @throws {KafkaError} 400 where there is no offset to begin at and `reset` is `none`; 409 where the group is full
  */
-export async function consume(
-  call: ConsumeCall,
-  topics: TopicSet,
-  bindings: Bindings,
-): Promise<Consumed> {
+export async function consume(call: ConsumeCall, topics: TopicSet, bindings: Bindings): Promise<Consumed> {
   const group = bindings.GROUP.getByName(call.group)
   const until = Date.now() + call.waitMs
   let calls = 0
