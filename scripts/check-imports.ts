@@ -59,6 +59,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'src/spill',
       'src/storage',
       'src/topics',
+      'src/transforms',
     ],
     hono: true,
   },

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSyn
 import { basename, extname, join, relative, sep } from 'node:path'
 import type { build as esbuild, BuildFailure, BuildOptions, Plugin } from 'esbuild'
 import type { Positions } from '../../src/core/positions.ts'
+import { harnessPath } from '../../src/transforms/harness-path.ts'
 import { filePositions, type SourceMap } from './positions.ts'
 import { isPython, pythonModule, pythonShared, sharedName, wasmFile } from './python.ts'
 import { writeWhole } from './record.ts'
@@ -46,7 +47,20 @@ export async function buildTransforms(options: Options): Promise<string[]> {
   const { build, stop } = await import('esbuild')
   try {
     const place = { root, home, from, to, build }
-    if (only === undefined) write(join(to, `${harnessName}.js`), await harnessOf(place))
+    if (only === undefined) {
+      const harness = await harnessOf(place)
+      write(
+        join(to, `${harnessName}.js`),
+        [
+          '// Made by scripts/build/transforms.ts.',
+          `export const harness = ${JSON.stringify(harness)}`,
+          `export const harnessHash = '${digest(harness)}'`,
+          '',
+        ].join('\n'),
+      )
+      // The admin API runs code that a call brings; the bundle has no harness where the config has nothing isolated.
+      write(join(home, 'dist/assets', harnessPath), harness)
+    }
     if (only === undefined && files.some(isPython)) {
       const shared = await pythonShared(home, { ...common, build })
       write(join(to, `${sharedName}.js`), shared.text)
@@ -103,13 +117,7 @@ async function harnessOf({ home, build }: Place): Promise<string> {
     minifyWhitespace: true,
     external: ['cloudflare:workers'],
   })
-  const text = outputFiles[0]?.text ?? ''
-  return [
-    '// Made by scripts/build/transforms.ts.',
-    `export const harness = ${JSON.stringify(text)}`,
-    `export const harnessHash = '${digest(text)}'`,
-    '',
-  ].join('\n')
+  return outputFiles[0]?.text ?? ''
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)

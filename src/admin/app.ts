@@ -20,6 +20,7 @@ import { listSources, listStream } from './sources.ts'
 import { listSpill } from './spill.ts'
 import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppression.ts'
 import { trace } from './trace.ts'
+import { testCode, testDeployed, testRun } from './transformations.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
 interface Handler {
@@ -54,6 +55,9 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/suppression': { GET: listSuppressed, POST: suppress },
   '/suppression/remove': { POST: unsuppress },
   '/suppression/check': { GET: checkSuppressed },
+  '/transformations/test': { POST: testCode },
+  '/transformations/testRun': { POST: testRun },
+  '/transformations/:name/test': { POST: testDeployed },
   '/sweep': { POST: sweepNow },
 }
 

@@ -61,6 +61,8 @@ export interface TransformBatch {
   readonly metadata: readonly Metadata[]
   /** Milliseconds that the code may take for one call. */
   readonly userCodeMs: number
+  /** Of a test: names an isolate of its own, which shares nothing with those of live events and answers with its log. */
+  readonly test?: string
 }
 
 /** What became of a batch. `from` is the place of the input in the batch; an input may be in `events` more than once. */

@@ -5,7 +5,7 @@ import type { Event } from '../core/event.ts'
 import type { TransformAnswer, TransformBatch, TransformFunctions } from '../core/transform.ts'
 import { createGlobals } from './globals.ts'
 import { guardedFetch } from './guarded-fetch.ts'
-import type { IsolateEnv } from './isolated.ts'
+import type { IsolateEnv } from './isolate.ts'
 import { errorOf, runStep } from './step.ts'
 
 const { credentials, rules, logs } = env as unknown as IsolateEnv
@@ -28,6 +28,8 @@ export default class extends WorkerEntrypoint {
     try {
       // Its top level runs with the globals in place, and what it throws is the user's.
       functions = (await import(moduleName)) as TransformFunctions
+      const found = names.filter((name) => name in functions)
+      if (found.length !== 1) throw new Error(`Expected one of ${names.join(',')}. Found ${found.join(',') || 'none'}`)
     } catch (thrown) {
       const { message, stack } = errorOf(thrown, moduleName)
       return { events: [], dropped: [], failed: texts.map((_, from) => ({ from, message, stack })), ...said() }
@@ -55,5 +57,6 @@ const withoutOurs = (stack: string): string =>
     .join('\n')
 
 const moduleName = 'user.js'
+const names = ['transformEvent', 'transformBatch'] as const
 
 const said = (): { readonly logs?: readonly string[] } => (logs ? { logs: lines.splice(0) } : {})

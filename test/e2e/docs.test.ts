@@ -207,6 +207,7 @@ describe('the commands of the documents', () => {
       KAFKA_PASSWORD: 'password-of-the-docs',
       MESSAGE_ID: '',
       LETTER: '',
+      TRANSFORM: 'drop-bots',
     }
     // The topic that a call of the admin API deletes.
     await shell('curl -sS --fail-with-body -u "kafka:$KAFKA_PASSWORD" "$URL/kafka/produce/emails/hello"', env)

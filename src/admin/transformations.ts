@@ -1,0 +1,275 @@
+import * as z from 'zod/mini'
+import { SluicewayError } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import type { Metadata, Transform, TransformAnswer } from '../core/transform.ts'
+import { harnessPath } from '../transforms/harness-path.ts'
+import type { IsolateCode } from '../transforms/isolate.ts'
+import { runTransforms } from '../transforms/run.ts'
+import { bodyOf } from './body.ts'
+import { type AdminCall, adminResponse } from './responses.ts'
+
+/** UTF-16 code units of the code of one request. */
+const codeLength = 1_000_000
+/** UTF-16 code units of one answer. */
+const answerLength = 8_000_000
+const mostEvents = 1_000
+
+const text = z.string()
+const anything = z.record(z.string(), z.unknown())
+const credentials = z.optional(z.array(z.looseObject({ key: text, value: text })))
+/** A library that comes with the request: `handleName` is what the code imports. */
+const library = z.looseObject({ handleName: z.optional(text), code: z.optional(text), versionId: z.optional(text) })
+const code = z.looseObject({
+  code: z.optional(text),
+  codeVersion: z.optional(text),
+  language: z.optional(text),
+  name: z.optional(text),
+})
+const events = z.optional(z.array(z.looseObject({ message: anything, metadata: z.optional(anything) })))
+
+const testBody = z.strictObject({
+  events,
+  trRevCode: z.optional(code),
+  libraryVersionIDs: z.optional(z.array(z.unknown())),
+  libraries: z.optional(z.array(library)),
+  credentials,
+})
+
+const testRunBody = z.strictObject({
+  input: events,
+  codeRevision: z.optional(code),
+  dependencies: z.optional(z.looseObject({ libraries: z.optional(z.array(library)), credentials })),
+})
+
+const deployedBody = z.strictObject({ events })
+
+type Inputs = z.output<typeof events>
+type Library = z.output<typeof library>
+
+/** What one run takes. */
+interface Run {
+  readonly code: z.output<typeof code> | undefined
+  readonly inputs: Inputs
+  readonly libraries: readonly Library[]
+  readonly credentials: z.output<typeof credentials>
+}
+
+/** What came of one event, in the order of the input. */
+type Outcome = { readonly metadata: object } & ({ readonly event: Event } | { readonly error: string })
+
+interface Outcomes {
+  readonly outcomes: readonly Outcome[]
+  readonly logs: readonly string[]
+}
+
+/** POST /transformations/test: runs code of the request, in an isolate; RudderStack's `/transformation/test`. */
+export async function testCode(c: AdminCall): Promise<Response> {
+  return answered(c, async () => {
+    const body = await bodyOf(c, testBody)
+    if ((body.libraryVersionIDs ?? []).length > 0)
+      throw failed('libraryVersionIDs name what is stored elsewhere: give libraries as [{ handleName, code }]')
+    const { trRevCode, libraries = [] } = body
+    if (trRevCode?.codeVersion === undefined) throw failed(noCode)
+    const ran = await runCode(c, { code: trRevCode, inputs: body.events, libraries, credentials: body.credentials })
+    return { transformedEvents: ran.outcomes.map(messageOf), logs: ran.logs }
+  })
+}
+testCode.takesBody = true as const
+
+/** POST /transformations/testRun: the same in the shape of RudderStack's `/transformation/testRun`. */
+export async function testRun(c: AdminCall): Promise<Response> {
+  return answered(c, async () => {
+    const { input, codeRevision, dependencies } = await bodyOf(c, testRunBody)
+    const { libraries = [], credentials: given } = dependencies ?? {}
+    const ran = await runCode(c, { code: codeRevision, inputs: input, libraries, credentials: given })
+    return { transformedEvents: ran.outcomes.map(withMetadata), logs: ran.logs }
+  })
+}
+testRun.takesBody = true as const
+
+/** POST /transformations/:name/test: runs a transform of the config, where and with what it is deployed. */
+export async function testDeployed(c: AdminCall): Promise<Response> {
+  return answered(c, async () => {
+    const { events: inputs } = await bodyOf(c, deployedBody)
+    const ran = await runOn(c, deployedTransform(c, c.req.param('name') ?? ''), inputs)
+    return { transformedEvents: ran.outcomes.map(withMetadata), logs: ran.logs }
+  })
+}
+testDeployed.takesBody = true as const
+
+const noCode = 'Invalid Request. Missing parameters in transformation code block'
+
+const failed = (message: string): SluicewayError => new SluicewayError('bad_request', message)
+
+/** Answers, a failure in RudderStack's shape beside ours. */
+async function answered(c: AdminCall, run: () => Promise<object>): Promise<Response> {
+  try {
+    const answer = await run()
+    const length = JSON.stringify(answer).length
+    if (length > answerLength)
+      throw new SluicewayError(
+        'body_too_large',
+        `The answer would have ${length} characters, of at most ${answerLength}: test with fewer events.`,
+      )
+    return adminResponse(c, answer)
+  } catch (thrown) {
+    if (!(thrown instanceof SluicewayError) || thrown.code !== 'bad_request') throw thrown
+    const { code: word, message } = thrown
+    return adminResponse(c, { success: false, code: word, message, error: message }, 400)
+  }
+}
+
+const messageOf = (one: Outcome): object => ('event' in one ? one.event : { error: one.error })
+
+const withMetadata = ({ metadata, ...one }: Outcome): object =>
+  'event' in one ? { transformedEvent: one.event, metadata } : { error: one.error, metadata }
+
+/** The transform that the config calls so. */
+function deployedTransform(c: AdminCall, name: string): Transform {
+  const { sources, targets } = c.env.resolved
+  const all = [...sources.values(), ...[...targets.values()].map(({ route }) => route)].flatMap(
+    (one) => one.transforms ?? [],
+  )
+  const found = all.find((one) => one.name === name)
+  if (found !== undefined) return found
+  const names = [...new Set(all.flatMap((one) => one.name ?? []))].toSorted().join(', ')
+  throw new SluicewayError(
+    'not_found',
+    `No transform of the config is called ${JSON.stringify(name)}; there ${names === '' ? 'is none' : `are ${names}`}.`,
+  )
+}
+
+async function runCode(
+  c: AdminCall,
+  { code: given, inputs, libraries, credentials: pairs = [] }: Run,
+): Promise<Outcomes> {
+  const { code: source, codeVersion = '1', language = 'javascript', name = 'base transformation' } = given ?? {}
+  if (source === undefined || source.trim() === '') throw failed(noCode)
+  if (language !== 'javascript')
+    throw failed(
+      `Only JavaScript runs here, not ${language}: take the types out of TypeScript before, and test Python with a file beside it`,
+    )
+  if (codeVersion !== '1')
+    throw failed('Only codeVersion "1" runs (modules): write export const transformBatch = transform below the code')
+  const modules: Record<string, WorkerLoaderModule | string> = { 'user.js': source }
+  for (const { handleName, code: content, versionId } of libraries) {
+    if (handleName === undefined || content === undefined)
+      throw failed(
+        `A library needs handleName and code${versionId === undefined ? '' : `; ${versionId} is not stored here`}`,
+      )
+    if (handleName === 'user.js' || handleName === harnessName) throw failed(`No library can be called ${handleName}`)
+    modules[handleName] = { js: content }
+  }
+  const length = Object.values(modules).reduce((sum, one) => sum + JSON.stringify(one).length, 0)
+  if (length > codeLength)
+    throw new SluicewayError('body_too_large', `Code and libraries may have ${codeLength} characters, not ${length}.`)
+  const functions = ['transformEvent', 'transformBatch'].filter((one) => exportsName(source, one))
+  const secrets = Object.fromEntries(pairs.map(({ key, value }) => [key, value]))
+  const { isolate } = await import('../transforms/isolate.ts')
+  const loaded: IsolateCode = {
+    hash: crypto.randomUUID(),
+    main: harnessName,
+    modules: { ...modules, [harnessName]: await harness(c) },
+  }
+  const transform = isolate({ name, functions }, loaded, { credentials: secrets })
+  const { outcomes, logs } = await runOn(c, transform, inputs, functions)
+  const handles = libraries.map(({ handleName = '' }) => handleName)
+  const shown = outcomes.map((one) => ('error' in one ? { ...one, error: shownStack(one.error, name, handles) } : one))
+  return { outcomes: shown, logs }
+}
+
+const harnessName = 'harness.js'
+
+const exportsName = (source: string, name: string): boolean =>
+  new RegExp(
+    String.raw`export\s+(?:async\s+)?(?:function\*?|const|let|var)\s+${name}\b|export\s*\{[^}]*\b${name}\b`,
+  ).test(source)
+
+/** What runs beside the code of a user; the build puts it among the assets. Any host: the binding looks at the path alone. */
+async function harness(c: AdminCall): Promise<string> {
+  const answer = await c.env.bindings.ASSETS?.fetch(`https://assets.local${harnessPath}`)
+  if (answer?.ok === true) return answer.text()
+  await answer?.body?.cancel()
+  throw new SluicewayError('conflict', `There is no ${harnessPath} among the assets: build and deploy again.`)
+}
+
+async function runOn(
+  c: AdminCall,
+  transform: Transform,
+  inputs: Inputs,
+  functions: readonly string[] = [],
+): Promise<Outcomes> {
+  if (inputs === undefined || inputs.length === 0) throw failed('Invalid request. Missing events')
+  if (inputs.length > mostEvents) throw failed(`At most ${mostEvents} events at once, not ${inputs.length}`)
+  const { problems = [], runBatch } = transform
+  if (problems.length > 0) throw new SluicewayError('conflict', problems.join('; '))
+  const test = crypto.randomUUID()
+  const logs: string[] = []
+  const given = inputs.map(({ message }, i): Event => {
+    const { messageId, type } = message
+    return {
+      ...message,
+      type: typeof type === 'string' ? type : 'track',
+      messageId: typeof messageId === 'string' && messageId !== '' ? messageId : `test-${i + 1}`,
+    } as Event
+  })
+  const receivedAt = new Date().toISOString()
+  const about = given.map((event, i): Metadata => ({
+    messageId: event.messageId,
+    sourceName: 'test',
+    receivedAt,
+    eventType: event.type,
+    ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
+    ...inputs[i]?.metadata,
+  }))
+  const tested: Transform =
+    runBatch === undefined
+      ? transform
+      : {
+          ...transform,
+          runBatch: async (batch): Promise<TransformAnswer> => {
+            const answer = await runBatch({ ...batch, test })
+            logs.push(...(answer.logs ?? []))
+            return answer
+          },
+        }
+  const { userCodeMs } = c.env.resolved.limits
+  const ran = await runTransforms([tested], given, (_, index) => about[index] as Metadata, userCodeMs)
+  const [first] = ran.failed
+  const isWhole = ran.failed.length === given.length
+  if (first !== undefined && isWhole && isRunFailure(first.error.message)) throw failed(runFailure(first.error.message))
+  const metadataOf = (index: number): object => about[index] ?? {}
+  const errors = isWhole && functions.includes('transformBatch') ? ran.failed.slice(0, 1) : ran.failed
+  const outcomes = [
+    ...ran.events.map(({ event, index }) => ({ index, one: { event, metadata: metadataOf(index) } })),
+    ...errors.map(({ index, error }) => ({ index, one: { error: error.stack, metadata: metadataOf(index) } })),
+  ]
+  return { outcomes: outcomes.toSorted((a, b) => a.index - b.index).map(({ one }) => one), logs }
+}
+
+/** Says whether this ended the whole run, whatever the events were. */
+const isRunFailure = (message: string): boolean =>
+  /failed to start worker|no such module|syntaxerror|exceeded .*\b(?:cpu|memory)\b|Expected one of transformEvent/i.test(
+    message,
+  )
+
+function runFailure(message: string): string {
+  const [, missing] = /no such module "([^"]+)"/i.exec(message) ?? []
+  return missing === undefined ? message : `import from ${missing} failed. Module not found.`
+}
+
+/** Shows a stack as RudderStack does: the name of the transformation for its file, and nothing below its function. */
+function shownStack(stack: string, name: string, handles: readonly string[]): string {
+  const lines = stack.split('\n')
+  const last = lines.findLastIndex((line) => /^\s+at .*\btransform(?:Event|Batch)\b/.test(line))
+  const kept = (last < 0 ? lines : lines.slice(0, last + 1))
+    .join('\n')
+    .replaceAll(/\buser\.js(?=:\d+:\d+)/g, () => name)
+  let shown = kept
+  for (const handle of handles)
+    shown = shown.replaceAll(
+      new RegExp(String.raw`(?<=[(\s/])${handle.replaceAll(/\W/g, String.raw`\$&`)}(?=:\d+:\d+)`, 'g'),
+      () => `library ${handle}`,
+    )
+  return shown
+}
