@@ -78,7 +78,8 @@ function parsePositions(text = ''): Positions | undefined {
 }
 
 /**
- * Shows a stack by the places that its modules are made from. Frames below the last one that is known are left out.
+ * Shows a stack by the places that its modules are made from. Frames below the last one that is known are left out; what follows
+ * the frames (which transform it was) is not.
  *
  * @param stack as the runtime wrote it
  * @param positions by the file's name of a module
@@ -94,7 +95,8 @@ export function mapStack(stack: string, positions: Readonly<Record<string, Posit
     last = i
     return `${before}${place}${after}`
   })
-  return last < 0 ? stack : mapped.slice(0, last + 1).join('\n')
+  const isOurs = (text: string, i: number) => i > last && text.startsWith('    at ')
+  return last < 0 ? stack : mapped.filter((text, i) => !isOurs(text, i)).join('\n')
 }
 
 /** Finds `<file>:<line>:<column>` of a place in the bundle. */

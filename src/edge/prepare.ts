@@ -5,7 +5,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
-import { runTransforms } from '../transforms/run.ts'
+import { detailOfTransforms, namesOfTransforms, runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
 import { keyOf, maxDepth, removeProtoKeys } from './validate-event.ts'
 import { normalizeTransformed, type SentTimes, timesOf } from './transformed-event.ts'
@@ -99,12 +99,16 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     const { sent, messageId, key, index } = prepared[position] as PreparedEvent
     work.addDeadLetter(index, sent, { stage: 'transform', messageId, key, code: 'transform_failed', ...why })
   }
-  for (const { index, error } of ran.failed) fail(index, { reason: error.message, detail: error.stack })
+  for (const { index, transform, error } of ran.failed)
+    fail(index, { reason: error.message, detail: detailOfTransforms(error.stack, transform) })
   for (const { text: returned, index: position } of ran.events) {
     const from = prepared[position] as PreparedEvent
     const transformed = normalizeTransformed(returned, from.times, shared.window)
     if ('problem' in transformed) {
-      fail(position, { reason: transformed.problem })
+      fail(position, {
+        reason: transformed.problem,
+        detail: detailOfTransforms('', ...namesOfTransforms(source.transforms)),
+      })
       continue
     }
     const { event, text } = transformed

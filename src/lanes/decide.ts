@@ -7,7 +7,7 @@ import type { Metadata } from '../core/transform.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { privateEnvelopeOf } from '../privacy/privacy.ts'
-import { runTransforms } from '../transforms/run.ts'
+import { detailOfTransforms, namesOfTransforms, runTransforms } from '../transforms/run.ts'
 import { type Decision, worseOf } from './decision.ts'
 import { detailOf, type Outcome } from './deliver.ts'
 import { resultTooLarge } from './result-limits.ts'
@@ -63,9 +63,9 @@ export async function decide(
     options.count?.(ran.steps)
     for (const { index, transform } of ran.dropped)
       settle(placeOf(index), { verdict: { kind: 'skip', reason: `dropped by ${transform}` }, code: 'skip' })
-    for (const { index, error } of ran.failed)
+    for (const { index, transform, error } of ran.failed)
       if (isPlatformError(error.message)) undecided.set(placeOf(index), cannotRun(error.message))
-      else settle(placeOf(index), transformFailed(error.message, error.stack))
+      else settle(placeOf(index), transformFailed(error.message, detailOfTransforms(error.stack, transform)))
     for (const { event, text, index } of ran.events) {
       const { header } = envelopes[placeOf(index)] as Envelope
       parts[placeOf(index)]?.push(new Envelope({ ...header, id: event.messageId }, text))
@@ -74,7 +74,7 @@ export async function decide(
       const problem = resultTooLarge(own.map(({ text }) => text))
       if (problem === undefined) continue
       own.length = 0
-      settle(i, transformFailed(problem))
+      settle(i, transformFailed(problem, detailOfTransforms('', ...namesOfTransforms(transforms))))
     }
   }
   const outcomes = await withMappedStacks(settled, options.port)
@@ -104,7 +104,7 @@ const cannotRun = (reason: string): Outcome =>
     ? { verdict: { kind: 'retry', reason: `platform: ${reason}` }, code: 'platform' }
     : { verdict: { kind: 'retry', reason: `the transforms cannot run: ${reason}` }, code: 'internal' }
 
-const transformFailed = (reason: string, detail = ''): Outcome => ({
+const transformFailed = (reason: string, detail: string): Outcome => ({
   verdict: { kind: 'dead', reason },
   code: 'transform_failed',
   ...detailOf(detail),

@@ -55,9 +55,10 @@ export async function runTransforms(
   const failed: FailedTransform[] = []
   const steps: TransformStep[] = []
   let passing: readonly Passing[] = events.map((event, index) => ({ event, index }))
+  const names = namesOfTransforms(transforms)
   for (const [i, transform] of transforms.entries()) {
     if (passing.length === 0) break
-    const name = transform.name ?? `transform ${i + 1}`
+    const name = names[i] as string
     const items = passing
     const startedAt = performance.now()
     const result = await resultOf(transform, items, { name, describe, userCodeMs, isFirst: i === 0 })
@@ -76,6 +77,22 @@ export async function runTransforms(
   }
   return { events: passing.map(({ index, ...given }) => ({ ...wholeOf(given), index })), dropped, failed, steps }
 }
+
+/**
+ * Makes the detail of a dead letter: the stack, and which transform it was.
+ *
+ * @param stack of what was thrown; '' where nothing was
+ * @param names of the transforms that may have caused it
+ */
+export const detailOfTransforms = (stack: string, ...names: readonly string[]): string =>
+  [
+    ...(stack === '' ? [] : [stack]),
+    `    in the transform${names.length === 1 ? '' : 's'} ${names.map((name) => `"${name}"`).join(', ')}`,
+  ].join('\n')
+
+/** What counters and dead letters call each of a list of transforms. */
+export const namesOfTransforms = (transforms: readonly Transform[]): string[] =>
+  transforms.map(({ name }, i) => name ?? `transform ${i + 1}`)
 
 interface RunContext {
   readonly name: string

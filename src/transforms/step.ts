@@ -71,7 +71,7 @@ export async function runStep(
   const items = given.map((item, from): Item => ({ ...item, from }))
   const context = { metadata: metadataOf(items), userCodeMs }
   const outcome = await (functions.transformEvent === undefined ? eachBatch : eachEvent)(functions, items, context)
-  const { sealed, failed } = seal(outcome.outputs)
+  const { sealed, failed } = seal(outcome.outputs, new Set(items.map(({ id }) => id)))
   const name = functions.transformEvent === undefined ? 'transformBatch' : 'transformEvent'
   return {
     events: sealed,
@@ -180,7 +180,7 @@ function ownersOf(items: readonly Item[]): (value: object) => Item {
 }
 
 /** Writes outputs as JSON, each with a messageId; the text is what counts from here on, whatever becomes of the object. */
-function seal(outputs: readonly Output[]) {
+function seal(outputs: readonly Output[], known: ReadonlySet<string>) {
   const sealed: { event: Event; text: string; from: number }[] = []
   const failed: Failure[] = []
   const taken = new Map<number, Set<string>>()
@@ -188,7 +188,7 @@ function seal(outputs: readonly Output[]) {
     try {
       const ids = taken.get(item.from) ?? new Set()
       taken.set(item.from, ids)
-      const messageId = distinctIdOf(ids, value['messageId'], item.id)
+      const messageId = distinctIdOf(ids, known, [value['messageId'], item.id])
       ids.add(messageId)
       const event = (value['messageId'] === messageId ? value : { ...value, messageId }) as Event
       const text = JSON.stringify(event) as string | undefined
@@ -216,11 +216,16 @@ function withoutPrototypeKeys(event: Event, text: string): { readonly event: Eve
   return { event: cleaned, text: JSON.stringify(cleaned) }
 }
 
-function distinctIdOf(taken: ReadonlySet<string>, own: unknown, fallback: string): string {
+/** A copy gets no id that another event of the batch has: an earlier transform may have made that one of the same event. */
+function distinctIdOf(
+  taken: ReadonlySet<string>,
+  known: ReadonlySet<string>,
+  [own, fallback]: readonly [unknown, string],
+): string {
   const id = typeof own === 'string' && own !== '' ? own : fallback
   if (!taken.has(id)) return id
   let copy = taken.size
-  while (taken.has(`${id}#${copy}`)) copy++
+  while (taken.has(`${id}#${copy}`) || known.has(`${id}#${copy}`)) copy++
   return `${id}#${copy}`
 }
 

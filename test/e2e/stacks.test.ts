@@ -59,6 +59,7 @@ describe('stacks in dead letters', () => {
     expect(frames.slice(1)).toEqual([
       expect.stringMatching(/^ {4}at priceOf \(test\/e2e\/stacks\/throwing\.js:\d+:43\)$/),
       expect.stringMatching(/^ {4}at .*transformEvent \(test\/e2e\/stacks\/throwing\.js:\d+:\d+\)$/),
+      '    in the transform "of-destination"',
     ])
   })
 
