@@ -7,6 +7,26 @@ const alias = [...publicNames(import.meta.dirname)].map(([name, replacement]) =>
   replacement,
 }))
 
+/** Tests of the built bundle that share a machine: they measure nothing, and listen where there is room. */
+const besideOthers = [
+  'broken-warehouse',
+  'config-check',
+  'every-stream',
+  'fuzz',
+  'layout',
+  'own-files',
+  'refusals',
+  'sdk-retries',
+  'sdks',
+  'spec',
+  'stacks',
+  'state-fixture',
+  'state-topics',
+  'switch',
+  'walk-through',
+  'wire',
+].map((name) => `test/e2e/${name}.test.ts`)
+
 export default defineConfig({
   resolve: { alias },
   test: {
@@ -25,11 +45,17 @@ export default defineConfig({
         },
       },
       {
-        // The built bundle, served as `npm start` serves it. One file at a time: they listen, kill and measure.
+        // The built bundle, served as `npm start` serves it.
+        extends: true,
+        test: { name: 'e2e-beside', include: besideOthers, testTimeout: 180_000, hookTimeout: 180_000 },
+      },
+      {
+        // The same, one file at a time: they kill under load, measure, or listen on a port that the documents name.
         extends: true,
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/start/start.test.ts'],
+          exclude: besideOthers,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
