@@ -67,8 +67,8 @@ export interface TransformBatch {
 
 /** What became of a batch. `from` is the place of the input in the batch; an input may be in `events` more than once. */
 export interface TransformAnswer {
-  /** `text` is JSON of an object with a messageId. */
-  readonly events: readonly { readonly text: string; readonly from: number }[]
+  /** `text` is JSON of an object with a messageId; `event` is that object, where it is known. */
+  readonly events: readonly { readonly event?: Event; readonly text: string; readonly from: number }[]
   readonly dropped: readonly number[]
   readonly failed: readonly { readonly from: number; readonly message: string; readonly stack: string }[]
   /** What the code logged; only where it was asked for. */

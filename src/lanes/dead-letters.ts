@@ -3,7 +3,7 @@ import type { NewDeadLetter, DeadLetter } from '../core/dead-letter.ts'
 import { RPC_BYTES } from '../platform/limits.ts'
 import type { Database } from '../storage/database.ts'
 
-/** The most of a detail (a stack, an answer's body) that is kept, in UTF-16 code units. */
+/** The most of a detail (a stack, an answer's body), and of a reason, that is kept, in UTF-16 code units. */
 const detailLength = 10_000
 /** What one list holds, in UTF-16 code units: with two bytes for each, half of what a call carries. */
 const listLength = RPC_BYTES / 4
@@ -61,7 +61,7 @@ export class DeadLetters {
       letter.messageId,
       letter.source,
       letter.key,
-      letter.reason,
+      letter.reason.slice(0, detailLength),
       letter.code,
       letter.detail?.slice(0, detailLength) ?? null,
       letter.receivedAt,

@@ -7,9 +7,20 @@ const tooLarge = /serialized rpc|limited to 32\s*mib/i
 /** What it says where the code cannot even be loaded. */
 const notLoaded = /failed to start worker|no such module|SyntaxError/i
 
+/** What it says where the code ended its own call. */
+const endedItself = /process\.exit\(|code had hung/i
+/** What it says of itself, also where the isolate passes it on. */
+const ofThePlatform =
+  /network connection lost|internal error|too many (?:subrequests|api requests)|number of active timeouts/i
+
+/** Whether the code broke what answers for it (it can reach all of its isolate): the runtime marks what an isolate throws. */
+const isThrownInside = (thrown: unknown, message: string): boolean =>
+  (thrown as { readonly remote?: unknown } | undefined)?.remote === true && !ofThePlatform.test(message)
+
 /**
- * Runs a batch in an isolate. Where an event makes the isolate use up its CPU or memory, or the answer is larger than a call may be,
- * halves of the batch run by themselves, until the events are found that it fails for: the others are not harmed.
+ * Runs a batch in an isolate. Where an event makes the isolate use up its CPU or memory, or the code breaks or ends the call, or
+ * the answer is larger than a call may be, halves of the batch run by themselves, until the events are found that it fails for:
+ * the others are not harmed.
  *
  * `transformBatch` gets its whole batch or nothing: there, all events have failed.
  *
@@ -29,7 +40,8 @@ export async function runHalves(
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown)
     const isLoading = notLoaded.test(message)
-    if (!isLoading && !usedUp.test(message) && !tooLarge.test(message)) throw thrown
+    const isOwnFault = [usedUp, tooLarge, endedItself].some((texts) => texts.test(message))
+    if (!isLoading && !isOwnFault && !isThrownInside(thrown, message)) throw thrown
     if (isLoading || batch.texts.length === 1 || functions.includes('transformBatch'))
       return { events: [], dropped: [], failed: batch.texts.map((_, from) => ({ from, message, stack: message })) }
   }

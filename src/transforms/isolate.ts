@@ -1,9 +1,11 @@
 import { env, exports } from 'cloudflare:workers'
+import { Deadline } from '../core/deadline.ts'
 import { mapStack, type Positions } from '../core/positions.ts'
 import type { Transform, TransformAnswer, TransformBatch } from '../core/transform.ts'
 import type { BuiltFile } from './inline.ts'
 import type { FetchRules } from './guarded-fetch.ts'
 import { type IsolateOptions, optionProblems } from './options.ts'
+import { checkedAnswer } from './checked-answer.ts'
 import { runHalves } from './halves.ts'
 
 /** What is loaded into an isolate. */
@@ -32,10 +34,12 @@ interface Platform {
 }
 
 interface Harness {
-  readonly run: (batch: TransformBatch) => Promise<TransformAnswer>
+  readonly run: (batch: TransformBatch) => Promise<unknown>
 }
 
 const defaultCpuMs = 4_000
+/** Beside what the code may take: for loading it. */
+const loadingMs = 2_000
 const compatibilityDate = '2026-10-01'
 
 /**
@@ -84,7 +88,17 @@ export function isolate(
       limits: { cpuMs },
     }))
     const harness = worker.getEntrypoint() as unknown as Harness
-    return harness.run(batch)
+    // The deadline of each event is kept in the isolate, where hostile code can reach it.
+    const deadline = new Deadline(batch.userCodeMs + cpuMs + loadingMs, `the isolate of ${name}`)
+    try {
+      return checkedAnswer(await deadline.race(harness.run(batch)), batch.texts.length)
+    } catch (thrown) {
+      if (!deadline.isOver) throw thrown
+      const { message } = thrown as Error
+      return { events: [], dropped: [], failed: batch.texts.map((_, from) => ({ from, message, stack: message })) }
+    } finally {
+      deadline.end()
+    }
   }
   const unavailable = (): never => {
     throw new Error(`${name}.isolated runs in batches: use runTransforms, or call ${name}.inline`)

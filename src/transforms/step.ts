@@ -52,7 +52,8 @@ class Thrown {
   }
 }
 
-const longestStack = 4_000
+/** Characters that a message, or a stack, may have in a dead letter. */
+export const longestError = 4_000
 
 /**
  * Runs the functions of one transform over events: all that its results mean is decided here, wherever it runs (in the Worker,
@@ -206,7 +207,7 @@ function seal(outputs: readonly Output[], known: ReadonlySet<string>) {
  *
  * @returns the same event and text where there is none
  */
-function withoutPrototypeKeys(event: Event, text: string): { readonly event: Event; readonly text: string } {
+export function withoutPrototypeKeys(event: Event, text: string): { readonly event: Event; readonly text: string } {
   if (!text.includes('"__proto__":') && !text.includes('"constructor":')) return { event, text }
   const cleaned = JSON.parse(text, (key: string, value: unknown) => {
     if (key === '__proto__') return undefined
@@ -242,13 +243,13 @@ function metadataOf(items: readonly Item[]): MetadataOf {
  * @param name the user's function
  */
 export function errorOf(thrown: unknown, name: string): { readonly message: string; readonly stack: string } {
-  const message = showSafely(() => reasonOf(thrown))
+  const message = showSafely(() => reasonOf(thrown)).slice(0, longestError)
   const stack = thrown instanceof Error ? showSafely(() => thrown.stack ?? message) : message
   const lines = stack.split('\n')
   // Python's traceback has nothing of ours, and what was raised comes last.
-  if (lines[0]?.startsWith('Traceback ') === true) return { message, stack: stack.slice(-longestStack) }
+  if (lines[0]?.startsWith('Traceback ') === true) return { message, stack: stack.slice(-longestError) }
   const last = lines.findLastIndex((line) => line.includes(name))
-  return { message, stack: (last < 0 ? lines : lines.slice(0, last + 1)).join('\n').slice(0, longestStack) }
+  return { message, stack: (last < 0 ? lines : lines.slice(0, last + 1)).join('\n').slice(0, longestError) }
 }
 
 /** Text of something that may be hostile: what cannot be shown is described. */

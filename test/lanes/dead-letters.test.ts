@@ -88,8 +88,12 @@ test('the places of dead letters in the stream are known from a cursor on', () =
   expect([...letters.offsetsFrom(6)]).toEqual([9])
 })
 
-test('a dead letter keeps an event that is no JSON as it is, and cuts a long detail', () => {
-  letters.add(newLetter('?', { stage: 'ingest', event: '{"type":', detail: 'x'.repeat(20_000) }), 1)
+test('a dead letter keeps an event that is no JSON as it is, and cuts a long detail and a long reason', () => {
+  letters.add(
+    newLetter('?', { stage: 'ingest', event: '{"type":', detail: 'x'.repeat(20_000), reason: 'y'.repeat(3_000_000) }),
+    1,
+  )
   expect(letters.get(1)?.event).toBe('{"type":')
   expect(letters.get(1)?.detail).toHaveLength(10_000)
+  expect(letters.get(1)?.reason).toHaveLength(10_000)
 })

@@ -21,8 +21,10 @@ export interface ContractCall {
   readonly events: readonly Event[]
   readonly options?: Readonly<Record<string, unknown>>
   readonly userCodeMs?: number
-  /** Where they run; `crm` when left out. */
-  readonly destination?: string
+  /** Where they run; `crm` when left out; null where they are those of the source. */
+  readonly destination?: string | null
+  /** Where the events come from; `web` when left out. */
+  readonly source?: string
 }
 
 /** A Worker in the real runtime that runs transforms. */
@@ -72,9 +74,9 @@ export async function startContract(
     const plain = { ${plain.map((name, i) => `'${name}': { name: '${name}', ...plain${i} }`).join(', ')} }
     export default {
       async fetch(request) {
-        const { transforms, way, events, options, userCodeMs, destination = 'crm' } = await request.json()
+        const { transforms, way, events, options, userCodeMs, destination = 'crm', source = 'web' } = await request.json()
         const describe = (event) => ({
-          messageId: event.messageId, sourceName: 'web', destinationName: destination, receivedAt: '2026-11-28T10:00:00.000Z',
+          messageId: event.messageId, sourceName: source, ...(destination === null ? {} : { destinationName: destination }), receivedAt: '2026-11-28T10:00:00.000Z',
           eventType: event.type, ...(event.event === undefined ? {} : { eventName: event.event }),
         })
         const list = transforms.map((name) =>

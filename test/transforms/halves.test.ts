@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { TransformBatch } from '../../src/core/transform.ts'
+import type { TransformAnswer, TransformBatch } from '../../src/core/transform.ts'
 import { runHalves } from '../../src/transforms/halves.ts'
 
 const batchOf = (texts: readonly string[]): TransformBatch => ({
@@ -28,6 +28,8 @@ const isolate = (message: string) => {
 test.each([
   'Worker exceeded CPU time limit.',
   'Worker exceeded memory limit.',
+  'The Node.js process.exit(1) API was called. Canceling the request.',
+  "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never answer.",
   'Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: 34000123 bytes.',
 ])('an event that ends its isolate with "%s" fails alone', async (message) => {
   const { run } = isolate(message)
@@ -54,10 +56,32 @@ test('a transformBatch that ends its isolate fails its whole batch: half of it w
   expect(calls).toHaveLength(1)
 })
 
-test.each(['Too many subrequests by single Worker invocation', 'Network connection lost.'])(
-  'what the platform says of itself (%s) is no verdict on an event',
+test.each([
+  'Too many subrequests by single Worker invocation',
+  'Network connection lost.',
+  'internal error; reference = a1b2',
+])(
+  'what the platform says of itself (%s) is no verdict on an event, also where the isolate passes it on',
   async (message) => {
     const { run } = isolate(message)
     await expect(runHalves(batchOf(['a', 'loops']), run, ['transformEvent'])).rejects.toThrow(message)
+    await expect(runHalves(batchOf(['a', 'loops']), remotely(run), ['transformEvent'])).rejects.toThrow(message)
   },
 )
+
+test('what the runtime marks as thrown in the isolate is a verdict; the same from elsewhere is not', async () => {
+  const { run } = isolate('poisoned')
+  const answer = await runHalves(batchOf(['a', 'loops', 'b']), remotely(run), ['transformEvent'])
+  expect(answer.events.map(({ text }) => text)).toEqual(['a', 'b'])
+  expect(answer.failed).toEqual([{ from: 1, message: 'poisoned', stack: 'poisoned' }])
+  await expect(runHalves(batchOf(['a', 'loops']), run, ['transformEvent'])).rejects.toThrow('poisoned')
+})
+
+/** Marks what is thrown as the runtime does where an isolate threw it. */
+const remotely = (run: (batch: TransformBatch) => Promise<TransformAnswer>) => async (batch: TransformBatch) => {
+  try {
+    return await run(batch)
+  } catch (thrown) {
+    throw Object.assign(thrown as Error, { remote: true })
+  }
+}
