@@ -23,6 +23,8 @@ export interface ContractCall {
   readonly userCodeMs?: number
   /** Where they run; `crm` when left out; null where they are those of the source. */
   readonly destination?: string | null
+  /** How often, with events of their own each time: for measuring. Once when left out; the answer is that of the last time. */
+  readonly times?: number
   /** Where the events come from; `web` when left out. */
   readonly source?: string
 }
@@ -74,7 +76,7 @@ export async function startContract(
     const plain = { ${plain.map((name, i) => `'${name}': { name: '${name}', ...plain${i} }`).join(', ')} }
     export default {
       async fetch(request) {
-        const { transforms, way, events, options, userCodeMs, destination = 'crm', source = 'web' } = await request.json()
+        const { transforms, way, events, options, userCodeMs, destination = 'crm', source = 'web', times = 1 } = await request.json()
         const describe = (event) => ({
           messageId: event.messageId, sourceName: source, ...(destination === null ? {} : { destinationName: destination }), receivedAt: '2026-11-28T10:00:00.000Z',
           eventType: event.type, ...(event.event === undefined ? {} : { eventName: event.event }),
@@ -82,6 +84,8 @@ export async function startContract(
         const list = transforms.map((name) =>
           way === 'plain' ? plain[name] : options === undefined ? built[name][way] : built[name][way](options))
         try {
+          const text = JSON.stringify(events)
+          for (let i = 1; i < times; i++) await runTransforms(list, JSON.parse(text), describe, userCodeMs)
           return Response.json(await runTransforms(list, events, describe, userCodeMs))
         } catch (error) {
           return new Response(error.stack, { status: 500 })
