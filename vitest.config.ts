@@ -23,6 +23,7 @@ const besideOthers = [
   'state-fixture',
   'state-topics',
   'switch',
+  'time-travel',
   'walk-through',
   'wire',
 ].map((name) => `test/e2e/${name}.test.ts`)

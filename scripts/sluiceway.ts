@@ -21,6 +21,8 @@ const help = `Usage: npx sluiceway <command>
            before it deploys ("--env NAME" checks that environment of wrangler.toml, "--config FILE" another config)
   transforms test
            run the tests that lie beside transforms ("npx sluiceway transforms --help" tells the options)
+  transforms diff <name>
+           say what a change of a transform would have done to events that a deployment has kept
   new transform <name>
            make a transform with cases beside it
 

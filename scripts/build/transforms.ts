@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, extname, join, relative, sep } from 'node:path'
 import type { build as esbuild, BuildFailure, BuildOptions, Plugin } from 'esbuild'
+import { SluicewayError } from '../../src/core/errors.ts'
 import type { Positions } from '../../src/core/positions.ts'
 import { harnessPath } from '../../src/transforms/harness-path.ts'
 import { filePositions, type SourceMap } from './positions.ts'
@@ -148,16 +149,8 @@ async function moduleOf(place: Place, file: string): Promise<string> {
   const ours = (inner: string): string => wayTo(home, to, inner)
   try {
     const inlined = await bundleOf(place, path, { format: 'iife', globalName: '$module' })
-    const isolated = await bundleOf(place, path, {
-      format: 'esm',
-      minifySyntax: true,
-      minifyWhitespace: true,
-      keepNames: true,
-    })
-    const functions = isolated.exports
-      .filter((one) => one === 'transformEvent' || one === 'transformBatch')
-      .toSorted()
-      .toReversed()
+    const isolated = await bundleOf(place, path, isolatedFormat)
+    const functions = functionsOf(isolated)
     const head = [
       `// Made of ${shown} by scripts/build/transforms.ts.`,
       `import { inlineTransform } from '${ours('inline.ts')}'`,
@@ -187,6 +180,56 @@ async function moduleOf(place: Place, file: string): Promise<string> {
       'export const isolated = inline',
       '',
     ].join('\n')
+  }
+}
+
+const isolatedFormat = {
+  format: 'esm',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  keepNames: true,
+} satisfies BuildOptions
+
+const functionsOf = ({ exports }: Bundle): string[] =>
+  exports
+    .filter((one) => one === 'transformEvent' || one === 'transformBatch')
+    .toSorted()
+    .toReversed()
+
+/** A transform as an isolate runs it. */
+export interface IsolatedModule {
+  /** `transformEvent` or `transformBatch`; both or none where the module is wrong. */
+  readonly functions: readonly string[]
+  /** JavaScript, with all that it imports. */
+  readonly text: string
+  /** Where its lines come from. */
+  readonly positions: Positions
+}
+
+/**
+ * Builds a transform as `#transforms/<name>` has it for an isolate, and writes nothing.
+ *
+ * @param place `root` and `home` as for `buildTransforms`
+ * @param file absolute path of the transform; not one in Python
+ * @returns the module
+ * @throws {SluicewayError} bad_request with what does not build, by file and line
+ */
+export async function isolatedModule(
+  { root, home }: Pick<Options, 'root' | 'home'>,
+  file: string,
+): Promise<IsolatedModule> {
+  const { build, stop } = await import('esbuild')
+  try {
+    const from = join(root, 'transforms')
+    const place = { root, home, from, to: join(root, 'dist/transforms'), build }
+    // What a transform with settings is made with may ask for bindings, of which an isolate has none.
+    const bundle = await bundleOf(place, file, { ...isolatedFormat, external: ['cloudflare:workers'] })
+    const { text, positions } = bundle
+    return { functions: functionsOf(bundle), text, positions }
+  } catch (thrown) {
+    throw new SluicewayError('bad_request', `${slashed(relative(root, file))} does not build: ${problemOf(thrown)}`)
+  } finally {
+    await stop()
   }
 }
 

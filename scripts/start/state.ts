@@ -89,6 +89,13 @@ async function takeOver(folder: string, before: Running | undefined): Promise<vo
 export const savedSecrets = (folder: string): Secrets | undefined => read<Secrets>(join(folder, 'secrets.json'))
 
 /**
+ * Reads where a state folder is served.
+ *
+ * @returns undefined where it is not
+ */
+export const servedUrl = (folder: string): string | undefined => read<Running>(join(folder, 'running.json'))?.url
+
+/**
  * Makes keys that nobody can guess.
  *
  * @returns a write key of letters and digits, an admin token, and a secret as Standard Webhooks writes it

@@ -4,13 +4,17 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import type { Place } from '../build/worker.ts'
+import { diffTransform } from './diff.ts'
 import { findTests, isForVitest, runTests, type TestFile, type TestReport, vitestIn } from './test-files.ts'
 import { watchTests } from './watch.ts'
 
 const help = `Usage: npm run transforms -- test [name …] [options]
-       npx sluiceway transforms test [name …] [options], in a folder of your own
+       npm run transforms -- diff <name> [options]
+       npx sluiceway transforms …, in a folder of your own
 
-Runs the tests that lie beside transforms: transforms/<name>.test.json (cases), and transforms/<name>.test.ts
+diff says what a change would have done to events that a deployment has kept ("diff --help" tells its options).
+
+test runs the tests that lie beside transforms: transforms/<name>.test.json (cases), and transforms/<name>.test.ts
 (with vitest, or with node:test).
 
   --watch    go on, and run again what a save concerns
@@ -33,6 +37,7 @@ interface Options extends Place {
  * @throws {SluicewayError} bad_request when the command line asks for what there is not
  */
 export async function transforms({ argv, say, ...place }: Options): Promise<number> {
+  if (argv[0] === 'diff') return diffTransform({ ...place, argv: argv.slice(1), say })
   const { values, positionals } = parse(argv)
   const [verb, ...names] = positionals
   if (values.help || verb === undefined) {

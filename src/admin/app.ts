@@ -21,6 +21,7 @@ import { listSpill } from './spill.ts'
 import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppression.ts'
 import { trace } from './trace.ts'
 import { testCode, testDeployed, testRun } from './transformations.ts'
+import { diffTransform } from './transformation-diff.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
 interface Handler {
@@ -58,6 +59,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/transformations/test': { POST: testCode },
   '/transformations/testRun': { POST: testRun },
   '/transformations/:name/test': { POST: testDeployed },
+  '/transformations/:name/diff': { POST: diffTransform },
   '/sweep': { POST: sweepNow },
 }
 

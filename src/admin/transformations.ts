@@ -4,19 +4,19 @@ import type { Event } from '../core/event.ts'
 import type { Metadata, Transform, TransformAnswer } from '../core/transform.ts'
 import { harnessPath } from '../transforms/harness-path.ts'
 import type { IsolateCode } from '../transforms/isolate.ts'
-import { runTransforms } from '../transforms/run.ts'
+import { runTransforms, type TransformRun } from '../transforms/run.ts'
 import { bodyOf } from './body.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
 
 /** UTF-16 code units of the code of one request. */
 const codeLength = 1_000_000
 /** UTF-16 code units of one answer. */
-const answerLength = 8_000_000
+export const answerLength = 8_000_000
 const mostEvents = 1_000
 
 const text = z.string()
 const anything = z.record(z.string(), z.unknown())
-const credentials = z.optional(z.array(z.looseObject({ key: text, value: text })))
+export const credentials = z.optional(z.array(z.looseObject({ key: text, value: text })))
 /** A library that comes with the request: `handleName` is what the code imports. */
 const library = z.looseObject({ handleName: z.optional(text), code: z.optional(text), versionId: z.optional(text) })
 const code = z.looseObject({
@@ -124,25 +124,60 @@ const messageOf = (one: Outcome): object => ('event' in one ? one.event : { erro
 const withMetadata = ({ metadata, ...one }: Outcome): object =>
   'event' in one ? { transformedEvent: one.event, metadata } : { error: one.error, metadata }
 
-/** The transform that the config calls so. */
-function deployedTransform(c: AdminCall, name: string): Transform {
+/** A transform, and where the config has it. */
+export interface TransformPlace {
+  readonly kind: 'source' | 'destination' | 'warehouse'
+  readonly name: string
+  readonly transform: Transform
+}
+
+/** All transforms of the config, with those of sources first. */
+export function transformPlaces(c: AdminCall): TransformPlace[] {
   const { sources, targets } = c.env.resolved
-  const all = [...sources.values(), ...[...targets.values()].map(({ route }) => route)].flatMap(
-    (one) => one.transforms ?? [],
-  )
-  const found = all.find((one) => one.name === name)
-  if (found !== undefined) return found
-  const names = [...new Set(all.flatMap((one) => one.name ?? []))].toSorted().join(', ')
-  throw new SluicewayError(
+  return [
+    ...[...sources.values()].map(({ name, transforms }) => ({ kind: 'source' as const, name, transforms })),
+    ...[...targets.values()].map(({ kind, name, route }) => ({ kind, name, transforms: route.transforms ?? [] })),
+  ].flatMap(({ transforms, ...place }) => transforms.map((transform) => ({ ...place, transform })))
+}
+
+/** The error of a name that there is not. */
+export function unknownName(what: string, name: string, known: Iterable<string | undefined>): SluicewayError {
+  const names = [...new Set(known)].filter((one) => one !== undefined).toSorted()
+  return new SluicewayError(
     'not_found',
-    `No transform of the config is called ${JSON.stringify(name)}; there ${names === '' ? 'is none' : `are ${names}`}.`,
+    `No ${what} is called ${JSON.stringify(name)}; there ${names.length === 0 ? 'is none' : `are ${names.join(', ')}`}.`,
   )
 }
 
-async function runCode(
+/** The transform that the config calls so. */
+function deployedTransform(c: AdminCall, name: string): Transform {
+  const all = transformPlaces(c).map(({ transform }) => transform)
+  const found = all.find((one) => one.name === name)
+  if (found !== undefined) return found
+  throw unknownName(
+    'transform of the config',
+    name,
+    all.map((one) => one.name),
+  )
+}
+
+/** Code of a request, as a transform that runs in an isolate. */
+export interface LoadedCode {
+  readonly transform: Transform
+  readonly functions: readonly string[]
+}
+
+/**
+ * Makes a transform of code of a request. It reaches no network, and no credentials but those of the request.
+ *
+ * @param c the call
+ * @param run the code, its libraries and credentials
+ * @throws {SluicewayError} bad_request, body_too_large; conflict where what runs beside it is not among the assets
+ */
+export async function loadCode(
   c: AdminCall,
-  { code: given, inputs, libraries, credentials: pairs = [] }: Run,
-): Promise<Outcomes> {
+  { code: given, libraries, credentials: pairs = [] }: Omit<Run, 'inputs'>,
+): Promise<LoadedCode> {
   const { code: source, codeVersion = '1', language = 'javascript', name = 'base transformation' } = given ?? {}
   if (source === undefined || source.trim() === '') throw failed(noCode)
   if (language !== 'javascript')
@@ -171,9 +206,14 @@ async function runCode(
     main: harnessName,
     modules: { ...modules, [harnessName]: await harness(c) },
   }
-  const transform = isolate({ name, functions }, loaded, { credentials: secrets })
+  return { transform: isolate({ name, functions }, loaded, { credentials: secrets }), functions }
+}
+
+async function runCode(c: AdminCall, { inputs, ...run }: Run): Promise<Outcomes> {
+  const { transform, functions } = await loadCode(c, run)
   const { outcomes, logs } = await runOn(c, transform, inputs, functions)
-  const handles = libraries.map(({ handleName = '' }) => handleName)
+  const handles = run.libraries.map(({ handleName = '' }) => handleName)
+  const name = transform.name ?? ''
   const shown = outcomes.map((one) => ('error' in one ? { ...one, error: shownStack(one.error, name, handles) } : one))
   return { outcomes: shown, logs }
 }
@@ -201,9 +241,6 @@ async function runOn(
 ): Promise<Outcomes> {
   if (inputs === undefined || inputs.length === 0) throw failed('Invalid request. Missing events')
   if (inputs.length > mostEvents) throw failed(`At most ${mostEvents} events at once, not ${inputs.length}`)
-  const { problems = [], runBatch } = transform
-  if (problems.length > 0) throw new SluicewayError('conflict', problems.join('; '))
-  const test = crypto.randomUUID()
   const logs: string[] = []
   const given = inputs.map(({ message }, i): Event => {
     const { messageId, type } = message
@@ -222,6 +259,35 @@ async function runOn(
     ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
     ...inputs[i]?.metadata,
   }))
+  const ran = await runTest(c, transform, given, { describe: (index) => about[index] as Metadata, logs })
+  const isWhole = ran.failed.length === given.length
+  const metadataOf = (index: number): object => about[index] ?? {}
+  const errors = isWhole && functions.includes('transformBatch') ? ran.failed.slice(0, 1) : ran.failed
+  const outcomes = [
+    ...ran.events.map(({ event, index }) => ({ index, one: { event, metadata: metadataOf(index) } })),
+    ...errors.map(({ index, error }) => ({ index, one: { error: error.stack, metadata: metadataOf(index) } })),
+  ]
+  return { outcomes: outcomes.toSorted((a, b) => a.index - b.index).map(({ one }) => one), logs }
+}
+
+/**
+ * Runs a transform beside live events: an isolated one in an isolate of its own.
+ *
+ * @param c the call
+ * @param transform which
+ * @param given events of its own
+ * @param options `describe` gives the metadata by the place in `given`; `logs` takes what an isolated one logs
+ * @throws {SluicewayError} conflict where its settings are wrong; bad_request where no event could run, whatever it is
+ */
+export async function runTest(
+  c: AdminCall,
+  transform: Transform,
+  given: readonly Event[],
+  { describe, logs = [] }: { readonly describe: (index: number) => Metadata; readonly logs?: string[] },
+): Promise<TransformRun> {
+  const { problems = [], runBatch } = transform
+  if (problems.length > 0) throw new SluicewayError('conflict', problems.join('; '))
+  const test = crypto.randomUUID()
   const tested: Transform =
     runBatch === undefined
       ? transform
@@ -234,17 +300,10 @@ async function runOn(
           },
         }
   const { userCodeMs } = c.env.resolved.limits
-  const ran = await runTransforms([tested], given, (_, index) => about[index] as Metadata, userCodeMs)
-  const [first] = ran.failed
-  const isWhole = ran.failed.length === given.length
-  if (first !== undefined && isWhole && isRunFailure(first.error.message)) throw failed(runFailure(first.error.message))
-  const metadataOf = (index: number): object => about[index] ?? {}
-  const errors = isWhole && functions.includes('transformBatch') ? ran.failed.slice(0, 1) : ran.failed
-  const outcomes = [
-    ...ran.events.map(({ event, index }) => ({ index, one: { event, metadata: metadataOf(index) } })),
-    ...errors.map(({ index, error }) => ({ index, one: { error: error.stack, metadata: metadataOf(index) } })),
-  ]
-  return { outcomes: outcomes.toSorted((a, b) => a.index - b.index).map(({ one }) => one), logs }
+  const ran = await runTransforms([tested], given, (_, index) => describe(index), userCodeMs)
+  const message = ran.failed[0]?.error.message ?? ''
+  if (ran.failed.length === given.length && isRunFailure(message)) throw failed(runFailure(message))
+  return ran
 }
 
 /** Says whether this ended the whole run, whatever the events were. */

@@ -25,6 +25,7 @@ const routes: readonly (readonly [verb: string, path: string, known: readonly st
   ['POST', '/transformations/test', []],
   ['POST', '/transformations/testRun', []],
   ['POST', '/transformations/drop-bots/test', []],
+  ['POST', '/transformations/drop-bots/diff', []],
   ['POST', '/sweep', []],
   ['GET', '/kafka', ['topic', 'group']],
   ['DELETE', '/kafka/groups/inventory', []],

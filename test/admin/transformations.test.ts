@@ -1,4 +1,4 @@
-// The test API in the real runtime. The Worker has no log, lane or bucket: what would write or deliver fails.
+// The test API in the real runtime. The Worker has a log that can only be read, no lane and no bucket: what would write or deliver fails.
 import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -27,18 +27,37 @@ import { Hono } from 'hono'
 import { admin } from '${home}/src/admin/app.ts'
 import { resolveConfig } from '${home}/src/configure/resolve-config.ts'
 import { log } from '${home}/src/streams/log.ts'
+import { pack } from '${home}/src/core/envelope.ts'
+import { frame, joinFrames } from '${home}/src/storage/frame.ts'
 import { harness } from './dist/transforms/_harness.js'
 import * as plan from './dist/transforms/plan.js'
+const eventOf = (offset) => {
+  const source = offset % 100 === 99 ? 'app' : 'web'
+  const event = { type: 'track', event: offset === 7 ? 'Debug Ping' : 'Order Completed', messageId: 'order-' + offset, userId: 'ada', properties: { total: offset } }
+  return pack({ id: event.messageId, key: 'ada', source, receivedAt: '2026-11-22T10:00:00.500Z', to: ['crm'], facts: {} }, event).text
+}
+const textOf = (from, to) => Array.from({ length: to - from }, (_, i) => eventOf(from + i)).join('')
+/** Partition 0: a row of 1,200 events in two frames, at the second 10, and one event at 20. Partition 1: nothing. */
+const rows = [
+  { offset: 0, count: 1200, at: 10_000, data: joinFrames([frame(textOf(0, 700)), frame(textOf(700, 1200))]) },
+  { offset: 1200, count: 1, at: 20_000, data: frame(textOf(1200, 1201)) },
+]
+const LOG = {
+  getByName: (partition) => ({
+    offsetAt: async (time) => (partition === '1' ? 0 : (rows.find(({ at }) => at >= time)?.offset ?? 1201)),
+    read: async (from) => partition === '1' ? { chunks: [], head: 0 } : { chunks: rows.filter(({ offset, count }) => offset + count > from), head: 1201 },
+  }),
+}
 const app = new Hono().route('/admin', admin)
 export default {
   fetch(request, env) {
     const resolved = resolveConfig(() => ({
-      stream: log(),
+      stream: log({ partitions: 2 }),
       admin: { token: '${adminToken}' },
-      sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [plan.isolated({ credentials: { plan: 'pro' } })] } },
+      sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [plan.isolated({ credentials: { plan: 'pro' } })] }, app: { writeKey: 'of-the-app' } },
       limits: { userCodeMs: 300 },
     }), {})
-    const bindings = { ASSETS: { fetch: async (url) => new Response(harness, { status: url.endsWith('/admin/harness.txt') ? 200 : 404 }) } }
+    const bindings = { LOG, ASSETS: { fetch: async (url) => new Response(harness, { status: url.endsWith('/admin/harness.txt') ? 200 : 404 }) } }
     return app.fetch(request, { resolved, bindings, port: { now: Date.now, log: (...given) => console.log(JSON.stringify(given)) } })
   },
 }`
@@ -213,5 +232,96 @@ test('a deployed transform runs with its own options, in an isolate that no live
   expect(await post('/score/test', { events })).toMatchObject({
     status: 404,
     body: { message: 'No transform of the config is called "score"; there are plan.' },
+  })
+})
+
+describe('the diff of a working copy', () => {
+  type Compared = Record<'deployed' | 'copy', { events?: Record<string, unknown>[]; error?: { message: string } }>
+  interface Page {
+    readonly deployed: unknown
+    readonly read: number
+    readonly compared: number
+    readonly unchanged: number
+    readonly events: readonly (Compared & { readonly offset: number; readonly messageId: string })[]
+    readonly cursor: string | null
+  }
+
+  /** All pages, each from the cursor of the one before. */
+  async function diff(name: string, body: object): Promise<Page[]> {
+    const pages: Page[] = []
+    let cursor: string | null | undefined
+    while (cursor !== null) {
+      const answer = await post(`/${name}/diff`, { ...body, cursor })
+      expect(answer.body).not.toHaveProperty('message')
+      const page = answer.body as unknown as Page
+      pages.push(page)
+      ;({ cursor } = page)
+    }
+    return pages
+  }
+
+  const copy = `
+    export function transformEvent(event, metadata) {
+      if (event.messageId === 'order-3') throw new Error('no total in ' + metadata(event).sourceName)
+      event.properties = { ...event.properties, plan: event.messageId === 'order-600' ? 'free' : 'pro' }
+      return event
+    }`
+
+  test('both versions run over the events of their source, at most 500 a call, through all partitions', async () => {
+    const pages = await diff('plan', { code: copy })
+    expect(pages.map(({ read, compared, cursor }) => [read, compared, cursor])).toEqual([
+      [505, 500, '0:505'],
+      [505, 500, '0:1010'],
+      [191, 189, '1:0'],
+      [0, 0, null],
+    ])
+    expect(pages[0]?.deployed).toEqual([{ kind: 'source', name: 'web' }])
+    const differing = pages.flatMap(({ events }) => events)
+    expect(differing).toMatchObject([
+      {
+        offset: 3,
+        messageId: 'order-3',
+        source: 'web',
+        deployed: { events: [{ properties: { plan: 'pro' } }] },
+        copy: { error: { message: 'no total in web', stack: expect.stringContaining('user.js:3') } },
+      },
+      { offset: 7, event: 'Debug Ping', deployed: { events: [] }, copy: { events: [{ messageId: 'order-7' }] } },
+      {
+        offset: 600,
+        deployed: { events: [{ properties: { total: 600, plan: 'pro' } }] },
+        copy: { events: [{ properties: { total: 600, plan: 'free' } }] },
+      },
+    ])
+    expect(pages.reduce((sum, { unchanged }) => sum + unchanged, 0)).toBe(1_189 - 3)
+  })
+
+  test('the events themselves are compared where no such transform is deployed, and only those of a time and a source', async () => {
+    const code = 'export const transformEvent = (event) => event.messageId === "order-1200" ? null : event'
+    const later = await diff('gift-wrap', { code, from: '1970-01-01T00:00:11Z' })
+    expect(later[0]).toMatchObject({
+      deployed: [],
+      compared: 1,
+      events: [{ messageId: 'order-1200', deployed: { events: [{ event: 'Order Completed' }] }, copy: { events: [] } }],
+    })
+    const earlier = await diff('gift-wrap', { code, to: '1970-01-01T00:00:11Z', source: 'app' })
+    expect(earlier.map(({ compared, unchanged }) => [compared, unchanged])).toEqual([
+      [12, 12],
+      [0, 0],
+    ])
+  })
+
+  test('an answer that would be too long is cut, and the next one goes on with the rest', async () => {
+    const code =
+      'export const transformEvent = (event) => ({ ...event, properties: { text: "x".repeat(event.messageId < "order-2" ? 50_000 : 1) } })'
+    const pages = await diff('gift-wrap', { code, source: 'web' })
+    expect(pages.length).toBeGreaterThan(4)
+    const ids = pages.flatMap(({ events }) => events.map(({ messageId }) => messageId))
+    expect([ids.length, new Set(ids).size]).toEqual([1_189, 1_189])
+    for (const page of pages) expect(JSON.stringify(page).length).toBeLessThan(8_100_000)
+  })
+
+  test('code that cannot run at all is 400 with the reason', async () => {
+    const { status, body } = await post('/plan/diff', { code: 'export const both = 1' })
+    expect([status, body['message']]).toEqual([400, expect.stringContaining('Expected one of transformEvent')])
   })
 })

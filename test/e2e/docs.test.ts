@@ -50,6 +50,7 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npx vitest run --project e2e \S+$/, run: (command) => command.replace(' run ', ' list ') },
   { command: /^npm run new -- transform [\w-]+$/, run: (command) => command },
   { command: /^npm run transforms -- test [\w-]+$/, run: (command) => command },
+  { command: /^npm run --silent transforms -- diff [\w-]+ --from 7d --source web$/, run: (command) => command },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
   { command: /^npx wrangler d1 execute /, run: (command) => command },

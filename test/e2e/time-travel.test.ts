@@ -1,0 +1,177 @@
+// `npm run transforms -- diff` against what `npm start` serves: it says what a change would have done, and changes nothing.
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { repository } from '../../scripts/build/repository.ts'
+import { diffTransform } from '../../scripts/transforms/diff.ts'
+import type { LogStatus } from '../../src/core/bindings.ts'
+import { serveWithSinks } from '../support/serve-with-sinks.ts'
+import { basic, type Server } from '../support/server.ts'
+import type { Sink } from '../support/sink.ts'
+import { until } from '../support/until.ts'
+
+let server: Server
+let sink: Sink
+serveWithSinks({ config: 'time-travel.config.ts', sinks: { SINK: 'sink' } }, (served) => {
+  ;({ server } = served)
+  ;({ sink } = served.sinks)
+})
+
+const root = mkdtempSync(join(tmpdir(), 'time-travel-'))
+const builds = join(root, 'builds')
+const memory = join(builds, 'transforms-diff/euros.json')
+afterAll(() => rmSync(root, { recursive: true }))
+
+beforeAll(async () => {
+  mkdirSync(join(root, 'transforms/libraries'), { recursive: true })
+  writeFileSync(join(root, 'transforms/libraries/money.ts'), 'export const euros = (cents: number) => cents / 100\n')
+  const events = Array.from({ length: 12 }, (_, i) => ({
+    type: 'track',
+    event: 'Order Completed',
+    messageId: `order-${i}`,
+    userId: `user-${i}`,
+    properties: { cents: 1000 + i },
+  }))
+  await server.post('/v1/batch', { batch: events.slice(0, 10) })
+  await server.post('/v1/batch', { batch: events.slice(10) }, { headers: { authorization: basic('key-of-the-app') } })
+  await until('all events are delivered', async () => sink.ids.size === 12)
+})
+
+/** Everything that would move if something were written or delivered. */
+async function world() {
+  const { log } = await server.admin<{ log: LogStatus[] }>('/log')
+  const { lanes } = await server.admin<{ lanes: { target: string; depth: number; counters: object }[] }>('/lanes')
+  return {
+    heads: log.map(({ head }) => head),
+    received: sink.received.length,
+    lanes: lanes.map(({ target, depth, counters }) => ({ target, depth, counters })),
+    letters: await server.deadLetters(),
+  }
+}
+
+async function diff(...argv: string[]) {
+  const said: string[] = []
+  const told: string[] = []
+  const code = await diffTransform({
+    home: repository.home,
+    root,
+    builds,
+    argv: [...argv, '--url', server.url],
+    say: (text) => said.push(text),
+    tell: (line) => told.push(line),
+    env: { ADMIN_TOKEN: server.adminToken },
+  })
+  expect(code).toBe(0)
+  return { said: said.join('\n'), told }
+}
+
+test('a change of a transform of a source is told over its kept events, and nothing is written or delivered', async () => {
+  writeFileSync(
+    join(root, 'transforms/euros.ts'),
+    `import { euros } from 'money'
+export function transformEvent(event: { messageId: string; properties: { cents: number; total?: number } }) {
+  const { messageId, properties } = event
+  if (messageId === 'order-1') return null
+  if (messageId === 'order-2') return [event, { ...event }]
+  if (messageId === 'order-3') throw new Error('order-3 has no currency')
+  if (messageId === 'order-4') return { ...event, properties: { ...properties, total: euros(properties.cents) + 1, vat: 19 } }
+  return event
+}
+`,
+  )
+  const before = await world()
+  expect(before.heads.every((head) => head > 0)).toBe(true)
+  const { said, told } = await diff('euros', '--from', '1h', '--source', 'web')
+  expect(said).toContain('4 of 10 events of the source `web` that were kept between')
+  for (const line of [
+    '| unchanged | 6 | the same comes out, or nothing in both |',
+    '| changed | 1 | fields are not the same |',
+    '| dropped | 1 | the working copy drops it |',
+    '| multiplied | 1 | another number of events comes out |',
+    '| failed | 1 | the working copy throws |',
+    '| `properties.total` | `Order Completed` `order-4` | `10.04` | `11.04` |',
+    '| `properties.vat` | `Order Completed` `order-4` | – | `19` |',
+    '| `order-3 has no currency` | 1 | 0 | `Order Completed` `order-3` |',
+    '    at transformEvent (transforms/euros.ts:6:',
+    '- Of `web`, the log has events as the deployed transforms of the source left them.',
+  ])
+    expect(said).toContain(line)
+  expect(told.at(-1)).toMatch(/^Partition 2 of 2, offset \d+ of \d+: 10 events compared, 4 differ$/)
+  expect(existsSync(memory)).toBe(false)
+  expect(await world()).toEqual(before)
+})
+
+test('a run that was interrupted goes on where it was, and comes to the same', async () => {
+  const whole = JSON.parse((await diff('euros', '--json')).said)
+  const { fetch: real } = globalThis
+  let calls = 0
+  const spy = vi
+    .spyOn(globalThis, 'fetch')
+    .mockImplementation(async (...given) =>
+      ++calls === 1 ? real(...given) : Response.json({ message: 'the machine went to sleep' }, { status: 409 }),
+    )
+  await expect(diff('euros', '--json')).rejects.toThrow('the machine went to sleep')
+  spy.mockRestore()
+  expect(existsSync(memory)).toBe(true)
+  const told: string[] = []
+  const said: string[] = []
+  const options = { home: repository.home, root, builds, env: { ADMIN_TOKEN: server.adminToken } }
+  const tell = (line: string) => told.push(line)
+  await diffTransform({ ...options, argv: ['euros', '--json', '--resume'], tell, say: (text) => said.push(text) })
+  // One partition was left.
+  expect(told).toHaveLength(1)
+  const { from: _, to: __, ...rest } = JSON.parse(said.join('')) as Record<string, unknown>
+  expect(whole).toMatchObject(rest)
+  expect(rest).toMatchObject({ compared: 10, counts: { unchanged: 6, failed: 1 } })
+})
+
+test('a change of a transform of a destination is told over what goes there, from all sources', async () => {
+  writeFileSync(
+    join(root, 'transforms/label.js'),
+    `export const transformEvent = (event, metadata) =>
+  ({ ...event, properties: { ...event.properties, label: metadata(event).sourceName === 'app' ? metadata(event).destinationName : 'shop' } })\n`,
+  )
+  const { said } = await diff('label', '--samples', '1')
+  expect(said).toContain('2 of 12 events that were kept between')
+  expect(said).toMatch(/\| `properties\.label` \| `Order Completed` `order-1[01]` \| `"shop"` \| `"sink"` \|/)
+  expect(said).toContain('For `sink`, both versions got the events as the log has them.')
+})
+
+test('a transform that is made with settings is compared through a file that makes it', async () => {
+  const made = join(repository.home, 'transforms/rename-events.ts')
+  writeFileSync(
+    join(root, 'transforms/renamed.ts'),
+    `import { renameEvents } from '${made}'\nexport const { transformEvent } = renameEvents({ events: { 'Order Completed': 'Bought' } })\n`,
+  )
+  const { said } = await diff('renamed', '--deployed', 'label', '--samples', '1')
+  expect(said).toContain('| `event` | 12 | 12 changed |')
+  expect(said).toContain('| `properties.label` | 12 | 12 removed |')
+  expect(said).toMatch(/\| `event` \| `Order Completed` `order-\d+` \| `"Order Completed"` \| `"Bought"` \|/)
+})
+
+test.each([
+  ['gone', '', 'There is no transforms/gone.ts, .js, .mjs or .py in'],
+  ['snake.py', 'def transformEvent(event, metadata): return event', 'is in Python, which is not compared'],
+  [
+    'made.ts',
+    `export { renameEvents } from '${join(repository.home, 'transforms/rename-events.ts')}'`,
+    'exports neither transformEvent nor transformBatch',
+  ],
+  ['broken.ts', `export { a } from 'nowhere'`, 'transforms/broken.ts does not build: import from nowhere failed.'],
+])('a working copy that cannot be compared is told: %s', async (file, content, message) => {
+  if (content !== '') writeFileSync(join(root, 'transforms', file), content)
+  await expect(diff(file.split('.')[0] ?? '')).rejects.toThrow(message)
+})
+
+test('a wrong command line is told, and so is a token that is wrong or missing', async () => {
+  await expect(diff('euros', '--from', 'monday')).rejects.toThrow('--from must be like 7d, 12h, 30m')
+  await expect(diff('euros', '--source', 'wbe')).rejects.toThrow('No source is called "wbe"; there are app, web.')
+  await expect(diff('euros', '--resume')).rejects.toThrow('There is no run of euros that was interrupted')
+  const options = { home: repository.home, root, builds, say: () => undefined, tell: () => undefined }
+  const argv = ['euros', '--url', server.url]
+  await expect(diffTransform({ ...options, argv, env: {} })).rejects.toThrow('is needed in the variable ADMIN_TOKEN')
+  const env = { ADMIN_TOKEN: 'the-token-of-another-one' }
+  await expect(diffTransform({ ...options, argv, env })).rejects.toThrow('refuses the admin token')
+  await expect(diffTransform({ ...options, argv: ['euros'], env: {} })).rejects.toThrow('Nothing is served from')
+})
