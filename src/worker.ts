@@ -33,6 +33,7 @@ import { GroupObject } from './topics/group-object.ts'
 import { TopicObject } from './topics/topic-object.ts'
 import { flushLog, realPort } from './platform/real-port.ts'
 import { stackPort } from './platform/stack-port.ts'
+import { watchTransforms } from './platform/watched-transforms.ts'
 import type { Envelope } from './core/envelope.ts'
 import type { Port } from './core/port.ts'
 import type { ResolvedConfig } from './core/resolved-config.ts'
@@ -57,6 +58,9 @@ export interface Sluiceway {
   readonly Kafka: new (ctx: DurableObjectState, env: Env) => KafkaObject
   readonly Poller: new (ctx: DurableObjectState, env: Env) => KafkaSourceObject
 }
+
+const watch = (resolved: ResolvedConfig, { WATCH_TRANSFORMS: text }: Env): ResolvedConfig =>
+  text === undefined ? resolved : watchTransforms(resolved, text)
 
 /** The beginning of a path: what follows may hold a write key. */
 const routeOf = (url: string): string => new URL(url).pathname.split('/').slice(0, 3).join('/')
@@ -86,7 +90,7 @@ function streamsOf(context: AppContext): { readonly triggers: StreamTriggers; re
 export function sluiceway(configOf: ConfigOf): Sluiceway {
   // One isolate serves one deployment, so its env never changes.
   let resolved: ResolvedConfig | undefined
-  const resolve = (env: Env): ResolvedConfig => (resolved ??= resolveConfig(configOf, env))
+  const resolve = (env: Env): ResolvedConfig => (resolved ??= watch(resolveConfig(configOf, env), env))
   let known: Port | undefined
   const portOf = (env: Env): Port => (known ??= stackPort(realPort, env))
   const contextOf = (env: Env, ctx: ExecutionContext): AppContext => ({

@@ -15,6 +15,8 @@ export interface Flags {
   readonly config: string | undefined
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
+  /** Seconds of computing without an answer after which the runtime counts as caught in an endless loop. */
+  readonly loop: number
   /** Absolute paths of files with values; undefined for those that are read when nothing is said. */
   readonly envFiles: readonly string[] | undefined
   /** Of the process environment and `--var`. */
@@ -38,6 +40,8 @@ Builds Sluiceway and serves it on this machine, with state that survives restart
   --var <NAME=value>   a value for the config's env; may be repeated. Everybody on this machine can see it
                        (ps): secrets belong in a file
   --tick <seconds>     how often the scheduled functions run (default: 5)
+  --loop <seconds>     how long the runtime may compute without answering: then it is caught in an endless loop,
+                       is started anew, and the transform that did not end is suspended (default: 7)
   --json               print one line of JSON on stdout when ready, and nothing else there:
                        {"url","writeKey","adminToken","pid","workerdPid","demo"}; null for a key that the
                        config does not take, or a demo that it does not have
@@ -76,7 +80,8 @@ export function readFlags({ argv, env, cwd, root }: World): Flags {
     port: portOf(values.port ?? env.PORT ?? '8787'),
     state: values.state === undefined ? resolve(root, '.sluiceway') : resolve(cwd, values.state),
     config: values.config === undefined ? undefined : resolve(cwd, values.config),
-    tick: secondsOf(values.tick ?? '5'),
+    tick: secondsOf('tick', values.tick ?? '5'),
+    loop: secondsOf('loop', values.loop ?? '7'),
     envFiles: values['env-file']?.map((path) => resolve(cwd, path)),
     vars: { ...varsOf(env), ...Object.fromEntries((values.var ?? []).map(pairOf)) },
   }
@@ -94,6 +99,7 @@ function parse(argv: readonly string[]) {
         'env-file': { type: 'string', multiple: true },
         var: { type: 'string', multiple: true },
         tick: { type: 'string' },
+        loop: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -110,9 +116,9 @@ function portOf(text: string): number {
   return port
 }
 
-function secondsOf(text: string): number {
+function secondsOf(option: string, text: string): number {
   const seconds = Number(text)
-  if (!(seconds >= 0.1 && seconds <= 3_600)) throw wrong(`--tick must be seconds from 0.1 to 3600, not "${text}"`)
+  if (!(seconds >= 0.1 && seconds <= 3_600)) throw wrong(`--${option} must be seconds from 0.1 to 3600, not "${text}"`)
   return seconds
 }
 

@@ -1,5 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import type { ConfigSummary } from '../../src/configure/summarize-config.ts'
 import type { WorkerBuild } from '../build/worker.ts'
@@ -12,6 +16,13 @@ export interface Runtime {
   readonly scheduled: () => Promise<void>
   /** What the Worker's config serves. It is asked from inside the runtime: nobody reaches that over the port. */
   readonly summary: () => Promise<ConfigSummary>
+  /** Rejects where the runtime does not answer within so many milliseconds. */
+  readonly ask: (ms: number) => Promise<unknown>
+  /**
+   * Ends its process, which may be caught in an endless loop, and starts another with other `vars`, on the same state and port.
+   * It may be called again before it has resolved: the process that is starting may be caught as well.
+   */
+  readonly restart: (vars: Options['vars']) => Promise<void>
   /** Ends it; what was answered is durable already. */
   readonly stop: () => Promise<void>
 }
@@ -25,18 +36,12 @@ interface Options {
   readonly vars: Readonly<Record<string, string>>
   /** Takes a line of what the Worker or the runtime says. */
   readonly say: (line: string) => void
+  /** Called when the runtime died by itself. */
+  readonly onDeath: () => void
   /** Called when the runtime died and is back on the same state and port. */
   readonly onRestart: () => void
   /** Called when it died and did not come back. */
   readonly onLost: () => void
-}
-
-interface Scheduled {
-  readonly scheduled: (options: { readonly cron: string; readonly scheduledTime: Date }) => Promise<unknown>
-}
-
-interface Asker {
-  readonly fetch: (url: string) => Promise<Response>
 }
 
 /** Milliseconds that a runtime which died may take to come back. */
@@ -52,6 +57,10 @@ const restartLimit = 10_000
 export async function startRuntime(options: Options): Promise<Runtime> {
   const { build, say } = options
   let stopping = false
+  /** Starts of another process that were asked for, and the last of them while it has not ended. */
+  let restarts = 0
+  let restarting: Promise<unknown> | undefined
+  const token = randomUUID()
   let workerd: ChildProcess | undefined
   let lost: NodeJS.Timeout | undefined
 
@@ -62,8 +71,9 @@ export async function startRuntime(options: Options): Promise<Runtime> {
       if (!child.spawnfile?.includes('workerd')) return
       workerd = child
       child.once('exit', (code, signal) => {
-        if (stopping) return
+        if (stopping || restarting !== undefined) return
         say(`The runtime (process ${child.pid}) ended with ${signal ?? `code ${code}`}; restarting on the same state.`)
+        options.onDeath()
         lost ??= setTimeout(options.onLost, restartLimit)
       })
     })
@@ -72,17 +82,17 @@ export async function startRuntime(options: Options): Promise<Runtime> {
 
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const ours = signals.map((signal) => process.listeners(signal))
-  const miniflare = new Miniflare({
+  const optionsOf = (vars: Options['vars']) => ({
     ...convertV4MiniflareOptions({
       workers: [
         {
           ...build.options,
           name: 'sluiceway',
           modules: build.modules.map((module) => ({ ...module })),
-          bindings: { ...build.options.bindings, ...options.vars, POSITIONS: build.positions },
+          bindings: { ...build.options.bindings, ...vars, POSITIONS: build.positions },
           unsafeDirectSockets: [{ host: options.host, port: options.port, entrypoint: 'direct' }],
         },
-        asker,
+        askerWith(token),
       ],
     }),
     resourcePersistencePath: options.storage,
@@ -90,13 +100,14 @@ export async function startRuntime(options: Options): Promise<Runtime> {
     logRequests: false,
     cf: false,
     log: new Lines(say),
-    handleStructuredLogs: ({ message }) => say(message),
+    handleStructuredLogs: ({ message }: { readonly message: string }) => say(message),
     unsafeHandleRuntimeRestart: () => {
       clearTimeout(lost)
       lost = undefined
       if (!stopping) options.onRestart()
     },
   })
+  const miniflare = new Miniflare(optionsOf(options.vars))
   // Miniflare would end the process on a signal by itself, before the state folder is released.
   for (const [i, signal] of signals.entries())
     for (const listener of process.listeners(signal))
@@ -109,6 +120,28 @@ export async function startRuntime(options: Options): Promise<Runtime> {
     await miniflare.dispose()
     workerd?.kill('SIGKILL')
   }
+  const restart: Runtime['restart'] = async (vars) => {
+    const mine = ++restarts
+    // One that is caught before its port is open would keep Miniflare waiting for that.
+    if (restarting !== undefined || lost !== undefined) workerd?.kill('SIGKILL')
+    const started = miniflare.setOptions(optionsOf(vars))
+    restarting = started
+    try {
+      await started
+    } catch (thrown) {
+      if (mine === restarts) throw thrown
+      await restarting
+    } finally {
+      if (mine === restarts) {
+        restarting = undefined
+        clearTimeout(lost)
+        lost = undefined
+      }
+    }
+  }
+  // Miniflare's own ways to call a Worker stop all of this process until it answers, and so they would stop the watch.
+  const ask = async (path: string, signal?: AbortSignal) =>
+    read(new URL(path, await miniflare.unsafeGetDirectURL(askerName)).href, token, signal)
   try {
     await miniflare.ready
   } catch (thrown) {
@@ -119,25 +152,51 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   return {
     workerdPid: () => workerd?.pid,
     scheduled: async () => {
-      // Its type comes from Miniflare's own copy of the Workers types, and lacks methods.
-      const worker = (await miniflare.getWorker()) as unknown as Scheduled
-      for (const cron of build.options.cronTriggers ?? []) await worker.scheduled({ cron, scheduledTime: new Date() })
+      for (const cron of build.options.cronTriggers ?? []) await ask(`/scheduled?cron=${encodeURIComponent(cron)}`)
     },
-    summary: async () => {
-      const worker = (await miniflare.getWorker(asker.name)) as unknown as Asker
-      return (await (await worker.fetch('http://asker.localhost/')).json()) as ConfigSummary
-    },
+    summary: async () => JSON.parse(await ask('/summary')) as ConfigSummary,
+    ask: (ms) => ask('/alive', AbortSignal.timeout(ms)),
+    restart,
     stop,
   }
 }
 
-/** A Worker of the start's own, which asks the served one for what has no route. */
-const asker = {
-  name: 'asker',
-  modules: true,
-  script: 'export default { fetch: (request, env) => env.SUMMARY.fetch(request) }',
-  serviceBindings: { SUMMARY: { name: 'sluiceway', entrypoint: 'summary' } },
-} as const
+/** Reads what the asker answers, however long it takes. */
+async function read(url: string, token: string, signal?: AbortSignal): Promise<string> {
+  const request = get(url, {
+    agent: false,
+    headers: { authorization: token },
+    ...(signal === undefined ? {} : { signal }),
+  })
+  // What goes wrong after the answer began is an error of the answer, too.
+  request.on('error', () => undefined)
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const answer = await text(response)
+  if (response.statusCode !== 200) throw new Error(`the runtime answered ${response.statusCode}: ${answer}`)
+  return answer
+}
+
+const askerName = 'asker'
+
+/** A Worker of the start's own, which asks the served one for what has no route. Only who has the token may ask. */
+const askerWith = (token: string) => ({
+  name: askerName,
+  modules: true as const,
+  script: `export default {
+    async fetch(request, { TOKEN, SERVED, SUMMARY }) {
+      if (request.headers.get('authorization') !== TOKEN) return new Response(null, { status: 403 })
+      const { pathname, searchParams } = new URL(request.url)
+      if (pathname === '/summary') return SUMMARY.fetch('http://asker.localhost/')
+      if (pathname === '/scheduled')
+        await SERVED.scheduled({ cron: searchParams.get('cron'), scheduledTime: new Date() })
+      return new Response()
+    },
+  }`,
+  compatibilityFlags: ['service_binding_extra_handlers'],
+  bindings: { TOKEN: token },
+  serviceBindings: { SERVED: 'sluiceway', SUMMARY: { name: 'sluiceway', entrypoint: 'summary' } },
+  unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+})
 
 /** The names that wrangler.toml binds to something else than a text. */
 export const bindingsOf = ({ options }: WorkerBuild): ReadonlySet<string> =>

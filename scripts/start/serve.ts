@@ -11,6 +11,7 @@ import { bindingsOf, startRuntime } from './runtime.ts'
 import { servedBy } from './served.ts'
 import { openState } from './state.ts'
 import { everyFew } from './ticker.ts'
+import { TransformWatch } from './transform-watch.ts'
 
 interface Options extends Place {
   /** What follows the command. */
@@ -72,26 +73,38 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
   const vars = { ...made, ...fitted.vars, ...flags.vars }
   if (ending) return
   const log = logbook(say)
+  const watch = new TransformWatch({ state: flags.state, root: place.root, build: build.folder, say })
   const bundle = { folder: build.folder, root: place.root, home: place.home }
   const starting = startRuntime({
     build,
     host: flags.host,
     port,
     storage: state.storage,
-    vars,
-    say: log.add,
+    vars: { ...vars, ...watch.vars },
+    say: (line) => watch.take(line) || log.add(line),
+    onDeath: () => watch.forget(),
     onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
     onLost: () => fail('The runtime died and could not be restarted; what was accepted is safe in the state folder.'),
   })
   const runtime = await withErrorPlaces(starting, bundle)
   undo.push(runtime.stop)
   state.note({ url: local, workerdPid: runtime.workerdPid() })
-  await withErrorPlaces(checkHealth(local, log), bundle)
+  undo.push(
+    watch.start(runtime, {
+      seconds: flags.loop,
+      restart: () => runtime.restart({ ...vars, ...watch.vars }),
+      onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
+      fail,
+    }),
+  )
+  const { WRITE_KEY: writeKey, ADMIN_TOKEN: adminToken } = vars
+  const served = await watch.through(async () => {
+    await withErrorPlaces(checkHealth(local, log), bundle)
+    return servedBy(await runtime.summary(), local, { writeKey, adminToken })
+  })
   if (ending) return
   log.open()
-  undo.push(everyFew(runtime.scheduled, { seconds: flags.tick, say }))
-  const { WRITE_KEY: writeKey, ADMIN_TOKEN: adminToken } = vars
-  const served = await servedBy(await runtime.summary(), local, { writeKey, adminToken })
+  undo.push(everyFew(() => watch.through(runtime.scheduled), { seconds: flags.tick, say }))
   const ready = {
     url: local,
     writeKey: served.first?.writeKey ?? null,

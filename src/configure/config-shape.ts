@@ -126,6 +126,7 @@ const limitShapes: Shapes<NonNullable<Config['limits']>> = {
   futureMinutes: numberIn({ least: 0, most: 1e12, above: true, of: 'minutes' }),
   appendMs: numberIn({ least: 0, most: 60_000, above: true, of: 'milliseconds' }),
   userCodeMs: numberIn({ least: 0, most: 300_000, above: true, of: 'milliseconds' }),
+  suspended: oneOf(['wait', 'dead']),
 }
 const pathShapes: Shapes<NonNullable<Config['paths']>> = { ingest: text, sdk: text, beacon: text }
 

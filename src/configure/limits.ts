@@ -14,6 +14,7 @@ export function resolveLimits({ limits: given = {}, stream }: Config, problems: 
     futureMinutes: given.futureMinutes ?? 60,
     appendMs: given.appendMs ?? 2_000,
     userCodeMs: given.userCodeMs ?? defaultUserCodeMs,
+    suspended: given.suspended ?? 'wait',
   }
   const { eventBytesLimit } = stream
   if (limits.eventBytes > eventBytesLimit)

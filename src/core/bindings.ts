@@ -317,4 +317,6 @@ export interface Bindings {
   readonly ASSETS?: Fetcher
   /** JSON of `Positions`, from the local server; a deployment has it among the assets. */
   readonly POSITIONS?: string
+  /** JSON of `Watching`, from the local server; see platform/watched-transforms.ts. */
+  readonly WATCH_TRANSFORMS?: string
 }

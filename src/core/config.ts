@@ -138,6 +138,11 @@ export interface Config<D extends string = string, W extends string = string> {
      * destination); default 5,000. Past it, its event alone is a dead letter.
      */
     readonly userCodeMs?: number
+    /**
+     * What becomes of events in front of a destination while `npm start` has suspended one of its transforms, because it never
+     * ended; default `wait`. `wait`: they wait in their lane until its code changes. `dead`: they are dead letters.
+     */
+    readonly suspended?: 'wait' | 'dead'
   }
   /** Where the routes are, so that a site can mount Sluiceway on its own host under names of its own. */
   readonly paths?: {

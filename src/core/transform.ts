@@ -48,6 +48,8 @@ export interface Transform {
   readonly isIsolated?: true
   /** Of the same: runs it over a batch, in place of the two functions. */
   readonly runBatch?: (batch: TransformBatch) => Promise<TransformAnswer>
+  /** Of one in front of a destination that the local server has suspended: why its events wait. */
+  readonly suspended?: string
 }
 
 /** The two functions of a transform. */

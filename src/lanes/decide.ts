@@ -12,7 +12,7 @@ import { type Decision, worseOf } from './decision.ts'
 import { detailOf, type Outcome } from './deliver.ts'
 import { resultTooLarge } from './result-limits.ts'
 
-/** An event about which nothing could be decided, because a limit of the platform was in the way. */
+/** An event about which nothing could be decided, because a limit of the platform was in the way, or a transform is suspended. */
 export interface Undecided {
   readonly undecided: Outcome
 }
@@ -56,9 +56,13 @@ export async function decide(
       options.userCodeMs,
     )
   const placeOf = (index: number) => (kept[index] as { i: number }).i
-  const ran = transforms.length > 0 && kept.length > 0 ? await run().catch(reasonOf) : undefined
+  const reason = transforms.find(({ suspended }) => suspended !== undefined)?.suspended
+  const isRun = transforms.length > 0 && kept.length > 0 && reason === undefined
+  const ran = isRun ? await run().catch(reasonOf) : undefined
+  if (reason !== undefined)
+    for (const { i } of kept) undecided.set(i, { verdict: { kind: 'retry', reason }, code: 'suspended' })
   // It says nothing of an event when they cannot be run at all.
-  if (typeof ran === 'string') for (const { i } of kept) undecided.set(i, cannotRun(ran))
+  else if (typeof ran === 'string') for (const { i } of kept) undecided.set(i, cannotRun(ran))
   else if (ran !== undefined) {
     options.count?.(ran.steps)
     for (const { index, transform } of ran.dropped)

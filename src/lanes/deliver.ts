@@ -13,7 +13,7 @@ export interface Outcome {
   readonly verdict: Verdict
   /**
    * A stable word for a dead letter: `http_400`, `encode_failed`, …; `held` when it was not sent because of its key,
-   * `platform` when a limit of the platform kept it from being sent.
+   * `platform` when a limit of the platform kept it from being sent, `suspended` when a transform on its way is.
    */
   readonly code: string
   /** The response's body or a stack, for the reader of a dead letter. */

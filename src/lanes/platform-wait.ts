@@ -8,10 +8,12 @@ import type { Outcome } from './deliver.ts'
  * limits of its own.
  */
 const waitOf = { leastSeconds: 15, baseSeconds: 5, capSeconds: 300 }
+/** What a lane waits at a time while a transform on its way is suspended: only another start ends that. */
+const suspendedMs = 60_000
 /** Failures by limits of the platform, with no request between them, after which no longer the lane waits, but each event. */
 const patience = 5
 
-/** Makes a lane wait where a limit of the platform kept events from being sent. */
+/** Makes a lane wait where a limit of the platform, or a transform that is suspended, kept events from being sent. */
 export class PlatformWait {
   /** Since the last request that was sent. */
   #failures = 0
@@ -38,6 +40,14 @@ export class PlatformWait {
       this.#failures = 0
       this.until = 0
       this.reason = undefined
+    }
+    const suspended = outcomes.find(({ code }) => code === 'suspended')
+    if (suspended !== undefined && 'reason' in suspended.verdict) {
+      const { reason } = suspended.verdict
+      if (reason !== this.reason) port.log('warn', 'a lane waits: a transform is suspended', { ...ref, reason })
+      this.reason = reason
+      this.until = port.now() + suspendedMs
+      return
     }
     const limited = outcomes.find(({ code }) => code === 'platform')
     if (limited === undefined || !('reason' in limited.verdict)) return

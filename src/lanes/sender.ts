@@ -301,7 +301,7 @@ export class Sender implements LaneConsumer {
     const back: InFlightEvent[] = []
     group.forEach((inFlight, i) => {
       const outcome = outcomes[i] as Outcome
-      if (outcome.code === 'platform' && this.#platform.isPatient) {
+      if (outcome.code === 'suspended' || (outcome.code === 'platform' && this.#platform.isPatient)) {
         // A row stays as it is, too: it is no attempt.
         if (inFlight.row === undefined) back.push(inFlight)
         return

@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest'
 import { codeIn, documentAt, filesOf, readSource, rowsIn, sectionOf } from '../support/documents.ts'
 
-/** Where lines are made or passed on, not logged; and where a stack is for the terminal of `wrangler dev`, which reads no JSON. */
-const makers = new Set(['src/platform/real-port.ts', 'src/platform/gathered-log.ts', 'src/platform/stack-port.ts'])
+/**
+ * Where lines are made or passed on, not logged; where a stack is for the terminal of `wrangler dev`, which reads no JSON; and
+ * where marks are for `npm start`, which takes them out.
+ */
+const makers = new Set([
+  'src/platform/real-port.ts',
+  'src/platform/gathered-log.ts',
+  'src/platform/stack-port.ts',
+  'src/platform/watched-transforms.ts',
+])
 
 const calls = filesOf('src/**/*.ts')
   .filter((file) => !makers.has(file))

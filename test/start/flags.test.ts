@@ -14,6 +14,7 @@ describe('the command line of npm start', () => {
       state: '/sluiceway/.sluiceway',
       config: undefined,
       tick: 5,
+      loop: 7,
       vars: {},
     })
   })

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Watching } from '../../src/platform/watched-transforms.ts'
+import { RunningCode, Suspects } from './running-code.ts'
+import type { Runtime } from './runtime.ts'
+import { Suspensions } from './suspensions.ts'
+import { watchRuntime, type Watch } from './watchdog.ts'
+
+interface Options {
+  /** Absolute path of the state folder. */
+  readonly state: string
+  /** The project's folder. */
+  readonly root: string
+  /** Folder of the bundle. */
+  readonly build: string
+  readonly say: (line: string) => void
+}
+
+interface Restarting {
+  /** Seconds of computing without an answer. */
+  readonly seconds: number
+  /** Ends the runtime and starts another with the values of now. */
+  readonly restart: () => Promise<void>
+  readonly onRestart: () => void
+  /** Called when it did not come back. */
+  readonly fail: (thrown: unknown) => void
+}
+
+/** Runs of each transform that are marked, until something hangs that was not. */
+const markedRuns = 100
+
+/** Notices a transform that never ends, starts the runtime anew, and suspends the transform until its code changes. */
+export class TransformWatch {
+  /** Begins the marks of all runtimes; the number of the runtime follows, since one that was ended may still be heard. */
+  readonly #token = randomUUID()
+  readonly #say: Options['say']
+  readonly #suspensions: Suspensions
+  #running: RunningCode
+  readonly #suspects = new Suspects()
+  #runs: number | null = markedRuns
+  #watch: Watch | undefined
+  /** Runtimes that were ended. */
+  #ended = 0
+  #isRestarting = false
+
+  constructor(options: Options) {
+    this.#say = options.say
+    this.#suspensions = new Suspensions(options)
+    this.#running = new RunningCode(this.#runtimeToken)
+  }
+
+  /** What the Worker is told. */
+  get vars(): { readonly WATCH_TRANSFORMS: string } {
+    const watching: Watching = { token: this.#runtimeToken, runs: this.#runs, suspended: this.#suspensions.all }
+    return { WATCH_TRANSFORMS: JSON.stringify(watching) }
+  }
+
+  /**
+   * Takes a line that the Worker wrote.
+   *
+   * @returns false for one that others should read
+   */
+  take(line: string): boolean {
+    return this.#running.take(line) || line.startsWith(this.#token)
+  }
+
+  /** Forgets what ran in a runtime that died by itself. */
+  forget(): void {
+    this.#running = new RunningCode(this.#runtimeToken)
+  }
+
+  /**
+   * Watches a runtime from now on.
+   *
+   * @returns a function that ends the watch
+   */
+  start(runtime: Pick<Runtime, 'ask' | 'workerdPid'>, { seconds, restart, onRestart, fail }: Restarting): () => void {
+    this.#watch = watchRuntime({
+      ask: runtime.ask,
+      pid: runtime.workerdPid,
+      seconds,
+      onHang: () => {
+        this.#judge(seconds)
+        const number = this.#ended
+        this.#isRestarting = true
+        const isLast = () => number === this.#ended
+        void restart()
+          .then(() => isLast() && onRestart(), fail)
+          .finally(() => {
+            if (isLast()) this.#isRestarting = false
+          })
+      },
+    })
+    return this.#watch.end
+  }
+
+  /**
+   * Does something that needs an answer of the runtime, and does it again when that was caught and another took its place: what
+   * was stored may be what does not end.
+   *
+   * @param task what to do
+   * @returns what it returns
+   * @throws what it throws while the runtime is well
+   */
+  async through<T>(task: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const before = this.#ended
+      try {
+        return await task()
+      } catch (thrown) {
+        while (this.#isRestarting || this.#watch?.isInDoubt() === true) await sleep(50)
+        if (this.#ended === before) throw thrown
+      }
+    }
+  }
+
+  get #runtimeToken(): string {
+    return `${this.#token}.${this.#ended}`
+  }
+
+  #judge(seconds: number): void {
+    const found = this.#running.find()
+    const names = this.#suspects.narrow(found)
+    this.#ended++
+    this.forget()
+    this.#runs = null
+    this.#suspensions.add(names)
+    const what = `The runtime computed for ${seconds} seconds without an answer; it is started anew on the same state.`
+    if (names.length === 0)
+      this.#say(
+        `${what} Which transform it was is not known${found.names.length === 0 ? '' : `: one of ${found.names.join(', ')}, or other code of yours`}; from now on each run is watched.`,
+      )
+    for (const name of names)
+      this.#say(
+        `${what} ${this.#suspensions.describe(name)} did not end. It is suspended until its code changes: events in front of a destination wait or become dead letters (limits.suspended), those of a source become dead letters.`,
+      )
+  }
+}
