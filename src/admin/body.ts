@@ -70,8 +70,23 @@ export async function assertNoBody(c: AdminCall): Promise<void> {
   )
 }
 
+/** Of what a schema has no message of its own. */
+const typeNames: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  number: 'a number',
+  object: 'an object',
+  record: 'an object',
+  string: 'text',
+}
+
 function validateWith<Schema extends z.ZodMiniType>(value: unknown, schema: Schema): z.output<Schema> {
-  const result = z.safeParse(schema, value)
+  const result = z.safeParse(schema, value, {
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys') return `has no ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`
+      return issue.code === 'invalid_type' ? `must be ${typeNames[issue.expected] ?? issue.expected}` : undefined
+    },
+  })
   if (result.success) return result.data
   const problems = result.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
   throw new SluicewayError('bad_request', problems.join('; '))

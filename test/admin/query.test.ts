@@ -79,6 +79,19 @@ describe('the query of a call of the admin API', () => {
   })
 
   test.each([
+    [{ events: 3 }, 'events: must be a list'],
+    [{ events: [{ userId: 'ada' }] }, 'events.0.message: must be an object'],
+    [{ evnts: [] }, 'has no "evnts"'],
+    [[], 'must be an object'],
+  ])('a body that is %j is told what its fields must be', async (sent, message) => {
+    const { status, body } = await fakeAdmin().call('/transformations/test', {
+      method: 'POST',
+      body: JSON.stringify(sent),
+    })
+    expect([status, body.message]).toEqual([400, message])
+  })
+
+  test.each([
     ['POST', '/dead-letters/webhook:0:1/replay', { event: { type: 'track', event: 'Order Completed' } }],
     ['DELETE', '/dead-letters/webhook:0:1', { ids: ['webhook:0:2'] }],
     ['POST', '/lanes/webhook/0/resume', { target: 'crm' }],
