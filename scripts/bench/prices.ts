@@ -5,6 +5,7 @@
  * https://developers.cloudflare.com/durable-objects/platform/pricing/
  * https://developers.cloudflare.com/r2/pricing/
  * https://developers.cloudflare.com/d1/platform/pricing/
+ * https://developers.cloudflare.com/queues/platform/pricing/
  */
 export const prices = {
   /** A million requests to the Worker, scheduled runs included. */
@@ -23,6 +24,8 @@ export const prices = {
   r2Writes: 4.5,
   /** A million reads from R2 (class B). */
   r2Reads: 0.36,
+  /** A million operations of a queue: each 64 KB of a message that are written, read or deleted are one. */
+  queueOperations: 0.4,
   /** A million rows written in D1. */
   d1RowsWritten: 1,
 } as const
