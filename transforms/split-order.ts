@@ -8,8 +8,8 @@ const shared = ['order_id', 'checkout_id', 'affiliation', 'coupon', 'currency']
  *
  * A line has what its product has, what it needs of the order (`order_id`, `checkout_id`, `affiliation`, `coupon`, `currency`; what the product
  * has of these goes first), its `position` and its `line_total` (price times quantity, one where none is named). It has no
- * `revenue`, which would be counted twice. The order keeps its messageId, and lines have `<messageId>#1`, `#2` and so on: a repeat of
- * the order repeats the ids. An order without products stays as it is.
+ * `revenue`, which would be counted twice. Lines have the messageIds of copies, so that a repeat of the order repeats the ids. An order
+ * without products stays as it is.
  */
 export const splitOrder = defineTransform({
   name: 'split-order',
@@ -57,7 +57,6 @@ function lineOf(
   return {
     ...order,
     event: line,
-    messageId: `${order.messageId}#${position}`,
     properties: { ...fromOrder, ...product, position, ...total },
   }
 }

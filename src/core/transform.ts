@@ -63,6 +63,8 @@ export interface TransformBatch {
   readonly metadata: readonly Metadata[]
   /** Milliseconds that the code may take for one call. */
   readonly userCodeMs: number
+  /** What ids of copies begin with, after the id of the event. */
+  readonly mark: string
   /** Of a test: names an isolate of its own, which shares nothing with those of live events and answers with its log. */
   readonly test?: string
 }

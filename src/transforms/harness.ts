@@ -23,7 +23,7 @@ Object.assign(globalThis, globals)
 
 /** Answers the Worker. */
 export default class extends WorkerEntrypoint {
-  async run({ texts, metadata, userCodeMs }: TransformBatch): Promise<TransformAnswer> {
+  async run({ texts, metadata, userCodeMs, mark }: TransformBatch): Promise<TransformAnswer> {
     let functions: TransformFunctions
     try {
       // Its top level runs with the globals in place, and what it throws is the user's.
@@ -39,7 +39,7 @@ export default class extends WorkerEntrypoint {
       learn(event)
       return { event, id: event.messageId, metadata: metadata[i] as (typeof metadata)[number] }
     })
-    const { events, dropped, failed } = await runStep(functions, items, userCodeMs)
+    const { events, dropped, failed } = await runStep(functions, items, userCodeMs, mark)
     return {
       events: events.map(({ text, from }) => ({ text, from })),
       dropped,

@@ -3,7 +3,7 @@ import type { Event } from '../core/event.ts'
 import { isRecord } from '../core/json.ts'
 import type { Metadata, Transform } from '../core/transform.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
-import { errorOf, runStep, type StepResult } from './step.ts'
+import { copyMark, errorOf, runStep, type StepResult } from './step.ts'
 
 /** What became of events in transforms. `index` is that of the input; an input may be in `events` more than once. */
 export interface TransformRun {
@@ -35,8 +35,8 @@ interface Passing {
  *
  * Each transform gets events of its own (JSON copies of what the one before returned), so that no event can reach into
  * another. Input order is kept. What a transform throws, or returns that is no JSON object, fails that event only
- * (`transformEvent`) or all events (`transformBatch`). An event that became several has distinct messageIds:
- * `<id>`, `<id>#1`, `<id>#2`, unless the transform gave them ids of their own.
+ * (`transformEvent`) or all events (`transformBatch`). An event that became several has distinct messageIds, whatever else is in the
+ * batch: `<id>`, `<id>#1`, `<id>#2` (see `copyMark`), unless the transform gave them ids of their own.
  *
  * @param transforms in the order in which they run
  * @param events may be changed by the transforms; keep their text if you need it afterwards
@@ -61,7 +61,7 @@ export async function runTransforms(
     const name = names[i] as string
     const items = passing
     const startedAt = performance.now()
-    const result = await resultOf(transform, items, { name, describe, userCodeMs, isFirst: i === 0 })
+    const result = await resultOf(transform, items, { name, describe, userCodeMs, place: i })
     const ms = performance.now() - startedAt
     const indexOf = (from: number): number => (items[from] as Passing).index
     for (const from of result.dropped) dropped.push({ index: indexOf(from), transform: name })
@@ -98,8 +98,8 @@ interface RunContext {
   readonly name: string
   readonly describe: (event: Event, index: number) => Metadata
   readonly userCodeMs: number
-  /** True for events that are still those of the caller. */
-  readonly isFirst: boolean
+  /** Of the transform in its list: the first one gets events that are still those of the caller. */
+  readonly place: number
 }
 
 interface Result extends Pick<StepResult, 'dropped' | 'failed'> {
@@ -108,16 +108,17 @@ interface Result extends Pick<StepResult, 'dropped' | 'failed'> {
 
 /** Runs one transform where it runs. */
 async function resultOf(transform: Transform, items: readonly Passing[], context: RunContext): Promise<Result> {
-  const { name, describe, userCodeMs, isFirst } = context
+  const { name, describe, userCodeMs, place } = context
   const given = items.map(({ event, text, index }) => {
-    const own = isFirst && event !== undefined ? event : (JSON.parse(text as string) as Event)
+    const own = place === 0 && event !== undefined ? event : (JSON.parse(text as string) as Event)
     const metadata = wholeMetadata(describe(own, index), own, name)
     return { event: own, id: own.messageId, metadata }
   })
+  const mark = copyMark(place, given[0]?.metadata.destinationName !== undefined)
   if (transform.runBatch !== undefined) {
     const texts = items.map(({ text }, i) => text ?? JSON.stringify(given[i]?.event))
     const metadata = given.map((item) => item.metadata)
-    const { events, dropped, failed } = await transform.runBatch({ texts, metadata, userCodeMs })
+    const { events, dropped, failed } = await transform.runBatch({ texts, metadata, userCodeMs, mark })
     return {
       events,
       dropped,
@@ -126,7 +127,7 @@ async function resultOf(transform: Transform, items: readonly Passing[], context
   }
   if (transform.learn !== undefined) for (const { event } of given) transform.learn(event)
   try {
-    return await runStep(transform.load?.() ?? transform, given, userCodeMs)
+    return await runStep(transform.load?.() ?? transform, given, userCodeMs, mark)
   } catch (thrown) {
     // Only `load` throws: the user's module could not be evaluated.
     const error = errorOf(thrown, name)

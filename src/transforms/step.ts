@@ -52,6 +52,19 @@ class Thrown {
   }
 }
 
+/** What the ids of copies that a transform makes begin with, after the id of the event: no other transform on its way has the same. */
+export type CopyMark = string
+
+/**
+ * Tells the mark of a transform. Copies of copies come in other batches than what they are copies of, and still no two have one
+ * id: `a#1` is made by the first transform of a source, `a#2.1` by the second, `a~1` and `a~2.1` by those of a target.
+ *
+ * @param place of the transform in its list
+ * @param isOfTarget true in front of a destination or a warehouse
+ */
+export const copyMark = (place: number, isOfTarget: boolean): CopyMark =>
+  `${isOfTarget ? '~' : '#'}${place === 0 ? '' : `${place + 1}.`}`
+
 /** Characters that a message, or a stack, may have in a dead letter. */
 export const longestError = 4_000
 
@@ -62,17 +75,19 @@ export const longestError = 4_000
  * @param functions of the user's module: one of the two
  * @param given the events, in order
  * @param userCodeMs milliseconds that each call may take
+ * @param mark of the transform
  * @returns what became of every event; never rejects because of the user's code
  */
 export async function runStep(
   functions: TransformFunctions,
   given: readonly StepItem[],
   userCodeMs: number,
+  mark: CopyMark,
 ): Promise<StepResult> {
   const items = given.map((item, from): Item => ({ ...item, from }))
   const context = { metadata: metadataOf(items), userCodeMs }
   const outcome = await (functions.transformEvent === undefined ? eachBatch : eachEvent)(functions, items, context)
-  const { sealed, failed } = seal(outcome.outputs, new Set(items.map(({ id }) => id)))
+  const { sealed, failed } = seal(outcome.outputs, mark)
   const name = functions.transformEvent === undefined ? 'transformBatch' : 'transformEvent'
   return {
     events: sealed,
@@ -181,7 +196,7 @@ function ownersOf(items: readonly Item[]): (value: object) => Item {
 }
 
 /** Writes outputs as JSON, each with a messageId; the text is what counts from here on, whatever becomes of the object. */
-function seal(outputs: readonly Output[], known: ReadonlySet<string>) {
+function seal(outputs: readonly Output[], mark: CopyMark) {
   const sealed: { event: Event; text: string; from: number }[] = []
   const failed: Failure[] = []
   const taken = new Map<number, Set<string>>()
@@ -189,7 +204,7 @@ function seal(outputs: readonly Output[], known: ReadonlySet<string>) {
     try {
       const ids = taken.get(item.from) ?? new Set()
       taken.set(item.from, ids)
-      const messageId = distinctIdOf(ids, known, [value['messageId'], item.id])
+      const messageId = distinctIdOf(ids, [value['messageId'], item.id], mark)
       ids.add(messageId)
       const event = (value['messageId'] === messageId ? value : { ...value, messageId }) as Event
       const text = JSON.stringify(event) as string | undefined
@@ -217,17 +232,16 @@ export function withoutPrototypeKeys(event: Event, text: string): { readonly eve
   return { event: cleaned, text: JSON.stringify(cleaned) }
 }
 
-/** A copy gets no id that another event of the batch has: an earlier transform may have made that one of the same event. */
-function distinctIdOf(
-  taken: ReadonlySet<string>,
-  known: ReadonlySet<string>,
-  [own, fallback]: readonly [unknown, string],
-): string {
-  const id = typeof own === 'string' && own !== '' ? own : fallback
+/**
+ * Gives an output the id that it has, or that of its input; where another output of the input has it, one made of the input's id and
+ * the place among the outputs. So the id does not depend on what else is in the batch, and is the same when the event runs again.
+ */
+function distinctIdOf(taken: ReadonlySet<string>, [own, input]: readonly [unknown, string], mark: CopyMark): string {
+  const id = typeof own === 'string' && own !== '' ? own : input
   if (!taken.has(id)) return id
-  let copy = taken.size
-  while (taken.has(`${id}#${copy}`) || known.has(`${id}#${copy}`)) copy++
-  return `${id}#${copy}`
+  let place = taken.size
+  while (taken.has(`${input}${mark}${place}`)) place++
+  return `${input}${mark}${place}`
 }
 
 function metadataOf(items: readonly Item[]): MetadataOf {

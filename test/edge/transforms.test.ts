@@ -47,7 +47,7 @@ describe('source transforms', () => {
     })
     expect(edge.envelopes().map(({ id, key }) => [id, key])).toEqual([
       ['m-3', 'anon-ada'],
-      ['m-3#1', 'anon-ada'],
+      ['m-3#2.1', 'anon-ada'],
       ['m-4', 'anon-ada'],
     ])
     expect(edge.events().every((event) => (event['properties'] as { touched?: boolean }).touched)).toBe(true)

@@ -111,7 +111,7 @@ test('a warehouse’s transforms run before events are staged, and other targets
   expect(rows()).toEqual([
     ['order-2', 'SPRING', 'tables', true],
     ['order-4', 'A', 'tables', true],
-    ['order-4#1', 'B', 'tables', true],
+    ['order-4~1', 'B', 'tables', true],
   ])
   expect(staged).toMatchObject([{ key: 'staging/tables/2/0-5', partition: 2, events: 3 }])
   expect(letters.list({ limit: 10 })).toMatchObject([
@@ -284,7 +284,7 @@ test('a letter of a warehouse is sent again through its transforms of today, one
     0,
     [
       ['order-1', 'A', 'tables', true],
-      ['order-1#1', 'B', 'tables', true],
+      ['order-1~1', 'B', 'tables', true],
     ],
     [{ key: 'staging/tables/2/replay-2', events: 2, replayed: { id: 'order-1', source: 'shop' } }],
   ])

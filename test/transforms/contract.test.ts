@@ -56,7 +56,7 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
     'array',
     [
       { event: 'Order Completed', messageId: 'order-1843' },
-      { event: 'Second', messageId: 'order-1843#1' },
+      { event: 'Second', messageId: 'order-1843~1' },
     ],
   ],
   ['array with text', 'returned event in events array from transformEvent(event) is not an object'],
@@ -139,7 +139,7 @@ const batches: readonly (readonly [returns: string, becomes: object])[] = [
       events: [
         [0, 'order-1'],
         [1, 'order-2'],
-        [0, 'order-1#1'],
+        [0, 'order-1~1'],
       ],
     },
   ],
@@ -148,7 +148,7 @@ const batches: readonly (readonly [returns: string, becomes: object])[] = [
     {
       events: [
         [0, 'order-1'],
-        [0, 'order-1#1'],
+        [0, 'order-1~1'],
       ],
       dropped: [1],
     },

@@ -6,6 +6,7 @@ const batchOf = (texts: readonly string[]): TransformBatch => ({
   texts,
   metadata: texts.map((text) => ({ messageId: text, sourceName: 'web', receivedAt: '', eventType: 'track' })),
   userCodeMs: 1_000,
+  mark: '#',
 })
 
 /** An isolate that is ended where an event loops, and that drops what says so. */

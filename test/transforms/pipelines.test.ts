@@ -163,7 +163,7 @@ test(
         const sent = passed.map((event) => ({ ...event, properties: { ...event.properties, id: event.messageId } }))
         const fates = ends.map(({ verdict, detail }, i) => {
           const copies = arrived.filter(
-            ({ messageId }) => messageId.replace(/#\d+$/, '') === passed[i]?.messageId.replace(/#\d+$/, ''),
+            ({ messageId }) => messageId.replace(/(?:~[\d.]+)+$/, '') === passed[i]?.messageId,
           )
           if (verdict.kind === 'dead') return namedIn(detail)
           if (verdict.kind === 'skip') return 0
@@ -176,6 +176,7 @@ test(
         expect(fates).toEqual(expected)
         const total = sent.reduce((sum, event) => sum + (Number(fateOf(doesOf(event), after)) || 0), 0)
         expect(arrived.length, 'nothing else is at the sink').toBe(total)
+        expect(new Set(arrived.map(({ messageId }) => messageId)).size, 'each with an id of its own').toBe(total)
       }
       await Promise.all(Array.from({ length: 100 }, (_, number) => request(number)))
     }),

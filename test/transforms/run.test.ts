@@ -208,8 +208,8 @@ describe('several transforms', () => {
       },
     ]
     const ran = await run(transforms, [event('m-1'), event('m-2'), event('m-3')])
-    expect(handed).toEqual(['m-3', 'm-3#1'])
-    expect(ran.events.map((one) => [one.index, one.event.messageId])).toEqual([[2, 'm-3#1']])
+    expect(handed).toEqual(['m-3', 'm-3#2.1'])
+    expect(ran.events.map((one) => [one.index, one.event.messageId])).toEqual([[2, 'm-3#2.1']])
     expect(ran.dropped).toEqual([
       { index: 0, transform: 'drop' },
       { index: 2, transform: 'transform 3' },

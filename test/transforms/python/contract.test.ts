@@ -93,7 +93,7 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
   ['None', 'dropped'],
   ['nothing', 'dropped'],
   ['empty list', 'dropped'],
-  ['list', [{ messageId: 'order-1843' }, { event: 'Second', messageId: 'order-1843#1' }]],
+  ['list', [{ messageId: 'order-1843' }, { event: 'Second', messageId: 'order-1843~1' }]],
   ['list with text', noObjects],
   ['nested list', noObjects],
   ['text', noObject],
@@ -132,7 +132,7 @@ describe.each(['inline', 'isolated'] as const)('the contract of transforms in Py
       { events: ['order-2'], failed: ['returned event in events array from transformBatch(events) is not an object'] },
     ],
     ['raises', { failed: ['ValueError: no batch today', 'ValueError: no batch today'] }],
-    ['lost ids', { events: ['order-1', 'order-1#1'], dropped: [1] }],
+    ['lost ids', { events: ['order-1', 'order-1~1'], dropped: [1] }],
   ])('transformBatch in Python: what becomes of a batch for which it returns %s', async (returns, becomes) => {
     const events = ['order-1', 'order-2'].map((id) => order(returns, id))
     const ran = await worker.run({ transforms: ['batch'], way, events })
