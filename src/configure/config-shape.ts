@@ -1,4 +1,12 @@
-import type { Config, DemoConfig, Route, SourceConfig, WarehouseRoute } from '../core/config.ts'
+import type {
+  Config,
+  DemoConfig,
+  EventChoice,
+  FieldChoice,
+  Route,
+  SourceConfig,
+  WarehouseRoute,
+} from '../core/config.ts'
 import type { ConsentRule } from '../core/consent.ts'
 import type { BotRules, EnrichmentConfig } from '../core/enrichment.ts'
 import type { IdentityCookie } from '../core/identity-cookie.ts'
@@ -83,8 +91,29 @@ const sourceShapes: Shapes<SourceConfig> = {
   rate: members(rateShapes),
 }
 
+const eventTypes = ['track', 'identify', 'page', 'screen', 'group', 'alias', 'merge']
+const isScalar = (value: unknown) =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+const fieldValues = must(
+  'text, a number, true or false, or a list of these',
+  (value) => isScalar(value) || (Array.isArray(value) && value.length > 0 && value.every(isScalar)),
+)
+const choiceShapes: Shapes<EventChoice> = {
+  types: listOf(oneOf(eventTypes)),
+  events: texts,
+  where: (value, report) =>
+    isRecord(value)
+      ? members(Object.fromEntries(Object.keys(value).map((path) => [path, fieldValues])))(value, report)
+      : must('an object of paths and values', () => false)(value, report),
+}
+const choice = members(choiceShapes)
+const fieldShapes: Shapes<FieldChoice> = { allow: texts, deny: texts }
+
 const destinationShapes: Shapes<Route> = {
   use: madeBy('destination'),
+  only: choice,
+  except: choice,
+  fields: members(fieldShapes),
   transforms: transformsShape,
   filter: method,
   displayName: text,

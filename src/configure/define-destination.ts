@@ -1,4 +1,12 @@
-import type { Destination, HttpRequest, HttpResponse, Item, Limits, RequestContext } from '../core/destination.ts'
+import type {
+  Destination,
+  ForgottenUser,
+  HttpRequest,
+  HttpResponse,
+  Item,
+  Limits,
+  RequestContext,
+} from '../core/destination.ts'
 import type { Envelope } from '../core/envelope.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
@@ -23,8 +31,20 @@ export interface DestinationSpec<F extends Fields = Fields> {
     settings: Settings<F>,
     context: RequestContext,
   ) => HttpRequest | Promise<HttpRequest>
-  /** One verdict for all items, or one each in their order. Without it `verdictOfStatus` of delivery decides by status. */
-  readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[]
+  /**
+   * One verdict for all items, or one each in their order. Without it, and where it returns undefined, the status decides (see
+   * `verdictOfStatus` of delivery).
+   */
+  readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[] | undefined
+  /**
+   * Makes the request that deletes a user at the vendor, where the vendor has an API for it. Throws, with what is missing, where
+   * it cannot be made; a request that is repeated must be harmless.
+   */
+  readonly forget?: (
+    user: ForgottenUser,
+    settings: Settings<F>,
+    context: RequestContext,
+  ) => HttpRequest | Promise<HttpRequest>
 }
 
 const defaults: Limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeconds: 10 }
@@ -39,9 +59,10 @@ const defaults: Limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeco
 export const defineDestination =
   <const F extends Fields>(spec: DestinationSpec<F>) =>
   (input: Input<F>): Destination => {
-    const broken = specProblems(spec, { needed: ['encode', 'request'], optional: ['verdicts'] })
+    const broken = specProblems(spec, { needed: ['encode', 'request'], optional: ['verdicts', 'forget'] })
     if (broken.length > 0) return brokenDestination(broken)
     const { settings, problems, redacted } = checkSettings(spec.settings, input)
+    const { forget } = spec
     // Limits and functions may count on settings that are all right; with problems, none of them is ever called.
     const { limits, problems: wrongLimits } = checkLimits(() =>
       typeof spec.limits !== 'function' ? spec.limits : problems.length === 0 ? spec.limits(settings) : {},
@@ -55,6 +76,7 @@ export const defineDestination =
       encode: (envelope) => spec.encode(envelope, settings),
       request: (items, context) => spec.request(items, settings, context),
       ...(spec.verdicts === undefined ? {} : { verdicts: spec.verdicts }),
+      ...(forget === undefined ? {} : { forget: (user, context) => forget(user, settings, context) }),
     }
   }
 

@@ -1,4 +1,4 @@
-import type { SourceConfig } from '../core/config.ts'
+import type { EventChoice, Route, SourceConfig } from '../core/config.ts'
 import type { Consent } from '../core/consent.ts'
 import type { PrivacyRules } from '../core/privacy.ts'
 
@@ -38,6 +38,37 @@ export function ruleProblems({
   if (privacy !== undefined && 'salt' in privacy && !privacy.salt)
     problems.push('"privacy.salt" is missing; set it as a secret in env, or leave it out')
   return problems
+}
+
+/** Says what is wrong with `only`, `except` and `fields` of a destination. */
+export function choiceProblems({ only, except, fields }: Route): string[] {
+  const problems: string[] = []
+  for (const [name, choice] of Object.entries({ only, except }) as [string, EventChoice | undefined][]) {
+    if (choice === undefined) continue
+    const { types, events, where = {} } = choice
+    if (types === undefined && events === undefined && Object.keys(where).length === 0)
+      problems.push(`"${name}" must have types, events or where: without any, it says nothing`)
+    for (const [list, kind] of [
+      [types, 'types'],
+      [events, 'events'],
+    ] as const)
+      if (list?.length === 0) problems.push(`"${name}.${kind}" must not be an empty list`)
+    if (events?.includes('') === true) problems.push(`"${name}.events" must not hold empty text`)
+    if (events !== undefined && types !== undefined && !types.includes('track'))
+      problems.push(`"${name}.events" are names of track events, which "${name}.types" does not have`)
+    for (const one of Object.keys(where))
+      if (!path.test(one)) problems.push(`"${name}.where" has "${one}", which is no path like properties.plan`)
+  }
+  if (fields === undefined) return problems
+  const { allow, deny } = fields
+  if (allow === undefined && deny === undefined) problems.push('"fields" must have allow or deny')
+  const found = ruleProblems({
+    privacy: { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { drop: deny }) },
+  })
+  return [
+    ...problems,
+    ...found.map((one) => one.replace('privacy.allow', 'fields.allow').replace('privacy.drop', 'fields.deny')),
+  ]
 }
 
 /** Says what is wrong with what a source has beside name, key, targets and transforms. */

@@ -1,7 +1,7 @@
 import type { Config, Route, WarehouseRoute } from '../core/config.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Problems } from './problems.ts'
-import { ruleProblems } from './rule-problems.ts'
+import { choiceProblems, ruleProblems } from './rule-problems.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
 
@@ -26,6 +26,7 @@ export function resolveTargets(config: Config, problems: Problems): Map<string, 
     add({ kind: 'destination', name, displayName: route.displayName ?? route.use.name, route }, [
       ...route.use.problems,
       ...ruleProblems(route),
+      ...choiceProblems(route),
     ])
   for (const [name, route] of Object.entries(config.warehouses ?? {}) as [string, WarehouseRoute][])
     add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, [

@@ -38,9 +38,35 @@ export interface SourceConfig<Target extends string = string> {
   readonly rate?: RateLimit
 }
 
+/** Chooses events without code. An event is chosen when all that is given here holds of it. */
+export interface EventChoice {
+  /** `track`, `identify`, `page`, `screen`, `group`, `alias`, `merge`. Where `events` is given alone, `track`. */
+  readonly types?: readonly string[]
+  /** Names of track events; `*` stands for any characters. They say nothing of events of other types. */
+  readonly events?: readonly string[]
+  /** Values, or lists of values of which one is enough, by dotted paths into the event: `{ 'properties.plan': ['pro', 'team'] }`. */
+  readonly where?: Readonly<Record<string, FieldValues>>
+}
+
+type FieldValues = string | number | boolean | readonly (string | number | boolean)[]
+
+/** Which fields of an event a destination gets. */
+export interface FieldChoice {
+  /** As `privacy.allow`: of `properties`, `traits` and `context` only these paths and what lies below them. */
+  readonly allow?: readonly string[]
+  /** As `privacy.drop`: these are removed, also where `allow` has them. */
+  readonly deny?: readonly string[]
+}
+
 /** A destination with what the user wants done on the way to it. */
 export interface Route {
   readonly use: Destination
+  /** The destination gets only these events; the others are counted as filtered. Decided before `filter`, on the same event. */
+  readonly only?: EventChoice
+  /** The destination does not get these events, also where `only` has them; counted as filtered. */
+  readonly except?: EventChoice
+  /** Which fields go out: applied last, behind the transforms, which may use what the destination does not get. */
+  readonly fields?: FieldChoice
   /** Run in the lane, before `encode`. */
   readonly transforms?: readonly Transform[]
   /** False for an event that this destination shall not get; counted as filtered. */

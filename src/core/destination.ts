@@ -42,6 +42,14 @@ export interface RequestContext {
   readonly now: number
 }
 
+/** Who is to be forgotten: at least one of the ids, and what else is known of them by which a vendor may know them. */
+export interface ForgottenUser {
+  readonly userId?: string
+  readonly anonymousId?: string
+  readonly email?: string
+  readonly phone?: string
+}
+
 /** What `send` may use: nothing that it could not be given in a test. */
 export interface SendContext extends RequestContext {
   /** The only way out; the lane counts its calls. */
@@ -71,7 +79,13 @@ export interface Destination {
   readonly redacted: Readonly<Record<string, unknown>>
   readonly encode: (envelope: Envelope) => Item | null
   readonly request: (items: readonly Item[], context: RequestContext) => HttpRequest | Promise<HttpRequest>
-  readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[]
+  /** One verdict for all items, or one each in their order; undefined leaves it to the status of the response. */
+  readonly verdicts?: (response: HttpResponse, items: readonly Item[]) => Verdict | readonly Verdict[] | undefined
+  /**
+   * Makes the request that deletes a user at the vendor; missing where the vendor has none. It throws, with what is missing,
+   * where it cannot be made of what is known of the user or set in the config. Repeating the request must be harmless.
+   */
+  readonly forget?: (user: ForgottenUser, context: RequestContext) => HttpRequest | Promise<HttpRequest>
   /**
    * Takes the place of `request` and `verdicts` where one request is not enough, as where a schema must be looked up first.
    *

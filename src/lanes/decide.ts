@@ -6,10 +6,12 @@ import type { Target } from '../core/resolved-config.ts'
 import type { Metadata } from '../core/transform.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
+import { withFields } from '../privacy/fields.ts'
 import { privateEnvelopeOf } from '../privacy/privacy.ts'
 import { detailOfTransforms, namesOfTransforms, runTransforms } from '../transforms/run.ts'
 import { type Decision, worseOf } from './decision.ts'
 import { detailOf, type Outcome } from './deliver.ts'
+import { isChosen } from './event-choice.ts'
 import { resultTooLarge } from './result-limits.ts'
 
 /** An event about which nothing could be decided, because a limit of the platform was in the way, or a transform is suspended. */
@@ -27,7 +29,8 @@ export interface DecideOptions {
 }
 
 /**
- * Decides what of each event is for a target, and in which form: its privacy rules, its filter, its transforms, in this order.
+ * Decides what of each event is for a target, and in which form: its privacy rules, `only` and `except`, its filter, its
+ * transforms, its choice of fields, in this order.
  *
  * @param stored events as they came to the lane; they stay as they are
  * @param target with its rules, filter and transforms
@@ -40,6 +43,7 @@ export async function decide(
   options: DecideOptions,
 ): Promise<(Decision | Undecided)[]> {
   const { privacy, transforms = [] } = target.route
+  const fields = target.kind === 'warehouse' ? undefined : target.route.fields
   const envelopes = privacy === undefined ? stored : stored.map((envelope) => privateEnvelopeOf(envelope, privacy))
   const settled = envelopes.map((envelope) => filterOut(envelope, target))
   const kept = envelopes.flatMap((envelope, i) => (settled[i] === undefined ? [{ envelope, i }] : []))
@@ -84,16 +88,21 @@ export async function decide(
   const outcomes = await withMappedStacks(settled, options.port)
   return parts.map((own, i) => {
     const outcome = undecided.get(i)
-    return outcome === undefined ? { parts: own, settled: outcomes[i] } : { undecided: outcome }
+    if (outcome !== undefined) return { undecided: outcome }
+    return { parts: fields === undefined ? own : own.map((part) => withFields(part, fields)), settled: outcomes[i] }
   })
 }
 
 /** What the filter makes of an event; undefined where it lets it through. */
 function filterOut(envelope: Envelope, target: Target): Outcome | undefined {
-  if (target.kind === 'warehouse' || target.route.filter === undefined) return undefined
+  if (target.kind === 'warehouse') return undefined
+  const { only, except, filter } = target.route
+  const filtered: Outcome = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
+  if (only !== undefined && !isChosen(envelope.event, only)) return filtered
+  if (except !== undefined && isChosen(envelope.event, except)) return filtered
+  if (filter === undefined) return undefined
   try {
-    if (target.route.filter(envelope.event)) return undefined
-    return { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
+    return filter(envelope.event) ? undefined : filtered
   } catch (error) {
     return {
       verdict: { kind: 'dead', reason: `the filter threw: ${reasonOf(error)}` },

@@ -233,6 +233,7 @@ function verdictsOf(
   if (destination.verdicts === undefined) return whole(verdictOfStatus(answer, now))
   try {
     const own = destination.verdicts(answer, items)
+    if (own === undefined) return whole(verdictOfStatus(answer, now))
     if (!Array.isArray(own)) return whole(own as Verdict)
     if (own.length !== items.length) throw new Error(`${own.length} verdicts for ${items.length} events`)
     return { verdicts: own as Verdict[], isWhole: false }

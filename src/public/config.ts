@@ -1,6 +1,16 @@
 // `sluiceway/config`: what a config file needs, and the types of everything that stands in one.
 export { defineConfig } from '../configure/define-config.ts'
-export type { Config, ConfigOf, DemoConfig, Route, SourceConfig, Vars, WarehouseRoute } from '../core/config.ts'
+export type {
+  Config,
+  ConfigOf,
+  DemoConfig,
+  EventChoice,
+  FieldChoice,
+  Route,
+  SourceConfig,
+  Vars,
+  WarehouseRoute,
+} from '../core/config.ts'
 export type { Consent, ConsentRule } from '../core/consent.ts'
 export type { Destination } from '../core/destination.ts'
 export type { BotRules, EnrichmentConfig } from '../core/enrichment.ts'

@@ -40,6 +40,9 @@ export const full = () => ({
   destinations: {
     crm: {
       use: webhook({ url: 'https://crm.ada.dev/' }),
+      only: { types: ['track', 'identify'], events: ['Order *'], where: { 'properties.plan': ['pro', 'team'] } },
+      except: { events: ['Debug Ping'] },
+      fields: { allow: ['properties', 'context.traits'], deny: ['context.ip'] },
       transforms: [dropBots],
       filter: () => true,
       displayName: 'CRM',
