@@ -159,6 +159,11 @@ export interface LaneRpc extends Inbox {
   readonly replay: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
   readonly discard: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
   /**
+   * Of a destination's first lane, which keeps them for all: the credentials that the destination renewed last, null where
+   * there are none. With `renewing`, they are renewed first where `used` are still these; rejects where that fails.
+   */
+  readonly credentials: (ref: LaneRef, renewing?: { readonly used: string | null }) => Promise<string | null>
+  /**
    * Of the lane of the edge: notes which objects there are (`seen`), forgets those beyond `kept`, and gives all that may hold
    * something. Durable when it resolves; writes only what is new.
    */

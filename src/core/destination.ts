@@ -56,6 +56,19 @@ export interface SendContext extends RequestContext {
   readonly fetch: (request: Request) => Promise<Response>
   /** Aborts when the destination's `timeoutSeconds` are over. */
   readonly signal: AbortSignal
+  /** What `renew` of the destination has made; left out where nothing keeps it. */
+  readonly credentials?: Credentials
+}
+
+/** Credentials that are renewed while they are used (OAuth): one object keeps them for all lanes of a destination. */
+export interface Credentials {
+  /** What `renew` gave last; null before the first time. */
+  readonly current: () => Promise<string | null>
+  /**
+   * Has them renewed where `used` are still the current ones, once for all that ask at the same time; rejects with what
+   * `renew` of the destination rejects with.
+   */
+  readonly renew: (used: string | null) => Promise<string>
 }
 
 /** What came of items that a destination has sent itself. */
@@ -66,6 +79,11 @@ export interface SendResult {
   readonly body: string
   /** One for each item, in their order. */
   readonly verdicts: readonly Verdict[]
+  /**
+   * For an item with the verdict retry or pause of which something was delivered: what is left of it. The next attempt gives it
+   * to `encode`, as `rest` of the header, so that nothing is sent twice.
+   */
+  readonly rests?: readonly (string | undefined)[]
 }
 
 /** A destination with its settings, as `src/config.ts` holds it. Settings were checked when the config was resolved. */
@@ -92,4 +110,9 @@ export interface Destination {
    * It may be called again with the same items. It rejects when nothing is known of single items: all of them are then retried.
    */
   readonly send?: (items: readonly Item[], context: SendContext) => Promise<SendResult>
+  /**
+   * Makes new credentials of those that were kept (null at first). What it gives is stored before it is used: text of its own
+   * form.
+   */
+  readonly renew?: (kept: string | null, context: SendContext) => Promise<string>
 }

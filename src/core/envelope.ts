@@ -28,6 +28,8 @@ export interface Header {
   readonly facts: Facts
   /** Only in a staging file: true where the warehouse's privacy rules and transforms have made the event what it is. */
   readonly transformed?: boolean
+  /** Only in a lane: what an attempt left to be sent, in the words of the destination (`rests` of SendResult). */
+  readonly rest?: string
 }
 
 /**

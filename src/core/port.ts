@@ -1,3 +1,5 @@
+import type { Credentials } from './destination.ts'
+
 /** The world as handed to pure code, so that every test hands in its own. */
 export interface Port {
   readonly fetch: (request: Request) => Promise<Response>
@@ -8,6 +10,8 @@ export interface Port {
   /** A random UUID, version 4. */
   readonly uuid: () => string
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+  /** Of the destination of a lane that renews what it has. */
+  readonly credentials?: Credentials
   /** Says where in users' files a stack is; never rejects. Left out where code runs as it is written. */
   readonly mapStack?: (stack: string) => Promise<string>
 }

@@ -15,8 +15,8 @@ export interface Decision {
 
 /** How a decision rests in a row, as a frame of JSON. What is as in the envelope of the event is left out. */
 interface StoredDecision {
-  /** messageId and JSON of each part; null for the JSON of the event itself. */
-  readonly parts: readonly (readonly [id: string, text: string | null])[]
+  /** messageId and JSON of each part (null for the JSON of the event itself), and what is left of it where some is delivered. */
+  readonly parts: readonly (readonly [id: string, text: string | null, rest?: string])[]
   readonly key?: string
   readonly facts?: Facts
   readonly settled?: Outcome
@@ -33,7 +33,11 @@ export function storeDecision({ parts, settled }: Decision, { header, text }: En
   const { key = header.key, facts = header.facts } = parts[0]?.header ?? {}
   const isSame = JSON.stringify(facts) === JSON.stringify(header.facts)
   const stored: StoredDecision = {
-    parts: parts.map((part) => [part.id, part.text === text ? null : part.text]),
+    parts: parts.map(({ id, text: own, header: { rest } }) => [
+      id,
+      own === text ? null : own,
+      ...(rest === undefined ? ([] as const) : ([rest] as const)),
+    ]),
     ...(key === header.key ? {} : { key }),
     ...(isSame ? {} : { facts }),
     ...(settled === undefined ? {} : { settled }),
@@ -45,7 +49,10 @@ export function storeDecision({ parts, settled }: Decision, { header, text }: En
 export function readDecision(bytes: Uint8Array, { header, text }: Envelope): Decision {
   const { parts, settled, key = header.key, facts = header.facts } = JSON.parse(unframe(bytes)) as StoredDecision
   return {
-    parts: parts.map(([id, own]) => new Envelope({ ...header, id, key, facts }, own ?? text)),
+    parts: parts.map(
+      ([id, own, rest]) =>
+        new Envelope({ ...header, id, key, facts, ...(rest === undefined ? {} : { rest }) }, own ?? text),
+    ),
     settled,
   }
 }

@@ -5,6 +5,7 @@ import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
+import { isPlatformError } from '../platform/platform-error.ts'
 import { exchange, type Exchange } from './exchange.ts'
 import { verdictOfStatus } from './status-verdict.ts'
 
@@ -18,6 +19,8 @@ export interface Outcome {
   readonly code: string
   /** The response's body or a stack, for the reader of a dead letter. */
   readonly detail?: string
+  /** What of the event is left to be sent, where a part of it was delivered. */
+  readonly rest?: string
 }
 
 /** One request that was sent: which events it carried, by their place in the call. */
@@ -145,7 +148,7 @@ class Delivering implements Delivery {
       await this.send(group.slice(half))
       return
     }
-    group.forEach(({ event }, i) => this.#settle(event, verdicts[i] as Verdict, answer))
+    group.forEach(({ event }, i) => this.#settle(event, verdicts[i] as Verdict, { ...answer, rest: answer.rests?.[i] }))
   }
 
   /** A destination that refuses everything must not be asked about each event. */
@@ -154,11 +157,12 @@ class Delivering implements Delivery {
     return kind === 'dead' || (kind === 'pause' && this.#isProven && this.#refused <= refusalsToStop)
   }
 
-  #settle(event: number, verdict: Verdict, answer: Exchange): void {
+  #settle(event: number, verdict: Verdict, answer: Exchange & { readonly rest: string | undefined }): void {
     const code = answer.failure?.code ?? codeOf(answer, verdict)
-    if (this.#ordered && (verdict.kind === 'retry' || verdict.kind === 'pause'))
-      this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
-    this.outcomes[event] = { verdict, code, ...detailOf(answer.body) }
+    const isWaiting = verdict.kind === 'retry' || verdict.kind === 'pause'
+    if (this.#ordered && isWaiting) this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
+    const left = isWaiting && answer.rest !== undefined ? { rest: answer.rest } : {}
+    this.outcomes[event] = { verdict, code, ...detailOf(answer.body), ...left }
   }
 
   /** True when an earlier event of the same key waits, so that this one must wait too. */
@@ -211,11 +215,14 @@ function sentRequest(
 }
 
 /** Of what a destination that sends by itself says of one event. */
-type SentCode = 'event_refused' | 'no_answer'
+type SentCode = 'event_refused' | 'no_answer' | 'platform'
 
-function codeOf({ status, verdicts }: Exchange, { kind }: Verdict): SentCode | `http_${number}` {
+function codeOf({ status, verdicts }: Exchange, verdict: Verdict): SentCode | `http_${number}` {
+  const { kind } = verdict
   const isDone = kind === 'done' || kind === 'skip'
   if (verdicts === undefined || isDone) return `http_${status}`
+  // It may have sent a part, and met the limit then.
+  if (kind === 'retry' && isPlatformError(verdict.reason)) return 'platform'
   // The status is that of several requests: it says nothing of one event.
   if (kind === 'dead' || (status >= 200 && status < 300)) return 'event_refused'
   return status === 0 ? 'no_answer' : `http_${status}`

@@ -25,6 +25,8 @@ export interface Exchange extends HttpResponse {
   readonly failure?: ExchangeFailure
   /** What a destination that sends by itself says of each item. */
   readonly verdicts?: readonly Verdict[]
+  /** What it leaves of each item to the next attempt. */
+  readonly rests?: readonly (string | undefined)[]
 }
 
 /** What an exchange needs beside the destination. */
@@ -83,16 +85,23 @@ export async function exchange(
 async function sendItself(
   items: readonly Item[],
   { limits: { timeoutSeconds } }: Destination,
-  { fetch, now, send }: Pick<Port, 'fetch' | 'now'> & { readonly send: NonNullable<Destination['send']> },
+  {
+    fetch,
+    now,
+    credentials,
+    send,
+  }: Pick<Port, 'fetch' | 'now' | 'credentials'> & { readonly send: NonNullable<Destination['send']> },
 ): Promise<Exchange> {
   let abort: AbortSignal | undefined
   try {
-    const { status, body, verdicts } = await withSignal(timeoutSeconds * 1000, (signal) => {
+    const { status, body, verdicts, rests } = await withSignal(timeoutSeconds * 1000, (signal) => {
       abort = signal
-      return withTimeout(send(items, { now: now(), fetch, signal }), timeoutSeconds * 1000 + 1000, 'the destination')
+      const context = { now: now(), fetch, signal, ...(credentials === undefined ? {} : { credentials }) }
+      return withTimeout(send(items, context), timeoutSeconds * 1000 + 1000, 'the destination')
     })
     if (verdicts.length !== items.length) throw new Error(`${verdicts.length} verdicts for ${items.length} events`)
-    return { status, headers: {}, body: body.slice(0, bodyBytes), verdicts }
+    const left = rests === undefined ? {} : { rests }
+    return { status, headers: {}, body: body.slice(0, bodyBytes), verdicts, ...left }
   } catch (error) {
     if (isPlatformError(error))
       return failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })

@@ -1,4 +1,4 @@
-import type { Envelope } from '../core/envelope.ts'
+import { Envelope } from '../core/envelope.ts'
 import type { Target } from '../core/resolved-config.ts'
 import { decide, type DecideOptions, type Undecided, withMappedStacks } from './decide.ts'
 import { type Decision, worseOf } from './decision.ts'
@@ -23,7 +23,7 @@ interface Forwarded extends Delivery {
  *
  * Rules, filter and transforms run for events only about which nothing is decided. Only what transforms made is decided for
  * the attempts that follow: rules and a filter alone say the same each time, or what a person has changed in them since.
- * Of an event that became several, what was delivered is not sent again.
+ * Of an event that became several, what was delivered is not sent again; nor what a destination that sends by itself delivered.
  *
  * @param events in order
  * @param target the destination with its rules, filter and transforms
@@ -43,7 +43,10 @@ export async function forward(
       use,
       { ...options, ordered },
     )
-    return { outcomes: await withMappedStacks(outcomes, options.port), sent, decisions: [] }
+    const decisions = outcomes.some(({ rest }) => rest !== undefined)
+      ? events.map(({ envelope }, i) => restOf(envelope, outcomes[i]?.rest))
+      : []
+    return { outcomes: await withMappedStacks(outcomes, options.port), sent, decisions }
   }
 
   const fresh = events.flatMap(({ envelope, decision }) => (decision === undefined ? [envelope] : []))
@@ -66,7 +69,7 @@ export async function forward(
   return {
     outcomes: results.map(({ outcome }) => outcome),
     decisions: results.map((result, i) =>
-      'decision' in result && (transforms.length > 0 || events[i]?.decision !== undefined)
+      'decision' in result && (transforms.length > 0 || events[i]?.decision !== undefined || hasRest(result.decision))
         ? result.decision
         : undefined,
     ),
@@ -78,13 +81,22 @@ export async function forward(
 function resultOf(decision: Decision, delivered: Iterator<Outcome>): { outcome: Outcome; decision: Decision } {
   let { settled } = decision
   let waits: Outcome | undefined
-  const parts = decision.parts.filter(() => {
+  const parts = decision.parts.flatMap((part) => {
     const outcome = delivered.next().value as Outcome
     const isWaiting = outcome.verdict.kind === 'retry' || outcome.verdict.kind === 'pause'
     if (isWaiting) waits = worseOf(waits, outcome)
     else settled = worseOf(settled, outcome)
-    return isWaiting
+    if (!isWaiting) return []
+    return outcome.rest === undefined ? [part] : [withRest(part, outcome.rest)]
   })
-  const isSame = parts.length === decision.parts.length
+  const isSame = parts.length === decision.parts.length && parts.every((part, i) => part === decision.parts[i])
   return { outcome: waits ?? (settled as Outcome), decision: isSame ? decision : { parts, settled } }
 }
+
+/** An event of which a part was delivered: the next attempt sends what is left. */
+const withRest = ({ header, text }: Envelope, rest: string): Envelope => new Envelope({ ...header, rest }, text)
+
+const hasRest = ({ parts }: Decision): boolean => parts.some(({ header }) => header.rest !== undefined)
+
+const restOf = (envelope: Envelope, rest: string | undefined): Decision | undefined =>
+  rest === undefined ? undefined : { parts: [withRest(envelope, rest)], settled: undefined }

@@ -5,6 +5,7 @@ import { Database } from '../storage/database.ts'
 import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { credentialsOf, KeptCredentials } from './kept-credentials.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
@@ -68,6 +69,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   readonly #port: Port
   readonly #store: LaneStore
   readonly #letters: DeadLetters
+  readonly #credentials: KeptCredentials
   readonly #reader: LaneReader
   readonly #consumer: LaneConsumer | undefined
   readonly #sender: Sender | undefined
@@ -90,22 +92,23 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
   ) {
     super(ctx, env)
     this.#budget = world.budget ?? new InvocationBudget()
-    const port = this.#budget.countingPort(world.port ?? realPort)
     const spend = (subrequests: number) => this.#budget.spend(subrequests)
     const [, target = '', partition = '0'] = /^(.*):(\d+)$/.exec(ctx.id.name ?? '') ?? []
     this.#ref = { target, partition: Number(partition) }
     this.#resolved = resolved
     this.#target = resolved.targets.get(target)
+    const counting = this.#budget.countingPort(world.port ?? realPort)
+    const port = (this.#port = { ...counting, ...credentialsOf(this.#target, env.LANE) })
     const db = new Database(ctx.storage.sql, this.#billed)
     this.#store = new LaneStore(db, Date.now())
     this.#letters = new DeadLetters(db, this.#ref)
     const changed = () => this.#changed()
-    this.#port = port
     const common = { ref: this.#ref, store: this.#store, port, changed }
     this.#kind = target === edgeTarget ? 'edge' : rememberKind(this.#store, this.#target?.kind)
     if (this.#target !== undefined) endOrphanage(this.#store, this.#ref, port)
     else if (target !== edgeTarget)
       this.#consumer = this.#orphan = new OrphanKeeper({ ...common, letters: this.#letters })
+    this.#credentials = new KeptCredentials(this.#target, { store: this.#store, port })
     if (this.#target?.kind === 'destination')
       this.#consumer = this.#sender = new Sender(this.#target, {
         ...common,
@@ -122,13 +125,10 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
         spend,
       })
     this.#reader = new LaneReader(db, {
-      ref: this.#ref,
-      store: this.#store,
-      port,
+      ...common,
       log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
       isPushed: resolved.stream.log === undefined,
       consumer: this.#consumer,
-      changed,
       spend,
     })
     void ctx.blockConcurrencyWhile(async () => {
@@ -263,6 +263,11 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     if (found.length > 0) this.#store.count('discarded', found.length)
     this.#changed()
     return found
+  }
+
+  async credentials(_ref: LaneRef, renewing?: { readonly used: string | null }): Promise<string | null> {
+    this.#billed.calls++
+    return renewing === undefined ? this.#credentials.current() : this.#credentials.renew(renewing.used)
   }
 
   async layout(_ref: LaneRef, change: { readonly seen: Layout; readonly kept?: Layout }): Promise<Layout> {

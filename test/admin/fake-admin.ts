@@ -109,6 +109,7 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
       trace: (ref, event) => this.trace(ref, event),
       count: () => this.count(),
       addDeadLetters: () => this.addDeadLetters(),
+      credentials: () => Promise.reject(new Error('not scripted')),
       offer: () => Promise.reject(new Error('not scripted')),
       push: () => Promise.reject(new Error('not scripted')),
       letters: async (_ref, query) => {

@@ -246,3 +246,33 @@ test('a lane counts what each transform did, over restarts', async () => {
     expect.objectContaining({ transform: 'coupons', in: 4, out: 4, dropped: 1, errors: 1 }),
   ])
 })
+
+test('a destination that delivered a part of an event gets what is left of it at the retry, also after a restart', async () => {
+  const seen: string[] = []
+  const lane = new SimulatedLane({
+    use: {
+      encode: ({ id, text, header }) => ({ id: `${id}: ${header.rest ?? 'all'}`, text }),
+      send: async (items) => {
+        seen.push(...items.map(({ id }) => id))
+        const isLast = seen.length === 3
+        return {
+          status: isLast ? 200 : 503,
+          body: '',
+          verdicts: items.map(() => (isLast ? { kind: 'done' } : { kind: 'retry', reason: 'group: HTTP 503' })),
+          rests: items.map(() => 'group'),
+        }
+      },
+    },
+  })
+  lane.append(of('ada', 1))
+  await lane.feed()
+  expect([seen, decided(lane)]).toEqual([['ada 1: all'], [0]])
+  lane.checkpoint()
+  lane.crash()
+
+  await lane.feed()
+  await lane.pass(1_000)
+  await lane.pass(10_000)
+  expect(seen).toEqual(['ada 1: all', 'ada 1: group', 'ada 1: group'])
+  expect([lane.store.counters['done'], lane.rows(), decided(lane)]).toEqual([1, [], []])
+})

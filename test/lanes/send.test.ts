@@ -73,3 +73,13 @@ test('a destination that forgets an event among its verdicts has all of them ret
   const { outcomes } = await deliver([envelope('a'), envelope('b')], destination, { port: fakePort() })
   expect(outcomes.map(({ verdict }) => verdict.kind)).toEqual(['retry', 'retry'])
 })
+
+test('a limit of the platform that a destination meets for one of its events says nothing of this event', async () => {
+  const destination = sending(async () => ({
+    status: 200,
+    body: '',
+    verdicts: [{ kind: 'done' }, { kind: 'retry', reason: 'Too many subrequests by single Worker invocation.' }],
+  }))
+  const { outcomes } = await deliver([envelope('a'), envelope('b')], destination, { port: fakePort() })
+  expect(outcomes.map(({ code }) => code)).toEqual(['http_200', 'platform'])
+})
