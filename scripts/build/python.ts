@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { adaptPython } from '../../src/transforms/python/adapt.ts'
+import { definedFunctions } from '../../src/transforms/python/defined-functions.ts'
 import type { build as esbuild, BuildOptions } from 'esbuild'
 import type { PythonProgram } from '../../src/transforms/python/transform.ts'
 
@@ -96,7 +97,7 @@ export async function pythonShared(
 }
 
 /** Path of MicroPython's WebAssembly. */
-function wasmOf(home: string): string {
+export function wasmOf(home: string): string {
   const require = createRequire(join(home, 'package.json'))
   return require.resolve('@micropython/micropython-webassembly-pyscript/micropython.wasm')
 }
@@ -128,7 +129,7 @@ export function pythonModule({
 }: Options & { readonly ours: (inner: string) => string; readonly harness: string }): string {
   const { path, shown } = options
   const program = pythonProgram(options)
-  const functions = functionsOf(readFileSync(path, 'utf8'))
+  const functions = definedFunctions(readFileSync(path, 'utf8'))
   const built = { name: basename(path, '.py'), file: shown, functions }
   return [
     `// Made of ${shown} by scripts/build/python.ts.`,
@@ -168,9 +169,3 @@ const isolateModule = (functions: readonly string[]): string =>
     'const made = pythonFunctions(wasm, { ...program, files: { ...library, ...program.files } }, globalThis)',
     ...functions.map((one) => `export const ${one} = made.${one}`),
   ].join('\n')
-
-/** Which of the two functions a module defines at its top level. */
-const functionsOf = (source: string): string[] =>
-  ['transformEvent', 'transformBatch'].filter((name) =>
-    new RegExp(`^(?:async\\s+)?(?:def\\s+${name}\\b|${name}\\s*=)`, 'm').test(source),
-  )

@@ -4,10 +4,11 @@ import { basename, extname, join, relative, sep } from 'node:path'
 import type { build as esbuild, BuildFailure, BuildOptions, Plugin } from 'esbuild'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Positions } from '../../src/core/positions.ts'
-import { harnessPath } from '../../src/transforms/harness-path.ts'
+import { codePaths } from '../../src/transforms/code-paths.ts'
 import { filePositions, type SourceMap } from './positions.ts'
-import { isPython, pythonModule, pythonShared, sharedName, wasmFile } from './python.ts'
+import { isPython, pythonModule, pythonShared, sharedName, wasmFile, wasmOf } from './python.ts'
 import { writeWhole } from './record.ts'
+import { builtInModules, builtLibraries, pythonRuntime } from './request-code.ts'
 
 interface Options {
   /** The folder of `transforms/`. */
@@ -18,6 +19,8 @@ interface Options {
   readonly to?: string
   /** Folder of the files; `<root>/transforms` when left out. */
   readonly from?: string
+  /** Folder of what the admin API gives to code of a call; that of the assets when left out. */
+  readonly assets?: string
   /** Name of one that is built alone, to run inline in this process: without the harness; what others wrote stays. */
   readonly only?: string
   readonly say: (line: string) => void
@@ -59,8 +62,7 @@ export async function buildTransforms(options: Options): Promise<string[]> {
           '',
         ].join('\n'),
       )
-      // The admin API runs code that a call brings; the bundle has no harness where the config has nothing isolated.
-      write(join(home, 'dist/assets', harnessPath), harness)
+      await writeRequestCode(place, { harness, assets: options.assets ?? join(home, 'dist/assets') })
     }
     if (only === undefined && files.some(isPython)) {
       const shared = await pythonShared(home, { ...common, build })
@@ -91,6 +93,30 @@ interface Place {
   readonly from: string
   readonly to: string
   readonly build: typeof esbuild
+}
+
+/** The admin API runs code that a call brings: what it needs beside is among the assets, whatever the config has. */
+async function writeRequestCode(
+  place: Place,
+  { harness, assets }: { readonly harness: string; readonly assets: string },
+): Promise<void> {
+  const { home, root, from, build } = place
+  const bundle = (path: string): Promise<Bundle> => bundleOf(place, path, isolatedFormat)
+  const shownOf = (file: string): string => slashed(relative(root, file))
+  const libraries = await builtLibraries({
+    libraries: librariesOf(from),
+    pythonLibraries: pythonLibrariesOf(from),
+    bundle,
+    shownOf,
+    problemOf,
+  })
+  write(join(assets, codePaths.harness), harness)
+  write(join(assets, codePaths.builtIn), JSON.stringify(await builtInModules({ home, bundle })))
+  write(join(assets, codePaths.libraries), JSON.stringify(libraries))
+  write(join(assets, codePaths.python), JSON.stringify(await pythonRuntime(home, { ...common, build })))
+  const wasm = join(assets, codePaths.wasm)
+  const micropython = readFileSync(wasmOf(home))
+  if (!existsSync(wasm) || !readFileSync(wasm).equals(micropython)) writeWhole(wasm, micropython)
 }
 
 /** Files that did not change keep their time: whoever watches them is not woken. */
@@ -124,12 +150,10 @@ async function harnessOf({ home, build }: Place): Promise<string> {
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
 
 function pythonModuleOf({ root, home, from, to }: Place, file: string): string {
-  const folder = join(from, 'libraries')
-  const found = globSync('*.py', { cwd: folder }).toSorted()
   return pythonModule({
     path: join(from, file),
     shown: slashed(relative(root, join(from, file))),
-    libraries: new Map(found.map((one) => [handleOf(basename(one, '.py')), join(folder, one)])),
+    libraries: pythonLibrariesOf(from),
     ours: (inner) => wayTo(home, to, inner),
     harness: harnessName,
   })
@@ -264,12 +288,7 @@ const builtIn = /^@rs\/([A-Za-z]+)\/v(\d{1,3})$/
 
 /** Finds what RudderStack's code imports: libraries by their handle, and those that are built in. */
 function libraries(home: string, from: string): Plugin {
-  const folder = join(from, 'libraries')
-  const byHandle = new Map(
-    globSync('*.{ts,js,mjs}', { cwd: folder })
-      .filter((file) => !/\.(?:test|d)\.\w+$/.test(file))
-      .map((file) => [handleOf(basename(file, extname(file))), join(folder, file)]),
-  )
+  const byHandle = librariesOf(from)
   return {
     name: 'libraries',
     setup(build) {
@@ -292,6 +311,25 @@ function libraries(home: string, from: string): Plugin {
       }))
     },
   }
+}
+
+/** Paths of the libraries in JavaScript and TypeScript, by handle. */
+function librariesOf(from: string): Map<string, string> {
+  const folder = join(from, 'libraries')
+  const files = globSync('*.{ts,js,mjs}', { cwd: folder }).filter((file) => !/\.(?:test|d)\.\w+$/.test(file))
+  return new Map(files.toSorted().map((file) => [handleOf(basename(file, extname(file))), join(folder, file)]))
+}
+
+/**
+ * Finds the libraries in Python.
+ *
+ * @param from the folder of transforms
+ * @returns paths by handle
+ */
+export function pythonLibrariesOf(from: string): Map<string, string> {
+  const folder = join(from, 'libraries')
+  const files = globSync('*.py', { cwd: folder }).toSorted()
+  return new Map(files.map((file) => [handleOf(basename(file, '.py')), join(folder, file)]))
 }
 
 /** camelCase of a library's name, as RudderStack makes handles: `my-helpers` and `my helpers` are `myHelpers`. */

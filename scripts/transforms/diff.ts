@@ -6,8 +6,9 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import { mapStack } from '../../src/core/positions.ts'
+import { definedFunctions } from '../../src/transforms/python/defined-functions.ts'
 import { isPython } from '../build/python.ts'
-import { isolatedModule } from '../build/transforms.ts'
+import { isolatedModule, pythonLibrariesOf } from '../build/transforms.ts'
 import type { Place } from '../build/worker.ts'
 import { readEnvFiles } from '../start/env-file.ts'
 import { savedSecrets, servedUrl } from '../start/state.ts'
@@ -79,25 +80,16 @@ export async function diffTransform(options: Options): Promise<number> {
   if (more.length > 0) throw wrong(`diff takes one transform, not also ${more.join(', ')}`)
   const file = fileOf(root, name)
   if (file === undefined) throw wrong(`There is no transforms/${name}.ts, .js, .mjs or .py in ${root}`)
-  const shown = relative(root, file)
-  if (isPython(file))
-    throw wrong(`${shown} is in Python, which is not compared: its cases (transforms/${name}.test.json) test it`)
-  const { text: code, functions, positions } = await isolatedModule({ root, home }, file)
-  if (functions.length !== 1)
-    throw wrong(
-      functions.length > 1
-        ? `${shown} exports transformEvent and transformBatch: keep one`
-        : `${shown} exports neither transformEvent nor transformBatch. One that is made with settings is not compared: make a file that calls it with them and exports its function`,
-    )
-  const digest = createHash('sha256').update(code).digest('hex')
+  const copy = isPython(file) ? pythonCopy(root, file) : await javascriptCopy({ root, home }, file)
+  const digest = createHash('sha256').update(JSON.stringify(copy.code)).digest('hex')
   const memory = join(builds, 'transforms-diff', `${name}.json`)
   const { token, url } = target(values, { root, env, saved: values.resume ? read(memory, name) : undefined })
   const run = values.resume ? resumed(read(memory, name), { values, digest, name }) : begun(values, { name, digest })
   const credentials = values.credentials === undefined ? undefined : credentialsOf(resolve(values.credentials))
 
   const { tally } = run
-  const stacks = { 'user.js': positions }
-  const body = { code, credentials, from: run.from, to: run.to, source: run.source, place: run.place }
+  const showStack = copy.showStack(run.deployed)
+  const body = { ...copy.code, credentials, from: run.from, to: run.to, source: run.source, place: run.place }
   let { cursor } = run
   try {
     for (;;) {
@@ -106,7 +98,7 @@ export async function diffTransform(options: Options): Promise<number> {
         body: { ...body, cursor },
       })
       if (page.cursor === cursor) throw new SluicewayError('conflict', `${url} does not go on after ${cursor}`)
-      addPage(tally, page, { samples: run.samples, showStack: (stack) => mapStack(stack, stacks) })
+      addPage(tally, page, { samples: run.samples, showStack })
       if (page.cursor !== null) save(memory, { ...run, cursor: page.cursor })
       tell(progressOf(page, tally))
       if (page.cursor === null) break
@@ -121,6 +113,58 @@ export async function diffTransform(options: Options): Promise<number> {
   const subject = { name, from, to, source }
   say(values.json ? JSON.stringify({ ...subject, ...tally }, null, 2) : diffReport(tally, subject))
   return 0
+}
+
+/** A working copy as it is sent. */
+interface Copy {
+  readonly code: {
+    readonly code: string
+    readonly language: 'javascript' | 'python'
+    readonly libraries: readonly { readonly handleName: string; readonly code: string }[]
+  }
+  /** Makes what shows its stacks by files and lines, where the deployment calls it `deployed`. */
+  readonly showStack: (deployed: string) => (stack: string) => string
+}
+
+/** One module, with libraries, what is built in, and packages of npm. */
+async function javascriptCopy({ root, home }: Pick<Place, 'root' | 'home'>, file: string): Promise<Copy> {
+  const { text: code, functions, positions } = await isolatedModule({ root, home }, file)
+  assertOneFunction(relative(root, file), functions)
+  return {
+    code: { code, language: 'javascript', libraries: [] },
+    showStack: () => (stack) => mapStack(stack, { 'user.js': positions }),
+  }
+}
+
+/** The file as it is, with all libraries in Python: what it imports is known where it runs. */
+function pythonCopy(root: string, file: string): Copy {
+  const code = readFileSync(file, 'utf8')
+  const shown = relative(root, file)
+  assertOneFunction(shown, definedFunctions(code))
+  const libraries = [...pythonLibrariesOf(join(root, 'transforms'))]
+  const files = new Map(libraries.map(([handle, path]) => [`library ${handle}`, relative(root, path)]))
+  return {
+    code: {
+      code,
+      language: 'python',
+      libraries: libraries.map(([handleName, path]) => ({ handleName, code: readFileSync(path, 'utf8') })),
+    },
+    showStack: (deployed) => (stack) =>
+      stack.replaceAll(
+        /^( {2}File ")([^"]+)/gm,
+        (_, before: string, name: string) => before + (name === deployed ? shown : (files.get(name) ?? name)),
+      ),
+  }
+}
+
+function assertOneFunction(shown: string, functions: readonly string[]): void {
+  if (functions.length === 1) return
+  const verb = isPython(shown) ? 'defines' : 'exports'
+  throw wrong(
+    functions.length > 1
+      ? `${shown} ${verb} transformEvent and transformBatch: keep one`
+      : `${shown} ${verb} neither transformEvent nor transformBatch. One that is made with settings is not compared: make a file that calls it with them and exports its function`,
+  )
 }
 
 const wrong = (message: string): SluicewayError => new SluicewayError('bad_request', message)

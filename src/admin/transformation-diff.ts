@@ -10,15 +10,8 @@ import { oldestFirst } from '../storage/oldest-first.ts'
 import { bodyOf } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
-import {
-  answerLength,
-  credentials,
-  loadCode,
-  runTest,
-  transformPlaces,
-  type TransformPlace,
-  unknownName,
-} from './transformations.ts'
+import { credentials, givenCode, library } from './transformation-code.ts'
+import { answerLength, runTest, transformPlaces, type TransformPlace, unknownName } from './transformations.ts'
 
 /** Compressed bytes of the log that one call reads, unless a single row has more. */
 const readBytes = 250_000
@@ -38,6 +31,8 @@ const time = z.optional(
 
 const diffBody = z.strictObject({
   code: text,
+  language: z.optional(text),
+  libraries: z.optional(z.array(library)),
   credentials,
   from: time,
   to: time,
@@ -79,9 +74,9 @@ export async function diffTransform(c: AdminCall): Promise<Response> {
       body.place,
       all.map((one) => one.name),
     )
-  const { transform: copy } = await loadCode(c, {
-    code: { code: body.code, name },
-    libraries: [],
+  const { transform: copy } = await givenCode(c, {
+    code: { code: body.code, language: body.language, name },
+    libraries: body.libraries ?? [],
     credentials: body.credentials,
   })
 

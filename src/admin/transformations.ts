@@ -2,35 +2,23 @@ import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { Metadata, Transform, TransformAnswer } from '../core/transform.ts'
-import { harnessPath } from '../transforms/harness-path.ts'
-import type { IsolateCode } from '../transforms/isolate.ts'
 import { runTransforms, type TransformRun } from '../transforms/run.ts'
 import { bodyOf } from './body.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
+import { code, credentials, failed, type Given, givenCode, library, noCode, runFailure } from './transformation-code.ts'
 
-/** UTF-16 code units of the code of one request. */
-const codeLength = 1_000_000
 /** UTF-16 code units of one answer. */
 export const answerLength = 8_000_000
 const mostEvents = 1_000
 
 const text = z.string()
 const anything = z.record(z.string(), z.unknown())
-export const credentials = z.optional(z.array(z.looseObject({ key: text, value: text })))
-/** A library that comes with the request: `handleName` is what the code imports. */
-const library = z.looseObject({ handleName: z.optional(text), code: z.optional(text), versionId: z.optional(text) })
-const code = z.looseObject({
-  code: z.optional(text),
-  codeVersion: z.optional(text),
-  language: z.optional(text),
-  name: z.optional(text),
-})
 const events = z.optional(z.array(z.looseObject({ message: anything, metadata: z.optional(anything) })))
 
 const testBody = z.strictObject({
   events,
   trRevCode: z.optional(code),
-  libraryVersionIDs: z.optional(z.array(z.unknown())),
+  libraryVersionIDs: z.optional(z.array(text)),
   libraries: z.optional(z.array(library)),
   credentials,
 })
@@ -44,14 +32,9 @@ const testRunBody = z.strictObject({
 const deployedBody = z.strictObject({ events })
 
 type Inputs = z.output<typeof events>
-type Library = z.output<typeof library>
-
 /** What one run takes. */
-interface Run {
-  readonly code: z.output<typeof code> | undefined
+interface Run extends Given {
   readonly inputs: Inputs
-  readonly libraries: readonly Library[]
-  readonly credentials: z.output<typeof credentials>
 }
 
 /** What came of one event, in the order of the input. */
@@ -66,10 +49,9 @@ interface Outcomes {
 export async function testCode(c: AdminCall): Promise<Response> {
   return answered(c, async () => {
     const body = await bodyOf(c, testBody)
-    if ((body.libraryVersionIDs ?? []).length > 0)
-      throw failed('libraryVersionIDs name what is stored elsewhere: give libraries as [{ handleName, code }]')
-    const { trRevCode, libraries = [] } = body
+    const { trRevCode, libraryVersionIDs = [] } = body
     if (trRevCode?.codeVersion === undefined) throw failed(noCode)
+    const libraries = [...(body.libraries ?? []), ...libraryVersionIDs.map((versionId) => ({ versionId }))]
     const ran = await runCode(c, { code: trRevCode, inputs: body.events, libraries, credentials: body.credentials })
     return { transformedEvents: ran.outcomes.map(messageOf), logs: ran.logs }
   })
@@ -96,10 +78,6 @@ export async function testDeployed(c: AdminCall): Promise<Response> {
   })
 }
 testDeployed.takesBody = true as const
-
-const noCode = 'Invalid Request. Missing parameters in transformation code block'
-
-const failed = (message: string): SluicewayError => new SluicewayError('bad_request', message)
 
 /** Answers, a failure in RudderStack's shape beside ours. */
 async function answered(c: AdminCall, run: () => Promise<object>): Promise<Response> {
@@ -161,76 +139,10 @@ function deployedTransform(c: AdminCall, name: string): Transform {
   )
 }
 
-/** Code of a request, as a transform that runs in an isolate. */
-export interface LoadedCode {
-  readonly transform: Transform
-  readonly functions: readonly string[]
-}
-
-/**
- * Makes a transform of code of a request. It reaches no network, and no credentials but those of the request.
- *
- * @param c the call
- * @param run the code, its libraries and credentials
- * @throws {SluicewayError} bad_request, body_too_large; conflict where what runs beside it is not among the assets
- */
-export async function loadCode(
-  c: AdminCall,
-  { code: given, libraries, credentials: pairs = [] }: Omit<Run, 'inputs'>,
-): Promise<LoadedCode> {
-  const { code: source, codeVersion = '1', language = 'javascript', name = 'base transformation' } = given ?? {}
-  if (source === undefined || source.trim() === '') throw failed(noCode)
-  if (language !== 'javascript')
-    throw failed(
-      `Only JavaScript runs here, not ${language}: take the types out of TypeScript before, and test Python with a file beside it`,
-    )
-  if (codeVersion !== '1')
-    throw failed('Only codeVersion "1" runs (modules): write export const transformBatch = transform below the code')
-  const modules: Record<string, WorkerLoaderModule | string> = { 'user.js': source }
-  for (const { handleName, code: content, versionId } of libraries) {
-    if (handleName === undefined || content === undefined)
-      throw failed(
-        `A library needs handleName and code${versionId === undefined ? '' : `; ${versionId} is not stored here`}`,
-      )
-    if (handleName === 'user.js' || handleName === harnessName) throw failed(`No library can be called ${handleName}`)
-    modules[handleName] = { js: content }
-  }
-  const length = Object.values(modules).reduce((sum, one) => sum + JSON.stringify(one).length, 0)
-  if (length > codeLength)
-    throw new SluicewayError('body_too_large', `Code and libraries may have ${codeLength} characters, not ${length}.`)
-  const functions = ['transformEvent', 'transformBatch'].filter((one) => exportsName(source, one))
-  const secrets = Object.fromEntries(pairs.map(({ key, value }) => [key, value]))
-  const { isolate } = await import('../transforms/isolate.ts')
-  const loaded: IsolateCode = {
-    hash: crypto.randomUUID(),
-    main: harnessName,
-    modules: { ...modules, [harnessName]: await harness(c) },
-  }
-  return { transform: isolate({ name, functions }, loaded, { credentials: secrets }), functions }
-}
-
-async function runCode(c: AdminCall, { inputs, ...run }: Run): Promise<Outcomes> {
-  const { transform, functions } = await loadCode(c, run)
+async function runCode(c: AdminCall, { inputs, ...given }: Run): Promise<Outcomes> {
+  const { transform, functions, show } = await givenCode(c, given)
   const { outcomes, logs } = await runOn(c, transform, inputs, functions)
-  const handles = run.libraries.map(({ handleName = '' }) => handleName)
-  const name = transform.name ?? ''
-  const shown = outcomes.map((one) => ('error' in one ? { ...one, error: shownStack(one.error, name, handles) } : one))
-  return { outcomes: shown, logs }
-}
-
-const harnessName = 'harness.js'
-
-const exportsName = (source: string, name: string): boolean =>
-  new RegExp(
-    String.raw`export\s+(?:async\s+)?(?:function\*?|const|let|var)\s+${name}\b|export\s*\{[^}]*\b${name}\b`,
-  ).test(source)
-
-/** What runs beside the code of a user; the build puts it among the assets. Any host: the binding looks at the path alone. */
-async function harness(c: AdminCall): Promise<string> {
-  const answer = await c.env.bindings.ASSETS?.fetch(`https://assets.local${harnessPath}`)
-  if (answer?.ok === true) return answer.text()
-  await answer?.body?.cancel()
-  throw new SluicewayError('conflict', `There is no ${harnessPath} among the assets: build and deploy again.`)
+  return { outcomes: outcomes.map((one) => ('error' in one ? { ...one, error: show(one.error) } : one)), logs }
 }
 
 async function runOn(
@@ -301,34 +213,14 @@ export async function runTest(
         }
   const { userCodeMs } = c.env.resolved.limits
   const ran = await runTransforms([tested], given, (_, index) => describe(index), userCodeMs)
-  const message = ran.failed[0]?.error.message ?? ''
-  if (ran.failed.length === given.length && isRunFailure(message)) throw failed(runFailure(message))
+  const { message, stack } = ran.failed[0]?.error ?? { message: '', stack: '' }
+  if (ran.failed.length === given.length && isRunFailure(message))
+    throw failed(runFailure(stack.startsWith('Traceback ') ? stack : message))
   return ran
 }
 
 /** Says whether this ended the whole run, whatever the events were. */
 const isRunFailure = (message: string): boolean =>
-  /failed to start worker|no such module|syntaxerror|exceeded .*\b(?:cpu|memory)\b|Expected one of transformEvent/i.test(
+  /failed to start worker|no such module|syntaxerror|ImportError: no module named|exceeded .*\b(?:cpu|memory)\b|Expected one of transformEvent/i.test(
     message,
   )
-
-function runFailure(message: string): string {
-  const [, missing] = /no such module "([^"]+)"/i.exec(message) ?? []
-  return missing === undefined ? message : `import from ${missing} failed. Module not found.`
-}
-
-/** Shows a stack as RudderStack does: the name of the transformation for its file, and nothing below its function. */
-function shownStack(stack: string, name: string, handles: readonly string[]): string {
-  const lines = stack.split('\n')
-  const last = lines.findLastIndex((line) => /^\s+at .*\btransform(?:Event|Batch)\b/.test(line))
-  const kept = (last < 0 ? lines : lines.slice(0, last + 1))
-    .join('\n')
-    .replaceAll(/\buser\.js(?=:\d+:\d+)/g, () => name)
-  let shown = kept
-  for (const handle of handles)
-    shown = shown.replaceAll(
-      new RegExp(String.raw`(?<=[(\s/])${handle.replaceAll(/\W/g, String.raw`\$&`)}(?=:\d+:\d+)`, 'g'),
-      () => `library ${handle}`,
-    )
-  return shown
-}

@@ -1,9 +1,9 @@
 // The test API in the real runtime. The Worker has a log that can only be read, no lane and no bucket: what would write or deliver fails.
-import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Miniflare, type Request, Response } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildTransforms } from '../../scripts/build/transforms.ts'
 import { adminToken } from '../support/fake-context.ts'
@@ -22,6 +22,20 @@ export function transformEvent(event) {
   return event
 }`
 
+/** Of the deployment. */
+const libraries = {
+  'my-taxes.ts': `import { cyrb53 } from '@rs/hash/v1'
+interface Rate { readonly rate: number }
+export const withTax = (total: number, { rate }: Rate): number => {
+  if (rate > 1) throw new Error('a rate is below 1')
+  return total * (1 + rate)
+}
+export const short = (text: string): number => cyrb53(text)
+`,
+  'broken-one.ts': 'export const one = ',
+  'my-helpers.py': 'def total(event):\n    return event["properties"]["total"] * 2\n',
+}
+
 const entry = `
 import { Hono } from 'hono'
 import { admin } from '${home}/src/admin/app.ts'
@@ -29,7 +43,6 @@ import { resolveConfig } from '${home}/src/configure/resolve-config.ts'
 import { log } from '${home}/src/streams/log.ts'
 import { pack } from '${home}/src/core/envelope.ts'
 import { frame, joinFrames } from '${home}/src/storage/frame.ts'
-import { harness } from './dist/transforms/_harness.js'
 import * as plan from './dist/transforms/plan.js'
 const eventOf = (offset) => {
   const source = offset % 100 === 99 ? 'app' : 'web'
@@ -57,16 +70,22 @@ export default {
       sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [plan.isolated({ credentials: { plan: 'pro' } })] }, app: { writeKey: 'of-the-app' } },
       limits: { userCodeMs: 300 },
     }), {})
-    const bindings = { LOG, ASSETS: { fetch: async (url) => new Response(harness, { status: url.endsWith('/admin/harness.txt') ? 200 : 404 }) } }
+    const bindings = { LOG, ASSETS: env.ASSETS }
     return app.fetch(request, { resolved, bindings, port: { now: Date.now, log: (...given) => console.log(JSON.stringify(given)) } })
   },
 }`
 
 beforeAll(async () => {
-  mkdirSync(join(root, 'transforms'))
+  mkdirSync(join(root, 'transforms/libraries'), { recursive: true })
   writeFileSync(join(root, 'transforms/plan.js'), deployed)
   symlinkSync(join(home, 'node_modules'), join(root, 'node_modules'))
-  await buildTransforms({ root, home, say: () => undefined })
+  for (const [file, text] of Object.entries(libraries)) writeFileSync(join(root, 'transforms/libraries', file), text)
+  const assets = join(root, 'dist/assets')
+  await buildTransforms({ root, home, assets, say: () => undefined })
+  const ASSETS = (request: Request) => {
+    const file = join(assets, new URL(request.url).pathname)
+    return existsSync(file) ? new Response(readFileSync(file)) : new Response(null, { status: 404 })
+  }
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir: root },
     bundle: true,
@@ -78,7 +97,12 @@ beforeAll(async () => {
     logLevel: 'error',
   })
   const modules = [{ type: 'ESModule' as const, path: 'index.js', contents: outputFiles[0]?.text ?? '' }]
-  const common = { compatibilityDate: '2026-10-01', compatibilityFlags: ['nodejs_compat'], modules }
+  const common = {
+    compatibilityDate: '2026-10-01',
+    compatibilityFlags: ['nodejs_compat'],
+    modules,
+    serviceBindings: { ASSETS },
+  }
   miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
       workers: [
@@ -149,6 +173,125 @@ export async function transformEvent(event, metadata) {
     expect((body['logs'] as string[])[0]).toBe('Log: order {"of":"shop"} secret of the test')
   })
 
+  test('code imports what is built in, and libraries of the deployment by their handle', async () => {
+    const code = `
+import { md5 } from '@rs/hash/v1'
+import { UAParser } from '@rs/userAgentParser/v1'
+import { withTax, short } from 'myTaxes'
+import { rateOf } from 'rates'
+export function transformEvent(event) {
+  const { name } = new UAParser(event.context.userAgent).getBrowser()
+  return { ...event, properties: { total: withTax(10, { rate: rateOf(event) }), id: md5(event.userId), name, short: short('ada') } }
+}`
+    const userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0'
+    const request = {
+      ...withCode(code),
+      events: [
+        order('order-1', { context: { userAgent } }),
+        order('order-2', { context: { userAgent }, userId: 'high' }),
+      ],
+      libraryVersionIDs: ['myTaxes'],
+      libraries: [
+        {
+          handleName: 'rates',
+          code: `import { short } from 'myTaxes'
+export const rateOf = ({ userId }) => userId === 'high' ? short('x') : 0.5`,
+        },
+      ],
+    }
+    const { body } = await post('/test', request)
+    expect(body['transformedEvents']).toMatchObject([
+      { properties: { total: 15, id: '8c8d357b5e872bbacd45197626bd5759', name: 'Firefox', short: expect.any(Number) } },
+      {
+        error: expect.stringMatching(
+          /^Error: a rate is below 1\n {4}at withTax \(transforms\/libraries\/my-taxes\.ts:4:23\)\n {4}at transformEvent \(base transformation:8:\d+\)$/,
+        ),
+      },
+    ])
+    expect(await post('/test', { ...request, libraryVersionIDs: ['1wXbZ'] })).toMatchObject({
+      status: 400,
+      body: {
+        error: expect.stringContaining('No library of the deployment is called "1wXbZ"; there are brokenOne, myTaxes.'),
+      },
+    })
+  })
+
+  test('an import that leads nowhere is 400, and says what to do', async () => {
+    const says = async (line: string, more: object = {}) =>
+      (await post('/test', withCode(`${line}\nexport const transformEvent = (event) => event`, more))).body['error']
+    expect(await says(`import { chunk } from 'lodash'`)).toMatch(
+      /^import from lodash failed\. Module not found\. .*A package of npm must be bundled into it: npm run transforms/,
+    )
+    expect(await says(`import { a } from '@rs/geo/v1'`)).toMatch(
+      /^import from @rs\/geo\/v1 failed\. Module not found\. Built in are @rs\/encrypt\/v1, .*@rs\/hash\/v1/,
+    )
+    expect(
+      (await post('/test', withCode(`import 'brokenOne'\nexport const transformEvent = (event) => event`))).body[
+        'transformedEvents'
+      ],
+    ).toEqual([{ error: expect.stringMatching(/transforms\/libraries\/broken-one\.ts does not build: .*:1:20/) }])
+  })
+
+  test('code in Python runs, with libraries of the call and of the deployment', async () => {
+    const code = `
+import hashlib
+from myHelpers import total
+import rates
+
+def transformEvent(event, metadata):
+    log(event["event"], metadata(event)["sourceId"])
+    if event["messageId"] == "order-2":
+        return None
+    if event["messageId"] == "order-3":
+        return rates.of(event)
+    return {**event, "properties": {"total": total(event), "id": hashlib.md5(event["userId"].encode()).hexdigest(), "key": getCredential("key"), "name": event["userId"].title()}}
+`
+    const { status, body } = await post('/test', {
+      events: ['order-1', 'order-2', 'order-3'].map((id) => ({
+        ...order(id, { properties: { total: 21 } }),
+        metadata: { sourceId: 'shop' },
+      })),
+      trRevCode: { code, codeVersion: '1', language: 'pythonfaas', name: 'score' },
+      libraries: [{ handleName: 'rates', code: 'def of(event):\n    raise ValueError("no rate")\n' }],
+      libraryVersionIDs: ['myHelpers'],
+      credentials: [{ key: 'key', value: 'secret of the test' }],
+    })
+    expect([status, body['transformedEvents']]).toMatchObject([
+      200,
+      [
+        {
+          messageId: 'order-1',
+          properties: { total: 42, id: '8c8d357b5e872bbacd45197626bd5759', key: 'secret of the test', name: 'Ada' },
+        },
+        {
+          error:
+            'Traceback (most recent call last):\n  File "score", line 11, in transformEvent\n  File "library rates", line 2, in of\nValueError: no rate',
+        },
+      ],
+    ])
+    expect((body['logs'] as string[])[0]).toBe('Log: Order Completed shop')
+  })
+
+  test('code in Python that cannot run at all is 400 with the reason', async () => {
+    const says = async (code: string) => {
+      const answer = await post('/test', withCode(code, { language: 'python' }))
+      return [answer.status, answer.body['error']]
+    }
+    const plain = 'def transformEvent(event, metadata):\n    return event\n'
+    expect(await says(`import pandas\n${plain}`)).toEqual([
+      400,
+      expect.stringMatching(/^import from pandas failed\. Module not found\. .*docs\/transforms-python\.md/),
+    ])
+    expect(await says('def transformEvent(event, metadata)\n    return event\n')).toEqual([
+      400,
+      expect.stringContaining('File "base transformation", line 1\nSyntaxError'),
+    ])
+    expect(await says('def transform(event):\n    return event\n')).toEqual([
+      400,
+      'Expected one of transformEvent,transformBatch. Found none',
+    ])
+  })
+
   test('a request that is wrong, or a run that fails as a whole, is 400 with the reason', async () => {
     const says = async (body: object) => {
       const answer = await post('/test', body)
@@ -166,7 +309,7 @@ export async function transformEvent(event, metadata) {
     ])
     expect(await says(withCode(`import { a } from 'notThere'\n${plain}`))).toEqual([
       400,
-      'import from notThere failed. Module not found.',
+      expect.stringMatching(/^import from notThere failed\. Module not found\./),
     ])
     expect(await says(withCode('export const transformEvent = (event: Event) => event'))).toEqual([
       400,

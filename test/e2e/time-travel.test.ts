@@ -1,5 +1,5 @@
 // `npm run transforms -- diff` against what `npm start` serves: it says what a change would have done, and changes nothing.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -26,6 +26,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 beforeAll(async () => {
   mkdirSync(join(root, 'transforms/libraries'), { recursive: true })
   writeFileSync(join(root, 'transforms/libraries/money.ts'), 'export const euros = (cents: number) => cents / 100\n')
+  symlinkSync(join(repository.home, 'node_modules'), join(root, 'node_modules'))
   const events = Array.from({ length: 12 }, (_, i) => ({
     type: 'track',
     event: 'Order Completed',
@@ -150,9 +151,53 @@ test('a transform that is made with settings is compared through a file that mak
   expect(said).toMatch(/\| `event` \| `Order Completed` `order-\d+` \| `"Order Completed"` \| `"Bought"` \|/)
 })
 
+test('a working copy is sent with what is built in and with packages of npm', async () => {
+  writeFileSync(
+    join(root, 'transforms/packages.js'),
+    `import { md5 } from '@rs/hash/v1'
+import bowser from 'bowser'
+export const transformEvent = (event) => ({ ...event, properties: {
+  ...event.properties, label: 'shop', id: md5('ada'), browser: bowser.parse('Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0').browser.name,
+} })\n`,
+  )
+  const { said } = await diff('packages', '--deployed', 'label', '--samples', '1')
+  expect(said).toMatch(
+    /\| `properties\.id` \| `Order Completed` `order-\d+` \| – \| `"8c8d357b5e872bbacd45197626bd5759"` \|/,
+  )
+  expect(said).toMatch(/\| `properties\.browser` \| `Order Completed` `order-\d+` \| – \| `"Firefox"` \|/)
+})
+
+test('a working copy in Python is compared, with its libraries, and its causes have file and line', async () => {
+  writeFileSync(
+    join(root, 'transforms/libraries/my-labels.py'),
+    'def label_of(event):\n    if event["messageId"] == "order-3":\n        raise ValueError("order-3 has no label")\n    return "shop"\n',
+  )
+  writeFileSync(
+    join(root, 'transforms/label-py.py'),
+    `from myLabels import label_of
+
+def transformEvent(event, metadata):
+    if event["messageId"] == "order-1":
+        return None
+    label = "app".title() if metadata(event)["sourceName"] == "app" else label_of(event)
+    return {**event, "properties": {**event["properties"], "label": label}}
+`,
+  )
+  const { said } = await diff('label-py', '--deployed', 'label')
+  for (const line of [
+    '4 of 12 events that were kept between',
+    '| changed | 2 | fields are not the same |',
+    '| dropped | 1 | the working copy drops it |',
+    '| `ValueError: order-3 has no label` | 1 | 0 | `Order Completed` `order-3` |',
+    '  File "transforms/label-py.py", line 6, in transformEvent\n  File "transforms/libraries/my-labels.py", line 3, in label_of\n',
+  ])
+    expect(said).toContain(line)
+  expect(said).toMatch(/\| `properties\.label` \| `Order Completed` `order-1[01]` \| `"shop"` \| `"App"` \|/)
+})
+
 test.each([
   ['gone', '', 'There is no transforms/gone.ts, .js, .mjs or .py in'],
-  ['snake.py', 'def transformEvent(event, metadata): return event', 'is in Python, which is not compared'],
+  ['snake.py', 'def transform(event): return event', 'transforms/snake.py defines neither transformEvent nor'],
   [
     'made.ts',
     `export { renameEvents } from '${join(repository.home, 'transforms/rename-events.ts')}'`,
