@@ -1,4 +1,4 @@
-// `npm run new -- transform <name>`: makes a transform with cases beside it.
+// `npm run new -- transform <name> [--python]`: makes a transform with cases beside it.
 import { reasonOf } from '../src/core/errors.ts'
 import { repository } from './build/repository.ts'
 import { makeNew } from './transforms/new-transform.ts'

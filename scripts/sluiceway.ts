@@ -23,8 +23,8 @@ const help = `Usage: npx sluiceway <command>
            run the tests that lie beside transforms ("npx sluiceway transforms --help" tells the options)
   transforms diff <name>
            say what a change of a transform would have done to events that a deployment has kept
-  new transform <name>
-           make a transform with cases beside it
+  new transform <name> [--python]
+           make a transform in TypeScript, or in Python, with cases beside it
 
 Everything else is wrangler's: npx wrangler deploy, npx wrangler tail, …
 `

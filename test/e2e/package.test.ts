@@ -153,10 +153,17 @@ describe('a folder of a user that has the package', () => {
     edit('transforms/cents-to-euros.ts', 'cents / 10', 'cents / 100')
   })
 
+  test('a folder of a user that has the package gets a transform in Python, whose cases run', () => {
+    expect(passes('npx sluiceway new transform gift-note --python')).toContain("from '#transforms/gift-note'")
+    expect(passes('npx sluiceway transforms test gift-note')).toMatch(/^✓ transforms\/gift-note\.test\.json {2}2 cases/)
+    edit('config.ts', 'import * as cents', "import * as giftNote from '#transforms/gift-note'\nimport * as cents")
+    edit('config.ts', 'transforms: [dropBots', 'transforms: [giftNote.inline, dropBots')
+  })
+
   test('a folder of a user that has the package is checked by the compiler, its config included', () => {
     passes('npx wrangler types')
     passes('npx tsc')
-    edit('config.ts', 'transforms: [dropBots', "to: ['tabels'], transforms: [dropBots")
+    edit('config.ts', 'transforms: [giftNote', "to: ['tabels'], transforms: [giftNote")
     expect(run('npx tsc').said).toContain('\'"tabels"\' is not assignable')
     edit('config.ts', "to: ['tabels'], ", '')
   })
@@ -166,6 +173,7 @@ describe('a folder of a user that has the package', () => {
     expect(said).toContain('node_modules/sluiceway/dist/assets')
     expect(said).toContain('env.LANE (Lane)')
     expect(readFileSync(join(folder, 'dist/index.js'), 'utf8')).toContain('cents-to-euros')
+    expect(globSync('dist/*micropython.wasm', { cwd: folder })).toHaveLength(1)
     // By which a deployment shows where in the user's files a stack is.
     const positions = readFileSync(join(folder, 'node_modules/sluiceway/dist/assets/admin/positions.json'), 'utf8')
     expect(JSON.parse(positions)).toMatchObject({

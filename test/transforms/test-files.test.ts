@@ -226,6 +226,34 @@ test('a new transform has cases that pass, a name that fits, and takes the place
   expect(made('transform', '../order')).toThrow('cannot be the name')
   expect(made('transform')).toThrow('Usage: npm run new -- transform <name>')
   expect(made('carousel', 'order-size')).toThrow('Usage')
+  expect(made('transform', 'order-value', '--ruby')).toThrow('--ruby')
+  made('--help')()
+  expect(said.at(-1)).toContain('--python')
+})
+
+test('a new transform in Python has cases that pass, by a flag or by its ending, beside one in TypeScript', async () => {
+  for (const [argv, file] of [
+    [['order-note', '--python'], 'order-note'],
+    [['gift-note.py'], 'gift-note'],
+  ] as const) {
+    said.length = 0
+    makeNew({ root, argv: ['transform', ...argv], say })
+    expect(said.join('\n')).toContain(`transforms/${file}.py and transforms/${file}.test.json made`)
+    expect(said.join('\n')).toContain(`from '#transforms/${file}'`)
+    said.length = 0
+    expect(await transforms({ ...place(), argv: ['test', file], say })).toBe(0)
+    expect(said.join('\n')).toMatch(/2 cases \(inline\)/)
+  }
+  const made =
+    (...argv: string[]) =>
+    () =>
+      makeNew({ root, argv: ['transform', ...argv], say })
+  expect(made('gift-note')).toThrow('gift-note.py is there already')
+  expect(made('order-value.ts', '--python')).toThrow('leave one out')
+  expect(made('order-value.rb')).toThrow('cannot be the name')
+  // It is the code that its cases judge.
+  write('transforms/gift-note.py', 'def transformEvent(event, metadata):\n    return event\n')
+  expect(await transforms({ ...place(), argv: ['test', 'gift-note'], say })).toBe(1)
 })
 
 test('transforms test ends with 1 where a case fails, and refuses what there is not', async () => {
