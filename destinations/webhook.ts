@@ -1,4 +1,16 @@
-import { defineDestination, type Item } from 'sluiceway/destination'
+import {
+  defineDestination,
+  headerPart,
+  type HttpRequest,
+  type Item,
+  makeMapping,
+  makeTemplate,
+  mappingProblem,
+  perIsolate,
+  templateProblem,
+  urlPart,
+} from 'sluiceway/destination'
+import type { Event, Json } from 'sluiceway/event'
 
 const encoder = new TextEncoder()
 
@@ -6,7 +18,8 @@ const encoder = new TextEncoder()
 const taken = /^(webhook-.*|content-type|content-length|transfer-encoding|host|connection)$/i
 
 /**
- * Sends events as they are to any URL: the event as JSON body, one a request, or an array of them when `batch` is set.
+ * Sends events as they are to any URL: the event as JSON body, one a request, or an array of them when `batch` is set. With
+ * `body`, what is sent has a shape of your own; `url` and `headers` may have parts of the event in them, as `${userId}`.
  *
  * Signed by the Standard Webhooks scheme (version 1, HMAC-SHA256) when there is a secret. `webhook-id` is the messageId, and
  * stays the same for every attempt: receivers use it against repeats. For a batch of several it is
@@ -15,7 +28,7 @@ const taken = /^(webhook-.*|content-type|content-length|transfer-encoding|host|c
  *
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md (checked 2026-11-22)
  *
- * @param input `url` (https, a public host), and optionally `secret`, `batch`, `maxBatch` (events), `headers`,
+ * @param input `url` (https, a public host), and optionally `method`, `secret`, `batch`, `maxBatch` (events), `headers`, `body`,
  *   `allowPrivate`
  * @returns the destination, for `destinations` in the config
  * @example webhook({ url: 'https://crm.example.com/events', secret: env.CRM_SECRET, batch: true })
@@ -23,7 +36,13 @@ const taken = /^(webhook-.*|content-type|content-length|transfer-encoding|host|c
 export const webhook = defineDestination({
   name: 'webhook',
   settings: {
-    url: { type: 'url', about: 'Where events are sent.', insecureWhen: 'allowPrivate' },
+    url: {
+      type: 'url',
+      about: 'Where events are sent.',
+      insecureWhen: 'allowPrivate',
+      check: templateProblem,
+    },
+    method: { type: 'choice', choices: ['POST', 'PUT', 'PATCH'], about: 'The HTTP method.', default: 'POST' },
     secret: {
       type: 'string',
       about: 'Signs requests: "whsec_" and base64 of at least 24 random bytes, or any text of at least 16 characters.',
@@ -39,12 +58,22 @@ export const webhook = defineDestination({
     maxBatch: { type: 'number', about: 'The most events in one array.', default: 100, min: 1, max: 1_000, whole: true },
     headers: {
       type: 'headers',
-      about: 'More headers for every request, for example an authorization.',
+      about: 'More headers for every request, for example an authorization; parts of an event may be in them.',
       optional: true,
       check: (headers: Readonly<Record<string, string>>) => {
         const name = Object.keys(headers).find((one) => taken.test(one))
-        return name === undefined ? undefined : `cannot set "${name}": the webhook sets it`
+        if (name !== undefined) return `cannot set "${name}": the webhook sets it`
+        return Object.values(headers)
+          .map(templateProblem)
+          .find((problem) => problem !== undefined)
       },
+    },
+    body: {
+      type: 'json',
+      about:
+        'The shape of what is sent of an event, with expressions such as $.properties.total; without it, the event.',
+      optional: true,
+      check: mappingProblem,
     },
     allowPrivate: {
       type: 'boolean',
@@ -52,18 +81,32 @@ export const webhook = defineDestination({
       default: false,
     },
   },
+  check: ({ batch, url, headers = {} }) =>
+    batch && [url, ...Object.values(headers)].some((text) => text.includes('${'))
+      ? ['"url" and "headers" cannot hold parts of an event where "batch" is true: a request has several events']
+      : [],
   limits: ({ batch, maxBatch }) => ({ events: batch ? maxBatch : 1 }),
-  encode: ({ id, text }) => ({ id, text }),
-  request: async (items, { url, secret, batch, headers }, { now }) => {
-    const body = batch ? `[${items.map(({ text }) => text).join(',')}]` : (items[0] as Item).text
+  encode: ({ id, text, event }, settings) => {
+    const { filled, body } = planOf(settings)
+    if (filled === undefined && body === undefined) return { id, text }
+    const own = body === undefined ? text : JSON.stringify(body(event) ?? null)
+    return { id, text: filled === undefined ? own : JSON.stringify({ ...filled(event), body: own }) }
+  },
+  request: async (items, settings, { now }) => {
+    const { secret, batch, method } = settings
+    const { text } = items[0] as Item
+    const { url, headers, body } =
+      planOf(settings).filled === undefined
+        ? { url: settings.url, headers: settings.headers ?? {}, body: batch ? joined(items) : text }
+        : (JSON.parse(text) as Filled & { body: string })
     const id = await idOf(items)
     const timestamp = Math.floor(now / 1000)
     return {
-      method: 'POST',
+      method: method as HttpRequest['method'],
       url,
       headers: {
         'user-agent': 'Sluiceway',
-        ...(headers === undefined ? {} : lowerCaseNames(headers)),
+        ...lowerCaseNames(headers),
         'content-type': 'application/json',
         'webhook-id': id,
         'webhook-timestamp': `${timestamp}`,
@@ -73,6 +116,35 @@ export const webhook = defineDestination({
     }
   },
 })
+
+const joined = (items: readonly Item[]): string => `[${items.map(({ text }) => text).join(',')}]`
+
+/** What of a request one event decides. */
+interface Filled {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What is made of the settings once. */
+const planOf = perIsolate(({ url, headers = {}, body }: Pick<Filled, 'url'> & Partial<Filled> & { body?: Json }) => ({
+  body: body === undefined ? undefined : makeMapping(body),
+  filled: [url, ...Object.values(headers)].some((text) => text.includes('${')) ? fillOf(url, headers) : undefined,
+}))
+
+function fillOf(url: string, headers: Filled['headers']): (event: Event) => Filled {
+  const address = makeTemplate(url, urlPart)
+  const texts = Object.entries(headers).map(([name, text]) => [name, makeTemplate(text, headerPart)] as const)
+  return (event) => {
+    const filled = address(event)
+    if (filled === undefined) throw new Error('the event has nothing for a part of "url"')
+    return {
+      url: filled,
+      headers: Object.fromEntries(
+        texts.flatMap(([name, text]) => (text(event) === undefined ? [] : [[name, text(event) ?? '']])),
+      ),
+    }
+  }
+}
 
 const lowerCaseNames = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

@@ -4,7 +4,7 @@ import type { Event } from 'sluiceway/event'
 import { checkRegistry, type RegistryInput, type RegistrySettings, type SubjectStrategy } from 'sluiceway/registry'
 import type { Partitioner } from './partition.ts'
 import { settingShapes, shapeProblems } from './setting-shapes.ts'
-import { templateProblem } from './template.ts'
+import { templateProblem } from 'sluiceway/destination'
 import { cleanTopicPart, mappedTypes, tableOf, topicProblem } from './topic.ts'
 
 /** Topics by event type or name: an object, or RudderStack's list. */

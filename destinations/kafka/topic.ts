@@ -1,6 +1,6 @@
 // RudderStack's order of topics: https://www.rudderstack.com/docs/destinations/streaming-destinations/kafka/ (checked 2026-11-28)
 import type { Event } from 'sluiceway/event'
-import { makeTemplate } from './template.ts'
+import { makeTemplate } from 'sluiceway/destination'
 import type { KafkaInput } from './settings.ts'
 
 /** The topic of an event, or why it has none. */

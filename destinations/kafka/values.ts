@@ -5,7 +5,7 @@ import type { Event } from 'sluiceway/event'
 import { type FoundSchema, needKey, type RegistrySettings, type SchemaNeed, subjectName } from 'sluiceway/registry'
 import { partitionOfKey } from './partition.ts'
 import { isSchemaId, type KafkaInput, kafkaProblems, registryOf } from './settings.ts'
-import { makeTemplate, type Template } from './template.ts'
+import { makeTemplate, type EventTemplate } from 'sluiceway/destination'
 import { makeTopicChooser, wishesOf } from './topic.ts'
 
 /** Where an event goes, and what must be known before it can be encoded. */
@@ -106,7 +106,10 @@ function keyOf(event: Event, wanted: KafkaInput['key']): Uint8Array | null {
   return text === undefined ? null : encoder.encode(text)
 }
 
-function headersOf({ id, event }: Envelope, more: readonly (readonly [string, Template])[]): [string, Uint8Array][] {
+function headersOf(
+  { id, event }: Envelope,
+  more: readonly (readonly [string, EventTemplate])[],
+): [string, Uint8Array][] {
   const all = new Map([['message_id', id]])
   for (const [name, template] of more) {
     const text = template(event)
@@ -130,7 +133,7 @@ class SchemaChooser {
   readonly #types = new Map<string, AvroType>()
   /** A schema is compiled once, however it was found. */
   readonly #encoders = new WeakMap<AvroType, EncodeValue>()
-  readonly #record: Template
+  readonly #record: EventTemplate
 
   constructor(input: KafkaInput) {
     this.#input = input

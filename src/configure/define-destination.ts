@@ -6,8 +6,11 @@ import type {
   Item,
   Limits,
   RequestContext,
+  SendContext,
+  SendResult,
 } from '../core/destination.ts'
 import type { Envelope } from '../core/envelope.ts'
+import { isRecord } from '../core/json.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { checkSettings, type Fields, type Input, type Settings } from './settings.ts'
 import { checkLimits, specProblems } from './spec-problems.ts'
@@ -26,11 +29,16 @@ export interface DestinationSpec<F extends Fields = Fields> {
   readonly settings: F
   readonly limits?: Partial<Limits> | ((settings: Settings<F>) => Partial<Limits>)
   readonly encode: (envelope: Envelope, settings: Settings<F>) => Item | null
-  readonly request: (
+  /** Says what is wrong with settings that are right one by one: what one needs of another. */
+  readonly check?: (settings: Settings<F>) => readonly string[]
+  /** Needed, unless there is `send`. */
+  readonly request?: (
     items: readonly Item[],
     settings: Settings<F>,
     context: RequestContext,
   ) => HttpRequest | Promise<HttpRequest>
+  /** Takes the place of `request` and `verdicts`: see `send` of `Destination`. */
+  readonly send?: (items: readonly Item[], settings: Settings<F>, context: SendContext) => Promise<SendResult>
   /**
    * One verdict for all items, or one each in their order. Without it, and where it returns undefined, the status decides (see
    * `verdictOfStatus` of delivery).
@@ -59,10 +67,12 @@ const defaults: Limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeco
 export const defineDestination =
   <const F extends Fields>(spec: DestinationSpec<F>) =>
   (input: Input<F>): Destination => {
-    const broken = specProblems(spec, { needed: ['encode', 'request'], optional: ['verdicts', 'forget'] })
+    const needed = ['encode', isRecord(spec) && spec.send !== undefined ? 'send' : 'request']
+    const broken = specProblems(spec, { needed, optional: ['request', 'send', 'verdicts', 'forget', 'check'] })
     if (broken.length > 0) return brokenDestination(broken)
     const { settings, problems, redacted } = checkSettings(spec.settings, input)
-    const { forget } = spec
+    const { forget, request = notByRequest, send } = spec
+    const together = problems.length === 0 ? (spec.check?.(settings) ?? []) : []
     // Limits and functions may count on settings that are all right; with problems, none of them is ever called.
     const { limits, problems: wrongLimits } = checkLimits(() =>
       typeof spec.limits !== 'function' ? spec.limits : problems.length === 0 ? spec.limits(settings) : {},
@@ -71,14 +81,19 @@ export const defineDestination =
       kind: 'destination',
       name: spec.name,
       limits: { ...defaults, ...limits },
-      problems: [...problems, ...wrongLimits],
+      problems: [...problems, ...together, ...wrongLimits],
       redacted,
       encode: (envelope) => spec.encode(envelope, settings),
-      request: (items, context) => spec.request(items, settings, context),
+      request: (items, context) => request(items, settings, context),
+      ...(send === undefined ? {} : { send: (items, context) => send(items, settings, context) }),
       ...(spec.verdicts === undefined ? {} : { verdicts: spec.verdicts }),
       ...(forget === undefined ? {} : { forget: (user, context) => forget(user, settings, context) }),
     }
   }
+
+const notByRequest = (): never => {
+  throw new Error('This destination sends by itself')
+}
 
 /** Stands in for a destination that cannot be made; with problems, it is never called. */
 const brokenDestination = (problems: readonly string[]): Destination => ({

@@ -1,3 +1,4 @@
+import type { Json } from '../core/event.ts'
 import { isBlank, isRecord } from '../core/json.ts'
 import { addAllowPrivate, type AllowPrivate } from './private-hosts.ts'
 import { hostProblem } from './public-host.ts'
@@ -9,7 +10,8 @@ export interface Field {
   /**
    * `headers` are names and values of HTTP headers; their values are always masked. `secrets` are one text or several, of which
    * any counts, so that one can be rotated: the code gets a list of at least one. `list` is at least one text; `texts` and
-   * `numbers` are an object with at least one member, each of which is a text or a number.
+   * `numbers` are an object with at least one member, each of which is a text or a number. `json` is any JSON; where it is shown,
+   * texts without an expression are masked, since they may be keys.
    */
   readonly type:
     | 'string'
@@ -22,6 +24,7 @@ export interface Field {
     | 'list'
     | 'texts'
     | 'numbers'
+    | 'json'
   /** One sentence for the docs and the console form. */
   readonly about: string
   readonly secret?: true
@@ -55,6 +58,7 @@ interface ValueOf {
   readonly list: readonly string[]
   readonly texts: Readonly<Record<string, string>>
   readonly numbers: Readonly<Record<string, number>>
+  readonly json: Json
 }
 
 type FieldValue<F extends Field> = F['type'] extends keyof ValueOf
@@ -116,7 +120,7 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
     if (!Object.hasOwn(fields, name)) problems.push(unknownName(name, Object.keys(fields)))
   }
   for (const [name, field] of Object.entries(fields)) {
-    const value = field.type === 'secrets' ? secretsIn(given[name]) : (trimValue(given[name]) ?? field.default)
+    const value = field.type === 'secrets' ? secretsIn(given[name]) : (trimmed(field, given[name]) ?? field.default)
     if (value === undefined || value === '') {
       if (field.optional !== true) problems.push(`"${name}" is missing: ${field.about}`)
       else if (isSecret(field) && Object.hasOwn(given, name)) problems.push(`"${name}" ${unsetSecret}`)
@@ -134,6 +138,9 @@ const isSecret = ({ secret, type }: Field): boolean => secret === true || type =
 
 /** A secret may be left out; one that is named was meant to be there, and nobody notices what goes on without it. */
 const unsetSecret = 'has no value, so that nothing would be signed or verified with it; set it in env, or leave it out'
+
+/** In JSON, blanks may be meant. */
+const trimmed = ({ type }: Field, value: unknown): unknown => (type === 'json' ? value : trimValue(value))
 
 /** Takes blanks from around text, and from around the members of a list and the values of an object. */
 function trimValue(value: unknown): unknown {
@@ -161,7 +168,15 @@ export function secretsIn(given: unknown): readonly unknown[] | undefined {
 function maskOf(field: Field, value: unknown): unknown {
   if (field.type === 'headers' && typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.keys(value).map((name) => [name, '***']))
-  return field.secret === true ? '***' : value
+  if (field.secret === true) return '***'
+  return field.type === 'json' ? maskJson(value) : value
+}
+
+/** Expressions are shown, constants are not: an API may want its key in the body. */
+function maskJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(maskJson)
+  if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, maskJson(one)]))
+  return typeof value === 'string' && !/^\$[.[]|^\$$|\$\{/.test(value) ? '***' : value
 }
 
 function problemOf(field: Field, value: unknown, given: Readonly<Record<string, unknown>>): string | undefined {
@@ -197,6 +212,8 @@ function typeProblem(field: Field, value: unknown): string | undefined {
       return membersProblem(value, 'text', (one) => typeof one === 'string' && one !== '')
     case 'numbers':
       return membersProblem(value, 'a number', Number.isFinite)
+    case 'json':
+      return jsonProblem(value, 0)
     case 'secrets':
       return Array.isArray(value) && value.every((one) => typeof one === 'string')
         ? undefined
@@ -231,6 +248,23 @@ function membersProblem(value: unknown, kind: string, isRight: (one: unknown) =>
   if (names.length === 0) return 'must not be an empty object'
   const wrong = names.find((name) => !isRight(value[name]))
   return wrong === undefined ? undefined : `must give "${wrong}" ${kind}`
+}
+
+/** JSON that is nested deeper than this is a mistake, such as an object that holds itself. */
+const deepestJson = 32
+
+function jsonProblem(value: unknown, depth: number): string | undefined {
+  if (depth > deepestJson) return `must be JSON of at most ${deepestJson} levels`
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
+    return undefined
+  if (value === undefined) return 'has a member without a value'
+  if (!Array.isArray(value) && !isRecord(value)) return `must be JSON${butIs(value)}`
+  for (const [name, one] of Object.entries(value)) {
+    if (one === undefined) return `has no value for "${name}"`
+    const problem = jsonProblem(one, depth + 1)
+    if (problem !== undefined) return problem
+  }
+  return undefined
 }
 
 function urlSyntaxProblem(text: string): string | undefined {

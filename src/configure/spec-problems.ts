@@ -15,6 +15,7 @@ const types: Readonly<Record<Field['type'], true>> = {
   list: true,
   texts: true,
   numbers: true,
+  json: true,
 }
 
 /** Members of a definition: functions that it must have, and those that it may have. */

@@ -1,6 +1,6 @@
 import type { EventChoice } from '../core/config.ts'
 import type { Event } from '../core/event.ts'
-import { isRecord } from '../core/json.ts'
+import { valueAt } from '../core/mapping.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 
 const namesOf = perIsolate((events: readonly string[]) => {
@@ -24,13 +24,4 @@ export function isChosen(event: Event, { types, events, where }: EventChoice): b
   return Object.entries(where ?? {}).every(([path, wanted]) =>
     ([wanted].flat() as unknown[]).includes(valueAt(event, path)),
   )
-}
-
-function valueAt(event: Event, path: string): unknown {
-  let value: unknown = event
-  for (const key of path.split('.')) {
-    if (!isRecord(value) || !Object.hasOwn(value, key)) return undefined
-    value = value[key]
-  }
-  return value
 }

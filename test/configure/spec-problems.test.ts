@@ -22,7 +22,7 @@ test.each<[string, object | undefined, string]>([
   [
     'with a setting of an unknown type',
     { settings: { url: { type: 'text' } } },
-    'the setting "url" of its definition must have a "type": one of string, url, number, boolean, choice, headers, secrets, list, texts, numbers',
+    'the setting "url" of its definition must have a "type": one of string, url, number, boolean, choice, headers, secrets, list, texts, numbers, json',
   ],
   ['without encode', { encode: undefined }, 'its definition needs the function "encode"'],
   ['with verdicts that are no function', { verdicts: 'done' }, '"verdicts" of its definition must be a function'],

@@ -144,6 +144,7 @@ describe('the settings of a webhook', () => {
     const { redacted } = webhook({ url, secret, headers: { authorization: 'Bearer token-of-ada' } })
     expect(redacted).toEqual({
       url,
+      method: 'POST',
       secret: '***',
       headers: { authorization: '***' },
       batch: false,

@@ -1,8 +1,7 @@
-// Templates of names: https://kafka.apache.org/documentation/#topicconfigs (checked 2026-11-28)
-import type { Event } from 'sluiceway/event'
+import type { Event } from './event.ts'
 
 /** A text with parts of an event in it, as `events.${type}` or `${properties.plan:-free}`. */
-export type Template = (event: Event) => string | undefined
+export type EventTemplate = (event: Event) => string | undefined
 
 const hole = /\$\{([^}]*)\}/g
 /** A path into an event, and what stands where there is nothing. */
@@ -27,7 +26,7 @@ export function templateProblem(text: string): string | undefined {
  * @param clean changes what comes from the event, so that a name stays a name
  * @returns a function that fills it; undefined when the event has nothing at a path without `:-`
  */
-export function makeTemplate(text: string, clean: (part: string) => string = (part) => part): Template {
+export function makeTemplate(text: string, clean: (part: string) => string = (part) => part): EventTemplate {
   if (!text.includes('${')) return () => text
   return (event) => {
     let isWhole = true
@@ -52,3 +51,19 @@ function textAt(event: Event, path: string): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value
   return typeof value === 'number' || typeof value === 'boolean' ? `${value}` : undefined
 }
+
+/**
+ * Escapes a part of an event for the path or the query of a URL.
+ *
+ * @param part of any characters
+ * @returns the part, percent-encoded
+ * @throws Error where the part is a dot segment, which would lead to another path
+ */
+export function urlPart(part: string): string {
+  if (part === '.' || part === '..') throw new Error(`"${part}" cannot be a part of "url": it would lead elsewhere`)
+  return encodeURIComponent(part.toWellFormed())
+}
+
+/** Escapes a part of an event for a header, which holds printable ASCII only. */
+export const headerPart = (part: string): string =>
+  part.toWellFormed().replaceAll(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))
