@@ -4,6 +4,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { knownLayout } from '../core/known-layout.ts'
 import { logOf } from '../core/lanes.ts'
+import { metadataOf, sourceTypeOf } from '../core/metadata.ts'
 import type { Metadata, Transform } from '../core/transform.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { oldestFirst } from '../storage/oldest-first.ts'
@@ -176,7 +177,7 @@ async function compare(c: AdminCall, kept: readonly Kept[], copy: Transform) {
         c,
         transform,
         group.map(({ envelope }) => JSON.parse(envelope.text) as Event),
-        { describe: (index) => metadataOf((group[index] as Kept).envelope, place) },
+        { describe: (index) => describe(c, (group[index] as Kept).envelope, place) },
       )
       const refused = ran.failed.find(({ error }) => isPlatformError(error.message))
       // A limit of the platform says nothing of the events.
@@ -196,11 +197,14 @@ async function compare(c: AdminCall, kept: readonly Kept[], copy: Transform) {
   return made
 }
 
-const metadataOf = ({ header, event }: Envelope, place: TransformPlace | undefined): Metadata => ({
-  messageId: event.messageId,
-  sourceName: header.source,
-  receivedAt: header.receivedAt,
-  eventType: event.type,
-  ...(place === undefined || place.kind === 'source' ? {} : { destinationName: place.name }),
-  ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
-})
+function describe(c: AdminCall, { header, event }: Envelope, place: TransformPlace | undefined): Metadata {
+  const { sources, targets } = c.env.resolved
+  const source = sources.get(header.source)
+  const target = place === undefined || place.kind === 'source' ? undefined : targets.get(place.name)
+  return metadataOf(event, {
+    sourceName: header.source,
+    sourceType: source === undefined ? undefined : sourceTypeOf(source),
+    receivedAt: header.receivedAt,
+    ...(target === undefined ? {} : { target }),
+  })
+}

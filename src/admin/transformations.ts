@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
+import { metadataOf } from '../core/metadata.ts'
 import type { Metadata, Transform, TransformAnswer } from '../core/transform.ts'
 import { runTransforms, type TransformRun } from '../transforms/run.ts'
 import { bodyOf } from './body.ts'
@@ -164,20 +165,16 @@ async function runOn(
   })
   const receivedAt = new Date().toISOString()
   const about = given.map((event, i): Metadata => ({
-    messageId: event.messageId,
-    sourceName: 'test',
-    receivedAt,
-    eventType: event.type,
-    ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
+    ...metadataOf(event, { sourceName: 'test', sourceType: 'HTTP', receivedAt }),
     ...inputs[i]?.metadata,
   }))
   const ran = await runTest(c, transform, given, { describe: (index) => about[index] as Metadata, logs })
   const isWhole = ran.failed.length === given.length
-  const metadataOf = (index: number): object => about[index] ?? {}
+  const aboutOf = (index: number): object => about[index] ?? {}
   const errors = isWhole && functions.includes('transformBatch') ? ran.failed.slice(0, 1) : ran.failed
   const outcomes = [
-    ...ran.events.map(({ event, index }) => ({ index, one: { event, metadata: metadataOf(index) } })),
-    ...errors.map(({ index, error }) => ({ index, one: { error: error.stack, metadata: metadataOf(index) } })),
+    ...ran.events.map(({ event, index }) => ({ index, one: { event, metadata: aboutOf(index) } })),
+    ...errors.map(({ index, error }) => ({ index, one: { error: error.stack, metadata: aboutOf(index) } })),
   ]
   return { outcomes: outcomes.toSorted((a, b) => a.index - b.index).map(({ one }) => one), logs }
 }

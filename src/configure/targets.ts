@@ -1,4 +1,5 @@
-import type { Config, Route, WarehouseRoute } from '../core/config.ts'
+import type { Config, Route, SourceConfig, WarehouseRoute } from '../core/config.ts'
+import { sourceTypeOf } from '../core/metadata.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Problems } from './problems.ts'
 import { choiceProblems, ruleProblems } from './rule-problems.ts'
@@ -12,6 +13,9 @@ export const targetNameProblems = (name: string): string[] =>
 /** Resolves destinations and warehouses, which share one space of names. */
 export function resolveTargets(config: Config, problems: Problems): Map<string, Target> {
   const targets = new Map<string, Target>()
+  const sourceTypes = new Map(
+    (Object.entries(config.sources) as [string, SourceConfig][]).map(([name, source]) => [name, sourceTypeOf(source)]),
+  )
   const add = (target: Target, found: readonly string[]) => {
     const isTaken = targets.has(target.name)
     const all = [
@@ -23,13 +27,13 @@ export function resolveTargets(config: Config, problems: Problems): Map<string, 
     targets.set(target.name, target)
   }
   for (const [name, route] of Object.entries(config.destinations ?? {}) as [string, Route][])
-    add({ kind: 'destination', name, displayName: route.displayName ?? route.use.name, route }, [
+    add({ kind: 'destination', name, displayName: route.displayName ?? route.use.name, route, sourceTypes }, [
       ...route.use.problems,
       ...ruleProblems(route),
       ...choiceProblems(route),
     ])
   for (const [name, route] of Object.entries(config.warehouses ?? {}) as [string, WarehouseRoute][])
-    add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route }, [
+    add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route, sourceTypes }, [
       ...route.use.problems,
       ...ruleProblems(route),
     ])

@@ -26,9 +26,18 @@ export interface Source {
 }
 
 /** A destination or warehouse with everything decided. */
-export type Target =
-  | { readonly kind: 'destination'; readonly name: string; readonly displayName: string; readonly route: Route }
-  | { readonly kind: 'warehouse'; readonly name: string; readonly displayName: string; readonly route: WarehouseRoute }
+export type Target = AnyTarget &
+  (
+    | { readonly kind: 'destination'; readonly route: Route }
+    | { readonly kind: 'warehouse'; readonly route: WarehouseRoute }
+  )
+
+interface AnyTarget {
+  readonly name: string
+  readonly displayName: string
+  /** Of all sources of the config, by name: what its transforms are told. */
+  readonly sourceTypes?: ReadonlyMap<string, string>
+}
 
 /** The config as the code uses it. */
 export interface ResolvedConfig {

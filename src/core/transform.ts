@@ -4,8 +4,14 @@ import type { Event } from './event.ts'
 export interface Metadata {
   readonly messageId: string
   readonly sourceName: string
-  /** Set when the transform runs in front of a destination. */
+  /** `HTTP`, the name of a webhook source's vendor, or `kafka`; left out of a source that the config has no more. */
+  readonly sourceType?: string
+  /** Set, like the type, when the transform runs in front of a destination or warehouse. */
   readonly destinationName?: string
+  /** Which destination or warehouse it is made with, in capitals: `WEBHOOK`, `POSTGRES`. */
+  readonly destinationType?: string
+  /** Always `sluiceway`; left out where a test says nothing of it. */
+  readonly workspaceId?: string
   readonly receivedAt: string
   readonly eventType: string
   readonly eventName?: string

@@ -4,6 +4,7 @@ import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
+import { metadataOf, sourceTypeOf } from '../core/metadata.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { detailOfTransforms, namesOfTransforms, runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
@@ -79,16 +80,11 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     const times = timesOf(event)
     prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index, times })
   }
+  const sourceType = sourceTypeOf(source)
   const ran = await runTransforms(
     source.transforms,
     prepared.map(({ event }) => event),
-    (event) => ({
-      messageId: event.messageId,
-      sourceName: source.name,
-      receivedAt: work.receivedAt,
-      eventType: event.type,
-      ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
-    }),
+    (event) => metadataOf(event, { sourceName: source.name, sourceType, receivedAt: work.receivedAt }),
     work.userCodeMs,
   )
   const stored = new Set<number>()

@@ -5,6 +5,7 @@ import { jsonResponse } from './responses.ts'
 import { serve } from './serve.ts'
 import { eventSource } from './event-route.ts'
 import { findSource, type GivenKeys, queryKeyOf, writeKeyOf } from './write-key.ts'
+import { workspaceId } from '../core/metadata.ts'
 import type { Source } from '../core/resolved-config.ts'
 
 /**
@@ -44,7 +45,7 @@ const configOf = ({ name, writeKey, enabled }: Source) => ({
     name,
     writeKey,
     enabled,
-    workspaceId: 'sluiceway',
+    workspaceId,
     // Nobody compares it with anything: the SDKs ask at every start.
     updatedAt: '2026-01-01T00:00:00.000Z',
     config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } },

@@ -1,9 +1,9 @@
 import { Envelope } from '../core/envelope.ts'
 import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
+import { metadataOf } from '../core/metadata.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolved-config.ts'
-import type { Metadata } from '../core/transform.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { withFields } from '../privacy/fields.ts'
@@ -56,7 +56,15 @@ export async function decide(
       transforms,
       // Copies of their own, from the text: a transform may change them, and the letter of one that fails holds what came.
       kept.map(({ envelope }) => JSON.parse(envelope.text) as Event),
-      (event, index) => metadataOf(event, (kept[index] as { envelope: Envelope }).envelope, target),
+      (event, index) => {
+        const { source, receivedAt } = (kept[index] as { envelope: Envelope }).envelope.header
+        return metadataOf(event, {
+          sourceName: source,
+          sourceType: target.sourceTypes?.get(source),
+          receivedAt,
+          target,
+        })
+      },
       options.userCodeMs,
     )
   const placeOf = (index: number) => (kept[index] as { i: number }).i
@@ -121,15 +129,6 @@ const transformFailed = (reason: string, detail: string): Outcome => ({
   verdict: { kind: 'dead', reason },
   code: 'transform_failed',
   ...detailOf(detail),
-})
-
-const metadataOf = (event: Event, { header }: Envelope, target: Target): Metadata => ({
-  messageId: event.messageId,
-  sourceName: header.source,
-  destinationName: target.name,
-  receivedAt: header.receivedAt,
-  eventType: event.type,
-  ...(event.event === undefined ? {} : { eventName: event.event }),
 })
 
 /** Codes of what a user's code threw; the detail of others is the answer of the destination. */

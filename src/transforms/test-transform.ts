@@ -1,5 +1,6 @@
 import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Event } from '../core/event.ts'
+import { metadataOf } from '../core/metadata.ts'
 import type { Metadata, Transform } from '../core/transform.ts'
 import { runTransforms } from './run.ts'
 
@@ -50,11 +51,7 @@ export async function testTransform(
   }))
   const receivedAt = new Date().toISOString()
   const describe = (event: Event): Metadata => ({
-    messageId: event.messageId,
-    sourceName: 'web',
-    receivedAt,
-    eventType: event.type,
-    ...(event.event === undefined ? {} : { eventName: event.event }),
+    ...metadataOf(event, { sourceName: 'web', sourceType: 'HTTP', receivedAt }),
     ...options.metadata,
   })
   const ran = await runTransforms(

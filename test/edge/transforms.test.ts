@@ -63,6 +63,26 @@ describe('source transforms', () => {
     expect(JSON.parse(letter?.event ?? '')).toMatchObject({ messageId: 'm-2', receivedAt })
   })
 
+  test('a transform of a source is told where an event comes from', async () => {
+    const told: unknown[] = []
+    const asks: Transform = { name: 'asks', transformEvent: (event, metadata) => (told.push(metadata(event)), event) }
+    const edge = fakeEdge({ source: { transforms: [asks] } })
+    await send(edge, [orderCompleted({ messageId: 'm-1' })])
+    expect(told).toEqual([
+      {
+        messageId: 'm-1',
+        sourceId: 'shop',
+        sourceName: 'shop',
+        sourceType: 'HTTP',
+        workspaceId: 'sluiceway',
+        receivedAt,
+        eventType: 'track',
+        eventName: 'Order Completed',
+        transformationId: 'asks',
+      },
+    ])
+  })
+
   test('an event that a transform makes unfit is a dead letter', async () => {
     const breaks: Transform = { transformEvent: (event) => ({ ...event, type: 7 as never }) }
     const edge = fakeEdge({ source: { transforms: [breaks] } })

@@ -41,7 +41,7 @@ const targetNow = () => ({
   kind: 'warehouse' as const,
   name: 'tables',
   displayName: 'Tables',
-  route: { use: undefined as never, transforms, ...(privacy === undefined ? {} : { privacy }) },
+  route: { use: { name: 'postgres' } as never, transforms, ...(privacy === undefined ? {} : { privacy }) },
 })
 
 /** Opens the lane, as after a restart. */

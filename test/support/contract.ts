@@ -68,6 +68,7 @@ export async function startContract(
   symlinkSync(join(home, 'node_modules'), join(root, 'node_modules'))
   const names = await buildTransforms({ root, home, say: (line) => process.stderr.write(`${line}\n`) })
   const entry = `
+    import { metadataOf } from '${home}/src/core/metadata.ts'
     import { runTransforms } from '${home}/src/transforms/run.ts'
     export { TransformFetch } from '${home}/src/transforms/transform-fetch.ts'
     ${names.map((name, i) => `import * as built${i} from './dist/transforms/${name}.js'`).join('\n')}
@@ -77,10 +78,9 @@ export async function startContract(
     export default {
       async fetch(request) {
         const { transforms, way, events, options, userCodeMs, destination = 'crm', source = 'web', times = 1 } = await request.json()
-        const describe = (event) => ({
-          messageId: event.messageId, sourceName: source, ...(destination === null ? {} : { destinationName: destination }), receivedAt: '2026-11-28T10:00:00.000Z',
-          eventType: event.type, ...(event.event === undefined ? {} : { eventName: event.event }),
-        })
+        const target = destination === null ? {} : { target: { name: destination, route: { use: { name: 'webhook' } } } }
+        const describe = (event) =>
+          metadataOf(event, { sourceName: source, sourceType: 'HTTP', receivedAt: '2026-11-28T10:00:00.000Z', ...target })
         const list = transforms.map((name) =>
           way === 'plain' ? plain[name] : options === undefined ? built[name][way] : built[name][way](options))
         try {

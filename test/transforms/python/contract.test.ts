@@ -106,7 +106,21 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
   ['NaN', [{ properties: { value: null } }]],
   ['set', 'TypeError: Object of type set is not JSON serializable'],
   ['proto', [{ messageId: 'order-1843' }]],
-  ['metadata', [{ properties: { sourceName: 'web', destinationName: 'crm', messageId: 'order-1843' } }]],
+  [
+    'metadata',
+    [
+      {
+        properties: {
+          sourceName: 'web',
+          sourceType: 'HTTP',
+          destinationName: 'crm',
+          destinationType: 'WEBHOOK',
+          workspaceId: 'sluiceway',
+          messageId: 'order-1843',
+        },
+      },
+    ],
+  ],
 ]
 
 describe.each(['inline', 'isolated'] as const)('the contract of transforms in Python, %s', (way) => {
