@@ -4,15 +4,9 @@ import { sameSecret } from '../core/secret.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { assertNoBody, assertQueryIsKnown, type QuerySchema } from './body.ts'
 import { type AdminCall, adminErrorResponse } from './responses.ts'
-import {
-  discardLetter,
-  discardLetters,
-  listLetters,
-  editLetter,
-  readLetter,
-  replayLetter,
-  replayLetters,
-} from './dead-letters.ts'
+import { discardLetter, discardLetters, listLetters, readLetter, replayLetter, replayLetters } from './dead-letters.ts'
+import { listCauses } from './causes.ts'
+import { editLetter, patchLetter } from './edit-letter.ts'
 import { deleteGroup, deleteTopic, listKafka, resetGroup } from './kafka.ts'
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
@@ -35,9 +29,10 @@ interface Handler {
 /** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/dead-letters': { GET: listLetters },
+  '/dead-letters/causes': { GET: listCauses },
   '/dead-letters/replay': { POST: replayLetters },
   '/dead-letters/discard': { POST: discardLetters },
-  '/dead-letters/:id': { GET: readLetter, PUT: editLetter, DELETE: discardLetter },
+  '/dead-letters/:id': { GET: readLetter, PUT: editLetter, PATCH: patchLetter, DELETE: discardLetter },
   '/dead-letters/:id/replay': { POST: replayLetter },
   '/lanes': { GET: listLanes },
   '/lanes/:target/:partition/resume': { POST: resumeLane },

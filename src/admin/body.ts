@@ -46,7 +46,7 @@ export function assertQueryIsKnown(c: AdminCall, schema?: QuerySchema): void {
   const twice = Object.keys(given).find((name) => (given[name] ?? []).length > 1)
   if (unknown.length > 0) {
     const which = unknown.map((name) => JSON.stringify(name)).join(', ')
-    const hasBody = c.req.method === 'POST' || c.req.method === 'PUT'
+    const hasBody = ['POST', 'PUT', 'PATCH'].includes(c.req.method)
     const takes = known.length > 0 ? known.join(', ') : `none${hasBody ? '; what it needs stands in the body' : ''}`
     const what = unknown.length === 1 ? `is no query parameter ${which}` : `are no query parameters ${which}`
     throw new SluicewayError('bad_request', `There ${what}: this call takes ${takes}.`)
@@ -107,3 +107,13 @@ export const limitUpTo = (most: number) => {
 export const stage = z.enum(['ingest', 'transform', 'delivery', 'load'], {
   error: 'must be ingest, transform, delivery or load',
 })
+
+/** A time in a query or a body, in milliseconds since the epoch. */
+export const time = z.optional(
+  z.pipe(
+    z
+      .string()
+      .check(z.refine((value) => !Number.isNaN(Date.parse(value)), 'must be a time, such as 2026-11-21T10:00:00Z')),
+    z.transform((value) => Date.parse(value)),
+  ),
+)

@@ -1,3 +1,4 @@
+import type { LetterFilter } from '../core/bindings.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
@@ -12,8 +13,7 @@ const answerLength = 8_000_000
 /** Which letters. */
 export interface LetterQuery {
   readonly lanes: readonly LaneRef[]
-  readonly stage?: string | undefined
-  readonly messageId?: string | undefined
+  readonly filter: LetterFilter
   /** As `cursor` of an earlier page gave it. */
   readonly cursor?: string | undefined
 }
@@ -77,15 +77,13 @@ export class LetterPages {
   }
 
   async #page(ref: LaneRef, limit: number): Promise<FoundLetter[]> {
-    const { stage, messageId } = this.#query
     const before = this.#before.get(laneName(ref))
     try {
       const letters = await laneOf(this.#app.bindings, ref).letters(ref, {
         limit,
         length: this.#pageLength,
         ...(before === undefined ? {} : { before }),
-        ...(stage === undefined ? {} : { stage }),
-        ...(messageId === undefined ? {} : { messageId }),
+        ...this.#query.filter,
       })
       return letters.map((letter) => ({ ref, number: numberOf(letter.id), letter }))
     } catch (error) {
@@ -96,8 +94,7 @@ export class LetterPages {
 }
 
 /** Of its JSON, about. */
-const lengthOf = ({ event, attempts, detail = '' }: DeadLetter): number =>
-  JSON.stringify(event).length + JSON.stringify(attempts).length + detail.length + 500
+const lengthOf = (letter: DeadLetter): number => JSON.stringify(letter).length
 
 const isNewer = (a: readonly FoundLetter[], b: readonly FoundLetter[]): boolean =>
   (a[0] as FoundLetter).letter.at >= (b[0] as FoundLetter).letter.at

@@ -8,7 +8,7 @@ import { metadataOf, sourceTypeOf } from '../core/metadata.ts'
 import type { Metadata, Transform } from '../core/transform.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { oldestFirst } from '../storage/oldest-first.ts'
-import { bodyOf } from './body.ts'
+import { bodyOf, time } from './body.ts'
 import { assertAnswered, gather } from './gather.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
 import { credentials, givenCode, library } from './transformation-code.ts'
@@ -21,14 +21,6 @@ const eventsLength = 2_000_000
 const mostEvents = 500
 
 const text = z.string()
-const time = z.optional(
-  z.pipe(
-    z
-      .string()
-      .check(z.refine((value) => !Number.isNaN(Date.parse(value)), 'must be a time, such as 2026-11-21T10:00:00Z')),
-    z.transform((value) => Date.parse(value)),
-  ),
-)
 
 const diffBody = z.strictObject({
   code: text,

@@ -70,7 +70,7 @@ export const defineDestination =
     const needed = ['encode', isRecord(spec) && spec.send !== undefined ? 'send' : 'request']
     const broken = specProblems(spec, { needed, optional: ['request', 'send', 'verdicts', 'forget', 'check'] })
     if (broken.length > 0) return brokenDestination(broken)
-    const { settings, problems, redacted } = checkSettings(spec.settings, input)
+    const { settings, problems, redacted, secrets } = checkSettings(spec.settings, input)
     const { forget, request = notByRequest, send } = spec
     const together = problems.length === 0 ? (spec.check?.(settings) ?? []) : []
     // Limits and functions may count on settings that are all right; with problems, none of them is ever called.
@@ -83,6 +83,7 @@ export const defineDestination =
       limits: { ...defaults, ...limits },
       problems: [...problems, ...together, ...wrongLimits],
       redacted,
+      secrets,
       encode: (envelope) => spec.encode(envelope, settings),
       request: (items, context) => request(items, settings, context),
       ...(send === undefined ? {} : { send: (items, context) => send(items, settings, context) }),

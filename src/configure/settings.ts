@@ -1,3 +1,4 @@
+import type { Secrets } from '../core/destination.ts'
 import type { Json } from '../core/event.ts'
 import { isBlank, isRecord } from '../core/json.ts'
 import { addAllowPrivate, type AllowPrivate } from './private-hosts.ts'
@@ -98,6 +99,7 @@ export interface Checked<F extends Fields> {
   readonly problems: readonly string[]
   /** The settings with secrets masked. */
   readonly redacted: Readonly<Record<string, unknown>>
+  readonly secrets: Secrets
 }
 
 /**
@@ -114,6 +116,8 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
   const settings: Record<string, unknown> = {}
   const redacted: Record<string, unknown> = {}
   const problems: string[] = []
+  const texts: string[] = []
+  const headers: string[] = []
   if (!isRecord(input)) problems.push('the settings must be an object')
   const given: Readonly<Record<string, unknown>> = isRecord(input) ? input : {}
   for (const name of Object.keys(given)) {
@@ -130,9 +134,15 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
     if (problem === undefined) settings[name] = value
     else problems.push(`"${name}" ${problem}`)
     redacted[name] = maskOf(field, value)
+    if (isSecret(field)) texts.push(...textsIn(value))
+    if (field.type === 'headers' && isRecord(value)) headers.push(...Object.keys(value).map((one) => one.toLowerCase()))
   }
-  return { settings: settings as Settings<F>, problems, redacted }
+  return { settings: settings as Settings<F>, problems, redacted, secrets: { texts, headers } }
 }
+
+/** The texts of a value: itself, the members of a list, the values of an object. */
+const textsIn = (value: unknown): string[] =>
+  [isRecord(value) ? Object.values(value) : value].flat().filter((one) => typeof one === 'string')
 
 const isSecret = ({ secret, type }: Field): boolean => secret === true || type === 'secrets'
 

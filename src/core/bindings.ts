@@ -1,4 +1,4 @@
-import type { Attempt, NewDeadLetter, DeadLetter } from './dead-letter.ts'
+import type { Attempt, Cause, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
 import type { DroppedSample } from './dropped.ts'
@@ -117,13 +117,26 @@ export interface LaneTrace {
   readonly attempts: readonly Attempt[]
 }
 
+/** What dead letters must be like; what is left out does not matter. */
+export interface LetterFilter {
+  readonly stage?: string | undefined
+  readonly messageId?: string | undefined
+  /** As `Cause` names it. */
+  readonly cause?: string | undefined
+  /** Name of a track event. */
+  readonly event?: string | undefined
+  /** Its userId or anonymousId. */
+  readonly user?: string | undefined
+  /** It became a dead letter then or later, and before `to`; milliseconds since the epoch. */
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+}
+
 /** Which dead letters of a lane. */
-export interface LettersQuery {
+export interface LettersQuery extends LetterFilter {
   readonly before?: number
   readonly limit: number
   readonly length?: number
-  readonly stage?: string
-  readonly messageId?: string
 }
 
 /** Calls that the `Lane` object answers; see lanes/lane-object.ts. */
@@ -153,6 +166,8 @@ export interface LaneRpc extends Inbox {
    */
   readonly letters: (ref: LaneRef, query: LettersQuery) => Promise<DeadLetter[]>
   readonly letter: (ref: LaneRef, number: number) => Promise<DeadLetter | null>
+  /** What the letters have in common, the most frequent first. */
+  readonly causes: (ref: LaneRef) => Promise<Cause[]>
   /** Replaces the event of a letter. Null when there is no such letter. */
   readonly editDeadLetter: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
   /** Queues letters again under their own messageId and removes them; returns the numbers that existed. */

@@ -1,3 +1,4 @@
+import type { HttpRequest, HttpResponse } from './destination.ts'
 import type { Event } from './event.ts'
 
 /** Where on its way an event ended. */
@@ -12,6 +13,18 @@ export interface Attempt {
   /** Milliseconds until the answer. */
   readonly ms: number
   readonly reason?: string
+}
+
+/** The last request of an event and its answer, without secrets, and cut to a length that a row can hold. */
+export interface LetterExchange {
+  /** What the destination made of the event; left out where that is the event itself. */
+  readonly sent?: string
+  /** Left out where none was made, and where the destination sends by itself. */
+  readonly request?: HttpRequest
+  /** Left out where there was none. */
+  readonly response?: HttpResponse
+  /** Says what was cut, one sentence each; left out where nothing was. */
+  readonly cut?: readonly string[]
 }
 
 /** An event that got the verdict dead before it had an id of its own here. */
@@ -33,16 +46,37 @@ export interface NewDeadLetter {
   /** The event as JSON text; for stage `ingest` whatever was sent. */
   readonly event: string
   readonly attempts: readonly Attempt[]
+  readonly exchange?: LetterExchange
 }
 
 /** A dead letter as the admin API shows it. */
-export interface DeadLetter extends Omit<NewDeadLetter, 'event'> {
+export interface DeadLetter extends Omit<NewDeadLetter, 'event' | 'exchange'>, LetterExchange {
   /** `<target>:<partition>:<number>`. */
   readonly id: string
   readonly target: string
+  /** The cause that it shares with others: 16 hexadecimal digits, or `other`. */
+  readonly cause: string
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly event: Event | unknown
   /** True once a person has changed the event. */
   readonly edited: boolean
+  /** The event as it came, where a person has changed it. */
+  readonly original?: Event | unknown
+}
+
+/** What letters have in common: stage, code, and the message without what differs from event to event. */
+export interface Cause {
+  /** 16 hexadecimal digits; `other` for all that a lane does not tell apart. */
+  readonly cause: string
+  readonly stage: Stage | 'other'
+  readonly code: string
+  readonly message: string
+  /** Letters that are there now. */
+  readonly count: number
+  /** Milliseconds since the epoch at which the first of them came, also where that one is gone; and the last. */
+  readonly first: number
+  readonly last: number
+  /** The id of one of the letters. */
+  readonly sample: string
 }

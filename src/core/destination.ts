@@ -86,6 +86,14 @@ export interface SendResult {
   readonly rests?: readonly (string | undefined)[]
 }
 
+/** The secrets of a destination's settings. */
+export interface Secrets {
+  /** Values that are masked wherever they stand. */
+  readonly texts: readonly string[]
+  /** Names of headers, in lower case, whose values are masked. */
+  readonly headers: readonly string[]
+}
+
 /** A destination with its settings, as `src/config.ts` holds it. Settings were checked when the config was resolved. */
 export interface Destination {
   readonly kind: 'destination'
@@ -95,6 +103,8 @@ export interface Destination {
   readonly problems: readonly string[]
   /** The settings with secrets masked, for admin answers and logs. */
   readonly redacted: Readonly<Record<string, unknown>>
+  /** What is hidden wherever a request or an answer is kept for people; left out where there is nothing. */
+  readonly secrets?: Secrets
   readonly encode: (envelope: Envelope) => Item | null
   readonly request: (items: readonly Item[], context: RequestContext) => HttpRequest | Promise<HttpRequest>
   /** One verdict for all items, or one each in their order; undefined leaves it to the status of the response. */

@@ -1,5 +1,5 @@
 import { defaultUserCodeMs } from '../core/deadline.ts'
-import type { Attempt } from '../core/dead-letter.ts'
+import type { Attempt, LetterExchange } from '../core/dead-letter.ts'
 import type { Destination, HttpResponse, Item } from '../core/destination.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, stackOf } from '../core/errors.ts'
@@ -7,6 +7,7 @@ import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { exchange, type Exchange } from './exchange.ts'
+import { redactorOf, SentExchange } from './sent-exchange.ts'
 import { verdictOfStatus } from './status-verdict.ts'
 
 /** What became of one event in one delivery. */
@@ -21,6 +22,8 @@ export interface Outcome {
   readonly detail?: string
   /** What of the event is left to be sent, where a part of it was delivered. */
   readonly rest?: string
+  /** The last request and its answer, unless the event was delivered. */
+  readonly exchange?: SentExchange | LetterExchange
 }
 
 /** One request that was sent: which events it carried, by their place in the call. */
@@ -148,7 +151,7 @@ class Delivering implements Delivery {
       await this.send(group.slice(half))
       return
     }
-    group.forEach(({ event }, i) => this.#settle(event, verdicts[i] as Verdict, { ...answer, rest: answer.rests?.[i] }))
+    group.forEach((one, i) => this.#settle(one, verdicts[i] as Verdict, { ...answer, rest: answer.rests?.[i] }))
   }
 
   /** A destination that refuses everything must not be asked about each event. */
@@ -157,12 +160,26 @@ class Delivering implements Delivery {
     return kind === 'dead' || (kind === 'pause' && this.#isProven && this.#refused <= refusalsToStop)
   }
 
-  #settle(event: number, verdict: Verdict, answer: Exchange & { readonly rest: string | undefined }): void {
+  #settle(
+    { event, item }: EncodedEvent,
+    verdict: Verdict,
+    answer: Exchange & { readonly rest: string | undefined },
+  ): void {
     const code = answer.failure?.code ?? codeOf(answer, verdict)
     const isWaiting = verdict.kind === 'retry' || verdict.kind === 'pause'
     if (this.#ordered && isWaiting) this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
-    const left = isWaiting && answer.rest !== undefined ? { rest: answer.rest } : {}
-    this.outcomes[event] = { verdict, code, ...detailOf(answer.body), ...left }
+    if (verdict.kind === 'done' || verdict.kind === 'skip') {
+      this.outcomes[event] = { verdict, code, ...detailOf(answer.body) }
+      return
+    }
+    const { text } = redactorOf(this.#destination)
+    this.outcomes[event] = {
+      verdict: { ...verdict, reason: text(verdict.reason) },
+      code,
+      ...detailOf(text(answer.body)),
+      ...(answer.failure?.code === 'platform' ? {} : { exchange: sentExchange(this.#destination, item, answer) }),
+      ...(isWaiting && answer.rest !== undefined ? { rest: answer.rest } : {}),
+    }
   }
 
   /** True when an earlier event of the same key waits, so that this one must wait too. */
@@ -176,6 +193,14 @@ class Delivering implements Delivery {
   #keyOf(event: number): string {
     return (this.#envelopes[event] as Envelope).key
   }
+}
+
+function sentExchange(destination: Destination, item: Item, answer: Exchange): SentExchange {
+  const { request, failure, status, headers, body } = answer
+  return new SentExchange(destination, item, {
+    request,
+    response: failure === undefined ? { status, headers, body } : undefined,
+  })
 }
 
 /** Cuts events into batches that one request may carry; at least one event each. */

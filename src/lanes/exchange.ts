@@ -23,6 +23,8 @@ export interface ExchangeFailure {
 /** What came of one request: a response, or why there is none (`status` is 0 then, and the body is a stack or empty). */
 export interface Exchange extends HttpResponse {
   readonly failure?: ExchangeFailure
+  /** As it was sent; left out where none was made, and where the destination sends by itself. */
+  readonly request?: HttpRequest
   /** What a destination that sends by itself says of each item. */
   readonly verdicts?: readonly Verdict[]
   /** What it leaves of each item to the next attempt. */
@@ -70,12 +72,12 @@ export async function exchange(
     const wanted = !response.ok || destination.verdicts !== undefined
     const body = wanted ? await readSome(response) : ''
     if (!wanted) void response.body?.cancel().catch(() => undefined)
-    return { status: response.status, headers: Object.fromEntries(response.headers), body }
+    return { status: response.status, headers: Object.fromEntries(response.headers), body, request: made }
   } catch (error) {
-    if (abort.signal.aborted) return noAnswer(`no answer within ${timeoutSeconds} s`)
+    if (abort.signal.aborted) return { ...noAnswer(`no answer within ${timeoutSeconds} s`), request: made }
     if (isPlatformError(error))
       return failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
-    return noAnswer(`no connection: ${reasonOf(error)}`)
+    return { ...noAnswer(`no connection: ${reasonOf(error)}`), request: made }
   } finally {
     clearTimeout(timer)
   }

@@ -1,6 +1,4 @@
-import { DurableObject } from 'cloudflare:workers'
-import type { Bindings, LaneRpc, LettersQuery, LaneStatus, LaneTrace } from '../core/bindings.ts'
-import { type NewDeadLetter, type DeadLetter } from '../core/dead-letter.ts'
+import type { Bindings, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
@@ -11,9 +9,9 @@ import { InvocationBudget } from './invocation-budget.ts'
 import { LaneReader } from './lane-reader.ts'
 import { describeLane } from './lane-status.ts'
 import { LaneStore } from './lane-store.ts'
+import { LetterCalls, type LetterDesk } from './letter-calls.ts'
 import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
-import { replayLetter } from './replay-letter.ts'
 import { Sender } from './sender.ts'
 import { Stager } from './stager.ts'
 import { traceEvent } from './trace-event.ts'
@@ -61,12 +59,12 @@ const quietSeconds = 300
  * There is one pump: `#changed` starts what can be started, stores progress and sets the next wake-up. Everything else only
  * reports that something has changed.
  */
-export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
+export class LaneObject extends LetterCalls implements LaneRpc {
+  protected override readonly desk: LetterDesk
   readonly #ref: LaneRef
   readonly #resolved: ResolvedConfig
   readonly #target: Target | undefined
   readonly #billed = createBill()
-  readonly #port: Port
   readonly #store: LaneStore
   readonly #letters: DeadLetters
   readonly #credentials: KeptCredentials
@@ -98,7 +96,7 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#resolved = resolved
     this.#target = resolved.targets.get(target)
     const counting = this.#budget.countingPort(world.port ?? realPort)
-    const port = (this.#port = { ...counting, ...credentialsOf(this.#target, env.LANE) })
+    const port = { ...counting, ...credentialsOf(this.#target, env.LANE) }
     const db = new Database(ctx.storage.sql, this.#billed)
     this.#store = new LaneStore(db, Date.now())
     this.#letters = new DeadLetters(db, this.#ref)
@@ -131,6 +129,15 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
       consumer: this.#consumer,
       spend,
     })
+    this.desk = {
+      ...common,
+      target: this.#target,
+      bindings: env,
+      letters: this.#letters,
+      sender: this.#sender,
+      limits: resolved.limits,
+      billed: this.#billed,
+    }
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
     })
@@ -198,19 +205,6 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     })
   }
 
-  async addDeadLetters(_ref: LaneRef, letters: readonly NewDeadLetter[]): Promise<void> {
-    this.#billed.calls++
-    for (const letter of letters) {
-      const { stage, code, reason, source, messageId } = letter
-      this.#letters.add(letter, Date.now())
-      // What a sender did wrong is told to the sender.
-      const level = stage === 'ingest' ? 'warn' : 'error'
-      this.#port.log(level, 'an event is a dead letter', { ...this.#ref, code, reason, source, messageId })
-    }
-    this.#store.count('dead', letters.length)
-    this.#changed()
-  }
-
   async count(
     _ref: LaneRef,
     counters: Readonly<Record<string, number>>,
@@ -222,47 +216,6 @@ export class LaneObject extends DurableObject<Bindings> implements LaneRpc {
     this.#store.dropped.add(dropped)
     this.#store.countTransforms(transforms)
     this.#changed()
-  }
-
-  async letters(_ref: LaneRef, query: LettersQuery): Promise<DeadLetter[]> {
-    this.#billed.calls++
-    return this.#letters.list(query)
-  }
-
-  async letter(_ref: LaneRef, number: number): Promise<DeadLetter | null> {
-    this.#billed.calls++
-    return this.#letters.get(number)
-  }
-
-  async editDeadLetter(_ref: LaneRef, number: number, event: string): Promise<DeadLetter | null> {
-    this.#billed.calls++
-    return this.#letters.edit(number, event)
-  }
-
-  async replay(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {
-    this.#billed.calls++
-    const lane = {
-      ref: this.#ref,
-      target: this.#target,
-      bindings: this.env,
-      store: this.#store,
-      letters: this.#letters,
-      sender: this.#sender,
-      limits: this.#resolved.limits,
-      port: this.#port,
-    }
-    const found: number[] = []
-    for (const number of numbers) if (await replayLetter(number, lane)) found.push(number)
-    this.#changed()
-    return found
-  }
-
-  async discard(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {
-    this.#billed.calls++
-    const found = numbers.filter((number) => this.#letters.remove(number))
-    if (found.length > 0) this.#store.count('discarded', found.length)
-    this.#changed()
-    return found
   }
 
   async credentials(_ref: LaneRef, renewing?: { readonly used: string | null }): Promise<string | null> {

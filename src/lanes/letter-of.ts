@@ -1,6 +1,13 @@
-import type { Attempt, NewDeadLetter } from '../core/dead-letter.ts'
+import type { Attempt, LetterExchange, NewDeadLetter } from '../core/dead-letter.ts'
 import type { Envelope } from '../core/envelope.ts'
 import type { Outcome } from './deliver.ts'
+import { SentExchange } from './sent-exchange.ts'
+
+/** An outcome that was stored in between holds what `toJSON` gave. */
+function exchangeOf(exchange: SentExchange | LetterExchange, event: string): LetterExchange {
+  const { sent, ...rest } = exchange instanceof SentExchange ? exchange.toJSON() : exchange
+  return sent === undefined || sent === event ? rest : { sent, ...rest }
+}
 
 /**
  * Makes the dead letter of an event that a lane gives up.
@@ -11,7 +18,7 @@ import type { Outcome } from './deliver.ts'
  */
 export function letterOf(
   { header, text }: Envelope,
-  { code, detail }: Outcome,
+  { code, detail, exchange }: Outcome,
   { reason, history = [] }: { readonly reason: string; readonly history?: readonly Attempt[] },
 ): NewDeadLetter {
   return {
@@ -25,5 +32,6 @@ export function letterOf(
     receivedAt: header.receivedAt,
     event: text,
     attempts: history,
+    ...(exchange === undefined ? {} : { exchange: exchangeOf(exchange, text) }),
   }
 }

@@ -16,7 +16,7 @@ import type { Sender } from './sender.ts'
 import { stageReplayedLetter } from './stage-replayed-letter.ts'
 
 /** Where a lane's letters are, and where they go. */
-interface LetterRoute {
+export interface LetterRoute {
   readonly ref: LaneRef
   readonly target: Target | undefined
   readonly bindings: Bindings

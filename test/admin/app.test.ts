@@ -54,9 +54,9 @@ describe('an answer', () => {
   })
 
   test('the admin API answers 405 for a verb that the path does not take, and says which it takes', async () => {
-    const { status, body, headers } = await fakeAdmin().call('/dead-letters/webhook:0:1', { method: 'PATCH' })
+    const { status, body, headers } = await fakeAdmin().call('/dead-letters/webhook:0:1', { method: 'POST' })
     expect([status, body.code]).toEqual([405, 'method_not_allowed'])
-    expect(headers.get('allow')).toBe('GET, PUT, DELETE')
+    expect(headers.get('allow')).toBe('GET, PUT, PATCH, DELETE')
     expect((await fakeAdmin().call('/lanes', { method: 'POST' })).status).toBe(405)
   })
 

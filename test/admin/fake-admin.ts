@@ -117,10 +117,17 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
         return this.letters
           .filter((letter) => query.stage === undefined || letter.stage === query.stage)
           .filter((letter) => query.messageId === undefined || letter.messageId === query.messageId)
+          .filter((letter) => query.cause === undefined || letter.cause === query.cause)
           .filter((letter) => query.before === undefined || numberOf(letter) < query.before)
           .toSorted((a, b) => numberOf(b) - numberOf(a))
           .slice(0, query.limit)
       },
+      causes: async () =>
+        [...Map.groupBy(this.letters, ({ cause }) => cause)].map(([cause, [first, ...more]]) => {
+          const { stage, code, reason, at, id } = first as DeadLetter
+          const last = more.at(-1)?.at ?? at
+          return { cause, stage, code, message: reason, count: 1 + more.length, first: at, last, sample: id }
+        }),
       letter: async (_ref, number) => this.letters.find((letter) => numberOf(letter) === number) ?? null,
       editDeadLetter: async (_ref, number, event) => {
         const at = this.letters.findIndex((letter) => numberOf(letter) === number)
@@ -160,6 +167,7 @@ function letterOf(lane: string, number: number, more: Partial<DeadLetter>): Dead
     at: now + number,
     event: plainOrder(messageId, { receivedAt }),
     edited: false,
+    cause: '0123456789abcdef',
     attempts: [],
     ...more,
   }

@@ -3,11 +3,13 @@ import { fakeAdmin } from './fake-admin.ts'
 
 /** Every route, with the names that its query may have. */
 const routes: readonly (readonly [verb: string, path: string, known: readonly string[]])[] = [
-  ['GET', '/dead-letters', ['target', 'stage', 'messageId', 'cursor', 'limit']],
+  ['GET', '/dead-letters', ['target', 'stage', 'cause', 'event', 'user', 'from', 'to', 'messageId']],
+  ['GET', '/dead-letters/causes', ['target', 'stage']],
   ['POST', '/dead-letters/replay', []],
   ['POST', '/dead-letters/discard', []],
   ['GET', '/dead-letters/webhook:0:1', []],
   ['PUT', '/dead-letters/webhook:0:1', []],
+  ['PATCH', '/dead-letters/webhook:0:1', []],
   ['DELETE', '/dead-letters/webhook:0:1', []],
   ['POST', '/dead-letters/webhook:0:1/replay', []],
   ['GET', '/lanes', []],
@@ -44,16 +46,16 @@ describe('the query of a call of the admin API', () => {
       const { status, body } = await call(`${path}?taget=webhook`, { method })
       expect([status, body.code]).toEqual([400, 'bad_request'])
       expect(body.message).toMatch(/^There is no query parameter "taget"[:;]/)
-      if (known.length > 0) expect(body.message).toContain(`this call takes ${known.join(', ')}.`)
+      if (known.length > 0) expect(body.message).toContain(`this call takes ${known.join(', ')}`)
       else expect(body.message).toContain('this call takes none')
-      expect(body.message.includes('the body')).toBe(known.length === 0 && (method === 'POST' || method === 'PUT'))
+      expect(body.message.includes('the body')).toBe(known.length === 0 && ['POST', 'PUT', 'PATCH'].includes(method))
       expect([lane('webhook:0').letters.length, lane('webhook:0').resumed]).toEqual([1, 0])
     },
   )
 
   test('the routes of this test are all that there are', async () => {
     const { readSource } = await import('../support/documents.ts')
-    const verbs = Array.from(readSource('src/admin/app.ts').matchAll(/\b(?:GET|POST|PUT|DELETE): \w+/g))
+    const verbs = Array.from(readSource('src/admin/app.ts').matchAll(/\b(?:GET|POST|PUT|PATCH|DELETE): \w+/g))
     expect(routes).toHaveLength(verbs.length)
   })
 

@@ -40,6 +40,7 @@ const letter = (over: Partial<DeadLetter>): DeadLetter => ({
   receivedAt: new Date(now).toISOString(),
   event: { type: 'track', event: 'Order Completed' },
   edited: false,
+  cause: '0123456789abcdef',
   attempts: [],
   ...over,
 })

@@ -83,7 +83,10 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
       const found = await run.letters()
       return found.some(({ messageId }) => messageId === expected.spilledLetter) && found
     })
-    expect(letters.filter(({ messageId }) => messageId !== expected.spilledLetter)).toEqual(expected.deadLetters)
+    expect(letters.filter(({ messageId }) => messageId !== expected.spilledLetter)).toEqual(
+      // What a version adds, it may say of older letters, too.
+      expected.deadLetters.map((letter) => expect.objectContaining(letter)),
+    )
     expect(letters.length).toBe(expected.deadLetters.length + 1)
   })
 

@@ -43,6 +43,7 @@ test('a dead letter tells everything, and is found after a restart', () => {
     event: { messageId: 'ada 1' },
     attempts: [{ at: 1, status: 400, ms: 5, reason: 'HTTP 400' }],
     edited: false,
+    cause: expect.stringMatching(/^[\da-f]{16}$/),
   })
   expect([letters.offsetOf(1), letters.count]).toEqual([7, 1])
   expect(letters.get(2)).toBe(null)

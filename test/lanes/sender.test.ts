@@ -145,6 +145,13 @@ test('a refused event becomes a dead letter with every attempt, and its key goes
         { at: lane.now - 20, status: 400, ms: 20, reason: 'HTTP 400' },
       ],
       edited: false,
+      cause: expect.stringMatching(/^[\da-f]{16}$/),
+      request: { method: 'POST', url: 'https://sink.example/', headers: {}, body: '{"ids":["ada 1"]}' },
+      response: {
+        status: 400,
+        headers: { 'content-type': 'text/plain;charset=UTF-8' },
+        body: '{"error":"total must be text"}',
+      },
     },
   ])
   expect(pendingIds(lane)).toEqual(['ada 2'])

@@ -1,0 +1,78 @@
+import * as z from 'zod/mini'
+import { SluicewayError } from '../core/errors.ts'
+import type { DeadLetter } from '../core/dead-letter.ts'
+import { isBlank } from '../core/json.ts'
+import { edgeTarget, laneOf } from '../core/lanes.ts'
+import { validateShape } from '../edge/validate-event.ts'
+import { messageIdOf } from '../enrichment/enrich.ts'
+import { fillTimes, timeFields } from '../enrichment/fill-times.ts'
+import { parseTimestamp, windowOf } from '../enrichment/timestamps.ts'
+import { bodyOf } from './body.ts'
+import { placeOf } from './letter-pages.ts'
+import { patchBody, patchEvent } from './patch-event.ts'
+import { type AdminCall, adminResponse } from './responses.ts'
+
+const encoder = new TextEncoder()
+const mendBody = z.strictObject(
+  { event: z.record(z.string(), z.unknown(), 'must be an object') },
+  'must be {"event":{…}} and nothing else',
+)
+
+/** PUT /dead-letters/:id: replaces the event. Its messageId must stay, so that repeats are still known as such. */
+export async function editLetter(c: AdminCall): Promise<Response> {
+  const { event } = await bodyOf(c, mendBody)
+  return edit(c, () => event)
+}
+editLetter.takesBody = true as const
+
+/** PATCH /dead-letters/:id: changes parts of the event by a JSON Patch. */
+export async function patchLetter(c: AdminCall): Promise<Response> {
+  const patch = await bodyOf(c, patchBody)
+  return edit(c, ({ event }) => patchEvent(event, patch, c.env.resolved.limits.eventBytes))
+}
+patchLetter.takesBody = true as const
+
+async function edit(c: AdminCall, change: (letter: DeadLetter) => Record<string, unknown>): Promise<Response> {
+  const { ref, number } = placeOf(c.req.param('id') ?? '')
+  const lane = laneOf(c.env.bindings, ref)
+  const letter = await lane.letter(ref, number)
+  if (letter === null) throw noLetterError(c)
+  const event = change(letter)
+  const { messageId } = letter
+  if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
+    throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
+  // A lane sends what it has; the edge fills in what is missing, as for a new event.
+  const whole = ref.target === edgeTarget ? event : wholeEventOf(event, letter, c.env.resolved.limits)
+  const edited = JSON.stringify({ ...whole, messageId })
+  const { eventBytes } = c.env.resolved.limits
+  if (encoder.encode(edited).byteLength > eventBytes)
+    throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
+  const deadLetter = await lane.editDeadLetter(ref, number, edited)
+  if (deadLetter === null) throw noLetterError(c)
+  return adminResponse(c, { success: true, deadLetter })
+}
+
+/**
+ * Checks the shape of an edited event as the edge does, and fills in the times that it lacks.
+ *
+ * @throws {SluicewayError} bad_request for a shape that the edge refuses, and a time that cannot be read
+ */
+function wholeEventOf(
+  event: Record<string, unknown>,
+  { receivedAt, event: before }: DeadLetter,
+  limits: Parameters<typeof windowOf>[1],
+): Record<string, unknown> {
+  const fault = validateShape(event)
+  if (fault !== undefined) throw new SluicewayError('bad_request', `event: ${fault.reason}`)
+  for (const field of timeFields)
+    if (parseTimestamp(event[field]) === undefined && !isBlank(event[field]))
+      throw new SluicewayError(
+        'bad_request',
+        `event.${field}: must be a time such as 2026-11-22T10:00:00Z, or be left out`,
+      )
+  return fillTimes(event, { receivedAt, window: windowOf(receivedAt, limits), before })
+}
+
+/** The error of a call that names a letter which is not there. */
+export const noLetterError = (c: AdminCall): SluicewayError =>
+  new SluicewayError('not_found', `There is no dead letter "${c.req.param('id') ?? ''}".`)
