@@ -159,6 +159,16 @@ export function pythonModule({
   ].join('\n')
 }
 
+/**
+ * Makes of a transform in Python what an isolate has of its own, beside what all share.
+ *
+ * @param options its file
+ */
+export function pythonIsolate(options: Options) {
+  const functions = definedFunctions(readFileSync(options.path, 'utf8'))
+  return { functions, modules: { 'program.js': { json: pythonProgram(options) }, 'user.js': isolateModule(functions) } }
+}
+
 /** The module that an isolate has in the place of the user's. */
 const isolateModule = (functions: readonly string[]): string =>
   [

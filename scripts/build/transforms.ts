@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, extname, join, relative, sep } from 'node:path'
-import type { build as esbuild, BuildFailure, BuildOptions, Plugin } from 'esbuild'
+import type { build as esbuild, BuildFailure, BuildOptions } from 'esbuild'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Positions } from '../../src/core/positions.ts'
 import { codePaths } from '../../src/transforms/code-paths.ts'
 import { filePositions, type SourceMap } from './positions.ts'
-import { isPython, pythonModule, pythonShared, sharedName, wasmFile, wasmOf } from './python.ts'
+import { isPython, pythonIsolate, pythonModule, pythonShared, sharedName, wasmFile, wasmOf } from './python.ts'
+import { libraries, librariesOf, pythonLibrariesOf } from './libraries.ts'
 import { writeWhole } from './record.ts'
 import { builtInModules, builtLibraries, pythonRuntime } from './request-code.ts'
 
@@ -134,7 +135,7 @@ const common = {
   logLevel: 'silent',
 } satisfies BuildOptions
 
-async function harnessOf({ home, build }: Place): Promise<string> {
+async function harnessOf({ home, build }: Pick<Place, 'home' | 'build'>): Promise<string> {
   const { outputFiles } = await build({
     ...common,
     absWorkingDir: home,
@@ -149,11 +150,19 @@ async function harnessOf({ home, build }: Place): Promise<string> {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
 
-function pythonModuleOf({ root, home, from, to }: Place, file: string): string {
-  return pythonModule({
+/** A file of Python, with the libraries that it may import. */
+function pythonOf({ root, from }: Pick<Place, 'root' | 'from'>, file: string) {
+  return {
     path: join(from, file),
     shown: slashed(relative(root, join(from, file))),
     libraries: pythonLibrariesOf(from),
+  }
+}
+
+function pythonModuleOf(place: Place, file: string): string {
+  const { home, to } = place
+  return pythonModule({
+    ...pythonOf(place, file),
     ours: (inner) => wayTo(home, to, inner),
     harness: harnessName,
   })
@@ -238,11 +247,16 @@ export interface IsolatedModule {
  * @returns the module
  * @throws {SluicewayError} bad_request with what does not build, by file and line
  */
-export async function isolatedModule(
-  { root, home }: Pick<Options, 'root' | 'home'>,
-  file: string,
-): Promise<IsolatedModule> {
-  const { build, stop } = await import('esbuild')
+export async function isolatedModule(place: Pick<Options, 'root' | 'home'>, file: string): Promise<IsolatedModule> {
+  try {
+    return await moduleForIsolate(place, file)
+  } finally {
+    await (await import('esbuild')).stop()
+  }
+}
+
+async function moduleForIsolate({ root, home }: Pick<Options, 'root' | 'home'>, file: string): Promise<IsolatedModule> {
+  const { build } = await import('esbuild')
   try {
     const from = join(root, 'transforms')
     const place = { root, home, from, to: join(root, 'dist/transforms'), build }
@@ -252,9 +266,58 @@ export async function isolatedModule(
     return { functions: functionsOf(bundle), text, positions }
   } catch (thrown) {
     throw new SluicewayError('bad_request', `${slashed(relative(root, file))} does not build: ${problemOf(thrown)}`)
-  } finally {
-    await stop()
   }
+}
+
+/** What of a transform is loaded into an isolate, beside what all transforms share there. */
+export interface IsolatedCode extends Pick<IsolatedModule, 'functions'> {
+  /** Digest of it. */
+  readonly hash: string
+  /** True where it needs the interpreter. */
+  readonly isPython: boolean
+  readonly modules: Readonly<Record<string, string | { readonly json: unknown }>>
+  readonly positions?: Readonly<Record<string, Positions>>
+}
+
+/**
+ * Builds a transform for an isolate, in JavaScript or Python, and writes nothing.
+ *
+ * @param place `root` and `home` as for `buildTransforms`
+ * @param file absolute path of the transform
+ * @throws {SluicewayError} bad_request with what does not build, by file and line
+ */
+export async function isolatedCode(place: Pick<Options, 'root' | 'home'>, file: string): Promise<IsolatedCode> {
+  if (isPython(file)) {
+    const code = pythonIsolate(pythonOf({ ...place, from: join(place.root, 'transforms') }, basename(file)))
+    return { ...code, isPython: true, hash: digest(JSON.stringify(code)) }
+  }
+  const { functions, text, positions } = await moduleForIsolate(place, file)
+  const modules = { 'user.js': text }
+  return { functions, modules, positions: { 'user.js': positions }, isPython: false, hash: digest(text) }
+}
+
+/** What all isolates share. */
+export interface SharedByIsolates {
+  /** Text of the module that answers for the code of a user. */
+  readonly harness: string
+  /** Of the module `_python.js`, which imports `_micropython.wasm`. */
+  readonly python: string
+  /** Path of MicroPython. */
+  readonly wasm: string
+}
+
+/**
+ * Builds what all isolates share.
+ *
+ * @param home the folder of our package.json
+ */
+export async function sharedByIsolates(home: string): Promise<SharedByIsolates> {
+  const { build } = await import('esbuild')
+  const [harness, { text, wasm }] = await Promise.all([
+    harnessOf({ home, build }),
+    pythonShared(home, { ...common, build }),
+  ])
+  return { harness, python: text, wasm }
 }
 
 interface Bundle {
@@ -283,62 +346,6 @@ async function bundleOf({ root, home, from, to, build }: Place, path: string, op
   )
   return { text, map, exports: exported, positions: filePositions(map, { folder: to, root, home }) }
 }
-
-const builtIn = /^@rs\/([A-Za-z]+)\/v(\d{1,3})$/
-
-/** Finds what RudderStack's code imports: libraries by their handle, and those that are built in. */
-function libraries(home: string, from: string): Plugin {
-  const byHandle = librariesOf(from)
-  return {
-    name: 'libraries',
-    setup(build) {
-      build.onResolve({ filter: /^[^./]/ }, (given) => {
-        const library = byHandle.get(given.path)
-        if (library !== undefined) return { path: library }
-        const [, name, version] = builtIn.exec(given.path) ?? []
-        if (name !== undefined) {
-          const path = join(home, `src/transforms/rs/${kebab(name)}-v${version}.ts`)
-          return existsSync(path)
-            ? { path, sideEffects: false }
-            : { errors: [{ text: `import from ${given.path} failed. Module not found.` }] }
-        }
-        return given.path.startsWith('node:') ? { path: given.path, namespace: 'node-module' } : undefined
-      })
-      // The runtime has them; an isolate's code cannot require.
-      build.onLoad({ filter: /.*/, namespace: 'node-module' }, ({ path }) => ({
-        contents: `module.exports = globalThis.process.getBuiltinModule(${JSON.stringify(path)})`,
-        loader: 'js',
-      }))
-    },
-  }
-}
-
-/** Paths of the libraries in JavaScript and TypeScript, by handle. */
-function librariesOf(from: string): Map<string, string> {
-  const folder = join(from, 'libraries')
-  const files = globSync('*.{ts,js,mjs}', { cwd: folder }).filter((file) => !/\.(?:test|d)\.\w+$/.test(file))
-  return new Map(files.toSorted().map((file) => [handleOf(basename(file, extname(file))), join(folder, file)]))
-}
-
-/**
- * Finds the libraries in Python.
- *
- * @param from the folder of transforms
- * @returns paths by handle
- */
-export function pythonLibrariesOf(from: string): Map<string, string> {
-  const folder = join(from, 'libraries')
-  const files = globSync('*.py', { cwd: folder }).toSorted()
-  return new Map(files.map((file) => [handleOf(basename(file, '.py')), join(folder, file)]))
-}
-
-/** camelCase of a library's name, as RudderStack makes handles: `my-helpers` and `my helpers` are `myHelpers`. */
-const handleOf = (name: string): string =>
-  name
-    .replace(/[-_ ]+(.)/g, (_, letter: string) => letter.toUpperCase())
-    .replace(/^./, (letter) => letter.toLowerCase())
-
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 function problemOf(thrown: unknown): string {
   const { errors } = thrown as BuildFailure

@@ -9,7 +9,7 @@ export interface TransformCase {
   readonly name: string
   /** Of a transform that is called with settings in the config. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined
-  /** Of one that runs inline: what `#transforms/<name>` is called with, such as `credentials`. */
+  /** Of one with RudderStack's globals: what `#transforms/<name>` is called with, such as `credentials`. */
   readonly options?: Readonly<Record<string, unknown>> | undefined
   /** Rows of KV namespaces, by the name of their binding and their key; null for one that cannot be read. */
   readonly tables?: Readonly<Record<string, Readonly<Record<string, unknown>> | null>> | undefined
@@ -22,6 +22,10 @@ export interface TransformCase {
   readonly becomes?: 'same' | 'dropped' | TestEvent | readonly TestEvent[] | undefined
   /** The message of what is thrown, which is the reason of the dead letter. */
   readonly throws?: string | undefined
+  /** What `log` writes, a text for each call; not looked at where it is left out. */
+  readonly logs?: readonly string[] | undefined
+  /** Where it runs; as the config runs the transform, where it is left out. */
+  readonly run?: 'inline' | 'isolated' | undefined
 }
 
 const record = z.record(z.string(), z.unknown())
@@ -41,6 +45,8 @@ const caseShape = z
       )
       .optional(),
     throws: z.string().optional(),
+    logs: z.array(z.string()).optional(),
+    run: z.enum(['inline', 'isolated'], 'must be "inline" or "isolated"').optional(),
   })
   .refine(({ event, events }) => (event === undefined) !== (events === undefined), 'needs either "event" or "events"')
   .refine(({ becomes, throws }) => (becomes ?? throws) !== undefined, 'needs "becomes" or "throws"')

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
 import type { Place } from '../build/worker.ts'
 import { diffTransform } from './diff.ts'
+import { Isolates } from './isolates.ts'
 import { findTests, isForVitest, runTests, type TestFile, type TestReport, vitestIn } from './test-files.ts'
 import { watchTests } from './watch.ts'
 
@@ -19,6 +20,7 @@ test runs the tests that lie beside transforms: transforms/<name>.test.json (cas
 
   --watch    go on, and run again what a save concerns
   --cases    only the files of cases
+  --isolated run all cases in an isolate, too; without it, those of transforms that the config runs isolated
   --help     show this
 `
 
@@ -63,17 +65,19 @@ export async function transforms({ argv, say, ...place }: Options): Promise<numb
   // Stacks show the user's own lines.
   process.setSourceMapsEnabled(true)
   const reports: TestReport[] = []
+  const options = { isolates: new Isolates(place), isolated: values.isolated }
   // It watches by itself, and starts for each run too slowly.
   const vitest = values.watch && tests.some(isForVitest) ? vitestIn(place.root) : undefined
   const isOurs = (test: TestFile): boolean => vitest === undefined || !isForVitest(test)
   for (const test of tests.filter(isOurs)) {
-    const report = await runTests(place, test)
+    const report = await runTests(place, test, options)
     say(report.text)
     reports.push(report)
   }
   if (tests.length === 0)
     say('There are no tests beside transforms yet; "npm run new -- transform <name>" makes a transform with one.')
-  if (values.watch) watchTests({ place, isWanted: (test) => isWanted(test) && isOurs(test), say, reports })
+  if (values.watch) watchTests({ place, isWanted: (test) => isWanted(test) && isOurs(test), say, reports, options })
+  else await options.isolates.stop()
   if (vitest !== undefined) {
     const files = names.length === 0 ? ['transforms/'] : tests.filter(isForVitest).map(({ file }) => file)
     const args = [vitest, 'watch', '--root', place.root, '--clearScreen=false', ...files]
@@ -95,6 +99,7 @@ function parse(argv: readonly string[]) {
       options: {
         watch: { type: 'boolean', default: false },
         cases: { type: 'boolean', default: false },
+        isolated: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })

@@ -4,17 +4,23 @@ import { basename, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import type { Transform } from '../../src/core/transform.ts'
+import type { TransformTools } from '../../src/transforms/define-transform.ts'
 import { isPython, pythonSharedHere, sharedName } from '../build/python.ts'
-import { buildTransforms } from '../build/transforms.ts'
+import { buildTransforms, isolatedCode } from '../build/transforms.ts'
 import type { Place } from '../build/worker.ts'
 import { publicNames } from '../public-names.ts'
 import type { MakeTransform } from './check-case.ts'
+import type { Isolates } from './isolates.ts'
+
+/**
+ * How a transform runs: `plain`, or with RudderStack's globals `inline` or `isolated`, where it is Python, or a config imports it as
+ * `#transforms/<name>`.
+ */
+export type Way = 'plain' | 'inline' | 'isolated'
 
 /** A transform as its cases run it. */
 export interface LoadedTransform {
   readonly make: MakeTransform
-  /** `plain`, or `inline` where it is Python, or a config imports it as `#transforms/<name>`: with RudderStack's globals. */
-  readonly way: 'plain' | 'inline'
   /** Absolute paths of all files that are in it; left out where the build of `#transforms` knows them alone. */
   readonly files?: readonly string[]
 }
@@ -22,7 +28,7 @@ export interface LoadedTransform {
 /** What a module of a transform exports: the transform, or a function of the file's name that makes it. */
 type Exported = Transform & Readonly<Record<string, unknown>>
 type Factory = (settings: object, tools: object) => Transform
-type Inline = Transform & ((options?: object) => Transform)
+type Inline = (options: object, tools: object) => Transform
 
 /** The file of a transform, or undefined where there is none of the name. */
 export const fileOf = (root: string, name: string): string | undefined =>
@@ -35,14 +41,27 @@ export const functionName = (name: string): string =>
   name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 
 /**
- * Tells how the config runs a transform.
+ * Tells how the configs of a folder run a transform.
  *
- * @returns `inline` where a config names it as `#transforms/<name>`
+ * @param root the folder
+ * @param file of the transform
+ * @returns one way or several
  */
-export function wayOf(root: string, name: string): LoadedTransform['way'] {
+export function waysOf(root: string, file: string): readonly Way[] {
+  const name = basename(file, extname(file))
   const configs = globSync('{config,src/config,src/*.config}.{ts,js}', { cwd: root })
-  const named = new RegExp(`['"]#transforms/${name}['"]`)
-  return configs.some((file) => named.test(readFileSync(join(root, file), 'utf8'))) ? 'inline' : 'plain'
+  const imported = new RegExp(`import ([^'"]*?) from ['"]#transforms/${name}['"]`, 'g')
+  const texts = configs.map((config) => readFileSync(join(root, config), 'utf8'))
+  const isUsed = (way: Way): boolean =>
+    texts.some((text) =>
+      [...text.matchAll(imported)].some(([, names = '']) => {
+        const [, whole] = /\* as ([\w$]+)/.exec(names) ?? []
+        return whole === undefined ? new RegExp(`\\b${way}\\b`).test(names) : text.includes(`${whole}.${way}`)
+      }),
+    )
+  const used = (['inline', 'isolated'] as const).filter(isUsed)
+  if (used.length > 0) return used
+  return isPython(file) || texts.some((text) => text.search(imported) >= 0) ? ['inline'] : ['plain']
 }
 
 /**
@@ -52,8 +71,8 @@ export function wayOf(root: string, name: string): LoadedTransform['way'] {
  * @param exported all that the module exports
  */
 export const makeOf =
-  (name: string, exported: Readonly<Record<string, unknown>>): MakeTransform =>
-  ({ settings = {} }, tools) => {
+  (name: string, exported: Readonly<Record<string, unknown>>) =>
+  ({ settings = {} }: Parameters<MakeTransform>[0], tools: Partial<TransformTools>): Transform => {
     const factory = exported[functionName(name)]
     if (typeof factory === 'function' && !('transformEvent' in exported) && !('transformBatch' in exported))
       return (factory as Factory)(settings, tools)
@@ -66,16 +85,23 @@ export const makeOf =
   }
 
 /**
- * Bundles a transform as a deployment does, and evaluates it in this process.
+ * Bundles a transform as a deployment does, and evaluates it in this process or, isolated, in the runtime.
  *
  * @param place where the transform, our package and builds are
  * @param file absolute path of the transform
+ * @param way how it runs
+ * @param isolates runs what is isolated
  * @returns a fresh one for each change of what is in it; rejects with what is wrong with the module
  */
-export async function loadTransform(place: Place, file: string): Promise<LoadedTransform> {
+export async function loadTransform(
+  place: Place,
+  file: string,
+  way: Way,
+  isolates: Isolates,
+): Promise<LoadedTransform> {
   const { root, home, builds } = place
   const name = basename(file, extname(file))
-  const way = isPython(file) ? 'inline' : wayOf(root, name)
+  if (way === 'isolated') return { make: isolates.makeOf(name, await isolatedCode(place, file)) }
   const folder = join(builds, 'transform-tests')
   mkdirSync(folder, { recursive: true })
   const built = join(folder, 'inline')
@@ -107,9 +133,9 @@ export async function loadTransform(place: Place, file: string): Promise<LoadedT
   }
   const exported = (await import(pathToFileURL(bundle).href)) as Readonly<Record<string, unknown>>
   const files = Object.keys(metafile.inputs).map((path) => join(root, path))
-  if (way === 'plain') return { make: makeOf(name, exported), way, files }
+  if (way === 'plain') return { make: makeOf(name, exported), files }
   const inline = exported['inline'] as Inline
-  return { make: ({ options }) => (options === undefined ? inline : inline(options)), way }
+  return { make: ({ options = {} }, { log }) => inline(options, { log }) }
 }
 
 /** Each save makes another bundle; others may still be reading those of a moment ago. */

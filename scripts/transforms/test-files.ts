@@ -4,9 +4,10 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import { reasonOf } from '../../src/core/errors.ts'
 import type { Place } from '../build/worker.ts'
-import { readCases } from './cases.ts'
+import { readCases, type TransformCase } from './cases.ts'
 import { checkCase } from './check-case.ts'
-import { fileOf, loadTransform } from './load-transform.ts'
+import { Isolates } from './isolates.ts'
+import { fileOf, type LoadedTransform, loadTransform, type Way, waysOf } from './load-transform.ts'
 
 /** A file of tests beside a transform. */
 export interface TestFile {
@@ -38,16 +39,26 @@ export const findTests = (root: string): readonly TestFile[] =>
       kind: file.endsWith('.json') ? 'cases' : 'program',
     }))
 
+/** How tests are run. */
+export interface RunOptions {
+  /** Runs what is isolated; one of its own, where it is left out. */
+  readonly isolates?: Isolates
+  /** Runs all cases isolated, too. */
+  readonly isolated?: boolean
+}
+
 /**
  * Runs a file of tests.
  *
  * @param place where the transforms are
  * @param test the file
+ * @param options how
  * @returns what it came to; never rejects because of what a user wrote
  */
-export async function runTests(place: Place, test: TestFile): Promise<TestReport> {
+export async function runTests(place: Place, test: TestFile, options: RunOptions = {}): Promise<TestReport> {
   const startedAt = performance.now()
-  const { ok, lines, files } = test.kind === 'cases' ? await runCases(place, test) : await runProgram(place, test)
+  const { ok, lines, files } =
+    test.kind === 'cases' ? await runCasesWith(place, test, options) : await runProgram(place, test)
   const [first = '', ...rest] = lines
   const shown = relative(place.root, test.file)
   const text = [
@@ -69,28 +80,55 @@ const failed = (summary: string, detail: string): Outcome => ({
   files: undefined,
 })
 
-async function runCases(place: Place, { name, file }: TestFile): Promise<Outcome> {
+async function runCasesWith(place: Place, test: TestFile, options: RunOptions): Promise<Outcome> {
+  if (options.isolates !== undefined) return runCases(place, test, { ...options, isolates: options.isolates })
+  const isolates = new Isolates(place)
+  try {
+    return await runCases(place, test, { ...options, isolates })
+  } finally {
+    await isolates.stop()
+  }
+}
+
+async function runCases(
+  place: Place,
+  { name, file }: TestFile,
+  { isolates, isolated = false }: RunOptions & { readonly isolates: Isolates },
+): Promise<Outcome> {
   const module = fileOf(place.root, name)
   if (module === undefined) return failed('no transform', `There is no transforms/${name}.ts (or .js, .mjs, .py).`)
   try {
     const cases = readCases(file)
-    const { make, way, files } = await loadTransform(place, module)
+    const configured = waysOf(place.root, module)
+    const waysOfCase = ({ run }: TransformCase): readonly Way[] =>
+      run === undefined ? (isolated ? [...new Set<Way>([...configured, 'isolated'])] : configured) : [run]
+    const ways = [...new Set(cases.flatMap(waysOfCase))]
+    const loaded = new Map<Way, LoadedTransform>()
+    for (const way of ways) loaded.set(way, await loadTransform(place, module, way, isolates))
     const lines: string[] = []
-    let wrong = 0
-    for (const one of cases) {
-      const problem = await checkCase(one, make)
-      if (problem === undefined) continue
-      wrong++
-      lines.push(
-        `✗ ${one.name}`,
-        ...problem
-          .replaceAll(`${place.root}/`, '')
-          .split('\n')
-          .map((line) => `  ${line}`),
-      )
+    const wrong = new Set<TransformCase>()
+    for (const one of cases)
+      for (const way of waysOfCase(one)) {
+        const problem = await checkCase(one, (loaded.get(way) as LoadedTransform).make)
+        if (problem === undefined) continue
+        wrong.add(one)
+        lines.push(
+          `✗ ${one.name}${ways.length > 1 ? ` (${way})` : ''}`,
+          ...problem
+            .replaceAll(`${place.root}/`, '')
+            .split('\n')
+            .map((line) => `  ${line}`),
+        )
+      }
+    const shown = ways.join() === 'plain' ? '' : ` (${ways.join(', ')})`
+    const count = `${cases.length} ${cases.length === 1 ? 'case' : 'cases'}${shown}`
+    // What is in a built one, the build alone knows.
+    const files = ways.join() === 'plain' ? loaded.get('plain')?.files : undefined
+    return {
+      ok: wrong.size === 0,
+      lines: [wrong.size === 0 ? count : `${wrong.size} of ${count} failed`, ...lines],
+      files,
     }
-    const count = `${cases.length} ${cases.length === 1 ? 'case' : 'cases'}${way === 'plain' ? '' : ` (${way})`}`
-    return { ok: wrong === 0, lines: [wrong === 0 ? count : `${wrong} of ${count} failed`, ...lines], files }
   } catch (thrown) {
     return failed('cannot be run', reasonOf(thrown))
   }

@@ -1,7 +1,7 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
 import type { Place } from '../build/worker.ts'
-import { findTests, runTests, type TestFile, type TestReport } from './test-files.ts'
+import { findTests, type RunOptions, runTests, type TestFile, type TestReport } from './test-files.ts'
 
 interface Options {
   readonly place: Place
@@ -9,6 +9,8 @@ interface Options {
   readonly say: (line: string) => void
   /** Reports of the first run. */
   readonly reports: readonly TestReport[]
+  /** How tests are run: what runs isolated is kept from one run to the next. */
+  readonly options?: RunOptions
 }
 
 /** Milliseconds that an editor may take to write all that it saves. */
@@ -20,7 +22,7 @@ const settleMs = 40
  * @param options what was run already
  * @returns ends it
  */
-export function watchTests({ place, isWanted, say, reports }: Options): () => void {
+export function watchTests({ place, isWanted, say, reports, options = {} }: Options): () => void {
   const known = new Map(reports.map((report) => [report.test.file, report]))
   const watchers = new Map<string, FSWatcher>()
   const changed = new Set<string>()
@@ -35,7 +37,7 @@ export function watchTests({ place, isWanted, say, reports }: Options): () => vo
     for (const test of findTests(place.root).filter(
       (one) => isWanted(one) && dependsOn(one, known.get(one.file), files),
     )) {
-      const report = await runTests(place, test)
+      const report = await runTests(place, test, options)
       known.set(test.file, report)
       say(report.text)
       follow(report.files ?? [])

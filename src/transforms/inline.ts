@@ -14,7 +14,13 @@ export interface BuiltFile {
 }
 
 /** A transform that the build made from a file: as it is, or called with options. */
-export type BuiltTransform<Options> = Transform & ((options?: Options) => Transform)
+export type BuiltTransform<Options> = Transform & ((options?: Options, tools?: BuiltTools) => Transform)
+
+/** What a test adds. */
+export interface BuiltTools {
+  /** Takes each line of `log`. */
+  readonly log?: (line: string) => void
+}
 
 /**
  * Makes the transform of a file that runs in the Worker.
@@ -26,7 +32,7 @@ export function inlineTransform(
   built: BuiltFile,
   evaluate: (globals: TransformGlobals) => TransformFunctions,
 ): BuiltTransform<TransformOptions> {
-  const withOptions = (options: TransformOptions = {}): Transform => {
+  const withOptions = (options: TransformOptions = {}, { log }: BuiltTools = {}): Transform => {
     const rules = {
       hosts: options.fetch ?? ['*'],
       allowPrivate: options.allowPrivate === true,
@@ -37,6 +43,7 @@ export function inlineTransform(
       credentials: options.credentials ?? {},
       geolocation: options.geolocation,
       global: {},
+      say: log,
     })
     let loaded: TransformFunctions | undefined
     const load = (): TransformFunctions => (loaded ??= evaluate(globals))
@@ -54,8 +61,10 @@ export function inlineTransform(
 }
 
 /** A function that is the transform without options, too. */
-export function callable<Options>(withOptions: (options?: Options) => Transform): BuiltTransform<Options> {
-  const made = (options?: Options): Transform => withOptions(options)
+export function callable<Options>(
+  withOptions: (options?: Options, tools?: BuiltTools) => Transform,
+): BuiltTransform<Options> {
+  const made = (options?: Options, tools?: BuiltTools): Transform => withOptions(options, tools)
   // A function has a name of its own, which cannot be assigned.
   const plain = Object.entries(withOptions()).map(([key, value]) => [key, { value, enumerable: true }] as const)
   return Object.defineProperties(made, Object.fromEntries(plain)) as BuiltTransform<Options>
