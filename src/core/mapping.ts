@@ -45,28 +45,29 @@ export function mappingProblem(shape: Json, depth = 0): string | undefined {
  * Members and elements for which the event has nothing are left out.
  *
  * @param shape any JSON; checked by `mappingProblem`
+ * @param clean changes texts that come from the event, as where an API would read them as markup
  * @returns a function that gives the body of an event
  */
-export function makeMapping(shape: Json): Mapping {
-  if (typeof shape === 'string') return textMapping(shape)
+export function makeMapping(shape: Json, clean?: (part: string) => string): Mapping {
+  if (typeof shape === 'string') return textMapping(shape, clean)
   if (Array.isArray(shape)) {
-    const parts = (shape as readonly Json[]).map((one) => makeMapping(one))
+    const parts = (shape as readonly Json[]).map((one) => makeMapping(one, clean))
     return (event) => parts.map((part) => part(event)).filter((one) => one !== undefined)
   }
   if (typeof shape !== 'object' || shape === null) return () => shape
-  const parts = Object.entries(shape).map(([name, one]) => [name, makeMapping(one as Json)] as const)
+  const parts = Object.entries(shape).map(([name, one]) => [name, makeMapping(one as Json, clean)] as const)
   return (event) =>
     Object.fromEntries(parts.map(([name, part]) => [name, part(event)]).filter(([, one]) => one !== undefined))
 }
 
-function textMapping(text: string): Mapping {
+function textMapping(text: string, clean: (part: string) => string = (part) => part): Mapping {
   if (text.startsWith('$$')) return () => text.slice(1)
-  if (!isPath(text)) return makeTemplate(text)
+  if (!isPath(text)) return makeTemplate(text, clean)
   const paths = text.split('||').map((one) => stepsOf(one.trim()) ?? [])
   return (event) => {
     for (const path of paths) {
       const value = follow(event, path)
-      if (value !== undefined && value !== null && value !== '') return value
+      if (value !== undefined && value !== null && value !== '') return typeof value === 'string' ? clean(value) : value
     }
     return undefined
   }

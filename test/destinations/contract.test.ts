@@ -232,7 +232,7 @@ describe.each(files)('the contract of %s', async (file) => {
       expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(events.length)
       if (messageIds === undefined) return
       const text = arrived.map((one) => (messageIds === 'body' ? one.body : JSON.stringify(one.headers))).join('\n')
-      for (const id of ids) expect(text.split(id).length - 1, id).toBeGreaterThanOrEqual(1)
+      expect(new Set(text.match(/event-\d+-of-ada/g))).toEqual(new Set(ids))
     })
 
     test('a destination makes something of every odd event, harms no other with it, and sends nothing but JSON or forms', async () => {
