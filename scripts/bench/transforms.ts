@@ -2,6 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Event } from '../../src/core/event.ts'
 import { type ContractWorker, startContract, type Way } from '../../test/support/contract.ts'
+import { workerds } from '../../test/support/workerd.ts'
+import { cpuSeconds } from './cpu.ts'
 import { numbersFrom } from './flags.ts'
 import { median } from './median.ts'
 import { session } from './session.ts'
@@ -10,10 +12,14 @@ import { fixed, table, whole } from './table.ts'
 const help = `Usage: npm run bench:transforms -- [options]
 
 Runs one transform over orders of about 300 bytes, in batches of 1, 20 and 200 events, one batch after the other: in workerd inline,
-isolated and in Python, and in isolated-vm in this process, with a fresh isolate for each batch and with one that is kept: events go
-in and out as text, the fastest way (targets are against it), or as copies. Each gets and gives objects. isolated-vm checks nothing
-that comes back, and has no deadline for promises. It is no dependency; without it the yardstick is left out:
+isolated and in Python, and in isolated-vm in this process, with a fresh isolate for each batch and with one that is kept. Each does
+what a lane does: it is given the JSON of each event, tells the code what it knows of it, looks whether what comes back are events,
+and gives the JSON of each. Events cross to isolated-vm as one text, the fastest way (targets are against it), or as copies.
+isolated-vm has no deadline for promises. It is no dependency; without it the yardstick is left out:
   npm install --no-save isolated-vm@7.0.1
+
+Beside events a second, which other work on the machine makes fewer of, it shows events for each second of CPU of the process that
+runs them, in all its threads: targets are looked at in these.
 
   --seconds <n>   length of a round (default: 1)
   --rounds <n>    rounds of each, in turn; medians are shown (default: 5)
@@ -68,6 +74,12 @@ const ordersOf = (count: number): Event[] =>
     },
   }))
 
+interface Rate {
+  readonly bySecond: number
+  /** For each second of CPU. */
+  readonly byCpu: number
+}
+
 /** Runs a batch so often, one after the other; gives the events of the last time. */
 type Runs = (events: readonly Event[], times: number) => Promise<readonly Event[]>
 
@@ -105,8 +117,9 @@ interface VmFunction {
 const script = `
 ${javaScript.replace('export ', '')}
 function run(batch) { return JSON.stringify(runObjects(JSON.parse(batch))) }
-function runObjects({ events, metadata }) {
-  const byId = new Map(metadata.map((one) => [one.messageId, one]))
+function runObjects({ events, known }) {
+  const byId = new Map(events.map(({ messageId, type, event }) =>
+    [messageId, { messageId, eventType: type, eventName: event, ...known }]))
   const of = (event) => byId.get(event.messageId) ?? {}
   return events.flatMap((event) => transformEvent(event, of) ?? [])
 }
@@ -131,29 +144,28 @@ async function opened({ Isolate }: IsolatedVm) {
 async function inIsolatedVm(vm: IsolatedVm, isFresh: boolean, isCopied = false): Promise<Runs> {
   const kept = isFresh ? undefined : await opened(vm)
   return async (given, times) => {
-    const text = JSON.stringify(given)
-    let done: readonly Event[] = []
+    const texts = given.map((event) => JSON.stringify(event))
+    let done: readonly string[] = []
     for (let i = 0; i < times; i++) {
-      const events = JSON.parse(text) as Event[]
-      const metadata = events.map(({ messageId, type, event: eventName }) => ({
-        messageId,
-        eventType: type,
-        eventName,
-        sourceName: 'web',
-        receivedAt: '2026-11-28T10:00:00.000Z',
-      }))
+      const known = { sourceName: 'web', destinationName: 'crm', receivedAt: '2026-11-28T10:00:00.000Z' }
       const { run, runObjects, dispose } = kept ?? (await opened(vm))
       const timeout = 4_000
+      let values: readonly Event[]
       if (isCopied) {
+        const events = texts.map((text) => JSON.parse(text) as Event)
         const copies = { arguments: { copy: true }, result: { copy: true }, timeout }
-        done = (await runObjects.apply(undefined, [{ events, metadata }], copies)) as Event[]
-      } else
-        done = JSON.parse(
-          (await run.apply(undefined, [JSON.stringify({ events, metadata })], { timeout })) as string,
-        ) as Event[]
+        values = (await runObjects.apply(undefined, [{ events, known }], copies)) as Event[]
+      } else {
+        const batch = `{"events":[${texts.join(',')}],"known":${JSON.stringify(known)}}`
+        values = JSON.parse((await run.apply(undefined, [batch], { timeout })) as string) as Event[]
+      }
+      done = values.map((event) => {
+        if (typeof event.messageId !== 'string') throw new Error('no event came back')
+        return JSON.stringify(event)
+      })
       if (isFresh) dispose()
     }
-    return done
+    return done.map((text) => JSON.parse(text) as Event)
   }
 }
 
@@ -196,15 +208,19 @@ await session(async (keep) => {
     contenders.set(names.freshCopies, await inIsolatedVm(vm, true, true))
     contenders.set(names.keptCopies, await inIsolatedVm(vm, false, true))
   }
-  const rates = new Map<string, number[]>()
+  const [runtime] = workerds()
+  const rates = new Map<string, Rate[]>()
   const keyOf = (name: string, size: number) => `${name} ${size}`
   for (const size of sizes) {
     const events = ordersOf(size)
     const expected = await contenders.get(names.inline)?.(events, 1)
     const rateOf = async (run: Runs, times: number) => {
+      const used = () => cpuSeconds(runtime) + cpuSeconds(process.pid)
       const began = performance.now()
+      const before = used()
       await run(events, times)
-      return (times / (performance.now() - began)) * 1_000
+      const seconds = (performance.now() - began) / 1_000
+      return { bySecond: times / seconds, byCpu: times / (used() - before) }
     }
     // Batches of a round: found by shorter ones, which are for the compiler, too.
     const times = new Map<string, number>()
@@ -212,28 +228,36 @@ await session(async (keep) => {
       // MicroPython keeps no order of keys.
       if (!isDeepStrictEqual(await run(events, 1), expected)) throw new Error(`${name} makes other events of the same`)
       await rateOf(run, Math.ceil(400 / size))
-      times.set(name, Math.max(2, Math.ceil((await rateOf(run, Math.ceil(2_000 / size))) * flags.seconds)))
+      times.set(name, Math.max(2, Math.ceil((await rateOf(run, Math.ceil(2_000 / size))).bySecond * flags.seconds)))
     }
     for (let round = 0; round < flags.rounds; round++)
       for (const [name, run] of contenders) {
         const key = keyOf(name, size)
-        rates.set(key, [...(rates.get(key) ?? []), (await rateOf(run, times.get(name) ?? 1)) * size])
+        const { bySecond, byCpu } = await rateOf(run, times.get(name) ?? 1)
+        rates.set(key, [...(rates.get(key) ?? []), { bySecond: bySecond * size, byCpu: byCpu * size }])
       }
   }
-  const rateOf = (name: string, size: number) => median(rates.get(keyOf(name, size)) ?? [])
+  const rateOf = (name: string, size: number, by: keyof Rate) =>
+    median((rates.get(keyOf(name, size)) ?? []).map((rate) => rate[by]))
   const bytes = JSON.stringify(ordersOf(200)).length / 200
-  say(`\nevents/s, orders of ${whole(bytes)} bytes, in batches of so many; Node ${process.versions.node}`)
-  say(
-    table([
-      ['', ...sizes.map(String)],
-      ...[...contenders.keys()].map((name) => [name, ...sizes.map((size) => whole(rateOf(name, size)))]),
-    ]),
-  )
-  say('')
-  const compare = (ours: string, theirs: string, size: number, target: number) => {
-    const ratio = rateOf(ours, size) / rateOf(theirs, size)
+  for (const [by, what] of [
+    ['bySecond', 'second'],
+    ['byCpu', 'second of CPU'],
+  ] as const) {
+    say(`\nevents a ${what}, orders of ${whole(bytes)} bytes, in batches of so many; Node ${process.versions.node}`)
     say(
-      `${ours}, ${size} events: ${fixed(ratio, 2)} × ${theirs}, target ≥ ${target}: ${ratio >= target ? 'met' : 'MISSED'}`,
+      table([
+        ['', ...sizes.map(String)],
+        ...[...contenders.keys()].map((name) => [name, ...sizes.map((size) => whole(rateOf(name, size, by)))]),
+      ]),
+    )
+  }
+  say('')
+  const verdict = (isMet: boolean) => (isMet ? 'met' : 'MISSED')
+  const compare = (ours: string, theirs: string, size: number, target: number) => {
+    const ratio = (by: keyof Rate) => rateOf(ours, size, by) / rateOf(theirs, size, by)
+    say(
+      `${ours}, ${size} events: ${fixed(ratio('byCpu'), 2)} × ${theirs} (${fixed(ratio('bySecond'), 2)} by the clock), target ≥ ${target}: ${verdict(ratio('byCpu') >= target)}`,
     )
   }
   if (vm !== undefined) {
@@ -241,8 +265,8 @@ await session(async (keep) => {
     compare(names.isolated, names.kept, 200, 1.2)
   }
   compare(names.inline, names.isolated, 200, 4)
-  const [pythonTarget, pythonRate] = [10_000, rateOf(names.pythonIsolated, 200)]
+  const [pythonTarget, pythonRate] = [10_000, rateOf(names.pythonIsolated, 200, 'byCpu')]
   say(
-    `${names.pythonIsolated}, 200 events: ${whole(pythonRate)} events/s, target ≥ ${whole(pythonTarget)}: ${pythonRate >= pythonTarget ? 'met' : 'MISSED'}`,
+    `${names.pythonIsolated}, 200 events: ${whole(pythonRate)} events a second, target ≥ ${whole(pythonTarget)}: ${verdict(pythonRate >= pythonTarget)}`,
   )
 })

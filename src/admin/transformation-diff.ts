@@ -4,8 +4,8 @@ import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { knownLayout } from '../core/known-layout.ts'
 import { logOf } from '../core/lanes.ts'
-import { metadataOf, sourceTypeOf } from '../core/metadata.ts'
-import type { Metadata, Transform } from '../core/transform.ts'
+import { knownMetadata, sourceTypeOf } from '../core/metadata.ts'
+import type { KnownMetadata, Transform } from '../core/transform.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { oldestFirst } from '../storage/oldest-first.ts'
 import { bodyOf, time } from './body.ts'
@@ -189,11 +189,11 @@ async function compare(c: AdminCall, kept: readonly Kept[], copy: Transform) {
   return made
 }
 
-function describe(c: AdminCall, { header, event }: Envelope, place: TransformPlace | undefined): Metadata {
+function describe(c: AdminCall, { header }: Envelope, place: TransformPlace | undefined): KnownMetadata {
   const { sources, targets } = c.env.resolved
   const source = sources.get(header.source)
   const target = place === undefined || place.kind === 'source' ? undefined : targets.get(place.name)
-  return metadataOf(event, {
+  return knownMetadata({
     sourceName: header.source,
     sourceType: source === undefined ? undefined : sourceTypeOf(source),
     receivedAt: header.receivedAt,

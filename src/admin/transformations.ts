@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import { metadataOf } from '../core/metadata.ts'
-import type { Metadata, Transform, TransformAnswer } from '../core/transform.ts'
+import { knownMetadata } from '../core/metadata.ts'
+import type { KnownMetadata, Metadata, Transform, TransformAnswer } from '../core/transform.ts'
 import { runTransforms, type TransformRun } from '../transforms/run.ts'
 import { bodyOf } from './body.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
@@ -163,9 +163,12 @@ async function runOn(
       messageId: typeof messageId === 'string' && messageId !== '' ? messageId : `test-${i + 1}`,
     } as Event
   })
-  const receivedAt = new Date().toISOString()
+  const known = knownMetadata({ sourceName: 'test', sourceType: 'HTTP', receivedAt: new Date().toISOString() })
   const about = given.map((event, i): Metadata => ({
-    ...metadataOf(event, { sourceName: 'test', sourceType: 'HTTP', receivedAt }),
+    ...known,
+    messageId: event.messageId,
+    eventType: event.type,
+    ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
     ...inputs[i]?.metadata,
   }))
   const ran = await runTest(c, transform, given, { describe: (index) => about[index] as Metadata, logs })
@@ -192,7 +195,7 @@ export async function runTest(
   c: AdminCall,
   transform: Transform,
   given: readonly Event[],
-  { describe, logs = [] }: { readonly describe: (index: number) => Metadata; readonly logs?: string[] },
+  { describe, logs = [] }: { readonly describe: (index: number) => KnownMetadata; readonly logs?: string[] },
 ): Promise<TransformRun> {
   const { problems = [], runBatch } = transform
   if (problems.length > 0) throw new SluicewayError('conflict', problems.join('; '))
@@ -209,7 +212,7 @@ export async function runTest(
           },
         }
   const { userCodeMs } = c.env.resolved.limits
-  const ran = await runTransforms([tested], given, (_, index) => describe(index), userCodeMs)
+  const ran = await runTransforms([tested], given, describe, userCodeMs)
   const { message, stack } = ran.failed[0]?.error ?? { message: '', stack: '' }
   if (ran.failed.length === given.length && isRunFailure(message))
     throw failed(runFailure(stack.startsWith('Traceback ') ? stack : message))

@@ -1,6 +1,5 @@
-import type { Event } from './event.ts'
 import type { Source, Target } from './resolved-config.ts'
-import type { Metadata } from './transform.ts'
+import type { KnownMetadata } from './transform.ts'
 
 /** There is one workspace: the deployment. SDKs are told the same; see ingest/source-config.ts. */
 export const workspaceId = 'sluiceway'
@@ -27,11 +26,9 @@ interface Way {
 /**
  * Makes what a transform may know about an event beside its content.
  *
- * @param event as it comes to the transform
  * @param way where it comes from and goes to
  */
-export const metadataOf = (event: Event, { sourceName, sourceType, receivedAt, target }: Way): Metadata => ({
-  messageId: event.messageId,
+export const knownMetadata = ({ sourceName, sourceType, receivedAt, target }: Way): KnownMetadata => ({
   sourceName,
   ...(sourceType === undefined ? {} : { sourceType }),
   ...(target === undefined
@@ -39,6 +36,4 @@ export const metadataOf = (event: Event, { sourceName, sourceType, receivedAt, t
     : { destinationName: target.name, destinationType: target.route.use.name.toUpperCase() }),
   workspaceId,
   receivedAt,
-  eventType: event.type,
-  ...(typeof event.event === 'string' ? { eventName: event.event } : {}),
 })

@@ -28,6 +28,9 @@ export interface Metadata {
   readonly sourceTaskRunId?: unknown
 }
 
+/** What whoever runs a transform knows of an event beside its content: the rest of its metadata is read from the event itself. */
+export type KnownMetadata = Partial<Metadata> & Pick<Metadata, 'sourceName' | 'receivedAt'>
+
 /** Gives the metadata of an event, found by its messageId. */
 export type MetadataOf = (event: Event) => Metadata
 
@@ -66,7 +69,7 @@ export interface TransformBatch {
   /** JSON of each event. */
   readonly texts: readonly string[]
   /** Of each event, in the same order. */
-  readonly metadata: readonly Metadata[]
+  readonly known: readonly KnownMetadata[]
   /** Milliseconds that the code may take for one call. */
   readonly userCodeMs: number
   /** What ids of copies begin with, after the id of the event. */

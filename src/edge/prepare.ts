@@ -4,7 +4,7 @@ import type { Packed } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { metadataOf, sourceTypeOf } from '../core/metadata.ts'
+import { knownMetadata, sourceTypeOf } from '../core/metadata.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { detailOfTransforms, namesOfTransforms, runTransforms } from '../transforms/run.ts'
 import type { IncomingBatch, RejectedEvent } from './incoming-batch.ts'
@@ -80,11 +80,16 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     const times = timesOf(event)
     prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index, times })
   }
-  const sourceType = sourceTypeOf(source)
+  const known = knownMetadata({
+    sourceName: source.name,
+    sourceType: sourceTypeOf(source),
+    receivedAt: work.receivedAt,
+  })
+  const isText = source.transforms[0]?.isIsolated === true
   const ran = await runTransforms(
     source.transforms,
-    prepared.map(({ event }) => event),
-    (event) => metadataOf(event, { sourceName: source.name, sourceType, receivedAt: work.receivedAt }),
+    prepared.map(({ event, sent }) => (isText ? sent : event)),
+    () => known,
     work.userCodeMs,
   )
   const stored = new Set<number>()

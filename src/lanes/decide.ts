@@ -1,9 +1,9 @@
 import { Envelope } from '../core/envelope.ts'
 import { reasonOf, stackOf } from '../core/errors.ts'
-import type { Event } from '../core/event.ts'
-import { metadataOf } from '../core/metadata.ts'
+import { knownMetadata } from '../core/metadata.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolved-config.ts'
+import type { KnownMetadata } from '../core/transform.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { withFields } from '../privacy/fields.ts'
@@ -54,17 +54,11 @@ export async function decide(
   const run = () =>
     runTransforms(
       transforms,
-      // Copies of their own, from the text: a transform may change them, and the letter of one that fails holds what came.
-      kept.map(({ envelope }) => JSON.parse(envelope.text) as Event),
-      (event, index) => {
-        const { source, receivedAt } = (kept[index] as { envelope: Envelope }).envelope.header
-        return metadataOf(event, {
-          sourceName: source,
-          sourceType: target.sourceTypes?.get(source),
-          receivedAt,
-          target,
-        })
-      },
+      kept.map(({ envelope }) => envelope.text),
+      knownOf(
+        kept.map(({ envelope }) => envelope),
+        target,
+      ),
       options.userCodeMs,
     )
   const placeOf = (index: number) => (kept[index] as { i: number }).i
@@ -130,6 +124,17 @@ const transformFailed = (reason: string, detail: string): Outcome => ({
   code: 'transform_failed',
   ...detailOf(detail),
 })
+
+/** Tells what is known of each: one object for those of one request, which often follow each other. */
+function knownOf(envelopes: readonly Envelope[], target: Target): (index: number) => KnownMetadata {
+  let last: KnownMetadata | undefined
+  return (index) => {
+    const { source: sourceName, receivedAt } = (envelopes[index] as Envelope).header
+    if (last?.sourceName !== sourceName || last.receivedAt !== receivedAt)
+      last = knownMetadata({ sourceName, sourceType: target.sourceTypes?.get(sourceName), receivedAt, target })
+    return last
+  }
+}
 
 /** Codes of what a user's code threw; the detail of others is the answer of the destination. */
 const thrown: ReadonlySet<string> = new Set(['filter_failed', 'transform_failed', 'encode_failed', 'request_failed'])

@@ -57,8 +57,8 @@ export async function runHalves(
   }
 }
 
-const partOf = ({ texts, metadata, ...rest }: TransformBatch, start: number, end: number): TransformBatch => ({
+const partOf = ({ texts, known, ...rest }: TransformBatch, start: number, end: number): TransformBatch => ({
   ...rest,
   texts: texts.slice(start, end),
-  metadata: metadata.slice(start, end),
+  known: known.slice(start, end),
 })

@@ -1,12 +1,12 @@
-// What runs beside the code of a user in an isolate (the build makes a module of it). It shares nothing with the Worker: events come
-// as text, and go as text.
+// What runs beside the code of a user in an isolate (the build makes a module of it). It shares nothing with the Worker: one text comes,
+// and one goes.
 import { env, WorkerEntrypoint } from 'cloudflare:workers'
-import type { Event } from '../core/event.ts'
-import type { TransformAnswer, TransformBatch, TransformFunctions } from '../core/transform.ts'
+import type { KnownMetadata, TransformFunctions } from '../core/transform.ts'
 import { createGlobals } from './globals.ts'
 import { guardedFetch } from './guarded-fetch.ts'
 import type { IsolateEnv } from './isolate.ts'
 import { errorOf, runStep } from './step.ts'
+import { type WireBatch, writeAnswer } from './wire.ts'
 
 const { credentials, rules, logs } = env as unknown as IsolateEnv
 const platformFetch = globalThis.fetch
@@ -23,7 +23,8 @@ Object.assign(globalThis, globals)
 
 /** Answers the Worker. */
 export default class extends WorkerEntrypoint {
-  async run({ texts, metadata, userCodeMs, mark }: TransformBatch): Promise<TransformAnswer> {
+  async run(batch: string): Promise<string> {
+    const { events: given, known, kinds, userCodeMs, mark } = JSON.parse(batch) as WireBatch
     let functions: TransformFunctions
     try {
       // Its top level runs with the globals in place, and what it throws is the user's.
@@ -32,20 +33,22 @@ export default class extends WorkerEntrypoint {
       if (found.length !== 1) throw new Error(`Expected one of ${names.join(',')}. Found ${found.join(',') || 'none'}`)
     } catch (thrown) {
       const { message, stack } = errorOf(thrown, moduleName)
-      return { events: [], dropped: [], failed: texts.map((_, from) => ({ from, message, stack })), ...said() }
+      return writeAnswer(
+        { events: [], dropped: [] },
+        { failed: given.map((_, from) => ({ from, message, stack })), ...said() },
+      )
     }
-    const items = texts.map((text, i) => {
-      const event = JSON.parse(text) as Event
+    const items = given.map((event, i) => {
       learn(event)
-      return { event, id: event.messageId, metadata: metadata[i] as (typeof metadata)[number] }
+      return { event, known: known[kinds?.[i] ?? 0] as KnownMetadata }
     })
-    const { events, dropped, failed } = await runStep(functions, items, userCodeMs, mark)
-    return {
-      events: events.map(({ text, from }) => ({ text, from })),
-      dropped,
-      failed: failed.map(({ from, error: { message, stack } }) => ({ from, message, stack: withoutOurs(stack) })),
-      ...said(),
-    }
+    const result = await runStep(functions, items, userCodeMs, mark)
+    const failed = result.failed.map(({ from, error }) => ({
+      from,
+      message: error.message,
+      stack: withoutOurs(error.stack),
+    }))
+    return writeAnswer(result, { failed, ...said() })
   }
 }
 

@@ -7,6 +7,7 @@ import type { FetchRules } from './guarded-fetch.ts'
 import { type IsolateOptions, optionProblems } from './options.ts'
 import { checkedAnswer } from './checked-answer.ts'
 import { runHalves } from './halves.ts'
+import { writeBatch } from './wire.ts'
 
 /** What is loaded into an isolate. */
 export interface IsolateCode {
@@ -14,7 +15,7 @@ export interface IsolateCode {
   readonly hash: string
   /** Modules by name: text is JavaScript. */
   readonly modules: Readonly<Record<string, WorkerLoaderModule | string>>
-  /** Its default export is a WorkerEntrypoint with `run(batch)`. */
+  /** Its default export is a WorkerEntrypoint whose `run` takes JSON of a `WireBatch` and gives that of a `WireAnswer`. */
   readonly main: string
   /** Where lines of a module come from, by the module's name. */
   readonly positions?: Readonly<Record<string, Positions>>
@@ -34,7 +35,8 @@ interface Platform {
 }
 
 interface Harness {
-  readonly run: (batch: TransformBatch) => Promise<unknown>
+  /** Takes what `writeBatch` writes. */
+  readonly run: (batch: string) => Promise<unknown>
 }
 
 const defaultCpuMs = 4_000
@@ -91,7 +93,7 @@ export function isolate(
     // The deadline of each event is kept in the isolate, where hostile code can reach it.
     const deadline = new Deadline(batch.userCodeMs + cpuMs + loadingMs, `the isolate of ${name}`)
     try {
-      return checkedAnswer(await deadline.race(harness.run(batch)), batch.texts.length)
+      return checkedAnswer(await deadline.race(harness.run(writeBatch(batch))), batch.texts.length)
     } catch (thrown) {
       if (!deadline.isOver) throw thrown
       const { message } = thrown as Error
@@ -115,7 +117,7 @@ export function isolate(
 const whatToBind = 'the binding ISOLATES; add to wrangler.toml: [[worker_loaders]] binding = "ISOLATES"'
 
 /** The test, or the destination, or else the source, whose events these are. */
-const placeOf = ({ metadata: [first], test }: TransformBatch): string =>
+const placeOf = ({ known: [first], test }: TransformBatch): string =>
   test !== undefined
     ? `test ${test}`
     : first?.destinationName === undefined

@@ -1,7 +1,6 @@
 import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Event } from '../core/event.ts'
-import { isRecord } from '../core/json.ts'
-import type { Metadata, Transform } from '../core/transform.ts'
+import type { KnownMetadata, Transform } from '../core/transform.ts'
 import type { TransformStep } from '../core/transform-counts.ts'
 import { copyMark, errorOf, runStep, type StepResult } from './step.ts'
 
@@ -25,8 +24,9 @@ export interface FailedTransform {
 /** An event on its way from one transform to the next. */
 interface Passing {
   /** Left out where only the text is known yet. */
-  readonly event?: Event
-  readonly text?: string
+  readonly event: Event | undefined
+  /** Left out where only the event is known yet. */
+  readonly text: string | undefined
   readonly index: number
 }
 
@@ -39,22 +39,25 @@ interface Passing {
  * batch: `<id>`, `<id>#1`, `<id>#2` (see `copyMark`), unless the transform gave them ids of their own.
  *
  * @param transforms in the order in which they run
- * @param events may be changed by the transforms; keep their text if you need it afterwards
- * @param describe gives the metadata of an event of the input at `index`, before the transform sees it
+ * @param events each as an object, which the transforms may change, or as its JSON, which spares those that run in an isolate the
+ *   way through an object
+ * @param describe gives what is known of the event of the input at `index` beside its content
  * @param userCodeMs milliseconds that each transform may take: an event for which it has not settled by then has failed
  *   (`transformBatch`: all events)
  * @returns what became of every input; rejects only where the platform refuses to run a transform, which says nothing of an event
  */
 export async function runTransforms(
   transforms: readonly Transform[],
-  events: readonly Event[],
-  describe: (event: Event, index: number) => Metadata,
+  events: readonly (Event | string)[],
+  describe: (index: number) => KnownMetadata,
   userCodeMs: number = defaultUserCodeMs,
 ): Promise<TransformRun> {
   const dropped: { index: number; transform: string }[] = []
   const failed: FailedTransform[] = []
   const steps: TransformStep[] = []
-  let passing: readonly Passing[] = events.map((event, index) => ({ event, index }))
+  let passing: readonly Passing[] = events.map((given, index) =>
+    typeof given === 'string' ? { event: undefined, text: given, index } : { event: given, text: undefined, index },
+  )
   const names = namesOfTransforms(transforms)
   for (const [i, transform] of transforms.entries()) {
     if (passing.length === 0) break
@@ -66,16 +69,12 @@ export async function runTransforms(
     const indexOf = (from: number): number => (items[from] as Passing).index
     for (const from of result.dropped) dropped.push({ index: indexOf(from), transform: name })
     for (const { from, error } of result.failed) failed.push({ index: indexOf(from), transform: name, error })
-    passing = result.events.map(({ event, text, from }) => ({
-      text,
-      index: indexOf(from),
-      ...(event === undefined ? {} : { event }),
-    }))
+    passing = result.events.map(({ event, text, from }) => ({ event, text, index: indexOf(from) }))
     const errors = new Set(result.failed.map(({ from }) => from)).size
     const counts = { in: items.length, out: passing.length, dropped: result.dropped.length, errors }
     steps.push({ transform: name, ...counts, ms })
   }
-  return { events: passing.map(({ index, ...given }) => ({ ...wholeOf(given), index })), dropped, failed, steps }
+  return { events: passing.map(wholeOf), dropped, failed, steps }
 }
 
 /**
@@ -96,7 +95,7 @@ export const namesOfTransforms = (transforms: readonly Transform[]): string[] =>
 
 interface RunContext {
   readonly name: string
-  readonly describe: (event: Event, index: number) => Metadata
+  readonly describe: (index: number) => KnownMetadata
   readonly userCodeMs: number
   /** Of the transform in its list: the first one gets events that are still those of the caller. */
   readonly place: number
@@ -109,22 +108,22 @@ interface Result extends Pick<StepResult, 'dropped' | 'failed'> {
 /** Runs one transform where it runs. */
 async function resultOf(transform: Transform, items: readonly Passing[], context: RunContext): Promise<Result> {
   const { name, describe, userCodeMs, place } = context
-  const given = items.map(({ event, text, index }) => {
-    const own = place === 0 && event !== undefined ? event : (JSON.parse(text as string) as Event)
-    const metadata = wholeMetadata(describe(own, index), own, name)
-    return { event: own, id: own.messageId, metadata }
-  })
-  const mark = copyMark(place, given[0]?.metadata.destinationName !== undefined)
+  const knownOf = knownBy(describe, name)
+  const mark = copyMark(place, knownOf(items[0]?.index ?? 0).destinationName !== undefined)
   if (transform.runBatch !== undefined) {
-    const texts = items.map(({ text }, i) => text ?? JSON.stringify(given[i]?.event))
-    const metadata = given.map((item) => item.metadata)
-    const { events, dropped, failed } = await transform.runBatch({ texts, metadata, userCodeMs, mark })
+    const texts = items.map(({ event, text }) => text ?? JSON.stringify(event))
+    const known = items.map(({ index }) => knownOf(index))
+    const { events, dropped, failed } = await transform.runBatch({ texts, known, userCodeMs, mark })
     return {
       events,
       dropped,
       failed: failed.map(({ from, message, stack }) => ({ from, error: { message, stack } })),
     }
   }
+  const given = items.map(({ event, text, index }) => ({
+    event: place === 0 && event !== undefined ? event : (JSON.parse(text as string) as Event),
+    known: knownOf(index),
+  }))
   if (transform.learn !== undefined) for (const { event } of given) transform.learn(event)
   try {
     return await runStep(transform.load?.() ?? transform, given, userCodeMs, mark)
@@ -135,23 +134,18 @@ async function resultOf(transform: Transform, items: readonly Passing[], context
   }
 }
 
-const wholeOf = ({ event, text }: Omit<Passing, 'index'>): { readonly event: Event; readonly text: string } => ({
+const wholeOf = ({ event, text, index }: Passing): TransformRun['events'][number] => ({
   event: event ?? (JSON.parse(text as string) as Event),
   text: text ?? JSON.stringify(event),
+  index,
 })
 
-/** Adds what RudderStack's metadata says beside; what there is no fact for stays undefined, as it may there. */
-function wholeMetadata(known: Metadata, event: Event, transform: string): Metadata {
-  const whole: Record<string, unknown> = { sourceId: known.sourceName, transformationId: transform, ...known }
-  if (known.destinationName !== undefined) whole['destinationId'] = known.destinationName
-  const { rudderId, recordId, context } = event
-  if (rudderId !== undefined) whole['rudderId'] = rudderId
-  if (recordId !== undefined) whole['recordId'] = recordId
-  const job = context?.['sources']
-  if (isRecord(job)) {
-    if (job['job_id'] !== undefined) whole['sourceJobId'] = job['job_id']
-    if (job['job_run_id'] !== undefined) whole['sourceJobRunId'] = job['job_run_id']
-    if (job['task_run_id'] !== undefined) whole['sourceTaskRunId'] = job['task_run_id']
+/** Adds which transform it is; what is known of several events is one object for all of them. */
+function knownBy(describe: RunContext['describe'], transformationId: string): (index: number) => KnownMetadata {
+  let [last, own]: [KnownMetadata?, KnownMetadata?] = []
+  return (index) => {
+    const known = describe(index)
+    if (known !== last || own === undefined) [last, own] = [known, { transformationId, ...known }]
+    return own
   }
-  return whole as unknown as Metadata
 }

@@ -2,15 +2,13 @@ import { Deadline, isPromise, withDeadline } from '../core/deadline.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { isRecord } from '../core/json.ts'
-import type { Metadata, MetadataOf, TransformFunctions } from '../core/transform.ts'
+import type { KnownMetadata, Metadata, MetadataOf, TransformFunctions } from '../core/transform.ts'
 
 /** An event that a transform is given. */
 export interface StepItem {
   /** The transform may change it. */
   readonly event: Event
-  /** The messageId before that. */
-  readonly id: string
-  readonly metadata: Metadata
+  readonly known: KnownMetadata
 }
 
 /** What became of the events in one transform. `from` is the place of the input among the items. */
@@ -24,9 +22,22 @@ export interface StepResult {
   }[]
 }
 
-interface Item extends StepItem {
+/** An input, with what its metadata says of it, since the transform may change the event before it asks. */
+interface Item {
+  readonly event: Event
   readonly from: number
+  readonly id: string
+  readonly type: string
+  readonly name: unknown
+  readonly rudderId: unknown
+  readonly recordId: unknown
+  readonly job: Job | undefined
+  readonly known: KnownMetadata
+  metadata: Metadata | undefined
 }
+
+/** Ids of what loaded an event out of a warehouse. */
+type Job = Readonly<Pick<Metadata, 'sourceJobId' | 'sourceJobRunId' | 'sourceTaskRunId'>>
 
 /** What a transform gave back for the input `item`; checked, but not yet known to be JSON. */
 interface Output {
@@ -84,7 +95,7 @@ export async function runStep(
   userCodeMs: number,
   mark: CopyMark,
 ): Promise<StepResult> {
-  const items = given.map((item, from): Item => ({ ...item, from }))
+  const items = given.map(itemOf)
   const context = { metadata: metadataOf(items), userCodeMs }
   const outcome = await (functions.transformEvent === undefined ? eachBatch : eachEvent)(functions, items, context)
   const { sealed, failed } = seal(outcome.outputs, mark)
@@ -120,8 +131,9 @@ async function eachEvent(
   const outputs: Output[] = []
   const dropped: Item[] = []
   const failed: Failure[] = []
-  for (const [i, result] of settled.entries()) {
+  for (let i = 0; i < items.length; i++) {
     const item = items[i] as Item
+    const result = settled[i]
     if (result instanceof Thrown) failed.push({ item, thrown: result.what })
     else if (result === null || result === undefined) dropped.push(item)
     else if (!Array.isArray(result)) {
@@ -199,17 +211,16 @@ function ownersOf(items: readonly Item[]): (value: object) => Item {
 function seal(outputs: readonly Output[], mark: CopyMark) {
   const sealed: { event: Event; text: string; from: number }[] = []
   const failed: Failure[] = []
-  const taken = new Map<number, Set<string>>()
+  const idOf = messageIds(mark)
   for (const { value, item } of outputs) {
     try {
-      const ids = taken.get(item.from) ?? new Set()
-      taken.set(item.from, ids)
-      const messageId = distinctIdOf(ids, [value['messageId'], item.id], mark)
-      ids.add(messageId)
-      const event = (value['messageId'] === messageId ? value : { ...value, messageId }) as Event
+      const own = value['messageId']
+      const messageId = idOf(own, item)
+      const event = (own === messageId ? value : { ...value, messageId }) as Event
       const text = JSON.stringify(event) as string | undefined
       if (text?.[0] !== '{') throw 'returned event from a transform is not an object'
-      sealed.push({ ...withoutPrototypeKeys(event, text), from: item.from })
+      const whole = withoutPrototypeKeys(event, text)
+      sealed.push({ event: whole.event, text: whole.text, from: item.from })
     } catch (thrown) {
       failed.push({ item, thrown })
     }
@@ -236,18 +247,63 @@ export function withoutPrototypeKeys(event: Event, text: string): { readonly eve
  * Gives an output the id that it has, or that of its input; where another output of the input has it, one made of the input's id and
  * the place among the outputs. So the id does not depend on what else is in the batch, and is the same when the event runs again.
  */
-function distinctIdOf(taken: ReadonlySet<string>, [own, input]: readonly [unknown, string], mark: CopyMark): string {
-  const id = typeof own === 'string' && own !== '' ? own : input
+function messageIds(mark: CopyMark): (own: unknown, item: Item) => string {
+  /** By place of the input: nearly all become one. */
+  const first: (string | undefined)[] = []
+  const taken = new Map<number, Set<string>>()
+  return (own, { from, id: input }) => {
+    const id = typeof own === 'string' && own !== '' ? own : input
+    const other = first[from]
+    if (other === undefined) return (first[from] = id)
+    const ids = taken.get(from) ?? new Set([other])
+    taken.set(from, ids)
+    const distinct = distinctIdOf(ids, id, `${input}${mark}`)
+    ids.add(distinct)
+    return distinct
+  }
+}
+
+function distinctIdOf(taken: ReadonlySet<string>, id: string, start: string): string {
   if (!taken.has(id)) return id
   let place = taken.size
-  while (taken.has(`${input}${mark}${place}`)) place++
-  return `${input}${mark}${place}`
+  while (taken.has(`${start}${place}`)) place++
+  return `${start}${place}`
+}
+
+function itemOf({ event, known }: StepItem, from: number): Item {
+  const { messageId: id, type, event: name, rudderId, recordId, context } = event
+  const job = jobOf(context?.['sources'])
+  return { event, from, id, type, name, rudderId, recordId, job, known, metadata: undefined }
+}
+
+function jobOf(sources: unknown): Job | undefined {
+  if (!isRecord(sources)) return undefined
+  const { job_id, job_run_id, task_run_id } = sources
+  return {
+    ...(job_id === undefined ? {} : { sourceJobId: job_id }),
+    ...(job_run_id === undefined ? {} : { sourceJobRunId: job_run_id }),
+    ...(task_run_id === undefined ? {} : { sourceTaskRunId: task_run_id }),
+  }
 }
 
 function metadataOf(items: readonly Item[]): MetadataOf {
-  const byId = new Map(items.map(({ id, metadata }) => [id, metadata]))
-  // Unknown ids give an object without fields, as RudderStack's lookup does.
-  return (event) => byId.get(event.messageId) ?? ({} as Metadata)
+  let byId: Map<string, Item> | undefined
+  return ({ messageId }) => {
+    byId ??= new Map(items.map((item) => [item.id, item]))
+    const item = byId.get(messageId)
+    // Unknown ids give an object without fields, as RudderStack's lookup does.
+    return item === undefined ? ({} as Metadata) : (item.metadata ??= wholeMetadata(item))
+  }
+}
+
+/** All that RudderStack's metadata says and that there is a fact for; other fields are undefined, as they may be there. */
+function wholeMetadata({ id, type, name, rudderId, recordId, job, known }: Item): Metadata {
+  const whole: Record<string, unknown> = { sourceId: known.sourceName, messageId: id, eventType: type }
+  if (typeof name === 'string') whole['eventName'] = name
+  if (known.destinationName !== undefined) whole['destinationId'] = known.destinationName
+  if (rudderId !== undefined) whole['rudderId'] = rudderId
+  if (recordId !== undefined) whole['recordId'] = recordId
+  return Object.assign(whole, job, known) as unknown as Metadata
 }
 
 /**

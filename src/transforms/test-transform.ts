@@ -1,6 +1,6 @@
 import { defaultUserCodeMs } from '../core/deadline.ts'
 import type { Event } from '../core/event.ts'
-import { metadataOf } from '../core/metadata.ts'
+import { knownMetadata } from '../core/metadata.ts'
 import type { Metadata, Transform } from '../core/transform.ts'
 import { runTransforms } from './run.ts'
 
@@ -49,15 +49,12 @@ export async function testTransform(
     messageId: `test-${i + 1}`,
     ...event,
   }))
-  const receivedAt = new Date().toISOString()
-  const describe = (event: Event): Metadata => ({
-    ...metadataOf(event, { sourceName: 'web', sourceType: 'HTTP', receivedAt }),
-    ...options.metadata,
-  })
+  const way = { sourceName: 'web', sourceType: 'HTTP', receivedAt: new Date().toISOString() }
+  const known = { ...knownMetadata(way), ...options.metadata }
   const ran = await runTransforms(
     [transform],
     given.map((event) => structuredClone(event)),
-    describe,
+    () => known,
     options.userCodeMs ?? defaultUserCodeMs,
   )
   return {

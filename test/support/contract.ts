@@ -23,7 +23,7 @@ export interface ContractCall {
   readonly userCodeMs?: number
   /** Where they run; `crm` when left out; null where they are those of the source. */
   readonly destination?: string | null
-  /** How often, with events of their own each time: for measuring. Once when left out; the answer is that of the last time. */
+  /** How often, from the text of the events each time: for measuring. Once when left out; the answer is that of the last time. */
   readonly times?: number
   /** Where the events come from; `web` when left out. */
   readonly source?: string
@@ -68,7 +68,7 @@ export async function startContract(
   symlinkSync(join(home, 'node_modules'), join(root, 'node_modules'))
   const names = await buildTransforms({ root, home, say: (line) => process.stderr.write(`${line}\n`) })
   const entry = `
-    import { metadataOf } from '${home}/src/core/metadata.ts'
+    import { knownMetadata } from '${home}/src/core/metadata.ts'
     import { runTransforms } from '${home}/src/transforms/run.ts'
     export { TransformFetch } from '${home}/src/transforms/transform-fetch.ts'
     ${names.map((name, i) => `import * as built${i} from './dist/transforms/${name}.js'`).join('\n')}
@@ -79,13 +79,14 @@ export async function startContract(
       async fetch(request) {
         const { transforms, way, events, options, userCodeMs, destination = 'crm', source = 'web', times = 1 } = await request.json()
         const target = destination === null ? {} : { target: { name: destination, route: { use: { name: 'webhook' } } } }
-        const describe = (event) =>
-          metadataOf(event, { sourceName: source, sourceType: 'HTTP', receivedAt: '2026-11-28T10:00:00.000Z', ...target })
+        const known = knownMetadata({ sourceName: source, sourceType: 'HTTP', receivedAt: '2026-11-28T10:00:00.000Z', ...target })
+        const describe = () => known
         const list = transforms.map((name) =>
           way === 'plain' ? plain[name] : options === undefined ? built[name][way] : built[name][way](options))
         try {
-          const text = JSON.stringify(events)
-          for (let i = 1; i < times; i++) await runTransforms(list, JSON.parse(text), describe, userCodeMs)
+          // As a lane gives them.
+          const texts = events.map((event) => JSON.stringify(event))
+          for (let i = 1; i < times; i++) await runTransforms(list, texts, describe, userCodeMs)
           return Response.json(await runTransforms(list, events, describe, userCodeMs))
         } catch (error) {
           return new Response(error.stack, { status: 500 })
@@ -118,6 +119,7 @@ export async function startContract(
     // The runtime tells of connections that it refuses.
     handleStructuredLogs: () => undefined,
   })
+  await miniflare.ready
   return {
     run: async (call) => {
       const answer = await miniflare.dispatchFetch('http://localhost/', { method: 'POST', body: JSON.stringify(call) })

@@ -109,7 +109,7 @@ export class Workerd {
 }
 
 /** Processes of workerd that this process has started. */
-const workerds = (): number[] =>
+export const workerds = (): number[] =>
   execFileSync('ps', ['-A', '-o', 'pid=,ppid=,comm='], { encoding: 'utf8' })
     .split('\n')
     .map((line) => line.trim().split(/\s+/))

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import type { Metadata, Transform } from '../../src/core/transform.ts'
+import type { KnownMetadata, Transform } from '../../src/core/transform.ts'
 import { runHalves } from '../../src/transforms/halves.ts'
 import { runTransforms } from '../../src/transforms/run.ts'
 import { runStep } from '../../src/transforms/step.ts'
@@ -41,12 +41,12 @@ function transformOf(splitter: Splitter): Transform {
     runBatch: (batch) =>
       runHalves(
         batch,
-        async ({ texts, metadata, userCodeMs, mark }) => {
+        async ({ texts, known, userCodeMs, mark }) => {
           if (texts.length > 3) throw new Error('Worker exceeded memory limit.')
-          const items = texts.map((text, i) => {
-            const event = JSON.parse(text) as Event
-            return { event, id: event.messageId, metadata: metadata[i] as Metadata }
-          })
+          const items = texts.map((text, i) => ({
+            event: JSON.parse(text) as Event,
+            known: known[i] as KnownMetadata,
+          }))
           const { events, dropped } = await runStep({ transformEvent }, items, userCodeMs, mark)
           return { events, dropped, failed: [] }
         },
@@ -60,17 +60,11 @@ async function through(
   events: readonly Event[],
   destinationName?: string,
 ): Promise<Event[]> {
-  const { events: made, failed } = await runTransforms(
-    splitters.map(transformOf),
-    structuredClone(events),
-    ({ messageId, type }) => ({
-      messageId,
-      sourceName: 'shop',
-      receivedAt: '2026-11-28T10:00:00.000Z',
-      eventType: type,
-      ...(destinationName === undefined ? {} : { destinationName }),
-    }),
-  )
+  const { events: made, failed } = await runTransforms(splitters.map(transformOf), structuredClone(events), () => ({
+    sourceName: 'shop',
+    receivedAt: '2026-11-28T10:00:00.000Z',
+    ...(destinationName === undefined ? {} : { destinationName }),
+  }))
   expect(failed).toEqual([])
   return made.map(({ event }) => event)
 }

@@ -4,7 +4,7 @@ import { runHalves } from '../../src/transforms/halves.ts'
 
 const batchOf = (texts: readonly string[]): TransformBatch => ({
   texts,
-  metadata: texts.map((text) => ({ messageId: text, sourceName: 'web', receivedAt: '', eventType: 'track' })),
+  known: texts.map(() => ({ sourceName: 'web', receivedAt: '' })),
   userCodeMs: 1_000,
   mark: '#',
 })

@@ -86,8 +86,9 @@ const harness = './harness.js'
 const does = {
   'throws in our code': () => { Array.prototype.map = () => { throw new Error('poisoned') } },
   'says nothing': async (event) => { (await import(harness)).default.prototype.run = () => undefined },
-  'forgets events': async () => { (await import(harness)).default.prototype.run = () => ({ events: [], dropped: [], failed: [] }) },
-  'answers for others': async () => { (await import(harness)).default.prototype.run = () => ({ events: [{ text: '{"messageId":"a"}', from: 99 }], dropped: [-1], failed: [] }) },
+  'forgets events': async () => { (await import(harness)).default.prototype.run = () => '{"events":[],"from":[],"dropped":[],"failed":[]}' },
+  'answers for others': async () => { (await import(harness)).default.prototype.run = () => '{"events":[{"messageId":"a"}],"from":[99],"dropped":[-1],"failed":[]}' },
+  'answers with no JSON': async () => { (await import(harness)).default.prototype.run = () => '{"events":[' },
   'answers with functions': async () => { (await import(harness)).default.prototype.run = () => ({ events: () => 1, dropped: [() => 1], failed: [{ from: () => 0 }] }) },
   'never answers': async () => { (await import(harness)).default.prototype.run = () => new Promise(() => setInterval(() => 1, 50)) },
   'has no timers': () => { globalThis.setTimeout = () => 0; return new Promise(() => {}) },
@@ -300,6 +301,7 @@ describe('what becomes of events where isolated code breaks or uses up its isola
     ['says nothing', unsaid],
     ['forgets events', unsaid],
     ['answers for others', unsaid],
+    ['answers with no JSON', unsaid],
     ['answers with functions', ''],
     ['never answers', 'the isolate of breaks did not settle within 2201 ms'],
   ])('code that %s loses no event of its place: each of them fails, and says why', async (does, message) => {

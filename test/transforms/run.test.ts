@@ -1,19 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import type { Metadata, Transform } from '../../src/core/transform.ts'
+import type { Transform } from '../../src/core/transform.ts'
 import { runTransforms } from '../../src/transforms/run.ts'
 import { plainOrder } from '../support/sample-events.ts'
 
 const event = (messageId: string, more: Partial<Event> = {}): Event =>
   plainOrder(messageId, { anonymousId: 'anon-ada', ...more })
 
-const describeEvent = ({ messageId, type, event: eventName }: Event): Metadata => ({
-  messageId,
-  sourceName: 'shop',
-  receivedAt: '2026-11-22T10:00:00.500Z',
-  eventType: type,
-  ...(eventName === undefined ? {} : { eventName }),
-})
+const describeEvent = () => ({ sourceName: 'shop', receivedAt: '2026-11-22T10:00:00.500Z' })
 
 const run = (transforms: readonly Transform[], events: readonly Event[]) =>
   runTransforms(transforms, events, describeEvent)
