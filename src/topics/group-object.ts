@@ -10,6 +10,8 @@ import { GroupStore, type MemberRow, type PositionRow } from './group-store.ts'
 const mostInstances = 1_000
 /** Milliseconds that the next call of an instance waits for the news that the answer before it went out. */
 const arrivalMs = 2_000
+/** Milliseconds after which it is written that an answer went out, unless the next one is there by then. */
+const restMs = 100
 
 /**
  * A consumer group: who is in it, who reads which partition, and up to where each partition was handed out and committed.
@@ -31,6 +33,8 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
   /** Leases only grow, also those of an instance that was out of the group in between. */
   #lastLease = 0
   #isListed = false
+  /** Whether a timer will write which answers went out. */
+  #isResting = false
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env)
@@ -101,7 +105,7 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
 
   async arrived(instance: string, lease: number, isWhole: boolean): Promise<void> {
     if (this.#store.answer(instance)?.lease !== lease) return
-    if (isWhole) this.#store.deleteAnswer(instance)
+    if (isWhole) this.#settle(instance)
     else this.#takeBack(instance)
     this.#arrived++
     this.#answers.notify()
@@ -219,6 +223,17 @@ export class GroupObject extends DurableObject<Bindings> implements GroupRpc {
     if (answer === undefined) return
     for (const position of JSON.parse(answer.before) as TopicPosition[]) this.#store.takeBack(instance, position)
     this.#store.deleteAnswer(instance)
+  }
+
+  /** A consumer that goes on at once writes over the answer: deleting each would be a commit more. */
+  #settle(instance: string): void {
+    this.#store.putArrived(instance)
+    if (this.#isResting) return
+    this.#isResting = true
+    setTimeout(() => {
+      this.#isResting = false
+      this.#store.deleteArrived()
+    }, restMs)
   }
 
   #remove({ instance, auto }: MemberRow): void {

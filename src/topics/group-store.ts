@@ -39,9 +39,16 @@ export interface AnswerRow {
   readonly before: string
 }
 
-/** The tables of a group: `members`, `positions`, `answers`, `counts`. */
+/** Milliseconds by which a stored call of an instance may be older than its last one: a row for each call costs a commit. */
+const seenMs = 1_000
+
+/** The tables of a group: `members`, `positions`, `answers`, `counts`; and what of them is not written yet. */
 export class GroupStore {
   readonly #db: Database
+  /** Members whose rows are older, by instance. */
+  readonly #called = new Map<string, MemberRow>()
+  /** Instances whose answer is still in its row, but went out whole. */
+  readonly #arrived = new Set<string>()
 
   constructor(db: Database) {
     this.#db = db
@@ -63,13 +70,22 @@ export class GroupStore {
   }
 
   members(): MemberRow[] {
-    return this.#db.all<MemberRow>('SELECT * FROM members ORDER BY instance')
+    const rows = this.#db.all<MemberRow>('SELECT * FROM members ORDER BY instance')
+    return rows.map((row) => this.#called.get(row.instance) ?? row)
   }
 
+  /** Notes a call of an instance. One that follows another soon, and changes nothing else, is kept in memory alone. */
   putMember(member: MemberRow): void {
+    const { instance } = member
+    const row = this.#db.first<MemberRow>('SELECT * FROM members WHERE instance = ?', instance)
+    if (row !== undefined && isCalledSoon(row, member)) {
+      this.#called.set(instance, member)
+      return
+    }
+    this.#called.delete(instance)
     this.#db.run(
       'INSERT OR REPLACE INTO members (instance, topics, auto, commitMs, sessionMs, seen, committed, lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      member.instance,
+      instance,
       member.topics,
       member.auto,
       member.commitMs,
@@ -81,6 +97,7 @@ export class GroupStore {
   }
 
   deleteMember(instance: string): void {
+    this.#called.delete(instance)
     this.#db.run('DELETE FROM members WHERE instance = ?', instance)
   }
 
@@ -105,15 +122,28 @@ export class GroupStore {
   }
 
   answer(instance: string): AnswerRow | undefined {
+    if (this.#arrived.has(instance)) return undefined
     return this.#db.first<AnswerRow>('SELECT * FROM answers WHERE instance = ?', instance)
   }
 
   putAnswer({ instance, lease, before }: AnswerRow): void {
+    this.#arrived.delete(instance)
     this.#db.run('INSERT OR REPLACE INTO answers (instance, lease, before) VALUES (?, ?, ?)', instance, lease, before)
   }
 
   deleteAnswer(instance: string): void {
+    this.#arrived.delete(instance)
     this.#db.run('DELETE FROM answers WHERE instance = ?', instance)
+  }
+
+  /** Notes that an answer went out whole: in memory, as the next answer takes its row. */
+  putArrived(instance: string): void {
+    this.#arrived.add(instance)
+  }
+
+  /** Deletes the answers that went out whole and that no other has followed. */
+  deleteArrived(): void {
+    for (const instance of this.#arrived) this.deleteAnswer(instance)
   }
 
   /** Takes back what was handed out to an instance, down to an earlier position, but not below what it has committed since. */
@@ -168,6 +198,19 @@ export class GroupStore {
   }
 
   clear(): void {
+    this.#called.clear()
+    this.#arrived.clear()
     for (const table of ['members', 'positions', 'answers', 'counts']) this.#db.run(`DELETE FROM ${table}`)
   }
 }
+
+/** Whether a row tells enough of an instance that has called again. */
+const isCalledSoon = (row: MemberRow, { seen, lease, ...kept }: MemberRow): boolean =>
+  lease > row.lease &&
+  seen >= row.seen &&
+  seen - row.seen < seenMs &&
+  row.topics === kept.topics &&
+  row.auto === kept.auto &&
+  row.commitMs === kept.commitMs &&
+  row.sessionMs === kept.sessionMs &&
+  row.committed === kept.committed

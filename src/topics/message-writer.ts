@@ -2,7 +2,7 @@ import type { Header } from '../core/envelope.ts'
 import type { Chunk } from '../core/inbox.ts'
 import type { TopicRecord } from '../core/topic.ts'
 import { inflateFrames } from '../storage/frame.ts'
-import { bytesEqual, copyEscaped, stringEnd } from './json-bytes.ts'
+import { bytesEqual, JsonBytes, stringEnd } from './json-bytes.ts'
 import { type Encoding, recordMessage } from './records.ts'
 
 /** How much an answer holds at most. */
@@ -30,6 +30,7 @@ const bytesOf = (text: string): Uint8Array => encoder.encode(text)
 
 /** The names of the fields that `pack` writes first, as they stand in a header. */
 const headerNames = ['{"id":', ',"key":', ',"source":', ',"receivedAt":'].map(bytesOf)
+const keyName = bytesOf(',"key":')
 const valueName = bytesOf(',"value":"')
 const eventHeaders = [
   bytesOf('","headers":[{"key":"message_id","value":'),
@@ -41,9 +42,9 @@ const recordValueName = bytesOf(',"value":')
 const noHeaders = bytesOf(',[]]')
 const recordEnd = bytesOf(',"headers":[]}')
 
-/** Bytes that a message has beside its line, at most, and how often a byte of the line may grow. */
-const overhead = 1_000
-const growth = 6
+/** Bytes of a usual message, and of one more than the limit: an answer gets room for so much. */
+const usualMessage = 2_000
+const oneMore = 65_536
 
 /**
  * Writes an answer of messages: a list as JSON, in UTF-8.
@@ -53,13 +54,13 @@ const growth = 6
  */
 export class MessageWriter {
   readonly #limits: AnswerLimits
-  #out = new Uint8Array(65_536)
-  #length = 1
+  readonly #out: JsonBytes
   #records = 0
 
   constructor(limits: AnswerLimits) {
     this.#limits = limits
-    this.#out[0] = '['.charCodeAt(0)
+    this.#out = new JsonBytes(Math.min(limits.bytes, limits.records * usualMessage) + oneMore)
+    this.#out.ascii('[')
   }
 
   get records(): number {
@@ -67,19 +68,18 @@ export class MessageWriter {
   }
 
   get isFull(): boolean {
-    return this.#records >= this.#limits.records || this.#length >= this.#limits.bytes
+    return this.#records >= this.#limits.records || this.#out.length >= this.#limits.bytes
   }
 
   /** Bytes that still have room. */
   get left(): number {
-    return Math.max(0, this.#limits.bytes - this.#length)
+    return Math.max(0, this.#limits.bytes - this.#out.length)
   }
 
   /** The whole answer. */
   finish(): Uint8Array<ArrayBuffer> {
-    this.#ensure(1)
-    this.#out[this.#length] = ']'.charCodeAt(0)
-    return this.#out.subarray(0, this.#length + 1)
+    this.#out.ascii(']')
+    return this.#out.finish()
   }
 
   /**
@@ -91,100 +91,87 @@ export class MessageWriter {
    * @returns the offset after the last record that was written; `from` when there is none
    */
   write(chunk: Chunk, from: number, { topic, partition, isLog }: ChunkOrigin): number {
-    const begin = `{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":`
+    const begin = bytesOf(`{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":`)
+    const out = this.#out
     let { offset } = chunk
     let next = from
     for (const lines of inflateFrames(chunk.data))
       for (let start = 0; start < lines.length; offset++) {
-        // An envelope has two lines, a record one.
-        const middle = isLog ? lines.indexOf(newline, start) + 1 : start
-        const end = lines.indexOf(newline, middle)
-        if (offset >= from) {
-          if (this.isFull) return next
-          const before = this.#length
-          this.#ensure((end - start) * growth + overhead + begin.length)
-          if (this.#records > 0) this.#out[this.#length++] = comma
-          this.#text(`${begin}${offset},"timestamp":`)
-          if (isLog) this.#event(lines, { start, middle, end }, chunk.at)
-          else this.#record(lines, start, end, chunk.at)
-          if (this.#records > 0 && this.#length > this.#limits.bytes) {
-            this.#length = before
-            return next
-          }
-          this.#records++
-          next = offset + 1
+        if (offset < from) {
+          // An envelope has two lines, a record one.
+          if (isLog) start = lines.indexOf(newline, start) + 1
+          start = lines.indexOf(newline, start) + 1
+          continue
         }
+        if (this.isFull) return next
+        const before = out.length
+        if (this.#records > 0) out.ascii(',')
+        out.copy(begin)
+        out.ascii(`${offset},"timestamp":`)
+        const end = isLog ? this.#event(lines, start, chunk.at) : this.#record(lines, start, chunk.at)
+        if (this.#records > 0 && out.length > this.#limits.bytes) {
+          out.cutTo(before)
+          return next
+        }
+        this.#records++
+        next = offset + 1
         start = end + 1
       }
     return next
   }
 
-  /** The record of an envelope: the key is the one that orders events, the value is the event, what the edge knows is in headers. */
-  #event(
-    lines: Uint8Array,
-    { start, middle, end }: { readonly start: number; readonly middle: number; readonly end: number },
-    at: number,
-  ): void {
+  /**
+   * The record of an envelope: the key is the one that orders events, the value is the event, what the edge knows is in headers.
+   *
+   * @returns where its second line ends
+   */
+  #event(lines: Uint8Array, start: number, at: number): number {
+    const out = this.#out
     const places = this.#limits.encoding === 'text' ? headerPlaces(lines, start) : undefined
     if (places === undefined) {
+      const middle = lines.indexOf(newline, start) + 1
+      const end = lines.indexOf(newline, middle)
       const { id, key, source, receivedAt } = JSON.parse(decoder.decode(lines.subarray(start, middle))) as Header
       const headers = Object.entries({ message_id: id, source, received_at: receivedAt })
       const event = decoder.decode(lines.subarray(middle, end))
-      this.#text(recordMessage([null, key, event, headers], this.#limits.encoding, at))
-      return
+      out.text(recordMessage([null, key, event, headers], this.#limits.encoding, at))
+      return end
     }
     const [id, key, source, receivedAt] = places as [Place, Place, Place, Place]
-    this.#text(`${at},"key":`)
-    this.#copy(lines, key)
-    this.#bytes(valueName)
-    this.#length = copyEscaped(lines.subarray(middle, end), this.#out, this.#length)
-    this.#bytes(eventHeaders[0])
-    this.#copy(lines, id)
-    this.#bytes(eventHeaders[1])
-    this.#copy(lines, source)
-    this.#bytes(eventHeaders[2])
-    this.#copy(lines, receivedAt)
-    this.#bytes(eventEnd)
+    out.ascii(`${at},"key":`)
+    out.copy(lines, ...key)
+    out.copy(valueName)
+    const end = out.escapedLine(lines, lines.indexOf(newline, receivedAt[1]) + 1)
+    out.copy(eventHeaders[0])
+    out.copy(lines, ...id)
+    out.copy(eventHeaders[1])
+    out.copy(lines, ...source)
+    out.copy(eventHeaders[2])
+    out.copy(lines, ...receivedAt)
+    out.copy(eventEnd)
+    return end
   }
 
-  #record(lines: Uint8Array, start: number, end: number, at: number): void {
+  /** @returns where its line ends */
+  #record(lines: Uint8Array, start: number, at: number): number {
+    const out = this.#out
+    const end = lines.indexOf(newline, start)
     const places = this.#limits.encoding === 'text' ? recordPlaces(lines, start, end) : undefined
     if (places === undefined) {
       const record = JSON.parse(decoder.decode(lines.subarray(start, end))) as TopicRecord
-      this.#text(recordMessage(record, this.#limits.encoding, at))
-      return
+      out.text(recordMessage(record, this.#limits.encoding, at))
+      return end
     }
     const [time, key, value] = places
     // A time of null is that of the append.
-    if (lines[time[0]] === 110) this.#text(`${at}`)
-    else this.#copy(lines, time)
-    this.#text(',"key":')
-    this.#copy(lines, key)
-    this.#bytes(recordValueName)
-    this.#copy(lines, value)
-    this.#bytes(recordEnd)
-  }
-
-  #copy(lines: Uint8Array, [from, to]: Place): void {
-    this.#bytes(lines.subarray(from, to))
-  }
-
-  #bytes(bytes: Uint8Array): void {
-    this.#out.set(bytes, this.#length)
-    this.#length += bytes.length
-  }
-
-  #text(text: string): void {
-    this.#ensure(text.length * 3)
-    this.#length += encoder.encodeInto(text, this.#out.subarray(this.#length)).written
-  }
-
-  #ensure(more: number): void {
-    const needed = this.#length + more
-    if (needed <= this.#out.length) return
-    const out = new Uint8Array(Math.max(needed, this.#out.length * 2))
-    out.set(this.#out.subarray(0, this.#length))
-    this.#out = out
+    if (lines[time[0]] === 110) out.ascii(`${at}`)
+    else out.copy(lines, ...time)
+    out.copy(keyName)
+    out.copy(lines, ...key)
+    out.copy(recordValueName)
+    out.copy(lines, ...value)
+    out.copy(recordEnd)
+    return end
   }
 }
 

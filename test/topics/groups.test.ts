@@ -304,6 +304,15 @@ test('an answer that did not go out whole is handed out again to the same instan
   expect(await drain({ topic, group })).toEqual([])
 })
 
+test('an answer that went out is not handed out again after a power cut a moment later', async () => {
+  const { topic, group } = fresh()
+  await produce(topic, 40)
+  expect(await poll({ topic, group })).toHaveLength(40)
+  await sleep(500)
+  await server.restart()
+  expect(await drain({ topic, group })).toEqual([])
+})
+
 test('what an instance has not committed is handed out again when it leaves', async () => {
   const { topic, group } = fresh()
   await produce(topic, 40)

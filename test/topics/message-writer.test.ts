@@ -96,6 +96,15 @@ test('events are written with their key and the event as text, whatever they hol
   )
 })
 
+test('an event with white space that JSON escapes inside of texts, and one larger than the room for an answer, are whole', () => {
+  const events = [`{\t"type":\t"track"}\r`, JSON.stringify({ note: '"\\\n'.repeat(100_000) }), '{"type":"page"}']
+  const data = frame(events.map((event, i) => pack(headerOf(`order-${i}`), event).text).join(''))
+  const writer = writerOf('text', 8_000_000, 3)
+  const chunk = { offset: 0, count: 3, at: 5, data }
+  expect(writer.write(chunk, 0, { topic: 'events', partition: 0, isLog: true })).toBe(3)
+  expect(messagesOf(writer).map(({ value }) => value)).toEqual(events)
+})
+
 test('an answer stops at its bounds, and goes on at the next offset', () => {
   const lines = Array.from({ length: 10 }, (_, i) => `${JSON.stringify([null, 'ada', `${i}`.padEnd(1_000), []])}\n`)
   const chunk = { offset: 0, count: 10, at: 0, data: frame(lines.join('')) }
