@@ -5,10 +5,12 @@ import { memoize } from '../core/memo.ts'
 const digest = /^[0-9a-f]{64}$/i
 
 /**
+ * Gives the SHA-256 of a text, in lower-case hex.
+ *
  * A visitor's events hold the same address again and again; each isolate knows the last ones. Written in JavaScript because in
  * workerd a call of `node:crypto` costs almost twice as much (`npm run bench:checks`).
  */
-const hexOf = memoize(500, (text) => bytesToHex(sha256(utf8ToBytes(text))))
+export const sha256Hex: (text: string) => string = memoize(500, (text) => bytesToHex(sha256(utf8ToBytes(text))))
 
 /**
  * Hashes a value, or all values in an array or object, in place.
@@ -26,7 +28,7 @@ export function hashValue(value: unknown, salt = ''): unknown {
     .trim()
     .toLowerCase()
   if (text === '' || digest.test(text)) return value
-  return hexOf(salt + text)
+  return sha256Hex(salt + text)
 }
 
 /** Replaces a value, or all values in an array or object, in place, by `***`; null is left. */

@@ -1,0 +1,173 @@
+import {
+  defineDestination,
+  isRecord,
+  type Item,
+  makeMapping,
+  mappingProblem,
+  perIsolate,
+  valueAt,
+  type Verdict,
+} from 'sluiceway/destination'
+import type { Event, Json } from 'sluiceway/event'
+
+/** What one event asks of the API. */
+interface Call {
+  readonly path: string
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Creates and updates users (identify) and organizations (group) of Zendesk Support.
+ *
+ * Both are known by `external_id`, the userId and the groupId, so that a repeat changes nothing. Requests over the limit of the
+ * plan are answered with 429 and `Retry-After`.
+ *
+ * https://developer.zendesk.com/api-reference/ticketing/users/users/#create-or-update-user,
+ * https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/#create-or-update-organization,
+ * https://developer.zendesk.com/api-reference/ticketing/users/users/#bulk-delete-users (checked 2026-11-29)
+ *
+ * @param input `subdomain`, `email`, `apiToken`, and optionally `userFields`, `organizationFields`, `verifyEmail`
+ * @returns the destination, for `destinations` in the config
+ * @example zendesk({ subdomain: 'shop', email: 'admin@example.com', apiToken: env.ZENDESK_TOKEN })
+ */
+export const zendesk = defineDestination({
+  name: 'zendesk',
+  settings: {
+    subdomain: {
+      type: 'string',
+      about: 'The part before .zendesk.com.',
+      check: (name: string) => (/^[a-z0-9-]{1,63}$/i.test(name) ? undefined : 'must be the part before .zendesk.com'),
+    },
+    email: { type: 'string', about: 'Email of the agent whose token it is.' },
+    apiToken: { type: 'string', about: 'API token of that agent.', secret: true },
+    userFields: {
+      type: 'json',
+      about: 'Fields of users by their keys, with expressions such as $.traits.plan.',
+      optional: true,
+      check: (fields: Json) => (isRecord(fields) ? mappingProblem(fields) : 'must be an object of fields'),
+    },
+    organizationFields: {
+      type: 'json',
+      about: 'Fields of organizations by their keys, with expressions.',
+      optional: true,
+      check: (fields: Json) => (isRecord(fields) ? mappingProblem(fields) : 'must be an object of fields'),
+    },
+    verifyEmail: { type: 'boolean', about: 'Lets Zendesk ask new users to verify their email.', default: false },
+  },
+  limits: { events: 1, parallel: 4 },
+  encode: ({ id, event }, settings) => {
+    const call =
+      event.type === 'identify'
+        ? userCall(event, settings)
+        : event.type === 'group'
+          ? organizationCall(event, settings)
+          : undefined
+    return call === undefined ? null : { id, text: JSON.stringify(call) }
+  },
+  request: ([item], settings) => {
+    const { path, body } = JSON.parse((item as Item).text) as Call
+    return {
+      method: 'POST',
+      url: `${baseUrl(settings.subdomain)}${path}`,
+      headers: headersOf(settings),
+      body: JSON.stringify(body),
+    }
+  },
+  verdicts: ({ status, body }): Verdict | undefined => {
+    // Two requests created the same record at once: the later one updates it.
+    if (status === 409) return { kind: 'retry', reason: 'HTTP 409: changed at the same time', afterSeconds: 1 }
+    if (status !== 400 && status !== 422) return undefined
+    return { kind: 'dead', reason: `HTTP ${status}: ${errorIn(body) ?? 'refused'}` }
+  },
+  forget: ({ userId }, settings) => {
+    if (userId === undefined) throw new Error('Zendesk deletes by userId (its external_id), which is not known')
+    // Ids are separated by commas.
+    if (userId.includes(',')) throw new Error('Zendesk cannot delete a user whose userId has a comma in it')
+    return {
+      method: 'DELETE',
+      url: `${baseUrl(settings.subdomain)}/users/destroy_many?external_ids=${encodeURIComponent(userId.toWellFormed())}`,
+      headers: headersOf(settings),
+    }
+  },
+})
+
+const baseUrl = (subdomain: string): string => `https://${subdomain.toLowerCase()}.zendesk.com/api/v2`
+
+const headersOf = ({ email, apiToken }: { readonly email: string; readonly apiToken: string }) => ({
+  'user-agent': 'Sluiceway',
+  'content-type': 'application/json',
+  authorization: `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${email}/token:${apiToken}`)))}`,
+})
+
+interface CallSettings {
+  readonly userFields?: Json
+  readonly organizationFields?: Json
+  readonly verifyEmail: boolean
+}
+
+const mappingsOf = perIsolate(({ userFields, organizationFields }: CallSettings) => ({
+  user: userFields === undefined ? undefined : makeMapping(userFields),
+  organization: organizationFields === undefined ? undefined : makeMapping(organizationFields),
+}))
+
+const textAt = (event: Event, ...paths: readonly string[]): string | undefined => {
+  const value = valueAt(event, ...paths)
+  return typeof value === 'string' || typeof value === 'number' ? `${value}`.trim() : undefined
+}
+
+function userCall(event: Event, settings: CallSettings): Call {
+  const email = textAt(event, 'traits.email', 'context.traits.email')
+  const externalId = textAt(event, 'userId')
+  if (externalId === undefined && email === undefined)
+    throw new Error('Zendesk needs the userId or the email of a user')
+  const both = ['first', 'last']
+    .flatMap((part) => textAt(event, `traits.${part}Name`, `traits.${part}name`, `traits.${part}_name`) ?? [])
+    .join(' ')
+  const name = textAt(event, 'traits.name') ?? (both === '' ? (email ?? externalId) : both)
+  const phone = textAt(event, 'traits.phone')
+  const fields = mappingsOf(settings).user?.(event)
+  return {
+    path: '/users/create_or_update',
+    body: {
+      user: {
+        ...(externalId === undefined ? {} : { external_id: externalId }),
+        name,
+        ...(email === undefined ? {} : { email }),
+        ...(phone === undefined ? {} : { phone }),
+        ...(fields === undefined ? {} : { user_fields: fields }),
+        skip_verify_email: !settings.verifyEmail,
+      },
+    },
+  }
+}
+
+function organizationCall(event: Event, settings: CallSettings): Call {
+  const externalId = textAt(event, 'groupId')
+  if (externalId === undefined) throw new Error('Zendesk needs the groupId of an organization')
+  const fields = mappingsOf(settings).organization?.(event)
+  return {
+    path: '/organizations/create_or_update',
+    body: {
+      organization: {
+        external_id: externalId,
+        name: textAt(event, 'traits.name') ?? externalId,
+        ...(fields === undefined ? {} : { organization_fields: fields }),
+      },
+    },
+  }
+}
+
+/** `{"error":"RecordInvalid","description":"Record validation errors"}`; its details may name the user. */
+function errorIn(body: string): string | undefined {
+  try {
+    const answer: unknown = JSON.parse(body)
+    const error = isRecord(answer) ? answer['error'] : undefined
+    return typeof error === 'string'
+      ? error.slice(0, 200)
+      : isRecord(error) && typeof error['title'] === 'string'
+        ? error['title'].slice(0, 200)
+        : undefined
+  } catch {
+    return undefined
+  }
+}
