@@ -1,5 +1,9 @@
 // `npm run transforms -- diff` against what `npm start` serves: it says what a change would have done, and changes nothing.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -122,6 +126,36 @@ test('a run that was interrupted goes on where it was, and comes to the same', a
   await diffTransform({ ...options, argv: ['euros', '--json', '--resume'], tell, say: (text) => said.push(text) })
   // One partition was left.
   expect(told).toHaveLength(1)
+  const { from: _, to: __, ...rest } = JSON.parse(said.join('')) as Record<string, unknown>
+  expect(whole).toMatchObject(rest)
+  expect(rest).toMatchObject({ compared: 10, counts: { unchanged: 6, failed: 1 } })
+})
+
+test('a run whose process is killed goes on where it was, and comes to the same', async () => {
+  const whole = JSON.parse((await diff('euros', '--json')).said)
+  let asked = 0
+  let child: ChildProcess | undefined
+  const between = createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray())
+    // The first page is kept; what asks for the second never gets it.
+    if (++asked === 2) return void child?.kill('SIGKILL')
+    const headers = { authorization: request.headers.authorization ?? '' }
+    const answer = await fetch(`${server.url}${request.url}`, { method: 'POST', headers, body })
+    response.writeHead(answer.status).end(await answer.text())
+  })
+  await once(between.listen(0, '127.0.0.1'), 'listening')
+  const url = `http://127.0.0.1:${(between.address() as AddressInfo).port}`
+  const options = { home: repository.home, root, builds, env: { ADMIN_TOKEN: server.adminToken } }
+  const script = `import { diffTransform } from ${JSON.stringify(join(repository.home, 'scripts/transforms/diff.ts'))}
+await diffTransform({ ...${JSON.stringify({ ...options, argv: ['euros', '--json', '--url', url] })}, say: console.log })`
+  child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
+  const told: string[] = []
+  const said: string[] = []
+  const [tell, say] = [told, said].map((list) => (line: string) => void list.push(line)) as [() => void, () => void]
+  await diffTransform({ ...options, argv: ['euros', '--json', '--resume'], tell, say })
+  between.close()
+  expect([asked, told.length, existsSync(memory)]).toEqual([3, 1, false])
   const { from: _, to: __, ...rest } = JSON.parse(said.join('')) as Record<string, unknown>
   expect(whole).toMatchObject(rest)
   expect(rest).toMatchObject({ compared: 10, counts: { unchanged: 6, failed: 1 } })
