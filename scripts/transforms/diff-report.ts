@@ -103,7 +103,7 @@ function listed(events: readonly (EventName & { deployed: number; copy: number }
 }
 
 /** What a reader must know to believe it. */
-function notesOf({ places }: DiffTally): string[] {
+function notesOf({ places, letters }: DiffTally): string[] {
   const names = (isWanted: (kind: string) => boolean) =>
     places
       .filter(({ kind }) => isWanted(kind))
@@ -114,7 +114,10 @@ function notesOf({ places }: DiffTally): string[] {
     ...(sources === ''
       ? []
       : [
-          `Of ${sources}, the log has events as the deployed transforms of the source left them. Both versions got these: what the deployed version dropped is not among them, and both ran on what it had made already.`,
+          `Of ${sources}, the log has events as the deployed transforms of the source left them. Both versions got these, and ran on what the deployed version had made already. What it dropped is kept nowhere, so it is not among them.`,
+          letters === 0
+            ? `Of ${sources}, no dead letter of transforms is kept.`
+            : `Dead letters of ${sources} among these events: ${count(letters)}. Both versions got them as they were sent, after the transforms that stand before it.`,
         ]),
     ...(targets === ''
       ? []

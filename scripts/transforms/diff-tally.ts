@@ -8,8 +8,6 @@ export type Made =
 
 /** An event of which the working copy made something else, or at which it failed. */
 export interface DiffEvent {
-  readonly partition: number
-  readonly offset: number
   readonly messageId: string
   readonly source: string
   readonly receivedAt: string
@@ -23,12 +21,10 @@ export interface DiffEvent {
 export interface DiffPage {
   /** Where the config has the transform. */
   readonly deployed: readonly DiffPlace[]
-  readonly progress: {
-    readonly partition: number
-    readonly partitions: number
-    readonly offset: number
-    readonly head: number
-  }
+  readonly progress:
+    | { readonly partition: number; readonly partitions: number; readonly offset: number; readonly head: number }
+    /** Dead letters that were read. */
+    | { readonly letters: number }
   readonly read: number
   readonly compared: number
   readonly unchanged: number
@@ -80,6 +76,8 @@ export interface DiffTally {
   places: readonly DiffPlace[]
   read: number
   compared: number
+  /** Of these, dead letters of transforms of sources: events as they were sent. */
+  letters: number
   readonly counts: Record<DiffKind, number>
   readonly fields: FieldTally[]
   /** Values of fields that are not in `fields`, which has no more room. */
@@ -105,6 +103,7 @@ export const emptyTally = (): DiffTally => ({
   places: [],
   read: 0,
   compared: 0,
+  letters: 0,
   counts: { unchanged: 0, changed: 0, dropped: 0, multiplied: 0, restored: 0, failed: 0 },
   fields: [],
   moreFields: 0,
@@ -128,6 +127,7 @@ export function addPage(
   tally.places = page.deployed
   tally.read += page.read
   tally.compared += page.compared
+  if ('letters' in page.progress) tally.letters += page.compared
   tally.counts.unchanged += page.unchanged
   const keep = <Sample>(list: Sample[], sample: Sample) => void (list.length < samples && list.push(sample))
   for (const one of page.events) {

@@ -337,6 +337,9 @@ function refusal(url: string, status: number, text: string): SluicewayError {
 }
 
 function progressOf({ progress }: DiffPage, { compared, counts }: DiffTally): string {
-  const { partition, partitions, offset, head } = progress
-  return `Partition ${partition + 1} of ${partitions}, offset ${offset} of ${head}: ${compared} events compared, ${compared - counts.unchanged} differ`
+  const where =
+    'letters' in progress
+      ? `Dead letters, ${progress.letters} read`
+      : `Partition ${progress.partition + 1} of ${progress.partitions}, offset ${progress.offset} of ${progress.head}`
+  return `${where}: ${compared} events compared, ${compared - counts.unchanged} differ`
 }

@@ -19,7 +19,7 @@ test('a stream that keeps nothing to read again is 409, and says so', async () =
 test.each([
   [{ code, source: 'shpo' }, 404, 'No source is called "shpo"; there are app, shop.'],
   [{ code, place: 'crm' }, 404, 'No place with euros is called "crm"; there is none.'],
-  [{ code, cursor: '12' }, 400, 'cursor: must be <partition>:<offset>'],
+  [{ code, cursor: '12' }, 400, 'cursor: must be that of the answer before'],
   [{ code, from: '7d' }, 400, 'from: must be a time, such as 2026-11-21T10:00:00Z'],
   [{ code: ' ' }, 400, 'Invalid Request. Missing parameters in transformation code block'],
 ])('%j is refused with %i and what is wrong', async (sent, expected, message) => {

@@ -44,6 +44,7 @@ import { log } from '${home}/src/streams/log.ts'
 import { pack } from '${home}/src/core/envelope.ts'
 import { frame, joinFrames } from '${home}/src/storage/frame.ts'
 import * as plan from './dist/transforms/plan.js'
+const first = { name: 'first', transformEvent: (event) => event.messageId === 'sent-2' ? null : ({ ...event, context: { first: true } }) }
 const eventOf = (offset) => {
   const source = offset % 100 === 99 ? 'app' : 'web'
   const event = { type: 'track', event: offset === 7 ? 'Debug Ping' : 'Order Completed', messageId: 'order-' + offset, userId: 'ada', properties: { total: offset } }
@@ -61,16 +62,28 @@ const LOG = {
     read: async (from) => partition === '1' ? { chunks: [], head: 0 } : { chunks: rows.filter(({ offset, count }) => offset + count > from), head: 1201 },
   }),
 }
+/** Newest first. Of another transform of the source, and of another source, too. */
+const letters = Array.from({ length: 520 }, (_, i) => 520 - i).map((number) => ({
+  id: '@edge:0:' + number, target: '@edge', stage: 'transform', source: number % 10 === 0 ? 'app' : 'web', key: 'ada', messageId: 'sent-' + number,
+  receivedAt: '2026-11-22T10:00:00.500Z', at: number * 1000, edited: false, attempts: [], code: 'transform_failed', reason: 'no plan',
+  event: { type: 'track', event: 'Order Completed', messageId: 'sent-' + number, userId: 'ada', properties: { total: number } },
+}))
+const LANE = {
+  getByName: (name) => ({
+    letters: async (ref, { limit, before = Infinity, stage }) =>
+      letters.filter(({ id, stage: own }) => id.startsWith(name + ':') && own === stage && Number(id.split(':')[2]) < before).slice(0, limit),
+  }),
+}
 const app = new Hono().route('/admin', admin)
 export default {
   fetch(request, env) {
     const resolved = resolveConfig(() => ({
       stream: log({ partitions: 2 }),
       admin: { token: '${adminToken}' },
-      sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [plan.isolated({ credentials: { plan: 'pro' } })] }, app: { writeKey: 'of-the-app' } },
+      sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [first, plan.isolated({ credentials: { plan: 'pro' } })] }, app: { writeKey: 'of-the-app' } },
       limits: { userCodeMs: 300 },
     }), {})
-    const bindings = { LOG, ASSETS: env.ASSETS }
+    const bindings = { LOG, LANE, ASSETS: env.ASSETS }
     return app.fetch(request, { resolved, bindings, port: { now: Date.now, log: (...given) => console.log(JSON.stringify(given)) } })
   },
 }`
@@ -374,7 +387,7 @@ test('a deployed transform runs with its own options, in an isolate that no live
     })
   expect(await post('/score/test', { events })).toMatchObject({
     status: 404,
-    body: { message: 'No transform of the config is called "score"; there are plan.' },
+    body: { message: 'No transform of the config is called "score"; there are first, plan.' },
   })
 })
 
@@ -394,7 +407,7 @@ describe('the diff of a working copy', () => {
     const pages: Page[] = []
     let cursor: string | null | undefined
     while (cursor !== null) {
-      const answer = await post(`/${name}/diff`, { ...body, cursor })
+      const answer = await post(`/${name}/diff`, { ...body, ...(cursor === undefined ? {} : { cursor }) })
       expect(answer.body).not.toHaveProperty('message')
       const page = answer.body as unknown as Page
       pages.push(page)
@@ -416,7 +429,9 @@ describe('the diff of a working copy', () => {
       [505, 500, '0:505'],
       [505, 500, '0:1010'],
       [191, 189, '1:0'],
-      [0, 0, null],
+      [0, 0, 'letters'],
+      [500, 450, 'letters:21'],
+      [20, 17, null],
     ])
     expect(pages[0]?.deployed).toEqual([{ kind: 'source', name: 'web' }])
     const differing = pages.flatMap(({ events }) => events)
@@ -435,7 +450,43 @@ describe('the diff of a working copy', () => {
         copy: { events: [{ properties: { total: 600, plan: 'free' } }] },
       },
     ])
-    expect(pages.reduce((sum, { unchanged }) => sum + unchanged, 0)).toBe(1_189 - 3)
+    expect(pages.reduce((sum, { unchanged }) => sum + unchanged, 0)).toBe(1_189 - 3 + 467)
+  })
+
+  test('dead letters of a source are compared as they were sent, after the transforms that stand before it', async () => {
+    const code = `
+      export function transformEvent(event) {
+        event.properties = { ...event.properties, plan: event.context.first && event.messageId !== 'sent-519' ? 'pro' : 'none' }
+        return event.messageId === 'sent-1' ? null : event
+      }`
+    const begin = { code, source: 'web', cursor: 'letters', from: '1970-01-01T00:00:00Z' }
+    const [newest] = await diff('plan', { ...begin, to: '1970-01-01T00:08:40Z' })
+    expect(newest).toMatchObject({
+      progress: { letters: 500 },
+      events: [
+        {
+          letter: '@edge:0:519',
+          messageId: 'sent-519',
+          source: 'web',
+          place: 'web',
+          deployed: { events: [{ properties: { total: 519, plan: 'pro' }, context: { first: true } }] },
+          copy: { events: [{ properties: { total: 519, plan: 'none' } }] },
+        },
+      ],
+    })
+    const oldest = await diff('plan', { ...begin, cursor: 'letters:21' })
+    expect(oldest).toMatchObject([
+      { compared: 17, events: [{ messageId: 'sent-1', copy: { events: [] } }], cursor: null },
+    ])
+    const since = await diff('plan', { ...begin, from: '1970-01-01T00:08:38Z' })
+    expect(since).toMatchObject([{ compared: 2, cursor: null }])
+  })
+
+  test('an answer with dead letters that would be too long is cut between them', async () => {
+    const code = 'export const transformEvent = (event) => ({ ...event, properties: { text: "x".repeat(60_000) } })'
+    const pages = await diff('plan', { code, source: 'web', cursor: 'letters' })
+    const ids = pages.flatMap(({ events }) => events.map(({ messageId }) => messageId))
+    expect([pages.length > 3, ids.length, new Set(ids).size]).toEqual([true, 467, 467])
   })
 
   test('the events themselves are compared where no such transform is deployed, and only those of a time and a source', async () => {

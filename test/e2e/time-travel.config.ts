@@ -8,6 +8,7 @@ const euros = {
   name: 'euros',
   transformEvent: (event: Event) => {
     const { cents } = event.properties ?? {}
+    if (cents === 'unknown') throw new Error('the cents are unknown')
     return typeof cents === 'number' ? { ...event, properties: { ...event.properties, total: cents / 100 } } : event
   },
 }

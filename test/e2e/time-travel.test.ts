@@ -39,6 +39,8 @@ beforeAll(async () => {
     properties: { cents: 1000 + i },
   }))
   await server.post('/v1/batch', { batch: events.slice(0, 10) })
+  const sent = { ...events[0], messageId: 'order-12', properties: { cents: 'unknown' } }
+  await server.post('/v1/batch', { batch: [sent] })
   await server.post('/v1/batch', { batch: events.slice(10) }, { headers: { authorization: basic('key-of-the-app') } })
   await until('all events are delivered', async () => sink.ids.size === 12)
 })
@@ -88,21 +90,24 @@ export function transformEvent(event: { messageId: string; properties: { cents: 
   const before = await world()
   expect(before.heads.every((head) => head > 0)).toBe(true)
   const { said, told } = await diff('euros', '--from', '1h', '--source', 'web')
-  expect(said).toContain('4 of 10 events of the source `web` that were kept between')
+  expect(said).toContain('5 of 11 events of the source `web` that were kept between')
   for (const line of [
     '| unchanged | 6 | the same comes out, or nothing in both |',
     '| changed | 1 | fields are not the same |',
     '| dropped | 1 | the working copy drops it |',
     '| multiplied | 1 | another number of events comes out |',
+    '| restored | 1 | the deployed version drops it or fails at it, the working copy does not |',
     '| failed | 1 | the working copy throws |',
     '| `properties.total` | `Order Completed` `order-4` | `10.04` | `11.04` |',
     '| `properties.vat` | `Order Completed` `order-4` | – | `19` |',
     '| `order-3 has no currency` | 1 | 0 | `Order Completed` `order-3` |',
     '    at transformEvent (transforms/euros.ts:6:',
     '- Of `web`, the log has events as the deployed transforms of the source left them.',
+    '- Dead letters of `web` among these events: 1. Both versions got them as they were sent',
   ])
     expect(said).toContain(line)
-  expect(told.at(-1)).toMatch(/^Partition 2 of 2, offset \d+ of \d+: 10 events compared, 4 differ$/)
+  expect(told.at(-2)).toMatch(/^Partition 2 of 2, offset \d+ of \d+: 10 events compared, 4 differ$/)
+  expect(told.at(-1)).toBe('Dead letters, 1 read: 11 events compared, 5 differ')
   expect(existsSync(memory)).toBe(false)
   expect(await world()).toEqual(before)
 })
@@ -124,11 +129,11 @@ test('a run that was interrupted goes on where it was, and comes to the same', a
   const options = { home: repository.home, root, builds, env: { ADMIN_TOKEN: server.adminToken } }
   const tell = (line: string) => told.push(line)
   await diffTransform({ ...options, argv: ['euros', '--json', '--resume'], tell, say: (text) => said.push(text) })
-  // One partition was left.
-  expect(told).toHaveLength(1)
+  // One partition was left, and the dead letters.
+  expect(told).toHaveLength(2)
   const { from: _, to: __, ...rest } = JSON.parse(said.join('')) as Record<string, unknown>
   expect(whole).toMatchObject(rest)
-  expect(rest).toMatchObject({ compared: 10, counts: { unchanged: 6, failed: 1 } })
+  expect(rest).toMatchObject({ compared: 11, letters: 1, counts: { unchanged: 6, restored: 1, failed: 1 } })
 })
 
 test('a run whose process is killed goes on where it was, and comes to the same', async () => {
@@ -155,10 +160,10 @@ await diffTransform({ ...${JSON.stringify({ ...options, argv: ['euros', '--json'
   const [tell, say] = [told, said].map((list) => (line: string) => void list.push(line)) as [() => void, () => void]
   await diffTransform({ ...options, argv: ['euros', '--json', '--resume'], tell, say })
   between.close()
-  expect([asked, told.length, existsSync(memory)]).toEqual([3, 1, false])
+  expect([asked, told.length, existsSync(memory)]).toEqual([4, 2, false])
   const { from: _, to: __, ...rest } = JSON.parse(said.join('')) as Record<string, unknown>
   expect(whole).toMatchObject(rest)
-  expect(rest).toMatchObject({ compared: 10, counts: { unchanged: 6, failed: 1 } })
+  expect(rest).toMatchObject({ compared: 11, letters: 1, counts: { unchanged: 6, restored: 1, failed: 1 } })
 })
 
 test('a change of a transform of a destination is told over what goes there, from all sources', async () => {

@@ -21,8 +21,6 @@ const out = (...events: object[]): Made => ({ events })
 const thrown = (message: string): Made => ({ error: { message, stack: `Error: ${message}\n    at user.js:1:2` } })
 
 const pair = (deployed: Made, copy: Made, more: Partial<DiffEvent> = {}): DiffEvent => ({
-  partition: 0,
-  offset: 0,
   messageId: 'order-1843',
   source: 'web',
   receivedAt: '2026-11-22T10:00:00.500Z',
@@ -117,6 +115,13 @@ describe('the report of a change', () => {
     { compared: 1_206, unchanged: 1_200 },
   )
 
+  test('the report says how many of the events are dead letters, which are as they were sent', () => {
+    const letters = page([pair(thrown('no total'), out(order({ total: 1 })))], { progress: { letters: 1 } })
+    expect(diffReport(tallied([whole, letters]), subject)).toContain(
+      '- Dead letters of `web` among these events: 1. Both versions got them as they were sent, after the transforms that stand before it.',
+    )
+  })
+
   test('the report says what became of the events, with samples side by side, the causes, and what it was compared with', () => {
     expect(diffReport(tallied([whole]), subject)).toBe(
       `## Transform \`euros\`: working copy and deployed version
@@ -175,7 +180,8 @@ Error: no total
 
 ### How it was compared
 
-- Of \`web\`, the log has events as the deployed transforms of the source left them. Both versions got these: what the deployed version dropped is not among them, and both ran on what it had made already.
+- Of \`web\`, the log has events as the deployed transforms of the source left them. Both versions got these, and ran on what the deployed version had made already. What it dropped is kept nowhere, so it is not among them.
+- Of \`web\`, no dead letter of transforms is kept.
 - The working copy ran in an isolate without a network. Nothing was stored, and nothing was delivered.`,
     )
   })
