@@ -31,6 +31,7 @@ import { appendMessages } from './streams/queues/messages.ts'
 import { CatalogObject } from './topics/catalog-object.ts'
 import { GroupObject } from './topics/group-object.ts'
 import { TopicObject } from './topics/topic-object.ts'
+import { outboundPort } from './platform/outbound-port.ts'
 import { flushLog, realPort } from './platform/real-port.ts'
 import { stackPort } from './platform/stack-port.ts'
 import { watchTransforms } from './platform/watched-transforms.ts'
@@ -179,7 +180,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Lane: class extends LaneObject {
       constructor(ctx: DurableObjectState, env: Env) {
         const resolved = resolve(env)
-        const real = portOf(env)
+        const real = outboundPort(portOf(env), env)
         const port = resolved.demo === false ? real : demoPort(real, ctx.exports.default)
         super(ctx, env, resolved, { port })
       }

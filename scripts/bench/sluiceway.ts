@@ -9,8 +9,11 @@ import type { LaneStatus, LoaderStatus, LogStatus } from '../../src/core/binding
 const root = resolve(import.meta.dirname, '../..')
 
 interface Options {
-  /** A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `bare` and `kafka` neither. */
-  readonly config: 'full' | 'hook' | 'bare' | 'kafka'
+  /**
+   * A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `deliver` a webhook as its vars say,
+   * `bare` and `kafka` neither.
+   */
+  readonly config: 'full' | 'hook' | 'deliver' | 'bare' | 'kafka'
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
   readonly vars?: Readonly<Record<string, string>>
@@ -32,6 +35,8 @@ export interface Sluiceway {
   readonly state: () => Promise<State>
   /** Loads the tables now, instead of with the next run of the scheduled functions. */
   readonly load: () => Promise<void>
+  /** Ends the waits of all lanes. */
+  readonly resume: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -93,7 +98,11 @@ export async function startSluiceway({ config, tick, vars = {} }: Options): Prom
       return { logs: log.log, lanes: lanes.lanes, loaders: warehouses.warehouses }
     }
     const load = async () => void (await get('warehouses/tables/load', 'POST'))
-    return { url, writeKey, workerdPid, state, load, stop }
+    const resume = async () => {
+      for (const { target, partition } of (await state()).lanes)
+        if (target !== '@edge') await get(`lanes/${target}/${partition}/resume`, 'POST')
+    }
+    return { url, writeKey, workerdPid, state, load, resume, stop }
   } catch (thrown) {
     await stop()
     throw thrown

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import type { ConfigSummary } from '../../src/configure/summarize-config.ts'
 import type { WorkerBuild } from '../build/worker.ts'
+import { outbound } from './outbound.ts'
 import { startError } from '../check/ask-worker.ts'
 
 /** A runtime that serves the built Worker. */
@@ -89,6 +90,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
           ...build.options,
           name: 'sluiceway',
           modules: build.modules.map((module) => ({ ...module })),
+          serviceBindings: { ...build.options.serviceBindings, OUTBOUND: outbound() },
           bindings: { ...build.options.bindings, ...vars, POSITIONS: build.positions },
           unsafeDirectSockets: [{ host: options.host, port: options.port, entrypoint: 'direct' }],
         },

@@ -9,9 +9,16 @@ const demoHost = 'demo.localhost'
  *
  * @param port the world
  * @param self sends a request to this Worker
- * @returns a world whose `fetch` hands requests to `http://demo.localhost` to `self`, and all others to the network
+ * @returns a world that hands requests to `http://demo.localhost` to `self`, and all others to the network
  */
-export const demoPort = (port: Port, self: { readonly fetch: Port['fetch'] }): Port => ({
-  ...port,
-  fetch: (request) => (new URL(request.url).hostname === demoHost ? self.fetch(request) : port.fetch(request)),
-})
+export const demoPort = (port: Port, self: { readonly fetch: Port['fetch'] }): Port => {
+  const { fetch, send } = port
+  const isDemo = (url: string) => /demo\.localhost/i.test(url) && new URL(url).hostname === demoHost
+  return {
+    ...port,
+    fetch: (request) => (isDemo(request.url) ? self.fetch(request) : fetch(request)),
+    ...(send === undefined
+      ? {}
+      : { send: (url, init) => (isDemo(url) ? self.fetch(new Request(url, init)) : send(url, init)) }),
+  }
+}

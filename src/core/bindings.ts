@@ -335,6 +335,8 @@ export interface Bindings {
   readonly DB: D1Database
   readonly EVENTS: Queue<string>
   readonly ASSETS?: Fetcher
+  /** The way to destinations, from the local server: there, the fetch of a Worker takes a detour of twice its cost. */
+  readonly OUTBOUND?: Fetcher
   /** JSON of `Positions`, from the local server; a deployment has it among the assets. */
   readonly POSITIONS?: string
   /** JSON of `Watching`, from the local server; see platform/watched-transforms.ts. */

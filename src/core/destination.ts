@@ -21,7 +21,7 @@ export interface HttpRequest {
   readonly body?: string
 }
 
-/** A response as data: its body is cut to 10 KB. */
+/** A response as data: its body is cut to 64 KB, and where it has not ended when the time is over. */
 export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>

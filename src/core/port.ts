@@ -3,6 +3,8 @@ import type { Credentials } from './destination.ts'
 /** The world as handed to pure code, so that every test hands in its own. */
 export interface Port {
   readonly fetch: (request: Request) => Promise<Response>
+  /** As `fetch`, where no Request needs to be made: that costs as much as a fifth of sending it. */
+  readonly send?: (url: string, init: RequestInit) => Promise<Response>
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** A number in [0, 1). */

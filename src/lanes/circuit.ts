@@ -140,6 +140,11 @@ export class Circuit {
     return this.state === 'closed' && this.#streak >= failuresToTell
   }
 
+  /** True while nothing has failed since the last success. */
+  get isUntroubled(): boolean {
+    return this.#streak === 0
+  }
+
   /** When the first request failed of those after the last success, milliseconds since the epoch; undefined when none did. */
   get since(): number | undefined {
     return this.#since

@@ -27,6 +27,11 @@ export class DecisionStore {
     )
   }
 
+  /** True while nothing is decided about any event. */
+  get isEmpty(): boolean {
+    return this.#offsets.size === 0
+  }
+
   /** What was decided about the event at `offset`, which is `envelope`; undefined while nothing is. */
   get(offset: number, envelope: Envelope): Decision | undefined {
     if (!this.#offsets.has(offset)) return undefined

@@ -6,7 +6,8 @@ import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
-import { exchange, type Exchange } from './exchange.ts'
+import { Deadlines } from './deadlines.ts'
+import { exchange, type Exchange, type ExchangeTools } from './exchange.ts'
 import { redactorOf, SentExchange } from './sent-exchange.ts'
 import { verdictOfStatus } from './status-verdict.ts'
 
@@ -43,7 +44,11 @@ export interface Delivery {
 }
 
 /** The detail of an outcome, left out where there is none. */
-export const detailOf = (detail: string): Pick<Outcome, 'detail'> => (detail === '' ? {} : { detail })
+export const detailOf = (detail: string): Pick<Outcome, 'detail'> =>
+  detail === '' ? {} : { detail: detail.slice(0, detailLength) }
+
+/** UTF-16 code units of a detail. */
+const detailLength = 10_240
 
 /** An event in the form in which the destination wants it. */
 interface EncodedEvent {
@@ -64,6 +69,8 @@ export interface DeliveryOptions {
   readonly isProven?: boolean
   /** Milliseconds that `request` of the destination may take; default 5,000. */
   readonly userCodeMs?: number
+  /** Of the lane, where several deliveries are under way at once. */
+  readonly deadlines?: Deadlines
 }
 
 /**
@@ -82,7 +89,9 @@ export async function deliver(
   options: DeliveryOptions,
 ): Promise<Delivery> {
   const delivering = new Delivering(envelopes, destination, options)
-  for (const batch of batchesOf(delivering.encode(), destination.limits)) await delivering.send(batch)
+  const encoded = delivering.encode()
+  if (encoded.length === 1) await delivering.send(encoded)
+  else for (const batch of batchesOf(encoded, destination.limits)) await delivering.send(batch)
   return delivering
 }
 
@@ -91,12 +100,11 @@ class Delivering implements Delivery {
   readonly outcomes: Outcome[] = []
   readonly sent: SentRequest[] = []
   /** Keys whose later events are not sent, with the code that these get. */
-  readonly #stopped = new Map<string, 'held' | 'platform'>()
+  #stopped: Map<string, 'held' | 'platform'> | undefined
   readonly #envelopes: readonly Envelope[]
   readonly #destination: Destination
-  readonly #port: Port
+  readonly #tools: ExchangeTools
   readonly #ordered: boolean
-  readonly #userCodeMs: number
   readonly #isProven: boolean
   /** Requests that were refused one after the other. */
   #refused = 0
@@ -104,19 +112,27 @@ class Delivering implements Delivery {
   constructor(envelopes: readonly Envelope[], destination: Destination, options: DeliveryOptions) {
     this.#envelopes = envelopes
     this.#destination = destination
-    this.#port = options.port
-    this.#ordered = options.ordered ?? true
-    this.#isProven = options.isProven ?? false
-    this.#userCodeMs = options.userCodeMs ?? defaultUserCodeMs
+    const {
+      port,
+      ordered = true,
+      isProven = false,
+      userCodeMs = defaultUserCodeMs,
+      deadlines = new Deadlines(),
+    } = options
+    this.#tools = { port, userCodeMs, deadlines }
+    this.#ordered = ordered
+    this.#isProven = isProven
   }
 
   /** Encodes every event; one that is skipped or dead has its outcome then. */
   encode(): EncodedEvent[] {
-    return this.#envelopes.flatMap((envelope, event) => {
+    const encoded: EncodedEvent[] = []
+    for (const [event, envelope] of this.#envelopes.entries()) {
       try {
         const item = this.#destination.encode(envelope)
-        if (item !== null) return [{ event, item }]
-        this.outcomes[event] = { verdict: { kind: 'skip', reason: 'not for this destination' }, code: 'skip' }
+        if (item === null)
+          this.outcomes[event] = { verdict: { kind: 'skip', reason: 'not for this destination' }, code: 'skip' }
+        else encoded.push({ event, item })
       } catch (error) {
         this.outcomes[event] = {
           verdict: { kind: 'dead', reason: reasonOf(error) },
@@ -124,25 +140,24 @@ class Delivering implements Delivery {
           ...detailOf(stackOf(error)),
         }
       }
-      return []
-    })
+    }
+    return encoded
   }
 
   async send(batch: readonly EncodedEvent[]): Promise<void> {
-    const group = batch.filter(({ event }) => !this.#holdsBack(event))
+    const group = this.#stopped === undefined ? batch : batch.filter(({ event }) => !this.#holdsBack(event))
     if (group.length === 0) return
+    const { port } = this.#tools
     const items = group.map(({ item }) => item)
-    const startedAt = this.#port.now()
-    const answer = await exchange(items, this.#destination, { port: this.#port, userCodeMs: this.#userCodeMs })
-    const { verdicts, isWhole } = verdictsOf(answer, items, { destination: this.#destination, now: this.#port.now() })
+    const startedAt = port.now()
+    const answer = await exchange(items, this.#destination, this.#tools)
+    const now = port.now()
+    const { verdicts, isWhole } = verdictsOf(answer, items, { destination: this.#destination, now })
     const isHalved = group.length > 1 && isWhole && this.#mayHalve(verdicts[0] as Verdict)
     // A request that could not be made or sent is none, and says nothing of the destination.
     if (answer.failure === undefined || answer.failure.code === 'no_answer') {
-      const ms = this.#port.now() - startedAt
-      this.sent.push({
-        ...sentRequest(group, verdicts, { at: startedAt, ms, answer }),
-        ...(isHalved ? { isHalved } : {}),
-      })
+      const request = sentRequest(group, verdicts, { at: startedAt, ms: now - startedAt, answer })
+      this.sent.push(isHalved ? { ...request, isHalved } : request)
     }
     // One verdict for a batch says nothing of its events: the half that is all right goes through.
     if (isHalved) {
@@ -167,7 +182,8 @@ class Delivering implements Delivery {
   ): void {
     const code = answer.failure?.code ?? codeOf(answer, verdict)
     const isWaiting = verdict.kind === 'retry' || verdict.kind === 'pause'
-    if (this.#ordered && isWaiting) this.#stopped.set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
+    if (this.#ordered && isWaiting)
+      (this.#stopped ??= new Map()).set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
     if (verdict.kind === 'done' || verdict.kind === 'skip') {
       this.outcomes[event] = { verdict, code, ...detailOf(answer.body) }
       return
@@ -184,7 +200,7 @@ class Delivering implements Delivery {
 
   /** True when an earlier event of the same key waits, so that this one must wait too. */
   #holdsBack(event: number): boolean {
-    const code = this.#stopped.get(this.#keyOf(event))
+    const code = this.#stopped?.get(this.#keyOf(event))
     if (code === undefined) return false
     this.outcomes[event] = { verdict: { kind: 'retry', reason: 'an earlier event of its key waits' }, code }
     return true
@@ -227,6 +243,8 @@ function sentRequest(
   { at, ms, answer }: { readonly at: number; readonly ms: number; readonly answer: HttpResponse },
 ): SentRequest {
   const first = verdicts[0] as Verdict
+  if (first.kind === 'done' && group.length === 1)
+    return { at, ms, status: answer.status, events: [(group[0] as EncodedEvent).event], verdict: 'done' }
   const same = verdicts.every(({ kind }) => kind === first.kind)
   return {
     at,

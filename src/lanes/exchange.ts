@@ -1,14 +1,14 @@
-import { withDeadline } from '../core/deadline.ts'
+import { isPromise } from '../core/deadline.ts'
 import type { Destination, HttpRequest, HttpResponse, Item } from '../core/destination.ts'
 import { reasonOf, stackOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Verdict } from '../core/verdict.ts'
-import { withSignal } from '../core/with-signal.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
+import type { Deadlines, Running } from './deadlines.ts'
 
 /** The most of a response's body that is read, in bytes. */
-const bodyBytes = 10_240
+const bodyBytes = 65_536
 
 /** Why there is no response. */
 export interface ExchangeFailure {
@@ -35,13 +35,14 @@ export interface Exchange extends HttpResponse {
 export interface ExchangeTools {
   readonly port: Port
   readonly userCodeMs: number
+  /** Of the lane. */
+  readonly deadlines: Deadlines
 }
 
 /**
  * Sends one request to a destination and reads its response.
  *
- * The time-out covers the whole exchange, the body of the response included. Its timer ends with the exchange: the platform
- * allows an object 10,000 timers, and one that is left to fire on its own counts until then.
+ * The time-out covers the whole exchange, the body of the response included.
  *
  * @param items what the request carries, at least one
  * @param destination makes the request; its `timeoutSeconds` holds
@@ -53,33 +54,38 @@ export async function exchange(
   destination: Destination,
   tools: ExchangeTools,
 ): Promise<Exchange> {
-  const { port, userCodeMs } = tools
-  if (destination.send !== undefined) return sendItself(items, destination, { ...port, send: destination.send })
+  const { port, userCodeMs, deadlines } = tools
+  const { timeoutSeconds } = destination.limits
+  if (destination.send !== undefined) return sendItself(items, destination, { ...tools, send: destination.send })
   let made: HttpRequest
   try {
-    made = await withDeadline(() => destination.request(items, { now: port.now() }), userCodeMs, 'request')
+    const making = destination.request(items, { now: port.now() })
+    made = isPromise(making) ? await deadlines.race(making, userCodeMs, 'request') : making
   } catch (error) {
     return requestFailed(error)
   }
-  const { timeoutSeconds } = destination.limits
-  const abort = new AbortController()
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let running: Running | undefined
   try {
-    timer = setTimeout(() => abort.abort(), timeoutSeconds * 1000)
-    const request = requestOf(made, abort.signal)
-    if (!(request instanceof Request)) return request
-    const response = await port.fetch(request)
-    const wanted = !response.ok || destination.verdicts !== undefined
-    const body = wanted ? await readSome(response) : ''
-    if (!wanted) void response.body?.cancel().catch(() => undefined)
-    return { status: response.status, headers: Object.fromEntries(response.headers), body, request: made }
+    running = deadlines.begin(timeoutSeconds * 1000)
+    const { signal } = running.abort
+    const response = await sendRequest(made, signal, port)
+    const { status, ok, headers } = response
+    if (ok && destination.verdicts === undefined) {
+      void response.body?.cancel().catch(() => undefined)
+      return { status, headers: {}, body: '', request: made }
+    }
+    const body = await readSome(response, signal)
+    return { status, headers: Object.fromEntries(headers), body, request: made }
   } catch (error) {
-    if (abort.signal.aborted) return { ...noAnswer(`no answer within ${timeoutSeconds} s`), request: made }
+    if (running?.abort.signal.aborted === true)
+      return { ...noAnswer(`no answer within ${timeoutSeconds} s`), request: made }
+    const wrong = problemOf(made)
+    if (wrong !== undefined) return requestFailed(wrong)
     if (isPlatformError(error))
       return failedExchange('platform', { kind: 'retry', reason: `platform: ${reasonOf(error)}` })
     return { ...noAnswer(`no connection: ${reasonOf(error)}`), request: made }
   } finally {
-    clearTimeout(timer)
+    if (running !== undefined) deadlines.end(running)
   }
 }
 
@@ -88,15 +94,14 @@ async function sendItself(
   items: readonly Item[],
   { limits: { timeoutSeconds } }: Destination,
   {
-    fetch,
-    now,
-    credentials,
+    port: { fetch, now, credentials },
+    deadlines,
     send,
-  }: Pick<Port, 'fetch' | 'now' | 'credentials'> & { readonly send: NonNullable<Destination['send']> },
+  }: ExchangeTools & { readonly send: NonNullable<Destination['send']> },
 ): Promise<Exchange> {
   let abort: AbortSignal | undefined
   try {
-    const { status, body, verdicts, rests } = await withSignal(timeoutSeconds * 1000, (signal) => {
+    const { status, body, verdicts, rests } = await deadlines.withSignal(timeoutSeconds * 1000, (signal) => {
       abort = signal
       const context = { now: now(), fetch, signal, ...(credentials === undefined ? {} : { credentials }) }
       return withTimeout(send(items, context), timeoutSeconds * 1000 + 1000, 'the destination')
@@ -111,13 +116,19 @@ async function sendItself(
   }
 }
 
-/** A URL or a header that is none is the fault of the code that made it. */
-function requestOf({ url, body, ...rest }: HttpRequest, signal: AbortSignal): Request | Exchange {
+function sendRequest(made: HttpRequest, signal: AbortSignal, { send, fetch }: Port): Promise<Response> {
+  const init: RequestInit = { method: made.method, headers: made.headers, redirect: 'manual', signal }
+  if (made.body !== undefined) init.body = made.body
+  return send === undefined ? fetch(new Request(made.url, init)) : send(made.url, init)
+}
+
+/** What is wrong with a request that could not be sent: a URL or a header that is none is the fault of the code that made it. */
+function problemOf({ url, body, ...rest }: HttpRequest): unknown {
   try {
-    return new Request(url, { ...rest, ...(body === undefined ? {} : { body }), redirect: 'manual', signal })
+    void new Request(url, { ...rest, ...(body === undefined ? {} : { body }) })
+    return undefined
   } catch (error) {
-    if (isPlatformError(error)) throw error
-    return requestFailed(error)
+    return isPlatformError(error) ? undefined : error
   }
 }
 
@@ -139,17 +150,26 @@ const requestFailed = (error: unknown): Exchange =>
 
 const noAnswer = (reason: string): Exchange => failedExchange('no_answer', { kind: 'retry', reason })
 
-async function readSome(response: Response): Promise<string> {
-  const reader = response.body?.getReader()
+/** What comes of a body before it is too long, or too late: an answer that never ends is an answer all the same. */
+async function readSome({ body }: Response, signal: AbortSignal): Promise<string> {
+  const reader = body?.getReader()
   if (reader === undefined) return ''
+  const cut = () => void reader.cancel().catch(() => undefined)
+  signal.addEventListener('abort', cut)
   const decoder = new TextDecoder()
   let text = ''
-  for (let left = bodyBytes; left > 0;) {
-    const { done: ended, value } = await reader.read()
-    if (ended) return text + decoder.decode()
-    text += decoder.decode(value.subarray(0, left), { stream: true })
-    left -= value.byteLength
+  try {
+    for (let left = bodyBytes; left > 0;) {
+      const { done: ended, value } = await reader.read()
+      if (ended) return text + decoder.decode()
+      text += decoder.decode(value.subarray(0, left), { stream: true })
+      left -= value.byteLength
+    }
+    cut()
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    signal.removeEventListener('abort', cut)
   }
-  await reader.cancel()
   return text
 }

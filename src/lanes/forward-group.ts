@@ -2,8 +2,9 @@ import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/inbox.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolved-config.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { Delivery } from './deliver.ts'
-import { forward } from './forward.ts'
+import { forward, forwardPlain, isPlain } from './forward.ts'
 import type { InFlightEvent } from './in-flight-events.ts'
 import type { LaneStore } from './lane-store.ts'
 
@@ -13,6 +14,7 @@ interface GroupOptions {
   readonly port: Port
   readonly userCodeMs: number
   readonly isProven: boolean
+  readonly deadlines: Deadlines
 }
 
 /**
@@ -32,8 +34,17 @@ export async function forwardGroup(
 ): Promise<Delivery> {
   const { decisions } = store
   try {
-    const events = group.map(({ offset, envelope }) => ({ envelope, decision: decisions.get(offset, envelope) }))
-    const forwarded = await forward(events, target, { ...options, count: (steps) => store.countSteps(steps) })
+    const isBare = decisions.isEmpty && isPlain(target)
+    const events = isBare
+      ? []
+      : group.map(({ offset, envelope }) => ({ envelope, decision: decisions.get(offset, envelope) }))
+    const forwarded = await (isBare
+      ? forwardPlain(
+          group.map(({ envelope }) => envelope),
+          target,
+          options,
+        )
+      : forward(events, target, { ...options, count: (steps) => store.countSteps(steps) }))
     for (const [i, decision] of forwarded.decisions.entries()) {
       const verdict = forwarded.outcomes[i]?.verdict.kind
       const { offset, envelope } = group[i] as InFlightEvent

@@ -35,19 +35,13 @@ export async function forward(
   target: Extract<Target, { kind: 'destination' }>,
   options: Omit<DeliveryOptions, 'ordered'> & DecideOptions,
 ): Promise<Forwarded> {
-  const { privacy, filter, transforms = [], use, ordered = true } = target.route
-  const isPlain = privacy === undefined && filter === undefined && transforms.length === 0
-  if (isPlain && events.every(({ decision }) => decision === undefined)) {
-    const { outcomes, sent } = await deliver(
+  const { transforms = [], use, ordered = true } = target.route
+  if (isPlain(target) && events.every(({ decision }) => decision === undefined))
+    return forwardPlain(
       events.map(({ envelope }) => envelope),
-      use,
-      { ...options, ordered },
+      target,
+      options,
     )
-    const decisions = outcomes.some(({ rest }) => rest !== undefined)
-      ? events.map(({ envelope }, i) => restOf(envelope, outcomes[i]?.rest))
-      : []
-    return { outcomes: await withMappedStacks(outcomes, options.port), sent, decisions }
-  }
 
   const fresh = events.flatMap(({ envelope, decision }) => (decision === undefined ? [envelope] : []))
   const made = (await decide(fresh, target, options)).values()
@@ -75,6 +69,31 @@ export async function forward(
     ),
     sent,
   }
+}
+
+/** True where there is nothing to decide about any event. */
+export const isPlain = ({ route }: Extract<Target, { kind: 'destination' }>): boolean =>
+  route.privacy === undefined &&
+  route.only === undefined &&
+  route.except === undefined &&
+  route.filter === undefined &&
+  route.fields === undefined &&
+  (route.transforms ?? []).length === 0
+
+/** As `forward`, for events about which there is nothing to decide, and nothing was decided. */
+export async function forwardPlain(
+  envelopes: readonly Envelope[],
+  { route: { use, ordered = true } }: Extract<Target, { kind: 'destination' }>,
+  options: Omit<DeliveryOptions, 'ordered'>,
+): Promise<Forwarded> {
+  const { outcomes, sent } = await deliver(envelopes, use, { ...options, ordered })
+  // Most of the time there is neither, and every step counts here.
+  const isBare = outcomes.every(({ detail, rest }) => detail === undefined && rest === undefined)
+  if (isBare) return { outcomes, sent, decisions: [] }
+  const decisions = outcomes.some(({ rest }) => rest !== undefined)
+    ? envelopes.map((envelope, i) => restOf(envelope, outcomes[i]?.rest))
+    : []
+  return { outcomes: await withMappedStacks(outcomes, options.port), sent, decisions }
 }
 
 /** What became of an event, the outcomes of whose parts come next, and what is left of it. */

@@ -31,11 +31,20 @@ export class InvocationBudget {
 
   /** Makes a port whose fetches are counted. */
   countingPort(port: Port): Port {
-    return {
+    const { fetch, send } = port
+    const counted: Port = {
       ...port,
       fetch: (request) => {
         this.spend(1)
-        return port.fetch(request)
+        return fetch(request)
+      },
+    }
+    if (send === undefined) return counted
+    return {
+      ...counted,
+      send: (url, init) => {
+        this.spend(1)
+        return send(url, init)
       },
     }
   }

@@ -2,8 +2,8 @@
 interface KeyState<T> {
   /** The group that carries events of this key just now. */
   readonly busy: object
-  /** Events that wait for it. */
-  readonly parked: T[]
+  /** Events that wait for it; undefined while none does. */
+  parked: T[] | undefined
 }
 
 /**
@@ -17,9 +17,9 @@ export class KeyLocks<T> {
   /** Takes the key for `group` if nothing of it is under way in another one; parks the item otherwise. */
   take(key: string, item: T, group: object): boolean {
     const state = this.#states.get(key)
-    if (state === undefined) this.#states.set(key, { busy: group, parked: [] })
+    if (state === undefined) this.#states.set(key, { busy: group, parked: undefined })
     else if (state.busy !== group) {
-      state.parked.push(item)
+      ;(state.parked ??= []).push(item)
       return false
     }
     return true
@@ -29,9 +29,9 @@ export class KeyLocks<T> {
     return this.#states.has(key)
   }
 
-  /** Ends the group's hold on a key; returns what was parked meanwhile, in order. */
-  release(key: string): readonly T[] {
-    const parked = this.#states.get(key)?.parked ?? []
+  /** Ends the group's hold on a key; returns what was parked meanwhile, in order; undefined when nothing was. */
+  release(key: string): readonly T[] | undefined {
+    const parked = this.#states.get(key)?.parked
     this.#states.delete(key)
     return parked
   }

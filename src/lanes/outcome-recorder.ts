@@ -89,6 +89,16 @@ export class OutcomeRecorder {
     return false
   }
 
+  /** Carries out the outcome `done` of events that have no row. */
+  finish(group: readonly InFlightEvent[]): void {
+    const { store } = this.#options
+    store.count('done', group.length)
+    for (const inFlight of group) {
+      inFlight.final = true
+      store.decisions.delete(inFlight.offset)
+    }
+  }
+
   /** Says why a refused event is to blame itself; undefined while the destination may be. */
   #blameOf({ code }: Outcome, history: readonly Attempt[], { strikes, refused, probe }: Tried): string | undefined {
     if (strikes >= mostStrikes) return `refused ${strikes} times while other events were delivered`
@@ -118,6 +128,19 @@ export class OutcomeRecorder {
 
   /** Notes a request so that every event in it can be traced. */
   record(request: SentRequest, group: readonly InFlightEvent[]): void {
+    if (request.events.length === 1) {
+      const { at, status, ms, reason } = request
+      const place = placeOf(group[request.events[0] as number] as InFlightEvent)
+      this.#options.store.record({
+        from: place,
+        to: place,
+        at,
+        status,
+        ms,
+        ...(reason === undefined ? {} : { reason }),
+      })
+      return
+    }
     const places = request.events.map((i) => placeOf(group[i] as InFlightEvent))
     const from = Math.min(...places)
     const to = Math.max(...places)

@@ -30,17 +30,20 @@ export class PlatformWait {
     this.until = 0
   }
 
+  /** Notes that requests were sent, and nothing was in their way. */
+  succeed(): void {
+    this.#failures = 0
+    this.until = 0
+    this.reason = undefined
+  }
+
   /** Notes what a delivery came to, with so many requests `sent`. */
   note(
     outcomes: readonly Outcome[],
     sent: number,
     { port, ref }: { readonly port: Port; readonly ref: LaneRef },
   ): void {
-    if (sent > 0) {
-      this.#failures = 0
-      this.until = 0
-      this.reason = undefined
-    }
+    if (sent > 0) this.succeed()
     const suspended = outcomes.find(({ code }) => code === 'suspended')
     if (suspended !== undefined && 'reason' in suspended.verdict) {
       const { reason } = suspended.verdict

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { Destination } from '../../src/core/destination.ts'
 import { Envelope } from '../../src/core/envelope.ts'
+import { Deadlines } from '../../src/lanes/deadlines.ts'
 import { deliver } from '../../src/lanes/deliver.ts'
 import { fakePort } from '../support/fake-context.ts'
 import { fakeDestination } from '../support/fake-destination.ts'
@@ -131,10 +132,16 @@ test('no connection and no answer in time are retries', async () => {
   })
 })
 
-test('at most 10 KB of an answer are read', async () => {
+test('at most 64 KB of an answer are read for verdicts, and 10 KB of it are kept', async () => {
   const { port } = network(() => new Response('é'.repeat(50_000), { status: 400 }))
-  const { outcomes } = await deliver([envelope('a')], destination(), { port })
-  expect(outcomes[0]?.detail?.length).toBeLessThanOrEqual(5121)
+  let read = 0
+  const verdicts: Destination['verdicts'] = ({ body }) => {
+    read = body.length
+    return { kind: 'dead', reason: 'refused' }
+  }
+  const { outcomes } = await deliver([envelope('a')], destination({ verdicts }), { port })
+  expect(read).toBe(32_768)
+  expect(outcomes[0]?.detail).toBe('é'.repeat(10_240))
 })
 
 test('what encode declines is skipped, what it throws at is dead, and neither is sent', async () => {
@@ -204,22 +211,61 @@ test('what the platform throws is no verdict on an event, wherever it is thrown'
   ])
 })
 
-test('the timer of a request ends with it, and covers the body of the response', async () => {
+test('all requests of a lane have one timer, which ends within a second after the last of them', async () => {
   vi.useFakeTimers()
   try {
+    const deadlines = new Deadlines()
     const healthy = network(ok)
-    await deliver([envelope('a'), envelope('b')], destination(), { port: healthy.port })
+    for (let i = 0; i < 30; i++) await deliver([envelope(`a${i}`)], destination(), { port: healthy.port, deadlines })
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(1_000)
     expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})
 
-    const endless = network((_, { signal }) => {
-      const body = new ReadableStream({
-        start: (controller) => signal.addEventListener('abort', () => controller.error(signal.reason)),
-      })
-      return new Response(body, { status: 500 })
+test('of requests that share a timer, the one that takes too long is given up in time, and no other', async () => {
+  vi.useFakeTimers()
+  try {
+    const deadlines = new Deadlines()
+    const answers: (() => void)[] = []
+    const { port } = network(
+      (ids, { signal }) =>
+        new Promise((resolve, reject) => {
+          if (ids[0] === 'ada') answers.push(() => resolve(ok()))
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        }),
+    )
+    const send = (id: string) => deliver([envelope(id)], destination(), { port, deadlines })
+    const grace = send('grace')
+    await vi.advanceTimersByTimeAsync(600)
+    const ada = send('ada')
+    await vi.advanceTimersByTimeAsync(400)
+    expect((await grace).outcomes[0]?.verdict).toEqual({ kind: 'retry', reason: 'no answer within 1 s' })
+    await vi.advanceTimersByTimeAsync(500)
+    answers[0]?.()
+    expect((await ada).outcomes[0]?.verdict).toEqual({ kind: 'done' })
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a body that never ends is cut at the time-out: the status is an answer all the same', async () => {
+  vi.useFakeTimers()
+  try {
+    const endless = network(() => {
+      const start = (controller: ReadableStreamDefaultController) =>
+        controller.enqueue(new TextEncoder().encode('the total is no number'))
+      return new Response(new ReadableStream({ start }), { status: 400 })
     })
     const delivering = deliver([envelope('a')], destination(), { port: endless.port })
     await vi.advanceTimersByTimeAsync(1_000)
-    expect((await delivering).outcomes[0]?.verdict).toEqual({ kind: 'retry', reason: 'no answer within 1 s' })
+    expect((await delivering).outcomes[0]).toEqual({
+      verdict: { kind: 'dead', reason: 'HTTP 400' },
+      code: 'http_400',
+      detail: 'the total is no number',
+    })
   } finally {
     vi.useRealTimers()
   }

@@ -4,6 +4,7 @@ import { Envelope } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Decision } from '../../src/lanes/decision.ts'
 import { decide } from '../../src/lanes/decide.ts'
+import { forward } from '../../src/lanes/forward.ts'
 import { isChosen } from '../../src/lanes/event-choice.ts'
 import { fakePort } from '../support/fake-context.ts'
 import { fakeDestination } from '../support/fake-destination.ts'
@@ -98,4 +99,27 @@ test('the fields of a destination take the address out of what the edge knows of
   const target = { kind: 'destination', name: 'crm', displayName: 'CRM', route } as const
   const [decision] = await decide([envelope], target, { port: fakePort() })
   expect((decision as Decision).parts[0]?.header).toEqual(headerOf('order-1', { facts: { country: 'DE' } }))
+})
+
+test('a destination with a choice and nothing else sends what is chosen, with the fields that are', async () => {
+  const sent: string[] = []
+  const port = fakePort({
+    fetch: async (request) => {
+      sent.push(await request.text())
+      return new Response(null, { status: 204 })
+    },
+  })
+  const use = fakeDestination('crm', {
+    request: ([item]) => ({ method: 'POST', url: 'https://crm.example.com/', headers: {}, body: item?.text ?? '' }),
+  })
+  const send = async (route: Partial<Route>) => {
+    const target = { kind: 'destination', name: 'crm', displayName: 'crm', route: { use, ...route } } as const
+    const events = [order, identify].map((event) => ({
+      envelope: new Envelope(headerOf(event.messageId), JSON.stringify(event)),
+    }))
+    return (await forward(events, target, { port })).outcomes.map(({ code }) => code)
+  }
+  expect(await send({ only: { types: ['track'] } })).toEqual(['http_204', 'skip'])
+  expect(await send({ except: { types: ['track'] } })).toEqual(['skip', 'http_204'])
+  expect(sent.map((text) => (JSON.parse(text) as Event).messageId)).toEqual(['order-1', 'identify-1'])
 })
