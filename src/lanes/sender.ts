@@ -1,5 +1,5 @@
 import type { LaneError, LaneState } from '../core/bindings.ts'
-import { Envelope, type Header } from '../core/envelope.ts'
+import type { Header } from '../core/envelope.ts'
 import type { Port } from '../core/port.ts'
 import { ISOLATE_BYTES } from '../platform/limits.ts'
 import { ChunkUnpacker } from './chunk-unpacker.ts'
@@ -8,13 +8,14 @@ import { Deadlines } from './deadlines.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery, Outcome, SentRequest } from './deliver.ts'
 import { FailedEvents } from './failed-events.ts'
+import { GroupPicker } from './group-picker.ts'
 import { forwardGroup } from './forward-group.ts'
 import { Judge } from './judge.ts'
 import { KeyLocks } from './key-locks.ts'
 import { OutcomeRecorder, toAttempt } from './outcome-recorder.ts'
 import { PlatformWait } from './platform-wait.ts'
 import { Refusals } from './refusals.ts'
-import type { LaneStore, StoredRow, WaitingRow } from './lane-store.ts'
+import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
@@ -25,10 +26,6 @@ import type { Chunk, LaneRef } from '../core/inbox.ts'
 const holdEvents = 20_000
 /** In UTF-16 code units of unpacked text: with two bytes for each, a quarter of the memory. */
 const holdLength = ISOLATE_BYTES / 8
-/** Rows that are made for events behind one that may be to blame itself, while the lane is paused because of it. */
-const doubtfulRows = 1_000
-/** Rows from which on a destination that is down is probed with one of them, so that a long outage makes no more of them. */
-const probeRows = 100
 
 interface SenderOptions {
   readonly ref: LaneRef
@@ -64,6 +61,7 @@ export class Sender implements LaneConsumer {
   readonly #unpacker = new ChunkUnpacker()
   readonly #deadlines = new Deadlines()
   readonly #recorder: OutcomeRecorder
+  readonly #picker: GroupPicker
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
   #active = 0
@@ -81,6 +79,16 @@ export class Sender implements LaneConsumer {
     const { retryDays = 14 } = target.route
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
+    this.#picker = new GroupPicker({
+      port: tools.port,
+      limits: target.route.use.limits,
+      circuit: this.#circuit,
+      refusals: this.#refusals,
+      locks: this.#locks,
+      retries: this.#retries,
+      inFlight: this.#inFlight,
+      recorder: this.#recorder,
+    })
     this.#judge = new Judge({
       ...tools,
       circuit: this.#circuit,
@@ -160,7 +168,7 @@ export class Sender implements LaneConsumer {
     const { parallel } = this.#target.route.use.limits
     if (this.#options.port.now() < this.#platform.until) return
     while (this.#active < parallel && this.#circuit.admits(this.#options.port.now())) {
-      const group = this.#circuit.state === 'closed' ? this.#pickHealthy() : this.#pickWhileDown()
+      const group = this.#picker.next()
       if (group.length === 0) break
       void this.#send(group)
     }
@@ -208,82 +216,6 @@ export class Sender implements LaneConsumer {
 
   #keyOf(header: Header, offset: number): string {
     return this.#target.route.ordered === false ? `#${offset}` : header.key
-  }
-
-  #pickHealthy(): InFlightEvent[] {
-    if (this.#retries.size === 0) return this.#pickFresh()
-    const rows = this.#pickRows()
-    return rows.length > 0 ? rows : this.#pickFresh()
-  }
-
-  /** A probe prefers an event that has not failed yet: one bad event must not keep the circuit open. */
-  #pickWhileDown(): InFlightEvent[] {
-    const isRowNext = this.#retries.size >= probeRows && !this.#circuit.isDoubtful
-    const first = isRowNext ? this.#pickProbe() : this.#pickFresh()
-    if (first.length > 0) return first
-    return isRowNext ? this.#pickFresh() : this.#pickProbe()
-  }
-
-  #pickRows(): InFlightEvent[] {
-    const { events, bytes } = this.#target.route.use.limits
-    const group: InFlightEvent[] = []
-    let length = 0
-    for (const row of this.#retries.due(this.#options.port.now(), (key) => !this.#locks.isBusy(key))) {
-      // One that is found out about goes alone.
-      const isSuspect = this.#refusals.isSuspect(row.offset)
-      if (isSuspect && group.length > 0) break
-      this.#pick(row, group)
-      length += row.event.length
-      if (isSuspect || group.length >= events || length >= bytes) break
-    }
-    return group
-  }
-
-  /** The row whose turn it is to find out whether the destination is back, once the time has come. */
-  #pickProbe(): InFlightEvent[] {
-    const now = this.#options.port.now()
-    const row =
-      now < this.#circuit.probeAt ? undefined : this.#retries.nextProbe(now, (key) => !this.#locks.isBusy(key))
-    const group: InFlightEvent[] = []
-    if (row !== undefined) this.#pick(row, group)
-    return group
-  }
-
-  #pick(row: StoredRow, group: InFlightEvent[]): void {
-    const envelope = new Envelope(JSON.parse(row.header) as Header, row.event)
-    const inFlight: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
-    this.#locks.take(row.key, inFlight, group)
-    group.push(inFlight)
-  }
-
-  #pickFresh(): InFlightEvent[] {
-    const { events, bytes } = this.#target.route.use.limits
-    const down = this.#circuit.state !== 'closed'
-    const most = down ? 1 : events
-    const group: InFlightEvent[] = []
-    const aside: InFlightEvent[] = []
-    let length = 0
-    while (group.length < most) {
-      const inFlight = this.#inFlight.next()
-      if (inFlight === undefined) break
-      if (this.#retries.has(inFlight.key)) {
-        // What waits behind an event that may be to blame makes room for events of others.
-        const isBehindOne = this.#circuit.isDoubtful && this.#retries.size < doubtfulRows
-        if (down && !isBehindOne) aside.push(inFlight)
-        else this.#recorder.wait(inFlight)
-        continue
-      }
-      if (group.length > 0 && length + inFlight.envelope.text.length > bytes) {
-        this.#inFlight.putBack([inFlight])
-        break
-      }
-      if (!this.#locks.take(inFlight.key, inFlight, group)) continue
-      group.push(inFlight)
-      length += inFlight.envelope.text.length
-    }
-    this.#inFlight.putBack(aside)
-    this.#inFlight.settle()
-    return group
   }
 
   async #send(group: readonly InFlightEvent[]): Promise<void> {
