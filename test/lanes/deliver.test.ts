@@ -225,7 +225,7 @@ test('all requests of a lane have one timer, which ends within a second after th
   }
 })
 
-test('of requests that share a timer, the one that takes too long is given up in time, and no other', async () => {
+test('a request that takes too long is given up in time, and no other that shares its timer', async () => {
   vi.useFakeTimers()
   try {
     const deadlines = new Deadlines()
