@@ -25,12 +25,8 @@ Object.assign(globalThis, globals)
 export default class extends WorkerEntrypoint {
   async run(batch: string): Promise<string> {
     const { events: given, known, kinds, userCodeMs, mark } = JSON.parse(batch) as WireBatch
-    let functions: TransformFunctions
     try {
-      // Its top level runs with the globals in place, and what it throws is the user's.
-      functions = (await import(moduleName)) as TransformFunctions
-      const found = names.filter((name) => name in functions)
-      if (found.length !== 1) throw new Error(`Expected one of ${names.join(',')}. Found ${found.join(',') || 'none'}`)
+      loaded ??= await load()
     } catch (thrown) {
       const { message, stack } = errorOf(thrown, moduleName)
       return writeAnswer(
@@ -42,7 +38,7 @@ export default class extends WorkerEntrypoint {
       learn(event)
       return { event, known: known[kinds?.[i] ?? 0] as KnownMetadata }
     })
-    const result = await runStep(functions, items, userCodeMs, mark)
+    const result = await runStep(loaded, items, userCodeMs, mark)
     const failed = result.failed.map(({ from, error }) => ({
       from,
       message: error.message,
@@ -60,6 +56,16 @@ const withoutOurs = (stack: string): string =>
     .join('\n')
 
 const moduleName = 'user.js'
+let loaded: TransformFunctions | undefined
+
+/** Its top level runs with the globals in place, and what it throws is the user's. */
+async function load(): Promise<TransformFunctions> {
+  const functions = (await import(moduleName)) as TransformFunctions
+  const found = names.filter((name) => name in functions)
+  if (found.length !== 1) throw new Error(`Expected one of ${names.join(',')}. Found ${found.join(',') || 'none'}`)
+  return functions
+}
+
 const names = ['transformEvent', 'transformBatch'] as const
 
 const said = (): { readonly logs?: readonly string[] } => (logs ? { logs: lines.splice(0) } : {})

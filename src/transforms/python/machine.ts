@@ -151,7 +151,14 @@ export class Machine {
 
   #name(pointer: number): string {
     const bytes = new Uint8Array(this.#exports.memory.buffer)
-    return this.#text(pointer, bytes.indexOf(0, pointer) - pointer)
+    const end = bytes.indexOf(0, pointer)
+    // Short names take less time than the decoder needs to begin.
+    if (end - pointer <= 12) {
+      let name = ''
+      for (let i = pointer; i < end && (bytes[i] as number) < 128; i++) name += String.fromCharCode(bytes[i] as number)
+      if (name.length === end - pointer) return name
+    }
+    return this.#text(pointer, end - pointer)
   }
 
   #lookUp(reference: number, name: number, out: number): number {

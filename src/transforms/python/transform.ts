@@ -3,7 +3,7 @@ import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { reasonOf } from '../../core/errors.ts'
 import type { Event } from '../../core/event.ts'
-import type { Metadata, MetadataOf, TransformFunctions } from '../../core/transform.ts'
+import type { MetadataOf, TransformFunctions } from '../../core/transform.ts'
 import type { FetchAnswer, TransformGlobals } from '../globals.ts'
 import { Machine, type Port } from './machine.ts'
 import { RegularExpressions } from './regular-expressions.ts'
@@ -87,11 +87,15 @@ class Python {
   #run: Run = freshRun()
   #result = ''
   #asked: unknown
+  /** JSON of what the metadata that was asked for says of its event alone. */
+  #own = '{}'
+  readonly #asks: boolean
 
   constructor(wasm: WebAssembly.Module, program: PythonProgram, globals: PythonGlobals) {
     this.#wasm = wasm
     this.#program = program
     this.#globals = globals
+    this.#asks = /\b(?:requests|geolocation)\b/.test(program.files['_transform.py'] ?? '')
   }
 
   /**
@@ -171,10 +175,6 @@ class Python {
     return run
   }
 
-  get #asks(): boolean {
-    return /\b(?:requests|geolocation)\b/.test(this.#program.files['_transform.py'] ?? '')
-  }
-
   /** Without our own frames, and with the paths that the user knows. */
   #shown(traceback: string): string {
     const lines = traceback
@@ -205,8 +205,14 @@ class Python {
             return this.#call?.seed
           case 'result':
             return this.#result
+          // What Python asks for first.
+          case 'shared': {
+            const { shared, own } = parted(this.#call?.metadata({ messageId: this.#asked } as Event) ?? {})
+            this.#own = own
+            return shared
+          }
           case 'metadata':
-            return JSON.stringify(this.#call?.metadata({ messageId: this.#asked } as Event) ?? ({} as Metadata))
+            return this.#own
         }
         return undefined
       },
@@ -301,6 +307,19 @@ interface AskedRequest {
   readonly body: string | null
   /** Seconds. */
   readonly timeout: number | null
+}
+
+/** Fields of metadata in which events of one request differ. */
+const ownFields: ReadonlySet<string> = new Set(['messageId', 'eventType', 'eventName', 'rudderId'])
+
+/** Parts metadata into JSON of what many events share, and of the rest. What is no text a program could change: it is not shared. */
+function parted(metadata: object): { readonly shared: string; readonly own: string } {
+  const shared: Record<string, unknown> = {}
+  const own: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(metadata))
+    if (typeof value === 'string' && !ownFields.has(field)) shared[field] = value
+    else own[field] = value
+  return { shared: JSON.stringify(shared), own: JSON.stringify(own) }
 }
 
 const hashes = { md5, sha1, sha224, sha256, sha384, sha512 }

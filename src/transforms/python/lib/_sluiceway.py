@@ -79,9 +79,21 @@ def _key(key):
     raise TypeError("keys must be str, int, float, bool or None, not %s" % type(key).__name__)
 
 
+_shared_text = ""
+_shared = {}
+
+
 def metadata(event):
+    # What many events share is read once: reading JSON is what takes time here.
+    global _shared_text, _shared
     port.asked = event.get("messageId") if isinstance(event, dict) else None
-    return ujson.loads(port.metadata)
+    text = port.shared
+    if text != _shared_text:
+        _shared = ujson.loads(text)
+        _shared_text = text
+    found = _shared.copy()
+    found.update(ujson.loads(port.metadata))
+    return found
 
 
 def start():
