@@ -12,6 +12,7 @@ import { answerNotFound, answerRefused } from './ingest/refuse.ts'
 import { detailsOf, missingValues } from './configure/missing-values.ts'
 import { invalidConfigResponse } from './ingest/invalid-config.ts'
 import { pathIn } from './ingest/path.ts'
+import { replayEdgeLetter } from './edge/replay-edge-letter.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
 import { ingestRoutes } from './ingest/routes.ts'
 import { LaneObject } from './lanes/lane-object.ts'
@@ -182,7 +183,8 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
         const resolved = resolve(env)
         const real = outboundPort(portOf(env), env)
         const port = resolved.demo === false ? real : demoPort(real, ctx.exports.default)
-        super(ctx, env, resolved, { port })
+        const app = { resolved, bindings: env, port, waitUntil: (work: Promise<unknown>) => ctx.waitUntil(work) }
+        super(ctx, env, resolved, { port, replayEdge: (letter) => replayEdgeLetter(letter, app) })
       }
     },
     Loader: class extends LoaderObject {

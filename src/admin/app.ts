@@ -1,12 +1,15 @@
 import { Hono } from 'hono'
 import { SluicewayError } from '../core/errors.ts'
-import { sameSecret } from '../core/secret.ts'
-import type { AppContext } from '../core/app-context.ts'
+import { adminNameOf } from '../core/admin-name.ts'
+import { listActions, noteAction } from './actions.ts'
 import { assertNoBody, assertQueryIsKnown, type QuerySchema } from './body.ts'
-import { type AdminCall, adminErrorResponse } from './responses.ts'
+import { type AdminCall, type AdminEnv, adminErrorResponse } from './responses.ts'
 import { discardLetter, discardLetters, listLetters, readLetter, replayLetter, replayLetters } from './dead-letters.ts'
 import { listCauses } from './causes.ts'
+import { dryRun } from './dry-run.ts'
 import { editLetter, patchLetter } from './edit-letter.ts'
+import { exportLetters } from './export-letters.ts'
+import { cancelJob, listJobs, readJob, startLetterJob } from './jobs.ts'
 import { deleteGroup, deleteTopic, listKafka, resetGroup } from './kafka.ts'
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
@@ -24,16 +27,25 @@ interface Handler {
   readonly query?: QuerySchema
   /** True when it reads a body; any other call that has one is refused. */
   readonly takesBody?: true
+  /** True for a call that changes nothing, whatever its verb: it is not noted as an action. */
+  readonly onlyReads?: true
 }
 
 /** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/dead-letters': { GET: listLetters },
   '/dead-letters/causes': { GET: listCauses },
+  '/dead-letters/export': { GET: exportLetters },
+  '/dead-letters/jobs': { POST: startLetterJob },
   '/dead-letters/replay': { POST: replayLetters },
   '/dead-letters/discard': { POST: discardLetters },
   '/dead-letters/:id': { GET: readLetter, PUT: editLetter, PATCH: patchLetter, DELETE: discardLetter },
   '/dead-letters/:id/replay': { POST: replayLetter },
+  '/dead-letters/:id/dry-run': { POST: dryRun },
+  '/jobs': { GET: listJobs },
+  '/jobs/:id': { GET: readJob },
+  '/jobs/:id/cancel': { POST: cancelJob },
+  '/actions': { GET: listActions },
   '/lanes': { GET: listLanes },
   '/lanes/:target/:partition/resume': { POST: resumeLane },
   '/warehouses': { GET: listWarehouses },
@@ -64,17 +76,19 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
  * Every call brings `Authorization: Bearer <admin token>`. Without a token in the config nothing is here; with one, nothing
  * is told, not even what exists, to a caller who has not got it.
  */
-export const admin = new Hono<{ Bindings: AppContext }>()
+export const admin = new Hono<AdminEnv>()
 
 admin.use('*', async (c, next) => {
   const { adminToken } = c.env.resolved
   if (adminToken === undefined) return adminErrorResponse(c, notFoundError(c))
   const [, given] = /^bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '') ?? []
-  if (!(await sameSecret(given ?? '', adminToken)))
+  const by = await adminNameOf(given ?? '', c.env.resolved)
+  if (by === undefined)
     return adminErrorResponse(
       c,
       new SluicewayError('unauthorized', 'Send the admin token as "Authorization: Bearer …".'),
     )
+  c.set('by', by)
   return next()
 })
 
@@ -84,7 +98,10 @@ for (const [path, verbs] of Object.entries(routes))
     if (handler !== undefined) {
       assertQueryIsKnown(c, handler.query)
       if (handler.takesBody !== true) await assertNoBody(c)
-      return handler(c)
+      if (verbs['GET'] === handler || handler.onlyReads === true) return handler(c)
+      const response = await handler(c).catch((error: unknown) => adminErrorResponse(c, error))
+      await noteAction(c, response.status)
+      return response
     }
     const allow = Object.keys(verbs).join(', ')
     c.header('allow', allow)

@@ -103,6 +103,11 @@ export const limitUpTo = (most: number) => {
   )
 }
 
+/** A whole number in a query. */
+export const wholeNumber = z.optional(
+  z.pipe(z.string().check(z.regex(/^\d{1,15}$/, 'must be a whole number')), z.transform(Number)),
+)
+
 /** The stage of a dead letter, in a query or a body. */
 export const stage = z.enum(['ingest', 'transform', 'delivery', 'load'], {
   error: 'must be ingest, transform, delivery or load',

@@ -67,6 +67,7 @@ export async function discardLetter(c: AdminCall): Promise<Response> {
 /** POST /dead-letters/discard: forgets those with the given ids. */
 export async function discardLetters(c: AdminCall): Promise<Response> {
   const { ids } = await bodyOf(c, discardBody)
+  c.set('about', { ids })
   const { done, failed } = await discard(ids.map(placeOf), c.env)
   return adminResponse(c, { success: true, discarded: done, failed })
 }
@@ -78,6 +79,7 @@ discardLetters.takesBody = true as const
  */
 export async function replayLetters(c: AdminCall): Promise<Response> {
   const body = await bodyOf(c, replayBody)
+  c.set('about', body)
   if ('ids' in body) {
     const { done, failed } = await replay(body.ids.map(placeOf), c.env)
     return adminResponse(c, { success: true, replayed: done, failed })

@@ -28,6 +28,10 @@ editLetter.takesBody = true as const
 /** PATCH /dead-letters/:id: changes parts of the event by a JSON Patch. */
 export async function patchLetter(c: AdminCall): Promise<Response> {
   const patch = await bodyOf(c, patchBody)
+  c.set(
+    'about',
+    patch.map(({ op, path }) => ({ op, path })),
+  )
   return edit(c, ({ event }) => patchEvent(event, patch, c.env.resolved.limits.eventBytes))
 }
 patchLetter.takesBody = true as const

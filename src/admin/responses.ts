@@ -3,7 +3,13 @@ import { type ErrorCode, reasonOf, SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 
 /** What every handler gets. */
-export type AdminCall = Context<{ Bindings: AppContext }>
+export type AdminCall = Context<AdminEnv>
+
+/** What Hono hands over: the context, who calls, and what a call that changes something was about, where its path does not say it. */
+export interface AdminEnv {
+  Bindings: AppContext
+  Variables: { by: string; about?: object }
+}
 
 /** Status of each code that the admin API tells; whatever else goes wrong is told as `internal`, and logged. */
 const statuses = {
@@ -20,14 +26,18 @@ const statuses = {
 } as const satisfies Partial<Record<ErrorCode, number>>
 
 /** Answers concern one person at one moment: nobody in between keeps them. */
-const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+export const answerHeaders = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+}
 
 /** Answers with JSON. */
 export const adminResponse = (
   c: AdminCall,
   body: object,
   status: 200 | (typeof statuses)[keyof typeof statuses] = 200,
-): Response => c.json(body, status, headers)
+): Response => c.json(body, status, answerHeaders)
 
 /** Answers a call that failed: `{"success":false,"code","message"}`. */
 export function adminErrorResponse(c: AdminCall, error: unknown): Response {
@@ -37,7 +47,7 @@ export function adminErrorResponse(c: AdminCall, error: unknown): Response {
     return adminResponse(c, { success: false, ...told }, statuses[told.code])
   }
   c.env.port.log('error', 'a call of the admin API failed', { path: c.req.path, reason: reasonOf(error) })
-  return c.json({ success: false, ...told }, 500, headers)
+  return c.json({ success: false, ...told }, 500, answerHeaders)
 }
 
 /** What of an error may be told: code and message of our own errors, nothing of others. */

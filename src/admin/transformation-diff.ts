@@ -109,6 +109,7 @@ export async function diffTransform(c: AdminCall): Promise<Response> {
   })
 }
 diffTransform.takesBody = true as const
+diffTransform.onlyReads = true as const
 
 /** Runs both over the events of each place. */
 async function compare(c: AdminCall, kept: readonly Kept[], copy: Transform) {

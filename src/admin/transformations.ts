@@ -58,6 +58,7 @@ export async function testCode(c: AdminCall): Promise<Response> {
   })
 }
 testCode.takesBody = true as const
+testCode.onlyReads = true as const
 
 /** POST /transformations/testRun: the same in the shape of RudderStack's `/transformation/testRun`. */
 export async function testRun(c: AdminCall): Promise<Response> {
@@ -69,6 +70,7 @@ export async function testRun(c: AdminCall): Promise<Response> {
   })
 }
 testRun.takesBody = true as const
+testRun.onlyReads = true as const
 
 /** POST /transformations/:name/test: runs a transform of the config, where and with what it is deployed. */
 export async function testDeployed(c: AdminCall): Promise<Response> {
@@ -79,6 +81,7 @@ export async function testDeployed(c: AdminCall): Promise<Response> {
   })
 }
 testDeployed.takesBody = true as const
+testDeployed.onlyReads = true as const
 
 /** Answers, a failure in RudderStack's shape beside ours. */
 async function answered(c: AdminCall, run: () => Promise<object>): Promise<Response> {

@@ -144,7 +144,12 @@ const warehouseShapes: Shapes<WarehouseRoute> = {
 }
 
 const demoShapes: Shapes<DemoConfig> = { sinkSecret: text, tokenOnly: boolean }
-const adminShapes: Shapes<NonNullable<Config['admin']>> = { token: text }
+const namedTexts: Shape = (value, report) =>
+  (isRecord(value) ? members(Object.fromEntries(Object.keys(value).map((name) => [name, text]))) : members({}))(
+    value,
+    report,
+  )
+const adminShapes: Shapes<NonNullable<Config['admin']>> = { token: text, tokens: namedTexts }
 /** Beyond these, timers end at once or a request has no memory. Times may be as far away as anybody likes. */
 const limitShapes: Shapes<NonNullable<Config['limits']>> = {
   bodyBytes: numberIn({ least: 1, most: 100_000_000, whole: true, of: 'bytes' }),

@@ -41,7 +41,7 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
   problems.push(...config.stream.problems.map((one) => `stream: ${one}`), ...earlierProblems(config))
   const targets = resolveTargets(config, problems)
   const sources = resolveSources(config, targets, problems)
-  const adminToken = resolveAdminToken(config, problems)
+  const admin = resolveAdmin(config, problems)
   const limits = resolveLimits(config, problems)
   const paths = resolvePaths(config, problems)
   if (config.stream.problems.length === 0) checkSize(config, targets, problems)
@@ -53,7 +53,7 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
     ),
     sources,
     targets,
-    adminToken,
+    ...admin,
     demo: resolveDemo(config),
     limits,
     paths,
@@ -70,12 +70,35 @@ function earlierProblems({ stream, earlierStreams = [] }: Config): Problems {
   return problems
 }
 
-function resolveAdminToken({ admin }: Config, problems: Problems): string | undefined {
-  const token = admin?.token?.trim()
+function resolveAdmin(
+  { admin }: Config,
+  problems: Problems,
+): { readonly adminToken: string | undefined; readonly adminTokens?: ReadonlyMap<string, string> } {
+  const own = checkToken(admin?.token, 'admin.token', problems)
+  const named = Object.entries(admin?.tokens ?? {}).flatMap(([name, value]): [string, string][] => {
+    if (!/^[\w.@-]{1,64}$/.test(name))
+      problems.push(`admin.tokens: "${name}" must be a name of letters, digits, ".", "@", "_" and "-", such as "ada"`)
+    const token = checkToken(value, `admin.tokens.${name}`, problems)
+    return token === undefined ? [] : [[name, token]]
+  })
+  const all = [own, ...named.map(([, token]) => token)].filter((token) => token !== undefined)
+  if (new Set(all).size < all.length)
+    problems.push(
+      'admin.tokens: the same token stands there twice, so that nobody can say whose it is; make another one',
+    )
+  return {
+    // Whoever has a name has the same rights.
+    adminToken: own ?? named[0]?.[1],
+    ...(named.length === 0 ? {} : { adminTokens: new Map(named) }),
+  }
+}
+
+function checkToken(value: string | undefined, where: string, problems: Problems): string | undefined {
+  const token = value?.trim()
   if (token !== undefined && token.length < 16)
-    problems.push('admin.token: must have at least 16 characters; make one with `openssl rand -hex 24`')
+    problems.push(`${where}: must have at least 16 characters; make one with \`openssl rand -hex 24\``)
   else if (token !== undefined && !/^[!-~]+$/.test(token))
-    problems.push('admin.token: must be printable ASCII without blanks: no client could send it')
+    problems.push(`${where}: must be printable ASCII without blanks: no client could send it`)
   return token
 }
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { DemoConfig } from '../core/config.ts'
-import { sameSecret } from '../core/secret.ts'
+import { adminNameOf } from '../core/admin-name.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { DemoSink, eventsOf } from './demo-sink.ts'
 import { demoState } from './demo-state.ts'
@@ -89,7 +89,7 @@ const isLocal = (c: DemoCall): boolean =>
 
 async function hasToken(c: DemoCall): Promise<boolean> {
   const [scheme, token] = (c.req.header('authorization') ?? '').split(' ')
-  return scheme?.toLowerCase() === 'bearer' && sameSecret(token ?? '', c.env.resolved.adminToken)
+  return scheme?.toLowerCase() === 'bearer' && (await adminNameOf(token ?? '', c.env.resolved)) !== undefined
 }
 
 /** A credential that somebody configured for a webhook has no place on the page. */

@@ -1,4 +1,4 @@
-import type { Attempt, Cause, NewDeadLetter, DeadLetter } from './dead-letter.ts'
+import type { Attempt, Cause, DryRun, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
 import type { DroppedSample } from './dropped.ts'
@@ -6,6 +6,7 @@ import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 import type { KafkaRpc } from './stream.ts'
 import type { PollerRpc } from './kafka-source.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
+import type { AdminAction, JobOrder, JobStatus, NumberedAction } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import type { TransformCounts, TransformReport } from './transform-counts.ts'
 
@@ -170,6 +171,21 @@ export interface LaneRpc extends Inbox {
   readonly causes: (ref: LaneRef) => Promise<Cause[]>
   /** Replaces the event of a letter. Null when there is no such letter. */
   readonly editDeadLetter: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
+  /** What would be sent, and what would become of it, if a letter were replayed now; null when there is none. */
+  readonly dryRun: (ref: LaneRef, number: number) => Promise<DryRun | null>
+  /** Begins a job in this lane, or says how it is doing. */
+  readonly startJob: (ref: LaneRef, order: JobOrder) => Promise<JobStatus>
+  /** The jobs that this lane knows, oldest first. */
+  readonly jobs: (ref: LaneRef) => Promise<JobStatus[]>
+  /** Ends a job; null where this lane does not know it. */
+  readonly cancelJob: (ref: LaneRef, id: string) => Promise<JobStatus | null>
+  /** Of the lane of the edge: notes what somebody did with the admin API. */
+  readonly noteAction: (ref: LaneRef, action: AdminAction) => Promise<void>
+  /** Of the lane of the edge: what was done, newest first. */
+  readonly actions: (
+    ref: LaneRef,
+    query: { readonly before?: number; readonly limit: number },
+  ) => Promise<NumberedAction[]>
   /** Queues letters again under their own messageId and removes them; returns the numbers that existed. */
   readonly replay: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>
   readonly discard: (ref: LaneRef, numbers: readonly number[]) => Promise<number[]>

@@ -137,7 +137,9 @@ export interface Config<D extends string = string, W extends string = string> {
   readonly warehouses?: Readonly<Record<W, WarehouseRoute>>
   readonly admin?: {
     /** Bearer token of `/admin`; without it the admin API answers 404. */
-    readonly token: string | undefined
+    readonly token?: string | undefined
+    /** More of them, by the name of who has each: `GET /admin/actions` says who did what. One without a value opens nothing. */
+    readonly tokens?: Readonly<Record<string, string | undefined>>
   }
   /** Serves `/demo` with its own webhook sink; `true` is short for `{}`. Not meant for a deployment. */
   readonly demo?: boolean | DemoConfig

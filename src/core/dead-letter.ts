@@ -80,3 +80,27 @@ export interface Cause {
   /** The id of one of the letters. */
   readonly sample: string
 }
+
+/** A part of a request that is not what it was. */
+export interface Difference {
+  /** A JSON Pointer, from `/method`, `/url`, `/headers` or `/body` on. */
+  readonly path: string
+  /** Left out where it was not there. */
+  readonly before?: unknown
+  /** Left out where it is not there any more. */
+  readonly after?: unknown
+}
+
+/** What a replay of a letter would do now. */
+export interface DryRun {
+  /** `send`: the requests would be sent; `load`: the events would be staged. `accept`: the edge would take the events. */
+  readonly outcome: 'send' | 'load' | 'accept' | 'skip' | 'dead' | 'wait'
+  /** Why it would be skipped, dead or wait; left out otherwise. */
+  readonly reason?: string
+  /** One for each event that the transforms make of it, without secrets. */
+  readonly requests?: readonly LetterExchange[]
+  /** For a warehouse, and for the edge: the events, with the targets that they would go to from the edge. */
+  readonly events?: readonly { readonly event: unknown; readonly to?: readonly string[] }[]
+  /** What is not as in the request that failed; left out where none is known. */
+  readonly differences?: readonly Difference[]
+}

@@ -46,7 +46,10 @@ export interface ResolvedConfig {
   readonly sourcesByKey: ReadonlyMap<string, Source>
   readonly sources: ReadonlyMap<string, Source>
   readonly targets: ReadonlyMap<string, Target>
+  /** Undefined where there is no admin API: neither `admin.token` nor one of `admin.tokens` has a value. */
   readonly adminToken: string | undefined
+  /** Those of `admin.tokens` by their names; left out where there are none. */
+  readonly adminTokens?: ReadonlyMap<string, string>
   readonly demo: boolean | DemoConfig
   readonly limits: Required<NonNullable<Config['limits']>>
   readonly paths: Required<NonNullable<Config['paths']>>

@@ -1,11 +1,12 @@
-import type { DeadLetter } from '../core/dead-letter.ts'
+import type { DeadLetter, DryRun } from '../core/dead-letter.ts'
+import { unpack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { append, count } from './accept.ts'
 import { countTransforms } from './count-transforms.ts'
 import { remapCall } from './accept-webhook.ts'
 import { remapRecord } from './map-records.ts'
-import { prepareBatch } from './prepare.ts'
+import { type PreparedBatch, prepareBatch } from './prepare.ts'
 import { suppressionsOf } from '../admission/suppression.ts'
 import { isRecord } from '../core/json.ts'
 import type { Source } from '../core/resolved-config.ts'
@@ -23,9 +24,42 @@ import type { Draft } from '../core/webhook-source.ts'
  * @throws {SluicewayError} bad_request when it is still no good, with the reason; stream_unavailable
  */
 export async function replayEdgeLetter(
-  letter: Pick<DeadLetter, 'event' | 'source' | 'stage' | 'code' | 'messageId' | 'receivedAt'>,
+  letter: EdgeLetter,
   app: AppContext,
 ): Promise<{ readonly accepted: number; readonly dropped: number }> {
+  const { source, prepared } = await prepareLetter(letter, app)
+  const { packed, accepted, dropped, drops, counters, steps } = prepared
+  await append(packed, app)
+  count(counters, app, { source: source.name, events: drops })
+  countTransforms(steps, source.name, app)
+  return { accepted, dropped }
+}
+
+/**
+ * Says what `replayEdgeLetter` would append. Transforms of the source run; nothing is stored and nothing is counted.
+ *
+ * @param letter the dead letter with its edited event
+ * @param app config, bindings, clock
+ * @returns the events with their targets, or why nothing is left of it
+ * @throws {SluicewayError} bad_request when it is still no good, with the reason
+ */
+export async function dryRunEdgeLetter(letter: EdgeLetter, app: AppContext): Promise<DryRun> {
+  const { prepared } = await prepareLetter(letter, app)
+  const events = unpack(prepared.packed.map(({ text }) => text).join('')).map(({ header, event }) => ({
+    event,
+    to: header.to,
+  }))
+  if (events.length > 0) return { outcome: 'accept', events }
+  const [drop] = prepared.drops
+  return { outcome: 'skip', reason: drop?.reason ?? 'nothing is left of it' }
+}
+
+type EdgeLetter = Pick<DeadLetter, 'event' | 'source' | 'stage' | 'code' | 'messageId' | 'receivedAt'>
+
+async function prepareLetter(
+  letter: EdgeLetter,
+  app: AppContext,
+): Promise<{ readonly source: Source; readonly prepared: PreparedBatch }> {
   const source = app.resolved.sources.get(letter.source)
   if (source === undefined)
     throw new SluicewayError('bad_request', `The config has no source "${letter.source}" any more.`)
@@ -37,20 +71,18 @@ export async function replayEdgeLetter(
   for (const [i, one] of events.entries())
     if (isRecord(one)) one['messageId'] ??= i === 0 ? letter.messageId : `${letter.messageId}-${i}`
   const suppressions = await suppressionsOf(app)
-  const { packed, rejected, accepted, dropped, drops, counters, steps } = await prepareBatch(
+  const prepared = await prepareBatch(
     { source, events, facts: typeof ip === 'string' ? { ip } : {}, receivedAt: letter.receivedAt },
     app,
     suppressions,
   )
+  const { rejected } = prepared
   const [still] = rejected
   if (still !== undefined)
     throw new SluicewayError('bad_request', `The event is still not acceptable: ${still.reason}`, {
       details: { rejected },
     })
-  await append(packed, app)
-  count(counters, app, { source: source.name, events: drops })
-  countTransforms(steps, source.name, app)
-  return { accepted, dropped }
+  return { source, prepared }
 }
 
 const remap = (kept: unknown, source: Source, app: AppContext): Promise<readonly Draft[]> =>

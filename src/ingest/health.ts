@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { sameSecret } from '../core/secret.ts'
+import { adminNameOf } from '../core/admin-name.ts'
 import type { AppContext } from '../core/app-context.ts'
 import { type Health, healthOf } from '../observe/health.ts'
 import { jsonResponse } from './responses.ts'
@@ -41,7 +41,7 @@ async function health(request: Request, app: AppContext): Promise<Response> {
 
 async function isAdmin(request: Request, { resolved }: AppContext): Promise<boolean> {
   const [, given] = /^bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '') ?? []
-  return given !== undefined && (await sameSecret(given, resolved.adminToken))
+  return given !== undefined && (await adminNameOf(given, resolved)) !== undefined
 }
 
 interface KnownHealth {

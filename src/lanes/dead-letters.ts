@@ -152,21 +152,22 @@ export class DeadLetters {
     return letters
   }
 
-  /** Numbers of letters above `after` and not above `last`, oldest first, at most `limit`. */
+  /** Numbers of letters above `after` and not above `last`, oldest first, at most `limit`; `next` says after which to go on. */
   numbers(
     filter: LetterFilter,
     range: { readonly after: number; readonly last: number; readonly limit: number },
-  ): number[] {
-    return this.#db
-      .all<CauseRow>(
-        `SELECT ${causeColumns} FROM dead WHERE number > ?1 AND ${filterSql} AND number <= ?9 ORDER BY number LIMIT ?10`,
-        range.after,
-        ...filterValues(filter),
-        range.last,
-        range.limit,
-      )
-      .filter((row) => isOfCause(row, filter.cause))
-      .map(({ number }) => number)
+  ): { readonly numbers: readonly number[]; readonly next: number } {
+    const rows = this.#db.all<CauseRow>(
+      `SELECT ${causeColumns} FROM dead WHERE number > ?1 AND ${filterSql} AND number <= ?9 ORDER BY number LIMIT ?10`,
+      range.after,
+      ...filterValues(filter),
+      range.last,
+      range.limit,
+    )
+    return {
+      numbers: rows.filter((row) => isOfCause(row, filter.cause)).map(({ number }) => number),
+      next: rows.length < range.limit ? range.last : (rows.at(-1)?.number ?? range.last),
+    }
   }
 
   /** The number of the newest letter; 0 where there is none. */

@@ -6,12 +6,14 @@ import { DeadLetters } from './dead-letters.ts'
 import { credentialsOf, KeptCredentials } from './kept-credentials.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
 import { InvocationBudget } from './invocation-budget.ts'
+import { JobRunner } from './job-runner.ts'
 import { LaneReader } from './lane-reader.ts'
 import { describeLane } from './lane-status.ts'
 import { LaneStore } from './lane-store.ts'
 import { LetterCalls, type LetterDesk } from './letter-calls.ts'
 import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
+import { replayLetter } from './replay-letter.ts'
 import { Sender } from './sender.ts'
 import { Stager } from './stager.ts'
 import { traceEvent } from './trace-event.ts'
@@ -86,7 +88,12 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     ctx: DurableObjectState,
     env: Bindings,
     resolved: ResolvedConfig,
-    world: { readonly port?: Port; readonly budget?: InvocationBudget } = {},
+    world: {
+      readonly port?: Port
+      readonly budget?: InvocationBudget
+      /** Takes a letter of the edge in again, as a new event; it is needed in the lane of the edge. */
+      readonly replayEdge?: LetterDesk['replayEdge']
+    } = {},
   ) {
     super(ctx, env)
     this.#budget = world.budget ?? new InvocationBudget()
@@ -129,15 +136,23 @@ export class LaneObject extends LetterCalls implements LaneRpc {
       consumer: this.#consumer,
       spend,
     })
-    this.desk = {
+    const route = {
       ...common,
       target: this.#target,
       bindings: env,
       letters: this.#letters,
       sender: this.#sender,
       limits: resolved.limits,
-      billed: this.#billed,
+      replayEdge: world.replayEdge,
     }
+    const waiting = () => this.#sender?.waiting ?? 0
+    const replay = (number: number) => {
+      // A letter of the edge or of a warehouse is a call or two.
+      if (this.#sender === undefined) spend(3)
+      return replayLetter(number, route)
+    }
+    const jobs = new JobRunner({ ...common, letters: this.#letters, replay, waiting })
+    this.desk = { ...route, jobs, billed: this.#billed }
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
     })
@@ -245,13 +260,14 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     if (!isSpent) {
       this.#consumer?.pump()
       this.#reader.readOn()
+      this.desk.jobs.pump()
     }
     if (!this.#checkpointDue) {
       this.#checkpointDue = true
       setTimeout(() => this.#checkpoint(), checkpointMs)
     }
     if (isSpent) this.#handOver()
-    else this.#wakeAt(this.#consumer?.due())
+    else for (const due of [this.#consumer?.due(), this.desk.jobs.due()]) this.#wakeAt(due)
   }
 
   /**
@@ -261,7 +277,8 @@ export class LaneObject extends LetterCalls implements LaneRpc {
   #handOver(): void {
     clearTimeout(this.#dueTimer)
     this.#dueTimerAt = Number.POSITIVE_INFINITY
-    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.#reader.isReading) return
+    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.#reader.isReading || this.desk.jobs.isBusy)
+      return
     this.#isHandingOver = true
     this.#alarmAt = Date.now()
     this.#billed.rowsWritten++

@@ -329,6 +329,13 @@ export class LaneStore {
     return this.#db.first<{ value: string }>('SELECT value FROM meta WHERE name = ?', name)?.value
   }
 
+  /** The values of all names that begin so. */
+  named(prefix: string): string[] {
+    return this.#db
+      .all<{ value: string }>('SELECT value FROM meta WHERE name >= ? AND name < ?', prefix, `${prefix}\uffff`)
+      .map(({ value }) => value)
+  }
+
   set(name: string, value: string | undefined): void {
     if (value === undefined) this.#db.run('DELETE FROM meta WHERE name = ?', name)
     else this.#db.run('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)', name, value)

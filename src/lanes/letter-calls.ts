@@ -1,12 +1,17 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Billed } from '../core/billed.ts'
 import type { Bindings, LaneRpc, LettersQuery } from '../core/bindings.ts'
-import type { Cause, DeadLetter, NewDeadLetter } from '../core/dead-letter.ts'
+import type { Cause, DeadLetter, DryRun, NewDeadLetter } from '../core/dead-letter.ts'
 import type { LaneRef } from '../core/inbox.ts'
+import type { AdminAction, JobOrder, JobStatus, NumberedAction } from '../core/jobs.ts'
+import { ActionLog } from './action-log.ts'
+import { dryRunLetter } from './dry-run-letter.ts'
+import type { JobRunner } from './job-runner.ts'
 import { type LetterRoute, replayLetter } from './replay-letter.ts'
 
 /** What the calls about letters work on. */
 export interface LetterDesk extends LetterRoute {
+  readonly jobs: JobRunner
   readonly billed: Billed
   /** Called after every change that the lane should store or act upon. */
   readonly changed: () => void
@@ -16,7 +21,22 @@ export interface LetterDesk extends LetterRoute {
 export abstract class LetterCalls
   extends DurableObject<Bindings>
   implements
-    Pick<LaneRpc, 'addDeadLetters' | 'letters' | 'letter' | 'causes' | 'editDeadLetter' | 'replay' | 'discard'>
+    Pick<
+      LaneRpc,
+      | 'addDeadLetters'
+      | 'letters'
+      | 'letter'
+      | 'causes'
+      | 'editDeadLetter'
+      | 'replay'
+      | 'discard'
+      | 'dryRun'
+      | 'startJob'
+      | 'jobs'
+      | 'cancelJob'
+      | 'noteAction'
+      | 'actions'
+    >
 {
   protected abstract readonly desk: LetterDesk
 
@@ -60,6 +80,37 @@ export abstract class LetterCalls
     for (const number of numbers) if (await replayLetter(number, this.desk)) found.push(number)
     this.desk.changed()
     return found
+  }
+
+  async dryRun(_ref: LaneRef, number: number): Promise<DryRun | null> {
+    this.desk.billed.calls++
+    return dryRunLetter(number, this.desk)
+  }
+
+  async startJob(_ref: LaneRef, order: JobOrder): Promise<JobStatus> {
+    this.desk.billed.calls++
+    return this.desk.jobs.start(order)
+  }
+
+  async jobs(_ref: LaneRef): Promise<JobStatus[]> {
+    this.desk.billed.calls++
+    this.desk.changed()
+    return this.desk.jobs.list()
+  }
+
+  async cancelJob(_ref: LaneRef, id: string): Promise<JobStatus | null> {
+    this.desk.billed.calls++
+    return this.desk.jobs.cancel(id)
+  }
+
+  async noteAction(_ref: LaneRef, action: AdminAction): Promise<void> {
+    this.desk.billed.calls++
+    new ActionLog(this.desk.store).add(action)
+  }
+
+  async actions(_ref: LaneRef, query: { readonly before?: number; readonly limit: number }): Promise<NumberedAction[]> {
+    this.desk.billed.calls++
+    return new ActionLog(this.desk.store).list(query)
   }
 
   async discard(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {

@@ -1,4 +1,5 @@
 import type { Bindings } from '../core/bindings.ts'
+import type { DeadLetter } from '../core/dead-letter.ts'
 import { Envelope, type Header, pack } from '../core/envelope.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { LaneRef } from '../core/inbox.ts'
@@ -26,6 +27,8 @@ export interface LetterRoute {
   /** Bounds of timestamps, and of the time of transforms. */
   readonly limits: ResolvedConfig['limits']
   readonly port: Port
+  /** Takes a letter of the edge in again, as a new event; undefined in all other lanes. */
+  readonly replayEdge?: ((letter: DeadLetter) => Promise<unknown>) | undefined
 }
 
 /**
@@ -40,6 +43,13 @@ export async function replayLetter(number: number, lane: LetterRoute): Promise<b
   const { ref, target, bindings, store, letters, sender } = lane
   const letter = letters.getStored(number)
   if (letter === null) return false
+  if (ref.target === edgeTarget && lane.replayEdge !== undefined) {
+    await lane.replayEdge(letters.get(number) as DeadLetter)
+    // A repeat of what is durable by now is dropped as a duplicate.
+    letters.remove(number)
+    store.count('replayed')
+    return true
+  }
   const header: Header = {
     id: letter.messageId,
     key: letter.key,

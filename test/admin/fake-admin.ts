@@ -7,6 +7,7 @@ import type { AppContext } from '../../src/core/app-context.ts'
 import { createBill } from '../../src/core/billed.ts'
 import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
 import { emptyLayout, joinLayouts, type Layout } from '../../src/core/layout.ts'
+import type { JobStatus, NumberedAction } from '../../src/core/jobs.ts'
 import type { Config } from '../../src/core/config.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
@@ -59,6 +60,8 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
   readonly calls: { readonly verb: 'replay' | 'discard'; readonly numbers: readonly number[] }[] = []
   /** What `letters` was asked. */
   readonly queries: object[] = []
+  readonly jobs: JobStatus[] = []
+  readonly actions: NumberedAction[] = []
   readonly #name: string
   readonly #given: Given
 
@@ -134,6 +137,22 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
         if (at < 0) return null
         return (this.letters[at] = { ...(this.letters[at] as DeadLetter), event: JSON.parse(event), edited: true })
       },
+      dryRun: async (_ref, number) =>
+        this.letters.some((letter) => numberOf(letter) === number) ? { outcome: 'send', requests: [] } : null,
+      startJob: async (_ref, order) => {
+        const job: JobStatus = { ...order, state: 'running', done: 0, failed: 0, startedAt: now }
+        this.jobs.push(job)
+        return job
+      },
+      jobs: async () => this.jobs,
+      cancelJob: async (_ref, id) => {
+        const at = this.jobs.findIndex((job) => job.id === id)
+        if (at < 0) return null
+        return (this.jobs[at] = { ...(this.jobs[at] as JobStatus), state: 'canceled', endedAt: now + 1 })
+      },
+      noteAction: async (_ref, action) => void this.actions.unshift({ ...action, number: this.actions.length + 1 }),
+      actions: async (_ref, { before = Infinity, limit }) =>
+        this.actions.filter(({ number }) => number < before).slice(0, limit),
       replay: async (_ref, numbers) => this.#take('replay', numbers),
       discard: async (_ref, numbers) => this.#take('discard', numbers),
       layout: async (_ref: LaneRef, { seen }: { readonly seen: Layout }) =>

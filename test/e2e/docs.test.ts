@@ -208,6 +208,7 @@ describe('the commands of the documents', () => {
       KAFKA_PASSWORD: 'password-of-the-docs',
       MESSAGE_ID: '',
       LETTER: '',
+      JOB: '',
       TRANSFORM: 'drop-bots',
     }
     // The topic that a call of the admin API deletes.
@@ -231,6 +232,12 @@ describe('the commands of the documents', () => {
       const found = await read<{ deadLetters: { id: string }[] }>(`/admin/dead-letters?messageId=${messageId}`)
       return found.deadLetters[0]?.id ?? ''
     }
+    const discarding = await fetch(`${env.URL}/admin/dead-letters/jobs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ action: 'discard', user: 'nobody', target: (await newLetter()).split(':')[0] }),
+    })
+    env.JOB = ((await discarding.json()) as { job: { id: string } }).job.id
     let shownIn: Block | undefined
     for (const { text, block } of commands.filter((one) => one.text.startsWith('curl '))) {
       if (block !== shownIn) env.LETTER = await newLetter()

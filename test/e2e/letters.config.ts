@@ -26,5 +26,5 @@ export default defineConfig((env) => ({
     },
     fresh: { use: webhook({ url: env.FRESH, secret: env.WEBHOOK_SECRET, allowPrivate: true }) },
   },
-  admin: { token: env.ADMIN_TOKEN },
+  admin: { token: env.ADMIN_TOKEN, tokens: { ada: 'token-of-ada-lovelace' } },
 }))

@@ -1,6 +1,7 @@
 // What a person does with dead letters, on the real bundle.
 import { expect, test } from 'vitest'
-import type { Cause, DeadLetter } from '../../src/core/dead-letter.ts'
+import type { Cause, DeadLetter, DryRun } from '../../src/core/dead-letter.ts'
+import type { JobStatus, NumberedAction } from '../../src/core/jobs.ts'
 import type { Server } from '../support/server.ts'
 import { serveWithSinks } from '../support/serve-with-sinks.ts'
 import type { Sink } from '../support/sink.ts'
@@ -86,4 +87,96 @@ test('letters read as their causes, are found by what they are about, and hold t
     event: { properties: { total: 43 } },
     original: { properties: { total: 'much' } },
   })
+})
+
+const startJob = async (body: object) => {
+  const answer = await fetch(`${server.url}/admin/dead-letters/jobs`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer token-of-ada-lovelace' },
+    body: JSON.stringify(body),
+  })
+  const { job, message } = (await answer.json()) as { job: JobStatus; message?: string }
+  expect([answer.status, message]).toEqual([200, undefined])
+  return job
+}
+const job = async (id: string) => (await server.admin<{ job: JobStatus }>(`/jobs/${id}`)).job
+const jobEnds = (id: string) =>
+  until(
+    'the job has ended',
+    async () => {
+      const now = await job(id)
+      return now.state !== 'running' && now
+    },
+    { seconds: 30 },
+  )
+
+test('a dry-run tells what a replay would send now, and what is not as in the request that failed', async () => {
+  const edited = (await letters()).deadLetters.find((one) => one.edited)
+  const before = sinks.shop.received.length
+  const { dryRun } = await server.admin<{ dryRun: DryRun }>(`/dead-letters/${edited?.id}/dry-run`, { method: 'POST' })
+  expect(dryRun).toMatchObject({
+    outcome: 'send',
+    requests: [{ request: { method: 'POST', headers: { 'webhook-signature': '***' } } }],
+    differences: [{ path: '/body/properties/total', before: 'much', after: 43 }],
+  })
+  expect(JSON.stringify(dryRun)).not.toMatch(/key-of-the-shop|account-of-the-shop/)
+  expect(sinks.shop.received.length).toBe(before)
+})
+
+test('an export has all letters of a filter, a line each', async () => {
+  const answer = await fetch(`${server.url}/admin/dead-letters/export?target=shop`, {
+    headers: { authorization: `Bearer ${server.adminToken}` },
+  })
+  expect(answer.headers.get('content-type')).toBe('application/x-ndjson')
+  const lines = (await answer.text()).trim().split('\n')
+  const { deadLetters } = await letters('&target=shop')
+  expect(lines.map((line) => (JSON.parse(line) as DeadLetter).id)).toEqual(deadLetters.map(({ id }) => id))
+})
+
+test('a job replays a cause: each letter once, in the order of each user, though everything is killed in the middle', async () => {
+  refuse()
+  const many = Array.from({ length: 600 }, (_, i) => order(i + 1_000, 'much'))
+  await send(many)
+  const { cause = '' } = (await causes()).find(({ message }) => message.includes('number')) ?? {}
+  const waiting = async () => (await causes()).find((one) => one.cause === cause)?.count ?? 0
+  await until('all are letters', async () => (await waiting()) === 615, { seconds: 60 })
+  const attempts = new Map<string, number>()
+  const arrived: { readonly id: string; readonly user: string }[] = []
+  sinks.shop.answer = ([event]) => {
+    const { messageId = '', userId } = event ?? {}
+    if (!attempts.has(messageId)) arrived.push({ id: messageId, user: userId ?? '' })
+    attempts.set(messageId, (attempts.get(messageId) ?? 0) + 1)
+    return undefined
+  }
+  const { id } = await startJob({ action: 'replay', cause })
+  await until('it is in the middle', () => arrived.length > 100)
+  await server.killAll()
+  const middle = arrived.length
+  expect(middle).toBeLessThan(600)
+  const ended = await jobEnds(id)
+  expect(ended).toMatchObject({ state: 'done', done: 615, failed: 0, by: 'ada', kind: 'replay' })
+  await until('all have arrived', () => attempts.size >= 615, { seconds: 60 })
+  expect(await waiting()).toBe(0)
+  // What was on its way when everything was killed comes again with the same id; nothing else does.
+  const repeated = [...attempts.values()].filter((count) => count > 1).length
+  expect(repeated).toBeLessThan(150)
+  expect(Math.max(...attempts.values())).toBeLessThanOrEqual(2)
+  for (const [user, own] of Map.groupBy(arrived, (one) => one.user)) {
+    const numbers = own.map((one) => Number(one.id.slice('order-'.length)))
+    expect([user, numbers]).toEqual([user, numbers.toSorted((a, b) => a - b)])
+  }
+})
+
+test('a job discards what a filter lets through, and is told by who and when', async () => {
+  const { id } = await startJob({ action: 'discard', event: 'Order Refunded' })
+  expect(await jobEnds(id)).toMatchObject({ state: 'done', by: 'ada' })
+  expect((await letters('&event=Order%20Refunded')).deadLetters).toEqual([])
+  expect((await letters()).deadLetters.length).toBeGreaterThan(0)
+  const { actions } = await server.admin<{ actions: NumberedAction[] }>('/actions')
+  expect(actions.map(({ by, action, status }) => [by, action, status])).toEqual([
+    ['ada', 'POST /admin/dead-letters/jobs', 200],
+    ['ada', 'POST /admin/dead-letters/jobs', 200],
+    ['admin', expect.stringMatching(/^PATCH \/admin\/dead-letters\/shop:\d:\d+$/), 200],
+  ])
+  expect(JSON.parse(actions[0]?.about ?? '')).toMatchObject({ action: 'discard', event: 'Order Refunded', id })
 })

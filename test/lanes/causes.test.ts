@@ -67,7 +67,7 @@ test('the letters of a cause are listed by it, and the counts follow those that 
   expect(unknown).toMatchObject({ count: 3, sample: 'webhook:3:7' })
   const { cause = '' } = unknown ?? {}
   expect(letters.list({ limit: 9, cause }).map(({ messageId }) => messageId)).toEqual(['order-7', 'order-4', 'order-1'])
-  expect(letters.numbers({ cause }, { after: 1, last: 7, limit: 9 })).toEqual([4, 7])
+  expect(letters.numbers({ cause }, { after: 1, last: 7, limit: 9 })).toEqual({ numbers: [4, 7], next: 7 })
   letters.remove(7)
   expect(letters.causes().find((one) => one.cause === cause)).toMatchObject({ count: 2, sample: 'webhook:3:4' })
   letters.remove(4)

@@ -1,0 +1,186 @@
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { JobOrder, JobStatus } from '../core/jobs.ts'
+import type { Port } from '../core/port.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { LaneStore } from './lane-store.ts'
+
+/** Letters of one step: what else the lane has to do comes between two of them. */
+const stepLetters = 100
+/** Milliseconds between two steps, and after a failure that time may mend. */
+const stepMs = 5
+const againMs = 10_000
+/** Events that wait in the lane at most, before more are replayed: those of a backlog stay letters. */
+const mostWaiting = 2_000
+const holdMs = 250
+/** Jobs that are kept, the newest. */
+const keptJobs = 50
+
+/** How a job rests in a row: `after` is the last letter that was looked at, `last` the newest when the job began. */
+type StoredJob = JobStatus & { readonly after: number; readonly last: number }
+
+interface RunnerOptions {
+  readonly store: LaneStore
+  readonly letters: DeadLetters
+  readonly port: Port
+  /** Replays a letter and removes it, in one commit where nothing has to be awaited; false when there is none. */
+  readonly replay: (number: number) => Promise<boolean>
+  /** Events of the lane that wait to be sent. */
+  readonly waiting: () => number
+  readonly changed: () => void
+}
+
+/**
+ * Replays or discards letters of one lane in the background, oldest first: rows `job_<id>` of `meta`.
+ *
+ * A letter that was replayed is gone in the same commit, so that a crash at any moment repeats none and forgets none: a job goes on
+ * with the letters that are still there. Those that come after its start are left alone, also where a replayed event comes back.
+ */
+export class JobRunner {
+  readonly #options: RunnerOptions
+  #jobs: StoredJob[] | undefined
+  #active = false
+  #nextAt = 0
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+  }
+
+  get isBusy(): boolean {
+    return this.#active
+  }
+
+  /** Begins a job, or says how it is doing where it has begun already. */
+  start(order: JobOrder): JobStatus {
+    const known = this.#load().find(({ id }) => id === order.id)
+    if (known !== undefined) return statusOf(known)
+    const { letters, port } = this.#options
+    const now = port.now()
+    const job: StoredJob = {
+      ...order,
+      state: 'running',
+      done: 0,
+      failed: 0,
+      startedAt: now,
+      after: 0,
+      last: letters.last,
+    }
+    // Nothing is to be done where there are no letters, and nothing is stored.
+    if (job.last === 0) return statusOf({ ...job, state: 'done', endedAt: now })
+    this.#put(job)
+    this.#options.changed()
+    return statusOf(job)
+  }
+
+  /** All jobs that are known, oldest first. */
+  list(): JobStatus[] {
+    return this.#load().map(statusOf)
+  }
+
+  /** Ends a job after the letters that are under way; null when there is none. */
+  cancel(id: string): JobStatus | null {
+    const job = this.#load().find((one) => one.id === id)
+    if (job === undefined) return null
+    if (job.state !== 'running') return statusOf(job)
+    const canceled: StoredJob = { ...job, state: 'canceled', endedAt: this.#options.port.now() }
+    this.#put(canceled)
+    return statusOf(canceled)
+  }
+
+  pump(): void {
+    const job = this.#running
+    if (job === undefined || this.#active || this.#options.port.now() < this.#nextAt) return
+    if (job.kind === 'replay' && this.#options.waiting() >= mostWaiting) {
+      this.#nextAt = this.#options.port.now() + holdMs
+      return
+    }
+    this.#active = true
+    void this.#step(job)
+  }
+
+  /** When it wants to go on, in milliseconds since the epoch. */
+  due(): number | undefined {
+    return this.#active || this.#running === undefined ? undefined : this.#nextAt
+  }
+
+  get #running(): StoredJob | undefined {
+    return this.#load().find(({ state }) => state === 'running')
+  }
+
+  async #step(job: StoredJob): Promise<void> {
+    const { letters, store, port, replay, changed } = this.#options
+    const { filter, last } = job
+    let { after, done, failed } = job
+    let reason: string | undefined = job.failed > 0 ? job.reason : undefined
+    let wait = stepMs
+    const { numbers, next } = letters.numbers(filter, { after, last, limit: stepLetters })
+    let isWhole = true
+    for (const number of numbers) {
+      // A replay may have waited: somebody may have canceled the job meanwhile.
+      isWhole = this.#isRunning(job.id)
+      if (!isWhole) break
+      try {
+        if (job.kind === 'replay') done += (await replay(number)) ? 1 : 0
+        else if (letters.remove(number)) {
+          done++
+          store.count('discarded')
+        }
+      } catch (error) {
+        reason = reasonOf(error)
+        if (!isLasting(error)) {
+          wait = againMs
+          isWhole = false
+          port.log('warn', 'a job waits', { job: job.id, reason })
+          break
+        }
+        failed++
+      }
+      after = number
+    }
+    if (isWhole) after = next
+    const isOver = isWhole && after >= last
+    const current = this.#load().find(({ id }) => id === job.id) ?? job
+    const { reason: _, ...rest } = current
+    this.#put({
+      ...rest,
+      after,
+      done,
+      failed,
+      ...(reason === undefined ? {} : { reason }),
+      ...(isOver && current.state === 'running' ? { state: 'done', endedAt: port.now() } : {}),
+    })
+    this.#nextAt = port.now() + wait
+    this.#active = false
+    changed()
+  }
+
+  #isRunning(id: string): boolean {
+    return this.#load().some((one) => one.id === id && one.state === 'running')
+  }
+
+  #load(): StoredJob[] {
+    return (this.#jobs ??= this.#options.store
+      .named('job_')
+      .map((text) => JSON.parse(text) as StoredJob)
+      .toSorted((a, b) => a.startedAt - b.startedAt))
+  }
+
+  #put(job: StoredJob): void {
+    const jobs = this.#load()
+    const at = jobs.findIndex(({ id }) => id === job.id)
+    if (at < 0) jobs.push(job)
+    else jobs[at] = job
+    this.#options.store.set(`job_${job.id}`, JSON.stringify(job))
+    for (const old of jobs.slice(0, -keptJobs).filter(({ state }) => state !== 'running')) {
+      jobs.splice(jobs.indexOf(old), 1)
+      this.#options.store.set(`job_${old.id}`, undefined)
+    }
+  }
+}
+
+/** Whether time alone does not mend it. */
+const isLasting = (error: unknown): boolean =>
+  error instanceof SluicewayError && ['bad_request', 'conflict', 'not_found', 'stream_limit'].includes(error.code)
+
+function statusOf({ after: _after, last: _last, ...status }: StoredJob): JobStatus {
+  return status
+}
