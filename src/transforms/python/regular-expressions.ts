@@ -149,18 +149,24 @@ interface Compiled extends TranslatedPattern {
 /** Start and end of each group of a match, in characters as Python counts them; null where a group has no part in it. */
 type Spans = readonly (readonly [number, number] | null)[]
 
-const mostPatterns = 200
+/** Of the patterns that are kept: they lie outside of the interpreter, whose memory is limited. */
+const mostPatterns = { number: 200, characters: 200_000 } as const
 
 /** Patterns of Python, compiled once. */
 export class RegularExpressions {
   readonly #known = new Map<string, Compiled>()
+  #characters = 0
 
   /** @throws {SyntaxError} where it is no pattern */
   compile(pattern: string, flags: number): Compiled {
     const key = `${flags}:${pattern}`
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    if (this.#known.size >= mostPatterns) this.#known.clear()
+    this.#characters += key.length
+    if (this.#known.size >= mostPatterns.number || this.#characters > mostPatterns.characters) {
+      this.#known.clear()
+      this.#characters = key.length
+    }
     const translated = translatePattern(pattern, flags)
     const made = (before: string, after: string, sticky: string): RegExp =>
       new RegExp(`${before}${translated.source}${after}`, `d${translated.ignoreCase ? 'i' : ''}u${sticky}`)

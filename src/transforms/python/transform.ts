@@ -29,6 +29,8 @@ class PythonError extends Error {
 const memoryBytes = 48 * 1024 * 1024
 const largeBytes = 32 * 1024 * 1024
 const mostRequests = 100
+/** Characters and lines of `log` that one call may write; more are left out. They lie outside of the machine. */
+const mostLogged = { characters: 1_000_000, lines: 10_000 } as const
 const requestMs = 10_000
 
 /** An answer that Python waits for. */
@@ -52,6 +54,8 @@ interface Run {
   value: unknown
   error: string | undefined
   readonly lines: string[]
+  /** Characters of them. */
+  logged: number
 }
 
 /**
@@ -228,7 +232,7 @@ class Python {
             this.#asked = value
             break
           case 'log':
-            this.#run.lines.push(String(value).replace(/^Log: ?/, ''))
+            this.#note(String(value).replace(/^Log: ?/, ''))
             break
           case 'ask':
             this.#result = this.#answerNow(String(value))
@@ -242,10 +246,16 @@ class Python {
     }
   }
 
+  #note(line: string): void {
+    const run = this.#run
+    run.logged += line.length
+    if (run.logged <= mostLogged.characters && run.lines.length < mostLogged.lines) run.lines.push(line)
+  }
+
   #answerNow(text: string): string {
     try {
       const [kind, args] = JSON.parse(text) as [string, never]
-      const value = this.#answers[kind]?.(args)
+      const value = Object.hasOwn(this.#answers, kind) ? this.#answers[kind]?.(args) : undefined
       return JSON.stringify({ value: value ?? null })
     } catch (thrown) {
       return JSON.stringify({ error: reasonOf(thrown), kind: 'value' })
@@ -256,7 +266,8 @@ class Python {
     credential: (key: string) => this.#globals.getCredential(key),
     bytes: (length: number) =>
       bytesToHex(crypto.getRandomValues(new Uint8Array(Math.min(Math.max(length, 0), 65_536)))),
-    hash: ([name, hex]: [keyof typeof hashes, string]) => bytesToHex(hashes[name](hexToBytes(hex))),
+    hash: ([name, hex]: [keyof typeof hashes, string]) =>
+      Object.hasOwn(hashes, name) ? bytesToHex(hashes[name](hexToBytes(hex))) : undefined,
     're.compile': ([pattern, flags]: [string, number]) => {
       const { names, groups } = this.#patterns.compile(pattern, flags)
       return { names, groups }
@@ -331,6 +342,7 @@ const freshRun = (): Run => ({
   value: undefined,
   error: undefined,
   lines: [],
+  logged: 0,
 })
 
 /** Reads what Python gave back. @returns false where it is no JSON: MicroPython writes NaN, sets and objects that way */

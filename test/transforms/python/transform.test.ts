@@ -217,3 +217,17 @@ def transformEvent(event, metadata):
   ])
   expect(lines).toEqual(['once'])
 })
+
+test('a call that logs without end is heard in part, and waits for no clock', () => {
+  const source = `
+import time
+def transformEvent(event, metadata):
+    for i in range(3000):
+        log("x" * 1000)
+    time.sleep(3600)
+    return event
+`
+  const heard: unknown[] = []
+  run(source, {}, { globals: { log: (line) => void heard.push(line) } })
+  expect(heard).toHaveLength(1_000)
+})
