@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { basename, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ourFiles } from '../../scripts/ours.ts'
 import type { Destination, ForgottenUser } from '../../src/core/destination.ts'
@@ -22,7 +23,7 @@ interface Contract {
   readonly types: readonly string[]
   /** Statuses that it reads in another way than `usual`, by status. */
   readonly verdicts?: Readonly<Record<string, Verdict['kind']>>
-  /** What the vendor documents: the most items and bytes of a request, and where in its body the items are. */
+  /** What the vendor documents: the most items and bytes of a request, and where in its body the items are (`lines`, or a path). */
   readonly vendor?: { readonly items: number; readonly bytes?: number; readonly itemsAt?: string }
   /** Where the vendor gets the messageId, by which it knows repeats; left out where the vendor has no place for it. */
   readonly messageIds?: 'body' | 'headers'
@@ -58,6 +59,7 @@ interface Arrived {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** A compressed one as its text. */
   readonly body: string
 }
 
@@ -76,7 +78,9 @@ beforeAll(async () => {
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const { method = '', url = '', headers } = request
-      arrived.push({ method, url, headers, body: Buffer.concat(chunks).toString() })
+      const bytes = Buffer.concat(chunks)
+      const body = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString()
+      arrived.push({ method, url, headers, body })
       answer(response)
     })
   })
@@ -225,6 +229,7 @@ describe.each(files)('the contract of %s', async (file) => {
       const sizes = arrived.map(({ body }) => {
         expect(Buffer.byteLength(body)).toBeLessThanOrEqual(bytes)
         if (itemsAt === undefined) return 1
+        if (itemsAt === 'lines') return body.trimEnd().split('\n').length
         const parsed = JSON.parse(body) as unknown
         return ((itemsAt === '' ? parsed : valueAt(parsed, itemsAt)) as unknown[]).length
       })
