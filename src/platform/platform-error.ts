@@ -1,12 +1,14 @@
 import { reasonOf } from '../core/errors.ts'
 
 /**
- * What the runtime says when an invocation has used up its timers or its subrequests. It gives no codes, only texts, which are
- * matched closely: what a vendor's client says of its own limits is no error of the platform.
- * https://developers.cloudflare.com/workers/platform/limits/ (checked 2026-11-28)
+ * What the runtime says when an invocation has used up its timers, its subrequests or its isolates. It gives no codes, only texts,
+ * which are matched closely: what a vendor's client says of its own limits is no error of the platform.
+ * https://developers.cloudflare.com/workers/platform/limits/ and https://developers.cloudflare.com/dynamic-workers/platform/limits/,
+ * whose text is told in https://github.com/iterate/iterate/pull/1693 and https://github.com/kentcdodds/kody/pull/1507
+ * (checked 2026-11-29)
  */
 const limitTexts =
-  /too many (?:subrequests|api requests) by single worker invocation|exceeded the number of active timeouts/i
+  /too many (?:subrequests|api requests) by single worker invocation|exceeded the number of active timeouts|too many concurrent dynamic workers|dynamic worker concurrency limit exceeded/i
 
 /**
  * Says whether a limit of the platform caused an error. Such an error says nothing of the event, nor of the destination: the

@@ -1,7 +1,11 @@
 import type { TransformAnswer, TransformBatch } from '../core/transform.ts'
 
-/** What the runtime says where the code of an isolate used up what it may: the isolate is gone, and the whole call with it. */
-const usedUp = /exceeded .*\b(?:cpu|memory)\b|\b(?:cpu|memory)\b.* (?:limit|exceeded)/i
+/**
+ * What the runtime says where the code of an isolate used up what it may: the isolate is gone, and the whole call with it.
+ * https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1102/ and the logs of
+ * https://github.com/bobrware/bobrchat/issues/76, https://github.com/besidka/besidka/issues/221 (checked 2026-11-29)
+ */
+const usedUp = /exceeded .*\b(?:cpu|memory|resource limits)\b|\b(?:cpu|memory)\b.* (?:limit|exceeded)/i
 /** What it says where an answer is too large for a call (32 MiB), or cannot be passed. */
 const tooLarge = /serialized rpc|limited to 32\s*mib/i
 /** What it says where the code cannot even be loaded. */
@@ -11,7 +15,7 @@ const notLoaded = /failed to start worker|no such module|SyntaxError/i
 const endedItself = /process\.exit\(|code had hung/i
 /** What it says of itself, also where the isolate passes it on. */
 const ofThePlatform =
-  /network connection lost|internal error|too many (?:subrequests|api requests)|number of active timeouts/i
+  /network connection lost|internal error|too many (?:subrequests|api requests|concurrent dynamic workers)|dynamic worker concurrency limit|number of active timeouts/i
 
 /** Whether the code broke what answers for it (it can reach all of its isolate): the runtime marks what an isolate throws. */
 const isThrownInside = (thrown: unknown, message: string): boolean =>
