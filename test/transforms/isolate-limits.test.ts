@@ -144,7 +144,7 @@ describe('a request to the edge', () => {
   const edgeWith = () => fakeEdge({ source: { transforms: [isolatedTransform(built, code)] } })
   const batch = { batch: [order('a'), order('b', true), order('c')].map((one) => ({ ...one, userId: 'ada' })) }
 
-  test('of a request one of whose events uses up the CPU, that one is a dead letter', async () => {
+  test('a request one of whose events uses up the CPU is taken, and that event is a dead letter', async () => {
     endingOf = endless(usedUp['more CPU'])
     const edge = edgeWith()
     const answer = await call(edge, '/v1/batch', { body: batch })
