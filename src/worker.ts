@@ -12,6 +12,7 @@ import { answerNotFound, answerRefused } from './ingest/refuse.ts'
 import { detailsOf, missingValues } from './configure/missing-values.ts'
 import { invalidConfigResponse } from './ingest/invalid-config.ts'
 import { pathIn } from './ingest/path.ts'
+import { mayReplay } from './edge/may-replay.ts'
 import { replayEdgeLetter } from './edge/replay-edge-letter.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
 import { ingestRoutes } from './ingest/routes.ts'
@@ -184,7 +185,12 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
         const real = outboundPort(portOf(env), env)
         const port = resolved.demo === false ? real : demoPort(real, ctx.exports.default)
         const app = { resolved, bindings: env, port, waitUntil: (work: Promise<unknown>) => ctx.waitUntil(work) }
-        super(ctx, env, resolved, { port, replayEdge: (letter) => replayEdgeLetter(letter, app) })
+        const target = resolved.targets.get(ctx.id.name?.replace(/:\d+$/, '') ?? '')
+        super(ctx, env, resolved, {
+          port,
+          replayEdge: (letter) => replayEdgeLetter(letter, app),
+          ...(target === undefined ? {} : { mayReplay: (envelopes) => mayReplay(envelopes, target, app) }),
+        })
       }
     },
     Loader: class extends LoaderObject {

@@ -9,6 +9,7 @@ import { listCauses } from './causes.ts'
 import { dryRun } from './dry-run.ts'
 import { editLetter, patchLetter } from './edit-letter.ts'
 import { exportLetters } from './export-letters.ts'
+import { replayHistory } from './history.ts'
 import { cancelJob, listJobs, readJob, startLetterJob } from './jobs.ts'
 import { deleteGroup, deleteTopic, listKafka, resetGroup } from './kafka.ts'
 import { listLanes, resumeLane, sweepNow } from './lanes.ts'
@@ -42,6 +43,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/dead-letters/:id': { GET: readLetter, PUT: editLetter, PATCH: patchLetter, DELETE: discardLetter },
   '/dead-letters/:id/replay': { POST: replayLetter },
   '/dead-letters/:id/dry-run': { POST: dryRun },
+  '/history': { POST: replayHistory },
   '/jobs': { GET: listJobs },
   '/jobs/:id': { GET: readJob },
   '/jobs/:id/cancel': { POST: cancelJob },

@@ -121,6 +121,7 @@ function jobOf(parts: readonly LaneJob[]): JobStatus {
     state,
     done: jobs.reduce((sum, { done }) => sum + done, 0),
     failed: jobs.reduce((sum, { failed }) => sum + failed, 0),
+    ...(first.read === undefined ? {} : { read: jobs.reduce((sum, { read = 0 }) => sum + read, 0) }),
     startedAt: Math.min(...jobs.map(({ startedAt }) => startedAt)),
     ...(reason === undefined ? {} : { reason }),
     ...(state === 'running' ? {} : { endedAt: Math.max(...jobs.map(({ endedAt = 0 }) => endedAt)) }),

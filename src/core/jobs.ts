@@ -4,9 +4,16 @@ import type { LetterFilter } from './bindings.ts'
 export interface JobOrder {
   /** The same in all lanes; starting it again is harmless. */
   readonly id: string
-  readonly kind: 'replay' | 'discard'
+  /** The first two are about dead letters, the others about events of the log, which go to `target` or are only counted. */
+  readonly kind: 'replay' | 'discard' | 'replay history' | 'count history'
   readonly target?: string | undefined
   readonly filter: LetterFilter
+  /** Only events of this source. */
+  readonly source?: string
+  /** Events of all lanes together that are queued in one second at most; left out where nothing but the lanes bounds it. */
+  readonly perSecond?: number
+  /** Lanes that share `perSecond`; 1 when left out. */
+  readonly lanes?: number
   /** Name of the admin token. */
   readonly by: string
 }
@@ -15,8 +22,10 @@ export interface JobOrder {
 export interface JobStatus extends JobOrder {
   /** `running` until all are done, or somebody cancels it. */
   readonly state: 'running' | 'done' | 'canceled'
-  /** Letters that were replayed or discarded. */
+  /** Letters that were replayed or discarded; events that were queued, or counted. */
   readonly done: number
+  /** Events of the log that were looked at; left out of jobs about letters. */
+  readonly read?: number
   /** Letters that stay, because they cannot be replayed. */
   readonly failed: number
   /** Why the last of them failed, or why the job waits; left out when all is well. */

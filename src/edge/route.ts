@@ -4,7 +4,7 @@ import { perIsolate } from '../core/per-isolate.ts'
 import { isAllowed, type ConsentState, readConsent } from '../privacy/consent.ts'
 import { isRecord } from '../core/json.ts'
 import { isEmptyList } from './normalize-shape.ts'
-import type { Source } from '../core/resolved-config.ts'
+import type { Source, Target } from '../core/resolved-config.ts'
 
 /** Choices that are remembered for each source: clients choose, so there may be as many as they like. */
 const mostChoices = 1_000
@@ -92,6 +92,19 @@ export function reasonNotRouted(event: Event, source: Source | undefined, target
   if (stop.integrations in counters) return '"integrations" of the event switch it off'
   if (stop.refused in counters) return 'the event lacks the consent that it needs'
   return 'the config was another when the event arrived'
+}
+
+/**
+ * Says whether an event may go to a target at all, whichever targets its source has: its `integrations` do not switch it off, and
+ * it has the consent that the target needs.
+ */
+export function mayReceive(event: Event, { displayName, route: { consent } }: Target): boolean {
+  const { integrations } = event as { integrations?: unknown }
+  const silent = integrations === undefined || integrations === null
+  const switches = isRecord(integrations) ? integrations : undefined
+  const fallback = silent ? true : switches === undefined ? undefined : defaultOf(switches)
+  const on = fallback !== undefined && isOn(displayName, switches, fallback)
+  return on && (consent === undefined || isAllowed(readConsent(event.context), consent))
 }
 
 /** What `All` says; undefined when it is no boolean. */

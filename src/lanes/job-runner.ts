@@ -1,7 +1,10 @@
+import type { LogRpc } from '../core/bindings.ts'
+import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { JobOrder, JobStatus } from '../core/jobs.ts'
 import type { Port } from '../core/port.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import { stepHistory } from './history-step.ts'
 import type { LaneStore } from './lane-store.ts'
 
 /** Letters of one step: what else the lane has to do comes between two of them. */
@@ -9,6 +12,10 @@ const stepLetters = 100
 /** Milliseconds between two steps, and after a failure that time may mend. */
 const stepMs = 5
 const againMs = 10_000
+/** Events of the past that one step queues. */
+const stepEvents = 500
+/** Of a job about history, until the log was asked. */
+const unknown = -1
 /** Events that wait in the lane at most, before more are replayed: those of a backlog stay letters. */
 const mostWaiting = 2_000
 const holdMs = 250
@@ -18,12 +25,23 @@ const keptJobs = 50
 /** How a job rests in a row: `after` is the last letter that was looked at, `last` the newest when the job began. */
 type StoredJob = JobStatus & { readonly after: number; readonly last: number }
 
+/** What jobs about history need. */
+interface HistoryTools {
+  readonly log: () => Pick<LogRpc, 'read' | 'offsetAt' | 'status'>
+  /** Which of these events the target of the lane may get. */
+  readonly mayGet: (envelopes: readonly Envelope[]) => Promise<readonly boolean[]>
+  /** Queues an event in the lane. */
+  readonly queue: (envelope: Envelope) => void
+}
+
 interface RunnerOptions {
   readonly store: LaneStore
   readonly letters: DeadLetters
   readonly port: Port
   /** Replays a letter and removes it, in one commit where nothing has to be awaited; false when there is none. */
   readonly replay: (number: number) => Promise<boolean>
+  /** What jobs about history need; undefined in lanes of no destination. */
+  readonly history?: HistoryTools | undefined
   /** Events of the lane that wait to be sent. */
   readonly waiting: () => number
   readonly changed: () => void
@@ -63,6 +81,7 @@ export class JobRunner {
       startedAt: now,
       after: 0,
       last: letters.last,
+      ...(isAboutHistory(order) ? { after: unknown, last: unknown, read: 0 } : {}),
     }
     // Nothing is to be done where there are no letters, and nothing is stored.
     if (job.last === 0) return statusOf({ ...job, state: 'done', endedAt: now })
@@ -89,12 +108,19 @@ export class JobRunner {
   pump(): void {
     const job = this.#running
     if (job === undefined || this.#active || this.#options.port.now() < this.#nextAt) return
-    if (job.kind === 'replay' && this.#options.waiting() >= mostWaiting) {
+    const queues = job.kind === 'replay' || job.kind === 'replay history'
+    if (queues && this.#options.waiting() >= mostWaiting) {
       this.#nextAt = this.#options.port.now() + holdMs
       return
     }
     this.#active = true
-    void this.#step(job)
+    const work = isAboutHistory(job) ? this.#stepHistory(job) : this.#step(job)
+    void work
+      .catch((error: unknown) => this.#waitFor(job, error))
+      .finally(() => {
+        this.#active = false
+        this.#options.changed()
+      })
   }
 
   /** When it wants to go on, in milliseconds since the epoch. */
@@ -107,7 +133,7 @@ export class JobRunner {
   }
 
   async #step(job: StoredJob): Promise<void> {
-    const { letters, store, port, replay, changed } = this.#options
+    const { letters, store, port, replay } = this.#options
     const { filter, last } = job
     let { after, done, failed } = job
     let reason: string | undefined = job.failed > 0 ? job.reason : undefined
@@ -149,8 +175,47 @@ export class JobRunner {
       ...(isOver && current.state === 'running' ? { state: 'done', endedAt: port.now() } : {}),
     })
     this.#nextAt = port.now() + wait
-    this.#active = false
-    changed()
+  }
+
+  async #stepHistory(job: StoredJob): Promise<void> {
+    const { history, port, store } = this.#options
+    if (history === undefined) throw new SluicewayError('conflict', 'This lane sends nothing.')
+    let { after, last } = job
+    if (after === unknown) {
+      after = await history.log().offsetAt(job.filter.from ?? 0)
+      last = (await history.log().status()).head
+    }
+    const most = Math.min(stepEvents, Math.max(1, Math.floor((job.perSecond ?? Infinity) / (job.lanes ?? 1))))
+    const step = await stepHistory(history.log(), job, { after, last, most, mayGet: history.mayGet })
+    // Somebody may have canceled it meanwhile. From here on nothing is awaited: events and position are one commit.
+    const current = this.#load().find(({ id }) => id === job.id)
+    if (current?.state !== 'running') return
+    if (job.kind === 'replay history')
+      for (const envelope of step.matched) {
+        history.queue(envelope)
+        store.count('replayed')
+      }
+    const { reason: _, ...rest } = current
+    const now = port.now()
+    this.#put({
+      ...rest,
+      after: step.after,
+      last,
+      read: (current.read ?? 0) + step.read,
+      done: current.done + step.matched.length,
+      ...(step.isOver ? { state: 'done', endedAt: now } : {}),
+    })
+    const isBounded = job.kind === 'replay history' && job.perSecond !== undefined
+    this.#nextAt = now + (isBounded ? (1_000 * step.matched.length * (job.lanes ?? 1)) / (job.perSecond ?? 1) : stepMs)
+  }
+
+  /** Notes why a job could not go on; it is tried again. */
+  #waitFor(job: StoredJob, error: unknown): void {
+    const reason = reasonOf(error)
+    this.#options.port.log('warn', 'a job waits', { job: job.id, reason })
+    this.#nextAt = this.#options.port.now() + againMs
+    const current = this.#load().find(({ id }) => id === job.id)
+    if (current !== undefined) this.#put({ ...current, reason })
   }
 
   #isRunning(id: string): boolean {
@@ -176,6 +241,9 @@ export class JobRunner {
     }
   }
 }
+
+const isAboutHistory = ({ kind }: Pick<JobOrder, 'kind'>): boolean =>
+  kind === 'replay history' || kind === 'count history'
 
 /** Whether time alone does not mend it. */
 const isLasting = (error: unknown): boolean =>

@@ -13,7 +13,8 @@ import { LaneStore } from './lane-store.ts'
 import { LetterCalls, type LetterDesk } from './letter-calls.ts'
 import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
-import { replayLetter } from './replay-letter.ts'
+import type { Envelope } from '../core/envelope.ts'
+import { queueAgain, replayLetter } from './replay-letter.ts'
 import { Sender } from './sender.ts'
 import { Stager } from './stager.ts'
 import { traceEvent } from './trace-event.ts'
@@ -93,6 +94,8 @@ export class LaneObject extends LetterCalls implements LaneRpc {
       readonly budget?: InvocationBudget
       /** Takes a letter of the edge in again, as a new event; it is needed in the lane of the edge. */
       readonly replayEdge?: LetterDesk['replayEdge']
+      /** Which events of the past the lane's target may get; all when left out. */
+      readonly mayReplay?: (envelopes: readonly Envelope[]) => Promise<readonly boolean[]>
     } = {},
   ) {
     super(ctx, env)
@@ -151,7 +154,15 @@ export class LaneObject extends LetterCalls implements LaneRpc {
       if (this.#sender === undefined) spend(3)
       return replayLetter(number, route)
     }
-    const jobs = new JobRunner({ ...common, letters: this.#letters, replay, waiting })
+    const history =
+      this.#sender === undefined
+        ? undefined
+        : {
+            log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
+            mayGet: world.mayReplay ?? (async (envelopes: readonly Envelope[]) => envelopes.map(() => true)),
+            queue: (envelope: Envelope) => queueAgain(envelope, -1, route),
+          }
+    const jobs = new JobRunner({ ...common, letters: this.#letters, replay, waiting, history })
     this.desk = { ...route, jobs, billed: this.#billed }
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined

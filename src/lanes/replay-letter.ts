@@ -31,6 +31,17 @@ export interface LetterRoute {
   readonly replayEdge?: ((letter: DeadLetter) => Promise<unknown>) | undefined
 }
 
+/** Queues an event in a lane as if it were new, behind all that its stream holds now; `origin` is its place there, or -1. */
+export function queueAgain(
+  { header, text }: Envelope,
+  origin: number,
+  { ref, store, sender }: Pick<LetterRoute, 'ref' | 'store' | 'sender'>,
+): void {
+  const count = Number(store.get('replays') ?? 0) + 1
+  store.set('replays', `${count}`)
+  sender?.replay(replayBase + count, origin, { ...header, to: [ref.target] }, text)
+}
+
 /**
  * Queues a dead letter again under its own messageId, and removes it.
  *

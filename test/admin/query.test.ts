@@ -8,6 +8,7 @@ const routes: readonly (readonly [verb: string, path: string, known: readonly st
   ['GET', '/dead-letters/export', ['target', 'stage', 'cause', 'event', 'user', 'from', 'to']],
   ['POST', '/dead-letters/jobs', []],
   ['POST', '/dead-letters/webhook:0:1/dry-run', []],
+  ['POST', '/history', []],
   ['GET', '/jobs', []],
   ['GET', '/jobs/a-job', []],
   ['POST', '/jobs/a-job/cancel', []],

@@ -180,3 +180,42 @@ test('a job discards what a filter lets through, and is told by who and when', a
   ])
   expect(JSON.parse(actions[0]?.about ?? '')).toMatchObject({ action: 'discard', event: 'Order Refunded', id })
 })
+
+test('history goes to one destination, also a new one: counted first, each event once and in order, and to no other', async () => {
+  const start = async (body: object) =>
+    (
+      await server.admin<{ job: JobStatus }>('/history', {
+        method: 'POST',
+        body: JSON.stringify({ target: 'fresh', ...body }),
+      })
+    ).job
+  sinks.shop.answer = () => undefined
+  await send([
+    { ...order(9_001, 1), integrations: { All: true, webhook: false } },
+    ...Array.from({ length: 40 }, (_, i) => ({ ...order(9_100 + i, 1), event: 'Cart Viewed' })),
+  ])
+  await until('all have arrived', () => [...sinks.shop.ids].filter((id) => id.startsWith('order-91')).length === 40)
+  // A kill repeats what the shop got within the last second, as ever.
+  const atShop = () =>
+    sinks.shop.received.flatMap(({ events }) => events).filter(({ event }) => event !== 'Cart Viewed').length
+  const before = atShop()
+  const counted = await jobEnds((await start({ source: 'web' })).id)
+  // All but the one that its integrations keep from webhooks.
+  expect(counted).toMatchObject({ kind: 'count history', state: 'done', done: 60 + 600 + 40, read: 60 + 600 + 41 })
+  expect((await jobEnds((await start({ event: 'Cart Viewed', user: 'user-3' })).id)).done).toBe(2)
+  expect(sinks.fresh.received).toEqual([])
+
+  const { id } = await start({ dryRun: false, perSecond: 400 })
+  await until('it is in the middle', () => sinks.fresh.ids.size > 100)
+  await server.killAll()
+  expect(await jobEnds(id)).toMatchObject({ kind: 'replay history', state: 'done', done: 700 })
+  await until('all have arrived', () => sinks.fresh.ids.size === 700)
+  const first = [
+    ...new Map(sinks.fresh.received.flatMap(({ events }) => events).map((one) => [one.messageId, one])).values(),
+  ]
+  for (const [user, own] of Map.groupBy(first, ({ userId }) => userId)) {
+    const numbers = own.map(({ messageId }) => Number(messageId.slice('order-'.length)))
+    expect([user, numbers]).toEqual([user, numbers.toSorted((a, b) => a - b)])
+  }
+  expect(atShop()).toBe(before)
+})

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Consent } from '../../src/core/consent.ts'
-import { reasonNotRouted, route } from '../../src/edge/route.ts'
+import { mayReceive, reasonNotRouted, route } from '../../src/edge/route.ts'
 import { plainOrder } from '../support/sample-events.ts'
-import type { Source } from '../../src/core/resolved-config.ts'
+import type { Source, Target } from '../../src/core/resolved-config.ts'
 
 const target = (name: string, displayName: string, consent?: Consent) => ({
   kind: 'destination',
@@ -110,4 +110,17 @@ test.each<[string, object, Source | undefined, string, string]>([
 ])('an event that was kept from a target by %s is told so', (_, more, from, name, reason) => {
   const event = order({ context: { consent: { categoryPreferences: { Advertising: true } } }, ...more })
   expect(reasonNotRouted(event, from, name)).toBe(reason)
+})
+
+test.each([
+  {},
+  { integrations: { All: false, Facebook: true } },
+  { integrations: 'none' },
+  { ...denied },
+  { integrations: { D1: false } },
+])('an event of the past may go where one of today would, whatever its source names (%#)', (more) => {
+  const event = order(more)
+  const routed = route(event, shop, {})
+  const may = shop.targets.filter((one) => mayReceive(event, one as Target)).map(({ name }) => name)
+  expect(may).toEqual([...routed])
 })
