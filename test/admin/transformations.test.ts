@@ -22,6 +22,12 @@ export function transformEvent(event) {
   return event
 }`
 
+const inlined = `
+export function transformEvent(event, metadata) {
+  if (event.properties?.price === undefined) throw new Error('no price')
+  return { ...event, properties: { total: event.properties.price * 2, of: metadata(event).transformationId } }
+}`
+
 /** Of the deployment. */
 const libraries = {
   'my-taxes.ts': `import { cyrb53 } from '@rs/hash/v1'
@@ -44,6 +50,7 @@ import { log } from '${home}/src/streams/log.ts'
 import { pack } from '${home}/src/core/envelope.ts'
 import { frame, joinFrames } from '${home}/src/storage/frame.ts'
 import * as plan from './dist/transforms/plan.js'
+import * as total from './dist/transforms/total.js'
 const first = { name: 'first', transformEvent: (event) => event.messageId === 'sent-2' ? null : ({ ...event, context: { first: true } }) }
 const eventOf = (offset) => {
   const source = offset % 100 === 99 ? 'app' : 'web'
@@ -80,7 +87,7 @@ export default {
     const resolved = resolveConfig(() => ({
       stream: log({ partitions: 2 }),
       admin: { token: '${adminToken}' },
-      sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [first, plan.isolated({ credentials: { plan: 'pro' } })] }, app: { writeKey: 'of-the-app' } },
+      sources: { web: { writeKey: 'of-the-web', transforms: env.ISOLATES === undefined ? [] : [first, plan.isolated({ credentials: { plan: 'pro' } })] }, app: { writeKey: 'of-the-app' }, shop: { writeKey: 'of-the-shop', transforms: [total.inline] } },
       limits: { userCodeMs: 300 },
     }), {})
     const bindings = { LOG, LANE, ASSETS: env.ASSETS }
@@ -91,6 +98,7 @@ export default {
 beforeAll(async () => {
   mkdirSync(join(root, 'transforms/libraries'), { recursive: true })
   writeFileSync(join(root, 'transforms/plan.js'), deployed)
+  writeFileSync(join(root, 'transforms/total.js'), inlined)
   symlinkSync(join(home, 'node_modules'), join(root, 'node_modules'))
   for (const [file, text] of Object.entries(libraries)) writeFileSync(join(root, 'transforms/libraries', file), text)
   const assets = join(root, 'dist/assets')
@@ -387,7 +395,77 @@ test('a deployed transform runs with its own options, in an isolate that no live
     })
   expect(await post('/score/test', { events })).toMatchObject({
     status: 404,
-    body: { message: 'No transform of the config is called "score"; there are first, plan.' },
+    body: { message: 'No transform of the config is called "score"; there are first, plan, total.' },
+  })
+})
+
+test('a deployed transform that runs in the Worker, built or plain, is tested there by its name', async () => {
+  const inline = await post('/total/test', {
+    events: [order('order-1', { properties: { price: 21 } }), order('order-2')],
+  })
+  expect(inline).toMatchObject({
+    status: 200,
+    body: {
+      transformedEvents: [
+        {
+          transformedEvent: { messageId: 'order-1', properties: { total: 42, of: 'total' } },
+          metadata: { messageId: 'order-1' },
+        },
+        { error: expect.stringContaining('Error: no price'), metadata: { messageId: 'order-2' } },
+      ],
+      logs: [],
+    },
+  })
+  const plain = await post('/first/test', { events: [order('sent-1'), order('sent-2')] })
+  expect(plain.body['transformedEvents']).toMatchObject([
+    { transformedEvent: { messageId: 'sent-1', context: { first: true } } },
+  ])
+})
+
+describe('the limits of a test', () => {
+  const same = 'export const transformEvent = (event) => event'
+  const says = async (path: string, body: object) => {
+    const answer = await post(path, body)
+    return [answer.status, answer.body['code'], answer.body['message']]
+  }
+
+  test('code and libraries have together at most a million characters', async () => {
+    const filled = (length: number) => `${same} //${'x'.repeat(length - same.length - 3)}`
+    const library = { handleName: 'long', code: 'y'.repeat(400_000) }
+    expect((await post('/test', withCode(filled(1_000_000)))).status).toBe(200)
+    const tooLong = [413, 'body_too_large', 'Code and libraries may have 1000000 characters, not 1000001.']
+    expect(await says('/test', withCode(filled(1_000_001)))).toEqual(tooLong)
+    expect(await says('/test', { ...withCode(filled(600_001)), libraries: [library] })).toEqual(tooLong)
+  })
+
+  test('a call brings at most a thousand events, to code of its own and to a deployed transform', async () => {
+    const events = (count: number) => Array.from({ length: count }, (_, i) => order(`order-${i}`))
+    const tooMany = [400, 'bad_request', 'At most 1000 events at once, not 1001']
+    expect((await post('/test', { ...withCode(same), events: events(1_000) })).body['transformedEvents']).toHaveLength(
+      1_000,
+    )
+    expect(await says('/test', { ...withCode(same), events: events(1_001) })).toEqual(tooMany)
+    expect(await says('/first/test', { events: events(1_001) })).toEqual(tooMany)
+  })
+
+  test('a body that is larger than those of the edge is refused before it is read', async () => {
+    const large = 'x'.repeat(4 * 1024 * 1024)
+    expect(await says('/test', withCode(same, { name: large }))).toEqual([
+      413,
+      'body_too_large',
+      expect.stringMatching(/^The body may have at most \d+ bytes\.$/),
+    ])
+  })
+
+  test('an answer has at most eight million characters, and what made too much is told to test with fewer events', async () => {
+    const grows = `export const transformEvent = (event) => [1, 2, 3].map(() => ({ ...event, properties: { text: 'x'.repeat(900_000) } }))`
+    const events = [order('order-1'), order('order-2'), order('order-3')]
+    expect((await post('/test', { ...withCode(grows), events: events.slice(0, 2) })).status).toBe(200)
+    expect(await says('/test', { ...withCode(grows), events })).toEqual([
+      413,
+      'body_too_large',
+      expect.stringMatching(/^The answer would have 81\d{5} characters, of at most 8000000: test with fewer events\.$/),
+    ])
   })
 })
 
