@@ -198,7 +198,11 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
         super(ctx, env, resolve(env))
       }
     },
-    Suppression: SuppressionObject,
+    Suppression: class extends SuppressionObject {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, () => ({ targets: resolve(env).targets, port: portOf(env) }))
+      }
+    },
     RateLimiter: RateLimiterObject,
     Identity: IdentityObject,
     Topic: class extends TopicObject {

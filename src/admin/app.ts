@@ -16,7 +16,7 @@ import { listLanes, resumeLane, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
 import { listSources, listStream } from './sources.ts'
 import { listSpill } from './spill.ts'
-import { checkSuppressed, listSuppressed, suppress, unsuppress } from './suppression.ts'
+import { checkSuppressed, listDeletions, listSuppressed, suppress, unsuppress } from './suppression.ts'
 import { trace } from './trace.ts'
 import { testCode, testDeployed, testRun } from './transformations.ts'
 import { diffTransform } from './transformation-diff.ts'
@@ -65,6 +65,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/suppression': { GET: listSuppressed, POST: suppress },
   '/suppression/remove': { POST: unsuppress },
   '/suppression/check': { GET: checkSuppressed },
+  '/suppression/deletions': { GET: listDeletions },
   '/transformations/test': { POST: testCode },
   '/transformations/testRun': { POST: testRun },
   '/transformations/:name/test': { POST: testDeployed },

@@ -7,6 +7,8 @@ import { bodyOf, limitUpTo, queryOf } from './body.ts'
 
 /** Users in one call at most. */
 const mostAtOnce = 1_000
+/** Users who are deleted by one call at most: each is a request to each destination. */
+const mostDeletions = 100
 /** Characters of an id at most. */
 const longestId = 1_000
 
@@ -15,26 +17,74 @@ const id = z
   .check(z.trim(), z.minLength(1, 'must not be empty'), z.maxLength(longestId, `at most ${longestId} characters`))
 const kind = z.enum(['userId', 'anonymousId'], { error: 'must be userId or anonymousId' })
 const form = 'must be {"users":[{"kind":"userId","id":"…"}]}'
-const users = z
-  .array(z.strictObject({ kind, id }, form), form)
-  .check(z.minLength(1, form), z.maxLength(mostAtOnce, `at most ${mostAtOnce} in one call`))
-const usersBody = z.strictObject({ users }, form)
+const some = [z.minLength(1, form), z.maxLength(mostAtOnce, `at most ${mostAtOnce} in one call`)] as const
+const usersBody = z.strictObject({ users: z.array(z.strictObject({ kind, id }, form), form).check(...some) }, form)
+const wanted = 'must be true, for all destinations, or a list of their names'
+const suppressBody = z.strictObject(
+  {
+    users: z
+      .array(z.strictObject({ kind, id, email: z.optional(id), phone: z.optional(id) }, form), form)
+      .check(...some),
+    delete: z.optional(z.union([z.boolean(wanted), z.array(z.string(wanted), wanted)], wanted)),
+  },
+  form,
+)
 const listQuery = z.object({
   after: z.optional(z.string().check(z.regex(/^(userId|anonymousId):/, 'must be the cursor of an answer'))),
+  limit: limitUpTo(1_000),
+})
+const deletionsQuery = z.object({
+  after: z.optional(z.string().check(z.regex(/^[^:]+:(userId|anonymousId):/, 'must be the cursor of an answer'))),
   limit: limitUpTo(1_000),
 })
 const checkQuery = z.object({ userId: z.optional(id), anonymousId: z.optional(id) })
 
 /**
  * POST /suppression: from now on the events of these users are dropped before the append, as soon as all isolates know it,
- * which takes ten seconds at most. What was accepted before is still delivered. Repeating it is harmless.
+ * which takes ten seconds at most. What was accepted before is still delivered. With `delete`, they are deleted at destinations,
+ * too. Repeating it is harmless.
  */
 export async function suppress(c: AdminCall): Promise<Response> {
-  const body = await bodyOf(c, usersBody)
-  await ask(c, (list) => list.add(body.users))
-  return adminResponse(c, { success: true })
+  const { users, delete: where } = await bodyOf(c, suppressBody)
+  const destinations = destinationsOf(c, where)
+  if (destinations.length > 0 && users.length > mostDeletions)
+    throw new SluicewayError('bad_request', `At most ${mostDeletions} users can be deleted by one call.`)
+  await ask(c, (list) => list.add(users.map((user) => ({ kind: user.kind, id: user.id }))))
+  if (where === undefined || where === false) return adminResponse(c, { success: true })
+  c.set('about', { users: users.length, delete: destinations })
+  return adminResponse(c, { success: true, deletions: await ask(c, (list) => list.deleteAt(users, destinations)) })
 }
 suppress.takesBody = true as const
+
+/** The names of the destinations that a call means. */
+function destinationsOf(c: AdminCall, where: boolean | readonly string[] | undefined): readonly string[] {
+  if (where === undefined || where === false) return []
+  const known = Array.from(c.env.resolved.targets.values())
+    .filter((target) => target.kind === 'destination')
+    .map(({ name }) => name)
+  if (where === true) return known
+  const unknown = where.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new SluicewayError(
+      'bad_request',
+      `delete: there is no destination "${unknown}"; there are ${known.join(', ')}.`,
+    )
+  return where
+}
+
+/** GET /suppression/deletions: what became of deleting users; `cursor` goes into `after`, as for the list. */
+export async function listDeletions(c: AdminCall): Promise<Response> {
+  const { after, limit = 100 } = queryOf(c, deletionsQuery)
+  const found = await ask(c, (list) => list.deletions({ ...(after === undefined ? {} : { after }), limit: limit + 1 }))
+  const page = found.slice(0, limit)
+  const last = page.at(-1)
+  return adminResponse(c, {
+    deletions: page,
+    ...(found.length > limit && last !== undefined ? { cursor: `${last.destination}:${last.kind}:${last.id}` } : {}),
+  })
+}
+
+listDeletions.query = deletionsQuery
 
 /** POST /suppression/remove: takes the events of these users again, after ten seconds at most. */
 export async function unsuppress(c: AdminCall): Promise<Response> {

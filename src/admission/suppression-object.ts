@@ -1,25 +1,32 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Bindings, Suppressed, SuppressionRpc } from '../core/bindings.ts'
+import type { Bindings, Deletion, Suppressed, SuppressionRpc, UserToDelete } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import { R2_WRITE_MS_PER_KEY } from '../platform/limits.ts'
+import { Deletions, type DeletionTools } from './deletions.ts'
 import { writeCopy } from './suppression-copy.ts'
 import { type Snapshot, SuppressionList, type UserId } from './suppression-list.ts'
 
 /**
- * Keeps the list of users whose events are not taken any more, and its copy in R2 (see suppression-copy.ts).
+ * Keeps the list of users whose events are not taken any more, and its copy in R2 (see suppression-copy.ts). Deletes users at
+ * destinations (see deletions.ts).
  *
  * A change is answered once both have it; changes within a second share a copy. When R2 fails, the call fails too, though the list has the change already; the copy
  * is then made up for at the next call of any kind. Meant for up to a million users: isolates fetch 8 bytes for each.
  */
 export class SuppressionObject extends DurableObject<Bindings> implements SuppressionRpc {
   readonly #list: SuppressionList
+  readonly #deletions: Deletions
   /** The last copy that was begun: they are written one after the other, so that the newest stays. */
   #copying: Promise<void> = Promise.resolve()
   /** When R2 was last written to, milliseconds since the epoch: it takes one write a second to a key. */
   #wroteAt = 0
 
-  constructor(ctx: DurableObjectState, env: Bindings) {
+  /**
+   * @param tools what deletions need of the config: asked for once there are any, since the list must work without
+   */
+  constructor(ctx: DurableObjectState, env: Bindings, tools: () => DeletionTools) {
     super(ctx, env)
+    this.#deletions = new Deletions(ctx.storage, tools)
     this.#list = new SuppressionList(new Database(ctx.storage.sql))
   }
 
@@ -40,6 +47,18 @@ export class SuppressionObject extends DurableObject<Bindings> implements Suppre
 
   async find(users: readonly UserId[]): Promise<Suppressed[]> {
     return this.#list.find(users)
+  }
+
+  async deleteAt(users: readonly UserToDelete[], destinations: readonly string[]): Promise<Deletion[]> {
+    return this.#deletions.ask(users, destinations)
+  }
+
+  async deletions(query: { after?: string; limit: number }): Promise<Deletion[]> {
+    return this.#deletions.list(query)
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#deletions.run()
   }
 
   async snapshot(version: number | undefined): Promise<Snapshot | null> {

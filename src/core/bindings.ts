@@ -294,6 +294,31 @@ export interface LoaderStatus {
   readonly billed: Billed
 }
 
+/** A user who is to be deleted at destinations, with what else is known by which a vendor may know the user. */
+export interface UserToDelete {
+  readonly kind: 'userId' | 'anonymousId'
+  readonly id: string
+  readonly email?: string | undefined
+  readonly phone?: string | undefined
+}
+
+/** What became of deleting a user at a destination. */
+export interface Deletion {
+  readonly destination: string
+  readonly kind: 'userId' | 'anonymousId'
+  readonly id: string
+  /** `unsupported`: the vendor has no way to do it. `failed`: it is not tried any more, until it is asked for again. */
+  readonly state: 'waiting' | 'done' | 'failed' | 'unsupported'
+  /** Milliseconds since the epoch, as are the other times: when it was asked for. */
+  readonly askedAt: number
+  readonly attempts: number
+  /** Of the last attempt. */
+  readonly at?: number
+  /** While it waits. */
+  readonly nextAttemptAt?: number
+  readonly reason?: string | undefined
+}
+
 /** A user whose events are not taken any more. */
 export interface Suppressed {
   /** Which id of an event is compared. */
@@ -313,6 +338,10 @@ export interface SuppressionRpc {
   readonly list: (query: { readonly after?: string; readonly limit: number }) => Promise<Suppressed[]>
   /** Those of the users that are on the list. */
   readonly find: (users: readonly Pick<Suppressed, 'kind' | 'id'>[]) => Promise<Suppressed[]>
+  /** Has users deleted at destinations; tells what is known at once. Durable when it resolves. */
+  readonly deleteAt: (users: readonly UserToDelete[], destinations: readonly string[]) => Promise<Deletion[]>
+  /** Deletions in order of `<destination>:<kind>:<id>`, from the one after `after` on. */
+  readonly deletions: (query: { readonly after?: string; readonly limit: number }) => Promise<Deletion[]>
   /** Fingerprints (two 32-bit halves each, see fingerprint.ts) of all `<kind>`, `<id>`; null when `version` is still right. */
   readonly snapshot: (version: number | undefined) => Promise<{ version: number; prints: Uint32Array } | null>
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { SuppressionRpc } from '../../src/core/bindings.ts'
+import type { Deletion, SuppressionRpc } from '../../src/core/bindings.ts'
 import { SuppressionList } from '../../src/admission/suppression-list.ts'
 import { Sqlite } from '../support/sqlite.ts'
 import { fakeAdmin, now } from './fake-admin.ts'
 
 function adminWithList(broken = false) {
   const list = new SuppressionList(new Sqlite().open())
+  const deletions: Deletion[] = []
   const suppression: SuppressionRpc = {
     add: async (users) => {
       if (broken) throw new Error('R2 said: secret of the bucket')
@@ -15,6 +16,15 @@ function adminWithList(broken = false) {
     list: async (query) => list.list(query),
     find: async (users) => list.find(users),
     snapshot: async () => list.snapshot,
+    deleteAt: async (users, destinations) => {
+      if (broken) throw new Error('R2 said: secret of the bucket')
+      for (const { kind, id } of users)
+        for (const destination of destinations)
+          deletions.push({ destination, kind, id, state: 'waiting', askedAt: now, attempts: 0, nextAttemptAt: now })
+      return deletions
+    },
+    deletions: async ({ after = '', limit }) =>
+      deletions.filter(({ destination, kind, id }) => `${destination}:${kind}:${id}` > after).slice(0, limit),
   }
   return fakeAdmin({ suppression })
 }
@@ -80,12 +90,36 @@ describe('the list of suppressed users', () => {
       'users.0.id: must be text',
     ],
     ['too many', '/suppression', users(...Array.from({ length: 1_001 }, (_, i) => `u${i}`)), 'at most 1000'],
+    ['a destination that there is not', '/suppression', { ...users('ada'), delete: ['crm'] }, 'there are webhook'],
+    ['a warehouse', '/suppression', { ...users('ada'), delete: ['tables'] }, 'there is no destination "tables"'],
+    ['an order that is none', '/suppression', { ...users('ada'), delete: 'webhook' }, 'delete: must be true, for all'],
+    [
+      'too many deletions',
+      '/suppression',
+      { ...users(...Array.from({ length: 101 }, (_, i) => `u${i}`)), delete: true },
+      'At most 100 users',
+    ],
     ['a field too many', '/suppression/remove', { ...users('ada'), all: true }, 'must be {"users"'],
   ])('the list of suppressed users refuses a change with %s', async (_what, path, body, message) => {
     const answer = await adminWithList().post(path, body)
     expect(answer.status).toBe(400)
     expect(answer.body).toMatchObject({ success: false, code: 'bad_request' })
     expect(answer.body.message).toContain(message)
+  })
+
+  test('users are deleted at the destinations that a call names, and pages tell what became of it', async () => {
+    const { call, post } = adminWithList()
+    const ada = { kind: 'userId', id: 'ada', email: ' ada@example.com ' }
+    const { body } = await post('/suppression', { users: [ada], delete: ['webhook'] })
+    expect(body).toMatchObject({ success: true, deletions: [{ destination: 'webhook', id: 'ada', state: 'waiting' }] })
+    await post('/suppression', { ...users('grace', 'hedy'), delete: true })
+    expect((await post('/suppression', { ...users('mary'), delete: false })).body).toEqual({ success: true })
+    const first = (await call('/suppression/deletions?limit=2')).body
+    expect(first.deletions.map(({ id }: Deletion) => id)).toEqual(['ada', 'grace'])
+    const second = (await call(`/suppression/deletions?limit=2&after=${first.cursor}`)).body
+    expect(second.deletions.map(({ id }: Deletion) => id)).toEqual(['hedy'])
+    expect(second.cursor).toBeUndefined()
+    expect((await call('/suppression/deletions?after=ada')).status).toBe(400)
   })
 
   test.each(['/suppression?after=ada', '/suppression?limit=0', '/suppression?limit=1001'])(

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { LaneStatus, Suppressed } from '../../src/core/bindings.ts'
+import type { Deletion, LaneStatus, Suppressed } from '../../src/core/bindings.ts'
 import { plainOrder } from '../support/sample-events.ts'
 import { until } from '../support/until.ts'
 import { EdgeHarness } from '../edge/edge-harness.ts'
@@ -45,6 +45,21 @@ describe('a suppressed user', () => {
     await harness.send([order('after')])
     await arrived('after')
     expect(sink.arrivals.toSorted()).toEqual(['after', 'before', 'of-grace'])
+  })
+
+  test('a suppressed user is deleted at the destination that can, soon after the call', async () => {
+    const { body } = await harness.admin('/suppression', { ...ada, delete: true })
+    expect(body['deletions']).toMatchObject([
+      { destination: 'crm', kind: 'userId', id: 'ada', state: 'waiting' },
+      { destination: 'slow', state: 'unsupported' },
+    ])
+    await arrived('deletion-of-ada')
+    const states = async () => {
+      const { deletions } = (await harness.admin('/suppression/deletions')).body as unknown as { deletions: Deletion[] }
+      return deletions.map(({ destination, state }) => `${destination} ${state}`)
+    }
+    await until('it is done', states, { enough: (all) => all[0] === 'crm done' })
+    expect(await states()).toEqual(['crm done', 'slow unsupported'])
   })
 
   test('a suppressed user stays suppressed after a power cut, from the first request on', async () => {

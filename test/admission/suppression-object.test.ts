@@ -25,7 +25,13 @@ function objectWith(sql = new Sqlite()) {
   const bucket = new FakeBucket() as FakeBucket & R2Bucket
   const background: Promise<unknown>[] = []
   const ctx = { storage: { sql }, waitUntil: (work: Promise<unknown>) => void background.push(work) }
-  const object = new SuppressionObject(ctx as unknown as DurableObjectState, { BUCKET: bucket } as unknown as Bindings)
+  const object = new SuppressionObject(
+    ctx as unknown as DurableObjectState,
+    { BUCKET: bucket } as unknown as Bindings,
+    () => {
+      throw new Error('nobody is deleted here')
+    },
+  )
   return { object, bucket, background, copy: () => readCopy(bucket) }
 }
 

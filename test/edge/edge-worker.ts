@@ -56,7 +56,17 @@ const app = sluiceway(
       hooks: { writeKey: 'keyOfTheHooks', webhook: hooks(), to: ['crm'] },
     },
     destinations: {
-      crm: { use: sinkDestination(env['SINK'] ?? '') },
+      crm: {
+        use: {
+          ...sinkDestination(env['SINK'] ?? ''),
+          forget: ({ userId = '' }) => ({
+            method: 'POST',
+            url: env['SINK'] ?? '',
+            headers: {},
+            body: JSON.stringify({ messageId: `deletion-of-${userId}` }),
+          }),
+        },
+      },
       slow: { use: { ...sinkDestination(env['SINK'] ?? ''), limits: sixAtOnce }, transforms: [hangs] },
     },
     limits: { userCodeMs: 400 },
