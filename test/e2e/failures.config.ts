@@ -1,5 +1,6 @@
 // What failures.test.ts and promises.test.ts serve: a destination that takes batches, one that is choosy, and a source whose
 // transform misbehaves.
+import * as campaignFromUrl from '#transforms/campaign-from-url'
 import { defineConfig } from 'sluiceway/config'
 import { webhook } from 'sluiceway/destinations/webhook'
 import type { Event } from 'sluiceway/event'
@@ -59,6 +60,6 @@ export default defineConfig((env) => ({
       }),
     },
   },
-  warehouses: { tables: { use: d1(), stageSeconds: 1, transforms: [booked] } },
+  warehouses: { tables: { use: d1(), stageSeconds: 1, transforms: [booked, campaignFromUrl.isolated] } },
   admin: { token: env.ADMIN_TOKEN },
 }))

@@ -334,10 +334,16 @@ test('every request at the sinks was signed by the rules of Standard Webhooks, w
   for (const { verified } of batches.received) expect(verified).toBe(true)
 })
 
-test('a warehouse’s transforms drop, split and refuse its rows alone, and its lane counts what they did', async () => {
+test('a warehouse’s transforms drop, split, refuse and fill its rows alone, and its lane counts what they did', async () => {
   const cart = (messageId: string, event: string) => plainOrder(messageId, { event })
+  const url = 'https://shop.example/cart?utm_source=newsletter&utm_campaign=spring'
   await server.post('/v1/batch', {
-    batch: [cart('cart-1', 'Cart Split'), cart('cart-2', 'Cart Emptied'), cart('cart-3', 'Cart Broken')],
+    batch: [
+      cart('cart-1', 'Cart Split'),
+      cart('cart-2', 'Cart Emptied'),
+      cart('cart-3', 'Cart Broken'),
+      plainOrder('cart-4', { event: 'Cart Filled', context: { page: { url } } }),
+    ],
   })
   await sink.untilDelivered('cart-1', 'cart-2', 'cart-3')
   const tables = d1Tables(server.state)
@@ -345,8 +351,13 @@ test('a warehouse’s transforms drop, split and refuse its rows alone, and its 
     (await tables.rows('cart_split')).map(({ id, half }) => `${String(id)} ${String(half)}`).toSorted()
   await until('both halves are in the table', async () => (await halves()).length === 2)
   expect(await halves()).toEqual(['cart-1 left', 'cart-1~1 right'])
+  // The last transform runs in an isolate.
+  await until('the row of the filled cart is there', async () => (await tables.rows('cart_filled')).length === 1)
+  expect(await tables.rows('cart_filled')).toMatchObject([
+    { id: 'cart-4', context_campaign_source: 'newsletter', context_campaign_name: 'spring', context_page_url: url },
+  ])
   const names = await tables.names()
-  expect(names.filter((name) => name.startsWith('cart_'))).toEqual(['cart_split'])
+  expect(names.filter((name) => name.startsWith('cart_')).toSorted()).toEqual(['cart_filled', 'cart_split'])
   expect((await tables.rows('tracks')).map(({ id }) => id)).not.toContain('cart-2')
   expect(await letterOf('cart-3')).toMatchObject({
     target: 'tables',
@@ -368,6 +379,6 @@ test('a warehouse’s transforms drop, split and refuse its rows alone, and its 
 
   const { lanes } = await server.admin<{ lanes: LaneStatus[] }>('/lanes')
   const counts = lanes.filter(({ target }) => target === 'tables').flatMap(({ transforms = [] }) => transforms)
-  expect(counts.map(({ transform }) => transform)).toContain('booked')
+  expect(counts.map(({ transform }) => transform)).toEqual(expect.arrayContaining(['booked', 'campaign-from-url']))
   expect(counts.reduce((sum, { dropped, errors }) => sum + dropped + errors, 0)).toBe(2)
 })
