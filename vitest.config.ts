@@ -14,6 +14,7 @@ const besideOthers = [
   'every-stream',
   'fuzz',
   'layout',
+  'library',
   'own-files',
   'refusals',
   'sdk-retries',
@@ -31,6 +32,8 @@ const besideOthers = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    // CommonJS, as is the library behind it.
+    server: { deps: { external: [/src\/library\/core\.cjs$/] } },
     projects: [
       {
         // Pure code in Node; streams, lanes and warehouses against real workerd and a real PostgreSQL.

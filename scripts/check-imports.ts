@@ -34,6 +34,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/kafka': { may: [], packages: [] },
   'src/topics': { may: ['src/platform', 'src/storage'], hono: true },
   'src/streams': { may: ['src/configure', 'src/kafka', 'src/platform', 'src/storage', 'src/topics'] },
+  // Its own door, a CommonJS file, is the only way to the packages of the library.
+  'src/library': { may: ['src/configure', 'src/platform', 'src/transforms'], packages: ['@segment/actions-core'] },
   'src/warehouses': { may: ['src/configure', 'src/platform'] },
   'src/edge': {
     may: ['src/admission', 'src/enrichment', 'src/privacy', 'src/spill', 'src/transforms'],
