@@ -3,6 +3,7 @@ import type {
   DemoConfig,
   EventChoice,
   FieldChoice,
+  RequestRate,
   Route,
   SourceConfig,
   WarehouseRoute,
@@ -109,6 +110,11 @@ const choiceShapes: Shapes<EventChoice> = {
 const choice = members(choiceShapes)
 const fieldShapes: Shapes<FieldChoice> = { allow: texts, deny: texts }
 
+const requestRateShapes: Shapes<RequestRate> = {
+  requestsPerSecond: numberIn({ least: 0, most: 1e6, above: true }),
+  parallel: numberIn({ least: 1, most: 1e4, whole: true }),
+}
+
 const destinationShapes: Shapes<Route> = {
   use: madeBy('destination'),
   only: choice,
@@ -119,6 +125,7 @@ const destinationShapes: Shapes<Route> = {
   displayName: text,
   ordered: boolean,
   retryDays: numberIn({ least: 0, most: 36_500, above: true, of: 'days' }),
+  rate: members(requestRateShapes),
   consent,
   privacy,
 }

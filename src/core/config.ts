@@ -77,10 +77,23 @@ export interface Route {
   readonly ordered?: boolean
   /** How long an event is retried before it is a dead letter; default 14. */
   readonly retryDays?: number
+  /** How fast requests go out at most; without it, as fast as they are answered. */
+  readonly rate?: RequestRate
   /** Consent that an event must have to be sent here; what is kept back is counted as `consent:<destination>`. */
   readonly consent?: Consent
   /** What is done with personal data on the way to this destination, before its filter and transforms. */
   readonly privacy?: PrivacyRules
+}
+
+/**
+ * How fast requests to one destination go out. Each partition has a lane of its own, which gets an even share; one request is
+ * under way in each at least.
+ */
+export interface RequestRate {
+  /** Requests, not events: a batch is one. */
+  readonly requestsPerSecond?: number
+  /** Requests under way at once. */
+  readonly parallel?: number
 }
 
 /** A warehouse with how it is staged and loaded. */

@@ -122,6 +122,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
         ...common,
         letters: this.#letters,
         userCodeMs: resolved.limits.userCodeMs,
+        lanes: resolved.stream.partitions,
       })
     if (this.#target?.kind === 'warehouse')
       this.#consumer = new Stager(this.#target, {

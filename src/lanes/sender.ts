@@ -15,6 +15,7 @@ import { KeyLocks } from './key-locks.ts'
 import { OutcomeRecorder, toAttempt } from './outcome-recorder.ts'
 import { PlatformWait } from './platform-wait.ts'
 import { Refusals } from './refusals.ts'
+import { shareOf, Throttle } from './throttle.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
@@ -34,6 +35,8 @@ interface SenderOptions {
   readonly port: Port
   /** Milliseconds that the destination's own code may take for one call. */
   readonly userCodeMs: number
+  /** Lanes that the destination has, one for each partition. */
+  readonly lanes: number
   /** Called after every change that the lane should store or act upon. */
   readonly changed: () => void
 }
@@ -66,6 +69,9 @@ export class Sender implements LaneConsumer {
   readonly #settled: Set<number>
   #active = 0
   readonly #platform = new PlatformWait()
+  readonly #throttle: Throttle
+  /** Requests under way at once. */
+  readonly #parallel: number
   position: number
 
   constructor(target: DestinationTarget, tools: SenderOptions) {
@@ -76,12 +82,15 @@ export class Sender implements LaneConsumer {
     this.#settled = letters.offsetsFrom(store.cursor)
     this.#retries = new RetryQueue(store)
     for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
-    const { retryDays = 14 } = target.route
+    const { retryDays = 14, rate, use } = target.route
+    const share = shareOf(rate, tools.lanes)
+    this.#throttle = new Throttle(share.perSecond)
+    this.#parallel = Math.min(use.limits.parallel, share.parallel)
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
     this.#picker = new GroupPicker({
       port: tools.port,
-      limits: target.route.use.limits,
+      limits: use.limits,
       circuit: this.#circuit,
       refusals: this.#refusals,
       locks: this.#locks,
@@ -165,34 +174,38 @@ export class Sender implements LaneConsumer {
   }
 
   pump(): void {
-    const { parallel } = this.#target.route.use.limits
-    if (this.#options.port.now() < this.#platform.until) return
-    while (this.#active < parallel && this.#circuit.admits(this.#options.port.now())) {
+    const now = this.#options.port.now()
+    if (now < this.#platform.until) return
+    while (this.#active < this.#parallel && this.#circuit.admits(now) && this.#throttle.readyAt(now) <= now) {
       const group = this.#picker.next()
       if (group.length === 0) break
+      this.#throttle.spend(1, now)
       void this.#send(group)
     }
   }
 
   due(): number | undefined {
     const down = this.#circuit.state !== 'closed'
-    if ((down && this.#circuit.probing) || this.#active >= this.#target.route.use.limits.parallel) return undefined
+    if ((down && this.#circuit.probing) || this.#active >= this.#parallel) return undefined
     const isFree = (key: string) => !this.#locks.isBusy(key)
     let due = down ? this.#retries.soonestProbe(isFree) : this.#retries.soonest(isFree)
-    if (down || this.#platform.until > 0) {
+    const now = this.#options.port.now()
+    const readyAt = this.#throttle.readyAt(now)
+    if (down || this.#platform.until > 0 || readyAt > now) {
       const isFreshLeft = this.#inFlight.someLeft(({ key }) => !this.#retries.has(key))
       if (isFreshLeft) due = 0
       const probeAt = isFreshLeft && this.#circuit.isDoubtful ? 0 : this.#circuit.probeAt
-      if (due !== undefined) due = Math.max(due, probeAt, this.#platform.until)
+      if (due !== undefined) due = Math.max(due, probeAt, this.#platform.until, readyAt)
     }
     // What could not start just now starts when something that is under way ends.
-    return due !== undefined && due <= this.#options.port.now() && this.#active > 0 ? undefined : due
+    return due !== undefined && due <= now && this.#active > 0 ? undefined : due
   }
 
   resume(): void {
     this.#retries.retryNow()
     this.#circuit.resume(this.#options.port.now())
     this.#platform.end()
+    this.#throttle.reset()
   }
 
   /** Queues an event again, behind everything of its key that has failed. `origin` is where the stream holds it, or -1. */
@@ -235,6 +248,9 @@ export class Sender implements LaneConsumer {
     })
     this.#active--
     if (down) this.#circuit.probing = false
+    if (sent.length > 1) this.#throttle.spend(sent.length - 1, port.now())
+    if (sent.some(({ status }) => status === 429) && this.#throttle.slow(port.now()))
+      port.log('warn', 'a destination wants fewer requests; its lane goes slower', { ...ref, code: 'http_429' })
     if (this.#isPlainSuccess(group, outcomes)) this.#finishPlain(group, sent)
     else this.#settle(group, { outcomes, sent, down, isProbe })
     this.#options.changed()

@@ -48,6 +48,7 @@ export const full = () => ({
       displayName: 'CRM',
       ordered: true,
       retryDays: 3,
+      rate: { requestsPerSecond: 50, parallel: 4 },
       consent: [{ categories: ['ads'], provider: 'oneTrust', strategy: 'and', required: true }],
       privacy: { drop: ['properties.c'] },
     },

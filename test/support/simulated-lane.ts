@@ -33,6 +33,8 @@ interface Options {
   readonly use?: Partial<Destination>
   readonly random?: () => number
   readonly userCodeMs?: number
+  /** Lanes of the destination; one when left out. */
+  readonly lanes?: number
 }
 
 const start = Date.parse('2026-11-25T12:00:00Z')
@@ -50,6 +52,7 @@ export class SimulatedLane {
   readonly events: { readonly offset: number; readonly id: string; readonly key: string }[] = []
   readonly #random: () => number
   readonly #userCodeMs: number
+  readonly #lanes: number
   requests: PendingRequest[] = []
   /** What the sender logged, before it is gathered. */
   readonly logged: LoggedLine[] = []
@@ -68,6 +71,7 @@ export class SimulatedLane {
     this.target = { kind: 'destination', name: 'webhook', displayName: 'Webhook', route: { ...options.route, use } }
     this.#random = options.random ?? (() => 0.5)
     this.#userCodeMs = options.userCodeMs ?? 5_000
+    this.#lanes = options.lanes ?? 1
     this.#open()
   }
 
@@ -110,6 +114,7 @@ export class SimulatedLane {
       letters: this.letters,
       port,
       userCodeMs: this.#userCodeMs,
+      lanes: this.#lanes,
       changed: () => {
         if (life !== this.#life) return
         this.#moves++
