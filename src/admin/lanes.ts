@@ -55,5 +55,39 @@ export async function resumeLane(c: AdminCall): Promise<Response> {
   return adminResponse(c, { lane: await laneOf(c.env.bindings, ref).resume(ref) })
 }
 
+/** POST /lanes/:target/resume: as above, for every lane of a target. */
+export const resumeLanes = (c: AdminCall): Promise<Response> =>
+  eachLane(c, async (ref) => ({ lane: await laneOf(c.env.bindings, ref).resume(ref) }))
+
+/** POST /lanes/:target/pause: stops every lane of a destination, until it is resumed. */
+export async function pauseLanes(c: AdminCall): Promise<Response> {
+  assertIsDestination(c)
+  return eachLane(c, async (ref) => ({ lane: await laneOf(c.env.bindings, ref).pause(ref, c.get('by')) }))
+}
+
+/** POST /lanes/:target/skip: gives up what waits in every lane of a destination. */
+export async function skipLanes(c: AdminCall): Promise<Response> {
+  assertIsDestination(c)
+  return eachLane(c, async (ref) => (await laneOf(c.env.bindings, ref).skip(ref, c.get('by'))) ?? {})
+}
+
+function assertIsDestination(c: AdminCall): void {
+  const target = c.req.param('target') ?? ''
+  const found = c.env.resolved.targets.get(target)
+  if (found === undefined) throw new SluicewayError('not_found', `There is no destination ${target} in the config.`)
+  if (found.kind !== 'destination')
+    throw new SluicewayError('conflict', `${target} is a warehouse; only lanes of destinations are stopped or skipped.`)
+}
+
+/** Does the same with every lane of a target; those that could not be reached are in `failures`. */
+async function eachLane(c: AdminCall, act: (ref: LaneRef) => Promise<object>): Promise<Response> {
+  const target = c.req.param('target') ?? ''
+  const lanes = allLanes(await knownLayout(c.env)).filter((lane) => lane.target === target)
+  if (lanes.length === 0) throw new SluicewayError('not_found', `There is no target ${target}.`)
+  const { values, failures } = await gather(lanes, act, (ref) => `lane ${laneName(ref)}`)
+  assertAnswered(values, failures)
+  return adminResponse(c, { lanes: values, failures })
+}
+
 /** POST /sweep: wakes every log partition and every lane, as the schedule does each minute. */
 export const sweepNow = async (c: AdminCall): Promise<Response> => adminResponse(c, await sweep(c.env))

@@ -52,7 +52,7 @@ export interface LogStatus {
 /**
  * What a lane does. `failing`: all that it sends fails, and too few different events did to be certain that no event is to
  * blame. `down`: the destination fails as a whole; the lane waits and probes it. `paused`: the destination refuses
- * everything (a credential, an address); a person must look, and the lane probes it seldom. `orphaned`:
+ * everything (a credential, an address); a person must look, and the lane probes it seldom; or a person has stopped the lane. `orphaned`:
  * the target is no longer in the config.
  */
 export type LaneState = 'idle' | 'running' | 'failing' | 'down' | 'paused' | 'orphaned'
@@ -101,6 +101,16 @@ export type LaneLoad =
   /** The loader did not answer. */
   | { readonly state: 'unavailable' }
 
+/** What a lane gave up. `busy`: nothing, since requests under way did not end in time; it is stopped. */
+export interface SkippedLane {
+  readonly busy?: true
+  /** Events in memory or with a row. */
+  readonly events?: number
+  /** Places of the stream that were not read, with those of events for other targets. */
+  readonly unread?: number
+  readonly lane: LaneStatus
+}
+
 /** What became of one event in one lane. */
 export interface LaneTrace {
   readonly target: string
@@ -147,6 +157,13 @@ export interface LaneRpc extends Inbox {
   readonly status: (ref: LaneRef) => Promise<LaneStatus>
   /** Ends a pause or an open circuit now. */
   readonly resume: (ref: LaneRef) => Promise<LaneStatus>
+  /** Stops the lane of a destination until `resume`, over restarts and deployments; null for a lane of any other kind. */
+  readonly pause: (ref: LaneRef, by: string) => Promise<LaneStatus | null>
+  /**
+   * Gives up all that waits in the lane of a destination, what it has not read yet included; the stream keeps it. Durable when it
+   * resolves; null for a lane of any other kind.
+   */
+  readonly skip: (ref: LaneRef, by: string) => Promise<SkippedLane | null>
   /** `offset` is where the log holds the event, when there is a log. */
   readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
   /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */

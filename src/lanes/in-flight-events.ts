@@ -81,6 +81,18 @@ export class InFlightEvents {
     return this.#events.find((inFlight, i) => i >= this.#low && inFlight.offset === offset)
   }
 
+  /** Lets go of all; returns those that are not final. */
+  clear(): InFlightEvent[] {
+    const open = this.#events.filter(({ final }, i) => i >= this.#low && !final)
+    this.#events = []
+    this.#low = 0
+    this.#length = 0
+    this.#fresh = []
+    this.#freshAt = 0
+    this.#back.length = 0
+    return open
+  }
+
   /** Lets go of the final events at the low end. */
   settle(): void {
     while (this.#events[this.#low]?.final === true) {

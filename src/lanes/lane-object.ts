@@ -1,10 +1,11 @@
-import type { Bindings, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
+import type { Bindings, LaneRpc, LaneStatus, LaneTrace, SkippedLane } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { credentialsOf, KeptCredentials } from './kept-credentials.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
+import { giveUp } from './give-up.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { JobRunner } from './job-runner.ts'
 import { LaneReader } from './lane-reader.ts'
@@ -215,6 +216,20 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     this.#consumer?.resume()
     this.#changed()
     return this.#status()
+  }
+
+  async pause(_ref: LaneRef, by: string): Promise<LaneStatus | null> {
+    this.#billed.calls++
+    this.#sender?.pause(by)
+    return this.#sender === undefined ? null : this.#status()
+  }
+
+  async skip(_ref: LaneRef, by: string): Promise<SkippedLane | null> {
+    this.#billed.calls++
+    if (this.#sender === undefined) return null
+    const given = await giveUp(by, { ...this.desk, sender: this.#sender, reader: this.#reader })
+    this.#changed()
+    return { ...given, lane: this.#status() }
   }
 
   async trace(_ref: LaneRef, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {

@@ -116,6 +116,35 @@ export class LaneReader {
     void this.#read(consumer, source)
   }
 
+  /**
+   * Passes over everything that is known of and was not taken yet; `reason` is what the traces of its events say.
+   *
+   * @returns how many places there were, those of events for other targets among them
+   */
+  passAll(reason: string): number {
+    const { consumer, store } = this.#options
+    let passed = 0
+    if (consumer === undefined) return passed
+    for (let source = this.#next(); source !== undefined; source = this.#next()) {
+      if (this.#stretches.at(consumer.position)?.source !== source) this.#stretches.begin(source, consumer.position)
+      const offset = consumer.position
+      const end = this.#stretches.at(offset)?.end ?? Infinity
+      const count = Math.min(this.#unreadOf(source), end - offset)
+      if (count <= 0) break
+      consumer.take({ offset, count, at: Date.now(), data: new Uint8Array() })
+      store.record({
+        from: offset,
+        to: offset + count - 1,
+        at: Date.now(),
+        status: 0,
+        ms: 0,
+        reason: `skip: ${reason}`,
+      })
+      passed += count
+    }
+    return passed
+  }
+
   /** Asks the log for its head, as after a restart, and reads on; a lane without room learns only the head. */
   async askForHead(): Promise<void> {
     const { consumer, log, ref, port, isPushed } = this.#options

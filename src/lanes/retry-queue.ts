@@ -128,6 +128,16 @@ export class RetryQueue {
     for (const head of this.#heads.values()) head.due = Math.min(head.due, head.earliest)
   }
 
+  /** Removes all rows; returns where the stream holds their events, or -1. */
+  clear(): number[] {
+    const origins = this.#store.waitingOrigins(-1)
+    this.#store.dropWaiting()
+    this.#lines.clear()
+    this.#heads.clear()
+    this.#size = 0
+    return origins
+  }
+
   /** The newest attempt of the oldest row that was tried. */
   lastAttempt(): Attempt | undefined {
     return this.#size > 0 ? this.#store.lastAttempt() : undefined

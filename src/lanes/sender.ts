@@ -10,6 +10,7 @@ import type { Delivery, Outcome, SentRequest } from './deliver.ts'
 import { FailedEvents } from './failed-events.ts'
 import { GroupPicker } from './group-picker.ts'
 import { forwardGroup } from './forward-group.ts'
+import { Hold } from './hold.ts'
 import { Judge } from './judge.ts'
 import { KeyLocks } from './key-locks.ts'
 import { OutcomeRecorder, toAttempt } from './outcome-recorder.ts'
@@ -70,6 +71,7 @@ export class Sender implements LaneConsumer {
   #active = 0
   readonly #platform = new PlatformWait()
   readonly #throttle: Throttle
+  readonly #hold: Hold
   /** Requests under way at once. */
   readonly #parallel: number
   position: number
@@ -85,6 +87,7 @@ export class Sender implements LaneConsumer {
     const { retryDays = 14, rate, use } = target.route
     const share = shareOf(rate, tools.lanes)
     this.#throttle = new Throttle(share.perSecond)
+    this.#hold = new Hold(store)
     this.#parallel = Math.min(use.limits.parallel, share.parallel)
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
@@ -118,23 +121,24 @@ export class Sender implements LaneConsumer {
   get hasCapacity(): boolean {
     const { size, length } = this.#inFlight
     // A destination that is down gets a few events to probe with, no more.
-    if (this.#circuit.state !== 'closed') return size === 0
+    if (this.#circuit.state !== 'closed' || this.#hold.isOn) return size === 0
     return size < holdEvents && length < holdLength
   }
 
   get state(): LaneState {
     const { state } = this.#circuit
+    if (this.#hold.isOn) return 'paused'
     if (state !== 'closed') return state === 'open' ? 'down' : state
     if (this.#active === 0 && this.#inFlight.size === 0 && this.#retries.size === 0) return 'idle'
     return this.#circuit.isFailing ? 'failing' : 'running'
   }
 
   get reason(): string | undefined {
-    return this.#circuit.reason ?? this.#platform.reason ?? this.#circuit.trouble
+    return this.#hold.reason ?? this.#circuit.reason ?? this.#platform.reason ?? this.#circuit.trouble
   }
 
   get since(): number | undefined {
-    return this.#circuit.isTroubled ? this.#circuit.since : undefined
+    return this.#hold.since ?? (this.#circuit.isTroubled ? this.#circuit.since : undefined)
   }
 
   get lastError(): LaneError | undefined {
@@ -175,7 +179,7 @@ export class Sender implements LaneConsumer {
 
   pump(): void {
     const now = this.#options.port.now()
-    if (now < this.#platform.until) return
+    if (this.#hold.isOn || now < this.#platform.until) return
     while (this.#active < this.#parallel && this.#circuit.admits(now) && this.#throttle.readyAt(now) <= now) {
       const group = this.#picker.next()
       if (group.length === 0) break
@@ -185,6 +189,7 @@ export class Sender implements LaneConsumer {
   }
 
   due(): number | undefined {
+    if (this.#hold.isOn) return undefined
     const down = this.#circuit.state !== 'closed'
     if ((down && this.#circuit.probing) || this.#active >= this.#parallel) return undefined
     const isFree = (key: string) => !this.#locks.isBusy(key)
@@ -201,7 +206,33 @@ export class Sender implements LaneConsumer {
     return due !== undefined && due <= now && this.#active > 0 ? undefined : due
   }
 
+  /** Sends nothing more until `resume`; what is under way comes to its end. */
+  pause(by: string): void {
+    this.#hold.begin({ by, at: this.#options.port.now() })
+  }
+
+  /** True while a person has stopped it. */
+  get isStopped(): boolean {
+    return this.#hold.isOn
+  }
+
+  /**
+   * Gives up every event that it holds, in memory or as a row. Each is counted as skipped, and its trace says so. To be called
+   * while nothing is under way.
+   *
+   * @returns how many there were
+   */
+  giveUp(reason: string): number {
+    const { store, port } = this.#options
+    const now = port.now()
+    const places = [...this.#inFlight.clear().map(({ offset }) => offset), ...this.#retries.clear()]
+    for (const place of places) if (place >= 0) store.recordSkip(place, now, reason)
+    if (places.length > 0) store.count(`skip: ${reason}`, places.length)
+    return places.length
+  }
+
   resume(): void {
+    this.#hold.end()
     this.#retries.retryNow()
     this.#circuit.resume(this.#options.port.now())
     this.#platform.end()
@@ -250,7 +281,7 @@ export class Sender implements LaneConsumer {
     if (down) this.#circuit.probing = false
     if (sent.length > 1) this.#throttle.spend(sent.length - 1, port.now())
     if (sent.some(({ status }) => status === 429) && this.#throttle.slow(port.now()))
-      port.log('warn', 'a destination wants fewer requests; its lane goes slower', { ...ref, code: 'http_429' })
+      port.log('warn', 'a destination wants fewer requests; its lane goes slower', { ...ref })
     if (this.#isPlainSuccess(group, outcomes)) this.#finishPlain(group, sent)
     else this.#settle(group, { outcomes, sent, down, isProbe })
     this.#options.changed()

@@ -5,7 +5,15 @@ import { admin } from '../../src/admin/app.ts'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { AppContext } from '../../src/core/app-context.ts'
 import { createBill } from '../../src/core/billed.ts'
-import type { LaneRpc, LaneStatus, LaneTrace, LoadReport, LogRpc, SuppressionRpc } from '../../src/core/bindings.ts'
+import type {
+  LaneRpc,
+  LaneStatus,
+  LaneTrace,
+  SkippedLane,
+  LoadReport,
+  LogRpc,
+  SuppressionRpc,
+} from '../../src/core/bindings.ts'
 import { emptyLayout, joinLayouts, type Layout } from '../../src/core/layout.ts'
 import type { JobStatus, NumberedAction } from '../../src/core/jobs.ts'
 import type { Config } from '../../src/core/config.ts'
@@ -52,9 +60,14 @@ export interface Logged {
 }
 
 /** One lane that only remembers. */
-export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 'trace' | 'count' | 'addDeadLetters'> {
+export class FakeLane implements Pick<
+  LaneRpc,
+  'status' | 'resume' | 'pause' | 'skip' | 'poke' | 'trace' | 'count' | 'addDeadLetters'
+> {
   letters: DeadLetter[]
   resumed = 0
+  stoppedBy: string | undefined
+  skippedBy: string | undefined
   poked = 0
   /** What `replay` and `discard` were called with. */
   readonly calls: { readonly verb: 'replay' | 'discard'; readonly numbers: readonly number[] }[] = []
@@ -88,6 +101,16 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
     return this.status()
   }
 
+  async pause(_ref: object, by: string): Promise<LaneStatus> {
+    this.stoppedBy = by
+    return this.status()
+  }
+
+  async skip(_ref: object, by: string): Promise<SkippedLane> {
+    this.skippedBy = by
+    return { events: 2, unread: 5, lane: await this.status() }
+  }
+
   async poke(): Promise<LaneStatus> {
     this.poked++
     return this.status()
@@ -108,6 +131,8 @@ export class FakeLane implements Pick<LaneRpc, 'status' | 'resume' | 'poke' | 't
     return {
       status: () => this.status(),
       resume: () => this.resume(),
+      pause: (ref, by) => this.pause(ref, by),
+      skip: (ref, by) => this.skip(ref, by),
       poke: () => this.poke(),
       trace: (ref, event) => this.trace(ref, event),
       count: () => this.count(),

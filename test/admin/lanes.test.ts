@@ -73,6 +73,34 @@ describe('lanes', () => {
     },
   )
 
+  test('lanes of a destination are stopped, resumed and skipped all at once, in the name of the token', async () => {
+    const admin = fakeAdmin({ partitions: 2 })
+    const lanes = () => [admin.lane('webhook:0'), admin.lane('webhook:1')]
+    const stopped = await admin.post('/lanes/webhook/pause')
+    expect(stopped.status).toBe(200)
+    expect(lanes().map(({ stoppedBy }) => stoppedBy)).toEqual(['admin', 'admin'])
+    const skipped = await admin.post('/lanes/webhook/skip')
+    expect(lanes().map(({ skippedBy }) => skippedBy)).toEqual(['admin', 'admin'])
+    expect(
+      (skipped.body.lanes as { events: number; unread: number }[]).map(({ events, unread }) => [events, unread]),
+    ).toEqual([
+      [2, 5],
+      [2, 5],
+    ])
+    await admin.post('/lanes/webhook/resume')
+    expect(lanes().map(({ resumed }) => resumed)).toEqual([1, 1])
+  })
+
+  test.each([
+    ['/lanes/crm/pause', 404],
+    ['/lanes/crm/skip', 404],
+    ['/lanes/crm/resume', 404],
+    ['/lanes/tables/pause', 409],
+    ['/lanes/tables/skip', 409],
+  ])('a target that is no destination is not stopped or skipped: %s gets %i', async (path, status) => {
+    expect((await fakeAdmin({ partitions: 2 }).post(path)).status).toBe(status)
+  })
+
   test('lanes are all woken by a sweep', async () => {
     const admin = fakeAdmin({ partitions: 2 })
     const { body } = await admin.post('/sweep')

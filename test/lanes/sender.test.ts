@@ -23,6 +23,24 @@ test('one event of a key is under way at a time, events of several keys are', as
   expect(pendingIds(lane)).toEqual(['grace 1', 'ada 2'])
 })
 
+test('a key with thousands of events delays itself alone', async () => {
+  const lane = new SimulatedLane({ limits: { parallel: 2 } })
+  lane.append(Array.from({ length: 3_000 }, (_, i) => ({ id: `hot ${i}`, key: 'hot' })))
+  lane.append(Array.from({ length: 50 }, (_, i) => ({ id: `user ${i}`, key: `user ${i}` })))
+  await lane.feed()
+  const arrived: string[] = []
+  // The request of the hot key stays unanswered.
+  for (let i = 0; i < 50; i++) {
+    const request = lane.requests.find(({ ids }) => ids[0] !== 'hot 0')
+    arrived.push(...(request?.ids ?? []))
+    await request?.answer(200)
+  }
+  expect(arrived).toEqual(Array.from({ length: 50 }, (_, i) => `user ${i}`))
+  expect(pendingIds(lane)).toEqual(['hot 0'])
+  await carrying(lane, 'hot 0').answer(200)
+  expect(pendingIds(lane)).toEqual(['hot 1'])
+})
+
 test('a batch carries several events of one key, in their order', async () => {
   const lane = new SimulatedLane({ limits: { events: 10, parallel: 2 } })
   lane.append([...of('ada', 1, 2), ...of('grace', 1)])

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { LaneStatus, LaneTrace, SkippedLane } from '../../src/core/bindings.ts'
+import { StreamHarness } from '../streams/stream-harness.ts'
+import { packedOrder } from '../support/sample-events.ts'
+import { Sink } from '../support/sink.ts'
+import { until } from '../support/until.ts'
+
+const ref = { target: 'webhook', partition: 0 }
+let sink: Sink
+let harness: StreamHarness
+beforeAll(async () => {
+  sink = await Sink.open()
+  harness = await StreamHarness.start({ driver: 'log', sink: sink.url })
+})
+afterAll(async () => {
+  await harness.stop()
+  await sink.close()
+})
+
+const lane = <T>(method: string, ...args: unknown[]) => harness.lane<T>('webhook:0', method, ref, ...args)
+const append = (...ids: string[]) =>
+  harness.append(ids.map((id) => packedOrder(id, {}, { key: id.split('-')[0] ?? id, to: ['webhook'] })))
+const depthIs = (depth: number) =>
+  until(`the lane has ${depth} events`, () => lane<LaneStatus>('status'), { enough: (now) => now.depth === depth })
+
+test('a lane that a person has stopped sends nothing, over a kill -9 as well, until it is resumed', async () => {
+  expect(await lane<LaneStatus>('pause', 'grace')).toMatchObject({ state: 'paused', reason: 'stopped by grace' })
+  await append('ada-1', 'ada-2', 'joan-1')
+  await depthIs(3)
+  await harness.restart()
+  await lane('poke')
+  expect(await depthIs(3)).toMatchObject({ state: 'paused', reason: 'stopped by grace' })
+  expect(sink.arrivals).toEqual([])
+
+  await lane('resume')
+  await until('all are there', () => sink.arrivals, { enough: (ids) => ids.length >= 3 })
+  expect(sink.arrivals.filter((id) => id.startsWith('ada'))).toEqual(['ada-1', 'ada-2'])
+  expect((await depthIs(0)).state).toBe('idle')
+})
+
+test('a lane that is skipped to now gives up rows and what it has not read, says so in traces, and sends what comes after', async () => {
+  sink.received.length = 0
+  sink.answer = () => ({ status: 503 })
+  await append('mary-1', 'mary-2')
+  await until('one has a row', () => lane<LaneStatus>('status'), { enough: ({ waiting }) => waiting > 0 })
+  await lane('pause', 'grace')
+  await append(...Array.from({ length: 5 }, (_, i) => `dorothy-${i}`))
+  await depthIs(7)
+  await append('barbara-1', 'barbara-2', 'barbara-3')
+  expect(await lane<LaneStatus>('poke')).toMatchObject({ depth: 10 })
+  const { events, unread, lane: after } = await lane<SkippedLane>('skip', 'grace')
+  expect({ events, unread }).toEqual({ events: 7, unread: 3 })
+  expect(after).toMatchObject({ depth: 0, waiting: 0, state: 'paused' })
+
+  sink.received.length = 0
+  sink.answer = () => ({ status: 200 })
+  await harness.restart()
+  await append('mary-3')
+  await lane('resume')
+  await until('what is new is there', () => sink.arrivals, { enough: (ids) => ids.length > 0 })
+  await depthIs(0)
+  expect(sink.arrivals).toEqual(['mary-3'])
+  for (const [id, offset] of [
+    ['mary-1', 3],
+    ['dorothy-4', 9],
+  ] as const)
+    expect(await lane<LaneTrace>('trace', { id, source: 'shop', offset })).toMatchObject({
+      status: 'skip',
+      reason: 'given up by grace',
+    })
+  expect(await lane<LaneTrace>('trace', { id: 'mary-3', source: 'shop', offset: 13 })).toMatchObject({ status: 'done' })
+})
+
+test('a lane that was not stopped goes on after it was skipped', async () => {
+  sink.received.length = 0
+  expect((await lane<SkippedLane>('skip', 'grace')).lane.state).toBe('idle')
+  await append('katherine-1')
+  await until('it is there', () => sink.arrivals, { enough: (ids) => ids.includes('katherine-1') })
+})
