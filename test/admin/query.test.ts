@@ -34,6 +34,7 @@ const routes: readonly (readonly [verb: string, path: string, known: readonly st
   ['GET', '/suppression', ['after', 'limit']],
   ['POST', '/suppression', []],
   ['POST', '/suppression/remove', []],
+  ['GET', '/suppression/deletions', ['after', 'limit']],
   ['GET', '/suppression/check', ['userId', 'anonymousId']],
   ['POST', '/transformations/test', []],
   ['POST', '/transformations/testRun', []],
