@@ -1,3 +1,5 @@
+import { adaptClasses, type Token } from './adapt-classes.ts'
+
 /** Methods of str, int and float that MicroPython lacks; `_sluiceway.py` has them. */
 const methods = new Set(
   (
@@ -9,21 +11,14 @@ const methods = new Set(
 const tokens =
   /(?<text>[rRbBuUfF]{0,2}(?:"""(?:\\[\s\S]|(?!""")[\s\S])*"""|'''(?:\\[\s\S]|(?!''')[\s\S])*'''|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'))|(?<comment>#[^\n]*)|(?<space>[^\S\n]+|\\\n)|(?<line>\n)|(?<name>[\p{L}_][\p{L}\p{N}_]*)|(?<number>\d[\w.]*)|(?<sign>\*\*|[\s\S])/guy
 
-interface Token {
-  readonly kind: string
-  /** As its author wrote it: what is added below is no part of the structure. */
-  readonly source: string
-  text: string
-}
-
 /** Words before `{` or `[` after which these begin a value; after any other name `[` is a subscript. */
 const keywords = new Set(
   'return in and or not if else elif yield lambda is assert del while for await from import raise print'.split(' '),
 )
 
 /**
- * Writes Python that MicroPython does not know in a way that it knows: `{**a, 'b': 1}`, `[*a, b]`, and methods such as
- * `text.title()`. What is within an f-string is left alone. Lines stay where they are.
+ * Writes Python that MicroPython does not know in a way that it knows: `{**a, 'b': 1}`, `[*a, b]`, `def f(a, /)`, what
+ * dataclasses and enums need, and methods such as `text.title()`. What is within an f-string is left alone. Lines stay where they are.
  *
  * @param source Python 3
  */
@@ -36,14 +31,68 @@ export function adaptPython(source: string): string {
   const starts: number[] = []
   for (const [i, token] of list.entries()) {
     if (token.kind === 'name' && methods.has(token.text)) adaptMethod(list, i)
+    if (token.kind === 'name' && token.source === 'str') adaptText(list, i)
+    if (token.kind === 'text' && /^[rRbB]?[fF]/.test(token.source)) token.text = adaptFields(token.source)
     if (token.kind !== 'sign') continue
     if (opens(token)) starts.push(i)
+    if (token.source === '/') dropPositionalOnly(list, i)
     if (closes(token)) {
       const start = starts.pop()
       if (start !== undefined && token.source !== ')') adaptDisplay(list, start, i)
     }
   }
+  adaptClasses(list)
   return list.map(({ text }) => text).join('')
+}
+
+/** `str(total)` writes as many digits as a number needs. */
+function adaptText(list: readonly Token[], name: number): void {
+  const ahead = list[before(list, name)]?.source ?? ''
+  if (list[name + 1]?.source === '(' && !['.', 'def', 'class'].includes(ahead)) (list[name] as Token).text = '__str'
+}
+
+/** So do fields of an f-string that have no format: `{total}` becomes `{__str(total)}`. */
+function adaptFields(text: string): string {
+  let out = ''
+  for (let i = 0; i < text.length; i++) {
+    const isField = text[i] === '{' && text[i + 1] !== '{'
+    out += text[i]
+    if (text[i] === '{' && !isField) out += text[++i]
+    if (!isField) continue
+    const end = endOfField(text, i + 1)
+    if (end === undefined) return text
+    const field = text.slice(i + 1, end)
+    out += text[end] === '}' && /^[^'"=!{}]+$/.test(field) ? `__str(${field})` : field
+    // What follows is a format, in which fields are left alone.
+    i = end - 1
+    if (text[end] === '}') continue
+    const close = text.indexOf('}', end)
+    if (close < 0 || text.slice(end, close).includes('{')) return text
+    out += text.slice(end, close)
+    i = close - 1
+  }
+  return out
+}
+
+/** Where the expression of a field ends: at its `}`, or at what says how it is written. */
+function endOfField(text: string, from: number): number | undefined {
+  let depth = 0
+  for (let i = from; i < text.length; i++) {
+    const letter = text[i] as string
+    if ('([{'.includes(letter)) depth++
+    if (depth > 0 && ')]}'.includes(letter)) depth--
+    else if (depth === 0 && (letter === '}' || letter === ':' || (letter === '!' && text[i + 1] !== '='))) return i
+  }
+  return undefined
+}
+
+/** `def total(order, /, rate)`: MicroPython has no such parameters, and the others say the same. */
+function dropPositionalOnly(list: Token[], slash: number): void {
+  const comma = before(list, slash)
+  const end = list[after(list, slash)]?.source
+  if (list[comma]?.source !== ',' || (end !== ',' && end !== ')')) return
+  ;(list[comma] as Token).text = ''
+  ;(list[slash] as Token).text = ''
 }
 
 const isBlank = ({ kind }: Token): boolean => kind === 'space' || kind === 'comment' || kind === 'line'

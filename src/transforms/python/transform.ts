@@ -1,12 +1,10 @@
-import { md5, sha1 } from '@noble/hashes/legacy.js'
-import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
-import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { reasonOf } from '../../core/errors.ts'
 import type { Event } from '../../core/event.ts'
 import type { MetadataOf, TransformFunctions } from '../../core/transform.ts'
 import type { FetchAnswer, TransformGlobals } from '../globals.ts'
 import { Machine, type Port } from './machine.ts'
-import { RegularExpressions } from './regular-expressions.ts'
+import { type Answers, answersOf } from './answers.ts'
+import { resultInOrder } from './key-order.ts'
 
 /** A transform in Python, as the build makes it. */
 export interface PythonProgram {
@@ -40,6 +38,8 @@ type Answer = { readonly value: unknown } | { readonly error: string }
 interface Call {
   readonly function: string
   readonly input: string
+  /** What that text is of. */
+  readonly given: unknown
   readonly metadata: MetadataOf
   readonly now: number
   readonly seed: number
@@ -85,7 +85,6 @@ class Python {
   readonly #wasm: WebAssembly.Module
   readonly #program: PythonProgram
   readonly #globals: PythonGlobals
-  readonly #patterns = new RegularExpressions()
   #started: { readonly machine: Machine; readonly functions: readonly string[] } | undefined
   #call: Call | undefined
   #run: Run = freshRun()
@@ -99,6 +98,7 @@ class Python {
     this.#wasm = wasm
     this.#program = program
     this.#globals = globals
+    this.#answers = answersOf(globals)
     this.#asks = /\b(?:requests|geolocation)\b/.test(program.files['_transform.py'] ?? '')
   }
 
@@ -138,6 +138,7 @@ class Python {
     return this.#continue({
       function: name,
       input: JSON.stringify(input),
+      given: input,
       metadata,
       now: Date.now(),
       seed: Math.trunc(Math.random() * 2 ** 30),
@@ -154,7 +155,7 @@ class Python {
       })
     for (const line of lines) this.#globals.log(line)
     if (error !== undefined) throw new PythonError(this.#shown(error))
-    return value
+    return resultInOrder(value, call.given)
   }
 
   #runOnce(call: Call): Run {
@@ -262,25 +263,7 @@ class Python {
     }
   }
 
-  readonly #answers: Readonly<Record<string, (args: never) => unknown>> = {
-    credential: (key: string) => this.#globals.getCredential(key),
-    bytes: (length: number) =>
-      bytesToHex(crypto.getRandomValues(new Uint8Array(Math.min(Math.max(length, 0), 65_536)))),
-    hash: ([name, hex]: [keyof typeof hashes, string]) =>
-      Object.hasOwn(hashes, name) ? bytesToHex(hashes[name](hexToBytes(hex))) : undefined,
-    're.compile': ([pattern, flags]: [string, number]) => {
-      const { names, groups } = this.#patterns.compile(pattern, flags)
-      return { names, groups }
-    },
-    're.find': ([pattern, flags, how, found, from, limit]: [
-      string,
-      number,
-      'search' | 'match' | 'fullmatch',
-      string,
-      number,
-      number,
-    ]) => this.#patterns.find(this.#patterns.compile(pattern, flags), how, { text: found, from, limit }),
-  }
+  readonly #answers: Answers
 
   /** @returns `wait` where the answer is not there yet: the call runs again */
   #answerLater(text: string): string {
@@ -332,8 +315,6 @@ function parted(metadata: object): { readonly shared: string; readonly own: stri
     else own[field] = value
   return { shared: JSON.stringify(shared), own: JSON.stringify(own) }
 }
-
-const hashes = { md5, sha1, sha224, sha256, sha384, sha512 }
 
 const freshRun = (): Run => ({
   asked: 0,

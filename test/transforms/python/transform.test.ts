@@ -231,3 +231,28 @@ def transformEvent(event, metadata):
   run(source, {}, { globals: { log: (line) => void heard.push(line) } })
   expect(heard).toHaveLength(1_000)
 })
+
+test('keys of an event keep their order through Python, and those that it adds follow', () => {
+  const properties = {
+    zebra: 1,
+    total: 129.9,
+    apple: { y: 1, x: [{ sku: 'loom-1', price: 2, a: 3 }], b: 2 },
+    Order: 'b',
+    a: null,
+    coupon: 'LOOM10',
+  }
+  const source = (returns: string) => `def transformEvent(event, metadata):\n    return ${returns}\n`
+  const whole = JSON.stringify(given(properties))
+  expect(JSON.stringify(run(source('event'), properties))).toBe(whole)
+  expect(JSON.stringify(run(source('[event, {**event}]'), properties))).toBe(`[${whole},${whole}]`)
+  expect(JSON.stringify(run(source('{"added": 1, **event}'), properties))).toBe(`${whole.slice(0, -1)},"added":1}`)
+  expect(JSON.stringify(run(source('{"userId": "ada", "__proto__": {"isAdmin": True}}'), properties))).toBe(
+    '{"userId":"ada"}',
+  )
+  const { transformBatch } = pythonOf(
+    'def transformBatch(events, metadata):\n    return list(reversed(events)) + [{"n": 1}]\n',
+  )
+  const events = ['a', 'b'].map((messageId) => ({ ...given(properties), messageId }))
+  const [a, b] = events.map((event) => JSON.stringify(event))
+  expect(JSON.stringify(transformBatch?.(events as Event[], metadataOfOrder))).toBe(`[${b},${a},{"n":1}]`)
+})

@@ -17,7 +17,7 @@ def log(*args):
 
 def _shown(value):
     try:
-        return ujson.dumps(plain(value))
+        return text_of(value) if isinstance(value, float) else ujson.dumps(plain(value))
     except Exception:
         return str(value)
 
@@ -57,7 +57,8 @@ def _answered(text):
 def plain(value):
     # What json.dumps of CPython takes, but NaN and infinities become null, as in JavaScript.
     if value is None or isinstance(value, (bool, int, str)):
-        return value
+        # A member of an enum that is one of these.
+        return value if type(value) in (bool, int, str, type(None)) else getattr(value, "value", value)
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):
@@ -69,7 +70,7 @@ def plain(value):
 
 def _key(key):
     if isinstance(key, str):
-        return key
+        return key if type(key) is str else getattr(key, "value", key)
     if key is None:
         return "null"
     if key is True or key is False:
@@ -225,8 +226,30 @@ _methods = {
 }
 
 
+def text_of(*args, **kwargs):
+    # MicroPython writes more digits of a number than it needs: 95478.10000000001 for 95478.1.
+    if len(args) != 1 or type(args[0]) is not float:
+        return str(*args, **kwargs)
+    value = args[0]
+    text = str(value)
+    if len(text) > 15 and value - value == 0:
+        for form in ("%.15g", "%.16g"):
+            short = form % value
+            if float(short) == value and ("e" in short) == ("e" in text):
+                return short if "." in short or "e" in short else short + ".0"
+    return text
+
+
+def _isinstance(value, kinds):
+    # A class of an enum is an object here.
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    return isinstance(value, tuple([getattr(one, "_class", one) for one in kinds]))
+
+
 def _format(value, spec=""):
+    if hasattr(value, "__format__"):
+        return value.__format__(spec)
     return ("{:" + spec + "}").format(value) if spec else str(value)
 
 
-_added = {"__merge": _merge, "__joined": _joined, "__method": _method, "format": _format}
+_added = {"__merge": _merge, "__joined": _joined, "__method": _method, "__isinstance": _isinstance, "__str": text_of, "format": _format}

@@ -38,3 +38,64 @@ def cmp_to_key(compare):
             return compare(self.value, other.value) == 0
 
     return Key
+
+
+def total_ordering(cls):
+    # From `__lt__` and `__eq__`, which is what classes have most often.
+    own = cls.__dict__
+    if "__lt__" in own:
+        added = {
+            "__gt__": lambda self, other: not (self < other or self == other),
+            "__le__": lambda self, other: self < other or self == other,
+            "__ge__": lambda self, other: not self < other,
+        }
+    elif "__gt__" in own:
+        added = {
+            "__lt__": lambda self, other: not (self > other or self == other),
+            "__ge__": lambda self, other: self > other or self == other,
+            "__le__": lambda self, other: not self > other,
+        }
+    else:
+        raise ValueError("must define at least one ordering operation: < >")
+    for name, value in added.items():
+        if name not in own:
+            setattr(cls, name, value)
+    return cls
+
+
+def cached_property(method):
+    # Of an object without a name of its own: by its place.
+    def get(self):
+        known = self.__dict__.get("_cached_properties")
+        if known is None:
+            known = {}
+            setattr(self, "_cached_properties", known)
+        if method not in known:
+            known[method] = method(self)
+        return known[method]
+
+    return property(get)
+
+
+def singledispatch(function):
+    kinds = []
+
+    def call(*args, **kwargs):
+        for kind, one in reversed(kinds):
+            if isinstance(args[0], kind):
+                return one(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    def register(kind, one=None):
+        if one is None:
+            return lambda given: register(kind, given)
+        kinds.append((kind, one))
+        return one
+
+    class Dispatched:
+        def __call__(self, *args, **kwargs):
+            return call(*args, **kwargs)
+
+    made = Dispatched()
+    made.register = register
+    return made

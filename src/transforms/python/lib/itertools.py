@@ -3,6 +3,27 @@ from _frozen import names_of
 globals().update(names_of("itertools"))
 
 
+class chain:
+    def __init__(self, *parts):
+        self._made = self._all(parts)
+
+    @staticmethod
+    def _all(parts):
+        for part in parts:
+            for one in part:
+                yield one
+
+    @staticmethod
+    def from_iterable(parts):
+        return chain._all(parts)
+
+    def __iter__(self):
+        return self._made
+
+    def __next__(self):
+        return next(self._made)
+
+
 def product(*pools, repeat=1):
     found = [()]
     for pool in [list(pool) for pool in pools] * repeat:
@@ -59,3 +80,61 @@ def dropwhile(test, items):
             break
     for one in items:
         yield one
+
+
+def permutations(items, r=None):
+    pool = tuple(items)
+    r = len(pool) if r is None else r
+
+    def rest(left, size):
+        if size == 0:
+            yield ()
+            return
+        for i in range(len(left)):
+            for tail in rest(left[:i] + left[i + 1 :], size - 1):
+                yield (left[i],) + tail
+
+    return rest(pool, r)
+
+
+def combinations_with_replacement(items, r):
+    pool = tuple(items)
+
+    def rest(start, size):
+        if size == 0:
+            yield ()
+            return
+        for i in range(start, len(pool)):
+            for tail in rest(i, size - 1):
+                yield (pool[i],) + tail
+
+    return rest(0, r)
+
+
+def compress(items, selectors):
+    return (one for one, keep in zip(items, selectors) if keep)
+
+
+def filterfalse(test, items):
+    return (one for one in items if not (one if test is None else test(one)))
+
+
+def pairwise(items):
+    last = None
+    began = False
+    for one in items:
+        if began:
+            yield last, one
+        last = one
+        began = True
+
+
+def batched(items, n):
+    batch = []
+    for one in items:
+        batch.append(one)
+        if len(batch) == n:
+            yield tuple(batch)
+            batch = []
+    if batch:
+        yield tuple(batch)

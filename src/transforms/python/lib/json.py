@@ -1,5 +1,5 @@
 import ujson
-from _sluiceway import plain
+from _sluiceway import plain, text_of
 
 
 class JSONDecodeError(ValueError):
@@ -21,9 +21,11 @@ def dumps(value, skipkeys=False, ensure_ascii=True, indent=None, separators=None
     if default is not None:
         value = _with_default(value, default)
     value = plain(value)
+    text = ""
     if indent is None and not sort_keys:
         text = ujson.dumps(value, separators=separators) if separators else ujson.dumps(value)
-    else:
+    # Numbers with more digits than they need are written again.
+    if text == "" or "0000" in text or "9999" in text:
         between, after = separators or (("," if indent is not None else ", "), ": ")
         if isinstance(indent, int):
             indent = " " * indent
@@ -47,7 +49,7 @@ def _with_default(value, default):
 
 def _written(value, indent, between, after, sort_keys, line):
     if not isinstance(value, (dict, list)):
-        return ujson.dumps(value)
+        return text_of(value) if isinstance(value, float) else ujson.dumps(value)
     opened, closed = ("{", "}") if isinstance(value, dict) else ("[", "]")
     if not value:
         return opened + closed

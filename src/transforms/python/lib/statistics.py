@@ -43,6 +43,12 @@ def pstdev(data):
     return pvariance(data) ** 0.5
 
 
-def stdev(data):
+def variance(data):
     data = _given(data)
-    return (pvariance(data) * len(data) / (len(data) - 1)) ** 0.5
+    if len(data) < 2:
+        raise StatisticsError("variance requires at least two data points")
+    return pvariance(data) * len(data) / (len(data) - 1)
+
+
+def stdev(data):
+    return variance(data) ** 0.5

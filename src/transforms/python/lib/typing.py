@@ -14,6 +14,7 @@ class _Any:
 
 
 Any = Union = Optional = List = Dict = Tuple = Set = Callable = Iterable = Iterator = Mapping = Sequence = _Any()
+Required = NotRequired = Self = Never = Text = AnyStr = Deque = DefaultDict = Collection = Awaitable = TypeAlias = _Any()
 Literal = Final = ClassVar = Type = NoReturn = Generator = MutableMapping = FrozenSet = Annotated = Hashable = _Any()
 
 
@@ -39,6 +40,16 @@ def cast(kind, value):
 
 def NewType(name, kind):
     return kind
+
+
+def NamedTuple(name, fields=None):
+    from collections import namedtuple
+
+    return namedtuple(name, [one[0] for one in fields])
+
+
+def get_type_hints(one):
+    return {}
 
 
 def overload(function):

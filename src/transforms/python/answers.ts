@@ -1,0 +1,44 @@
+import { md5, sha1 } from '@noble/hashes/legacy.js'
+import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
+import type { TransformGlobals } from '../globals.ts'
+import { RegularExpressions } from './regular-expressions.ts'
+import { TimeZones } from './time-zones.ts'
+
+/** What Python's modules ask JavaScript, and get at once: functions by the kind of the question. */
+export type Answers = Readonly<Record<string, (args: never) => unknown>>
+
+const hashes = { md5, sha1, sha224, sha256, sha384, sha512 }
+
+/**
+ * Makes the answers for one interpreter.
+ *
+ * @param globals of its transform
+ */
+export function answersOf({ getCredential }: Pick<TransformGlobals, 'getCredential'>): Answers {
+  const patterns = new RegularExpressions()
+  const zones = new TimeZones()
+  return {
+    credential: (key: string) => getCredential(key),
+    bytes: (length: number) =>
+      bytesToHex(crypto.getRandomValues(new Uint8Array(Math.min(Math.max(length, 0), 65_536)))),
+    hash: ([name, hex]: [keyof typeof hashes, string]) =>
+      Object.hasOwn(hashes, name) ? bytesToHex(hashes[name](hexToBytes(hex))) : undefined,
+    normalize: ([form, text]: [string, string]) => text.normalize(form),
+    isMark: (letter: string) => /^\p{M}/u.test(letter),
+    zone: ([zone, seconds]: [string, number]) => zones.at(zone, seconds),
+    zones: () => Intl.supportedValuesOf('timeZone'),
+    're.compile': ([pattern, flags]: [string, number]) => {
+      const { names, groups } = patterns.compile(pattern, flags)
+      return { names, groups }
+    },
+    're.find': ([pattern, flags, how, found, from, limit]: [
+      string,
+      number,
+      'search' | 'match' | 'fullmatch',
+      string,
+      number,
+      number,
+    ]) => patterns.find(patterns.compile(pattern, flags), how, { text: found, from, limit }),
+  }
+}

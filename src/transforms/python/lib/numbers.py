@@ -1,0 +1,2 @@
+Number = Complex = Real = Rational = (int, float)
+Integral = int
