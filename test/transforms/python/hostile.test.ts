@@ -198,7 +198,7 @@ describe.each(both)('hostile Python, %s', (way) => {
     const options = { credentials: { apiKey: 'key-of-ada' } }
     const read = async (reads: string) =>
       (propertiesOf(await run('reads', [order({ reads })], { way, options }))[0] as { answer: unknown }).answer
-    expect(await read('names of the host')).toEqual(['function', 'input', 'metadata', 'result', 'seed'])
+    expect(await read('names of the host')).toEqual(['function', 'input', 'metadata', 'result', 'seed', 'shared'])
     for (const name of ['process', 'globalThis', 'fetch', 'constructor'])
       expect(await read(name), name).toEqual({ refused: 'AttributeError' })
     for (const name of ['processes', 'environment'])
