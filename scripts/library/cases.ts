@@ -111,22 +111,44 @@ function madeText(name: string, format: string | undefined): string {
   return `value-of-${name}`
 }
 
-/** Each action by its own trigger and defaults; required fields without a default get values. */
-export function madeMappings({ actions }: Definition): Mappings {
+/**
+ * Each action by its own trigger and defaults, with values for required fields without a default; or, with `all`, each action
+ * for every call, with made values for all fields.
+ */
+export function madeMappings({ slug = '', actions }: Definition, which: 'required' | 'all'): Mappings {
   return Object.fromEntries(
-    Object.entries(actions).map(([name, action]) => [
-      name,
-      { ...(action.defaultSubscription === undefined ? { when: anyCall } : {}), fields: madeRequired(action) },
-    ]),
+    Object.entries(actions).map(([name, action]) => {
+      const isOwn = which === 'required' && action.defaultSubscription !== undefined
+      const fields = which === 'required' ? madeRequired(action) : { ...madeAll(action), ...particular[slug] }
+      return [name, { ...(isOwn ? {} : { when: anyCall }), fields: pick(fields, action) }]
+    }),
   )
 }
 
 const anyCall = 'type = "track" or type = "identify" or type = "group" or type = "page" or type = "screen"'
 
-function madeRequired({ fields = {} }: ActionDefinition): Json {
-  return Object.fromEntries(
+/** Values that some destinations look at closely, by slug. */
+const particular: Readonly<Record<string, Json>> = {
+  'actions-slack': { url: 'https://hooks.slack.com/services/T1842/B1842/brass' },
+  'actions-zapier': { url: 'https://hooks.zapier.com/hooks/catch/1842/brass' },
+  'actions-cloud-gwen': { userId: '00000000-0000-4000-8000-000000001815' },
+  'actions-linkedin-conversions': { onMappingSave: { outputs: { id: '1842', name: 'orders' } } },
+  'actions-twilio-messaging': { channel: 'SMS' },
+}
+
+const pick = (fields: Json, { fields: known = {}, hooks = {} }: ActionDefinition): Json =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => name in known || name in hooks))
+
+const madeRequired = ({ fields = {} }: ActionDefinition): Json =>
+  Object.fromEntries(
     Object.entries(fields).flatMap(([name, field]) =>
       field.required === true && field.default === undefined ? [[name, madeValue(name, field)]] : [],
     ),
   )
-}
+
+const madeAll = ({ fields = {} }: ActionDefinition): Json =>
+  Object.fromEntries(
+    Object.entries(fields)
+      .filter(([name]) => !/^(enable_batching|batch_|__)/.test(name))
+      .map(([name, { default: _, ...field }]) => [name, madeValue(name, field)]),
+  )

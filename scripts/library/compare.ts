@@ -59,19 +59,27 @@ export async function compare(
   const settings = madeSettings(definition)
   const events = specEvents(root)
   const some = fewOf(events)
-  const runs = runsOf(definition)
+  const runs = runsOf(definition, 'required')
   const differences: string[] = []
   let requests = 0
-  for (const run of runs) {
-    for (const status of statuses) {
-      const whole: Run = { definition, settings, events: status === 200 ? events : some, status, ...run }
-      const both = async () => [await libraryEngine(whole), await ourEngine(whole)] as const
-      const [theirs, ours] = await both()
-      requests += theirs.sent.length
-      // Some keep what a vendor said before in a variable, where the second one to run finds it.
-      const difference = differenceOf(theirs, ours) && differenceOf(...(await both()))
-      if (difference !== undefined) differences.push(`${run.subscription.key}, ${status}: ${difference}`)
-    }
+  const compareRuns = async (these: readonly Some[]) => {
+    for (const run of these)
+      for (const status of statuses) {
+        const whole: Run = { definition, settings, events: status === 200 ? events : some, status, ...run }
+        const both = async () => [await libraryEngine(whole), await ourEngine(whole)] as const
+        const [theirs, ours] = await both()
+        requests += theirs.sent.length
+        // Some keep what a vendor said before in a variable, where the second one to run finds it.
+        const difference = differenceOf(theirs, ours) && differenceOf(...(await both()))
+        if (difference !== undefined) differences.push(`${run.subscription.key}, ${status}: ${difference}`)
+      }
+  }
+  await compareRuns(runs)
+  // Some send nothing without a field that they do not call required.
+  if (requests === 0) {
+    const more = runsOf(definition, 'all')
+    await compareRuns(more)
+    runs.push(...more)
   }
   const count = runs.length * statuses.length
   return { name, subscriptions: runs.length, runs: count, equal: count - differences.length, requests, differences }
@@ -85,7 +93,7 @@ const known = new Set(['Product Viewed', 'Order Completed', 'Application Install
 
 type Some = Pick<Run, 'subscription' | 'preset' | 'mapping'>
 
-function runsOf(definition: Definition): Some[] {
+function runsOf(definition: Definition, which: 'required' | 'all'): Some[] {
   const presets = (definition.presets ?? []).filter(
     ({ type, partnerAction }) => type === 'automatic' && definition.actions[partnerAction] !== undefined,
   )
@@ -93,7 +101,7 @@ function runsOf(definition: Definition): Some[] {
     preset,
     subscription: only(subscriptionsOf({ ...definition, presets: [preset] }, undefined)),
   }))
-  const mappings = madeMappings(definition)
+  const mappings = madeMappings(definition, which)
   const ofMappings = Object.entries(mappings).map(([key, mapping]) => ({
     mapping: mapping as Mapping,
     subscription: only(subscriptionsOf(definition, { [key]: mapping })),
