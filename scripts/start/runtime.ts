@@ -43,6 +43,10 @@ interface Options {
   readonly onRestart: () => void
   /** Called when it died and did not come back. */
   readonly onLost: () => void
+  /** Called with the process of a runtime before its port is open. */
+  readonly onProcess: (process: ChildProcess) => void
+  /** Gives the start up: the process does not open its port. */
+  readonly signal: AbortSignal
 }
 
 /** Milliseconds that a runtime which died may take to come back. */
@@ -54,6 +58,7 @@ const restartLimit = 10_000
  * @param options what to serve, where, and whom to tell
  * @returns once the port is open
  * @throws {SluicewayError} config_invalid when the Worker's modules throw while they are loaded
+ * @throws the reason of the signal
  */
 export async function startRuntime(options: Options): Promise<Runtime> {
   const { build, say } = options
@@ -71,6 +76,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
     queueMicrotask(() => {
       if (!child.spawnfile?.includes('workerd')) return
       workerd = child
+      options.onProcess(child)
       child.once('exit', (code, signal) => {
         if (stopping || restarting !== undefined) return
         say(`The runtime (process ${child.pid}) ended with ${signal ?? `code ${code}`}; restarting on the same state.`)
@@ -144,12 +150,19 @@ export async function startRuntime(options: Options): Promise<Runtime> {
   // Miniflare's own ways to call a Worker stop all of this process until it answers, and so they would stop the watch.
   const ask = async (path: string, signal?: AbortSignal) =>
     read(new URL(path, await miniflare.unsafeGetDirectURL(askerName)).href, token, signal)
+  const { signal } = options
   try {
-    await miniflare.ready
+    await Promise.race([miniflare.ready, once(signal, 'abort')])
+    signal.throwIfAborted()
   } catch (thrown) {
+    if (signal.aborted) {
+      stopping = true
+      // Miniflare waits for its port.
+      workerd?.kill('SIGKILL')
+    }
     // It rejects with the same reason.
     await stop().catch(() => undefined)
-    throw startError(thrown)
+    throw signal.aborted ? signal.reason : startError(thrown)
   }
   return {
     workerdPid: () => workerd?.pid,

@@ -75,17 +75,20 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
   const log = logbook(say)
   const watch = new TransformWatch({ state: flags.state, root: place.root, build: build.folder, say })
   const bundle = { folder: build.folder, root: place.root, home: place.home }
-  const starting = startRuntime({
-    build,
-    host: flags.host,
-    port,
-    storage: state.storage,
-    vars: { ...vars, ...watch.vars },
-    say: (line) => watch.take(line) || log.add(line),
-    onDeath: () => watch.forget(),
-    onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
-    onLost: () => fail('The runtime died and could not be restarted; what was accepted is safe in the state folder.'),
-  })
+  const starting = watch.opened(flags.loop, (opening) =>
+    startRuntime({
+      ...opening,
+      build,
+      host: flags.host,
+      port,
+      storage: state.storage,
+      vars: { ...vars, ...watch.vars },
+      say: (line) => watch.take(line) || log.add(line),
+      onDeath: () => watch.forget(),
+      onRestart: () => state.note({ url: local, workerdPid: runtime.workerdPid() }),
+      onLost: () => fail('The runtime died and could not be restarted; what was accepted is safe in the state folder.'),
+    }),
+  )
   const runtime = await withErrorPlaces(starting, bundle)
   undo.push(runtime.stop)
   state.note({ url: local, workerdPid: runtime.workerdPid() })

@@ -1,5 +1,7 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { SluicewayError } from '../../src/core/errors.ts'
 import type { Watching } from '../../src/platform/watched-transforms.ts'
 import { RunningCode, Suspects } from './running-code.ts'
 import type { Runtime } from './runtime.ts'
@@ -26,8 +28,18 @@ interface Restarting {
   readonly fail: (thrown: unknown) => void
 }
 
+/** A start of a runtime that may be given up. */
+interface Opening {
+  /** Takes its process. */
+  readonly onProcess: (process: ChildProcess) => void
+  /** Aborted when it computes and does not open its port. */
+  readonly signal: AbortSignal
+}
+
 /** Runs of each transform that are marked, until something hangs that was not. */
 const markedRuns = 100
+/** Times that a runtime may be caught before its port is open, without a transform to blame. */
+const mostOpenings = 2
 
 /** Notices a transform that never ends, starts the runtime anew, and suspends the transform until its code changes. */
 export class TransformWatch {
@@ -67,6 +79,40 @@ export class TransformWatch {
   /** Forgets what ran in a runtime that died by itself. */
   forget(): void {
     this.#running = new RunningCode(this.#runtimeToken)
+  }
+
+  /**
+   * Starts a runtime, and starts it again where it is caught before its port is open: what was stored may run at once.
+   *
+   * @param seconds of computing without opening the port
+   * @param start starts it with the values of now
+   * @returns what it returns
+   * @throws {SluicewayError} config_invalid where no transform is to blame
+   */
+  async opened<T>(seconds: number, start: (opening: Opening) => Promise<T>): Promise<T> {
+    for (let unknown = 0; unknown < mostOpenings;) {
+      const caught = new AbortController()
+      let runtime: ChildProcess | undefined
+      const watch = watchRuntime({
+        ask: () => new Promise(() => undefined),
+        pid: () => runtime?.pid,
+        seconds,
+        onHang: () => caught.abort(),
+      })
+      try {
+        const onProcess = (process: ChildProcess) => void (runtime = process)
+        return await start({ onProcess, signal: caught.signal })
+      } catch (thrown) {
+        if (!caught.signal.aborted) throw thrown
+      } finally {
+        watch.end()
+      }
+      if (this.#judge(seconds).length === 0) unknown++
+    }
+    throw new SluicewayError(
+      'config_invalid',
+      `The runtime computed for ${seconds} seconds and did not open its port, ${mostOpenings} times: code at the top level of the config, of a transform or of what they import does not end.`,
+    )
   }
 
   /**
@@ -118,7 +164,8 @@ export class TransformWatch {
     return `${this.#token}.${this.#ended}`
   }
 
-  #judge(seconds: number): void {
+  /** @returns names of transforms that are suspended from now on */
+  #judge(seconds: number): readonly string[] {
     const found = this.#running.find()
     const names = this.#suspects.narrow(found)
     this.#ended++
@@ -134,5 +181,6 @@ export class TransformWatch {
       this.#say(
         `${what} ${this.#suspensions.describe(name)} did not end. It is suspended until its code changes: events in front of a destination wait or become dead letters (limits.suspended), those of a source become dead letters.`,
       )
+    return names
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
-import { startServing, type Serving } from '../support/serving.ts'
+import { startAndFail, startServing, type Serving } from '../support/serving.ts'
 import { until } from '../support/until.ts'
 
 const config = `
@@ -150,3 +150,21 @@ test('npm start goes on with what was stored: it ends what holds it while it sta
   expect(order?.properties).toEqual({ scored: true })
   expect(suspended().map(({ name }) => name)).toEqual(['tidy'])
 }, 240_000)
+
+test('npm start whose config does not end while it is loaded says so, and ends', async () => {
+  const path = join(folder, 'endless.config.ts')
+  writeFileSync(path, `while (Date.now() >= 0);${config}`)
+  const args = [
+    '--config',
+    path,
+    '--loop',
+    '1',
+    '--var',
+    'CRM=https://crm.example',
+    '--var',
+    'ARCHIVE=https://a.example',
+  ]
+  const { code, stdout, stderr } = await startAndFail({ state: join(folder, 'endless'), args })
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).toContain('did not open its port, 2 times: code at the top level of the config, of a transform or')
+}, 120_000)

@@ -1,9 +1,13 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RunningCode, Suspects } from '../../scripts/start/running-code.ts'
 import { Suspensions } from '../../scripts/start/suspensions.ts'
+import type { Watching } from '../../src/platform/watched-transforms.ts'
+import { TransformWatch } from '../../scripts/start/transform-watch.ts'
 
 describe('what npm start finds when a runtime does not answer', () => {
   const found = (...lines: string[]) => {
@@ -82,5 +86,41 @@ describe('what npm start has suspended', () => {
     open().add(['1 of the source "web"'])
     expect(Object.keys(open().all)).toEqual(['1 of the source "web"'])
     expect(open('build-2').all).toEqual({})
+  })
+
+  it('a runtime that is caught before its port is open is started again without the transform that runs in it', async () => {
+    said.splice(0)
+    const watch = new TransformWatch({
+      state: join(root, 'state'),
+      root,
+      build: join(root, 'build-1'),
+      say: (line) => said.push(line),
+    })
+    const started: ChildProcess[] = []
+    const suspendedAtStart: string[][] = []
+    try {
+      const opened = await watch.opened(0.3, async ({ onProcess, signal }) => {
+        const { token, suspended } = JSON.parse(watch.vars.WATCH_TRANSFORMS) as Watching
+        suspendedAtStart.push(Object.keys(suspended))
+        if ('score' in suspended) return 'open'
+        const runtime = spawn(process.execPath, ['-e', 'for (;;);'])
+        started.push(runtime)
+        onProcess(runtime)
+        watch.take(`${token} 1 begin score`)
+        await once(signal, 'abort')
+        throw signal.reason
+      })
+      expect(opened).toBe('open')
+      expect(suspendedAtStart).toEqual([[], ['score']])
+      expect(said.join()).toContain('The transform "score" (transforms/score.ts) did not end. It is suspended')
+    } finally {
+      for (const runtime of started) runtime.kill('SIGKILL')
+    }
+  })
+
+  it('what a runtime says of itself before its port is open is no endless loop', async () => {
+    const watch = new TransformWatch({ state: join(root, 'state'), root, build: join(root, 'build-1'), say: () => 0 })
+    const broken = new Error('the config is wrong')
+    await expect(watch.opened(0.3, () => Promise.reject(broken))).rejects.toBe(broken)
   })
 })
