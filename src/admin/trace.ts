@@ -1,10 +1,11 @@
 import * as z from 'zod/mini'
 import { type LaneTrace } from '../core/bindings.ts'
+import type { DryRun } from '../core/dead-letter.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { reasonNotRouted } from '../edge/route.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import type { AppContext } from '../core/app-context.ts'
-import { adminResponse, type AdminCall } from './responses.ts'
+import { adminResponse, type AdminCall, publicErrorOf } from './responses.ts'
 import { queryOf } from './body.ts'
 import { gather } from './gather.ts'
 import { eventAt, type PlacedEvent } from './log.ts'
@@ -18,12 +19,15 @@ interface TraceQuery {
   readonly sources: readonly string[]
 }
 
-const traceQuery = z.object({ source: z.optional(z.string()) })
+const traceQuery = z.object({
+  source: z.optional(z.string()),
+  preview: z.optional(z.enum(['true', 'false'], { error: 'must be true or false' })),
+})
 
 /** GET /trace/:messageId?source=: where an event went, lane by lane, every attempt. */
 export async function trace(c: AdminCall): Promise<Response> {
   const app = c.env
-  const { source } = queryOf(c, traceQuery)
+  const { source, preview } = queryOf(c, traceQuery)
   if (source !== undefined && !app.resolved.sources.has(source))
     throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
   const id = c.req.param('messageId') ?? ''
@@ -39,23 +43,44 @@ export async function trace(c: AdminCall): Promise<Response> {
     .flat()
     .toSorted((a, b) => b.envelope.header.receivedAt.localeCompare(a.envelope.header.receivedAt))
   const lanes = place === undefined ? await traceBlindly(app, layout, wanted) : await traceFrom(app, layout, place)
+  const told = preview === 'true' && place !== undefined ? await withPreviews(app, place, lanes.values) : lanes.values
   const known = lanes.values.some(({ status }) => status !== 'unknown')
   return adminResponse(c, {
     found: place !== undefined || known,
     messageId: id,
-    ...(place === undefined ? {} : summaryOf(place)),
+    ...(place === undefined ? {} : summaryOf(app, place)),
     ...(others.length === 0 ? {} : { alsoFrom: others.map(({ envelope }) => envelope.header.source) }),
-    lanes: lanes.values,
+    lanes: told,
     failures: [...places.failures, ...lanes.failures],
   })
 }
 trace.query = traceQuery
 
-const summaryOf = ({ partition, offset, envelope: { header, event } }: PlacedEvent) => ({
+/** Asks each lane that the event was routed to what it would make of it now. */
+const withPreviews = (
+  app: AppContext,
+  { envelope: { header, text } }: PlacedEvent,
+  lanes: readonly LaneTrace[],
+): Promise<LaneTrace[]> =>
+  Promise.all(
+    lanes.map(async (lane) => {
+      if (lane.status === 'not routed' || !app.resolved.targets.has(lane.target)) return lane
+      const ref = { target: lane.target, partition: lane.partition }
+      const preview = await laneOf(app.bindings, ref)
+        .preview(ref, { header, text })
+        .catch((error: unknown): DryRun => ({ outcome: 'wait', reason: publicErrorOf(error).message }))
+      return { ...lane, preview }
+    }),
+  )
+
+const summaryOf = (app: AppContext, { partition, offset, envelope: { header, event } }: PlacedEvent) => ({
   source: header.source,
   receivedAt: header.receivedAt,
   partition,
   offset,
+  key: header.key,
+  to: header.to,
+  transforms: app.resolved.sources.get(header.source)?.transforms.map(({ name }) => name) ?? [],
   event,
 })
 

@@ -1,6 +1,8 @@
 import type { Attempt, Cause, DryRun, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
+import type { HttpRequest, HttpResponse } from './destination.ts'
+import type { Header } from './envelope.ts'
 import type { DroppedSample } from './dropped.ts'
 import type { Chunk, LaneRef, Inbox } from './inbox.ts'
 import type { KafkaRpc } from './stream.ts'
@@ -126,6 +128,12 @@ export interface LaneTrace {
   /** When it was dropped, milliseconds since the epoch. */
   readonly at?: number
   readonly attempts: readonly Attempt[]
+  /** Of a dead one: the id of its letter, its last request and the answer, without secrets. */
+  readonly letter?: string
+  readonly request?: HttpRequest
+  readonly response?: HttpResponse
+  /** What the lane would make of the event now; only where that was asked for. */
+  readonly preview?: DryRun
 }
 
 /** What dead letters must be like; what is left out does not matter. */
@@ -190,6 +198,8 @@ export interface LaneRpc extends Inbox {
   readonly editDeadLetter: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
   /** What would be sent, and what would become of it, if a letter were replayed now; null when there is none. */
   readonly dryRun: (ref: LaneRef, number: number) => Promise<DryRun | null>
+  /** What this lane would make of an event now, as `dryRun` says it. */
+  readonly preview: (ref: LaneRef, event: { readonly header: Header; readonly text: string }) => Promise<DryRun>
   /** Begins a job in this lane, or says how it is doing. */
   readonly startJob: (ref: LaneRef, order: JobOrder) => Promise<JobStatus>
   /** The jobs that this lane knows, oldest first. */

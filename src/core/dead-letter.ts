@@ -101,6 +101,8 @@ export interface DryRun {
   readonly requests?: readonly LetterExchange[]
   /** For a warehouse, and for the edge: the events, with the targets that they would go to from the edge. */
   readonly events?: readonly { readonly event: unknown; readonly to?: readonly string[] }[]
+  /** What rules and transforms change, one list for each event that they make of it; left out where they change nothing. */
+  readonly changes?: readonly (readonly Difference[])[]
   /** What is not as in the request that failed; left out where none is known. */
   readonly differences?: readonly Difference[]
 }

@@ -1,9 +1,10 @@
 import { withDeadline } from '../core/deadline.ts'
 import type { DeadLetter, Difference, DryRun, LetterExchange } from '../core/dead-letter.ts'
 import type { Destination } from '../core/destination.ts'
-import { Envelope } from '../core/envelope.ts'
+import { Envelope, type Header } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { isRecord } from '../core/json.ts'
+import type { Target } from '../core/resolved-config.ts'
 import { decide } from './decide.ts'
 import type { LetterRoute } from './replay-letter.ts'
 import { replayedTextOf } from './replayed-text.ts'
@@ -22,7 +23,7 @@ const mostDifferences = 200
  * @throws {SluicewayError} conflict when the target is no longer in the config
  */
 export async function dryRunLetter(number: number, lane: LetterRoute): Promise<DryRun | null> {
-  const { ref, target, letters, limits, port } = lane
+  const { ref, target, letters, limits } = lane
   const stored = letters.getStored(number)
   const letter = letters.get(number)
   if (stored === null || letter === null) return null
@@ -35,50 +36,66 @@ export async function dryRunLetter(number: number, lane: LetterRoute): Promise<D
   )
   if (target.kind === 'warehouse' && stored.transformed === true)
     return { outcome: 'load', events: [{ event: envelope.event }] }
-  const [made] = await decide([envelope], target, { port, userCodeMs: limits.userCodeMs })
+  const { told, like } = await preview(envelope, target, lane, letter.attempts.at(-1)?.at)
+  if (letter.request === undefined || like === undefined) return told
+  return { ...told, differences: differencesFrom(letter, like) }
+}
+
+/**
+ * Says what a lane makes of an event now; see `dryRunLetter`.
+ *
+ * @param packed its header and its JSON
+ * @param lane which lane
+ * @returns `changes` say what its rules and transforms make of it
+ * @throws {SluicewayError} conflict when the target is no longer in the config
+ */
+export async function previewEvent(
+  { header, text }: { readonly header: Header; readonly text: string },
+  lane: LetterRoute,
+): Promise<DryRun> {
+  const { ref, target } = lane
+  if (target === undefined)
+    throw new SluicewayError('conflict', `"${ref.target}" is not in the config: nothing would deliver it.`)
+  return (await preview(new Envelope(header, text), target, lane)).told
+}
+
+/** `like` is the first request, as it would have been at the time `at`: what is made of the clock is no difference. */
+async function preview(
+  envelope: Envelope,
+  target: Target,
+  { limits, port }: LetterRoute,
+  at?: number,
+): Promise<{ readonly told: DryRun; readonly like?: LetterExchange | undefined }> {
+  const { userCodeMs } = limits
+  const [made] = await decide([envelope], target, { port, userCodeMs })
   if (made === undefined || 'undecided' in made) {
     const { verdict } = made?.undecided ?? {}
-    return { outcome: 'wait', ...(verdict !== undefined && 'reason' in verdict ? { reason: verdict.reason } : {}) }
+    const why = verdict !== undefined && 'reason' in verdict ? { reason: verdict.reason } : {}
+    return { told: { outcome: 'wait', ...why } }
   }
   const { parts, settled } = made
-  const why =
-    settled !== undefined && 'reason' in settled.verdict
-      ? {
-          outcome: settled.verdict.kind === 'skip' ? ('skip' as const) : ('dead' as const),
-          reason: settled.verdict.reason,
-        }
-      : undefined
-  if (parts.length === 0) return why ?? { outcome: 'skip' }
+  const changes = parts.map(({ event }) => differencesOf(envelope.event, event))
+  const changed = changes.some((one) => one.length > 0) ? { changes } : {}
+  const verdict = settled?.verdict
+  const why = verdict !== undefined && 'reason' in verdict ? { reason: verdict.reason } : {}
+  if (parts.length === 0) return { told: { outcome: verdict?.kind === 'dead' ? 'dead' : 'skip', ...why } }
   if (target.kind === 'warehouse')
-    return {
-      outcome: 'load',
-      events: parts.map(({ event }) => ({ event })),
-      ...(why?.reason === undefined ? {} : { reason: why.reason }),
-    }
+    return { told: { outcome: 'load', events: parts.map(({ event }) => ({ event })), ...changed, ...why } }
   const { use } = target.route
-  const redactor = redactorOf(use)
   const requests: LetterExchange[] = []
-  const before = letter.attempts.at(-1)?.at
-  let likeBefore: LetterExchange | undefined
-  for (const part of parts)
-    try {
-      const made = await requestOf(part, use, { now: port.now(), userCodeMs: limits.userCodeMs })
-      if (made === null) continue
-      requests.push(made)
-      // What is made of the clock is no difference.
-      likeBefore ??=
-        (await requestOf(part, use, { now: before ?? port.now(), userCodeMs: limits.userCodeMs })) ?? undefined
-    } catch (error) {
-      return { outcome: 'dead', reason: redactor.text(reasonOf(error)) }
+  let like: LetterExchange | undefined
+  try {
+    for (const part of parts) {
+      const one = await requestOf(part, use, { now: port.now(), userCodeMs })
+      if (one === null) continue
+      requests.push(one)
+      if (at !== undefined) like ??= (await requestOf(part, use, { now: at, userCodeMs })) ?? undefined
     }
-  if (requests.length === 0) return { outcome: 'skip', reason: 'not for this destination' }
-  return {
-    outcome: 'send',
-    requests,
-    ...(letter.request === undefined || likeBefore === undefined
-      ? {}
-      : { differences: differencesFrom(letter, likeBefore) }),
+  } catch (error) {
+    return { told: { outcome: 'dead', reason: redactorOf(use).text(reasonOf(error)), ...changed } }
   }
+  if (requests.length === 0) return { told: { outcome: 'skip', reason: 'not for this destination', ...changed } }
+  return { told: { outcome: 'send', requests, ...changed }, like }
 }
 
 /** The request of one event, without secrets; without it for a destination that sends by itself. */

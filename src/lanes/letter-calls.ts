@@ -2,10 +2,11 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Billed } from '../core/billed.ts'
 import type { Bindings, LaneRpc, LettersQuery } from '../core/bindings.ts'
 import type { Cause, DeadLetter, DryRun, NewDeadLetter } from '../core/dead-letter.ts'
+import type { Header } from '../core/envelope.ts'
 import type { LaneRef } from '../core/inbox.ts'
 import type { AdminAction, JobOrder, JobStatus, NumberedAction } from '../core/jobs.ts'
 import { ActionLog } from './action-log.ts'
-import { dryRunLetter } from './dry-run-letter.ts'
+import { dryRunLetter, previewEvent } from './dry-run-letter.ts'
 import type { JobRunner } from './job-runner.ts'
 import { type LetterRoute, replayLetter } from './replay-letter.ts'
 
@@ -31,6 +32,7 @@ export abstract class LetterCalls
       | 'replay'
       | 'discard'
       | 'dryRun'
+      | 'preview'
       | 'startJob'
       | 'jobs'
       | 'cancelJob'
@@ -85,6 +87,11 @@ export abstract class LetterCalls
   async dryRun(_ref: LaneRef, number: number): Promise<DryRun | null> {
     this.desk.billed.calls++
     return dryRunLetter(number, this.desk)
+  }
+
+  async preview(_ref: LaneRef, event: { readonly header: Header; readonly text: string }): Promise<DryRun> {
+    this.desk.billed.calls++
+    return previewEvent(event, this.desk)
   }
 
   async startJob(_ref: LaneRef, order: JobOrder): Promise<JobStatus> {

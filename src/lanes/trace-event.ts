@@ -42,7 +42,11 @@ export async function traceEvent({ id, source, ...event }: TracedEvent, lane: La
   const load =
     lane.kind === 'warehouse' ? () => loadStateOf(lane.bindings, ref, { ...event, id, source, offset }) : undefined
   const letter = lane.letters.list({ limit: 1, messageId: id })[0]
-  if (letter !== undefined) return { ...ref, status: 'dead', reason: letter.reason, attempts: letter.attempts }
+  if (letter !== undefined) {
+    const { reason, attempts, request, response } = letter
+    const exchange = { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) }
+    return { ...ref, status: 'dead', reason, attempts, letter: letter.id, ...exchange }
+  }
   const row = orphan === undefined ? sender?.rowOf(id) : store.waitingById(id)
   if (row !== undefined) {
     const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason

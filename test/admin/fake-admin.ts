@@ -164,6 +164,7 @@ export class FakeLane implements Pick<
       },
       dryRun: async (_ref, number) =>
         this.letters.some((letter) => numberOf(letter) === number) ? { outcome: 'send', requests: [] } : null,
+      preview: async () => ({ outcome: 'send', requests: [] }),
       startJob: async (_ref, order) => {
         const job: JobStatus = { ...order, state: 'running', done: 0, failed: 0, startedAt: now }
         this.jobs.push(job)

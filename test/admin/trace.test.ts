@@ -20,6 +20,9 @@ describe('a trace', () => {
       receivedAt: '2026-11-22T10:00:00.500Z',
       partition: 0,
       offset: 1,
+      key: expect.any(String),
+      to: ['webhook', 'tables'],
+      transforms: [],
       event: storedOrder('order-2'),
       lanes: [
         { target: 'webhook', partition: 0, status: 'waiting', reason: 'HTTP 503', attempts: [attempt] },

@@ -1,6 +1,7 @@
 // What a person does with dead letters, on the real bundle.
 import { expect, test } from 'vitest'
 import type { Cause, DeadLetter, DryRun } from '../../src/core/dead-letter.ts'
+import type { LaneTrace } from '../../src/core/bindings.ts'
 import type { JobStatus, NumberedAction } from '../../src/core/jobs.ts'
 import type { Server } from '../support/server.ts'
 import { serveWithSinks } from '../support/serve-with-sinks.ts'
@@ -121,6 +122,22 @@ test('a dry-run tells what a replay would send now, and what is not as in the re
   })
   expect(JSON.stringify(dryRun)).not.toMatch(/key-of-the-shop|account-of-the-shop/)
   expect(sinks.shop.received.length).toBe(before)
+})
+
+test('a trace tells where an event was routed, what the transforms make of it, each attempt and the answer', async () => {
+  const edited = (await letters()).deadLetters.find((one) => one.edited)
+  const traced = await server.admin<{ to: string[]; lanes: LaneTrace[] }>(`/trace/${edited?.messageId}?preview=true`)
+  expect(traced).toMatchObject({ found: true, source: 'web', to: ['shop'], transforms: [] })
+  expect(traced.lanes.find(({ target }) => target === 'shop')).toMatchObject({
+    status: 'dead',
+    letter: edited?.id,
+    attempts: [{ status: 400 }],
+    request: { method: 'POST' },
+    response: { status: 400, body: expect.stringContaining('total must be a number') },
+    preview: { outcome: 'send', changes: [[{ path: '/properties/currency', after: 'EUR' }]] },
+  })
+  expect(traced.lanes.find(({ target }) => target === 'fresh')).toMatchObject({ status: 'not routed' })
+  expect(JSON.stringify(traced)).not.toMatch(/key-of-the-shop|account-of-the-shop/)
 })
 
 test('an export has all letters of a filter, a line each', async () => {
