@@ -135,6 +135,7 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
     else problems.push(`"${name}" ${problem}`)
     redacted[name] = maskOf(field, value)
     if (isSecret(field)) texts.push(...textsIn(value))
+    if (field.type === 'json') texts.push(...keysIn(value))
     if (field.type === 'headers' && isRecord(value)) headers.push(...Object.keys(value).map((one) => one.toLowerCase()))
   }
   return { settings: settings as Settings<F>, problems, redacted, secrets: { texts, headers } }
@@ -143,6 +144,16 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
 /** The texts of a value: itself, the members of a list, the values of an object. */
 const textsIn = (value: unknown): string[] =>
   [isRecord(value) ? Object.values(value) : value].flat().filter((one) => typeof one === 'string')
+
+/** Constants of JSON that look like keys: an API may want its key in the body, under any name. */
+const keysIn = (value: unknown): string[] =>
+  typeof value === 'string'
+    ? [value].filter((one) => /^\S{16,}$/.test(one) && !isExpression(one))
+    : typeof value === 'object' && value !== null
+      ? Object.values(value).flatMap(keysIn)
+      : []
+
+const isExpression = (text: string): boolean => /^\$[.[]|^\$$|\$\{/.test(text)
 
 const isSecret = ({ secret, type }: Field): boolean => secret === true || type === 'secrets'
 
@@ -186,7 +197,7 @@ function maskOf(field: Field, value: unknown): unknown {
 function maskJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(maskJson)
   if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, maskJson(one)]))
-  return typeof value === 'string' && !/^\$[.[]|^\$$|\$\{/.test(value) ? '***' : value
+  return typeof value === 'string' && !isExpression(value) ? '***' : value
 }
 
 function problemOf(field: Field, value: unknown, given: Readonly<Record<string, unknown>>): string | undefined {
