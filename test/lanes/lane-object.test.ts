@@ -92,7 +92,7 @@ test('a retry that is due in more than 10 s survives a kill -9 and goes out by i
   sink.answer = ([event], attempt) =>
     event?.messageId === 'ada 1' && attempt === 1 ? { status: 429, headers: { 'retry-after': '11' } } : { status: 200 }
   await harness.append([packedOrder('ada 1', {}, to), packedOrder('ada 2', {}, to)])
-  const { nextAttemptAt = 0 } = await statusWhen(({ waiting }) => waiting === 2)
+  const { nextAttemptAt = 0 } = await statusWhen(({ waiting }) => waiting >= 1)
   await harness.restart()
   // Nobody calls the lane.
   await requestsSo(2)
