@@ -10,12 +10,14 @@ const slowMs = 1_000
 const freeAt = 4
 /** Requests a second to which a lane is slowed at least. */
 const leastRate = 0.1
+/** Of the requests of the last two seconds, 429 must be the answer to so many that the rate is to blame: some receivers answer it at random. */
+const refusedShare = 0.1
 /** Seconds' worth of requests that may go at once after a pause; at least one request. */
 const burstSeconds = 0.2
 
 /**
- * How many requests a second a lane may send: what the config says, and less for a while after the destination answered 429. The
- * rate then is half of what was sent, and grows by a tenth each second. In memory only.
+ * How many requests a second a lane may send: what the config says, and less for a while after the destination answered 429 to a
+ * tenth of them or more. The rate then is half of what was sent, and grows by a tenth each second. In memory only.
  */
 export class Throttle {
   /** Requests a second; Infinity where the config says nothing. */
@@ -29,6 +31,8 @@ export class Throttle {
   #secondAt = 0
   #sent = 0
   #sentBefore = 0
+  #refused = 0
+  #refusedBefore = 0
 
   /** @param most requests a second of this lane */
   constructor(most: number) {
@@ -55,20 +59,19 @@ export class Throttle {
 
   /** Notes requests that are sent; those that go beyond what was there are waited for afterwards. */
   spend(requests: number, now: number): void {
-    if (now - this.#secondAt >= 1_000) {
-      this.#sentBefore = now - this.#secondAt < 2_000 ? this.#sent : 0
-      this.#sent = 0
-      this.#secondAt = now
-    }
+    this.#turn(now)
     this.#sent += requests
     if (this.isFree) return
     this.#refill(now)
     this.#tokens -= requests
   }
 
-  /** Notes that the destination wants fewer requests; returns true when it changes the rate. */
+  /** Notes that a request was answered with 429; returns true when that changes the rate. */
   slow(now: number): boolean {
-    if (now - this.#slowedAt < slowMs) return false
+    this.#turn(now)
+    this.#refused++
+    const refused = this.#refused + this.#refusedBefore
+    if (refused < refusedShare * (this.#sent + this.#sentBefore) || now - this.#slowedAt < slowMs) return false
     this.#slowedAt = now
     this.#refill(now)
     this.#slowedFrom = Math.min(this.#rate, Math.max(1, this.#sent, this.#sentBefore))
@@ -82,6 +85,17 @@ export class Throttle {
     this.#rate = this.#most
     this.#slowedFrom = Infinity
     this.#tokens = 1
+  }
+
+  /** Begins another second where one is over. */
+  #turn(now: number): void {
+    const ms = now - this.#secondAt
+    if (ms < 1_000) return
+    this.#sentBefore = ms < 2_000 ? this.#sent : 0
+    this.#refusedBefore = ms < 2_000 ? this.#refused : 0
+    this.#sent = 0
+    this.#refused = 0
+    this.#secondAt = now
   }
 
   #refill(now: number): void {
