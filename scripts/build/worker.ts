@@ -98,14 +98,14 @@ export async function buildWorker(options: Options): Promise<WorkerBuild> {
           .digest('hex')
           .slice(0, 12)
   const builds = join(options.builds, 'worker', name)
-  await buildTransforms({ root, home, say: options.say })
+  const transforms = await buildTransforms({ root, home, say: options.say })
   const record = join(builds, 'build.json')
   const fresh = freshHash(root, record)
   if (fresh !== undefined && existsSync(join(builds, fresh, 'index.js'))) return load(join(builds, fresh))
 
   options.say('Building the Worker …')
   const draft = join(options.builds, 'drafts', randomUUID())
-  bundle(root, { draft, aliases: config === undefined ? {} : aliasesFor(home, config), args })
+  bundle(root, { draft, aliases: config === undefined ? {} : aliasesFor({ root, home, config, transforms }), args })
   const inputs = [...settings, relative(root, file), import.meta.filename, positionsCode, ...sourcesOf(draft)].filter(
     (path) => !isLocked(path),
   )
@@ -142,8 +142,18 @@ function forgetOld(builds: string, hash: string): void {
  * What a build with another config resolves otherwise. A config may lie anywhere, where our names lead nowhere or to another
  * version.
  */
-const aliasesFor = (home: string, config: string): Readonly<Record<string, string>> => ({
+const aliasesFor = ({
+  root,
+  home,
+  config,
+  transforms,
+}: Pick<Place, 'root' | 'home'> & {
+  readonly config: string
+  /** Names of those that were built. */
+  readonly transforms: readonly string[]
+}): Readonly<Record<string, string>> => ({
   ...Object.fromEntries(publicNames(home)),
+  ...Object.fromEntries(transforms.map((name) => [`#transforms/${name}`, join(root, 'dist/transforms', `${name}.js`)])),
   '#config': config,
 })
 
