@@ -41,6 +41,8 @@ const placeOf = ({ path }: Block): string => (path === 'src/config.ts' ? 'src/eu
 /** How a command is run where it cannot be run as it stands: one that needs an account or an hour is run in a small form. */
 const runAs: readonly { readonly command: RegExp; readonly run: (command: string) => string }[] = [
   { command: /^npm start\b/, run: (command) => command },
+  // The packages are here already, for other tests.
+  { command: /^npm install --ignore-scripts @segment\/action-destinations$/, run: (command) => `${command} --dry-run` },
   { command: /^npm test$/, run: () => 'npm test -- --project pure test/core' },
   { command: /^npm run check$/, run: () => 'npm run check:format -- README.md' },
   // The other rules need git or a build; the blocks are files that the docstring rule looks at.
@@ -48,11 +50,12 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npm run format$/, run: () => 'npm run check:format' },
   { command: /^npx vitest run --project pure \S+$/, run: (command) => command },
   { command: /^npx vitest run --project e2e \S+$/, run: (command) => command.replace(' run ', ' list ') },
-  { command: /^npm run new -- transform [\w-]+$/, run: (command) => command },
+  { command: /^npm run new -- transform [\w-]+( --python)?$/, run: (command) => command },
   { command: /^npm run transforms -- test [\w-]+$/, run: (command) => command },
   { command: /^npm run --silent transforms -- diff [\w-]+ --from 7d --source web$/, run: (command) => command },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
+  { command: /^npx wrangler queues create /, run: (command) => `${command} --help` },
   { command: /^npx wrangler d1 execute /, run: (command) => command },
   // Not every machine has SQLite's shell.
   { command: /^sqlite3 /, run: (command) => `! command -v sqlite3 > /dev/null || ${command}` },
