@@ -104,14 +104,16 @@ The library is no part of this package. Install it in your own folder; what you 
 npm install --ignore-scripts @segment/action-destinations
 \`\`\`
 
-\`\`\`ts
+\`\`\`ts src/library.config.ts
 import customerio from '@segment/action-destinations/dist/destinations/customerio/index.js'
 import klaviyo from '@segment/action-destinations/dist/destinations/klaviyo/index.js'
 import { defineConfig } from 'sluiceway/config'
 import { segment } from 'sluiceway/destinations/library'
+import { log } from 'sluiceway/streams/log'
 
 export default defineConfig((env) => ({
-  // …
+  stream: log(),
+  sources: { web: { writeKey: env.WRITE_KEY } },
   destinations: {
     customerio: { use: segment(customerio, { settings: { siteId: env.CIO_SITE, apiKey: env.CIO_KEY } }) },
     klaviyo: {
