@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { publicNames } from './scripts/public-names.ts'
 
@@ -32,6 +33,8 @@ const besideOthers = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    // On two cores vitest would take one, and the other would wait.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // CommonJS, as is the library behind it.
     server: { deps: { external: [/src\/library\/core\.cjs$/] } },
     projects: [
