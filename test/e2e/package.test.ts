@@ -114,6 +114,18 @@ test('the package holds what runs in a folder of a user, and nothing else', () =
   expect(statSync(join(folder, 'node_modules/sluiceway/bin/sluiceway.mjs')).mode & 0o111).toBe(0o111)
 })
 
+test('packing leaves alone what is built and has not changed, for somebody may import it just then', () => {
+  const built = join(root, 'dist/node/destination.js')
+  const before = statSync(built, { bigint: true })
+  execFileSync(process.execPath, [join(root, 'scripts/bootstrap.mjs'), 'scripts/pack.ts'], {
+    cwd: root,
+    env,
+    stdio: 'pipe',
+  })
+  const after = statSync(built, { bigint: true })
+  expect([after.ino, after.mtimeNs]).toEqual([before.ino, before.mtimeNs])
+})
+
 describe('a folder of a user that has the package', () => {
   test('a folder of a user that has the package is what its document says, which has no other commands', () => {
     expect(commands).toEqual([
