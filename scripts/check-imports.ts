@@ -40,7 +40,10 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/edge': {
     may: ['src/admission', 'src/enrichment', 'src/privacy', 'src/spill', 'src/transforms'],
   },
-  'src/lanes': { may: ['src/enrichment', 'src/platform', 'src/privacy', 'src/storage', 'src/transforms'] },
+  'src/archive': { may: [] },
+  'src/lanes': {
+    may: ['src/archive', 'src/enrichment', 'src/platform', 'src/privacy', 'src/storage', 'src/transforms'],
+  },
   // The mapping is pure; the engines stay out of reach.
   'src/loading': { may: ['src/platform', 'src/privacy', 'src/storage', 'src/warehouses/mapping'] },
   'src/schedule': { may: ['src/spill'] },

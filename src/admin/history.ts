@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
 import type { JobOrder } from '../core/jobs.ts'
 import { knownLayout } from '../core/known-layout.ts'
-import { partitionsOf } from '../core/lanes.ts'
+import { archiveTarget, partitionsOf } from '../core/lanes.ts'
 import { bodyOf, time } from './body.ts'
 import { startJob } from './jobs.ts'
 import type { AdminCall } from './responses.ts'
@@ -24,7 +24,7 @@ const historyBody = z.strictObject(
 )
 
 /**
- * POST /history: sends events that the log has kept to one destination, also one that did not get them. Unless `dryRun` is false,
+ * POST /history: sends events that the log has kept, and before them those of the archive, to one destination, also one that did not get them. Unless `dryRun` is false,
  * they are only counted.
  */
 export async function replayHistory(c: AdminCall): Promise<Response> {
@@ -33,14 +33,19 @@ export async function replayHistory(c: AdminCall): Promise<Response> {
   const { resolved } = c.env
   const kind = resolved.targets.get(target)?.kind
   if (kind === undefined) throw new SluicewayError('not_found', `The config has no destination "${target}".`)
-  if (kind === 'warehouse')
-    throw new SluicewayError('conflict', `"${target}" is a warehouse; history is replayed to destinations.`)
-  if (resolved.stream.log === undefined)
-    throw new SluicewayError('conflict', 'History is read from the log, and the stream of this deployment is another.')
+  if (kind !== 'destination')
+    throw new SluicewayError('conflict', `"${target}" is no destination; history is replayed to destinations.`)
+  if (resolved.stream.log === undefined && !resolved.targets.has(archiveTarget))
+    throw new SluicewayError(
+      'conflict',
+      'History is read from the log or from the archive: the stream of this deployment is another, and "archive" of the config is not switched on.',
+    )
   if (source !== undefined && !resolved.sources.has(source))
     throw new SluicewayError('not_found', `There is no source "${source}" in the config.`)
   c.set('about', { ...given, id, dryRun })
-  const { partitions } = await knownLayout(c.env)
+  const layout = await knownLayout(c.env)
+  const archived = layout.targets.find(({ name }) => name === archiveTarget)?.partitions ?? 0
+  const partitions = Math.max(layout.partitions, archived)
   const order: JobOrder = {
     id,
     kind: dryRun ? 'count history' : 'replay history',

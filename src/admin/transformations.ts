@@ -118,7 +118,9 @@ export function transformPlaces(c: AdminCall): TransformPlace[] {
   const { sources, targets } = c.env.resolved
   return [
     ...[...sources.values()].map(({ name, transforms }) => ({ kind: 'source' as const, name, transforms })),
-    ...[...targets.values()].map(({ kind, name, route }) => ({ kind, name, transforms: route.transforms ?? [] })),
+    ...[...targets.values()].flatMap(({ kind, name, route }) =>
+      kind === 'archive' ? [] : [{ kind, name, transforms: route.transforms ?? [] }],
+    ),
   ].flatMap(({ transforms, ...place }) => transforms.map((transform) => ({ ...place, transform })))
 }
 

@@ -1,4 +1,5 @@
 import type {
+  ArchiveConfig,
   Config,
   DemoConfig,
   EventChoice,
@@ -150,6 +151,10 @@ const warehouseShapes: Shapes<WarehouseRoute> = {
   mapping: members(mappingShapes),
 }
 
+const archiveShapes: Shapes<ArchiveConfig> = {
+  days: numberIn({ least: 1, most: 36_500, of: 'days' }),
+  everyMinutes: numberIn({ least: 1, most: 60, of: 'minutes' }),
+}
 const demoShapes: Shapes<DemoConfig> = { sinkSecret: text, tokenOnly: boolean }
 const namedTexts: Shape = (value, report) =>
   (isRecord(value) ? members(Object.fromEntries(Object.keys(value).map((name) => [name, text]))) : members({}))(
@@ -185,6 +190,10 @@ const needUse = (kind: 'destination' | 'warehouse') => ({ needed: { use: () => s
 const single: Readonly<Record<string, Shape>> = {
   stream: madeBy('stream'),
   earlierStreams: listOf(madeBy('stream')),
+  archive: either(
+    must('true or false or an object', (value) => typeof value === 'boolean'),
+    members(archiveShapes),
+  ),
   admin: members(adminShapes),
   demo: either(
     must('true or false or an object', (value) => typeof value === 'boolean'),
@@ -215,6 +224,7 @@ const settings: Readonly<Record<keyof Config, true>> = {
   sources: true,
   destinations: true,
   warehouses: true,
+  archive: true,
   admin: true,
   demo: true,
   limits: true,

@@ -1,6 +1,7 @@
 import type { Config, ConfigOf, Vars } from '../core/config.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
+import { addArchive } from './archive.ts'
 import { checkConfigShape } from './config-shape.ts'
 import { evaluateConfig } from './evaluate-config.ts'
 import { checkSize, resolveLimits, resolvePaths } from './limits.ts'
@@ -41,6 +42,7 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
   problems.push(...config.stream.problems.map((one) => `stream: ${one}`), ...earlierProblems(config))
   const targets = resolveTargets(config, problems)
   const sources = resolveSources(config, targets, problems)
+  addArchive(config, targets, sources)
   const admin = resolveAdmin(config, problems)
   const limits = resolveLimits(config, problems)
   const paths = resolvePaths(config, problems)

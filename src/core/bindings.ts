@@ -69,7 +69,7 @@ export interface LaneError {
 export interface LaneStatus {
   readonly target: string
   readonly partition: number
-  readonly kind: 'destination' | 'warehouse' | 'edge'
+  readonly kind: 'destination' | 'warehouse' | 'archive' | 'edge'
   readonly state: LaneState
   readonly reason?: string
   /** When it began to fail, milliseconds since the epoch; left out while it does not. */

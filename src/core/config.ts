@@ -126,6 +126,14 @@ export interface WarehouseRoute {
   }
 }
 
+/** How every accepted event is kept in R2. */
+export interface ArchiveConfig {
+  /** Days that objects are kept; for ever when left out. */
+  readonly days?: number
+  /** Minutes that events wait for their object to fill at most; default 60: an object for each hour, source and partition. */
+  readonly everyMinutes?: number
+}
+
 /** Options of the demo page. */
 export interface DemoConfig {
   /** Secret of the webhook destination that sends to the demo's sink, which verifies signatures with it. */
@@ -148,6 +156,8 @@ export interface Config<D extends string = string, W extends string = string> {
   readonly sources: Readonly<Record<string, SourceConfig<NoInfer<D | W>>>>
   readonly destinations?: Readonly<Record<D, Route>>
   readonly warehouses?: Readonly<Record<W, WarehouseRoute>>
+  /** Writes every accepted event to R2, as gzip NDJSON by hour and source; off when left out, `true` is short for `{}`. */
+  readonly archive?: boolean | ArchiveConfig
   readonly admin?: {
     /** Bearer token of `/admin`; without it the admin API answers 404. */
     readonly token?: string | undefined

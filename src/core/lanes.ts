@@ -6,6 +6,9 @@ import type { Layout } from './layout.ts'
 /** The target name under which dead letters of the edge (stages `ingest`, `transform`) are kept. */
 export const edgeTarget = '@edge'
 
+/** The target name of the archive. */
+export const archiveTarget = '@archive'
+
 /** The one lane of the edge: it keeps the edge's dead letters and counters, and delivers nothing. It knows the layout, too. */
 export const edgeLane: LaneRef = { target: edgeTarget, partition: 0 }
 

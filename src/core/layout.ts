@@ -3,7 +3,7 @@ import type { ResolvedConfig } from './resolved-config.ts'
 /** The lanes of one target: those of the partitions below a number. */
 export interface TargetLanes {
   readonly name: string
-  readonly kind: 'destination' | 'warehouse'
+  readonly kind: 'destination' | 'warehouse' | 'archive'
   readonly partitions: number
 }
 

@@ -31,7 +31,7 @@ interface Way {
 export const knownMetadata = ({ sourceName, sourceType, receivedAt, target }: Way): KnownMetadata => ({
   sourceName,
   ...(sourceType === undefined ? {} : { sourceType }),
-  ...(target === undefined
+  ...(target?.route.use === undefined
     ? {}
     : { destinationName: target.name, destinationType: target.route.use.name.toUpperCase() }),
   workspaceId,

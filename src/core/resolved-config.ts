@@ -1,4 +1,4 @@
-import type { Config, DemoConfig, Route, WarehouseRoute } from './config.ts'
+import type { ArchiveConfig, Config, DemoConfig, Route, WarehouseRoute } from './config.ts'
 import type { Enrichment } from './enrichment.ts'
 import type { KafkaSource } from './kafka-source.ts'
 import type { IdentityCookie } from './identity-cookie.ts'
@@ -25,12 +25,21 @@ export interface Source {
   readonly rate?: Required<RateLimit>
 }
 
-/** A destination or warehouse with everything decided. */
+/** A destination or warehouse with everything decided, or the archive, which gets every event. */
 export type Target = AnyTarget &
   (
     | { readonly kind: 'destination'; readonly route: Route }
     | { readonly kind: 'warehouse'; readonly route: WarehouseRoute }
+    | { readonly kind: 'archive'; readonly route: ArchiveRoute }
   )
+
+/** The archive has no rules of its own: what it holds is what was accepted. */
+export interface ArchiveRoute extends ArchiveConfig {
+  readonly use?: never
+  readonly consent?: never
+  readonly privacy?: never
+  readonly transforms?: never
+}
 
 interface AnyTarget {
   readonly name: string

@@ -13,6 +13,8 @@ interface Stop {
   readonly name: string
   readonly displayName: string
   readonly consent: Consent | undefined
+  /** True of the archive, which no event can be kept from. */
+  readonly isCertain: boolean
   /** Counters. */
   readonly integrations: string
   readonly refused: string
@@ -30,10 +32,11 @@ interface Plan {
 const planOf = perIsolate(({ targets }: Source): Plan => {
   const names = targets.map(({ name }) => name)
   return {
-    stops: targets.map(({ name, displayName, route: { consent } }) => ({
+    stops: targets.map(({ kind, name, displayName, route: { consent } }) => ({
       name,
       displayName,
       consent,
+      isCertain: kind === 'archive',
       integrations: `integrations:${name}`,
       refused: `consent:${name}`,
     })),
@@ -64,7 +67,7 @@ export function route(event: Event, source: Source, counters: Record<string, num
   let said: ConsentState | undefined
   for (let i = 0; i < plan.stops.length; i++) {
     const stop = plan.stops[i] as Stop
-    const on = fallback !== undefined && isOn(stop.displayName, switches, fallback)
+    const on = stop.isCertain || (fallback !== undefined && isOn(stop.displayName, switches, fallback))
     if (on && (stop.consent === undefined || isAllowed((said ??= readConsent(event.context)), stop.consent))) {
       kept?.push(stop.name)
       continue

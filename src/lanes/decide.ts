@@ -43,7 +43,7 @@ export async function decide(
   options: DecideOptions,
 ): Promise<(Decision | Undecided)[]> {
   const { privacy, transforms = [] } = target.route
-  const fields = target.kind === 'warehouse' ? undefined : target.route.fields
+  const fields = target.kind === 'destination' ? target.route.fields : undefined
   const envelopes = privacy === undefined ? stored : stored.map((envelope) => privateEnvelopeOf(envelope, privacy))
   const settled = envelopes.map((envelope) => filterOut(envelope, target))
   const kept = envelopes.flatMap((envelope, i) => (settled[i] === undefined ? [{ envelope, i }] : []))
@@ -97,7 +97,7 @@ export async function decide(
 
 /** What the filter makes of an event; undefined where it lets it through. */
 function filterOut(envelope: Envelope, target: Target): Outcome | undefined {
-  if (target.kind === 'warehouse') return undefined
+  if (target.kind !== 'destination') return undefined
   const { only, except, filter } = target.route
   const filtered: Outcome = { verdict: { kind: 'skip', reason: 'filtered' }, code: 'skip' }
   if (only !== undefined && !isChosen(envelope.event, only)) return filtered

@@ -79,7 +79,7 @@ async function preview(
   const verdict = settled?.verdict
   const why = verdict !== undefined && 'reason' in verdict ? { reason: verdict.reason } : {}
   if (parts.length === 0) return { told: { outcome: verdict?.kind === 'dead' ? 'dead' : 'skip', ...why } }
-  if (target.kind === 'warehouse')
+  if (target.kind !== 'destination')
     return { told: { outcome: 'load', events: parts.map(({ event }) => ({ event })), ...changed, ...why } }
   const { use } = target.route
   const requests: LetterExchange[] = []

@@ -22,6 +22,10 @@ export interface HistoryStep {
   /** The offset at which to go on. */
   readonly after: number
   readonly isOver: boolean
+  /** True where the log has lost what comes next; only where that was asked for. */
+  readonly isGone: boolean
+  /** When the newest event that was looked at was stored, in milliseconds since the epoch; undefined where there was none. */
+  readonly at: number | undefined
 }
 
 /**
@@ -40,8 +44,11 @@ export async function stepHistory(
     last,
     most,
     mayGet,
+    stopsAtGap = false,
   }: Position & {
     readonly most: number
+    /** True where what the log has lost is to be read elsewhere; else it is passed over. */
+    readonly stopsAtGap?: boolean
     readonly mayGet: (envelopes: readonly Envelope[]) => Promise<readonly boolean[]>
   },
 ): Promise<HistoryStep> {
@@ -49,8 +56,12 @@ export async function stepHistory(
   const found: Envelope[] = []
   let next = after
   let read = 0
-  let isOver = chunks.length === 0
+  let at: number | undefined
+  let isGone = stopsAtGap && chunks.length === 0 && after < last
+  let isOver = chunks.length === 0 && !isGone
   reading: for (const chunk of chunks) {
+    isGone = stopsAtGap && chunk.offset > next && next < last
+    if (isGone) break
     isOver = chunk.offset >= last || chunk.at >= (filter.to ?? Infinity)
     if (isOver) break
     for (const { offset, envelope } of oldestFirst(chunk)) {
@@ -59,6 +70,7 @@ export async function stepHistory(
       isOver = offset >= last
       if (isOver) break reading
       next = offset + 1
+      at = chunk.at
       read++
       if (isWanted(envelope, filter, source)) found.push(envelope)
     }
@@ -69,10 +81,17 @@ export async function stepHistory(
     read,
     after: next,
     isOver: isOver || next >= last,
+    isGone,
+    at,
   }
 }
 
-function isWanted(envelope: Envelope, { event: name, user }: JobOrder['filter'], source: string | undefined): boolean {
+/** Says whether a job is about an event, whenever that was stored. */
+export function isWanted(
+  envelope: Envelope,
+  { event: name, user }: JobOrder['filter'],
+  source: string | undefined,
+): boolean {
   if (source !== undefined && envelope.header.source !== source) return false
   if (name === undefined && user === undefined) return true
   const { event, userId, anonymousId } = envelope.event

@@ -1,10 +1,9 @@
-import type { LogRpc } from '../core/bindings.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { JobOrder, JobStatus } from '../core/jobs.ts'
 import type { Port } from '../core/port.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { stepHistory } from './history-step.ts'
+import { type HistoryPlace, type HistoryReader, unknown } from './history-reader.ts'
 import type { LaneStore } from './lane-store.ts'
 
 /** Letters of one step: what else the lane has to do comes between two of them. */
@@ -14,22 +13,21 @@ const stepMs = 5
 const againMs = 10_000
 /** Events of the past that one step queues. */
 const stepEvents = 500
-/** Of a job about history, until the log was asked. */
-const unknown = -1
 /** Events that wait in the lane at most, before more are replayed: those of a backlog stay letters. */
 const mostWaiting = 2_000
 const holdMs = 250
 /** Jobs that are kept, the newest. */
 const keptJobs = 50
 
-/** How a job rests in a row: `after` is the last letter that was looked at, `last` the newest when the job began. */
-type StoredJob = JobStatus & { readonly after: number; readonly last: number }
+/**
+ * How a job rests in a row: `after` is the last letter that was looked at, `last` the newest when the job began. Of one about
+ * history, it is where it goes on.
+ */
+type StoredJob = JobStatus & HistoryPlace
 
 /** What jobs about history need. */
 interface HistoryTools {
-  readonly log: () => Pick<LogRpc, 'read' | 'offsetAt' | 'status'>
-  /** Which of these events the target of the lane may get. */
-  readonly mayGet: (envelopes: readonly Envelope[]) => Promise<readonly boolean[]>
+  readonly reader: HistoryReader
   /** Queues an event in the lane. */
   readonly queue: (envelope: Envelope) => void
 }
@@ -180,13 +178,8 @@ export class JobRunner {
   async #stepHistory(job: StoredJob): Promise<void> {
     const { history, port, store } = this.#options
     if (history === undefined) throw new SluicewayError('conflict', 'This lane sends nothing.')
-    let { after, last } = job
-    if (after === unknown) {
-      after = await history.log().offsetAt(job.filter.from ?? 0)
-      last = (await history.log().status()).head
-    }
     const most = Math.min(stepEvents, Math.max(1, Math.floor((job.perSecond ?? Infinity) / (job.lanes ?? 1))))
-    const step = await stepHistory(history.log(), job, { after, last, most, mayGet: history.mayGet })
+    const step = await history.reader.step(job, most)
     // Somebody may have canceled it meanwhile. From here on nothing is awaited: events and position are one commit.
     const current = this.#load().find(({ id }) => id === job.id)
     if (current?.state !== 'running') return
@@ -195,12 +188,11 @@ export class JobRunner {
         history.queue(envelope)
         store.count('replayed')
       }
-    const { reason: _, ...rest } = current
+    const { reason: _, hour: _hour, ...rest } = current
     const now = port.now()
     this.#put({
       ...rest,
-      after: step.after,
-      last,
+      ...step.place,
       read: (current.read ?? 0) + step.read,
       done: current.done + step.matched.length,
       ...(step.isOver ? { state: 'done', endedAt: now } : {}),
@@ -249,6 +241,6 @@ const isAboutHistory = ({ kind }: Pick<JobOrder, 'kind'>): boolean =>
 const isLasting = (error: unknown): boolean =>
   error instanceof SluicewayError && ['bad_request', 'conflict', 'not_found', 'stream_limit'].includes(error.code)
 
-function statusOf({ after: _after, last: _last, ...status }: StoredJob): JobStatus {
+function statusOf({ after: _after, last: _last, hour: _hour, at: _at, ...status }: StoredJob): JobStatus {
   return status
 }

@@ -2,6 +2,7 @@ import type { Bindings, LaneRpc, LaneStatus, LaneTrace, SkippedLane } from '../c
 import { Database } from '../storage/database.ts'
 import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
+import { Archiver } from './archiver.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { credentialsOf, KeptCredentials } from './kept-credentials.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
@@ -16,6 +17,7 @@ import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { queueAgain, replayLetter } from './replay-letter.ts'
+import { readerOfHistory } from './history-reader.ts'
 import { Sender } from './sender.ts'
 import { Stager } from './stager.ts'
 import { traceEvent } from './trace-event.ts'
@@ -134,6 +136,8 @@ export class LaneObject extends LetterCalls implements LaneRpc {
         deciding: { ref: this.#ref, letters: this.#letters, userCodeMs: resolved.limits.userCodeMs },
         spend,
       })
+    if (this.#target?.kind === 'archive')
+      this.#consumer = new Archiver(this.#target, { ...common, bindings: env, billed: this.#billed, spend })
     this.#reader = new LaneReader(db, {
       ...common,
       log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
@@ -160,8 +164,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
       this.#sender === undefined
         ? undefined
         : {
-            log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
-            mayGet: world.mayReplay ?? (async (envelopes: readonly Envelope[]) => envelopes.map(() => true)),
+            reader: readerOfHistory(this.#ref.partition, { resolved, bindings: env, port, spend }, world.mayReplay),
             queue: (envelope: Envelope) => queueAgain(envelope, -1, route),
           }
     const jobs = new JobRunner({ ...common, letters: this.#letters, replay, waiting, history })

@@ -9,11 +9,12 @@ type TargetKind = TargetLanes['kind']
 /**
  * Says what the target of a lane is, or was when it was last in the config.
  *
- * @param store of the lane; it gets a row for a warehouse's alone: a lane without one is a destination's
+ * @param store of the lane; it gets a row where the target is no destination: a lane without one is a destination's
  * @param kind of the target; undefined while it is gone
  */
 export function rememberKind(store: LaneStore, kind: TargetKind | undefined): TargetKind {
-  const stored = store.get('kind') === 'warehouse' ? 'warehouse' : 'destination'
+  const row = store.get('kind')
+  const stored = row === 'warehouse' || row === 'archive' ? row : 'destination'
   if (kind !== undefined && kind !== stored) store.set('kind', kind)
   return kind ?? stored
 }

@@ -18,6 +18,8 @@ import { type SpillSummary, spillPrefix, stuckPrefix, summarizeSpills } from '..
 const questionMs = 2_000
 /** A lane is stuck when its oldest event has waited longer, in seconds. */
 const laneSeconds = 300
+/** Longer in the archive, where events wait for the end of their hour. */
+const archiveSeconds = 3_960
 /** The sweep runs each minute, so what was spilled is gone sooner than this, in seconds. */
 const spillSeconds = 120
 /** Pages of 1,000 objects that are counted. */
@@ -124,7 +126,7 @@ async function stuckLanes(app: AppContext, layout: Layout): Promise<StuckLane[]>
         const status = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
         const { state: is } = status
         const isWell = is === 'idle' || is === 'running' || (is === 'orphaned' && status.depth === 0)
-        if (isWell && status.oldestSeconds <= laneSeconds) return []
+        if (isWell && status.oldestSeconds <= (status.kind === 'archive' ? archiveSeconds : laneSeconds)) return []
         const { state, reason, since, nextAttemptAt, lastError, depth, oldestSeconds } = status
         return [
           {

@@ -230,7 +230,7 @@ describe('the config of this repository', () => {
       'campaign-from-url',
       'hash-email',
     ])
-    expect([...targets.values()].map(({ route }) => route.use.name)).toEqual(['webhook', 'd1'])
+    expect([...targets.values()].map(({ route }) => route.use?.name)).toEqual(['webhook', 'd1'])
   })
 
   test('the config of this repository takes queues, PostgreSQL and batches from env', () => {
@@ -241,7 +241,7 @@ describe('the config of this repository', () => {
       WEBHOOK_BATCH: '1',
     })
     expect(stream.name).toBe('queues')
-    expect(targets.get('tables')?.route.use.name).toBe('postgres')
+    expect(targets.get('tables')?.route.use?.name).toBe('postgres')
     expect(targets.get('webhook')).toMatchObject({ route: { use: { limits: { events: 100 } } } })
   })
 

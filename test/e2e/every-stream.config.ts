@@ -47,13 +47,15 @@ const noRefunds = {
 
 export default defineConfig((env) => ({
   stream: streams[env['STREAM'] as keyof typeof streams](env),
-  sources: { web: { writeKey: env.WRITE_KEY, transforms: [hashEmail, shop] } },
+  sources: { web: { writeKey: env.WRITE_KEY, transforms: [hashEmail, shop], to: ['sink', 'tables'] } },
   destinations: {
     sink: {
       use: webhook({ url: env.SINK, secret: env.WEBHOOK_SECRET, allowPrivate: true }),
       transforms: [noRefunds],
     },
+    fresh: { use: webhook({ url: env.FRESH ?? env.SINK, secret: env.WEBHOOK_SECRET, allowPrivate: true }) },
   },
+  archive: true,
   warehouses: { tables: { use: d1(), stageSeconds: 1 } },
   admin: { token: env.ADMIN_TOKEN },
 }))

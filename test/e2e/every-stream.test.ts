@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { missingServer } from '../../scripts/servers/missing-server.ts'
 import type { LaneStatus, LaneTrace } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
+import type { JobStatus } from '../../src/core/jobs.ts'
+import { archivedObjects } from '../support/archived.ts'
 import { plainOrder } from '../support/sample-events.ts'
 import { Server } from '../support/server.ts'
 import { Sink, sinkSecret } from '../support/sink.ts'
@@ -23,15 +25,16 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
   describe.skipIf('needs' in rest && missingKafka !== undefined)('the whole way', () => {
     let around: StreamWorld
     let sink: Sink
+    let fresh: Sink
     let server: Server
     let tables: Tables
 
     beforeAll(async () => {
-      sink = await Sink.open()
+      ;[sink, fresh] = await Promise.all([Sink.open(), Sink.open()])
       around = await open()
       server = await Server.start({
         config: 'every-stream.config.ts',
-        vars: { ...around.vars, SINK: sink.url, WEBHOOK_SECRET: sinkSecret },
+        vars: { ...around.vars, SINK: sink.url, FRESH: fresh.url, WEBHOOK_SECRET: sinkSecret },
       })
       around.serves?.(server.url)
       tables = d1Tables(server.state)
@@ -41,6 +44,7 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
       await server?.stop()
       await around?.stop()
       await sink?.close()
+      await fresh?.close()
     })
 
     const ordersOf = (visitor: string) =>
@@ -210,6 +214,48 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
           visitor,
         ).toEqual([...own])
       }
+    })
+
+    test(`${world}: the archive has each event once and as it was accepted, and its history goes to a new destination alone`, async () => {
+      const archived = () => archivedObjects(server.state).flatMap(({ lines }) => lines)
+      const expected = new Set([...(await rowIds('order_completed')), ...sink.delivered.map((one) => one.messageId)])
+      const lines = await until(
+        'all is archived',
+        async () => {
+          await Promise.all(
+            [0, 1, 2].map((partition) => server.admin(`/lanes/@archive/${partition}/resume`, { method: 'POST' })),
+          )
+          return archived()
+        },
+        { enough: (found) => [...expected].every((id) => found.some(({ messageId }) => messageId === id)) },
+      )
+      const ids = lines.map(({ messageId }) => messageId)
+      expect(ids.toSorted()).toEqual([...new Set(ids)].toSorted())
+      expect(lines.find(({ event }) => event.type === 'identify')?.event).toMatchObject(
+        sink.delivered.find(({ type }) => type === 'identify') ?? {},
+      )
+      const before = sink.received.length
+      const { job } = await server.admin<{ job: JobStatus }>('/history', {
+        method: 'POST',
+        body: JSON.stringify({ target: 'fresh', source: 'web', dryRun: false }),
+      })
+      await until('the job is done', () => server.admin<{ job: JobStatus }>(`/jobs/${job.id}`), {
+        enough: (answer) => answer.job.state === 'done' && answer.job.done === ids.length,
+        seconds: 60,
+      })
+      await fresh.untilDelivered(...ids)
+      expect([fresh.delivered.length, sink.received.length]).toEqual([ids.length, before])
+      for (const key of new Set(lines.map((line) => line.key)))
+        expect(
+          fresh.firstTaken
+            .filter(({ messageId }) => lines.some((line) => line.key === key && line.messageId === messageId))
+            .map(({ messageId }) => messageId),
+        ).toEqual(
+          lines
+            .filter((line) => line.key === key)
+            .toSorted((a, b) => a.offset - b.offset)
+            .map(({ messageId }) => messageId),
+        )
     })
 
     test(`${world}: in the end the health is UP, no lane holds anything back, and no dead letter is left`, async () => {
