@@ -16,6 +16,7 @@ import { mayReplay } from './edge/may-replay.ts'
 import { replayEdgeLetter } from './edge/replay-edge-letter.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
 import { ingestRoutes } from './ingest/routes.ts'
+import { credentialsOf } from './lanes/kept-credentials.ts'
 import { LaneObject } from './lanes/lane-object.ts'
 import { RateLimiterObject } from './admission/rate-limiter-object.ts'
 import { SuppressionObject } from './admission/suppression-object.ts'
@@ -200,7 +201,11 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     },
     Suppression: class extends SuppressionObject {
       constructor(ctx: DurableObjectState, env: Env) {
-        super(ctx, env, () => ({ targets: resolve(env).targets, port: portOf(env) }))
+        super(ctx, env, () => ({
+          targets: resolve(env).targets,
+          port: portOf(env),
+          credentialsOf: (target) => credentialsOf(target, env.LANE),
+        }))
       }
     },
     RateLimiter: RateLimiterObject,

@@ -88,6 +88,35 @@ export async function ourEngine({ definition, settings, preset, mapping, ...run 
   return { sent, outcomes }
 }
 
+/** How a user's deletion is to be tried. */
+export interface DeletionRun extends Pick<Run, 'definition' | 'settings' | 'status'> {
+  readonly user: { readonly userId?: string; readonly anonymousId?: string }
+}
+
+/** Deletes a user with this project's adapter. */
+export async function ourDeletion({ definition, settings, status, user }: DeletionRun) {
+  const { sent, fetch } = vendor(status)
+  // Without mappings of its own, a destination may have a problem; those do not matter to a deletion.
+  const made = segment(definition as never, { settings, tokens })
+  const context = { fetch, now: Date.now(), signal: new AbortController().signal }
+  const answer = await made.deleteUser?.(user, context)
+  return { sent, answer }
+}
+
+/** Deletes a user with the library's own engine: true where it did not throw. */
+export async function libraryDeletion({ definition, settings, status, user }: DeletionRun) {
+  const { sent, fetch } = vendor(status)
+  Object.assign(globalThis, { vendor: fetch })
+  const destination = new door.core.Destination(withPlainNames(definition) as never)
+  try {
+    const event = { type: 'delete', messageId: 'm-1', ...user }
+    await destination.onDelete?.(event as never, configOf(definition, settings) as never)
+    return { sent, isDone: true }
+  } catch {
+    return { sent, isDone: false }
+  }
+}
+
 /** A batch that is refused as a whole is sent again one by one, which the library does not do: it is tried with one event. */
 const isShared = ({ subscription, status }: Pick<Run, 'subscription' | 'status'>): boolean =>
   subscription.batch && status !== 400
@@ -103,15 +132,8 @@ export async function libraryEngine({ definition, settings, subscription, events
   const slug = Object.entries(definition.actions).find(([, one]) => one === action)?.[0] ?? key
   const destination = new door.core.Destination(withPlainNames(definition) as never)
   const config = {
-    ...(door.core.defaultValues((definition.authentication?.fields ?? {}) as never) as Json),
-    ...settings,
+    ...configOf(definition, settings),
     subscription: { partnerAction: slug, subscribe: when, mapping },
-    oauth: {
-      access_token: tokens.accessToken,
-      refresh_token: tokens.refreshToken,
-      clientId: tokens.clientId,
-      clientSecret: tokens.clientSecret,
-    },
   }
   const isMatching = (event: Json) => door.fql.validate(door.fql.parseFql(when), event as never)
   const outcomes: Verdict['kind'][] = events.map((event) => (isMatching(event) ? 'done' : 'skip'))
@@ -167,6 +189,18 @@ export async function libraryEngine({ definition, settings, subscription, events
   }
   return { sent, outcomes }
 }
+
+/** Settings and tokens, as Segment hands them to the engine. */
+const configOf = ({ authentication }: Definition, settings: Json): Json => ({
+  ...(door.core.defaultValues((authentication?.fields ?? {}) as never) as Json),
+  ...settings,
+  oauth: {
+    access_token: tokens.accessToken,
+    refresh_token: tokens.refreshToken,
+    clientId: tokens.clientId,
+    clientSecret: tokens.clientSecret,
+  },
+})
 
 /** Segment groups events before it hands them to the engine: by the values of a mapping's `batch_keys`, up to its `batch_size`. */
 function groupsOf(matching: readonly { readonly event: Json; readonly i: number }[], mapping: Json, most: number) {

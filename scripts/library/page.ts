@@ -1,6 +1,7 @@
 import type { Definition } from '../../src/library/definition.ts'
 import { variablesOf } from '../../src/library/refused.ts'
 import type { Compared, Listed } from './compare.ts'
+import type { ComparedDeletion } from './deletions.ts'
 
 /** Why some runs differ, by the destination. */
 const exceptions: Readonly<Record<string, string>> = {
@@ -12,9 +13,14 @@ const exceptions: Readonly<Record<string, string>> = {
  *
  * @param listed all destinations of the library
  * @param compared what came of the comparison with the library's own engine
+ * @param deletions what came of deleting users with both
  * @returns Markdown
  */
-export function pageOf(listed: readonly Listed[], compared: readonly Compared[]): string {
+export function pageOf(
+  listed: readonly Listed[],
+  compared: readonly Compared[],
+  deletions: readonly ComparedDeletion[],
+): string {
   const usable = listed.filter(({ refusal }) => refusal === undefined)
   const refused = Map.groupBy(
     listed.filter(({ refusal }) => refusal !== undefined),
@@ -41,6 +47,7 @@ ${compared
 
 \`npm run library\` does all of this again and writes this page; \`test/library/compared.test.ts\` does it for a few of them, and \`test/e2e/library.test.ts\` runs some in workerd.
 
+${deletionsIn(deletions)}
 ## Destinations
 
 **Import**: \`import … from '@segment/action-destinations/dist/destinations/<name>/index.js'\`. **Presets**: how many mappings it has that are used when you give none; 0 means that you must give \`mappings\`. **Batch**: actions that can send several events in one request. Settings in bold are required.
@@ -63,6 +70,26 @@ The config is told so, with the reason.
 ${[...refused].map(([reason, some]) => `- ${some.map(({ name }) => `\`${name}\``).join(', ')}: ${reason}.`).join('\n')}
 `
 }
+
+function deletionsIn(deletions: readonly ComparedDeletion[]): string {
+  const working = deletions.filter(({ by }) => by.length > 0)
+  const also = working.filter(({ by }) => by.includes('anonymousId'))
+  const sum = (of: (one: ComparedDeletion) => number) => deletions.reduce((all, one) => all + of(one), 0)
+  return `## Deleting users
+
+\`POST /admin/suppression\` with \`"delete": true\` deletes a user with the destination's own code, where it has any ([how](destinations.md#deleting-users)). By userId: ${namesIn(working)}. By anonymousId as well: ${namesIn(also)}. Nothing is sent for a user whom the code would not name.
+
+${deletions
+  .filter(({ by }) => by.length === 0)
+  .map(({ name, reason = '' }) => `- \`${name}\` deletes nobody, though it has code for it: "${reason}".`)
+  .join('\n')}
+- \`klaviyo\` and \`intercom\` hand your userId to their vendor as its own id of the person, which works where the two are the same. Klaviyo takes any id and deletes later: look there. Where Intercom does not know it, the deletion has \`failed\`.
+
+Tested with made-up settings and both engines, by each id, with a vendor that answers 200, 404, 400, 429 or 500: in ${sum(({ equal }) => equal)} of ${sum(({ runs }) => runs)} runs all requests were equal, and so was whether it was done.
+`
+}
+
+const namesIn = (some: readonly { readonly name: string }[]): string => some.map(({ name }) => `\`${name}\``).join(', ')
 
 function rowOf({ name, definition }: Listed, compared: Compared | undefined): string {
   const { presets = [], actions } = definition

@@ -1,9 +1,10 @@
 import type { Deletion, UserToDelete } from '../core/bindings.ts'
-import type { Destination, ForgottenUser } from '../core/destination.ts'
+import { deletionAnswerOf } from '../core/deletion-answer.ts'
+import type { Credentials, DeletionAnswer, Destination, ForgottenUser } from '../core/destination.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolved-config.ts'
-import { backoffMs, retryAfterSeconds } from '../core/retry.ts'
+import { backoffMs } from '../core/retry.ts'
 import { withSignal } from '../core/with-signal.ts'
 
 /** What deletions need of an object's storage. */
@@ -13,6 +14,8 @@ export type DeletionStorage = Pick<DurableObjectStorage, 'get' | 'put' | 'delete
 export interface DeletionTools {
   readonly targets: ReadonlyMap<string, Target>
   readonly port: Port
+  /** What is kept of credentials that a destination renews. */
+  readonly credentialsOf?: (target: Target | undefined) => { readonly credentials?: Credentials }
 }
 
 /** A deletion as it is kept; what is known of the user is there while it waits. */
@@ -26,9 +29,6 @@ const atOnce = 24
 const backoff = { baseSeconds: 10, capSeconds: 3_600 }
 const timeoutMs = 30_000
 const longestMs = 14 * 86_400_000
-/** Statuses of a limit, of an outage, or of a credential that may be corrected. */
-const passing: ReadonlySet<number> = new Set([401, 402, 403, 407, 408, 409, 425, 429])
-
 const recordPrefix = 'deletion:'
 const duePrefix = 'due:'
 
@@ -77,7 +77,7 @@ export class Deletions {
           id,
           askedAt: now,
           attempts: 0,
-          ...(this.#destination(destination)?.forget === undefined
+          ...(!canDelete(this.#destination(destination))
             ? {
                 state: 'unsupported',
                 reason: `${this.#destination(destination)?.name ?? destination} deletes no users`,
@@ -147,22 +147,19 @@ export class Deletions {
 
   async #attempt({ user = {}, nextAttemptAt: _, ...kept }: Kept): Promise<Kept> {
     const { port } = this.#tools()
-    const forget = this.#destination(kept.destination)?.forget
     const attempt = { ...kept, attempts: kept.attempts + 1, at: port.now() }
-    if (forget === undefined)
+    if (!canDelete(this.#destination(kept.destination)))
       return {
         ...attempt,
         state: 'failed',
         reason: 'the destination is not in the config any more, or deletes no users',
       }
-    let request: Request
+    let answer: DeletionAnswer
     try {
-      const { url, body, ...rest } = await forget(user, { now: port.now() })
-      request = new Request(url, { ...rest, ...(body === undefined ? {} : { body }), redirect: 'manual' })
+      answer = await this.#delete(user, kept.destination)
     } catch (error) {
       return { ...attempt, state: 'failed', reason: reasonOf(error) }
     }
-    const answer = await send(request, port)
     if (answer.state !== 'waiting') {
       if (answer.state === 'failed')
         port.log('warn', 'a user was not deleted at a destination', {
@@ -176,28 +173,35 @@ export class Deletions {
     const wait = Math.max(afterSeconds * 1_000, backoffMs(attempt.attempts, port.random(), backoff), 1_000)
     return { ...attempt, ...told, nextAttemptAt: port.now() + Math.min(wait, 86_400_000), user }
   }
+
+  /** Makes one attempt; rejects where it cannot be made. */
+  async #delete(user: ForgottenUser, name: string): Promise<DeletionAnswer> {
+    const { port, targets, credentialsOf } = this.#tools()
+    const { forget, deleteUser } = this.#destination(name) as Destination
+    const now = port.now()
+    if (deleteUser !== undefined) {
+      const { fetch } = port
+      return withSignal(timeoutMs, (signal) =>
+        deleteUser(user, { now, fetch, signal, ...credentialsOf?.(targets.get(name)) }),
+      )
+    }
+    const { url, body, ...rest } = await (forget as NonNullable<typeof forget>)(user, { now })
+    return send(new Request(url, { ...rest, ...(body === undefined ? {} : { body }), redirect: 'manual' }), port)
+  }
 }
+
+const canDelete = (use: Destination | undefined): boolean => (use?.forget ?? use?.deleteUser) !== undefined
 
 const shown = ({ user: _, ...deletion }: Kept): Deletion => deletion
 
-type Answer = Pick<Deletion, 'state' | 'reason'> & { readonly afterSeconds?: number }
-
-async function send(request: Request, port: Port): Promise<Answer> {
+async function send(request: Request, port: Port): Promise<DeletionAnswer> {
   try {
     return await withSignal(timeoutMs, async (signal) => {
       const response = await port.fetch(new Request(request, { signal }))
       void response.body?.cancel().catch(() => undefined)
-      return answerOf(response, port.now())
+      return deletionAnswerOf(response, port.now())
     })
   } catch (error) {
     return { state: 'waiting', reason: `no answer: ${reasonOf(error)}` }
   }
-}
-
-function answerOf({ status, headers }: Response, now: number): Answer {
-  if (status >= 200 && status < 300) return { state: 'done' }
-  if (status === 404 || status === 410) return { state: 'done', reason: `HTTP ${status}: not known there` }
-  if (!passing.has(status) && status < 500) return { state: 'failed', reason: `HTTP ${status}` }
-  const afterSeconds = retryAfterSeconds(headers.get('retry-after'), now)
-  return { state: 'waiting', reason: `HTTP ${status}`, ...(afterSeconds === undefined ? {} : { afterSeconds }) }
 }

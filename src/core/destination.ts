@@ -50,6 +50,16 @@ export interface ForgottenUser {
   readonly phone?: string
 }
 
+/** What one attempt to delete a user came to. */
+export interface DeletionAnswer {
+  /** `waiting` is tried again, `failed` is not. */
+  readonly state: 'done' | 'waiting' | 'failed'
+  /** One sentence, without a secret; also where `done` needs a word. */
+  readonly reason?: string
+  /** Of `waiting`: seconds that the vendor asks for. */
+  readonly afterSeconds?: number
+}
+
 /** What `send` may use: nothing that it could not be given in a test. */
 export interface SendContext extends RequestContext {
   /** The only way out; the lane counts its calls. */
@@ -114,6 +124,11 @@ export interface Destination {
    * where it cannot be made of what is known of the user or set in the config. Repeating the request must be harmless.
    */
   readonly forget?: (user: ForgottenUser, context: RequestContext) => HttpRequest | Promise<HttpRequest>
+  /**
+   * Takes the place of `forget` where one request is not enough. Rejects, with what is missing, as `forget` throws: it is not
+   * tried again. What may pass, as a lost connection, is `waiting`.
+   */
+  readonly deleteUser?: (user: ForgottenUser, context: SendContext) => Promise<DeletionAnswer>
   /**
    * Takes the place of `request` and `verdicts` where one request is not enough, as where a schema must be looked up first.
    *

@@ -52,6 +52,8 @@ export interface Definition {
   }[]
   readonly actions: Readonly<Record<string, ActionDefinition>>
   readonly extendRequest?: (data: Data) => Json
+  /** Deletes a user; its payload has `userId` and `anonymousId`. */
+  readonly onDelete?: Perform
 }
 
 /**

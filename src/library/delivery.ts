@@ -2,26 +2,21 @@ import type { Item, SendContext, SendResult } from '../core/destination.ts'
 import { done, type Verdict } from '../core/verdict.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { batchVerdicts } from './batch-verdicts.ts'
+import { Caller, type CallTools } from './caller.ts'
 import door from './core.cjs'
-import type { Definition, Perform } from './definition.ts'
+import type { Perform } from './definition.ts'
 import { isObject, type Json } from './json.ts'
 import { type Job, Plan } from './plan.ts'
 import { prepareFields } from './prepare-fields.ts'
-import { createClient, type RequestOptions } from './request-client.ts'
 import { readItem, writeRest } from './rest.ts'
 import type { Subscription } from './subscriptions.ts'
-import { refusedText, type TokenKeeper } from './tokens.ts'
+import { refusedText } from './tokens.ts'
 import { validateFields } from './validate-fields.ts'
 import { statusOf, verdictOf } from './verdicts.ts'
 
 /** What a delivery needs of the destination. */
-export interface DeliveryTools {
-  readonly definition: Definition
-  readonly settings: Json
+export interface DeliveryTools extends CallTools {
   readonly subscriptions: ReadonlyMap<string, Subscription>
-  readonly tokens: TokenKeeper
-  readonly allowPrivate: boolean
-  readonly userAgent: string | undefined
   /** Requests under way at once. */
   readonly parallel: number
 }
@@ -52,6 +47,7 @@ const silent: unknown = new Proxy({}, { get: () => () => undefined })
 export class Delivery {
   readonly #tools: DeliveryTools
   readonly #context: SendContext
+  readonly #caller: Caller
   readonly #sendings: readonly Sending[]
   /** Keys of which an event waits, with its place: later ones must not overtake it. */
   readonly #held = new Map<string, number>()
@@ -59,12 +55,11 @@ export class Delivery {
   #body = ''
   /** A limit of the platform was met: nothing more can be sent in this invocation. */
   #limit: string | undefined
-  /** Tokens were renewed because of a batch of which a part was delivered. */
-  #hasRenewed = false
 
   constructor(items: readonly Item[], tools: DeliveryTools, context: SendContext) {
     this.#tools = tools
     this.#context = context
+    this.#caller = new Caller(tools, context)
     this.#sendings = items.map(({ text }) => {
       const { event, owed, dead } = readItem(text)
       return { event, key: keyOf(event), owed, dead: [...dead], results: new Map(), transaction: {} }
@@ -132,7 +127,7 @@ export class Delivery {
     const verdict = verdictOf(failure, this.#context.now)
     const isRefused = verdict.kind === 'retry' && verdict.reason.includes(refusedText)
     if (isRefused) return { kind: 'pause', reason: verdict.reason }
-    return this.#hasRenewed && statusOf(failure) === 401
+    return this.#caller.hasRenewed && statusOf(failure) === 401
       ? { kind: 'retry', reason: 'the tokens were renewed' }
       : verdict
   }
@@ -187,7 +182,7 @@ export class Delivery {
       },
     }
     try {
-      await this.#call(action.perform, data)
+      await this.#caller.call(action.perform, data)
       this.#note(job, done)
     } catch (error) {
       this.#fail(job, error)
@@ -209,7 +204,7 @@ export class Delivery {
     let failures: readonly unknown[]
     let isWhole = true
     try {
-      const answer = await this.#call(subscription.action.performBatch as Perform, data)
+      const answer = await this.#caller.call(subscription.action.performBatch as Perform, data)
       ;({ failures, isWhole } = batchVerdicts(answer, chunk.length))
     } catch (error) {
       failures = chunk.map(() => error)
@@ -256,33 +251,6 @@ export class Delivery {
         Object.keys(action.hooks ?? {}).flatMap((name) => (isTruthy(mapping[name]) ? [[name, mapping[name]]] : [])),
       ),
     }
-  }
-
-  /** Calls the library's code with a request client; tokens that have run out are renewed, and the call is made again. */
-  async #call(perform: Perform, data: Json): Promise<unknown> {
-    const { definition, tokens, allowPrivate, userAgent } = this.#tools
-    const attempt = async () => {
-      const { tokens: auth, used } = await tokens.current(this.#context)
-      const input = { ...data, auth }
-      const own: RequestOptions = userAgent === undefined ? {} : { headers: { 'user-agent': userAgent } }
-      const extended = (definition.extendRequest?.(input) ?? {}) as RequestOptions
-      const client = createClient({ ...this.#context, allowPrivate }, extended, own)
-      return { used, answer: Promise.resolve().then(() => perform(client, input)) }
-    }
-    const first = await attempt()
-    try {
-      const answer = await first.answer
-      // What of a batch was refused is tried again by the lane: the rest must not be sent twice.
-      if (tokens.canRenew && batchVerdicts(answer, 0).has401) {
-        await tokens.renew(first.used, this.#context)
-        this.#hasRenewed = true
-      }
-      return answer
-    } catch (error) {
-      if (!tokens.canRenew || statusOf(error) !== 401) throw error
-      await tokens.renew(first.used, this.#context)
-    }
-    return (await attempt()).answer
   }
 
   /** Runs work, so much of it at once. */

@@ -10,6 +10,7 @@ import { readRest, writeItem } from './rest.ts'
 import { checkLibrarySettings } from './settings-problems.ts'
 import { type Mappings, subscriptionsOf } from './subscriptions.ts'
 import { TokenKeeper, type Tokens } from './tokens.ts'
+import { deleteByLibrary } from './user-deletion.ts'
 
 export type { Mapping, Mappings } from './subscriptions.ts'
 export type { Tokens } from './tokens.ts'
@@ -104,6 +105,7 @@ export function segment<Settings>(
     },
     request: notByRequest,
     send: (items, context) => new Delivery(items, tools, context).run(),
+    ...(found.onDelete === undefined ? {} : { deleteUser: (user, context) => deleteByLibrary(user, tools, context) }),
     ...(keeper.canRenew ? { renew: (kept, context) => keeper.make(kept, context) } : {}),
   }
 }

@@ -78,7 +78,11 @@ function deletionsOf(destinations: Readonly<Record<string, Destination>>, storag
       { kind: 'destination', name, displayName: name, route: { use } } as Target,
     ]),
   )
-  const deletions = new Deletions(storage as unknown as DeletionStorage, () => ({ targets, port }))
+  const deletions = new Deletions(storage as unknown as DeletionStorage, () => ({
+    targets,
+    port,
+    credentialsOf: () => ({ credentials: { current: async () => 'kept-1842', renew: async () => 'kept-1843' } }),
+  }))
   return { deletions, storage, clock, logged }
 }
 
@@ -212,4 +216,28 @@ test('a deletion that was cut off before its answer came is tried again', async 
   const next = deletionsOf({ brevo: brevo({ apiKey: 'key-of-ada' }) }, copy)
   await next.deletions.run()
   expect(await next.deletions.list({ limit: 10 })).toMatchObject([{ state: 'done' }])
+})
+
+test('a destination that deletes by itself gets the user, the way out and what is kept of its credentials', async () => {
+  const given: unknown[] = []
+  const own: Destination = {
+    ...brevo({ apiKey: 'key-of-ada' }),
+    deleteUser: async (user, { fetch: send, credentials }) => {
+      given.push(user, await credentials?.current())
+      const { status } = await send(new Request('https://crm.example.com/people/ada', { method: 'DELETE' }))
+      return status === 204 ? { state: 'done' } : { state: 'waiting', reason: `HTTP ${status}`, afterSeconds: 90 }
+    },
+  }
+  const { deletions, clock } = deletionsOf({ crm: own })
+  answer = (response) => void response.writeHead(429).end()
+  await deletions.ask([ada], ['crm'])
+  await deletions.run()
+  expect(await deletions.list({ limit: 10 })).toMatchObject([{ state: 'waiting', nextAttemptAt: now + 90_000 }])
+  answer = (response) => void response.writeHead(204).end()
+  clock.now += 90_000
+  await deletions.run()
+  expect(await deletions.list({ limit: 10 })).toMatchObject([{ state: 'done', attempts: 2 }])
+  expect(arrived).toEqual(['DELETE /people/ada', 'DELETE /people/ada'])
+  const user = { userId: 'ada', email: 'ada@example.com' }
+  expect(given).toEqual([user, 'kept-1842', user, 'kept-1842'])
 })

@@ -6,12 +6,16 @@ import { expect, test } from 'vitest'
 import { type Compared, listDestinations } from '../../scripts/library/compare.ts'
 import { pageOf } from '../../scripts/library/page.ts'
 import recorded from '../../scripts/library/compared.json' with { type: 'json' }
+import deletions from '../../scripts/library/deletions.json' with { type: 'json' }
+import type { ComparedDeletion } from '../../scripts/library/deletions.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
 test('the page of the library says what its destinations are and what was recorded of them', () => {
   const page = readFileSync(resolve(root, 'docs/segment-library.md'), 'utf8')
-  expect(page, 'run `npm run library -- --page`').toBe(pageOf(listDestinations(), recorded))
+  expect(page, 'run `npm run library -- --page`').toBe(
+    pageOf(listDestinations(), recorded, deletions as ComparedDeletion[]),
+  )
 })
 
 test('every destination of the library that can be used was compared with the own engine of the library', () => {
@@ -34,4 +38,22 @@ test('destinations with presets, batches, OAuth and a status for each event send
     expect({ name, equal, differences }).toEqual({ name, equal: runs, differences: [] })
     expect(requests, `${name} sent nothing`).toBeGreaterThan(0)
   }
+})
+
+test('every destination of the library that deletes users sends what the own engine of the library sends, or says why not', () => {
+  const script = resolve(root, 'scripts/library.ts')
+  const { stdout, stderr } = spawnSync(process.execPath, [script, '--deletions'], { encoding: 'utf8' })
+  expect(stdout, stderr).not.toBe('')
+  const compared = JSON.parse(stdout) as ComparedDeletion[]
+  expect(compared, 'run `npm run library -- --page`').toEqual(deletions)
+  expect(compared.flatMap(({ differences }) => differences)).toEqual([])
+  const working = compared.filter(({ by }) => by.length > 0)
+  expect(working.length).toBeGreaterThanOrEqual(21)
+  for (const { name, by, runs, requests } of working)
+    expect([name, runs], name).toEqual([name, Math.min(requests, by.length * 5)])
+  expect(compared.filter(({ by }) => by.length === 0).map(({ name, reason }) => [name, reason])).toEqual([
+    ['angler-ai', 'Invalid URL'],
+    ['blackbaud-raisers-edge-nxt', expect.stringContaining('sent no request')],
+    ['optimizely-feature-experimentation-actions', expect.stringContaining('does not delete users by userId')],
+  ])
 })
