@@ -175,7 +175,7 @@ A Worker with one destination grows by about 120 KB (compressed), and by 3 to 17
 
 ## What becomes of an event
 
-An event goes to every mapping whose trigger it matches; when there is none, it is skipped. Events of a user keep their order. A mapping that has taken the event is not asked again when another one must be retried, also after a restart. The event is done when all have taken it, and a dead letter when one never will; its reason names the mappings. A dead letter that is replayed goes to all of them.
+Give a destination a \`displayName\` in the config, as Segment calls it there, where events choose by \`integrations\`; without one it has the library's own short name, such as \`hubspot-cloud\`. An event goes to every mapping whose trigger it matches; when there is none, it is skipped. Events of a user keep their order. A mapping that has taken the event is not asked again when another one must be retried, also after a restart. The event is done when all have taken it, and a dead letter when one never will; its reason names the mappings. A dead letter that is replayed goes to those that have not taken it and whose triggers match it now, also where it was edited; its dry-run names them (\`owed\`). Where transforms make several events of it, each goes to all.
 
 | what | outcome |
 | --- | --- |

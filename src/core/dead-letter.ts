@@ -43,6 +43,8 @@ export interface NewDeadLetter {
   readonly receivedAt: string
   /** True where `event` is what the transforms of a warehouse made: a replay does not run them again. */
   readonly transformed?: boolean
+  /** Where a part of the event was delivered: what was left then, in the words of the destination (`rests` of SendResult). */
+  readonly rest?: string
   /** The event as JSON text; for stage `ingest` whatever was sent. */
   readonly event: string
   readonly attempts: readonly Attempt[]
@@ -50,7 +52,7 @@ export interface NewDeadLetter {
 }
 
 /** A dead letter as the admin API shows it. */
-export interface DeadLetter extends Omit<NewDeadLetter, 'event' | 'exchange'>, LetterExchange {
+export interface DeadLetter extends Omit<NewDeadLetter, 'event' | 'exchange' | 'rest'>, LetterExchange {
   /** `<target>:<partition>:<number>`. */
   readonly id: string
   readonly target: string

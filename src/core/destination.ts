@@ -90,8 +90,9 @@ export interface SendResult {
   /** One for each item, in their order. */
   readonly verdicts: readonly Verdict[]
   /**
-   * For an item with the verdict retry or pause of which something was delivered: what is left of it. The next attempt gives it
-   * to `encode`, as `rest` of the header, so that nothing is sent twice.
+   * For an item that is not delivered, but of which something was: what is left of it. The next attempt gives it to `encode`, as
+   * `rest` of the header, so that nothing is sent twice. Where it is a dead letter in the end, a replay gives the last one to
+   * `encode`, as `earlier` of the header: what failed is then to be tried again, and what was delivered is not.
    */
   readonly rests?: readonly (string | undefined)[]
 }

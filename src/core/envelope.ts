@@ -30,6 +30,8 @@ export interface Header {
   readonly transformed?: boolean
   /** Only in a lane: what an attempt left to be sent, in the words of the destination (`rests` of SendResult). */
   readonly rest?: string
+  /** Only in a lane, of a dead letter that is replayed: what the last attempt before it left, in the same words. */
+  readonly earlier?: string
 }
 
 /**

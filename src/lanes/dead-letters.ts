@@ -28,6 +28,7 @@ interface DeadLetterRow {
   cause: string | null
   exchange: string | null
   original: string | null
+  rest: string | null
 }
 
 /** What of a row says of which cause its letter is, where the row does not say so. */
@@ -38,7 +39,13 @@ type CauseRow = Pick<
 const causeColumns = 'number, stage, code, reason, substr(detail, 1, 300) AS detail, message_id, key, at, cause'
 
 /** Columns that a version added: the rows of an older one have none of it. */
-const addedColumns = { transformed: 'INTEGER', cause: 'TEXT', exchange: 'TEXT', original: 'TEXT' } as const
+const addedColumns = {
+  transformed: 'INTEGER',
+  cause: 'TEXT',
+  exchange: 'TEXT',
+  original: 'TEXT',
+  rest: 'TEXT',
+} as const
 
 /** The event's JSON, where it is some. */
 const field = (name: string): string =>
@@ -76,7 +83,7 @@ export class DeadLetters {
       `CREATE TABLE IF NOT EXISTS dead (number INTEGER PRIMARY KEY, offset INTEGER, stage TEXT NOT NULL, message_id TEXT NOT NULL,
        source TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL, code TEXT NOT NULL, detail TEXT, received_at TEXT NOT NULL,
        at INTEGER NOT NULL, event TEXT NOT NULL, attempts TEXT NOT NULL, edited INTEGER NOT NULL, transformed INTEGER,
-       cause TEXT, exchange TEXT, original TEXT)`,
+       cause TEXT, exchange TEXT, original TEXT, rest TEXT)`,
     )
     const { sql } = db.first<{ sql: string }>("SELECT sql FROM sqlite_master WHERE name = 'dead'") ?? { sql: '' }
     for (const [name, type] of Object.entries(addedColumns))
@@ -93,8 +100,8 @@ export class DeadLetters {
     const detail = letter.detail?.slice(0, detailLength)
     const cause = this.#counted().add({ ...letter, reason, ...(detail === undefined ? {} : { detail }) }, number, at)
     this.#db.run(
-      `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited, transformed, cause, exchange)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+      `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited, transformed, cause, exchange, rest)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
       number,
       offset,
       letter.stage,
@@ -111,6 +118,7 @@ export class DeadLetters {
       letter.transformed === true ? 1 : null,
       cause,
       letter.exchange === undefined ? null : JSON.stringify(letter.exchange),
+      letter.rest ?? null,
     )
   }
 
@@ -185,7 +193,12 @@ export class DeadLetters {
     const row = this.#row(number)
     if (row === undefined) return null
     const { detail, ...letter } = this.#letter(row)
-    return { ...letter, ...(detail === undefined ? {} : { detail }), event: row.event }
+    return {
+      ...letter,
+      ...(detail === undefined ? {} : { detail }),
+      event: row.event,
+      ...(row.rest === null ? {} : { rest: row.rest }),
+    }
   }
 
   /** Where the stream holds the letter's event; undefined when it never had it. */

@@ -91,6 +91,8 @@ export async function decide(
   return parts.map((own, i) => {
     const outcome = undecided.get(i)
     if (outcome !== undefined) return { undecided: outcome }
+    // Which of several parts was delivered before is not known.
+    if (own.length > 1) for (const [n, part] of own.entries()) own[n] = withoutEarlier(part)
     return { parts: fields === undefined ? own : own.map((part) => withFields(part, fields)), settled: outcomes[i] }
   })
 }
@@ -112,6 +114,10 @@ function filterOut(envelope: Envelope, target: Target): Outcome | undefined {
       ...detailOf(stackOf(error)),
     }
   }
+}
+
+function withoutEarlier({ header: { earlier: _, ...header }, text }: Envelope): Envelope {
+  return new Envelope(header, text)
 }
 
 const cannotRun = (reason: string): Outcome =>

@@ -182,6 +182,7 @@ class Delivering implements Delivery {
   ): void {
     const code = answer.failure?.code ?? codeOf(answer, verdict)
     const isWaiting = verdict.kind === 'retry' || verdict.kind === 'pause'
+    const rest = answer.rest ?? (this.#envelopes[event] as Envelope).header.rest
     if (this.#ordered && isWaiting)
       (this.#stopped ??= new Map()).set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
     if (verdict.kind === 'done' || verdict.kind === 'skip') {
@@ -194,7 +195,7 @@ class Delivering implements Delivery {
       code,
       ...detailOf(text(answer.body)),
       ...(answer.failure?.code === 'platform' ? {} : { exchange: sentExchange(this.#destination, item, answer) }),
-      ...(isWaiting && answer.rest !== undefined ? { rest: answer.rest } : {}),
+      ...(rest === undefined ? {} : { rest }),
     }
   }
 

@@ -91,7 +91,7 @@ export async function forwardPlain(
   const isBare = outcomes.every(({ detail, rest }) => detail === undefined && rest === undefined)
   if (isBare) return { outcomes, sent, decisions: [] }
   const decisions = outcomes.some(({ rest }) => rest !== undefined)
-    ? envelopes.map((envelope, i) => restOf(envelope, outcomes[i]?.rest))
+    ? envelopes.map((envelope, i) => restOf(envelope, outcomes[i]))
     : []
   return { outcomes: await withMappedStacks(outcomes, options.port), sent, decisions }
 }
@@ -102,20 +102,31 @@ function resultOf(decision: Decision, delivered: Iterator<Outcome>): { outcome: 
   let waits: Outcome | undefined
   const parts = decision.parts.flatMap((part) => {
     const outcome = delivered.next().value as Outcome
-    const isWaiting = outcome.verdict.kind === 'retry' || outcome.verdict.kind === 'pause'
+    const isWaiting = isWaitingFor(outcome)
     if (isWaiting) waits = worseOf(waits, outcome)
     else settled = worseOf(settled, outcome)
     if (!isWaiting) return []
     return outcome.rest === undefined ? [part] : [withRest(part, outcome.rest)]
   })
   const isSame = parts.length === decision.parts.length && parts.every((part, i) => part === decision.parts[i])
-  return { outcome: waits ?? (settled as Outcome), decision: isSame ? decision : { parts, settled } }
+  const outcome = waits ?? (settled as Outcome)
+  // What is left of one part says nothing of the others, nor of the event.
+  const isWhole = decision.parts.length === 1 && decision.settled === undefined
+  return { outcome: isWhole ? outcome : withoutRest(outcome), decision: isSame ? decision : { parts, settled } }
 }
 
 /** An event of which a part was delivered: the next attempt sends what is left. */
 const withRest = ({ header, text }: Envelope, rest: string): Envelope => new Envelope({ ...header, rest }, text)
 
+function withoutRest({ rest: _, ...outcome }: Outcome): Outcome {
+  return outcome
+}
+
 const hasRest = ({ parts }: Decision): boolean => parts.some(({ header }) => header.rest !== undefined)
 
-const restOf = (envelope: Envelope, rest: string | undefined): Decision | undefined =>
-  rest === undefined ? undefined : { parts: [withRest(envelope, rest)], settled: undefined }
+const restOf = (envelope: Envelope, outcome: Outcome | undefined): Decision | undefined =>
+  outcome?.rest === undefined || !isWaitingFor(outcome)
+    ? undefined
+    : { parts: [withRest(envelope, outcome.rest)], settled: undefined }
+
+const isWaitingFor = ({ verdict: { kind } }: Outcome): boolean => kind === 'retry' || kind === 'pause'

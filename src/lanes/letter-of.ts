@@ -18,7 +18,7 @@ function exchangeOf(exchange: SentExchange | LetterExchange, event: string): Let
  */
 export function letterOf(
   { header, text }: Envelope,
-  { code, detail, exchange }: Outcome,
+  { code, detail, exchange, rest = header.earlier }: Outcome,
   { reason, history = [] }: { readonly reason: string; readonly history?: readonly Attempt[] },
 ): NewDeadLetter {
   return {
@@ -32,6 +32,7 @@ export function letterOf(
     receivedAt: header.receivedAt,
     event: text,
     attempts: history,
+    ...(rest === undefined ? {} : { rest }),
     ...(exchange === undefined ? {} : { exchange: exchangeOf(exchange, text) }),
   }
 }

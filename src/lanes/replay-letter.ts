@@ -68,6 +68,7 @@ export async function replayLetter(number: number, lane: LetterRoute): Promise<b
     receivedAt: letter.receivedAt,
     to: [ref.target],
     facts: {},
+    ...(letter.rest === undefined ? {} : { earlier: letter.rest }),
   }
   const text = replayedTextOf(letter, lane.limits)
   const count = Number(store.get('replays') ?? 0) + 1

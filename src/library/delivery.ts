@@ -30,6 +30,8 @@ interface Sending {
   readonly owed: readonly string[]
   /** Why a subscription will never take it; of an earlier attempt, or of this one. */
   dead: string[]
+  /** Subscriptions that took it in an earlier attempt, or before it was replayed. */
+  readonly taken: readonly string[]
   readonly results: Map<string, Verdict>
   /** What its actions hand to each other. */
   readonly transaction: Json
@@ -61,8 +63,8 @@ export class Delivery {
     this.#context = context
     this.#caller = new Caller(tools, context)
     this.#sendings = items.map(({ text }) => {
-      const { event, owed, dead } = readItem(text)
-      return { event, key: keyOf(event), owed, dead: [...dead], results: new Map(), transaction: {} }
+      const { event, owed, dead, taken = [] } = readItem(text)
+      return { event, key: keyOf(event), owed, dead: [...dead], taken, results: new Map(), transaction: {} }
     })
   }
 
@@ -87,9 +89,11 @@ export class Delivery {
 
   #result(): SendResult {
     const verdicts = this.#sendings.map((sending) => this.#verdictOf(sending))
-    const rests = this.#sendings.map(({ owed, results, dead }) => {
+    const rests = this.#sendings.map(({ owed, results, dead, taken: before }) => {
       const left = owed.filter((name) => isWaiting(results.get(name)))
-      return left.length === owed.length && dead.length === 0 ? undefined : writeRest({ owed: left, dead })
+      const taken = [...before, ...owed.filter((name) => results.get(name)?.kind === 'done')]
+      const isUntouched = left.length === owed.length && dead.length === 0 && taken.length === 0
+      return isUntouched ? undefined : writeRest({ owed: left, dead, ...(taken.length === 0 ? {} : { taken }) })
     })
     return { status: this.#status, body: this.#body, verdicts, rests }
   }

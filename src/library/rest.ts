@@ -4,6 +4,8 @@ import { isObject, type Json } from './json.ts'
 export interface Rest {
   readonly owed: readonly string[]
   readonly dead: readonly string[]
+  /** Subscriptions that have taken it; left out where there are none, and by older versions. */
+  readonly taken?: readonly string[]
 }
 
 /** Writes what is left of an event for its next attempt. */

@@ -98,10 +98,14 @@ export function segment<Settings>(
       : { events: 1, bytes: 2_000_000, parallel: connections, timeoutSeconds },
     problems,
     redacted: { settings: checked.redacted, mappings: subscriptions.map(({ key }) => key) },
-    encode: ({ id, text, event, header: { rest } }) => {
+    encode: ({ id, text, event, header: { rest, earlier } }) => {
       if (rest !== undefined) return { id, text: writeItem(readRest(rest), text) }
-      const owed = subscriptions.filter(({ fql }) => door.fql.validate(fql as never, event as never))
-      return owed.length === 0 ? null : { id, text: writeItem({ owed: owed.map(({ key }) => key), dead: [] }, text) }
+      const { taken = [] } = earlier === undefined ? {} : readRest(earlier)
+      const owed = subscriptions
+        .filter(({ key, fql }) => !taken.includes(key) && door.fql.validate(fql as never, event as never))
+        .map(({ key }) => key)
+      if (owed.length === 0) return null
+      return { id, text: writeItem({ owed, dead: [], ...(taken.length === 0 ? {} : { taken }) }, text) }
     },
     request: notByRequest,
     send: (items, context) => new Delivery(items, tools, context).run(),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
-import type { Header } from '../../src/core/envelope.ts'
+import type { Item } from '../../src/core/destination.ts'
+import type { Envelope, Header } from '../../src/core/envelope.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { replayBase } from '../../src/lanes/lane-store.ts'
 import { SimulatedLane } from '../support/simulated-lane.ts'
@@ -275,4 +276,65 @@ test('a destination that delivered a part of an event gets what is left of it at
   await lane.pass(10_000)
   expect(seen).toEqual(['ada 1: all', 'ada 1: group', 'ada 1: group'])
   expect([lane.store.counters['done'], lane.rows(), decided(lane)]).toEqual([1, [], []])
+})
+
+/** A destination that says of each event that it will never be taken, but that a part of it was. */
+const partly = {
+  encode: ({ id, text, header }: Envelope) => ({ id: `${id}: ${header.rest ?? header.earlier ?? 'all'}`, text }),
+  send: async (items: readonly Item[]) => ({
+    status: 400,
+    body: '',
+    verdicts: items.map(() => ({ kind: 'dead' as const, reason: 'group: HTTP 400' })),
+    rests: items.map(() => 'group'),
+  }),
+}
+
+test('a dead letter keeps what was left of the event, and one of a replay keeps what its letter had', async () => {
+  const seen: string[] = []
+  let isLost = false
+  const lane = new SimulatedLane({
+    use: {
+      ...partly,
+      send: async (items) => {
+        seen.push(...items.map(({ id }) => id))
+        const { rests: _, ...told } = await partly.send(items)
+        return isLost ? told : partly.send(items)
+      },
+    },
+  })
+  lane.append(of('ada', 1))
+  await lane.feed()
+  expect(lane.letters.getStored(1)?.rest).toBe('group')
+  expect(lane.letters.get(1)).not.toHaveProperty('rest')
+
+  isLost = true
+  const header = { id: 'ada 1', key: 'ada', source: 'web', receivedAt: '2026-11-29T10:00:00.000Z', to: [], facts: {} }
+  lane.sender.replay(replayBase + 1, 0, { ...header, earlier: 'group' }, '{}')
+  await lane.pass(1_000)
+  expect(seen).toEqual(['ada 1: all', 'ada 1: group'])
+  expect(lane.letters.getStored(2)?.rest).toBe('group')
+})
+
+test('a dead letter of an event that became several keeps nothing of what was delivered of one of them', async () => {
+  const { lane } = laneWith((event) => [withCoupon(event, 'A'), withCoupon(event, 'B')], { use: partly })
+  lane.append(of('ada', 1))
+  await lane.feed()
+  expect(letters(lane)).toHaveLength(1)
+  expect(lane.letters.getStored(1)).not.toHaveProperty('rest')
+})
+
+test('an event of a letter that becomes several when it is replayed is sent as a whole', async () => {
+  const seen: string[] = []
+  const { lane } = laneWith((event) => [withCoupon(event, 'A'), withCoupon(event, 'B')], {
+    use: { ...partly, send: async (items) => (seen.push(...items.map(({ id }) => id)), partly.send(items)) },
+  })
+  const header = { id: 'ada 1', key: 'ada', source: 'web', receivedAt: '2026-11-29T10:00:00.000Z', to: [], facts: {} }
+  lane.sender.replay(
+    replayBase + 1,
+    0,
+    { ...header, earlier: 'group' },
+    JSON.stringify({ type: 'track', event: 'Order', messageId: 'ada 1', userId: 'ada' }),
+  )
+  await lane.pass(1_000)
+  expect(seen.map((id) => id.split(': ')[1])).toEqual(['all', 'all'])
 })

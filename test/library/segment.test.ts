@@ -26,7 +26,7 @@ const eventOf = (id: string, more: object = {}) => ({
 /** Sends events through a destination; the vendor's answers come from `answer`, by the path and its how-manieth request. */
 async function sending(
   destination: Destination,
-  events: readonly (ReturnType<typeof eventOf> & { rest?: string })[],
+  events: readonly (ReturnType<typeof eventOf> & { rest?: string; earlier?: string })[],
   answer: (path: string, n: number) => Response | Error = () => Response.json({}),
   credentials?: Credentials,
 ) {
@@ -42,9 +42,10 @@ async function sending(
       return given
     },
   })
-  const envelopes = events.map(({ rest, ...event }) => {
+  const envelopes = events.map(({ rest, earlier, ...event }) => {
     const header = headerOf(event.messageId, { key: event.userId })
-    return new Envelope(rest === undefined ? header : { ...header, rest }, JSON.stringify(event))
+    const left = { ...(rest === undefined ? {} : { rest }), ...(earlier === undefined ? {} : { earlier }) }
+    return new Envelope({ ...header, ...left }, JSON.stringify(event))
   })
   const { outcomes } = await deliver(envelopes, destination, { port })
   return { asked, paths: asked.map(({ path }) => path), outcomes }
@@ -193,6 +194,46 @@ test('an event that one action will never take is dead in the end, and says so, 
   })
 })
 
+test('an event that is replayed goes to the actions that failed, and to none that has taken it, however often it fails', async () => {
+  const destination = made(crm)
+  const refuseContacts = (path: string) => new Response(null, { status: path === '/contacts' ? 400 : 200 })
+  const first = await sending(destination, [eventOf('a')], refuseContacts)
+  expect([first.paths, kinds(first.outcomes)]).toEqual([['/contacts', '/scores'], ['dead']])
+  const again = await sending(
+    destination,
+    [{ ...eventOf('a'), earlier: first.outcomes[0]?.rest ?? '' }],
+    refuseContacts,
+  )
+  expect([again.paths, kinds(again.outcomes)]).toEqual([['/contacts'], ['dead']])
+  const last = await sending(destination, [{ ...eventOf('a'), earlier: again.outcomes[0]?.rest ?? '' }])
+  expect([last.paths, kinds(last.outcomes)]).toEqual([['/contacts'], ['done']])
+})
+
+test('an event that is replayed goes to an action whose mapping has another name by now', async () => {
+  const named = (key: string) =>
+    made(crm, { mappings: { [key]: { action: 'contact' }, score: { when: 'type = "identify"' } } })
+  const refuse = (path: string) => new Response(null, { status: path === '/contacts' ? 400 : 200 })
+  const first = await sending(named('people'), [eventOf('a')], refuse)
+  const again = await sending(named('persons'), [{ ...eventOf('a'), earlier: first.outcomes[0]?.rest ?? '' }])
+  expect([again.paths, kinds(again.outcomes)]).toEqual([['/contacts'], ['done']])
+})
+
+test('an event keeps what was delivered of it through an attempt without an answer', async () => {
+  const destination = made(crm)
+  const first = await sending(
+    destination,
+    [eventOf('a')],
+    (path) => new Response(null, { status: path === '/contacts' ? 200 : 503 }),
+  )
+  const { rest = '' } = first.outcomes[0] ?? {}
+  const lost = await sending({ ...destination, send: async () => Promise.reject(new Error('lost')) }, [
+    { ...eventOf('a'), rest },
+  ])
+  expect(lost.outcomes[0]?.rest).toBe(rest)
+  const replayed = await sending(destination, [{ ...eventOf('a'), earlier: rest }])
+  expect(replayed.paths).toEqual(['/scores'])
+})
+
 const verdicts: readonly (readonly [status: number, kind: string])[] = [
   [200, 'done'],
   [204, 'done'],
@@ -292,7 +333,7 @@ test('a limit of the platform in the middle of an event is no mark against it, a
   const { outcomes } = await sending(made(crm), [eventOf('a')], (path) =>
     path === '/scores' ? new Error('Too many subrequests by single Worker invocation.') : Response.json({}),
   )
-  expect(outcomes).toMatchObject([{ code: 'platform', rest: '{"owed":["Scores"],"dead":[]}' }])
+  expect(outcomes).toMatchObject([{ code: 'platform', rest: '{"owed":["Scores"],"dead":[],"taken":["Contacts"]}' }])
 })
 
 const tokens = { accessToken: 'old', refreshToken: 'refresh-1', clientId: 'router' }

@@ -105,8 +105,7 @@ export class Sink {
       request.on('data', (part: Buffer) => parts.push(part))
       request.on('end', () => {
         const body = Buffer.concat(parts).toString('utf8')
-        const parsed = JSON.parse(body) as Event | Event[]
-        const events = Array.isArray(parsed) ? parsed : [parsed]
+        const events = eventsIn(body)
         const {
           status,
           headers = {},
@@ -163,4 +162,13 @@ function firstOf(events: readonly Event[]): Event[] {
   const first = new Map<string, Event>()
   for (const event of events) if (!first.has(event.messageId)) first.set(event.messageId, event)
   return [...first.values()]
+}
+
+/** Nothing where it is no JSON, such as a form. */
+function eventsIn(body: string): Event[] {
+  try {
+    return [JSON.parse(body) as Event | Event[]].flat()
+  } catch {
+    return []
+  }
 }
