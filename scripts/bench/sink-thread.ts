@@ -3,38 +3,15 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { clock } from './clock.ts'
 import { idLength, Ids } from './ids.ts'
+import { takeBodies } from './request-bodies.ts'
 import type { SinkMemory } from './sink.ts'
 
 const { salt, counts, arrivals } = workerData as SinkMemory
 const ids = new Ids(salt)
 const mark = Buffer.from('"messageId":"')
-const headEnd = Buffer.from('\r\n\r\n')
 const answers = new Map<number, Buffer>()
 
-// Node's HTTP server takes more of a core than what is measured may leave it.
-const server = createServer((socket) => {
-  socket.setNoDelay(true)
-  let rest: Buffer = Buffer.alloc(0)
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (part: Buffer) => {
-    rest = rest.byteLength === 0 ? part : Buffer.concat([rest, part])
-    for (;;) {
-      const body = bodyOf(rest)
-      if (body === undefined) return
-      rest = rest.subarray(body.byteOffset - rest.byteOffset + body.byteLength)
-      take(body, socket)
-    }
-  })
-})
-
-/** The body of the first request in `bytes`; undefined while a part of it is missing. */
-function bodyOf(bytes: Buffer): Buffer | undefined {
-  const end = bytes.indexOf(headEnd)
-  if (end < 0) return undefined
-  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(bytes.toString('latin1', 0, end))?.[1] ?? 0)
-  const from = end + headEnd.byteLength
-  return bytes.byteLength < from + length ? undefined : bytes.subarray(from, from + length)
-}
+const server = createServer((socket) => takeBodies(socket, take))
 
 function take(body: Buffer, socket: Socket): void {
   const status = Atomics.load(counts, 4)
