@@ -19,6 +19,7 @@ import { ingestRoutes } from './ingest/routes.ts'
 import { credentialsOf } from './lanes/kept-credentials.ts'
 import { LaneObject } from './lanes/lane-object.ts'
 import { RateLimiterObject } from './admission/rate-limiter-object.ts'
+import { eraseFromArchive } from './admission/erase-from-archive.ts'
 import { SuppressionObject } from './admission/suppression-object.ts'
 import { load } from './schedule/load.ts'
 import { localTicker } from './schedule/local-ticker.ts'
@@ -201,11 +202,17 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     },
     Suppression: class extends SuppressionObject {
       constructor(ctx: DurableObjectState, env: Env) {
-        super(ctx, env, () => ({
-          targets: resolve(env).targets,
-          port: portOf(env),
-          credentialsOf: (target) => credentialsOf(target, env.LANE),
-        }))
+        super(ctx, env, () => {
+          const resolved = resolve(env)
+          const port = portOf(env)
+          const app = { resolved, bindings: env, port, waitUntil: (work: Promise<unknown>) => ctx.waitUntil(work) }
+          return {
+            targets: resolved.targets,
+            port,
+            credentialsOf: (target) => credentialsOf(target, env.LANE),
+            erase: (user) => eraseFromArchive(user, app),
+          }
+        })
       }
     },
     RateLimiter: RateLimiterObject,

@@ -60,7 +60,7 @@ suppress.takesBody = true as const
 function destinationsOf(c: AdminCall, where: boolean | readonly string[] | undefined): readonly string[] {
   if (where === undefined || where === false) return []
   const known = Array.from(c.env.resolved.targets.values())
-    .filter((target) => target.kind === 'destination')
+    .filter((target) => target.kind !== 'warehouse')
     .map(({ name }) => name)
   if (where === true) return known
   const unknown = where.find((name) => !known.includes(name))

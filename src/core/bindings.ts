@@ -151,6 +151,13 @@ export interface LetterFilter {
   readonly to?: number | undefined
 }
 
+/** How the erasure of a user from the archive is going in one partition. */
+export interface ErasureStatus {
+  readonly isDone: boolean
+  /** What it waits for, or how far it is; left out when it is done. */
+  readonly reason?: string
+}
+
 /** Which dead letters of a lane. */
 export interface LettersQuery extends LetterFilter {
   readonly before?: number
@@ -206,6 +213,14 @@ export interface LaneRpc extends Inbox {
   readonly jobs: (ref: LaneRef) => Promise<JobStatus[]>
   /** Ends a job; null where this lane does not know it. */
   readonly cancelJob: (ref: LaneRef, id: string) => Promise<JobStatus | null>
+  /**
+   * Of a lane of the archive: has the events of a user erased that were accepted before `askedAt` (milliseconds since the epoch),
+   * or says how that is going; null in any other lane.
+   */
+  readonly erase: (
+    ref: LaneRef,
+    user: { readonly kind: 'userId' | 'anonymousId'; readonly id: string; readonly askedAt: number },
+  ) => Promise<ErasureStatus | null>
   /** Of the lane of the edge: notes what somebody did with the admin API. */
   readonly noteAction: (ref: LaneRef, action: AdminAction) => Promise<void>
   /** Of the lane of the edge: what was done, newest first. */

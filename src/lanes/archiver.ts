@@ -1,4 +1,4 @@
-import type { Bindings, LaneError, LaneState } from '../core/bindings.ts'
+import type { Bindings, ErasureStatus, LaneError, LaneState } from '../core/bindings.ts'
 import type { Billed } from '../core/billed.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
@@ -8,6 +8,7 @@ import type { Target } from '../core/resolved-config.ts'
 import { backoffMs } from '../core/retry.ts'
 import { expireArchive } from '../archive/expire-archive.ts'
 import { archiveType, hourOf, keyOf } from '../archive/object-name.ts'
+import { ArchiveEraser } from './archive-eraser.ts'
 import { ArchiveLot } from './archive-lot.ts'
 import { ChunkUnpacker } from './chunk-unpacker.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
@@ -64,7 +65,8 @@ export class Archiver implements LaneConsumer {
   #failures = 0
   #retryAt = 0
   #expireAt = 0
-  isBusy = false
+  #isWorking = false
+  readonly #eraser: ArchiveEraser
   reason: string | undefined
   since: number | undefined
   lastError: LaneError | undefined
@@ -77,6 +79,11 @@ export class Archiver implements LaneConsumer {
     this.position = options.store.cursor
     this.#next = this.position
     this.#floors = JSON.parse(options.store.get('archived') ?? '{}') as Record<string, number>
+    this.#eraser = new ArchiveEraser({ ...options, isArchived: (time) => this.#isArchived(time) })
+  }
+
+  get isBusy(): boolean {
+    return this.#isWorking || this.#eraser.isBusy
   }
 
   get committed(): number {
@@ -108,13 +115,21 @@ export class Archiver implements LaneConsumer {
   }
 
   pump(): void {
-    const due = this.due()
+    const due = this.#workDue()
     if (due !== undefined && due <= this.#options.port.now()) void this.#work()
+    this.#eraser.pump()
     this.#expire()
   }
 
   due(): number | undefined {
-    if (this.isBusy) return undefined
+    const eraseAt = this.#eraser.due() ?? Infinity
+    const workAt = this.#workDue()
+    const due = Math.min(eraseAt, workAt ?? Infinity)
+    return due === Infinity ? undefined : due
+  }
+
+  #workDue(): number | undefined {
+    if (this.#isWorking) return undefined
     const wanted = this.#chunks.length > 0 || this.#isFlushing ? 0 : this.#lotDue
     return wanted === Infinity ? undefined : Math.max(wanted, this.#retryAt)
   }
@@ -122,6 +137,18 @@ export class Archiver implements LaneConsumer {
   resume(): void {
     this.#retryAt = 0
     this.#isFlushing = this.oldest !== undefined
+  }
+
+  /** Has a user's events erased from the objects of the partition; see ArchiveEraser. */
+  erase(user: Parameters<ArchiveEraser['erase']>[0]): ErasureStatus {
+    return this.#eraser.erase(user)
+  }
+
+  #isArchived(time: number): boolean {
+    const { oldest } = this
+    if (oldest === undefined || oldest > time) return true
+    this.resume()
+    return false
   }
 
   get #held(): number {
@@ -134,7 +161,7 @@ export class Archiver implements LaneConsumer {
 
   async #work(): Promise<void> {
     const { port, ref, changed } = this.#options
-    this.isBusy = true
+    this.#isWorking = true
     try {
       while (this.#open()) await this.#gather()
       const isFlushing = this.#isFlushing
@@ -156,7 +183,7 @@ export class Archiver implements LaneConsumer {
       this.#retryAt = at + backoffMs(this.#failures, port.random(), { baseSeconds: 2, capSeconds: 60 })
       port.log('warn', 'events could not be archived', { ...ref, reason: this.reason })
     }
-    this.isBusy = false
+    this.#isWorking = false
     changed()
   }
 

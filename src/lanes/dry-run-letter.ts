@@ -1,17 +1,14 @@
 import { withDeadline } from '../core/deadline.ts'
 import type { DeadLetter, Difference, DryRun, LetterExchange } from '../core/dead-letter.ts'
 import type { Destination } from '../core/destination.ts'
+import { differencesOf } from '../core/differences.ts'
 import { Envelope, type Header } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
-import { isRecord } from '../core/json.ts'
 import type { Target } from '../core/resolved-config.ts'
 import { decide } from './decide.ts'
 import type { LetterRoute } from './replay-letter.ts'
 import { replayedTextOf } from './replayed-text.ts'
 import { redactorOf, SentExchange } from './sent-exchange.ts'
-
-/** Differences that are told. */
-const mostDifferences = 200
 
 /**
  * Says what a replay of a letter would do now, with the rules, transforms and settings of today. Nothing is sent and nothing is
@@ -136,35 +133,4 @@ function jsonOr(text: string): unknown {
   } catch {
     return text
   }
-}
-
-/**
- * Compares two values of JSON.
- *
- * @returns what differs, in the order of the first, at most 200
- */
-export function differencesOf(before: unknown, after: unknown): Difference[] {
-  const found: Difference[] = []
-  const compare = (one: unknown, other: unknown, path: string): void => {
-    if (found.length >= mostDifferences || Object.is(one, other)) return
-    const isObject = isRecord(one) && isRecord(other)
-    if (!isObject && !(Array.isArray(one) && Array.isArray(other))) {
-      found.push({
-        path,
-        ...(one === undefined ? {} : { before: one }),
-        ...(other === undefined ? {} : { after: other }),
-      })
-      return
-    }
-    const a = one as Readonly<Record<string, unknown>>
-    const b = other as Readonly<Record<string, unknown>>
-    for (const name of new Set([...Object.keys(a), ...Object.keys(b)]))
-      compare(
-        Object.hasOwn(a, name) ? a[name] : undefined,
-        Object.hasOwn(b, name) ? b[name] : undefined,
-        `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
-      )
-  }
-  compare(before, after, '')
-  return found
 }

@@ -1,4 +1,4 @@
-import type { Bindings, LaneRpc, LaneStatus, LaneTrace, SkippedLane } from '../core/bindings.ts'
+import type { Bindings, ErasureStatus, LaneRpc, LaneStatus, LaneTrace, SkippedLane } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
@@ -127,17 +127,14 @@ export class LaneObject extends LetterCalls implements LaneRpc {
         userCodeMs: resolved.limits.userCodeMs,
         lanes: resolved.stream.partitions,
       })
+    const writing = { ...common, bindings: env, billed: this.#billed, spend }
     if (this.#target?.kind === 'warehouse')
       this.#consumer = new Stager(this.#target, {
-        ...common,
-        bindings: env,
-        billed: this.#billed,
+        ...writing,
         partition: this.#ref.partition,
         deciding: { ref: this.#ref, letters: this.#letters, userCodeMs: resolved.limits.userCodeMs },
-        spend,
       })
-    if (this.#target?.kind === 'archive')
-      this.#consumer = new Archiver(this.#target, { ...common, bindings: env, billed: this.#billed, spend })
+    if (this.#target?.kind === 'archive') this.#consumer = new Archiver(this.#target, writing)
     this.#reader = new LaneReader(db, {
       ...common,
       log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
@@ -160,13 +157,10 @@ export class LaneObject extends LetterCalls implements LaneRpc {
       if (this.#sender === undefined) spend(3)
       return replayLetter(number, route)
     }
-    const history =
-      this.#sender === undefined
-        ? undefined
-        : {
-            reader: readerOfHistory(this.#ref.partition, { resolved, bindings: env, port, spend }, world.mayReplay),
-            queue: (envelope: Envelope) => queueAgain(envelope, -1, route),
-          }
+    const history = this.#sender && {
+      reader: readerOfHistory(this.#ref.partition, { resolved, bindings: env, port, spend }, world.mayReplay),
+      queue: (envelope: Envelope) => queueAgain(envelope, -1, route),
+    }
     const jobs = new JobRunner({ ...common, letters: this.#letters, replay, waiting, history })
     this.desk = { ...route, jobs, billed: this.#billed }
     void ctx.blockConcurrencyWhile(async () => {
@@ -266,6 +260,11 @@ export class LaneObject extends LetterCalls implements LaneRpc {
   async credentials(_ref: LaneRef, renewing?: { readonly used: string | null }): Promise<string | null> {
     this.#billed.calls++
     return renewing === undefined ? this.#credentials.current() : this.#credentials.renew(renewing.used)
+  }
+
+  async erase(_ref: LaneRef, user: Parameters<LaneRpc['erase']>[1]): Promise<ErasureStatus | null> {
+    this.#billed.calls++
+    return this.#consumer instanceof Archiver ? this.#consumer.erase(user) : null
   }
 
   async layout(_ref: LaneRef, change: { readonly seen: Layout; readonly kept?: Layout }): Promise<Layout> {

@@ -181,6 +181,7 @@ export class FakeLane implements Pick<
         this.actions.filter(({ number }) => number < before).slice(0, limit),
       replay: async (_ref, numbers) => this.#take('replay', numbers),
       discard: async (_ref, numbers) => this.#take('discard', numbers),
+      erase: async () => null,
       layout: async (_ref: LaneRef, { seen }: { readonly seen: Layout }) =>
         joinLayouts(seen, this.#given.layout ?? emptyLayout),
     }

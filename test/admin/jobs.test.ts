@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { Config } from '../../src/core/config.ts'
-import { differencesOf } from '../../src/lanes/dry-run-letter.ts'
+import { differencesOf } from '../../src/core/differences.ts'
 import { fakeStream } from '../support/fake-stream.ts'
 import { fakeAdmin } from './fake-admin.ts'
 

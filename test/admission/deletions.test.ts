@@ -6,6 +6,7 @@ import { http } from '../../destinations/http.ts'
 import { mailchimp } from '../../destinations/mailchimp.ts'
 import { metaConversions } from '../../destinations/meta-conversions.ts'
 import { Deletions, type DeletionStorage } from '../../src/admission/deletions.ts'
+import type { ErasureStatus } from '../../src/core/bindings.ts'
 import type { Destination } from '../../src/core/destination.ts'
 import type { Target } from '../../src/core/resolved-config.ts'
 import { fakePort, now } from '../support/fake-context.ts'
@@ -61,6 +62,10 @@ beforeEach(() => {
   answer = (response) => void response.writeHead(204).end()
 })
 
+/** What the archive says when it is asked. */
+let erasure: ErasureStatus = { isDone: false }
+let erasing: unknown[] = []
+
 function deletionsOf(destinations: Readonly<Record<string, Destination>>, storage = new FakeStorage()) {
   const clock = { now }
   const logged: string[] = []
@@ -78,9 +83,15 @@ function deletionsOf(destinations: Readonly<Record<string, Destination>>, storag
       { kind: 'destination', name, displayName: name, route: { use } } as Target,
     ]),
   )
+  targets.set('@archive', { kind: 'archive', name: '@archive', displayName: '@archive', route: {} })
+  const erase = async (user: unknown) => {
+    erasing.push(user)
+    return erasure
+  }
   const deletions = new Deletions(storage as unknown as DeletionStorage, () => ({
     targets,
     port,
+    erase,
     credentialsOf: () => ({ credentials: { current: async () => 'kept-1842', renew: async () => 'kept-1843' } }),
   }))
   return { deletions, storage, clock, logged }
@@ -115,6 +126,27 @@ test('a user is deleted at each destination that can, and it is told of one that
     ['people', 'done', 1],
   ])
   expect([...storage.values.values()].join()).not.toContain('ada@example.com')
+})
+
+test('the archive is asked how an erasure is going until it is done, with the time of the call', async () => {
+  const { deletions, storage, clock } = deletionsOf({})
+  erasing = []
+  erasure = { isDone: false, reason: '20 objects of partition 0 are done' }
+  expect(await deletions.ask([ada], ['@archive'])).toMatchObject([{ destination: '@archive', state: 'waiting' }])
+  await deletions.run()
+  expect(await deletions.list({ limit: 10 })).toMatchObject([
+    { destination: '@archive', state: 'waiting', attempts: 1, reason: '20 objects of partition 0 are done' },
+  ])
+  // It takes as long as it takes.
+  clock.now += 30 * 86_400_000
+  await deletions.run()
+  expect(await deletions.list({ limit: 10 })).toMatchObject([{ state: 'waiting', attempts: 2 }])
+  erasure = { isDone: true }
+  clock.now = storage.alarm ?? 0
+  await deletions.run()
+  const [done] = await deletions.list({ limit: 10 })
+  expect([done?.state, done?.reason, done?.attempts]).toEqual(['done', undefined, 3])
+  expect(erasing).toEqual(Array.from({ length: 3 }, () => ({ kind: 'userId', id: 'ada', askedAt: now })))
 })
 
 test('a deletion that gets no answer or a 429 is tried again, across a restart, until it is done', async () => {

@@ -83,17 +83,10 @@ function readerOf(parts: { readonly log?: typeof log } = { log }): HistoryReader
       return status()
     },
   }
-  const streaming = {
-    list: (options: object) => bucket.list(options),
-    get: async (key: string) => {
-      const found = await bucket.get(key)
-      return found === null ? null : { body: new Blob([await found.arrayBuffer()]).stream() }
-    },
-  }
   return new HistoryReader({
     log: parts.log,
     archive: new ArchiveHistory({
-      bindings: { BUCKET: streaming, LANE: { getByName: () => lane } } as never,
+      bindings: { BUCKET: bucket, LANE: { getByName: () => lane } } as never,
       port: fakePort({ now: () => start + 100 * hourMs }),
       partition: 0,
       spend: () => undefined,

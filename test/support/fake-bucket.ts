@@ -29,7 +29,11 @@ export class FakeBucket {
     const kept = this.kept.get(key)
     return kept === undefined
       ? null
-      : { customMetadata: kept.customMetadata, arrayBuffer: async () => new Uint8Array(kept.bytes).buffer }
+      : {
+          customMetadata: kept.customMetadata,
+          arrayBuffer: async () => new Uint8Array(kept.bytes).buffer,
+          body: new Blob([kept.bytes]).stream(),
+        }
   }
 
   async list({ prefix = '', startAfter = '', limit = 1_000 }) {
