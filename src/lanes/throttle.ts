@@ -12,12 +12,15 @@ const freeAt = 4
 const leastRate = 0.1
 /** Of the requests of the last two seconds, 429 must be the answer to so many that the rate is to blame: some receivers answer it at random. */
 const refusedShare = 0.1
+/** … and to so many of them at least: of few requests, one is more than a tenth. */
+const leastRefused = 3
 /** Seconds' worth of requests that may go at once after a pause; at least one request. */
 const burstSeconds = 0.2
 
 /**
  * How many requests a second a lane may send: what the config says, and less for a while after the destination answered 429 to a
- * tenth of them or more. The rate then is half of what was sent, and grows by a tenth each second. In memory only.
+ * tenth of them or more, and to three within two seconds. The rate then is half of what was sent, and grows by a tenth each
+ * second. In memory only.
  */
 export class Throttle {
   /** Requests a second; Infinity where the config says nothing. */
@@ -71,7 +74,8 @@ export class Throttle {
     this.#turn(now)
     this.#refused++
     const refused = this.#refused + this.#refusedBefore
-    if (refused < refusedShare * (this.#sent + this.#sentBefore) || now - this.#slowedAt < slowMs) return false
+    const isRate = refused >= Math.max(leastRefused, refusedShare * (this.#sent + this.#sentBefore))
+    if (!isRate || now - this.#slowedAt < slowMs) return false
     this.#slowedAt = now
     this.#refill(now)
     this.#slowedFrom = Math.min(this.#rate, Math.max(1, this.#sent, this.#sentBefore))

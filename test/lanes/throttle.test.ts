@@ -90,11 +90,25 @@ test('a destination that answers 429 to one request in a hundred gets all others
   )
 })
 
+test('a single 429 at low traffic slows nothing: only its own event waits', async () => {
+  const lane = new SimulatedLane()
+  lane.append([{ id: 'ada', key: 'ada' }])
+  await lane.feed()
+  await lane.requests[0]?.answer(429, { 'retry-after': '60' })
+  lane.append(users(200))
+  expect(await perSecond(lane, 1)).toEqual([200])
+  expect(lane.rows()).toEqual(['ada'])
+  expect(lane.logged.map(({ message }) => message)).not.toContain(
+    'a destination wants fewer requests; its lane goes slower',
+  )
+})
+
 test('a person who resumes a lane ends what the destination asked for', async () => {
   const lane = new SimulatedLane()
   lane.append(users(300))
   await lane.feed()
-  await lane.requests[0]?.answer(429)
+  for (let i = 0; i < 3; i++) await lane.requests[0]?.answer(429)
+  expect(lane.requests, 'no fourth goes out').toHaveLength(3)
   lane.sender.resume()
   expect((await perSecond(lane, 1))[0]).toBe(300)
 })
