@@ -7,6 +7,8 @@ const app = sluiceway(config)
 export class Log extends app.Log {}
 /** Delivers to one destination or stages for one warehouse, a partition each. */
 export class Lane extends app.Lane {}
+/** Sends for lanes that need more connections than one invocation has. */
+export class RemoteSender extends app.RemoteSender {}
 /** Loads what is staged for one warehouse. */
 export class Loader extends app.Loader {}
 /** Keeps the list of users whose events are not taken. */

@@ -16,8 +16,11 @@ import { mayReplay } from './edge/may-replay.ts'
 import { replayEdgeLetter } from './edge/replay-edge-letter.ts'
 import { sdkAsset } from './ingest/sdk-assets.ts'
 import { ingestRoutes } from './ingest/routes.ts'
+import { InvocationBudget } from './lanes/invocation-budget.ts'
 import { credentialsOf } from './lanes/kept-credentials.ts'
 import { LaneObject } from './lanes/lane-object.ts'
+import { RemoteSenderEntrypoint, type RemoteTools } from './lanes/remote-sender.ts'
+import type { RemoteCalls } from './lanes/sender-pool.ts'
 import { RateLimiterObject } from './admission/rate-limiter-object.ts'
 import { eraseFromArchive } from './admission/erase-from-archive.ts'
 import { SuppressionObject } from './admission/suppression-object.ts'
@@ -46,6 +49,11 @@ import type { StreamTriggers, TriggerContext } from './core/stream.ts'
 
 type Env = Bindings & Vars
 
+/** What an object reaches of RemoteSenderEntrypoint. */
+interface SenderBinding {
+  readonly open: (target: string) => PromiseLike<RemoteCalls>
+}
+
 /** What `src/index.ts` exports: the handlers and the Durable Object classes, all with one config. */
 export interface Sluiceway {
   readonly handler: ExportedHandler<Env, string>
@@ -53,6 +61,8 @@ export interface Sluiceway {
   readonly summary: ExportedHandler<Env>
   readonly Log: new (ctx: DurableObjectState, env: Env) => LogObject
   readonly Lane: new (ctx: DurableObjectState, env: Env) => LaneObject
+  /** Sends for lanes that need more connections. Without it under this name among the exports, lanes make do with their own. */
+  readonly RemoteSender: new (ctx: ExecutionContext, env: Env) => RemoteSenderEntrypoint
   readonly Loader: new (ctx: DurableObjectState, env: Env) => LoaderObject
   readonly Suppression: new (ctx: DurableObjectState, env: Env) => SuppressionObject
   readonly RateLimiter: new (ctx: DurableObjectState, env: Env) => RateLimiterObject
@@ -98,6 +108,19 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   const resolve = (env: Env): ResolvedConfig => (resolved ??= watch(resolveConfig(configOf, env), env))
   let known: Port | undefined
   const portOf = (env: Env): Port => (known ??= stackPort(realPort, env))
+  /** The world of whatever sends to destinations. */
+  const lanePort = (env: Env, ctx: DurableObjectState | ExecutionContext): Port => {
+    const real = outboundPort(portOf(env), env)
+    return resolve(env).demo === false ? real : demoPort(real, ctx.exports.default)
+  }
+  const remoteTools = (name: string, env: Env, ctx: ExecutionContext): RemoteTools => {
+    const { targets, limits } = resolve(env)
+    const target = targets.get(name)
+    if (target?.kind !== 'destination') throw new Error(`There is no destination ${name} in the config.`)
+    const budget = new InvocationBudget()
+    const port = { ...budget.countingPort(lanePort(env, ctx)), ...credentialsOf(target, env.LANE) }
+    return { target, port, budget, userCodeMs: limits.userCodeMs }
+  }
   const contextOf = (env: Env, ctx: ExecutionContext): AppContext => ({
     resolved: resolve(env),
     bindings: env,
@@ -184,15 +207,22 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     Lane: class extends LaneObject {
       constructor(ctx: DurableObjectState, env: Env) {
         const resolved = resolve(env)
-        const real = outboundPort(portOf(env), env)
-        const port = resolved.demo === false ? real : demoPort(real, ctx.exports.default)
+        const port = lanePort(env, ctx)
+        const { RemoteSender } = ctx.exports as { readonly RemoteSender?: SenderBinding }
         const app = { resolved, bindings: env, port, waitUntil: (work: Promise<unknown>) => ctx.waitUntil(work) }
         const target = resolved.targets.get(ctx.id.name?.replace(/:\d+$/, '') ?? '')
         super(ctx, env, resolved, {
           port,
+          ...(RemoteSender === undefined ? {} : { openSender: (name: string) => RemoteSender.open(name) }),
           replayEdge: (letter) => replayEdgeLetter(letter, app),
           ...(target === undefined ? {} : { mayReplay: (envelopes) => mayReplay(envelopes, target, app) }),
         })
+      }
+    },
+    RemoteSender: class extends RemoteSenderEntrypoint {
+      constructor(ctx: ExecutionContext, env: Env) {
+        flushLog()
+        super(ctx, env, (name) => remoteTools(name, env, ctx))
       }
     },
     Loader: class extends LoaderObject {

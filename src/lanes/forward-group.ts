@@ -4,9 +4,10 @@ import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Delivery } from './deliver.ts'
-import { forward, forwardPlain, isPlain } from './forward.ts'
+import { forward, type ForwardedEvent, forwardPlain, isPlain } from './forward.ts'
 import type { InFlightEvent } from './in-flight-events.ts'
 import type { LaneStore } from './lane-store.ts'
+import type { SenderPool } from './sender-pool.ts'
 
 interface GroupOptions {
   readonly ref: LaneRef
@@ -15,6 +16,8 @@ interface GroupOptions {
   readonly userCodeMs: number
   readonly isProven: boolean
   readonly deadlines: Deadlines
+  /** Where the events are forwarded; the lane's own invocation when undefined. */
+  readonly pool: SenderPool | undefined
 }
 
 /**
@@ -25,17 +28,18 @@ interface GroupOptions {
  * @param group in order
  * @param target the destination
  * @param options the lane, and what `forward` takes
- * @returns an outcome for every event and the requests sent; never rejects
+ * @returns an outcome for every event and the requests sent; undefined where the invocation that had them died, so that nobody
+ *   knows; never rejects
  */
 export async function forwardGroup(
   group: readonly InFlightEvent[],
   target: Extract<Target, { kind: 'destination' }>,
-  { ref, store, ...options }: GroupOptions,
-): Promise<Delivery> {
+  { ref, store, pool, ...options }: GroupOptions,
+): Promise<Delivery | undefined> {
   const { decisions } = store
   try {
-    const isBare = decisions.isEmpty && isPlain(target)
-    const events = isBare
+    const isBare = decisions.isEmpty && isPlain(target) && pool === undefined
+    const events: ForwardedEvent[] = isBare
       ? []
       : group.map(({ offset, envelope }) => ({ envelope, decision: decisions.get(offset, envelope) }))
     const forwarded = await (isBare
@@ -44,7 +48,11 @@ export async function forwardGroup(
           target,
           options,
         )
-      : forward(events, target, { ...options, count: (steps) => store.countSteps(steps) }))
+      : pool === undefined
+        ? forward(events, target, { ...options, count: (steps) => store.countSteps(steps) })
+        : pool.forward({ events, isProven: options.isProven }))
+    if (forwarded === undefined) return undefined
+    if ('steps' in forwarded) store.countSteps(forwarded.steps)
     for (const [i, decision] of forwarded.decisions.entries()) {
       const verdict = forwarded.outcomes[i]?.verdict.kind
       const { offset, envelope } = group[i] as InFlightEvent

@@ -5,7 +5,7 @@ import { type Decision, worseOf } from './decision.ts'
 import { deliver, type Delivery, type DeliveryOptions, type Outcome } from './deliver.ts'
 
 /** An event on its last way. */
-interface ForwardedEvent {
+export interface ForwardedEvent {
   /** As it came to the lane; it stays as it is. */
   readonly envelope: Envelope
   /** What an attempt before this one decided, and has not delivered yet. */
@@ -13,7 +13,7 @@ interface ForwardedEvent {
 }
 
 /** What one call of `forward` did. */
-interface Forwarded extends Delivery {
+export interface Forwarded extends Delivery {
   /** For each event what the next attempt is to send; undefined where that is to be decided then. */
   readonly decisions: readonly (Decision | undefined)[]
 }

@@ -19,6 +19,7 @@ import type { Envelope } from '../core/envelope.ts'
 import { queueAgain, replayLetter } from './replay-letter.ts'
 import { readerOfHistory } from './history-reader.ts'
 import { Sender } from './sender.ts'
+import type { RemoteCalls } from './sender-pool.ts'
 import { Stager } from './stager.ts'
 import { traceEvent } from './trace-event.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
@@ -95,6 +96,8 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     world: {
       readonly port?: Port
       readonly budget?: InvocationBudget
+      /** Begins another invocation that sends for a destination; see RemoteSenderEntrypoint. */
+      readonly openSender?: (target: string) => PromiseLike<RemoteCalls>
       /** Takes a letter of the edge in again, as a new event; it is needed in the lane of the edge. */
       readonly replayEdge?: LetterDesk['replayEdge']
       /** Which events of the past the lane's target may get; all when left out. */
@@ -120,12 +123,14 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     else if (target !== edgeTarget)
       this.#consumer = this.#orphan = new OrphanKeeper({ ...common, letters: this.#letters })
     this.#credentials = new KeptCredentials(this.#target, { store: this.#store, port })
+    const { openSender } = world
     if (this.#target?.kind === 'destination')
       this.#consumer = this.#sender = new Sender(this.#target, {
         ...common,
         letters: this.#letters,
         userCodeMs: resolved.limits.userCodeMs,
         lanes: resolved.stream.partitions,
+        remote: openSender === undefined ? undefined : { open: () => openSender(target), spend },
       })
     const writing = { ...common, bindings: env, billed: this.#billed, spend }
     if (this.#target?.kind === 'warehouse')

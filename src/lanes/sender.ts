@@ -4,16 +4,15 @@ import type { Port } from '../core/port.ts'
 import { ISOLATE_BYTES } from '../platform/limits.ts'
 import { ChunkUnpacker } from './chunk-unpacker.ts'
 import { Circuit } from './circuit.ts'
-import { Deadlines } from './deadlines.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import type { Delivery, Outcome, SentRequest } from './deliver.ts'
 import { FailedEvents } from './failed-events.ts'
 import { GroupPicker } from './group-picker.ts'
-import { forwardGroup } from './forward-group.ts'
+import { GroupSender, type RemoteSenders } from './group-sender.ts'
+import { GroupSettler } from './group-settler.ts'
 import { Hold } from './hold.ts'
 import { Judge } from './judge.ts'
 import { KeyLocks } from './key-locks.ts'
-import { OutcomeRecorder, toAttempt } from './outcome-recorder.ts'
+import { OutcomeRecorder } from './outcome-recorder.ts'
 import { PlatformWait } from './platform-wait.ts'
 import { Refusals } from './refusals.ts'
 import { shareOf, Throttle } from './throttle.ts'
@@ -38,6 +37,8 @@ interface SenderOptions {
   readonly userCodeMs: number
   /** Lanes that the destination has, one for each partition. */
   readonly lanes: number
+  /** Other invocations that send for the lane; left out where it sends everything by itself. */
+  readonly remote?: RemoteSenders | undefined
   /** Called after every change that the lane should store or act upon. */
   readonly changed: () => void
 }
@@ -63,17 +64,15 @@ export class Sender implements LaneConsumer {
   readonly #retries: RetryQueue
   readonly #inFlight = new InFlightEvents()
   readonly #unpacker = new ChunkUnpacker()
-  readonly #deadlines = new Deadlines()
   readonly #recorder: OutcomeRecorder
   readonly #picker: GroupPicker
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
   readonly #settled: Set<number>
-  #active = 0
   readonly #platform = new PlatformWait()
   readonly #throttle: Throttle
   readonly #hold: Hold
-  /** Requests under way at once. */
-  readonly #parallel: number
+  readonly #groups: GroupSender
+  readonly #settler: GroupSettler
   position: number
 
   constructor(target: DestinationTarget, tools: SenderOptions) {
@@ -88,7 +87,7 @@ export class Sender implements LaneConsumer {
     const share = shareOf(rate, tools.lanes)
     this.#throttle = new Throttle(share.perSecond)
     this.#hold = new Hold(store)
-    this.#parallel = Math.min(use.limits.parallel, share.parallel)
+    this.#groups = new GroupSender({ ...tools, remote: tools.remote, target, share: share.parallel })
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
     this.#picker = new GroupPicker({
@@ -108,6 +107,19 @@ export class Sender implements LaneConsumer {
       refusals: this.#refusals,
       onBack: () => this.#retries.endWaits(),
     })
+    this.#settler = new GroupSettler({
+      ref: tools.ref,
+      port: tools.port,
+      circuit: this.#circuit,
+      refusals: this.#refusals,
+      failed: this.#failed,
+      platform: this.#platform,
+      judge: this.#judge,
+      recorder: this.#recorder,
+      locks: this.#locks,
+      retries: this.#retries,
+      inFlight: this.#inFlight,
+    })
   }
 
   get committed(): number {
@@ -115,7 +127,7 @@ export class Sender implements LaneConsumer {
   }
 
   get isBusy(): boolean {
-    return this.#active > 0
+    return this.#groups.active > 0
   }
 
   get hasCapacity(): boolean {
@@ -129,7 +141,7 @@ export class Sender implements LaneConsumer {
     const { state } = this.#circuit
     if (this.#hold.isOn) return 'paused'
     if (state !== 'closed') return state === 'open' ? 'down' : state
-    if (this.#active === 0 && this.#inFlight.size === 0 && this.#retries.size === 0) return 'idle'
+    if (!this.isBusy && this.#inFlight.size === 0 && this.#retries.size === 0) return 'idle'
     return this.#circuit.isFailing ? 'failing' : 'running'
   }
 
@@ -180,7 +192,7 @@ export class Sender implements LaneConsumer {
   pump(): void {
     const now = this.#options.port.now()
     if (this.#hold.isOn || now < this.#platform.until) return
-    while (this.#active < this.#parallel && this.#circuit.admits(now) && this.#throttle.readyAt(now) <= now) {
+    while (this.#groups.hasRoom(now) && this.#circuit.admits(now) && this.#throttle.readyAt(now) <= now) {
       const group = this.#picker.next()
       if (group.length === 0) break
       this.#throttle.spend(1, now)
@@ -191,10 +203,10 @@ export class Sender implements LaneConsumer {
   due(): number | undefined {
     if (this.#hold.isOn) return undefined
     const down = this.#circuit.state !== 'closed'
-    if ((down && this.#circuit.probing) || this.#active >= this.#parallel) return undefined
+    const now = this.#options.port.now()
+    if ((down && this.#circuit.probing) || !this.#groups.hasRoom(now)) return undefined
     const isFree = (key: string) => !this.#locks.isBusy(key)
     let due = down ? this.#retries.soonestProbe(isFree) : this.#retries.soonest(isFree)
-    const now = this.#options.port.now()
     const readyAt = this.#throttle.readyAt(now)
     if (down || this.#platform.until > 0 || readyAt > now) {
       const isFreshLeft = this.#inFlight.someLeft(({ key }) => !this.#retries.has(key))
@@ -203,7 +215,7 @@ export class Sender implements LaneConsumer {
       if (due !== undefined) due = Math.max(due, probeAt, this.#platform.until, readyAt)
     }
     // What could not start just now starts when something that is under way ends.
-    return due !== undefined && due <= now && this.#active > 0 ? undefined : due
+    return due !== undefined && due <= now && this.isBusy ? undefined : due
   }
 
   /** Sends nothing more until `resume`; what is under way comes to its end. */
@@ -263,98 +275,23 @@ export class Sender implements LaneConsumer {
   }
 
   async #send(group: readonly InFlightEvent[]): Promise<void> {
-    const { port } = this.#options
-    this.#active++
+    const { ref, port } = this.#options
     const down = this.#circuit.state !== 'closed'
     const isProbe = down && port.now() >= this.#circuit.probeAt
-    if (down) this.#circuit.probing = true
-    const { ref, store, userCodeMs } = this.#options
-    const { outcomes, sent } = await forwardGroup(group, this.#target, {
-      ref,
-      store,
-      port,
-      userCodeMs,
-      deadlines: this.#deadlines,
-      isProven: this.#circuit.state === 'closed' && this.#refusals.isProven(port.now()),
-    })
-    this.#active--
-    if (down) this.#circuit.probing = false
-    if (sent.length > 1) this.#throttle.spend(sent.length - 1, port.now())
-    if (sent.some(({ status }) => status === 429) && this.#throttle.slow(port.now()))
-      port.log('warn', 'a destination wants fewer requests; its lane goes slower', { ...ref })
-    if (this.#isPlainSuccess(group, outcomes)) this.#finishPlain(group, sent)
-    else this.#settle(group, { outcomes, sent, down, isProbe })
-    this.#options.changed()
-  }
-
-  /** True where all went as it should, and nothing was wrong before: the way of nearly all events, which each step makes longer. */
-  #isPlainSuccess(group: readonly InFlightEvent[], outcomes: readonly Outcome[]): boolean {
-    if (this.#circuit.state !== 'closed' || this.#retries.size > 0 || !this.#circuit.isUntroubled) return false
-    return outcomes.every(({ verdict }) => verdict.kind === 'done') && group.every(({ row }) => row === undefined)
-  }
-
-  #finishPlain(group: readonly InFlightEvent[], sent: readonly SentRequest[]): void {
-    this.#refusals.succeed(this.#options.port.now())
-    this.#failed.succeed()
-    this.#platform.succeed()
-    this.#recorder.finish(group)
-    for (const request of sent) this.#recorder.record(request, group)
-    this.#release(group, [])
-  }
-
-  /** Lets the keys of a group go; what waited behind them, and what goes `back`, is looked at next. */
-  #release(group: readonly InFlightEvent[], back: InFlightEvent[]): void {
-    for (const { key } of group) {
-      const parked = this.#locks.release(key)
-      if (parked !== undefined) back.push(...parked)
+    if (down) {
+      this.#circuit.probing = true
+      this.#groups.reset()
     }
-    if (back.length > 0) this.#inFlight.putBack(back)
-    this.#inFlight.settle()
-  }
-
-  #settle(
-    group: readonly InFlightEvent[],
-    { outcomes, sent, down, isProbe }: Delivery & { readonly down: boolean; readonly isProbe: boolean },
-  ): void {
-    const { port } = this.#options
-    if (outcomes.some(({ verdict }) => verdict.kind === 'done')) this.#refusals.succeed(port.now())
-    this.#judge.judge(sent, { group, isProbe })
-    this.#platform.note(outcomes, sent.length, { port, ref: this.#options.ref })
-    const back: InFlightEvent[] = []
-    group.forEach((inFlight, i) => {
-      const outcome = outcomes[i] as Outcome
-      if (outcome.code === 'suspended' || (outcome.code === 'platform' && this.#platform.isPatient)) {
-        // A row stays as it is, too: it is no attempt.
-        if (inFlight.row === undefined) back.push(inFlight)
-        return
-      }
-      const attempts =
-        outcome.verdict.kind === 'done' ? [] : sent.filter(({ events }) => events.includes(i)).map(toAttempt)
-      const strikes = this.#strike(inFlight, outcome)
-      const { state, refused } = this.#circuit
-      const tried = {
-        attempts,
-        probe: down,
-        down: state !== 'closed',
-        alone: group.length === 1,
-        strikes,
-        ownReason: this.#failed.hasOwnReason(inFlight.offset),
-        longestWaitMs: this.#circuit.isTroubled ? this.#circuit.longestWaitMs(port.now()) : undefined,
-        refused,
-      }
-      if (this.#recorder.apply(inFlight, outcome, tried)) back.push(inFlight)
-      if (inFlight.final && inFlight.row !== undefined) {
-        this.#refusals.forget(inFlight.offset)
-        this.#failed.forget(inFlight.offset)
-      }
-    })
-    for (const request of sent) this.#recorder.record(request, group)
-    this.#release(group, back)
-  }
-
-  /** Counts a refusal against its event while others are delivered; returns how many there are. */
-  #strike({ offset }: InFlightEvent, { verdict }: Outcome): number {
-    if (verdict.kind !== 'pause' || this.#circuit.state !== 'closed') return 0
-    return this.#refusals.strike(offset, this.#options.port.now())
+    const delivery = await this.#groups.send(group, !down && this.#refusals.isProven(port.now()))
+    if (down) this.#circuit.probing = false
+    if (delivery === undefined) this.#settler.sendAgain(group)
+    else {
+      const { sent } = delivery
+      if (sent.length > 1) this.#throttle.spend(sent.length - 1, port.now())
+      if (sent.some(({ status }) => status === 429) && this.#throttle.slow(port.now()))
+        port.log('warn', 'a destination wants fewer requests; its lane goes slower', { ...ref })
+      this.#settler.settle(group, { ...delivery, down, isProbe })
+    }
+    this.#options.changed()
   }
 }

@@ -1,4 +1,5 @@
 import type { RequestRate } from '../core/config.ts'
+import { CONNECTIONS_PER_INVOCATION } from '../platform/limits.ts'
 
 /** The share of its rate at which a lane goes on after a 429 … */
 const slower = 0.5
@@ -113,8 +114,14 @@ export class Throttle {
   }
 }
 
+/** Requests that a destination has under way at once at most, over all of its lanes, where the config does not say. */
+const defaultParallel = 256
+
 /** The share of one of so many lanes in what the config allows a destination. */
 export const shareOf = (rate: RequestRate | undefined, lanes: number): { perSecond: number; parallel: number } => ({
   perSecond: (rate?.requestsPerSecond ?? Infinity) / lanes,
-  parallel: Math.max(1, Math.floor((rate?.parallel ?? Infinity) / lanes)),
+  parallel:
+    rate?.parallel === undefined
+      ? Math.max(CONNECTIONS_PER_INVOCATION, Math.floor(defaultParallel / lanes))
+      : Math.max(1, Math.floor(rate.parallel / lanes)),
 })

@@ -29,6 +29,19 @@ export const ISOLATE_BYTES = 134_217_728
 export const SUBREQUESTS_PER_INVOCATION = 10_000
 
 /**
+ * Connections of one invocation that may wait for the headers of an answer; a seventh waits until one of them has its own.
+ * workerd does not enforce it on one machine.
+ * https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections (checked 2026-11-29)
+ */
+export const CONNECTIONS_PER_INVOCATION = 6
+
+/**
+ * Distinct dynamic workers that one invocation of a Worker may wait for at once; an object may for ten.
+ * https://developers.cloudflare.com/dynamic-workers/platform/limits/ (checked 2026-11-29)
+ */
+export const ISOLATES_PER_INVOCATION = 4
+
+/**
  * Milliseconds between two writes to the same key of R2; sooner ones are answered with 429.
  * https://developers.cloudflare.com/r2/platform/limits/ (checked 2026-11-28)
  */
