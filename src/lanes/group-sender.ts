@@ -69,7 +69,7 @@ export class GroupSender {
 
   /** True while one more group may be sent. */
   hasRoom(now: number): boolean {
-    return this.#active < this.#limit.now && (this.#own < this.#mostOwn || this.#pool?.isOpen(now) === true)
+    return this.#active < this.#limit.now && (this.#own < this.#mostOwn || this.#pool?.hasRoom(now) === true)
   }
 
   /**

@@ -30,13 +30,14 @@ interface Invocation {
   groups: number
   /** True when it gets no more. */
   isOver: boolean
+  isDead: boolean
 }
 
 /** Groups after which an invocation gets no more: its CPU time is limited. */
 const mostGroups = 500
 /** Milliseconds after which a call that nothing is heard of counts as dead: far more than the time-outs in it. */
 const mostMs = 900_000
-/** How long a lane sends by itself after an invocation has died. */
+/** How long there are fewer after one has died. */
 const waitOf = { baseSeconds: 10, capSeconds: 300 }
 
 /**
@@ -48,15 +49,17 @@ export class SenderPool {
   readonly #invocations = new Set<Invocation>()
   /** Deaths since the last answer. */
   #deaths = 0
-  #closedUntil = 0
+  /** Invocations that there may be until `#fewerUntil`: the platform may not let a lane have more. */
+  #most = 0
+  #fewerUntil = 0
 
   constructor(tools: PoolTools) {
     this.#tools = tools
   }
 
-  /** False for a while after an invocation has died. */
-  isOpen(now: number): boolean {
-    return now >= this.#closedUntil
+  /** True while it can take one more group. */
+  hasRoom(now: number): boolean {
+    return now >= this.#fewerUntil || this.#invocations.size < this.#most || this.#fullest() !== undefined
   }
 
   /**
@@ -66,21 +69,14 @@ export class SenderPool {
    * @throws {Error} where the delivery broke inside
    */
   async forward(task: RemoteTask): Promise<RemoteResult | undefined> {
-    const { deadlines, spend } = this.#tools
     const text = writeTask(task)
-    const one = this.#take()
-    let answer: string
-    spend(1)
+    const one = this.#fullest() ?? this.#begin()
+    one.active++
+    one.groups++
+    if (one.groups >= mostGroups) one.isOver = true
     try {
-      const calling = async () => (await one.calls).forward(text)
-      answer = await deadlines.race(calling(), mostMs, 'another invocation')
-      this.#deaths = 0
-    } catch (error) {
-      this.#die(one, reasonOf(error))
-      this.#leave(one)
-      return undefined
-    }
-    try {
+      const answer = await this.#answerOf(one, text)
+      if (answer === undefined) return undefined
       const result = readResult(answer, task)
       if (result.isSpent || result.outcomes.some(({ code }) => code === 'platform')) one.isOver = true
       return result
@@ -89,20 +85,34 @@ export class SenderPool {
     }
   }
 
-  /** The fullest that has a slot, so that the others come to their end; else a new one. */
-  #take(): Invocation {
+  /** Undefined where the invocation died. */
+  async #answerOf(one: Invocation, text: string): Promise<string | undefined> {
+    const call = async () => (await one.calls).forward(text)
+    try {
+      const answer = await this.#tools.deadlines.race(call(), mostMs, 'another invocation')
+      this.#deaths = 0
+      return answer
+    } catch (error) {
+      this.#die(one, reasonOf(error))
+      return undefined
+    }
+  }
+
+  /** The one with the most to do that has a slot, so that the others come to their end. */
+  #fullest(): Invocation | undefined {
     let best: Invocation | undefined
     for (const one of this.#invocations)
       if (!one.isOver && one.active < this.#tools.slots && (best === undefined || one.active > best.active)) best = one
-    if (best === undefined) {
-      this.#tools.spend(1)
-      best = { calls: this.#tools.open(), active: 0, groups: 0, isOver: false }
-      this.#invocations.add(best)
-    }
-    best.active++
-    best.groups++
-    if (best.groups >= mostGroups) best.isOver = true
     return best
+  }
+
+  #begin(): Invocation {
+    const { spend, open } = this.#tools
+    // A call of what `open` gives is no subrequest: workerd counts calls of bindings (api/http.c++), not those (api/worker-rpc.c++).
+    spend(1)
+    const one = { calls: open(), active: 0, groups: 0, isOver: false, isDead: false }
+    this.#invocations.add(one)
+    return one
   }
 
   #leave(one: Invocation): void {
@@ -117,11 +127,14 @@ export class SenderPool {
 
   #die(one: Invocation, reason: string): void {
     // All that it had under way dies with it, and says so once.
-    if (one.isOver && !this.isOpen(this.#tools.port.now())) return
+    if (one.isDead) return
+    one.isDead = true
     one.isOver = true
     const { port, ref } = this.#tools
+    const now = port.now()
+    this.#most = Math.min(now < this.#fewerUntil ? this.#most : Infinity, this.#invocations.size - 1)
     this.#deaths++
-    this.#closedUntil = port.now() + backoffMs(this.#deaths, 1, waitOf)
-    port.log('warn', 'an invocation that sent for a lane died; the lane sends by itself for a while', { ...ref, reason })
+    this.#fewerUntil = now + backoffMs(this.#deaths, 1, waitOf)
+    port.log('warn', 'an invocation that sent for a lane died', { ...ref, reason, left: this.#most })
   }
 }

@@ -115,7 +115,7 @@ export class Throttle {
 }
 
 /** Requests that a destination has under way at once at most, over all of its lanes, where the config does not say. */
-const defaultParallel = 256
+const defaultParallel = 300
 
 /** The share of one of so many lanes in what the config allows a destination. */
 export const shareOf = (rate: RequestRate | undefined, lanes: number): { perSecond: number; parallel: number } => ({
