@@ -12,7 +12,7 @@ import { exportLetters } from './export-letters.ts'
 import { replayHistory } from './history.ts'
 import { cancelJob, listJobs, readJob, startLetterJob } from './jobs.ts'
 import { deleteGroup, deleteTopic, listKafka, resetGroup } from './kafka.ts'
-import { listLanes, pauseLanes, resumeLane, resumeLanes, skipLanes, sweepNow } from './lanes.ts'
+import { listLanes, drainLanes, pauseLanes, resumeLane, resumeLanes, skipLanes, sweepNow } from './lanes.ts'
 import { listEvents, listLog } from './log.ts'
 import { listSources, listStream } from './sources.ts'
 import { listSpill } from './spill.ts'
@@ -50,6 +50,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/actions': { GET: listActions },
   '/lanes': { GET: listLanes },
   '/lanes/:target/pause': { POST: pauseLanes },
+  '/lanes/:target/drain': { POST: drainLanes },
   '/lanes/:target/resume': { POST: resumeLanes },
   '/lanes/:target/skip': { POST: skipLanes },
   '/lanes/:target/:partition/resume': { POST: resumeLane },

@@ -65,6 +65,12 @@ export async function pauseLanes(c: AdminCall): Promise<Response> {
   return eachLane(c, async (ref) => ({ lane: await laneOf(c.env.bindings, ref).pause(ref, c.get('by')) }))
 }
 
+/** POST /lanes/:target/drain: has every lane of a destination deliver what its stream holds now, and stop then. */
+export async function drainLanes(c: AdminCall): Promise<Response> {
+  assertIsDestination(c)
+  return eachLane(c, async (ref) => ({ lane: await laneOf(c.env.bindings, ref).drain(ref, c.get('by')) }))
+}
+
 /** POST /lanes/:target/skip: gives up what waits in every lane of a destination. */
 export async function skipLanes(c: AdminCall): Promise<Response> {
   assertIsDestination(c)
@@ -76,7 +82,10 @@ function assertIsDestination(c: AdminCall): void {
   const found = c.env.resolved.targets.get(target)
   if (found === undefined) throw new SluicewayError('not_found', `There is no destination ${target} in the config.`)
   if (found.kind !== 'destination')
-    throw new SluicewayError('conflict', `${target} is a warehouse; only lanes of destinations are stopped or skipped.`)
+    throw new SluicewayError(
+      'conflict',
+      `${target} is a warehouse; only lanes of destinations are stopped, drained or skipped.`,
+    )
 }
 
 /** Does the same with every lane of a target; those that could not be reached are in `failures`. */

@@ -65,6 +65,17 @@ export interface LaneError {
   readonly reason: string
 }
 
+/** How far a lane is that a person wants drained. */
+export interface LaneDrain {
+  readonly by: string
+  /** When it began, milliseconds since the epoch. */
+  readonly at: number
+  /** Events that are to be delivered yet; those of other targets count until they are read. */
+  readonly left: number
+  /** When all was delivered, milliseconds since the epoch; left out until then. */
+  readonly doneAt?: number
+}
+
 /** How a lane is doing. */
 export interface LaneStatus {
   readonly target: string
@@ -92,6 +103,8 @@ export interface LaneStatus {
   readonly load?: LaneLoad
   /** Milliseconds since the epoch of its last progress; left out by a lane that never had any. */
   readonly changedAt?: number
+  /** Left out by a lane that nobody wants drained. */
+  readonly drain?: LaneDrain
   /** Milliseconds since the epoch at which its target was found to be gone from the config; left out while it is there. */
   readonly orphanedAt?: number
   readonly billed: Billed
@@ -174,6 +187,11 @@ export interface LaneRpc extends Inbox {
   readonly resume: (ref: LaneRef) => Promise<LaneStatus>
   /** Stops the lane of a destination until `resume`, over restarts and deployments; null for a lane of any other kind. */
   readonly pause: (ref: LaneRef, by: string) => Promise<LaneStatus | null>
+  /**
+   * Has the lane of a destination deliver what its stream holds now, take nothing newer, and stop then, until `resume`, over
+   * restarts and deployments; null for a lane of any other kind. Rejects where the stream does not say what it holds.
+   */
+  readonly drain: (ref: LaneRef, by: string) => Promise<LaneStatus | null>
   /**
    * Gives up all that waits in the lane of a destination, what it has not read yet included; the stream keeps it. Durable when it
    * resolves; null for a lane of any other kind.

@@ -40,6 +40,6 @@ export async function giveUp(
   const unread = reader.passAll(reason)
   store.checkpoint(sender.committed, Date.now())
   port.log('warn', 'a person gave up what waited in a lane', { ...ref, by, events, unread })
-  if (!wasStopped) sender.resume()
+  if (!wasStopped) sender.unpause()
   return { events, unread }
 }

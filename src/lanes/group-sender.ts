@@ -69,7 +69,7 @@ export class GroupSender {
 
   /** True while one more group may be sent. */
   hasRoom(now: number): boolean {
-    return this.#active < this.#limit.now && (this.#own < this.#mostOwn || this.#pool?.hasRoom(now) === true)
+    return this.#active < this.#limit.at(now) && (this.#own < this.#mostOwn || this.#pool?.hasRoom(now) === true)
   }
 
   /**
@@ -85,10 +85,11 @@ export class GroupSender {
     if (pool === undefined) this.#own++
     const options = { ref, store, port, userCodeMs, deadlines: this.#deadlines, isProven, pool }
     const delivery = await forwardGroup(group, target, options)
-    const wasFull = this.#active >= this.#limit.now
+    const now = port.now()
+    const wasFull = this.#active >= this.#limit.at(now)
     this.#active--
     if (pool === undefined) this.#own--
-    if (delivery !== undefined) this.#limit.note({ now: port.now(), sent: delivery.sent, wasFull })
+    if (delivery !== undefined) this.#limit.note({ now, sent: delivery.sent, wasFull })
     return delivery
   }
 

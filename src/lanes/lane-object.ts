@@ -226,6 +226,14 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     return this.#sender === undefined ? null : this.#status()
   }
 
+  async drain(_ref: LaneRef, by: string): Promise<LaneStatus | null> {
+    this.#billed.calls++
+    if (this.#sender === undefined) return null
+    this.#sender.drain(by, await this.#reader.currentHead())
+    this.#changed()
+    return this.#status()
+  }
+
   async skip(_ref: LaneRef, by: string): Promise<SkippedLane | null> {
     this.#billed.calls++
     if (this.#sender === undefined) return null

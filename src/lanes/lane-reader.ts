@@ -157,6 +157,21 @@ export class LaneReader {
     }
   }
 
+  /**
+   * Asks the stream for its head as of now.
+   *
+   * @returns the place after the newest event
+   * @throws what the call of the log rejects with
+   */
+  async currentHead(): Promise<number> {
+    const { consumer, log, ref, isPushed, spend } = this.#options
+    if (consumer !== undefined && (!isPushed || this.#hasMore('log'))) {
+      spend(1)
+      this.#noteHead((await withTimeout(log().status(), readMs, `log ${ref.partition}`)).head)
+    }
+    return this.head
+  }
+
   /** Forgets inbox tables that lie below `cursor`. */
   trim(cursor: number): void {
     this.#inbox?.trim(this.#stretches.offsetIn('inbox', cursor))

@@ -40,6 +40,7 @@ export function describeLane({ consumer, reader, rest }: LaneParts): LaneStatus 
     waiting,
     oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((Date.now() - oldest) / 1000)),
     ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+    ...(sender?.draining === undefined ? {} : { drain: sender.draining }),
     ...(orphan?.goneSince === undefined ? {} : { orphanedAt: orphan.goneSince }),
   }
 }

@@ -51,7 +51,9 @@ export class ParallelLimit {
     this.#limit = own
   }
 
-  get now(): number {
+  /** Requests that may be under way at a time, in milliseconds since the epoch. */
+  at(now: number): number {
+    if (this.#limit > this.#own && now - this.#endedAt > idleMs) this.reset()
     return this.#limit
   }
 
@@ -60,7 +62,6 @@ export class ParallelLimit {
     if (this.#most === this.#own) return
     const last = sent.at(-1)
     if (last === undefined) return
-    if (now - this.#endedAt > idleMs) this.reset()
     this.#endedAt = now
     if (now - this.#windowAt >= windowMs) {
       this.#windowAt = now

@@ -1,4 +1,4 @@
-import type { LaneError, LaneState } from '../core/bindings.ts'
+import type { LaneDrain, LaneError, LaneState } from '../core/bindings.ts'
 import type { Header } from '../core/envelope.ts'
 import type { Port } from '../core/port.ts'
 import { ISOLATE_BYTES } from '../platform/limits.ts'
@@ -15,6 +15,7 @@ import { KeyLocks } from './key-locks.ts'
 import { OutcomeRecorder } from './outcome-recorder.ts'
 import { PlatformWait } from './platform-wait.ts'
 import { Refusals } from './refusals.ts'
+import { SenderHealth } from './sender-health.ts'
 import { shareOf, Throttle } from './throttle.ts'
 import type { LaneStore, WaitingRow } from './lane-store.ts'
 import { RetryQueue } from './retry-queue.ts'
@@ -59,7 +60,6 @@ export class Sender implements LaneConsumer {
   readonly #circuit: Circuit
   readonly #refusals = new Refusals()
   readonly #failed = new FailedEvents()
-  readonly #judge: Judge
   readonly #locks = new KeyLocks<InFlightEvent>()
   readonly #retries: RetryQueue
   readonly #inFlight = new InFlightEvents()
@@ -73,6 +73,7 @@ export class Sender implements LaneConsumer {
   readonly #hold: Hold
   readonly #groups: GroupSender
   readonly #settler: GroupSettler
+  readonly #health: SenderHealth
   position: number
 
   constructor(target: DestinationTarget, tools: SenderOptions) {
@@ -90,36 +91,25 @@ export class Sender implements LaneConsumer {
     this.#groups = new GroupSender({ ...tools, remote: tools.remote, target, share: share.parallel })
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
-    this.#picker = new GroupPicker({
-      port: tools.port,
-      limits: use.limits,
-      circuit: this.#circuit,
-      refusals: this.#refusals,
-      locks: this.#locks,
-      retries: this.#retries,
-      inFlight: this.#inFlight,
-      recorder: this.#recorder,
-    })
-    this.#judge = new Judge({
-      ...tools,
-      circuit: this.#circuit,
-      failed: this.#failed,
-      refusals: this.#refusals,
-      onBack: () => this.#retries.endWaits(),
-    })
-    this.#settler = new GroupSettler({
+    const parts = {
       ref: tools.ref,
+      store,
       port: tools.port,
       circuit: this.#circuit,
-      refusals: this.#refusals,
       failed: this.#failed,
+      refusals: this.#refusals,
       platform: this.#platform,
-      judge: this.#judge,
       recorder: this.#recorder,
       locks: this.#locks,
       retries: this.#retries,
       inFlight: this.#inFlight,
-    })
+      groups: this.#groups,
+      hold: this.#hold,
+    }
+    this.#picker = new GroupPicker({ ...parts, limits: use.limits })
+    const judge = new Judge({ ...parts, onBack: () => this.#retries.endWaits() })
+    this.#settler = new GroupSettler({ ...parts, judge })
+    this.#health = new SenderHealth({ ...parts, judge })
   }
 
   get committed(): number {
@@ -131,6 +121,7 @@ export class Sender implements LaneConsumer {
   }
 
   get hasCapacity(): boolean {
+    if (!this.#hold.takes(this.position)) return false
     const { size, length } = this.#inFlight
     // A destination that is down gets a few events to probe with, no more.
     if (this.#circuit.state !== 'closed' || this.#hold.isOn) return size === 0
@@ -138,25 +129,19 @@ export class Sender implements LaneConsumer {
   }
 
   get state(): LaneState {
-    const { state } = this.#circuit
-    if (this.#hold.isOn) return 'paused'
-    if (state !== 'closed') return state === 'open' ? 'down' : state
-    if (!this.isBusy && this.#inFlight.size === 0 && this.#retries.size === 0) return 'idle'
-    return this.#circuit.isFailing ? 'failing' : 'running'
+    return this.#health.state
   }
 
   get reason(): string | undefined {
-    return this.#hold.reason ?? this.#circuit.reason ?? this.#platform.reason ?? this.#circuit.trouble
+    return this.#health.reason
   }
 
   get since(): number | undefined {
-    return this.#hold.since ?? (this.#circuit.isTroubled ? this.#circuit.since : undefined)
+    return this.#health.since
   }
 
   get lastError(): LaneError | undefined {
-    const { status, at, reason = `HTTP ${status}` } = this.#retries.lastAttempt() ?? {}
-    if (at === undefined && !this.#circuit.isTroubled) return undefined
-    return this.#judge.lastError ?? (at === undefined ? undefined : { at, reason })
+    return this.#health.lastError
   }
 
   /** Events in memory that have neither a verdict nor a row. */
@@ -169,9 +154,7 @@ export class Sender implements LaneConsumer {
   }
 
   get oldest(): number | undefined {
-    const row = this.#retries.oldest()
-    const inFlight = this.#inFlight.lowest?.at
-    return row === undefined || inFlight === undefined ? (row ?? inFlight) : Math.min(row, inFlight)
+    return this.#health.oldest
   }
 
   take(chunk: Chunk): void {
@@ -191,6 +174,7 @@ export class Sender implements LaneConsumer {
 
   pump(): void {
     const now = this.#options.port.now()
+    this.#finishDrain(now)
     if (this.#hold.isOn || now < this.#platform.until) return
     while (this.#groups.hasRoom(now) && this.#circuit.admits(now) && this.#throttle.readyAt(now) <= now) {
       const group = this.#picker.next()
@@ -228,6 +212,32 @@ export class Sender implements LaneConsumer {
     return this.#hold.isOn
   }
 
+  /** Ends a pause, and no wait. */
+  unpause(): void {
+    this.#hold.end()
+  }
+
+  /** Delivers what lies below the place `until`, takes nothing beyond, and stops when that is done. A pause ends. */
+  drain(by: string, until: number): void {
+    this.#hold.drain({ by, at: this.#options.port.now(), until })
+  }
+
+  /** How far a drain is; events of other targets count until they are read. */
+  get draining(): LaneDrain | undefined {
+    return this.#hold.progress((until) => Math.max(0, until - this.position) + this.held + this.waiting)
+  }
+
+  #finishDrain(now: number): void {
+    const { size } = this.#inFlight
+    if (this.#hold.takes(this.position) || this.isBusy || size > 0 || this.#retries.size > 0) return
+    const { ref, store, port } = this.#options
+    const by = this.#hold.finishDrain(now)
+    if (by === undefined) return
+    // A lane that takes nothing more does not find out again what it has delivered.
+    store.checkpoint(this.committed, now)
+    port.log('info', 'a lane is drained: it takes nothing until it is resumed', { ...ref, by })
+  }
+
   /**
    * Gives up every event that it holds, in memory or as a row. Each is counted as skipped, and its trace says so. To be called
    * while nothing is under way.
@@ -244,6 +254,7 @@ export class Sender implements LaneConsumer {
   }
 
   resume(): void {
+    this.#hold.endDrain()
     this.#hold.end()
     this.#retries.retryNow()
     this.#circuit.resume(this.#options.port.now())

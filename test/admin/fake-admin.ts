@@ -62,11 +62,12 @@ export interface Logged {
 /** One lane that only remembers. */
 export class FakeLane implements Pick<
   LaneRpc,
-  'status' | 'resume' | 'pause' | 'skip' | 'poke' | 'trace' | 'count' | 'addDeadLetters'
+  'status' | 'resume' | 'pause' | 'drain' | 'skip' | 'poke' | 'trace' | 'count' | 'addDeadLetters'
 > {
   letters: DeadLetter[]
   resumed = 0
   stoppedBy: string | undefined
+  drainedBy: string | undefined
   skippedBy: string | undefined
   poked = 0
   /** What `replay` and `discard` were called with. */
@@ -106,6 +107,11 @@ export class FakeLane implements Pick<
     return this.status()
   }
 
+  async drain(_ref: object, by: string): Promise<LaneStatus> {
+    this.drainedBy = by
+    return this.status()
+  }
+
   async skip(_ref: object, by: string): Promise<SkippedLane> {
     this.skippedBy = by
     return { events: 2, unread: 5, lane: await this.status() }
@@ -132,6 +138,7 @@ export class FakeLane implements Pick<
       status: () => this.status(),
       resume: () => this.resume(),
       pause: (ref, by) => this.pause(ref, by),
+      drain: (ref, by) => this.drain(ref, by),
       skip: (ref, by) => this.skip(ref, by),
       poke: () => this.poke(),
       trace: (ref, event) => this.trace(ref, event),

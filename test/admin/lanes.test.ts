@@ -73,12 +73,18 @@ describe('lanes', () => {
     },
   )
 
-  test('lanes of a destination are stopped, resumed and skipped all at once, in the name of the token', async () => {
+  test('lanes of a destination are stopped, drained, resumed and skipped all at once, in the name of the token', async () => {
     const admin = fakeAdmin({ partitions: 2 })
     const lanes = () => [admin.lane('webhook:0'), admin.lane('webhook:1')]
     const stopped = await admin.post('/lanes/webhook/pause')
     expect(stopped.status).toBe(200)
     expect(lanes().map(({ stoppedBy }) => stoppedBy)).toEqual(['admin', 'admin'])
+    const drained = await admin.post('/lanes/webhook/drain')
+    expect((drained.body.lanes as { lane: { target: string } }[]).map(({ lane }) => lane.target)).toEqual([
+      'webhook',
+      'webhook',
+    ])
+    expect(lanes().map(({ drainedBy }) => drainedBy)).toEqual(['admin', 'admin'])
     const skipped = await admin.post('/lanes/webhook/skip')
     expect(lanes().map(({ skippedBy }) => skippedBy)).toEqual(['admin', 'admin'])
     expect(
@@ -93,11 +99,13 @@ describe('lanes', () => {
 
   test.each([
     ['/lanes/crm/pause', 404],
+    ['/lanes/crm/drain', 404],
     ['/lanes/crm/skip', 404],
     ['/lanes/crm/resume', 404],
     ['/lanes/tables/pause', 409],
+    ['/lanes/tables/drain', 409],
     ['/lanes/tables/skip', 409],
-  ])('a target that is no destination is not stopped or skipped: %s gets %i', async (path, status) => {
+  ])('a target that is no destination is not stopped, drained or skipped: %s gets %i', async (path, status) => {
     expect((await fakeAdmin({ partitions: 2 }).post(path)).status).toBe(status)
   })
 

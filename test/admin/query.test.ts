@@ -24,6 +24,7 @@ const routes: readonly (readonly [verb: string, path: string, known: readonly st
   ['POST', '/lanes/webhook/0/resume', []],
   ['POST', '/lanes/webhook/resume', []],
   ['POST', '/lanes/webhook/pause', []],
+  ['POST', '/lanes/webhook/drain', []],
   ['POST', '/lanes/webhook/skip', []],
   ['GET', '/warehouses', []],
   ['POST', '/warehouses/tables/load', []],

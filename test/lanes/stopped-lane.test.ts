@@ -77,3 +77,64 @@ test('a lane that was not stopped goes on after it was skipped', async () => {
   await append('katherine-1')
   await until('it is there', () => sink.arrivals, { enough: (ids) => ids.includes('katherine-1') })
 })
+
+test('a lane that is drained delivers what its stream held then, retries included, and takes nothing newer until it is resumed', async () => {
+  sink.received.length = 0
+  sink.answer = (events) => (events[0]?.messageId === 'ada-11' ? { status: 503 } : { status: 200 })
+  await append('ada-11', 'ada-12', 'joan-11')
+  await until('one has a row', () => lane<LaneStatus>('status'), { enough: ({ waiting }) => waiting === 2 })
+  const begun = await lane<LaneStatus>('drain', 'grace')
+  expect(begun.state).not.toBe('paused')
+  expect(begun.drain).toMatchObject({ by: 'grace', left: 2 })
+  await append('mary-11', 'mary-12')
+  await harness.restart()
+  await lane('poke')
+  await until('it goes on', () => lane<LaneStatus>('status'), { enough: ({ drain }) => drain?.left === 2 })
+
+  sink.answer = () => ({ status: 200 })
+  const done = await until('it is drained', () => lane<LaneStatus>('status'), {
+    enough: ({ state }) => state === 'paused',
+    seconds: 20,
+  })
+  expect(done).toMatchObject({ reason: 'drained by grace', waiting: 0, drain: { by: 'grace', left: 0 } })
+  expect(done.drain?.doneAt).toBeGreaterThanOrEqual(done.drain?.at ?? Infinity)
+  await harness.restart()
+  expect(await lane<LaneStatus>('poke')).toMatchObject({ state: 'paused', reason: 'drained by grace', depth: 2 })
+  const order = (name: string) => sink.firstTaken.map(({ messageId }) => messageId).filter((id) => id.startsWith(name))
+  expect([order('ada'), order('mary')]).toEqual([['ada-11', 'ada-12'], []])
+
+  await lane('resume')
+  await depthIs(0)
+  expect(order('mary')).toEqual(['mary-11', 'mary-12'])
+  expect((await lane<LaneStatus>('status')).drain).toBeUndefined()
+})
+
+test('a lane that has nothing to deliver is drained at once, and drained again it takes what has come since', async () => {
+  sink.received.length = 0
+  expect(await lane<LaneStatus>('drain', 'grace')).toMatchObject({ state: 'paused', drain: { left: 0 } })
+  await append('ada-21')
+  expect((await lane<LaneStatus>('poke')).depth).toBe(1)
+  await lane('drain', 'joan')
+  const done = await until('it is drained again', () => lane<LaneStatus>('status'), {
+    enough: ({ state, depth }) => state === 'paused' && depth === 0,
+  })
+  expect(done.reason).toBe('drained by joan')
+  expect(sink.arrivals).toEqual(['ada-21'])
+  await lane('resume')
+})
+
+test('a lane that is skipped while it is drained is drained then', async () => {
+  sink.received.length = 0
+  sink.answer = () => ({ status: 503 })
+  await append('ada-31')
+  await until('it has a row', () => lane<LaneStatus>('status'), { enough: ({ waiting }) => waiting > 0 })
+  await lane('drain', 'grace')
+  await append('ada-32')
+  await lane('skip', 'joan')
+  sink.answer = () => ({ status: 200 })
+  const done = await until('it is drained', () => lane<LaneStatus>('status'), {
+    enough: ({ state }) => state === 'paused',
+  })
+  expect(done).toMatchObject({ reason: 'drained by grace', depth: 0 })
+  await lane('resume')
+})

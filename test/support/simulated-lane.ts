@@ -1,9 +1,13 @@
+import { Deadlines } from '../../src/lanes/deadlines.ts'
 import { DeadLetters } from '../../src/lanes/dead-letters.ts'
 import { LaneStore } from '../../src/lanes/lane-store.ts'
+import { forwardTask } from '../../src/lanes/remote-task.ts'
 import { Sender } from '../../src/lanes/sender.ts'
+import type { RemoteCalls } from '../../src/lanes/sender-pool.ts'
 import type { Route } from '../../src/core/config.ts'
 import type { Destination, Limits } from '../../src/core/destination.ts'
 import type { Event } from '../../src/core/event.ts'
+import type { Port } from '../../src/core/port.ts'
 import { fakePort } from './fake-context.ts'
 import { fakeDestination } from './fake-destination.ts'
 import { chunkOf, packedOrder } from './sample-events.ts'
@@ -35,6 +39,20 @@ interface Options {
   readonly userCodeMs?: number
   /** Lanes of the destination; one when left out. */
   readonly lanes?: number
+  /** True where other invocations send for the lane, too; see `invocations`. */
+  readonly remote?: boolean
+}
+
+/** Another invocation that sends for the lane. */
+export interface SimulatedInvocation {
+  /** Requests that wait for their answer, and the most that there ever were. */
+  waiting: number
+  most: number
+  isOpen: boolean
+  /** First events of the requests that wait. */
+  readonly ids: Set<string>
+  /** Ends it as the platform does; its requests are gone. */
+  readonly die: (reason: string) => void
 }
 
 const start = Date.parse('2026-11-25T12:00:00Z')
@@ -53,6 +71,12 @@ export class SimulatedLane {
   readonly #random: () => number
   readonly #userCodeMs: number
   readonly #lanes: number
+  readonly #isRemote: boolean
+  /** Those that began since the last crash; the platform refuses more than `mostInvocations` at once. */
+  invocations: SimulatedInvocation[] = []
+  mostInvocations = Infinity
+  /** Requests of the lane's own that wait for their answer, and the most that there ever were. */
+  readonly own = { waiting: 0, most: 0, ids: new Set<string>() }
   requests: PendingRequest[] = []
   /** What the sender logged, before it is gathered. */
   readonly logged: LoggedLine[] = []
@@ -72,6 +96,7 @@ export class SimulatedLane {
     this.#random = options.random ?? (() => 0.5)
     this.#userCodeMs = options.userCodeMs ?? 5_000
     this.#lanes = options.lanes ?? 1
+    this.#isRemote = options.remote ?? false
     this.#open()
   }
 
@@ -80,7 +105,7 @@ export class SimulatedLane {
     const db = this.sqlite.open()
     this.store = new LaneStore(db, this.now)
     this.letters = new DeadLetters(db, { target: 'webhook', partition: 0 })
-    const port = fakePort({
+    const world = fakePort({
       now: () => this.now,
       random: this.#random,
       log: (level, message, fields) => void this.logged.push({ at: this.now, level, message, ...fields }),
@@ -108,6 +133,10 @@ export class SimulatedLane {
         })
       },
     })
+    this.own.waiting = 0
+    this.invocations = []
+    const port = countConnections(world, this.own)
+    const open = async () => this.#openInvocation(world)
     this.sender = new Sender(this.target, {
       ref: { target: 'webhook', partition: 0 },
       store: this.store,
@@ -115,12 +144,44 @@ export class SimulatedLane {
       port,
       userCodeMs: this.#userCodeMs,
       lanes: this.#lanes,
+      remote: this.#isRemote ? { open, spend: () => {} } : undefined,
       changed: () => {
         if (life !== this.#life) return
         this.#moves++
         this.sender.pump()
       },
     })
+  }
+
+  #openInvocation(world: Port): RemoteCalls {
+    if (this.invocations.filter(({ isOpen }) => isOpen).length >= this.mostInvocations)
+      throw new Error('Subrequest depth limit exceeded.')
+    let end!: (error: Error) => void
+    const ended = new Promise<never>((_, reject) => (end = reject))
+    ended.catch(() => undefined)
+    const one: SimulatedInvocation = {
+      waiting: 0,
+      most: 0,
+      isOpen: true,
+      ids: new Set(),
+      die: (reason) => {
+        one.isOpen = false
+        this.requests = this.requests.filter(({ ids }) => !one.ids.has(ids[0] ?? ''))
+        end(new Error(reason))
+      },
+    }
+    this.invocations.push(one)
+    const tools = {
+      target: this.target,
+      port: countConnections(world, one),
+      budget: { isSpent: false },
+      userCodeMs: this.#userCodeMs,
+      deadlines: new Deadlines(),
+    }
+    return {
+      forward: (text) => Promise.race([forwardTask(text, tools), ended]),
+      [Symbol.dispose]: () => (one.isOpen = false),
+    }
   }
 
   /** Waits until what was answered has had its effect, and what that sets off is on its way. */
@@ -199,5 +260,21 @@ export class SimulatedLane {
       .map(({ id }) => id as string)
   }
 }
+
+/** The same world; counts the requests of one invocation that wait for their answer. */
+const countConnections = (port: Port, counts: Pick<SimulatedInvocation, 'waiting' | 'most' | 'ids'>): Port => ({
+  ...port,
+  fetch: async (request) => {
+    counts.most = Math.max(counts.most, ++counts.waiting)
+    const { ids } = (await request.clone().json()) as { ids: readonly [string] }
+    counts.ids.add(ids[0])
+    try {
+      return await port.fetch(request)
+    } finally {
+      counts.waiting--
+      counts.ids.delete(ids[0])
+    }
+  },
+})
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
