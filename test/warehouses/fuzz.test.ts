@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Random } from '../../scripts/bench/random.ts'
 import type { Event } from '../../src/core/event.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
+import { startLake } from '../support/real-lake.ts'
 import { realWarehouses, type RealWarehouse } from '../support/real-warehouses.ts'
 import { withSeed } from '../support/seed.ts'
 
@@ -190,43 +191,46 @@ function nastyEvent(random: Random, n: number): Event {
   } as unknown as Event
 }
 
-describe.each(realWarehouses)('the warehouse %s, after events with nasty names and values', (_, start) => {
-  let warehouse: RealWarehouse
-  beforeAll(async () => {
-    warehouse = await start()
-  }, 60_000)
-  afterAll(() => warehouse.stop())
+describe.each([...realWarehouses, ['lake', startLake] as const])(
+  'the warehouse %s, after events with nasty names and values',
+  (_, start) => {
+    let warehouse: RealWarehouse
+    beforeAll(async () => {
+      warehouse = await start()
+    }, 60_000)
+    afterAll(() => warehouse.stop())
 
-  test('a warehouse has an ordinary event in its table within two loads, and every other in its tables or as a dead letter', async () => {
-    await withSeed(
-      async (random) => {
-        await warehouse.clear()
-        const loads = new StagedLoads(warehouse)
-        for (let round = 0; round < 6; round++) {
-          const events = Array.from({ length: random.whole(1, 25) }, (_, i) => nastyEvent(random, round * 100 + i))
-          await loads.send(...events)
-          const ordinary: Event = {
-            type: 'track',
-            messageId: `ordinary-${round}`,
-            userId: 'ada',
-            event: 'Ordinary Event',
-            properties: { n: round },
+    test('a warehouse has an ordinary event in its table within two loads, and every other in its tables or as a dead letter', async () => {
+      await withSeed(
+        async (random) => {
+          await warehouse.clear()
+          const loads = new StagedLoads(warehouse)
+          for (let round = 0; round < 6; round++) {
+            const events = Array.from({ length: random.whole(1, 25) }, (_, i) => nastyEvent(random, round * 100 + i))
+            await loads.send(...events)
+            const ordinary: Event = {
+              type: 'track',
+              messageId: `ordinary-${round}`,
+              userId: 'ada',
+              event: 'Ordinary Event',
+              properties: { n: round },
+            }
+            const { error } = await loads.send(ordinary)
+            if (error !== undefined) await loads.load()
+            expect(await warehouse.ids('ordinary_event'), error).toContain(`ordinary-${round}`)
           }
-          const { error } = await loads.send(ordinary)
-          if (error !== undefined) await loads.load()
-          expect(await warehouse.ids('ordinary_event'), error).toContain(`ordinary-${round}`)
-        }
-        const found = new Set<string>(loads.letters.map(({ messageId }) => messageId))
-        for (const table of await warehouse.tables())
-          if (!/^(?:rudder_discards|_sluiceway_.*)$/.test(table))
-            for (const id of await warehouse.ids(table)) found.add(id)
-        for (const [id, event] of loads.staged) {
-          // Of an extract, the id is that of the record; a merge has no rows without identity resolution.
-          if (event.type === ('extract' as string) || event.type === ('merge' as string)) continue
-          expect(found.has(id), `${id} is nowhere: ${JSON.stringify(event).slice(0, 500)}`).toBe(true)
-        }
-      },
-      { runs: 2 },
-    )
-  }, 180_000)
-})
+          const found = new Set<string>(loads.letters.map(({ messageId }) => messageId))
+          for (const table of await warehouse.tables())
+            if (!/^(?:rudder_discards|_sluiceway_.*)$/.test(table))
+              for (const id of await warehouse.ids(table)) found.add(id)
+          for (const [id, event] of loads.staged) {
+            // Of an extract, the id is that of the record; a merge has no rows without identity resolution.
+            if (event.type === ('extract' as string) || event.type === ('merge' as string)) continue
+            expect(found.has(id), `${id} is nowhere: ${JSON.stringify(event).slice(0, 500)}`).toBe(true)
+          }
+        },
+        { runs: 2 },
+      )
+    }, 180_000)
+  },
+)

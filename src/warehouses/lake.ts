@@ -1,0 +1,224 @@
+import { checkSettings, type Input } from '../configure/settings.ts'
+import { SluicewayError } from '../core/errors.ts'
+import type { Columns, Engine, KeptNames, Load, Warehouse } from '../core/warehouse.ts'
+import { lakeKeptNames } from './lake/kept-names.ts'
+import { LakeStore } from './lake/lake-store.ts'
+import { type Manifest, widenColumns, withFile } from './lake/manifest.ts'
+import { dataName, type FolderLayout, folderLayouts, rowsByFolder, tableFolder } from './lake/object-names.ts'
+import type { ObjectStore } from './lake/object-store.ts'
+import { parquetOf } from './lake/parquet.ts'
+import { type LakeBucket, R2Store } from './lake/r2-store.ts'
+import { columnsOf, readerOf, rowProblem } from './lake/rows.ts'
+import { type S3Settings, S3Store } from './lake/s3-store.ts'
+
+const fields = {
+  provider: {
+    type: 'choice',
+    choices: ['binding', 'r2', 's3', 'gcs', 'other'],
+    about: 'Whose bucket it is; with binding, the Worker is bound to one of R2.',
+    default: 'binding',
+  },
+  binding: { type: 'string', about: 'For binding: name of the R2 binding in wrangler.toml.', default: 'BUCKET' },
+  bucket: {
+    type: 'string',
+    about: 'Name of the bucket.',
+    optional: true,
+    check: (name: string) => (/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(name) ? undefined : 'is no name of a bucket'),
+  },
+  accessKeyId: { type: 'string', about: 'Id of the key.', optional: true },
+  secretAccessKey: { type: 'string', about: 'The key.', secret: true, optional: true },
+  accountId: {
+    type: 'string',
+    about: 'For r2: id of the Cloudflare account.',
+    optional: true,
+    check: (id: string) => (/^[0-9a-f]{32}(\.(eu|fedramp))?$/i.test(id) ? undefined : 'must be 32 hex digits'),
+  },
+  region: {
+    type: 'string',
+    about: 'For s3: the region of the bucket; for others, where they want one.',
+    optional: true,
+    check: (region: string) => (/^[a-z0-9-]{2,40}$/.test(region) ? undefined : 'must be as eu-central-1'),
+  },
+  endpoint: {
+    type: 'url',
+    about: 'For other: where the store is; the bucket is the first part of the path.',
+    insecureWhen: 'allowPrivate',
+    optional: true,
+  },
+  prefix: {
+    type: 'string',
+    about: 'Begins the name of every object; the folders of the tables are below it.',
+    default: 'lake',
+    check: (prefix: string) =>
+      /^[\w.-]{1,100}(\/[\w.-]{1,100}){0,4}$/.test(prefix) && !/(^|\/)\.\.?(\/|$)/.test(prefix)
+        ? undefined
+        : 'must be names of letters, digits, "_", "-" and ".", with "/" between them',
+  },
+  folders: {
+    type: 'choice',
+    choices: folderLayouts,
+    about: 'How the folders of a table are named, by the UTC time at which events were received.',
+    default: 'dt=YYYY-MM-DD',
+  },
+  allowPrivate: {
+    type: 'boolean',
+    about: 'Allows http and hosts that are not public, for tests on one machine.',
+    default: false,
+  },
+} as const
+
+/** Tables that are written at once. */
+const atOnce = 4
+
+/**
+ * Makes the warehouse that is a folder of Parquet files: in R2, S3, Google Cloud Storage, or anything that speaks S3.
+ *
+ * A load of a table writes one file for each folder of it, and then the manifest of the folder, which says which files count.
+ * A repeat of a load writes the same names again. Rows are never changed: where several have the same id, the newest load
+ * counts; docs/warehouse-lake.md has the views for that.
+ * https://www.rudderstack.com/docs/destinations/warehouse-destinations/s3-datalake/ (checked 2026-11-29)
+ *
+ * @param input nothing for the bucket that staging files are in; else `provider`, and what it needs
+ * @returns the warehouse, for `warehouses` in the config
+ * @example warehouses: { lake: { use: lake({ binding: 'LAKE' }), everyMinutes: 60 } }
+ */
+export function lake(input: Input<typeof fields> = {}): Warehouse {
+  const { settings, problems, redacted } = checkSettings(fields, input)
+  const { provider, binding, prefix, folders } = settings
+  return {
+    kind: 'warehouse',
+    name: 'lake',
+    problems: [...problems, ...missingIn(settings)],
+    redacted,
+    open: (bindings) => {
+      const store =
+        provider === 'binding' ? boundStore(bindings[binding], binding) : new S3Store(settings as S3Settings)
+      return new LakeEngine(store, { prefix, folders, isGoogle: provider === 'gcs' })
+    },
+  }
+}
+
+function missingIn(settings: { readonly provider: string } & Partial<S3Settings>): readonly string[] {
+  const { provider, endpoint } = settings
+  const needed: readonly (keyof S3Settings)[] = [
+    ...(provider === 'binding' ? [] : (['bucket', 'accessKeyId', 'secretAccessKey'] as const)),
+    ...(provider === 'r2' ? (['accountId'] as const) : []),
+    ...(provider === 's3' ? (['region'] as const) : []),
+    ...(provider === 'other' ? (['endpoint'] as const) : []),
+  ]
+  const missing = needed.filter((name) => settings[name] === undefined)
+  return [
+    ...missing.map((name) => `"${name}" is missing, which ${provider} needs`),
+    ...(provider !== 'other' && endpoint !== undefined ? ['"endpoint" has a meaning for other only'] : []),
+  ]
+}
+
+function boundStore(bucket: unknown, binding: string): ObjectStore {
+  if (isBucket(bucket)) return new R2Store(bucket)
+  throw new SluicewayError(
+    'warehouse_failed',
+    `There is no R2 binding "${binding}"; add it to wrangler.toml under [[r2_buckets]]`,
+    { details: { scope: 'warehouse', lasting: true } },
+  )
+}
+
+const isBucket = (value: unknown): value is LakeBucket =>
+  typeof value === 'object' && value !== null && 'put' in value && 'get' in value
+
+class LakeEngine implements Engine {
+  readonly provider: string
+  readonly kept: KeptNames
+  readonly rowColumns = 1_500
+  readonly #store: LakeStore
+  readonly #folders: FolderLayout
+  #number = 0
+
+  constructor(
+    store: ObjectStore,
+    lake: { readonly prefix: string; readonly folders: FolderLayout; readonly isGoogle: boolean },
+  ) {
+    this.provider = lake.isGoogle ? 'gcs_datalake' : 's3_datalake'
+    this.kept = lakeKeptNames(lake.folders)
+    this.#store = new LakeStore(store, lake.prefix)
+    this.#folders = lake.folders
+  }
+
+  async columns(table: string): Promise<Columns | null> {
+    return (await this.#store.schema(await tableFolder(table)))?.columns ?? null
+  }
+
+  async widen(table: string, added: Columns): Promise<void> {
+    const folder = await tableFolder(table)
+    const before = await this.#store.schema(folder)
+    const columns = widenColumns(before?.columns ?? {}, added)
+    if (before !== null && JSON.stringify(before.columns) === JSON.stringify(columns)) return
+    await this.#store.writeSchema(folder, { table, columns })
+  }
+
+  async loadTogether(loads: readonly Load[]): Promise<void> {
+    const left = [...loads]
+    const failures: unknown[] = []
+    const work = async () => {
+      for (let load = left.shift(); load !== undefined && failures.length === 0; load = left.shift())
+        await this.load(load).catch((thrown: unknown) => failures.push(thrown))
+    }
+    // Nothing is under way any more when this rejects.
+    await Promise.all(Array.from({ length: atOnce }, work))
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async load(load: Load): Promise<void> {
+    if (load.rows.length === 0) return
+    const table = await tableFolder(load.table)
+    this.#checkColumns(load, (await this.#store.schema(table))?.columns ?? {})
+    checkIds(load)
+    const byFolder = rowsByFolder(load, this.#folders)
+    // For each folder the manifest is read, and the file and the manifest are written.
+    this.#store.reserve(3 * byFolder.size)
+    const written = new Map<string, Manifest>()
+    for (const [name, rows] of byFolder) {
+      const folder = `${table}/${name}`
+      const manifest = await this.#store.manifest(folder, load.table)
+      const file = await dataName(load, folder, rows)
+      const before = manifest.files.find((one) => one.name === file)
+      if (before !== undefined && load.merge === 'append') continue
+      const number = before?.load ?? this.#nextNumber(manifest)
+      const bytes = parquetOf(load, rows, number)
+      await this.#store.putData(`${folder}/${file}`, bytes)
+      const entry = { name: file, load: number, merge: load.merge, rows: rows.length, bytes: bytes.byteLength }
+      written.set(folder, withFile(manifest, entry, load.columns))
+    }
+    // Last, when all files are there: until then none of them counts.
+    for (const [folder, manifest] of written) await this.#store.writeManifest(folder, manifest)
+  }
+
+  /** The time, unless an earlier load had a later one: whichever machine loads, numbers grow. */
+  #nextNumber({ files }: Manifest): number {
+    this.#number = Math.max(Date.now(), this.#number + 1, (files.at(-1)?.load ?? 0) + 1)
+    return this.#number
+  }
+
+  #checkColumns({ table, columns }: Load, known: Columns): void {
+    const unknown = Object.keys(columns).find((name) => !Object.hasOwn(known, name))
+    if (unknown !== undefined)
+      throw new SluicewayError('warehouse_failed', `Lake: the table "${table}" has no column "${unknown}"`, {
+        details: { scope: 'table' },
+      })
+  }
+
+  async probe(): Promise<void> {
+    await this.#store.putData('_sluiceway_probe', 'Sluiceway can write here.\n')
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** Without an id a row could not be told from others. */
+function checkIds(load: Load): void {
+  const columns = columnsOf(load)
+  if (load.merge === 'append' || !Object.hasOwn(load.columns, 'id')) return
+  const id = readerOf(columns, 'id')
+  if (load.rows.some((row) => id(row) === null)) throw rowProblem(`a row of "${load.table}" has no id`)
+}

@@ -1,0 +1,134 @@
+import { SluicewayError } from '../../core/errors.ts'
+import type { Columns } from '../../core/warehouse.ts'
+import { SUBREQUESTS_PER_INVOCATION } from '../../platform/limits.ts'
+import { emptyManifest, type Manifest, manifestText, type TableSchema } from './manifest.ts'
+import type { ObjectStore } from './object-store.ts'
+
+/** Operations of one invocation; the rest is for staging files, lanes and whatever else the invocation asks. */
+const mostOperations = SUBREQUESTS_PER_INVOCATION - 2_000
+
+/** Something that was read, and the etag of what it was read from; null where there was nothing. */
+interface Known<T> {
+  readonly value: T
+  readonly etag: string | null
+}
+
+/**
+ * Reads and writes the files of a lake, below one prefix, for one invocation: counts operations, keeps the pauses that the
+ * store wants, and remembers what it read.
+ */
+export class LakeStore {
+  readonly #store: ObjectStore
+  readonly #prefix: string
+  readonly #schemas = new Map<string, Known<TableSchema | null>>()
+  readonly #manifests = new Map<string, Known<Manifest>>()
+  readonly #writtenAt = new Map<string, number>()
+  #operations = 0
+
+  constructor(store: ObjectStore, prefix: string) {
+    this.#store = store
+    this.#prefix = prefix
+  }
+
+  /**
+   * Sees to it that so many operations are left.
+   *
+   * @throws {SluicewayError} warehouse_failed with the scope `invocation` when they are not
+   */
+  reserve(operations: number): void {
+    if (this.#operations + operations > mostOperations)
+      throw new SluicewayError(
+        'warehouse_failed',
+        `Lake: ${mostOperations} operations are done; the next run goes on`,
+        {
+          details: { scope: 'invocation' },
+        },
+      )
+  }
+
+  /** Null when there is no such table. */
+  async schema(folder: string): Promise<TableSchema | null> {
+    const known = this.#schemas.get(folder) ?? (await this.#read<TableSchema | null>(`${folder}/_table.json`, null))
+    this.#schemas.set(folder, known)
+    return known.value
+  }
+
+  async writeSchema(folder: string, schema: { readonly table: string; readonly columns: Columns }): Promise<void> {
+    const value: TableSchema = { version: 1, table: schema.table, columns: schema.columns }
+    await this.schema(folder)
+    await this.#write(`${folder}/_table.json`, `${JSON.stringify(value)}\n`, {
+      known: this.#schemas,
+      name: folder,
+      value,
+    })
+  }
+
+  async manifest(folder: string, table: string): Promise<Manifest> {
+    const known = this.#manifests.get(folder) ?? (await this.#read(`${folder}/_manifest.json`, emptyManifest(table)))
+    this.#manifests.set(folder, known)
+    return known.value
+  }
+
+  async writeManifest(folder: string, manifest: Manifest): Promise<void> {
+    await this.manifest(folder, manifest.table)
+    const kept = { known: this.#manifests, name: folder, value: manifest }
+    await this.#write(`${folder}/_manifest.json`, manifestText(manifest), kept)
+  }
+
+  /** Writes an object that nobody but this load writes. */
+  async putData(name: string, body: Uint8Array<ArrayBuffer> | string): Promise<void> {
+    await this.#put(name, body, undefined)
+  }
+
+  async #read<T>(name: string, none: T): Promise<Known<T>> {
+    this.reserve(1)
+    this.#operations++
+    const key = `${this.#prefix}/${name}`
+    const found = await this.#store.get(key)
+    if (found === null) return { value: none, etag: null }
+    return { value: parsed(found.text, key) as T, etag: found.etag }
+  }
+
+  async #write<T>(
+    name: string,
+    text: string,
+    kept: { readonly known: Map<string, Known<T>>; readonly name: string; readonly value: T },
+  ): Promise<void> {
+    const expected = kept.known.get(kept.name)?.etag
+    // What is there is not known until the answer has come.
+    kept.known.delete(kept.name)
+    const etag = await this.#put(name, text, expected)
+    kept.known.set(kept.name, { value: kept.value, etag })
+  }
+
+  async #put(
+    name: string,
+    body: Uint8Array<ArrayBuffer> | string,
+    expected: string | null | undefined,
+  ): Promise<string> {
+    this.reserve(1)
+    this.#operations++
+    const key = `${this.#prefix}/${name}`
+    const wait = (this.#writtenAt.get(key) ?? -Infinity) + this.#store.writeMs - Date.now()
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    try {
+      return await this.#store.put(key, body, expected)
+    } finally {
+      this.#writtenAt.set(key, Date.now())
+    }
+  }
+}
+
+function parsed(text: string, key: string): unknown {
+  try {
+    const value = JSON.parse(text) as { readonly version?: unknown }
+    if (value.version === 1) return value
+  } catch {
+    // Told below.
+  }
+  throw new SluicewayError(
+    'warehouse_failed',
+    `Lake: ${key} is not what Sluiceway wrote: put back what was there, or delete it with the files of its folder`,
+    { details: { scope: 'warehouse', lasting: true } },
+  )
+}

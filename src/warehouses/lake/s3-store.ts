@@ -1,0 +1,122 @@
+import { AwsClient } from 'aws4fetch'
+import { changedMeanwhile, failureOfAnswer, failureOfThrown } from './failure.ts'
+import type { Expected, ObjectStore, StoredText } from './object-store.ts'
+
+/** Where a bucket is, and the key to it. */
+export interface S3Settings {
+  readonly provider: string
+  readonly bucket: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly accountId?: string
+  readonly region?: string
+  readonly endpoint?: string
+}
+
+/** Milliseconds that an answer may take. */
+const timeoutMs = 60_000
+/** Stores that write an object only when it is what was expected; others may refuse the header. */
+const conditional: ReadonlySet<string> = new Set(['r2', 's3'])
+
+/**
+ * Objects of any store that speaks S3, with requests signed by AWS Signature Version 4, which Google takes with HMAC keys.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html,
+ * https://developers.cloudflare.com/r2/api/s3/api/, https://cloud.google.com/storage/docs/interoperability (checked 2026-11-29)
+ */
+export class S3Store implements ObjectStore {
+  readonly writeMs: number
+  readonly #client: AwsClient
+  readonly #settings: S3Settings
+  readonly #isConditional: boolean
+
+  constructor(settings: S3Settings, isConditional = conditional.has(settings.provider)) {
+    const { accessKeyId, secretAccessKey, region = 'auto', provider } = settings
+    this.#client = new AwsClient({ accessKeyId, secretAccessKey, service: 's3', region, retries: 0 })
+    this.#settings = settings
+    this.#isConditional = isConditional
+    // https://cloud.google.com/storage/quotas (checked 2026-11-29); R2 has the same limit.
+    this.writeMs = provider === 'r2' || provider === 'gcs' ? 1_000 : 0
+  }
+
+  async get(key: string): Promise<StoredText | null> {
+    const asked = `get ${key}`
+    const { response, text } = await this.#send(key, { method: 'GET' }, asked)
+    if (response.status === 404 && !text.includes('<Code>NoSuchBucket</Code>')) return null
+    if (!response.ok) throw this.#failure(response, text, asked)
+    return { text, etag: response.headers.get('etag') ?? '' }
+  }
+
+  async put(key: string, body: Uint8Array<ArrayBuffer> | string, expected?: Expected): Promise<string> {
+    const asked = `put ${key}`
+    const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
+    const { response, text } = await this.#send(
+      key,
+      { method: 'PUT', body: bytes, headers: this.#conditionOf(expected) },
+      asked,
+    )
+    if (response.status === 412) throw changedMeanwhile(key)
+    if (!response.ok) throw this.#failure(response, text, asked)
+    return response.headers.get('etag') ?? ''
+  }
+
+  #failure({ status }: Response, body: string, asked: string): Error {
+    return failureOfAnswer({ status, body }, { asked, bucket: this.#settings.bucket })
+  }
+
+  #conditionOf(expected: Expected): Record<string, string> {
+    if (expected === undefined || !this.#isConditional) return {}
+    return expected === null ? { 'if-none-match': '*' } : { 'if-match': expected }
+  }
+
+  async #send(
+    key: string,
+    {
+      body,
+      ...init
+    }: { readonly method: string; readonly body?: Uint8Array<ArrayBuffer>; readonly headers?: Record<string, string> },
+    asked: string,
+  ): Promise<{ readonly response: Response; readonly text: string }> {
+    const path = key.split('/').map(encodeURIComponent).join('/')
+    const headers = {
+      ...init.headers,
+      'user-agent': 'Sluiceway',
+      'x-amz-content-sha256': await hexOfHash(body ?? new Uint8Array()),
+    }
+    const request = { method: init.method, headers, ...(body === undefined ? {} : { body }) }
+    const signed = await this.#client.sign(`${bucketUrl(this.#settings)}/${path}`, request)
+    try {
+      const response = await fetch(signed.url, {
+        method: init.method,
+        headers: signed.headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined ? {} : { body }),
+      })
+      return { response, text: await response.text() }
+    } catch (thrown) {
+      throw failureOfThrown(thrown, asked)
+    }
+  }
+}
+
+function bucketUrl({ provider, bucket, accountId = '', region = 'auto', endpoint = '' }: S3Settings): string {
+  switch (provider) {
+    case 'r2':
+      return `https://${accountId.toLowerCase()}.r2.cloudflarestorage.com/${bucket}`
+    case 's3':
+      // A certificate covers one label: a bucket with dots is named by its path.
+      return bucket.includes('.')
+        ? `https://s3.${region}.amazonaws.com/${bucket}`
+        : `https://${bucket}.s3.${region}.amazonaws.com`
+    case 'gcs':
+      return `https://storage.googleapis.com/${bucket}`
+    default:
+      return `${endpoint.replace(/\/+$/, '')}/${bucket}`
+  }
+}
+
+async function hexOfHash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,91 @@
+import { createHash, createHmac } from 'node:crypto'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A store that speaks S3 on this machine, and checks signatures. */
+export interface S3Server {
+  readonly endpoint: string
+  /** Objects by their paths, `/<bucket>/<key>`, as the request had them. */
+  readonly stored: Map<string, Buffer>
+  /** Requests in their order: `PUT /<path>`, with their status. */
+  readonly answers: string[]
+  /** What is answered in place of the truth, while it is set. */
+  refuse: ((request: string) => { readonly status: number; readonly body: string } | undefined) | undefined
+  readonly stop: () => Promise<void>
+}
+
+const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex')
+const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).digest('hex')}"`
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, in the words of the page. */
+function isSigned(request: IncomingMessage, body: Buffer, secret: string): boolean {
+  const { method = '', url = '' } = request
+  const headers = request.headers as Record<string, string>
+  const [, scope = '', signed = '', signature = ''] =
+    /Credential=[^/]+\/([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]+)/.exec(headers['authorization'] ?? '') ??
+    []
+  const canonical = [
+    method,
+    url,
+    '',
+    ...signed.split(';').map((name) => `${name}:${(headers[name] ?? '').trim()}`),
+    '',
+    signed,
+    sha256(body),
+  ].join('\n')
+  const toSign = ['AWS4-HMAC-SHA256', headers['x-amz-date'] ?? '', scope, sha256(canonical)].join('\n')
+  const key = scope.split('/').reduce<string | Buffer>((made, part) => hmac(made, part), `AWS4${secret}`)
+  return (
+    hmac(key, toSign).toString('hex') === signature &&
+    headers['x-amz-content-sha256'] === sha256(body) &&
+    signed.split(';').includes('host')
+  )
+}
+
+/** Starts the store; whoever does not sign with `secret` is refused. */
+export async function startS3(secret: string): Promise<S3Server> {
+  const stored = new Map<string, Buffer>()
+  const answers: string[] = []
+  const answerOf = (
+    request: IncomingMessage,
+    body: Buffer,
+  ): { status: number; body: string | Buffer; etag?: string } => {
+    const { method = '', url = '', headers } = request
+    const refused = server.refuse?.(`${method} ${url}`)
+    if (refused !== undefined) return refused
+    const error = (status: number, code: string) => ({ status, body: `<Error><Code>${code}</Code></Error>` })
+    if (!isSigned(request, body, secret)) return error(403, 'SignatureDoesNotMatch')
+    const there = stored.get(url)
+    if (method === 'GET')
+      return there === undefined ? error(404, 'NoSuchKey') : { status: 200, body: there, etag: etagOf(there) }
+    const isMet =
+      headers['if-none-match'] === '*'
+        ? there === undefined
+        : headers['if-match'] === undefined || (there !== undefined && headers['if-match'] === etagOf(there))
+    if (!isMet) return error(412, 'PreconditionFailed')
+    stored.set(url, body)
+    return { status: 200, body: '', etag: etagOf(body) }
+  }
+  const http = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { status, body, etag } = answerOf(request, Buffer.concat(chunks))
+      answers.push(`${request.method} ${request.url} ${status}`)
+      response.writeHead(status, etag === undefined ? {} : { etag }).end(body)
+    })
+  })
+  await new Promise<void>((listening) => http.listen(0, '127.0.0.1', listening))
+  const server: S3Server = {
+    endpoint: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    stored,
+    answers,
+    refuse: undefined,
+    stop: async () => {
+      http.closeAllConnections()
+      await new Promise((closed) => http.close(closed))
+    },
+  }
+  return server
+}
