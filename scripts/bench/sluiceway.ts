@@ -113,7 +113,6 @@ async function ready(child: ChildProcess): Promise<Ready> {
   const said: string[] = []
   if (child.stdout === null || child.stderr === null) throw new Error('the child has no pipes')
   createInterface(child.stderr).on('line', (line) => {
-    if (line.includes('LIM')) console.log(line)
     said.push(line)
     if (said.length > 20) said.shift()
   })

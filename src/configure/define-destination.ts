@@ -60,7 +60,7 @@ const defaults: Limits = { events: 1, bytes: 1_000_000, parallel: 6, timeoutSeco
 /**
  * Makes a destination of its pure functions: what `destinations/*.ts` export and the config calls with settings.
  *
- * @param spec name, settings, limits and functions; limits left out are 1 event, 1 MB, 6 requests at once, 10 seconds
+ * @param spec name, settings, limits and functions; limits left out are 1 event, 1 MB, as many requests at once as the config allows, 10 seconds
  * @returns a function from settings to a destination; what is wrong with the settings is in its `problems`, nothing throws
  * @example destinations: { crm: { use: webhook({ url: 'https://crm.example.com/events', secret: env.CRM_SECRET }) } }
  */

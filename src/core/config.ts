@@ -92,7 +92,7 @@ export interface Route {
 export interface RequestRate {
   /** Requests, not events: a batch is one. */
   readonly requestsPerSecond?: number
-  /** Requests under way at once. */
+  /** Requests under way at once; default 300, and 6 for each lane at least. */
   readonly parallel?: number
 }
 

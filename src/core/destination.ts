@@ -7,7 +7,7 @@ export interface Limits {
   readonly events: number
   /** Bytes of one request's items, counted as UTF-16 code units of their text. */
   readonly bytes: number
-  /** Requests under way at once from one lane; at most 6 (Workers). */
+  /** Requests under way at once from one lane; 6, the most, where the destination has no limit of its own: `rate` may allow more. */
   readonly parallel: number
   /** Seconds until a request is given up and counts as a retry. */
   readonly timeoutSeconds: number

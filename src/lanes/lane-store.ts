@@ -80,9 +80,10 @@ type Stored = [
  *   no row of its own and can still be traced. The newest row is the state.
  * - `waiting`: one row per event that is retried or waits behind one.
  * - `decided`: see DecisionStore and DecidedChunks.
- * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `held` (who stopped it, see Hold), `replays` (how many letters were replayed), `kind` (of
- *   the target), `orphaned` (see OrphanKeeper), `stretches` (see Stretches), `layout` (of the edge's lane, see LayoutRecord),
- *   `dropped_<n>` (see DroppedEvents), `transforms` (JSON of TransformCounts).
+ * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `held` and `drain` (who stopped it, or wants it empty, see
+ *   Hold), `replays` (how many letters were replayed), `kind` (of the target), `orphaned` (see OrphanKeeper), `stretches` (see
+ *   Stretches), `layout` (of the edge's lane, see LayoutRecord), `dropped_<n>` (see DroppedEvents), `transforms` (JSON of
+ *   TransformCounts).
  */
 export class LaneStore {
   readonly #db: Database

@@ -91,6 +91,7 @@ export const writeBroken = (broken: string): string => stringify({ outcomes: [],
 /**
  * Reads what `writeResult` or `writeBroken` wrote.
  *
+ * @returns what became of the events of the task
  * @throws {Error} with the reason for which the delivery broke
  */
 export function readResult(text: string, task: RemoteTask): RemoteResult {
