@@ -107,7 +107,7 @@ test('what an invocation that dies had under way is sent again, in order, and co
   for (let i = 0; i < 3; i++) {
     await lane.feed()
     lane.now += 200
-    for (const request of [...lane.requests]) await request.answer(200)
+    for (const request of lane.requests.slice()) await request.answer(200)
   }
   await lane.feed()
   const dying = lane.invocations.filter(({ isOpen }) => isOpen)
