@@ -1,4 +1,4 @@
-import type { Bindings, ErasureStatus, LaneRpc, LaneStatus, LaneTrace, SkippedLane } from '../core/bindings.ts'
+import type { Bindings, ErasureStatus, LaneRpc, LaneStatus, LaneTrace } from '../core/bindings.ts'
 import { Database } from '../storage/database.ts'
 import type { DroppedSample } from '../core/dropped.ts'
 import type { Port } from '../core/port.ts'
@@ -6,13 +6,12 @@ import { Archiver } from './archiver.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { credentialsOf, KeptCredentials } from './kept-credentials.ts'
 import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
-import { giveUp } from './give-up.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { JobRunner } from './job-runner.ts'
 import { LaneReader } from './lane-reader.ts'
 import { describeLane } from './lane-status.ts'
 import { LaneStore } from './lane-store.ts'
-import { LetterCalls, type LetterDesk } from './letter-calls.ts'
+import type { LetterDesk } from './letter-calls.ts'
 import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
 import type { Envelope } from '../core/envelope.ts'
@@ -21,6 +20,7 @@ import { readerOfHistory } from './history-reader.ts'
 import { Sender } from './sender.ts'
 import type { RemoteCalls } from './sender-pool.ts'
 import { Stager } from './stager.ts'
+import { StopCalls } from './stop-calls.ts'
 import { traceEvent } from './trace-event.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
 import { edgeTarget, logOf } from '../core/lanes.ts'
@@ -66,8 +66,9 @@ const quietSeconds = 300
  * There is one pump: `#changed` starts what can be started, stores progress and sets the next wake-up. Everything else only
  * reports that something has changed.
  */
-export class LaneObject extends LetterCalls implements LaneRpc {
+export class LaneObject extends StopCalls implements LaneRpc {
   protected override readonly desk: LetterDesk
+  protected override readonly reader: LaneReader
   readonly #ref: LaneRef
   readonly #resolved: ResolvedConfig
   readonly #target: Target | undefined
@@ -75,7 +76,6 @@ export class LaneObject extends LetterCalls implements LaneRpc {
   readonly #store: LaneStore
   readonly #letters: DeadLetters
   readonly #credentials: KeptCredentials
-  readonly #reader: LaneReader
   readonly #consumer: LaneConsumer | undefined
   readonly #sender: Sender | undefined
   /** There while the target is gone from the config. */
@@ -140,7 +140,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
         deciding: { ref: this.#ref, letters: this.#letters, userCodeMs: resolved.limits.userCodeMs },
       })
     if (this.#target?.kind === 'archive') this.#consumer = new Archiver(this.#target, writing)
-    this.#reader = new LaneReader(db, {
+    this.reader = new LaneReader(db, {
       ...common,
       log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
       isPushed: resolved.stream.log === undefined,
@@ -176,17 +176,17 @@ export class LaneObject extends LetterCalls implements LaneRpc {
   async offer(_ref: LaneRef, offer: Offer): Promise<Ack> {
     this.#billed.calls++
     if (this.#consumer === undefined) return { next: offer.head, committed: offer.head }
-    this.#reader.takeOffer(offer)
+    this.reader.takeOffer(offer)
     this.#changed()
     return {
-      ...this.#reader.progress(this.#store.cursor, this.#orphan?.until),
+      ...this.reader.progress(this.#store.cursor, this.#orphan?.until),
       ...(this.#consumer.hasCapacity ? {} : { afterSeconds: quietSeconds }),
     }
   }
 
   async push(_ref: LaneRef, text: string): Promise<void> {
     this.#billed.calls++
-    this.#reader.storePushed(text)
+    this.reader.storePushed(text)
     this.#changed()
     // A queue may bring events of an earlier config. Where this fails they come again, and are known by then.
     const isAsked = this.#target !== undefined && this.#ref.partition < this.#resolved.stream.partitions
@@ -198,11 +198,11 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     const now = Date.now()
     const expired = this.#letters.expire(now - this.#resolved.limits.deadLetterDays * 86_400_000)
     if (expired > 0) this.#store.count('dead letters expired', expired)
-    await this.#reader.askForHead()
+    await this.reader.askForHead()
     if (this.#orphan !== undefined) {
       // The first of a warehouse's lanes speaks for its staging files.
       const asksLoader = this.#kind === 'warehouse' && this.#ref.partition === 0
-      this.#orphan.look(this.#reader.head, asksLoader ? await stagedFilesOf(this.env, this.#ref.target) : 0)
+      this.#orphan.look(this.reader.head, asksLoader ? await stagedFilesOf(this.env, this.#ref.target) : 0)
     }
     this.#changed()
     return this.#status()
@@ -220,28 +220,6 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     return this.#status()
   }
 
-  async pause(_ref: LaneRef, by: string): Promise<LaneStatus | null> {
-    this.#billed.calls++
-    this.#sender?.pause(by)
-    return this.#sender === undefined ? null : this.#status()
-  }
-
-  async drain(_ref: LaneRef, by: string): Promise<LaneStatus | null> {
-    this.#billed.calls++
-    if (this.#sender === undefined) return null
-    this.#sender.drain(by, await this.#reader.currentHead())
-    this.#changed()
-    return this.#status()
-  }
-
-  async skip(_ref: LaneRef, by: string): Promise<SkippedLane | null> {
-    this.#billed.calls++
-    if (this.#sender === undefined) return null
-    const given = await giveUp(by, { ...this.desk, sender: this.#sender, reader: this.#reader })
-    this.#changed()
-    return { ...given, lane: this.#status() }
-  }
-
   async trace(_ref: LaneRef, event: { id: string; source: string; offset?: number }): Promise<LaneTrace> {
     this.#billed.calls++
     return traceEvent(event, {
@@ -250,7 +228,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
       bindings: this.env,
       store: this.#store,
       letters: this.#letters,
-      reader: this.#reader,
+      reader: this.reader,
       consumer: this.#consumer,
       sender: this.#sender,
       orphan: this.#orphan,
@@ -292,7 +270,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     this.#isHandingOver = false
     // First: a log that does not answer must not keep the lane from what it has.
     this.#changed()
-    await this.#reader.askForHead()
+    await this.reader.askForHead()
     this.#changed()
   }
 
@@ -301,7 +279,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     const isSpent = this.#budget.isSpent
     if (!isSpent) {
       this.#consumer?.pump()
-      this.#reader.readOn()
+      this.reader.readOn()
       this.desk.jobs.pump()
     }
     if (!this.#checkpointDue) {
@@ -319,7 +297,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
   #handOver(): void {
     clearTimeout(this.#dueTimer)
     this.#dueTimerAt = Number.POSITIVE_INFINITY
-    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.#reader.isReading || this.desk.jobs.isBusy)
+    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.reader.isReading || this.desk.jobs.isBusy)
       return
     this.#isHandingOver = true
     this.#alarmAt = Date.now()
@@ -331,7 +309,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     this.#checkpointDue = false
     flushLog()
     this.#store.checkpoint(this.#consumer?.committed ?? this.#store.cursor, Date.now())
-    this.#reader.trim(this.#store.cursor)
+    this.reader.trim(this.#store.cursor)
   }
 
   #wakeAt(due: number | undefined): void {
@@ -362,7 +340,7 @@ export class LaneObject extends LetterCalls implements LaneRpc {
     const changedAt = work === undefined || work.position === this.#store.cursor ? this.#store.changedAt : Date.now()
     return describeLane({
       consumer: work,
-      reader: this.#reader,
+      reader: this.reader,
       rest: {
         ...this.#ref,
         kind: this.#kind,
