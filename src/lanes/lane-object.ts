@@ -297,8 +297,7 @@ export class LaneObject extends StopCalls implements LaneRpc {
   #handOver(): void {
     clearTimeout(this.#dueTimer)
     this.#dueTimerAt = Number.POSITIVE_INFINITY
-    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.reader.isReading || this.desk.jobs.isBusy)
-      return
+    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.reader.isReading || this.desk.jobs.isBusy) return
     this.#isHandingOver = true
     this.#alarmAt = Date.now()
     this.#billed.rowsWritten++
