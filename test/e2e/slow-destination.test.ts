@@ -56,7 +56,7 @@ test('a destination that answers after 200 ms gets all events in order over a ki
   expect(ids.filter((id) => !sink.deliveries.has(id))).toEqual([])
   expect(disorderedOf(sink.firstArrivals)).toEqual([])
   expect(sink.received.filter(({ verified }) => !verified)).toEqual([])
-  expect(mostAtOnce(sink.received.map(({ at }) => at))).toBeGreaterThan(60)
+  expect(mostAtOnce(sink.received.map(({ at }) => at))).toBeGreaterThan(24)
   await until('the lane is done', async () => (await server.lane('sink')).depth === 0)
   const { counters, deadLetters } = await server.lane('sink')
   // A seventh connection would have been a failed attempt.
