@@ -44,7 +44,8 @@ const coerced: Readonly<Record<string, (value: unknown) => unknown>> = {
   },
   number: (value) => (typeof value === 'boolean' || value === null || isNumeral(value) ? Number(value) : undefined),
   integer: (value) => {
-    const isOne = typeof value === 'boolean' || value === null || (isNumeral(value) && Number(value) % 1 === 0)
+    // Ajv takes "Infinity", too: its rest is no number.
+    const isOne = typeof value === 'boolean' || value === null || (isNumeral(value) && !(Number(value) % 1))
     return isOne ? Number(value) : undefined
   },
   boolean: (value) => {
@@ -126,6 +127,8 @@ function checkMembers(schema: Schema, place: Place, errors: string[]): void {
 function coerceType(types: readonly string[], place: Place): boolean {
   const value = valueAt(place)
   if (types.some((type) => isOf[type]?.(value))) return true
+  // Nothing becomes an object, also not the only member of a list.
+  if (!types.some((type) => type in coerced)) return false
   const isAlone = Array.isArray(value) && value.length === 1
   const from: unknown = isAlone ? value[0] : value
   // Ajv leaves this step out where several types are allowed.
@@ -138,7 +141,8 @@ function coerceType(types: readonly string[], place: Place): boolean {
 
 function* boundProblems(schema: Schema, value: unknown): Generator<string> {
   const { minimum, maximum, minLength, maxLength } = schema
-  if (typeof value === 'number') {
+  // To Ajv, Infinity is no number that has a bound.
+  if (typeof value === 'number' && Number.isFinite(value)) {
     if (minimum !== undefined && value < minimum) yield `must be at least ${minimum}`
     if (maximum !== undefined && value > maximum) yield `must be at most ${maximum}`
   }
