@@ -133,3 +133,29 @@ export async function startContract(
     },
   }
 }
+
+/**
+ * Runs the transform `marks`, which adds the userId of each event to what it has seen, at three places, and at the first again.
+ *
+ * @returns what it had seen each time
+ */
+export async function seenInPlaces(worker: ContractWorker, way: Way): Promise<unknown[]> {
+  const seen: unknown[] = []
+  for (const [source, destination] of [
+    ['shop', null],
+    ['app', null],
+    ['shop', 'shop'],
+    ['shop', null],
+  ] as const) {
+    const event: Event = {
+      type: 'track',
+      event: 'Order Completed',
+      messageId: 'order-1843',
+      userId: `${source} ${destination}`,
+      properties: {},
+    }
+    const { events } = await worker.run({ transforms: ['marks'], events: [event], way, source, destination })
+    seen.push(events[0]?.event.properties?.['seen'])
+  }
+  return seen
+}

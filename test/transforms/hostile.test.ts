@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import type { TransformRun } from '../../src/transforms/run.ts'
-import { type ContractCall, type ContractWorker, startContract } from '../support/contract.ts'
+import { type ContractCall, type ContractWorker, seenInPlaces, startContract } from '../support/contract.ts'
 
 const platform = `const platform = (name) => import(['cloudflare', name].join(':'))
 const node = (name) => import(['node', name].join(':'))
@@ -246,22 +246,9 @@ describe('what code changes and sees of others', () => {
   })
 
   test('isolated code remembers events of its own source or destination alone; inline code those of others, too', async () => {
-    const seenBy = async (way: 'inline' | 'isolated') => {
-      const seen: unknown[] = []
-      for (const place of [
-        { source: 'shop', destination: null },
-        { source: 'app', destination: null },
-        { source: 'shop', destination: 'shop' },
-        { source: 'shop', destination: null },
-      ]) {
-        const event = { ...order({}), userId: `${place.source} ${place.destination}` }
-        seen.push((await run('marks', [event], { way, ...place })).events[0]?.event.properties?.['seen'])
-      }
-      return seen
-    }
     const [shop, app, target] = ['shop null', 'app null', 'shop shop']
-    expect(await seenBy('isolated')).toEqual([[shop], [app], [target], [shop, shop]])
-    expect((await seenBy('inline')).at(-1)).toEqual(expect.arrayContaining([shop, app, target]))
+    expect(await seenInPlaces(worker, 'isolated')).toEqual([[shop], [app], [target], [shop, shop]])
+    expect((await seenInPlaces(worker, 'inline')).at(-1)).toEqual(expect.arrayContaining([shop, app, target]))
   })
 
   test.each(['inline', 'isolated'] as const)(
