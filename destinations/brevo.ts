@@ -1,7 +1,6 @@
 import {
   defineDestination,
   isRecord,
-  type Item,
   makeMapping,
   mappingProblem,
   perIsolate,
@@ -9,12 +8,7 @@ import {
   type Verdict,
 } from 'sluiceway/destination'
 import type { Event, Json } from 'sluiceway/event'
-
-/** What one event asks of the API. */
-interface Call {
-  readonly path: string
-  readonly body: Readonly<Record<string, unknown>>
-}
+import { answerText, type ApiCall, itemOf, requestOf } from './brevo/api-call.ts'
 
 /**
  * Creates and updates contacts of Brevo (identify), and tells about their events (track).
@@ -51,16 +45,10 @@ export const brevo = defineDestination({
     sendEvents: { type: 'boolean', about: 'Sends track events.', default: true },
   },
   limits: { events: 1, parallel: 4 },
-  encode: ({ id, event }, settings) => {
-    const call = callOf(event, settings)
-    return call === undefined ? null : { id, text: JSON.stringify(call) }
-  },
-  request: ([item], { apiKey }) => {
-    const { path, body } = JSON.parse((item as Item).text) as Call
-    return { method: 'POST', url: `${api}${path}`, headers: headersOf(apiKey), body: JSON.stringify(body) }
-  },
+  encode: ({ id, event }, settings) => itemOf(id, callOf(event, settings)),
+  request: (items, { apiKey }) => requestOf(items, { url: api, headers: headersOf(apiKey) }),
   verdicts: ({ status, body }): Verdict | undefined =>
-    status === 400 ? { kind: 'dead', reason: `HTTP 400: ${codeIn(body) ?? 'refused'}` } : undefined,
+    status === 400 ? { kind: 'dead', reason: `HTTP 400: ${answerText(body, 'code') ?? 'refused'}` } : undefined,
   forget: ({ userId, email }, { apiKey }) => {
     const [identifier, type] = email === undefined ? [userId, 'ext_id'] : [email.trim(), 'email_id']
     if (identifier === undefined) throw new Error('Brevo deletes by email or userId, neither of which is known')
@@ -95,7 +83,7 @@ const attributesOf = perIsolate(({ attributes }: CallSettings) =>
   makeMapping({ ...usualAttributes, ...(isRecord(attributes) ? (attributes as Record<string, Json>) : {}) }),
 )
 
-function callOf(event: Event, settings: CallSettings): Call | undefined {
+function callOf(event: Event, settings: CallSettings): ApiCall | undefined {
   const { listIds, sendEvents } = settings
   if (event.type !== 'identify' && !(event.type === 'track' && sendEvents)) return undefined
   const email = valueAt(event, 'traits.email', 'context.traits.email', 'properties.email')
@@ -136,15 +124,4 @@ function nameOf({ event = '' }: Event): string {
     .slice(0, 255)
   if (!/[a-z0-9]/i.test(name)) throw new Error('Brevo needs a name with letters or digits for an event')
   return name
-}
-
-/** `{"code":"invalid_parameter","message":"…"}`; its message may name the contact. */
-function codeIn(body: string): string | undefined {
-  try {
-    const answer: unknown = JSON.parse(body)
-    const code = isRecord(answer) ? answer['code'] : undefined
-    return typeof code === 'string' ? code.slice(0, 100) : undefined
-  } catch {
-    return undefined
-  }
 }

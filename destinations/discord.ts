@@ -4,11 +4,10 @@ import {
   makeMapping,
   mappingProblem,
   perIsolate,
-  templateProblem,
   type Verdict,
 } from 'sluiceway/destination'
 import type { Json } from 'sluiceway/event'
-import { cutText, makeMessageText, textsProblem } from './slack/message-text.ts'
+import { cutText, makeMessageText, textSettings } from './slack/message-text.ts'
 
 /** Characters of a message. */
 const longestContent = 2_000
@@ -30,18 +29,7 @@ export const discord = defineDestination({
   name: 'discord',
   settings: {
     webhookUrl: { type: 'url', about: 'The URL of a webhook of the channel.', secret: true },
-    text: {
-      type: 'string',
-      about: 'What is said of every event, as "${userId} did ${event}".',
-      optional: true,
-      check: templateProblem,
-    },
-    texts: {
-      type: 'texts',
-      about: 'What is said of events, by the name of a track event or by type.',
-      optional: true,
-      check: textsProblem,
-    },
+    ...textSettings,
     embeds: {
       type: 'json',
       about: 'Up to 10 embeds of the message, with expressions such as $.properties.total.',

@@ -1,9 +1,12 @@
 import { defineDestination, valueAt } from 'sluiceway/destination'
 import { gaEventOf, type GaEvent, nameProblem } from './google-analytics-4/event.ts'
-import { userPropertiesOf } from './google-analytics-4/user-properties.ts'
+import { userPropertiesOf, userPropertiesProblem } from './google-analytics-4/user-properties.ts'
 
 /** Events that are older than this would stand in reports at another time. */
 const oldestMs = 72 * 3_600_000
+/** Bytes of a request; Google answers 204 to a larger one, too. */
+const mostBytes = 130_000
+const encoder = new TextEncoder()
 const hosts: Readonly<Record<string, string>> = {
   global: 'www.google-analytics.com',
   eu: 'region1.google-analytics.com',
@@ -58,6 +61,7 @@ export const googleAnalytics4 = defineDestination({
       type: 'list',
       about: 'Traits that are sent as user properties; Google forbids names, addresses and the like.',
       optional: true,
+      check: userPropertiesProblem,
     },
     region: { type: 'choice', choices: ['global', 'eu'], about: 'Where the data is collected.', default: 'global' },
   },
@@ -95,7 +99,10 @@ export const googleAnalytics4 = defineDestination({
       ...(properties === undefined ? {} : { user_properties: properties }),
       events: [made],
     }
-    return { id, text: JSON.stringify(payload) }
+    const text = JSON.stringify(payload)
+    if (text.length > mostBytes / 3 && encoder.encode(text).byteLength >= mostBytes)
+      throw new Error('Google Analytics takes requests of less than 130 KB: the event has too many items')
+    return { id, text }
   },
   request: (items, { apiSecret, measurementId, firebaseAppId, region }, { now }) => {
     const body = items[0]?.text ?? ''

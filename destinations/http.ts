@@ -9,9 +9,16 @@ import {
 } from 'sluiceway/destination'
 import { credentialProblems, credentialsOf } from './http/auth.ts'
 import { placeProblem, planOf } from './http/plan.ts'
+import { elementProblem } from './http/xml.ts'
 
 /** Headers that the destination sets. */
 const taken = /^(content-type|content-length|transfer-encoding|host|connection)$/i
+
+const contentTypes: Readonly<Record<string, string>> = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  xml: 'application/xml',
+}
 
 const headersProblem = (headers: Readonly<Record<string, string>>): string | undefined => {
   const name = Object.keys(headers).find((one) => taken.test(one))
@@ -72,9 +79,15 @@ export const http = defineDestination({
     },
     format: {
       type: 'choice',
-      choices: ['json', 'form'],
-      about: 'How the body is written: JSON, or the fields of a form.',
+      choices: ['json', 'form', 'xml'],
+      about: 'How the body is written: JSON, the fields of a form, or XML.',
       default: 'json',
+    },
+    xmlRoot: {
+      type: 'string',
+      about: 'Name of the element around the body, for xml.',
+      default: 'root',
+      check: elementProblem,
     },
     batch: { type: 'boolean', about: 'Sends several events in one request.', default: false },
     maxBatch: {
@@ -128,6 +141,7 @@ export const http = defineDestination({
       ...credentialProblems(settings),
       ...(batch && !hasBody ? [`"batch" needs a body, which ${method} has not`] : []),
       ...(batch && format === 'form' ? ['"batch" cannot be the fields of a form'] : []),
+      ...(batch && format === 'xml' ? ['"batch" is sent as JSON, and cannot be XML'] : []),
       ...(batch && hasParts ? ['"url" and "headers" cannot hold parts of an event where "batch" is true'] : []),
       ...(!batch && (arrayPath !== undefined || around !== undefined)
         ? ['"arrayPath" and "around" have a meaning with "batch" only']
@@ -144,7 +158,7 @@ export const http = defineDestination({
   encode: ({ id, event }, settings) => ({ id, text: planOf(settings).encode(event) }),
   request: (items, settings) => {
     const { url, headers, body } = planOf(settings).request(items.map(({ text }) => text))
-    const type = settings.format === 'form' ? 'application/x-www-form-urlencoded' : 'application/json'
+    const type = contentTypes[settings.format] ?? ''
     return {
       method: settings.method as HttpRequest['method'],
       url,

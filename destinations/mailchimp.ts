@@ -2,7 +2,6 @@ import {
   defineDestination,
   type ForgottenUser,
   isRecord,
-  type Item,
   makeMapping,
   mappingProblem,
   perIsolate,
@@ -10,20 +9,15 @@ import {
   type Verdict,
 } from 'sluiceway/destination'
 import type { Event, Json } from 'sluiceway/event'
-
-/** What one event asks of the API. */
-interface Call {
-  readonly method: 'PUT' | 'POST'
-  readonly path: string
-  readonly body: Readonly<Record<string, unknown>>
-}
+import { answerText, type ApiCall, itemOf, requestOf } from './brevo/api-call.ts'
 
 /**
  * Adds and updates members of a Mailchimp audience, and tells about their events where `sendEvents` is on.
  *
  * A member that is there keeps its subscription: `status` is for new ones (`status_if_new`). The batch call of Mailchimp has no
  * such field and would subscribe again who has unsubscribed, so that each event is a request of its own. Mailchimp allows ten
- * connections at once.
+ * connections at once. It takes tags of new members only: of others they are set by another call, which is not made here
+ * (https://github.com/mailchimp/APIv3-examples/issues/52).
  *
  * https://mailchimp.com/developer/marketing/api/list-members/add-or-update-list-member/,
  * https://mailchimp.com/developer/marketing/api/list-member-events/add-event/,
@@ -60,27 +54,17 @@ export const mailchimp = defineDestination({
       optional: true,
       check: (fields: Json) => (isRecord(fields) ? mappingProblem(fields) : 'must be an object of merge fields'),
     },
-    tags: { type: 'list', about: 'Tags that every member gets.', optional: true },
+    tags: { type: 'list', about: 'Tags that new members get.', optional: true },
     sendEvents: { type: 'boolean', about: 'Sends track events as events of the member.', default: false },
   },
   limits: { events: 1, parallel: 4 },
-  encode: ({ id, event }, settings) => {
-    const call = callOf(event, settings)
-    return call === undefined ? null : { id, text: JSON.stringify(call) }
-  },
-  request: ([item], { apiKey, audienceId }) => {
-    const { method, path, body } = JSON.parse((item as Item).text) as Call
-    return {
-      method,
-      url: `${audienceUrl(apiKey, audienceId)}${path}`,
-      headers: headersOf(apiKey),
-      body: JSON.stringify(body),
-    }
-  },
+  encode: ({ id, event }, settings) => itemOf(id, callOf(event, settings)),
+  request: (items, { apiKey, audienceId }) =>
+    requestOf(items, { url: audienceUrl(apiKey, audienceId), headers: headersOf(apiKey) }),
   verdicts: ({ status, body }): Verdict | undefined => {
     if (status !== 400) return undefined
     // Its detail names the address.
-    return { kind: 'dead', reason: `HTTP 400: ${titleIn(body) ?? 'refused'}` }
+    return { kind: 'dead', reason: `HTTP 400: ${answerText(body, 'title') ?? 'refused'}` }
   },
   forget: (user: ForgottenUser, { apiKey, audienceId }) => {
     if (user.email === undefined) throw new Error('Mailchimp deletes by the email of a user: give it, too')
@@ -119,7 +103,7 @@ const mergeFieldsOf = perIsolate(({ mergeFields }: CallSettings) =>
   makeMapping({ ...usualFields, ...(isRecord(mergeFields) ? (mergeFields as Record<string, Json>) : {}) }),
 )
 
-function callOf(event: Event, settings: CallSettings): Call | undefined {
+function callOf(event: Event, settings: CallSettings): ApiCall | undefined {
   const isMember = event.type === 'identify'
   if (!isMember && !(event.type === 'track' && settings.sendEvents)) return undefined
   const email = valueAt(event, 'traits.email', 'context.traits.email', 'properties.email')
@@ -156,15 +140,5 @@ function memberEvent(event: Event): Record<string, unknown> {
     name,
     properties: Object.fromEntries(properties) as Record<string, string>,
     ...(Number.isNaN(time) ? {} : { occurred_at: new Date(time).toISOString().replace(/\.\d+Z$/, '+00:00') }),
-  }
-}
-
-function titleIn(body: string): string | undefined {
-  try {
-    const answer: unknown = JSON.parse(body)
-    const title = isRecord(answer) ? answer['title'] : undefined
-    return typeof title === 'string' ? title.slice(0, 200) : undefined
-  } catch {
-    return undefined
   }
 }

@@ -1,6 +1,6 @@
-import { defineDestination, makeMapping, mappingProblem, perIsolate, templateProblem } from 'sluiceway/destination'
+import { defineDestination, makeMapping, mappingProblem, perIsolate } from 'sluiceway/destination'
 import type { Json } from 'sluiceway/event'
-import { cutText, makeMessageText, textsProblem } from './slack/message-text.ts'
+import { cutText, makeMessageText, textSettings } from './slack/message-text.ts'
 
 /** Slack cuts longer texts by itself at 40,000; nobody reads these. */
 const longestText = 4_000
@@ -22,18 +22,7 @@ export const slack = defineDestination({
   name: 'slack',
   settings: {
     webhookUrl: { type: 'url', about: 'The URL of an incoming webhook.', secret: true },
-    text: {
-      type: 'string',
-      about: 'What is said of every event, as "${userId} did ${event}".',
-      optional: true,
-      check: templateProblem,
-    },
-    texts: {
-      type: 'texts',
-      about: 'What is said of events, by the name of a track event or by type.',
-      optional: true,
-      check: textsProblem,
-    },
+    ...textSettings,
     blocks: {
       type: 'json',
       about: 'Blocks of the message (Block Kit), with expressions such as $.properties.total.',

@@ -1,7 +1,6 @@
 import {
   defineDestination,
   isRecord,
-  type Item,
   makeMapping,
   mappingProblem,
   perIsolate,
@@ -9,24 +8,24 @@ import {
   type Verdict,
 } from 'sluiceway/destination'
 import type { Event, Json } from 'sluiceway/event'
-
-/** What one event asks of the API. */
-interface Call {
-  readonly path: string
-  readonly body: Readonly<Record<string, unknown>>
-}
+import { answerText, type ApiCall, itemOf, requestOf } from './brevo/api-call.ts'
 
 /**
- * Creates and updates users (identify) and organizations (group) of Zendesk Support.
+ * Creates and updates users (identify) and organizations (group) of Zendesk Support, and tells about what users do (track) where
+ * `sendEvents` is on.
  *
- * Both are known by `external_id`, the userId and the groupId, so that a repeat changes nothing. Requests over the limit of the
+ * Users and organizations are known by `external_id`, the userId and the groupId, so that a repeat changes nothing. Events have
+ * no such id: a retry may tell something twice. They need a plan with the Events API (Suite Team and above). Requests over the limit of the
  * plan are answered with 429 and `Retry-After`.
  *
  * https://developer.zendesk.com/api-reference/ticketing/users/users/#create-or-update-user,
  * https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/#create-or-update-organization,
- * https://developer.zendesk.com/api-reference/ticketing/users/users/#bulk-delete-users (checked 2026-11-29)
+ * https://developer.zendesk.com/api-reference/ticketing/users/users/#bulk-delete-users,
+ * https://developer.zendesk.com/documentation/ticketing/events/getting-started-with-events/,
+ * https://developer.zendesk.com/documentation/ticketing/events/tracking-events/ (checked 2026-11-29)
  *
- * @param input `subdomain`, `email`, `apiToken`, and optionally `userFields`, `organizationFields`, `verifyEmail`
+ * @param input `subdomain`, `email`, `apiToken`, and optionally `userFields`, `organizationFields`, `verifyEmail`,
+ *   `sendEvents`, `eventSource`
  * @returns the destination, for `destinations` in the config
  * @example zendesk({ subdomain: 'shop', email: 'admin@example.com', apiToken: env.ZENDESK_TOKEN })
  */
@@ -53,31 +52,29 @@ export const zendesk = defineDestination({
       check: (fields: Json) => (isRecord(fields) ? mappingProblem(fields) : 'must be an object of fields'),
     },
     verifyEmail: { type: 'boolean', about: 'Lets Zendesk ask new users to verify their email.', default: false },
+    sendEvents: {
+      type: 'boolean',
+      about: 'Sends track events to the Events API, which shows them beside the user.',
+      default: false,
+    },
+    eventSource: {
+      type: 'string',
+      about: 'What Zendesk calls the place that events come from, with sendEvents.',
+      default: 'sluiceway',
+      check: (name: string) => (/^[\w-]{1,40}$/.test(name) ? undefined : 'must be letters, digits, "_" and "-"'),
+    },
   },
   limits: { events: 1, parallel: 4 },
-  encode: ({ id, event }, settings) => {
-    const call =
-      event.type === 'identify'
-        ? userCall(event, settings)
-        : event.type === 'group'
-          ? organizationCall(event, settings)
-          : undefined
-    return call === undefined ? null : { id, text: JSON.stringify(call) }
-  },
-  request: ([item], settings) => {
-    const { path, body } = JSON.parse((item as Item).text) as Call
-    return {
-      method: 'POST',
-      url: `${baseUrl(settings.subdomain)}${path}`,
-      headers: headersOf(settings),
-      body: JSON.stringify(body),
-    }
-  },
+  encode: ({ id, event }, settings) => itemOf(id, callOf(event, settings)),
+  request: (items, settings) => requestOf(items, { url: baseUrl(settings.subdomain), headers: headersOf(settings) }),
   verdicts: ({ status, body }): Verdict | undefined => {
     // Two requests created the same record at once: the later one updates it.
     if (status === 409) return { kind: 'retry', reason: 'HTTP 409: changed at the same time', afterSeconds: 1 }
     if (status !== 400 && status !== 422) return undefined
-    return { kind: 'dead', reason: `HTTP ${status}: ${errorIn(body) ?? 'refused'}` }
+    return {
+      kind: 'dead',
+      reason: `HTTP ${status}: ${answerText(body, 'error') ?? answerText(body, 'error', 'title') ?? 'refused'}`,
+    }
   },
   forget: ({ userId }, settings) => {
     if (userId === undefined) throw new Error('Zendesk deletes by userId (its external_id), which is not known')
@@ -103,6 +100,8 @@ interface CallSettings {
   readonly userFields?: Json
   readonly organizationFields?: Json
   readonly verifyEmail: boolean
+  readonly sendEvents: boolean
+  readonly eventSource: string
 }
 
 const mappingsOf = perIsolate(({ userFields, organizationFields }: CallSettings) => ({
@@ -115,7 +114,37 @@ const textAt = (event: Event, ...paths: readonly string[]): string | undefined =
   return typeof value === 'string' || typeof value === 'number' ? `${value}`.trim() : undefined
 }
 
-function userCall(event: Event, settings: CallSettings): Call {
+function callOf(event: Event, settings: CallSettings): ApiCall | undefined {
+  if (event.type === 'identify') return userCall(event, settings)
+  if (event.type === 'group') return organizationCall(event, settings)
+  return event.type === 'track' && settings.sendEvents ? eventCall(event, settings) : undefined
+}
+
+/** Zendesk finds the user by the identifiers of the profile, and creates one where there is none. */
+function eventCall(event: Event, { eventSource: source }: CallSettings): ApiCall {
+  const identifiers = [
+    ['external_id', textAt(event, 'userId')],
+    ['email', textAt(event, 'context.traits.email', 'properties.email')],
+  ].flatMap(([type, value]) => (value === undefined || value === '' ? [] : [{ type, value }]))
+  if (identifiers.length === 0) throw new Error('Zendesk needs the userId or the email of a user')
+  const name = (event.event ?? '').trim()
+  if (name === '') throw new Error('Zendesk needs the name of an event')
+  const time = Date.parse(event.timestamp ?? '')
+  return {
+    path: '/user_profiles/events',
+    body: {
+      event: {
+        source,
+        type: name,
+        ...(Number.isNaN(time) ? {} : { created_at: new Date(time).toISOString() }),
+        properties: event.properties ?? {},
+      },
+      profile: { source, type: 'customer', identifiers },
+    },
+  }
+}
+
+function userCall(event: Event, settings: CallSettings): ApiCall {
   const email = textAt(event, 'traits.email', 'context.traits.email')
   const externalId = textAt(event, 'userId')
   if (externalId === undefined && email === undefined)
@@ -141,7 +170,7 @@ function userCall(event: Event, settings: CallSettings): Call {
   }
 }
 
-function organizationCall(event: Event, settings: CallSettings): Call {
+function organizationCall(event: Event, settings: CallSettings): ApiCall {
   const externalId = textAt(event, 'groupId')
   if (externalId === undefined) throw new Error('Zendesk needs the groupId of an organization')
   const fields = mappingsOf(settings).organization?.(event)
@@ -154,20 +183,5 @@ function organizationCall(event: Event, settings: CallSettings): Call {
         ...(fields === undefined ? {} : { organization_fields: fields }),
       },
     },
-  }
-}
-
-/** `{"error":"RecordInvalid","description":"Record validation errors"}`; its details may name the user. */
-function errorIn(body: string): string | undefined {
-  try {
-    const answer: unknown = JSON.parse(body)
-    const error = isRecord(answer) ? answer['error'] : undefined
-    return typeof error === 'string'
-      ? error.slice(0, 200)
-      : isRecord(error) && typeof error['title'] === 'string'
-        ? error['title'].slice(0, 200)
-        : undefined
-  } catch {
-    return undefined
   }
 }

@@ -1,6 +1,7 @@
 // Requests of events: https://www.rudderstack.com/docs/destinations/streaming-destinations/http-webhook/ (checked 2026-11-29)
 import { headerPart, isRecord, makeMapping, makeTemplate, perIsolate, urlPart } from 'sluiceway/destination'
 import type { Event, Json } from 'sluiceway/event'
+import { xmlOf } from './xml.ts'
 
 /** The settings that make a request of events. */
 interface RequestSettings {
@@ -9,6 +10,7 @@ interface RequestSettings {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Json
   readonly format: string
+  readonly xmlRoot: string
   readonly batch: boolean
   readonly arrayPath?: string
   readonly around?: Json
@@ -35,11 +37,16 @@ export const placeProblem = (place: string): string | undefined =>
 
 /** What is made of the settings once. */
 export const planOf = perIsolate((settings: RequestSettings): Plan => {
-  const { url, method, headers = {}, body, batch, format } = settings
+  const { url, method, headers = {}, body, batch, format, xmlRoot } = settings
   const hasBody = method !== 'GET' && method !== 'DELETE'
   const shape = body === undefined ? undefined : makeMapping(body)
   const bodyOf = (event: Event): unknown => (shape === undefined ? event : (shape(event) ?? null))
-  const textOf = (event: Event): string => (format === 'form' ? formOf(bodyOf(event)) : JSON.stringify(bodyOf(event)))
+  const textOf = (event: Event): string =>
+    format === 'form'
+      ? formOf(bodyOf(event))
+      : format === 'xml'
+        ? xmlOf(xmlRoot, bodyOf(event))
+        : JSON.stringify(bodyOf(event))
   const address = makeTemplate(url, urlPart)
   const texts = Object.entries(headers).map(
     ([name, text]) => [name.toLowerCase(), makeTemplate(text, headerPart)] as const,

@@ -9,10 +9,26 @@ interface TextSettings {
 }
 
 /** Says what is wrong with the templates by name. */
-export const textsProblem = (texts: Readonly<Record<string, string>>): string | undefined =>
+const textsProblem = (texts: Readonly<Record<string, string>>): string | undefined =>
   Object.values(texts)
     .map(templateProblem)
     .find((problem) => problem !== undefined)
+
+/** The settings that decide what is said of an event. */
+export const textSettings = {
+  text: {
+    type: 'string',
+    about: 'What is said of every event, as "${userId} did ${event}".',
+    optional: true,
+    check: templateProblem,
+  },
+  texts: {
+    type: 'texts',
+    about: 'What is said of events, by the name of a track event or by type.',
+    optional: true,
+    check: textsProblem,
+  },
+} as const
 
 /**
  * Makes what says what an event is to be told with: the text of its name, else of its type, else `text`, else a sentence of
