@@ -14,6 +14,7 @@ const besideOthers = [
   'config-check',
   'every-stream',
   'fuzz',
+  'lake',
   'layout',
   'library',
   'own-files',
