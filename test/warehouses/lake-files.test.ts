@@ -107,6 +107,18 @@ describe('objects of a lake', () => {
     expect((await keys()).filter((key) => key.endsWith('.parquet'))).toHaveLength(2)
   })
 
+  test('a manifest is written when all files of the load are there, and names none before', async () => {
+    await open().widen('tracks', columns)
+    const days = load({ rows: [order('a', 1, '2026-11-28T10:00:00.000Z'), order('b', 2)] })
+    const puts = () => s3.answers.flatMap((one) => /^PUT .*(_manifest|parquet).* 200$/.exec(one)?.[1] ?? [])
+    s3.refuse = (request) => (/^PUT .*29\/.*parquet/.test(request) ? { status: 500, body: '' } : undefined)
+    await expect(open().load(days)).rejects.toMatchObject({ details: { scope: 'warehouse' } })
+    expect(puts()).toEqual(['parquet'])
+    s3.refuse = undefined
+    await open().load(days)
+    expect(puts()).toEqual(['parquet', 'parquet', 'parquet', '_manifest', '_manifest'])
+  })
+
   test('halves of a load, which have the same id, have files of their own', async () => {
     await open().widen('tracks', columns)
     await open().load(load({ rows: [order('order-1')] }))
