@@ -10,6 +10,7 @@ import { queryOf } from './body.ts'
 import { gather } from './gather.ts'
 import { eventAt, type PlacedEvent } from './log.ts'
 import { knownLayout } from '../core/known-layout.ts'
+import { transformsOf } from './traced-transforms.ts'
 import { allLanes, laneName, laneOf, logOf, partitionsOf } from '../core/lanes.ts'
 import type { Layout } from '../core/layout.ts'
 import type { LaneRef } from '../core/inbox.ts'
@@ -49,6 +50,7 @@ export async function trace(c: AdminCall): Promise<Response> {
     found: place !== undefined || known,
     messageId: id,
     ...(place === undefined ? {} : summaryOf(app, place)),
+    ...(place === undefined ? {} : await transformsOf(app, place.envelope, preview === 'true')),
     ...(others.length === 0 ? {} : { alsoFrom: others.map(({ envelope }) => envelope.header.source) }),
     lanes: told,
     failures: [...places.failures, ...lanes.failures],

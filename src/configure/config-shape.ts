@@ -7,6 +7,7 @@ import type {
   RequestRate,
   Route,
   SourceConfig,
+  TraceConfig,
   WarehouseRoute,
 } from '../core/config.ts'
 import type { ConsentRule } from '../core/consent.ts'
@@ -155,6 +156,7 @@ const archiveShapes: Shapes<ArchiveConfig> = {
   days: numberIn({ least: 1, most: 36_500, of: 'days' }),
   everyMinutes: numberIn({ least: 1, most: 60, of: 'minutes' }),
 }
+const traceShapes: Shapes<TraceConfig> = { transforms: numberIn({ least: 0, most: 1 }) }
 const demoShapes: Shapes<DemoConfig> = { sinkSecret: text, tokenOnly: boolean }
 const namedTexts: Shape = (value, report) =>
   (isRecord(value) ? members(Object.fromEntries(Object.keys(value).map((name) => [name, text]))) : members({}))(
@@ -194,6 +196,7 @@ const single: Readonly<Record<string, Shape>> = {
     must('true or false or an object', (value) => typeof value === 'boolean'),
     members(archiveShapes),
   ),
+  trace: members(traceShapes),
   admin: members(adminShapes),
   demo: either(
     must('true or false or an object', (value) => typeof value === 'boolean'),
@@ -225,6 +228,7 @@ const settings: Readonly<Record<keyof Config, true>> = {
   destinations: true,
   warehouses: true,
   archive: true,
+  trace: true,
   admin: true,
   demo: true,
   limits: true,

@@ -56,6 +56,7 @@ function resolveParts(given: unknown, problems: Problems): ResolvedConfig | unde
     sources,
     targets,
     ...admin,
+    ...(config.trace === undefined ? {} : { trace: config.trace }),
     demo: resolveDemo(config),
     limits,
     paths,

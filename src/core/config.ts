@@ -126,6 +126,15 @@ export interface WarehouseRoute {
   }
 }
 
+/** What a trace tells beyond what is kept anyway. */
+export interface TraceConfig {
+  /**
+   * Share of events, 0 to 1, of which a trace tells what the transforms of their source changed; default 0. Of these, what was
+   * changed is kept with the event, in the stream and in lanes: also personal data that a transform removed.
+   */
+  readonly transforms?: number
+}
+
 /** How every accepted event is kept in R2. */
 export interface ArchiveConfig {
   /** Days that objects are kept; for ever when left out. */
@@ -158,6 +167,7 @@ export interface Config<D extends string = string, W extends string = string> {
   readonly warehouses?: Readonly<Record<W, WarehouseRoute>>
   /** Writes every accepted event to R2, as gzip NDJSON by hour and source; off when left out, `true` is short for `{}`. */
   readonly archive?: boolean | ArchiveConfig
+  readonly trace?: TraceConfig
   readonly admin?: {
     /** Bearer token of `/admin`; without it the admin API answers 404. */
     readonly token?: string | undefined

@@ -13,6 +13,11 @@ export interface Facts {
   readonly bot?: string
 }
 
+/** An operation of JSON Patch (RFC 6902) that takes back what was done to a member of an object. */
+export type ReverseOperation =
+  | { readonly op: 'remove'; readonly path: string }
+  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
+
 /** What the stream and the lanes know of an event without looking into it. */
 export interface Header {
   /** The messageId: dedup and idempotency key. */
@@ -26,6 +31,8 @@ export interface Header {
   /** Names of the destinations and warehouses that routing chose. */
   readonly to: readonly string[]
   readonly facts: Facts
+  /** Only of an event that is chosen by `trace` of the config: what makes of it again what the transforms of its source got. */
+  readonly before?: readonly ReverseOperation[]
   /** Only in a staging file: true where the warehouse's privacy rules and transforms have made the event what it is. */
   readonly transformed?: boolean
   /** Only in a lane: what an attempt left to be sent, in the words of the destination (`rests` of SendResult). */

@@ -1,4 +1,4 @@
-import type { ArchiveConfig, Config, DemoConfig, Route, WarehouseRoute } from './config.ts'
+import type { ArchiveConfig, Config, DemoConfig, Route, TraceConfig, WarehouseRoute } from './config.ts'
 import type { Enrichment } from './enrichment.ts'
 import type { KafkaSource } from './kafka-source.ts'
 import type { IdentityCookie } from './identity-cookie.ts'
@@ -59,6 +59,8 @@ export interface ResolvedConfig {
   readonly adminToken: string | undefined
   /** Those of `admin.tokens` by their names; left out where there are none. */
   readonly adminTokens?: ReadonlyMap<string, string>
+  /** Left out where the config has none. */
+  readonly trace?: TraceConfig
   readonly demo: boolean | DemoConfig
   readonly limits: Required<NonNullable<Config['limits']>>
   readonly paths: Required<NonNullable<Config['paths']>>

@@ -1,7 +1,7 @@
 import type { Facts, Header, Packed } from '../core/envelope.ts'
 
 /** Packs one event; `text` is its JSON. */
-export type Packer = (event: Pick<Header, 'id' | 'key' | 'to'>, text: string) => Packed
+export type Packer = (event: Pick<Header, 'id' | 'key' | 'to' | 'before'>, text: string) => Packed
 
 /**
  * Makes what `pack` makes, for many events that share source, time and facts: those are written as JSON once.
@@ -11,15 +11,16 @@ export type Packer = (event: Pick<Header, 'id' | 'key' | 'to'>, text: string) =>
  */
 export function createPacker(shared: { source: string; receivedAt: string; facts: Facts }): Packer {
   const { source, facts } = shared
-  const before = `,"source":${JSON.stringify(source)},"receivedAt":${JSON.stringify(shared.receivedAt)},"to":`
-  const after = `,"facts":${JSON.stringify(shared.facts)}}\n`
+  const start = `,"source":${JSON.stringify(source)},"receivedAt":${JSON.stringify(shared.receivedAt)},"to":`
+  const end = `,"facts":${JSON.stringify(shared.facts)}}\n`
   let lastTo: readonly string[] | undefined
   let rest = ''
-  return ({ id, key, to }, text) => {
+  return ({ id, key, to, before }, text) => {
     if (to !== lastTo) {
       lastTo = to
-      rest = `${before}${JSON.stringify(to)}${after}`
+      rest = `${start}${JSON.stringify(to)}${end}`
     }
-    return { id, key, source, facts, text: `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}${rest}${text}\n` }
+    const tail = before === undefined ? rest : `${rest.slice(0, -2)},"before":${JSON.stringify(before)}}\n`
+    return { id, key, source, facts, text: `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}${tail}${text}\n` }
   }
 }

@@ -13,6 +13,7 @@ import { deadLetterBodyFromText, limitDepth } from './dead-letter-body.ts'
 import { createPacker } from './packer.ts'
 import { applyPrivacy, applyPrivacyToFacts, applyPrivacyToAny } from '../privacy/privacy.ts'
 import { normalizeShape } from './normalize-shape.ts'
+import { reversePatch } from './reverse-patch.ts'
 import { route } from './route.ts'
 import { rudderIdOf } from '../enrichment/rudder-id.ts'
 import { visitorUserAgent } from '../enrichment/client-signals.ts'
@@ -36,6 +37,8 @@ export interface SentEvent {
   readonly sent: string
   readonly messageId: string
   readonly key: string
+  /** True where a trace is to tell what the transforms did. */
+  readonly isTraced?: boolean
 }
 
 /**
@@ -77,6 +80,13 @@ export class Preparation {
   /** Milliseconds that a transform may take. */
   get userCodeMs(): number {
     return this.#app.resolved.limits.userCodeMs
+  }
+
+  /** Chooses whether an event is one of which a trace tells what the transforms of its source did. */
+  choosesTrace(): boolean {
+    const { resolved, port } = this.#app
+    const share = resolved.trace?.transforms ?? 0
+    return share > 0 && port.random() < share
   }
 
   get shared(): Shared {
@@ -151,8 +161,13 @@ export class Preparation {
     const { limits, stream } = this.#app.resolved
     if (isLongerThan(text, limits.eventBytes)) return this.#tooLarge(from, limits.eventBytes)
     const to = route(event, this.#incoming.source, this.counters)
-    const packed = this.#pack({ id: event.messageId, key: from.key, to }, text)
     const { bytes, envelopeBytes } = stream.limits
+    const about = { id: event.messageId, key: from.key, to }
+    const before = from.isTraced === true ? reversePatch(JSON.parse(from.sent) as Event, event) : undefined
+    const traced = before === undefined ? undefined : this.#pack({ ...about, before }, text)
+    // What a trace would tell makes no event too large.
+    const fits = traced !== undefined && !isLongerThan(traced.text, Math.min(bytes, envelopeBytes ?? bytes))
+    const packed = fits ? traced : this.#pack(about, text)
     if (packed.text.length > bytes) return this.#tooLarge(from, bytes)
     // Its messageId, which has no limit of its own, is in the header too.
     if (envelopeBytes !== undefined && isLongerThan(packed.text, envelopeBytes))

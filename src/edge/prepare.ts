@@ -78,7 +78,8 @@ async function prepareWithTransforms(incoming: IncomingBatch, work: Preparation)
     if (event === undefined) continue
     const { messageId } = event
     const times = timesOf(event)
-    prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index, times })
+    const isTraced = work.choosesTrace()
+    prepared.push({ event, sent: JSON.stringify(event), messageId, key: keyOf(event), index, times, isTraced })
   }
   const known = knownMetadata({
     sourceName: source.name,

@@ -56,6 +56,7 @@ export default defineConfig((env) => ({
     fresh: { use: webhook({ url: env.FRESH ?? env.SINK, secret: env.WEBHOOK_SECRET, allowPrivate: true }) },
   },
   archive: true,
+  trace: { transforms: 1 },
   warehouses: { tables: { use: d1(), stageSeconds: 1 } },
   admin: { token: env.ADMIN_TOKEN },
 }))

@@ -139,6 +139,16 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
         enough: ({ lanes }) => lanes['sink'] === 'skip',
       })
       expect(await traceOf('nobody-sent-this')).toMatchObject({ found: false })
+      if (stream !== 'log') return
+      const added = { path: '/properties/shop', after: 'lovelace.example' }
+      expect(await server.admin('/trace/again?preview=true')).toMatchObject({
+        received: { properties: plainOrder('again').properties },
+        changes: [added],
+        steps: [
+          { transform: 'hash-email', changes: [[]] },
+          { transform: 'shop', changes: [[added]] },
+        ],
+      })
     })
 
     test(`${world}: an event that its destination refuses is a dead letter, and arrives once after an edit and a replay`, async () => {
@@ -231,6 +241,7 @@ describe.each(streamWorlds)('by way of $world,', ({ world, stream, open, ...rest
       )
       const ids = lines.map(({ messageId }) => messageId)
       expect(ids.toSorted()).toEqual([...new Set(ids)].toSorted())
+      expect(lines.filter((line) => 'before' in line)).toEqual([])
       expect(lines.find(({ event }) => event.type === 'identify')?.event).toMatchObject(
         sink.delivered.find(({ type }) => type === 'identify') ?? {},
       )
