@@ -317,6 +317,17 @@ describe('a lake behind the loader', () => {
     ])
   })
 
+  test('a row with more columns than a table may have is there, with the others as JSON', async () => {
+    const loader = loads()
+    const wide = Object.fromEntries(Array.from({ length: 1_600 }, (_, i) => [`answer_${i}`, `number ${i}`]))
+    expect((await loader.send(track('m-1', 'Asked', wide))).error).toBeUndefined()
+    const [row] = await reader.rows('asked')
+    const more = JSON.parse(String(row?.['_sluiceway_more'])) as object
+    expect({ ...row, ...more }).toMatchObject(wide)
+    expect(Object.keys(more).length).toBeGreaterThan(100)
+    expect(loader.letters).toEqual([])
+  })
+
   test('what the document says about compaction and other readers gives the same rows', async () => {
     const loader = loads()
     await loader.send(track('m-1'), track('m-2'))
