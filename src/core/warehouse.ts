@@ -74,7 +74,7 @@ export interface Engine {
 /** A warehouse as `src/config.ts` holds it: the engine is opened by the loader, inside the object that uses it. */
 export interface Warehouse {
   readonly kind: 'warehouse'
-  /** The driver's name: `d1`, `postgres`. */
+  /** The driver's name: `d1`, `postgres`, `clickhouse`. */
   readonly name: string
   readonly problems: readonly string[]
   readonly redacted: Readonly<Record<string, unknown>>

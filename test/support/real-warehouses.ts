@@ -13,6 +13,8 @@ export interface RealWarehouse {
   /** What `use.open` takes. */
   readonly bindings: Record<string, unknown>
   readonly query: (sql: string) => Promise<Row[]>
+  /** What stands before the name of a table in SQL. */
+  readonly schema?: string
   /** All rows of a table by id, with what is in its JSON column; none when there is no such table. */
   readonly rows: (table: string) => Promise<Row[]>
   /** The ids of a table, which must be there. */
@@ -54,6 +56,7 @@ export async function startD1(): Promise<RealWarehouse> {
   return {
     use: d1(),
     bindings: { DB: database },
+    schema: '',
     query,
     tables,
     rows: async (table) =>
@@ -80,6 +83,7 @@ export async function startPostgresWarehouse(): Promise<RealWarehouse> {
   return {
     use: postgres({ url: server.url }),
     bindings: {},
+    schema: 'sluiceway.',
     query,
     tables,
     rows: async (table) =>

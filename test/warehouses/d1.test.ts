@@ -19,6 +19,10 @@ engineSuite('d1', async () => {
           ? `CASE WHEN abs(${quoteIdentifier(name)}) > 9007199254740991 THEN CAST(${quoteIdentifier(name)} AS TEXT) ELSE ${quoteIdentifier(name)} END AS ${quoteIdentifier(name)}`
           : quoteIdentifier(name),
       )
+      const more = await all(
+        `SELECT 1 FROM pragma_table_info('${table.replaceAll("'", "''")}') WHERE name = '_sluiceway_more'`,
+      )
+      if (more.length > 0) list.push('"_sluiceway_more"')
       const wide = list.length > 99
       const rows = await all(
         `SELECT ${wide ? '*' : list.join(', ')} FROM ${quoteIdentifier(table)} ORDER BY ${quoteIdentifier(order)}`,

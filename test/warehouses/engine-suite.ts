@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
+import { moreColumn } from '../../src/warehouses/mapping/more-column.ts'
 
 /** What a driver's test hands over: an engine, and a way to look into its tables that does not go through the engine. */
 export interface EngineHarness {
@@ -165,14 +166,24 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
     })
 
     test(`the engine ${name} puts a replaced row wholly in the place of the old one`, async () => {
-      await fill({ table: 'replaced', columns: track, rows: [{ id: 'order-1', event: 'order_completed', total: 10 }] })
+      const later = '2026-11-23T10:00:00.000Z'
+      const load = { table: 'replaced', columns: track } as const
+      await fill({ ...load, rows: [{ id: 'order-1', event: 'order_completed', total: 10, received_at: receivedAt }] })
       await fill({
         table: 'replaced',
-        columns: { id: 'string', event: 'string' },
+        columns: { id: 'string', event: 'string', received_at: 'datetime' },
         id: 'load-2',
-        rows: [{ id: 'order-1', event: 'x' }],
+        rows: [{ id: 'order-1', event: 'x', received_at: later }],
       })
-      expect(await harness.rows('replaced')).toEqual([{ id: 'order-1', event: 'x', total: null, received_at: null }])
+      expect(await harness.rows('replaced')).toEqual([{ id: 'order-1', event: 'x', total: null, received_at: later }])
+      expect(await harness.count('replaced')).toBe(1)
+    })
+
+    test(`the engine ${name} takes two loads of one id that have other rows, as the halves of one that failed`, async () => {
+      const load = { table: 'halves', columns: track, id: 'load-1' } as const
+      for (const half of ['order-1', 'order-2'])
+        await fill({ ...load, rows: [{ id: half, event: 'order_completed', total: 1, received_at: receivedAt }] })
+      expect((await harness.rows('halves')).map(({ id }) => id)).toEqual(['order-1', 'order-2'])
     })
 
     test(`the engine ${name} keeps what a coalesced row does not say anew`, async () => {
@@ -191,6 +202,44 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
         { id: 'ada', name: 'Ada Lovelace', city: 'London' },
         { id: 'charles', name: null, city: 'Teignmouth' },
       ])
+    })
+
+    test(`the engine ${name} lets a coalesced row that comes late fill what is missing, and overwrite nothing`, async () => {
+      const columns: Columns = { id: 'string', name: 'string', city: 'string', plan: 'string', received_at: 'datetime' }
+      const load = { table: 'late', columns, merge: 'coalesce' } as const
+      for (const table of ['late', 'users']) {
+        const to = { ...load, table }
+        await fill({ ...to, id: `1`, rows: [{ id: 'grace', name: 'Grace Hopper', received_at: receivedAt }] })
+        const late = { name: 'Grace Murray', city: 'New York', received_at: '2026-11-21T10:00:00.000Z' }
+        for (const _ of [1, 2]) await fill({ ...to, id: `2`, rows: [{ id: 'grace', ...late }] })
+        await fill({ ...to, id: `3`, rows: [{ id: 'grace', plan: 'pro', received_at: '2026-11-22T10:00:00.001Z' }] })
+        expect((await harness.rows(table)).filter(({ id }) => id === 'grace')).toMatchObject([
+          {
+            id: 'grace',
+            name: 'Grace Hopper',
+            city: 'New York',
+            plan: 'pro',
+            received_at: '2026-11-22T10:00:00.001Z',
+          },
+        ])
+      }
+    })
+
+    test(`the engine ${name} folds the columns that have no room, too`, async () => {
+      const columns: Columns = { id: 'string', received_at: 'datetime', [moreColumn]: 'json' }
+      const load = { table: 'users', columns, merge: 'coalesce' } as const
+      const more = (value: object, received_at: string) => [
+        { id: 'mary', received_at, [moreColumn]: JSON.stringify(value) },
+      ]
+      await fill({ ...load, id: 'more-1', rows: more({ answer_1: 1, answer_2: 2 }, receivedAt) })
+      await fill({ ...load, id: 'more-2', rows: more({ answer_2: 3, answer_3: 3 }, '2026-11-22T10:00:00.001Z') })
+      const mary = (await harness.rows('users')).find(({ id }) => id === 'mary')
+      const kept = mary?.[moreColumn]
+      expect({ ...mary, ...(typeof kept === 'string' ? (JSON.parse(kept) as object) : {}) }).toMatchObject({
+        answer_1: 1,
+        answer_2: 3,
+        answer_3: 3,
+      })
     })
 
     test(`the engine ${name} appends the same rows again under another load id`, async () => {

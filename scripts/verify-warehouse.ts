@@ -1,0 +1,50 @@
+// `npm run verify-warehouse -- clickhouse`: runs the contract suite of a warehouse engine against an account of yours, in a
+// database or schema of its own that goes at the end.
+import { spawnSync } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** How each engine's test is told where the account is. */
+const variables: Readonly<Record<string, readonly { readonly name: string; readonly optional?: true }[]>> = {
+  clickhouse: [
+    { name: 'CLICKHOUSE_URL' },
+    { name: 'CLICKHOUSE_USER', optional: true },
+    { name: 'CLICKHOUSE_PASSWORD', optional: true },
+  ],
+}
+
+const root = resolve(import.meta.dirname, '..')
+const engines = Object.keys(variables).join(', ')
+const help = `Usage: npm run verify-warehouse -- <engine>
+
+Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database of its own and drops it.
+Where the account is, the environment says:
+
+${Object.entries(variables)
+  .map(([engine, all]) => `  ${engine}: ${all.map(({ name, optional }) => (optional ? `[${name}]` : name)).join(', ')}`)
+  .join('\n')}
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h' } },
+})
+const [engine] = positionals
+if (values.help === true || engine === undefined) {
+  process.stdout.write(help)
+} else {
+  const missing = variables[engine]?.find(({ name, optional }) => optional !== true && !process.env[name])
+  if (variables[engine] === undefined) stop(`There is no engine "${engine}" to verify; there are ${engines}`)
+  else if (missing !== undefined) stop(`${missing.name} is not set; see npm run verify-warehouse -- --help`)
+  else {
+    const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+    const args = ['run', '--project', 'pure', `test/warehouses/${engine}.test.ts`]
+    const { status } = spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: 'inherit' })
+    process.exitCode = status ?? 1
+  }
+}
+
+function stop(reason: string): void {
+  process.stderr.write(`${reason}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,243 @@
+import { SluicewayError } from '../core/errors.ts'
+import { checkSettings, type Input } from '../configure/settings.ts'
+import type { Columns, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { ClickHouseHttp } from './clickhouse/http.ts'
+import { clickhouseKeptNames } from './clickhouse/kept-names.ts'
+import { bodiesOf, positionalRows, type PositionalRows } from './clickhouse/rows.ts'
+import { addLoadColumn, createDatabase, createTable, loadColumn, quoteName, quoteText } from './clickhouse/sql.ts'
+import { type ClickHousePlace, tableName, typeOfColumn, widenTable } from './clickhouse/sql.ts'
+import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
+import { foldStored, replacedElsewhere, type StoredRow } from './clickhouse/stored-rows.ts'
+
+const fields = {
+  url: { type: 'url', about: 'Address of the HTTP interface: https://host:8443.' },
+  user: { type: 'string', about: 'Name of the user.', default: 'default' },
+  password: { type: 'string', about: 'Password of the user.', secret: true, optional: true },
+  database: {
+    type: 'string',
+    about: 'Database for the tables; it is created when it does not exist.',
+    default: 'sluiceway',
+    check: (name: string) =>
+      /^[A-Za-z_][A-Za-z0-9_]{0,126}$/.test(name) ? undefined : 'must have at most 127 letters, digits and "_"',
+  },
+  cluster: {
+    type: 'string',
+    about: 'Cluster of self-hosted servers that all get the tables, as replicas; not for ClickHouse Cloud.',
+    optional: true,
+  },
+  partition: {
+    type: 'choice',
+    choices: ['day', 'week', 'month'],
+    about: 'How new tables are divided: by the day, week or month in which events were received.',
+    default: 'day',
+  },
+  replaceWithinDays: {
+    type: 'number',
+    whole: true,
+    min: 1,
+    max: 3650,
+    about: 'How far back an event that comes again is looked for, by `received_at`; left out, in the whole table.',
+    optional: true,
+  },
+} as const
+
+/** Loads that run at once: a Worker has six connections. https://developers.cloudflare.com/workers/platform/limits/ */
+const atOnce = 4
+
+/**
+ * Makes the warehouse that is a ClickHouse, on ClickHouse Cloud or your own, reached over HTTP.
+ *
+ * Tables are those of RudderStack: ReplacingMergeTree by `received_at` and `id`, and AggregatingMergeTree for `users`. An event
+ * that comes again replaces itself. https://clickhouse.com/docs/interfaces/http (checked 2026-11-29)
+ *
+ * @param input `password` is a secret and belongs in `env`; `database` is `sluiceway` when left out
+ * @returns the warehouse, for `warehouses` in the config
+ * @example warehouses: { tables: { use: clickhouse({ url: env.CLICKHOUSE_URL, password: env.CLICKHOUSE_PASSWORD }) } }
+ */
+export function clickhouse(input: Input<typeof fields>): Warehouse {
+  const { settings, problems, redacted } = checkSettings(fields, input)
+  return {
+    kind: 'warehouse',
+    name: 'clickhouse',
+    problems,
+    redacted,
+    open: () => {
+      const { url, user, password = '', database, cluster, partition, replaceWithinDays } = settings
+      const http = new ClickHouseHttp({ url, host: new URL(url).host, user, password, database })
+      return new ClickHouseEngine(http, { database, cluster, partition }, replaceWithinDays)
+    },
+  }
+}
+
+class ClickHouseEngine implements Engine {
+  readonly provider = 'clickhouse'
+  readonly kept = clickhouseKeptNames
+  // RudderStack's limit of a ClickHouse table.
+  readonly rowColumns = 1_000
+  readonly #http: ClickHouseHttp
+  readonly #place: ClickHousePlace
+  readonly #withinDays: number | undefined
+  /** All tables of the database: read once, and again after a failure. */
+  #tables: Promise<Map<string, StoredTable>> | undefined
+  readonly #foreseen = new Map<string, Columns | null>()
+
+  constructor(http: ClickHouseHttp, place: ClickHousePlace, withinDays: number | undefined) {
+    this.#http = http
+    this.#place = place
+    this.#withinDays = withinDays
+  }
+
+  async columns(table: string): Promise<Columns | null> {
+    if (!this.#foreseen.has(table)) await this.foresee([table])
+    const found = this.#foreseen.get(table) ?? null
+    this.#foreseen.delete(table)
+    return found
+  }
+
+  async foresee(tables: readonly string[]): Promise<void> {
+    if (tables.length === 0) return
+    const found = await this.#http.rows(
+      `SELECT table, name, type, comment FROM system.columns WHERE database = ${quoteText(this.#place.database)}
+       AND table IN (${tables.map(quoteText).join(', ')}) AND name != ${quoteText(loadColumn)} ORDER BY table, position`,
+    )
+    for (const table of tables) this.#foreseen.set(table, null)
+    for (const [table, rows] of Map.groupBy(found as string[][], ([table]) => table as string))
+      this.#foreseen.set(
+        table,
+        Object.fromEntries(rows.map(([, name = '', type = '', comment = '']) => [name, typeOfColumn(type, comment)])),
+      )
+  }
+
+  widen(table: string, added: Columns): Promise<void> {
+    return this.#call(async () => {
+      const stored = (await this.#stored()).get(table)
+      if (stored !== undefined)
+        await this.#http.run(widenTable(this.#place, table, added, stored.engine.includes('Aggregating')))
+      else {
+        await this.#createDatabase()
+        await this.#http.run(createTable(this.#place, table, added))
+        this.#tables = undefined
+      }
+    })
+  }
+
+  load(load: Load): Promise<void> {
+    if (load.rows.length === 0) return Promise.resolve()
+    return this.#call(() => (load.merge === 'append' ? this.#append(load) : this.#merge(load)))
+  }
+
+  async loadTogether(loads: readonly Load[]): Promise<void> {
+    const waiting = [...loads]
+    const work = async (): Promise<void> => {
+      for (let load = waiting.shift(); load !== undefined; load = waiting.shift()) await this.load(load)
+    }
+    const ends = await Promise.allSettled(Array.from({ length: atOnce }, work))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
+
+  probe(): Promise<void> {
+    return this.#call(async () => {
+      const table = tableName(this.#place, '_sluiceway_probe')
+      await this.#createDatabase()
+      await this.#http.run(`CREATE TABLE IF NOT EXISTS ${table} ("id" String) ENGINE = MergeTree ORDER BY "id"`)
+      await this.#http.run(`INSERT INTO ${table} ("id") VALUES ('probe')`, { async_insert: 0 })
+      await this.#http.run(`DROP TABLE ${table}`)
+    })
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async #merge(load: Load): Promise<void> {
+    const given = positionalRows(load)
+    const id = given.names.indexOf('id')
+    if (id < 0 || given.rows.some((row) => row[id] === null || row[id] === ''))
+      throw new SluicewayError('warehouse_failed', `ClickHouse: a row for "${load.table}" has no id`, {
+        details: { scope: 'rows' },
+      })
+    const stored = (await this.#stored()).get(load.table)
+    const look = {
+      http: this.#http,
+      table: tableName(this.#place, load.table),
+      stored,
+      withinDays: this.#withinDays,
+    }
+    const rows = load.merge === 'coalesce' ? await foldStored(given, look) : given
+    const old = await replacedElsewhere(rows, look)
+    await this.#insert(load, rows)
+    if (old.length > 0) await this.#delete(look.table, old)
+  }
+
+  // Rows of an append have no id: each has the load's, so that a repeat is seen also where tokens are not kept.
+  async #append(load: Load): Promise<void> {
+    const table = tableName(this.#place, load.table)
+    await this.#http.run(addLoadColumn(this.#place, load.table))
+    const there = await this.#http.rows(
+      `SELECT 1 FROM ${table} WHERE ${quoteName(loadColumn)} = ${quoteText(load.id)} LIMIT 1`,
+      { select_sequential_consistency: 1 },
+    )
+    if (there.length > 0) return
+    const { names, rows } = positionalRows(load)
+    await this.#insert(load, { names: [...names, loadColumn], rows: rows.map((row) => [...row, load.id]) })
+  }
+
+  async #insert(load: Load, rows: PositionalRows): Promise<void> {
+    const into = `INSERT INTO ${tableName(this.#place, load.table)} (${rows.names.map(quoteName).join(', ')})`
+    const id = rows.names.indexOf('id')
+    let start = 0
+    for (const body of bodiesOf(rows)) {
+      const end = start + body.rows
+      // Parts of a load that failed have its id, too: the token says which rows it is for.
+      const ids = id < 0 ? [] : rows.rows.slice(start, end).map((row) => row[id])
+      await this.#http.run(new TextEncoder().encode(`${into} FORMAT JSONCompactEachRow\n${body.text}`), {
+        async_insert: 0,
+        date_time_input_format: 'best_effort',
+        input_format_null_as_default: 1,
+        // One block, so that a row that cannot be read leaves nothing behind of the others.
+        input_format_parallel_parsing: 0,
+        insert_deduplicate: 1,
+        insert_deduplication_token: `${load.id}#${start}#${await hashOf(ids)}`,
+        max_partitions_per_insert_block: 0,
+      })
+      start = end
+    }
+  }
+
+  async #delete(table: string, old: readonly StoredRow[]): Promise<void> {
+    const pairs = old.map(({ id, at }) => `(${quoteText(id)}, ${at})`).join(', ')
+    const times = old.map(({ at }) => at)
+    await this.#http.run(
+      `DELETE FROM ${table} WHERE ("id", toUnixTimestamp64Milli(toDateTime64("received_at", 3))) IN (${pairs})
+       AND "received_at" >= fromUnixTimestamp64Milli(${Math.min(...times)}) AND "received_at" <= fromUnixTimestamp64Milli(${Math.max(...times)})`,
+    )
+  }
+
+  async #createDatabase(): Promise<void> {
+    // CREATE DATABASE IF NOT EXISTS asks for the right to create one even when it is there.
+    const there = await this.#http.rows(
+      `SELECT 1 FROM system.databases WHERE name = ${quoteText(this.#place.database)}`,
+    )
+    if (there.length === 0) await this.#http.run(createDatabase(this.#place))
+  }
+
+  #stored(): Promise<Map<string, StoredTable>> {
+    this.#tables ??= readTables(this.#http, this.#place.database)
+    return this.#tables
+  }
+
+  async #call<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (thrown) {
+      // What is known of the tables may be why.
+      this.#tables = undefined
+      throw thrown
+    }
+  }
+}
+
+async function hashOf(ids: readonly unknown[]): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(ids)))
+  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,82 @@
+import type { Load } from '../../core/warehouse.ts'
+import { moreColumn } from '../mapping/more-column.ts'
+
+/** Rows as lists of values, in the order of the names. */
+export interface PositionalRows {
+  readonly names: readonly string[]
+  readonly rows: readonly (readonly unknown[])[]
+}
+
+/** UTF-16 units of one body. */
+const bodyUnits = 8_000_000
+const escapedHalf = /\\ud[89a-f]/
+
+/** The rows of a load in the order of its columns, as JSON can write them. */
+export function positionalRows({ columns, rows }: Load): PositionalRows {
+  const names = Object.keys(columns)
+  return { names, rows: rows.map((row) => names.map((name) => cellOf(row[name]))) }
+}
+
+function cellOf(value: unknown): unknown {
+  // A row without the column `constructor` still inherits a function of that name.
+  if (value === undefined || typeof value === 'function') return null
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+}
+
+/**
+ * Writes rows in the format JSONCompactEachRow, in texts of bounded size.
+ *
+ * Measured with 10,000 rows of 40 columns: beside TabSeparated (which escapes each text by itself) and RowBinary (which must write
+ * each length), `JSON.stringify` of a list takes the least time, since it is native.
+ * https://clickhouse.com/docs/interfaces/formats/JSONCompactEachRow (checked 2026-11-29)
+ */
+export function* bodiesOf({ rows }: PositionalRows): Generator<{ readonly text: string; readonly rows: number }> {
+  let text = ''
+  let count = 0
+  for (const row of rows) {
+    const line = lineOf(row)
+    if (count > 0 && text.length + line.length > bodyUnits) {
+      yield { text, rows: count }
+      text = ''
+      count = 0
+    }
+    text += line
+    text += '\n'
+    count++
+  }
+  if (count > 0) yield { text, rows: count }
+}
+
+function lineOf(row: readonly unknown[]): string {
+  const line = JSON.stringify(row)
+  // Half a surrogate pair is refused, and no text of UTF-8 can hold one.
+  return escapedHalf.test(line) ? JSON.stringify(row.map(wellFormed)) : line
+}
+
+const wellFormed = (value: unknown): unknown => (typeof value === 'string' ? value.toWellFormed() : value)
+
+/**
+ * Folds two rows of one id: of the values of both, those of the row that was received later.
+ *
+ * @param names of the columns
+ * @param fresh the row that comes
+ * @param stored the row that is there
+ * @returns the row that both make
+ */
+export function foldRow(names: readonly string[], fresh: readonly unknown[], stored: readonly unknown[]): unknown[] {
+  const time = names.indexOf('received_at')
+  const isOlder = time >= 0 && timeOf(fresh[time]) < timeOf(stored[time])
+  return names.map((name, i) => {
+    const [top, below] = isOlder && name !== 'uuid_ts' ? [stored[i], fresh[i]] : [fresh[i], stored[i]]
+    return name === moreColumn ? joined(top, below) : (top ?? below ?? null)
+  })
+}
+
+/** Milliseconds since the epoch; of a value that is missing, before all others. */
+export const timeOf = (value: unknown): number =>
+  typeof value === 'string' ? Date.parse(value) : Number.NEGATIVE_INFINITY
+
+function joined(top: unknown, below: unknown): unknown {
+  if (typeof top !== 'string' || typeof below !== 'string') return top ?? below ?? null
+  return JSON.stringify({ ...(JSON.parse(below) as object), ...(JSON.parse(top) as object) })
+}
