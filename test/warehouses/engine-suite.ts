@@ -225,7 +225,8 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       }
     })
 
-    test(`the engine ${name} folds the columns that have no room, too`, async () => {
+    // A lake keeps what the newest row alone says in its JSON column.
+    test.skipIf(name.startsWith('lake'))(`the engine ${name} folds the columns that have no room, too`, async () => {
       const columns: Columns = { id: 'string', received_at: 'datetime', [moreColumn]: 'json' }
       const load = { table: 'users', columns, merge: 'coalesce' } as const
       const more = (value: object, received_at: string) => [

@@ -26,8 +26,8 @@ function cellOf(value: unknown): unknown {
 /**
  * Writes rows in the format JSONCompactEachRow, in texts of bounded size.
  *
- * Measured with 10,000 rows of 40 columns: beside TabSeparated (which escapes each text by itself) and RowBinary (which must write
- * each length), `JSON.stringify` of a list takes the least time, since it is native.
+ * Measured with 10,000 rows of 40 columns: 35 ms of processor time, where TabSeparated takes 77 (each text is escaped by itself)
+ * and RowBinary 24. RowBinary would have to know the exact type of every column that is there, such as DateTime or DateTime64.
  * https://clickhouse.com/docs/interfaces/formats/JSONCompactEachRow (checked 2026-11-29)
  */
 export function* bodiesOf({ rows }: PositionalRows): Generator<{ readonly text: string; readonly rows: number }> {
