@@ -67,8 +67,8 @@ export function specEvents(root: string): Json[] {
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 /** Settings that pass the checks of a destination: made of names, types and choices. */
-export function madeSettings({ authentication }: Definition): Json {
-  const made = Object.entries(madeFields(authentication?.fields ?? {}))
+export function madeSettings({ slug = '', authentication }: Definition): Json {
+  const made = Object.entries({ ...madeFields(authentication?.fields ?? {}), ...particularSettings[slug] })
   return Object.fromEntries(made.filter(([name]) => name !== 'auth_password'))
 }
 
@@ -130,10 +130,15 @@ const anyCall = 'type = "track" or type = "identify" or type = "group" or type =
 /** Values that some destinations look at closely, by slug. */
 const particular: Readonly<Record<string, Json>> = {
   'actions-slack': { url: 'https://hooks.slack.com/services/T1842/B1842/brass' },
-  'actions-zapier': { url: 'https://hooks.zapier.com/hooks/catch/1842/brass' },
+  'actions-zapier': { zapSubscriptionUrl: 'https://hooks.zapier.com/hooks/catch/1842/brass' },
   'actions-cloud-gwen': { userId: '00000000-0000-4000-8000-000000001815' },
   'actions-linkedin-conversions': { onMappingSave: { outputs: { id: '1842', name: 'orders' } } },
   'actions-twilio-messaging': { channel: 'SMS' },
+}
+
+const particularSettings: Readonly<Record<string, Json>> = {
+  // Its first letters say where the account is.
+  'actions-ortto': { api_key: 'aau-1842' },
 }
 
 const pick = (fields: Json, { fields: known = {}, hooks = {} }: ActionDefinition): Json =>

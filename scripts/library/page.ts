@@ -45,12 +45,12 @@ ${compared
   )
   .join('\n')}
 
-\`npm run library\` does all of this again and writes this page; \`test/library/compared.test.ts\` does it for a few of them, and \`test/e2e/library.test.ts\` runs some in workerd.
+\`npm run library\` does all of this again and writes this page; \`test/library/compared.test.ts\` does it for a few of them, and \`test/e2e/library.test.ts\` runs \`absmartly\`, \`klime\`, \`webhook\`, \`webhook-extensible\` and \`xtremepush\` in workerd; all others ran in Node only. \`test/library/validate-fields.test.ts\` judges random payloads for all actions and settings with this adapter and with the library's own validation.
 
 ${deletionsIn(deletions)}
 ## Destinations
 
-**Import**: \`import … from '@segment/action-destinations/dist/destinations/<name>/index.js'\`. **Presets**: how many mappings it has that are used when you give none; 0 means that you must give \`mappings\`. **Batch**: actions that can send several events in one request. Settings in bold are required.
+**Import**: \`import … from '@segment/action-destinations/dist/destinations/<name>/index.js'\`. **Presets**: how many mappings it has that are used when you give none; 0 means that you must give \`mappings\`. **Batch**: actions that can send several events in one request. Settings in bold are required. **Equal**: runs, as above, in which both engines did the same.
 
 | name | vendor | presets | actions | batch | settings | equal |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -96,7 +96,10 @@ function rowOf({ name, definition }: Listed, compared: Compared | undefined): st
   const automatic = presets.filter(({ type, partnerAction }) => type === 'automatic' && partnerAction in actions)
   const all = Object.entries(actions)
   const batch = all.filter(([, { performBatch }]) => performBatch !== undefined)
-  const result = compared === undefined ? 'not compared' : `${compared.equal} of ${compared.runs}`
+  const result =
+    compared === undefined
+      ? 'not compared'
+      : `${compared.equal} of ${compared.runs}${compared.requests === 0 ? ', nothing sent' : ''}`
   const cells = [
     `\`${name}\``,
     definition.name,

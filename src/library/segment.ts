@@ -74,6 +74,8 @@ export function segment<Settings>(
     ...checked.problems,
     ...mappingProblems,
     ...setVariables(input.variables, variablesOf(found)),
+    ...(userAgent === undefined || typeof userAgent === 'string' ? [] : ['"userAgent" must be text']),
+    ...(typeof allowPrivate === 'boolean' ? [] : ['"allowPrivate" must be true or false']),
     ...tokenProblems(tokens, found.authentication),
     ...(found.name === 'Salesforce (Actions)' && checked.settings['auth_password'] !== undefined
       ? [aboutPassword]
@@ -141,6 +143,9 @@ function tokenProblems(tokens: unknown, authentication: { readonly scheme: strin
   const isOauth = authentication?.scheme === 'oauth2' || authentication?.scheme === 'oauth-managed'
   return [
     ...strangers.map((one) => `tokens: ${unknownName(one, names)}`),
+    ...names
+      .filter((one) => tokens[one] !== undefined && typeof tokens[one] !== 'string')
+      .map((one) => `"tokens.${one}" must be text`),
     ...(isOauth && Object.values(tokens).every((value) => value === undefined || value === '')
       ? ['"tokens" is missing: the vendor takes OAuth tokens, { accessToken, refreshToken, clientId, clientSecret }']
       : []),

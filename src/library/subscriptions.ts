@@ -68,6 +68,7 @@ export function subscriptionsOf(
       problems.push(`"mappings.${one.key}" has a "when" that cannot be read: ${fql.error.message}`)
       return []
     }
+    problems.push(...directiveProblems(one))
     const mode = action.syncMode?.default
     const mapping = mode === undefined ? one.mapping : { [syncModeField]: mode, ...one.mapping }
     const { fields = {} } = action
@@ -86,6 +87,18 @@ export function subscriptionsOf(
     ]
   })
   return { subscriptions, problems }
+}
+
+/** What the library would say of a mapping at every event: directives that there are not, or that are written otherwise. */
+function directiveProblems({ key, mapping }: Wanted): string[] {
+  try {
+    door.core.transform(mapping as never, {})
+    return []
+  } catch (error) {
+    // What an event without fields does to a directive is no fault of the mapping.
+    const found = Symbol.iterator in (error as object) ? [...(error as Iterable<Error>)] : []
+    return found.map(({ message }) => `"mappings.${key}": ${message.replace(/^\//, '')}`)
+  }
 }
 
 function presetsOf({ name, presets = [], actions }: Definition, problems: string[]): Wanted[] {
@@ -132,6 +145,9 @@ function writtenOf({ actions }: Definition, mappings: unknown, problems: string[
     const definition = typeof action === 'string' ? actions[action] : undefined
     if (definition === undefined) return complain(`names no action; there are: ${namesOf(actions)}`)
     if (when !== undefined && typeof when !== 'string') return complain('must have a text as "when"')
+    // Some of the library's own triggers are so, too, and mean what Segment makes of them.
+    if (when !== undefined && /==|&&|\|\|/.test(when.replaceAll(/"[^"]*"|'[^']*'/g, '')))
+      return complain('has a "when" with == or && or ||: FQL has =, "and" and "or"')
     if (fields !== undefined && !isObject(fields)) return complain('must have an object as "fields"')
     if (batch !== undefined && typeof batch !== 'boolean') return complain('must have true or false as "batch"')
     const unknown = Object.keys(fields ?? {}).find((name) => !isField(definition, name))

@@ -110,6 +110,26 @@ const wrong: readonly (readonly [what: string, make: () => Destination, problem:
     'region must be one of eu',
   ],
   [
+    'a trigger as in JavaScript',
+    () => made(crm, { mappings: { contact: { when: 'type == "identify"' } } }),
+    '"mappings.contact" has a "when" with == or && or ||: FQL has =, "and" and "or"',
+  ],
+  [
+    'a directive that there is not',
+    () => made(crm, { mappings: { contact: { fields: { name: { '@pth': '$.event' } } } } }),
+    '"mappings.contact": name has an invalid directive: @pth.',
+  ],
+  [
+    'a token that is no text',
+    () => segment(oauthCrm as never, { tokens: { accessToken: 7 } as never, mappings: { contact: true } }),
+    '"tokens.accessToken" must be text',
+  ],
+  [
+    'a switch that is a text',
+    () => made(crm, { allowPrivate: 'no' as never, userAgent: 7 as never }),
+    '"userAgent" must be text\n"allowPrivate" must be true or false',
+  ],
+  [
     'an option that there is not',
     () => made(crm, { mapping: {} } as never),
     '"mapping" is no setting; did you mean "mappings"?',
