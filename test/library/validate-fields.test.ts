@@ -1,4 +1,5 @@
 // Our validation, which needs no `eval`, against the library's own with Ajv: random payloads for the schemas of all destinations.
+import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import type { Random } from '../../scripts/bench/random.ts'
 import { listDestinations } from '../../scripts/library/compare.ts'
@@ -106,15 +107,14 @@ test('every payload for every action and all settings of the library is judged a
   let cases = 0
   await withSeed((random, seed) => {
     for (const [i, { name, schema }] of schemas.entries())
-      for (let n = 0; n < 30; n++) {
+      for (let n = 0; n < 20; n++) {
         const payload = prepareFields(schema, objectFor(schema, random), random.chance(0.5))
         const [ours, theirs] = [structuredClone(payload), structuredClone(payload)]
         const isValid = door.core.validateSchema(theirs, schema, { schemaKey: `s${seed}-${i}`, throwIfInvalid: false })
         const problems = validateFields(schema, ours)
-        const told = { name, payload, isValid, problems }
-        if (isValid !== (problems.length === 0)) expect.fail(`another verdict: ${JSON.stringify(told)}`)
         // What is left of a payload that is refused is sent nowhere.
-        if (isValid) expect(ours, JSON.stringify(told)).toEqual(theirs)
+        const isSame = isValid === (problems.length === 0) && (!isValid || isDeepStrictEqual(ours, theirs))
+        if (!isSame) expect.fail(JSON.stringify({ name, payload, isValid, problems, ours, theirs }))
         cases++
         if (isValid) valid++
       }
@@ -122,4 +122,4 @@ test('every payload for every action and all settings of the library is judged a
   // Neither would say much if there were only few of them.
   expect(valid).toBeGreaterThan(cases / 20)
   expect(valid).toBeLessThan((cases * 19) / 20)
-})
+}, 180_000)
