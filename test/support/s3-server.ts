@@ -21,14 +21,15 @@ const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).digest('he
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, in the words of the page. */
 function isSigned(request: IncomingMessage, body: Buffer, secret: string): boolean {
   const { method = '', url = '' } = request
+  const [path = '', query = ''] = url.split('?')
   const headers = request.headers as Record<string, string>
   const [, scope = '', signed = '', signature = ''] =
     /Credential=[^/]+\/([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]+)/.exec(headers['authorization'] ?? '') ??
     []
   const canonical = [
     method,
-    url,
-    '',
+    path,
+    query.split('&').toSorted().join('&'),
     ...signed.split(';').map((name) => `${name}:${(headers[name] ?? '').trim()}`),
     '',
     signed,
@@ -41,6 +42,18 @@ function isSigned(request: IncomingMessage, body: Buffer, secret: string): boole
     headers['x-amz-content-sha256'] === sha256(body) &&
     signed.split(';').includes('host')
   )
+}
+
+/** A page of at most ten keys: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
+function listing(stored: ReadonlyMap<string, Buffer>, { pathname, searchParams }: URL): string {
+  const after = searchParams.get('continuation-token') ?? ''
+  const keys = [...stored.keys()]
+    .map((path) => decodeURIComponent(path).slice(pathname.length + 1))
+    .filter((key) => key.startsWith(searchParams.get('prefix') ?? '') && key > after)
+    .toSorted()
+  const page = keys.slice(0, 10)
+  const next = keys.length > 10 ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : ''
+  return `<ListBucketResult>${page.map((key) => `<Contents><Key>${key}</Key></Contents>`).join('')}${next}</ListBucketResult>`
 }
 
 /** Starts the store; whoever does not sign with `secret` is refused. */
@@ -56,6 +69,8 @@ export async function startS3(secret: string): Promise<S3Server> {
     if (refused !== undefined) return refused
     const error = (status: number, code: string) => ({ status, body: `<Error><Code>${code}</Code></Error>` })
     if (!isSigned(request, body, secret)) return error(403, 'SignatureDoesNotMatch')
+    if (url.includes('?list-type=2&')) return { status: 200, body: listing(stored, new URL(url, 'http://store')) }
+    if (method === 'DELETE') return { status: stored.delete(url) ? 204 : 404, body: '' }
     const there = stored.get(url)
     if (method === 'GET')
       return there === undefined ? error(404, 'NoSuchKey') : { status: 200, body: there, etag: etagOf(there) }

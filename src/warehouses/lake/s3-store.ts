@@ -100,7 +100,8 @@ export class S3Store implements ObjectStore {
   }
 }
 
-function bucketUrl({ provider, bucket, accountId = '', region = 'auto', endpoint = '' }: S3Settings): string {
+/** Where a bucket is, without a slash at the end. */
+export function bucketUrl({ provider, bucket, accountId = '', region = 'auto', endpoint = '' }: S3Settings): string {
   switch (provider) {
     case 'r2':
       return `https://${accountId.toLowerCase()}.r2.cloudflarestorage.com/${bucket}`
