@@ -1,5 +1,5 @@
 // `npm run verify-warehouse -- clickhouse`: runs the contract suite of a warehouse engine against an account of yours, in a
-// database or schema of its own that goes at the end.
+// database, schema or folder of its own that goes at the end.
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -11,13 +11,22 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'CLICKHOUSE_USER', optional: true },
     { name: 'CLICKHOUSE_PASSWORD', optional: true },
   ],
+  lake: [
+    { name: 'LAKE_PROVIDER' },
+    { name: 'LAKE_BUCKET' },
+    { name: 'LAKE_KEY_ID' },
+    { name: 'LAKE_SECRET' },
+    { name: 'LAKE_ACCOUNT_ID', optional: true },
+    { name: 'LAKE_REGION', optional: true },
+    { name: 'LAKE_ENDPOINT', optional: true },
+  ],
 }
 
 const root = resolve(import.meta.dirname, '..')
 const engines = Object.keys(variables).join(', ')
 const help = `Usage: npm run verify-warehouse -- <engine>
 
-Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database of its own and drops it.
+Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database or a folder of its own and drops it.
 Where the account is, the environment says:
 
 ${Object.entries(variables)

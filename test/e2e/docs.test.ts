@@ -58,7 +58,7 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npx wrangler queues create /, run: (command) => `${command} --help` },
   { command: /^npx wrangler d1 execute /, run: (command) => command },
   // There is no account; test/warehouses/clickhouse.test.ts is what it runs.
-  { command: / npm run verify-warehouse -- clickhouse$/, run: (command) => command.replace(/clickhouse$/, '--help') },
+  { command: / npm run verify-warehouse -- \w+$/, run: (command) => command.replace(/\w+$/, '--help') },
   // Not every machine has SQLite's shell.
   { command: /^sqlite3 /, run: (command) => `! command -v sqlite3 > /dev/null || ${command}` },
   { command: /^curl /, run: (command) => command.replace('curl ', 'curl -sS --fail-with-body ') },
