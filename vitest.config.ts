@@ -17,6 +17,7 @@ const besideOthers = [
   'lake',
   'layout',
   'library',
+  'not-found',
   'own-files',
   'refusals',
   'sdk-retries',

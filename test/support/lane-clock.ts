@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { LaneObject } from '../../src/lanes/lane-object.ts'
+import { methodsOf } from './object-methods.ts'
 
 /** A while that passes faster for a lane. */
 interface SwiftWhile {
@@ -59,15 +60,3 @@ export function passTime({ destination, from, seconds, minutes }: SwiftWhile): v
 }
 
 let isPassing = false
-
-/** Names of the calls of an object, those that it inherits from its own kind included. */
-function methodsOf(prototype: object): string[] {
-  const names = new Set<string>()
-  for (let one = prototype; one !== null && !isBuiltIn(one); one = Object.getPrototypeOf(one) as object)
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(one)))
-      if (name !== 'constructor' && typeof value === 'function') names.add(name)
-  return [...names]
-}
-
-const isBuiltIn = (prototype: object): boolean =>
-  prototype === Object.prototype || !Object.getPrototypeOf(prototype) || prototype.constructor.name === 'DurableObject'
