@@ -9,10 +9,19 @@ import { D1_QUERIES_PER_INVOCATION } from '../../src/platform/limits.ts'
  */
 export function limitedD1(database: D1Database, most: number = D1_QUERIES_PER_INVOCATION): D1Database {
   let count = 0
-  const check = (statements: number): void => {
+  return countedD1(database, (statements) => {
     count += statements
     if (count > most) throw new Error('Too many API requests by single Worker invocation.')
-  }
+  })
+}
+
+/**
+ * A D1 whose statements are counted.
+ *
+ * @param database the real one
+ * @param check gets the number of statements of each call before it is made, and throws where they are too many
+ */
+export function countedD1(database: D1Database, check: (statements: number) => void): D1Database {
   const inner = new WeakMap<object, D1PreparedStatement>()
   const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
     const run =

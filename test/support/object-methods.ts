@@ -14,4 +14,4 @@ export function methodsOf(prototype: object): string[] {
 
 /** False for what the platform itself gives an object. */
 const isOurs = (prototype: object): boolean =>
-  prototype !== Object.prototype && prototype.constructor.name !== 'DurableObject'
+  prototype !== Object.prototype && !/^(DurableObject|WorkerEntrypoint)$/.test(prototype.constructor.name)
