@@ -42,14 +42,23 @@ class Sink {
   }
 }
 
-async function story(random: Random, crashes: boolean): Promise<void> {
+interface World {
+  /** True where the lane loses its memory now and then. */
+  readonly crashes?: boolean
+  /** True where other invocations send for the lane, too, and die now and then. */
+  readonly remote?: boolean
+}
+
+async function story(random: Random, { crashes = false, remote = false }: World): Promise<number> {
   const below = (n: number) => Math.floor(random.next() * n)
   const lane = new SimulatedLane({
-    limits: { events: 1 + below(5), parallel: 1 + below(4) },
+    limits: { events: 1 + below(5), parallel: remote ? 6 : 1 + below(4) },
     random: () => random.next(),
+    remote,
   })
   const sink = new Sink(random)
-  const keys = 1 + below(8)
+  const keys = 1 + below(remote ? 60 : 8)
+  let invocations = 0
   let made = 0
 
   /** By event: the last refused batch that was halved for it. */
@@ -71,11 +80,21 @@ async function story(random: Random, crashes: boolean): Promise<void> {
     expect(lost, 'below the cursor, and nowhere').toEqual([])
   }
 
-  for (let step = 0; step < 120; step++) {
+  /** What was under way and is gone may or may not have arrived. */
+  const lose = (lost: readonly PendingRequest[]) => {
+    const asked = new Map(sink.notBefore)
+    for (const request of lost) if (random.next() < 0.5) sink.judge(request, lane.now)
+    // An answer that never came asks for nothing; that to one half of a batch is noted with that to the other half.
+    const unanswered = new Set(lost.flatMap(({ ids }) => ids))
+    for (const id of asked.keys()) if (halved.get(id)?.some((other) => unanswered.has(other)) === true) asked.delete(id)
+    sink.notBefore = asked
+  }
+
+  for (let step = 0; step < (remote ? 200 : 120); step++) {
     const dice = random.next()
     if (dice < 0.25) {
       lane.append(
-        Array.from({ length: 1 + below(6) }, () => {
+        Array.from({ length: 1 + below(remote ? 30 : 6) }, () => {
           const kind = random.next() < 0.04 ? 'bad' : random.next() < 0.04 ? 'sick' : 'good'
           return { id: `${kind} ${++made}`, key: `ada-${below(keys)}` }
         }),
@@ -90,16 +109,15 @@ async function story(random: Random, crashes: boolean): Promise<void> {
       check()
     } else if (dice < 0.94) sink.mode = (['well', 'well', 'down', 'locked'] as const)[below(4)] ?? 'well'
     else if (dice < 0.97) await lane.feed()
-    else if (crashes) {
-      // What was under way may or may not have arrived.
-      const asked = new Map(sink.notBefore)
-      const { lost } = lane.crash()
-      for (const request of lost) if (random.next() < 0.5) sink.judge(request, lane.now)
-      // An answer that never came asks for nothing; that to one half of a batch is noted with that to the other half.
-      const unanswered = new Set(lost.flatMap(({ ids }) => ids))
-      for (const id of asked.keys())
-        if (halved.get(id)?.some((other) => unanswered.has(other)) === true) asked.delete(id)
-      sink.notBefore = asked
+    else if (remote && random.next() < 0.7) {
+      const open = lane.invocations.filter(({ isOpen }) => isOpen)
+      const before = lane.requests
+      open[below(open.length)]?.die('Worker exceeded CPU time limit.')
+      lose(before.filter((request) => !lane.requests.includes(request)))
+      await lane.settled()
+    } else if (crashes) {
+      invocations += lane.invocations.length
+      lose(lane.crash().lost)
       await lane.feed()
     }
   }
@@ -144,19 +162,35 @@ async function story(random: Random, crashes: boolean): Promise<void> {
     return place < before
   })
   expect(disorder, 'overtaken by a later event of the same key').toEqual([])
+  return invocations + lane.invocations.length
 }
 
 /** Each story has a seed of its own, so that a failure is repeated by one story alone. */
-const tell = (crashes: boolean) => withSeed((random) => story(random, crashes), { runs: 120 })
+const tell = (world: World) => withSeed((random) => story(random, world).then(() => undefined), { runs: 120 })
 
 test(
   'whatever a destination answers, nothing is lost, nothing overtakes its key, each dead letter comes once',
   { timeout: 180_000 },
-  () => tell(false),
+  () => tell({}),
 )
 
 test(
   'nothing is lost, overtaken or doubled either when the lane loses its memory at any moment',
   { timeout: 180_000 },
-  () => tell(true),
+  () => tell({ crashes: true }),
+)
+
+test(
+  'nothing is lost, overtaken or doubled where other invocations send for the lane and die, and it loses its memory',
+  { timeout: 180_000 },
+  async () => {
+    let invocations = 0
+    await withSeed(
+      async (random) => {
+        invocations += await story(random, { crashes: true, remote: true })
+      },
+      { runs: 8 },
+    )
+    expect(invocations, 'invocations of all stories').toBeGreaterThan(0)
+  },
 )
