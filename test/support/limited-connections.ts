@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Bindings } from '../../src/core/bindings.ts'
 import { RemoteGroups } from '../../src/lanes/remote-sender.ts'
 import { CONNECTIONS_PER_INVOCATION } from '../../src/platform/limits.ts'
+import { seventh } from './seventh-connection.ts'
 
 interface Counted {
   waiting: number
@@ -34,7 +35,7 @@ export function limitConnections(env: unknown): void {
     configurable: true,
     value: async (...args: Parameters<typeof fetch>) => {
       const counted = invocations.getStore() ?? ofLane
-      if (counted.waiting >= CONNECTIONS_PER_INVOCATION) throw new Error('a seventh connection of one invocation')
+      if (counted.waiting >= CONNECTIONS_PER_INVOCATION) throw new Error(seventh)
       counted.waiting++
       try {
         return await fetch(...args)
