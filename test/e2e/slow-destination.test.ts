@@ -70,7 +70,7 @@ async function expectAll({ sink, server, ids }: Awaited<ReturnType<typeof serve>
 }
 
 test('a destination that answers after 200 ms gets all events in order over a kill -9, through many invocations with six connections each', async () => {
-  const served = await serve({ clients: 500, each: 8 })
+  const served = await serve({ clients: 500, each: 5 })
   const { sink, server, ids } = served
   await server.admin('/lanes/sink/resume', { method: 'POST' })
   await until('a third is there', () => sink.received.length > ids.length / 3, { seconds: 90 })
