@@ -8,7 +8,7 @@ const events = Number(process.env['TORTURE_EVENTS'] ?? 50_000)
 const users = 2_000
 const rate = 600
 /** Two thirds of the load of the whole run; of a short one enough for the server to start in. */
-const hourSeconds = Math.max(25, Math.round((60 * events) / 50_000))
+const hourSeconds = Math.max(45, Math.round((60 * events) / 50_000))
 
 test(
   'five destinations of which one is slow, one flaps, one is down for an hour and one refuses an event of a hundred get everything in order under kills, and the healthy one does not wait for them',

@@ -48,7 +48,7 @@ export function isRefused(messageId: string): boolean {
 }
 
 /** Events that are accepted and not at the healthy destination, at most. */
-const mostAhead = 1_000
+const mostAhead = 300
 const slowMs = 200
 /** Milliseconds that it works, and that it fails. */
 const flaps = { up: 3_000, down: 1_500 }

@@ -21,7 +21,7 @@ interface UserLoadOptions {
   readonly connections: number
   /**
    * While it says false, no further event is begun: a machine that is slow must not be measured by its backlog. Not asked any
-   * more after ten seconds of it: what it waits for may be lost.
+   * more after a minute of it: what it waits for may be lost.
    */
   readonly mayGoOn?: () => boolean
 }
@@ -88,7 +88,7 @@ export class UserLoad {
     const since = clock()
     while (!this.#isImpatient && this.#options.mayGoOn?.() === false) {
       await sleep(5)
-      if (clock() - since > 10_000) this.#isImpatient = true
+      if (clock() - since > 60_000) this.#isImpatient = true
     }
   }
 
