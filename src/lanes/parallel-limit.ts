@@ -1,7 +1,7 @@
 import type { SentRequest } from './deliver.ts'
 
 /** A destination that answers sooner, in milliseconds, is served as fast as a lane can with its own connections. */
-const slowMs = 20
+const slowMs = 50
 /** How much of the newest answer goes into the smoothed time of answers. */
 const newest = 0.1
 /** Answers that take so many times as long as usual say that the destination has more than it can do at once. */
