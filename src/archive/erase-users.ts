@@ -54,5 +54,6 @@ function isOf({ userId, anonymousId, previousId, mergeProperties }: Event, users
 
 function* encoded(lines: readonly string[]): Generator<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder()
-  for (const line of lines) yield encoder.encode(`${line}\n`)
+  // A copy: of some libraries, an encoder gives bytes of any buffer.
+  for (const line of lines) yield new Uint8Array(encoder.encode(`${line}\n`))
 }
