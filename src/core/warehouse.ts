@@ -25,13 +25,27 @@ export interface KeptNames {
  */
 export type FailureScope = 'rows' | 'table' | 'invocation' | 'warehouse'
 
-/** One table's rows of one load. Values are JSON values that fit their column; datetimes are RFC 3339 text, UTC. */
+/** A column of a load. */
+export interface Column {
+  readonly name: string
+  readonly type: ColumnType
+}
+
+/**
+ * What an engine is given for one column of a row; null where the row has nothing there.
+ *
+ * It fits its column: datetimes are RFC 3339 text, UTC; `json` is JSON text; an `int` is a number below 2^63, or its digits.
+ */
+export type Value = string | number | boolean | null
+
+/** One table's rows of one load: the columns once, and of each row no more than its values. */
 export interface Load {
   /** Stays the same when a load is repeated. */
   readonly id: string
   readonly table: string
-  readonly columns: Columns
-  readonly rows: readonly Readonly<Record<string, unknown>>[]
+  /** What the values of each row are, in their order. No two have the same name. */
+  readonly columns: readonly Column[]
+  readonly rows: readonly (readonly Value[])[]
   /**
    * What happens to a row whose `id` is already there: `replace` puts the new one in its place, `coalesce` folds the two
    * (the users table): values of the one whose `received_at` is later win, the other fills what is missing. `append` adds
@@ -43,8 +57,9 @@ export interface Load {
 /**
  * Where tables live.
  *
- * The loader calls `columns`, then `widen`, then `load`, one table at a time and never twice at once for one warehouse.
- * Every call may be repeated after a crash: `widen` is additive, a load repeats no rows. Names are safe identifiers already
+ * The loader calls `columns`, then what changes the schema (`widen`, `retype`), then `load`: one table at a time and never twice
+ * at once for one warehouse. A load changes no schema. Every call may be repeated after a crash: `widen` is additive, `retype`
+ * loses no value, a load repeats no rows. Names are safe identifiers already
  * but are quoted all the same. A rejection means that nothing of this call may be counted on; its `details.scope` says what
  * failed (see FailureScope). An engine is opened for one invocation of the platform.
  */
@@ -59,7 +74,15 @@ export interface Engine {
   readonly rowsWritten?: number
   /** Null when the table does not exist. */
   readonly columns: (table: string) => Promise<Columns | null>
+  /** Creates the table, or adds columns to it. */
   readonly widen: (table: string, added: Columns) => Promise<void>
+  /**
+   * Tells the type that a column of type `from` can get so that it takes values of type `to` too, all without a loss;
+   * undefined where there is none. It is left out where the engine changes no types: such values are then discarded.
+   */
+  readonly widerType?: (from: ColumnType, to: ColumnType) => ColumnType | undefined
+  /** Gives columns a wider type, one that `widerType` told; a rejection leaves them as they were. */
+  readonly retype?: (table: string, changed: Columns) => Promise<void>
   readonly load: (load: Load) => Promise<void>
   /** Says which tables are used next, where reading about many at once is cheaper. */
   readonly foresee?: (tables: readonly string[]) => Promise<void>

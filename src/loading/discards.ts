@@ -1,4 +1,4 @@
-import type { Columns } from '../core/warehouse.ts'
+import type { Column, Columns } from '../core/warehouse.ts'
 import type { PendingRow } from './rows-of.ts'
 
 /** A value that its column did not take: a row of `rudder_discards`. */
@@ -20,6 +20,12 @@ export const discardColumns: Columns = {
   uuid_ts: 'datetime',
   reason: 'string',
 }
+
+/** The same columns, in the order in which a load has them. */
+export const discardLoadColumns: readonly Column[] = Object.entries(discardColumns).map(([name, type]) => ({
+  name,
+  type,
+}))
 
 /** UTF-16 units of a value that are kept; the whole value is in the event. */
 const longestValue = 10_000

@@ -1,5 +1,6 @@
 import type { Database } from '../storage/database.ts'
 import type { Columns, ColumnType, Engine } from '../core/warehouse.ts'
+import { scopeOf } from './load-failure.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
 
 /** PostgreSQL takes 1,600 columns a table, and counts dropped ones. */
@@ -24,15 +25,16 @@ export class KnownSchema {
   /**
    * Sees to it that a table has the columns that rows need.
    *
-   * A column that is there keeps its type, whatever is wanted; a table that is full gets no more columns but the one for the
-   * rest.
+   * A column that is there keeps its type, unless the engine can give it one that takes the values that are wanted too; a table
+   * that is full gets no more columns but the one for the rest.
    *
    * @returns the columns that the table has now
    */
   async evolve(table: string, need: { readonly wanted: Columns; readonly engine: Engine }): Promise<Columns> {
     const { wanted, engine } = need
     const known = this.#tables.get(table)
-    if (known !== undefined && missingColumnsOf(known, wanted).length === 0) return known
+    if (known !== undefined && missingColumnsOf(known, wanted).length === 0)
+      return this.#retype(table, { known, ...need })
     const found = known ?? (await engine.columns(table))
     const room = Math.max(0, mostColumns - Object.keys(found ?? {}).length)
     const missing = missingColumnsOf(found ?? {}, wanted)
@@ -42,7 +44,37 @@ export class KnownSchema {
       ...(missing.length > room && !hasMore ? [[moreColumn, 'json'] as const] : []),
     ])
     if (found === null || Object.keys(added).length > 0) await engine.widen(table, added)
-    const columns = withoutPrototype({ ...found, ...added })
+    return this.#retype(table, { known: this.#remember(table, { ...found, ...added }), ...need })
+  }
+
+  /** Gives columns a type that takes the wanted values too. A warehouse that does not let us, for a view or so, keeps its own. */
+  async #retype(
+    table: string,
+    { known, wanted, engine }: { readonly known: Columns; readonly wanted: Columns; readonly engine: Engine },
+  ): Promise<Columns> {
+    if (engine.widerType === undefined || engine.retype === undefined) return known
+    const changed: Record<string, ColumnType> = {}
+    for (const name in wanted) {
+      const from = known[name]
+      const to = wanted[name] as ColumnType
+      // The key keeps its type.
+      if (from === undefined || from === to || name === 'id') continue
+      const wider = engine.widerType(from, to)
+      if (wider !== undefined && wider !== from) changed[name] = wider
+    }
+    if (Object.keys(changed).length === 0) return known
+    try {
+      await engine.retype(table, changed)
+    } catch (thrown) {
+      const scope = scopeOf(thrown)
+      if (scope !== 'rows' && scope !== 'table') throw thrown
+      return known
+    }
+    return this.#remember(table, { ...known, ...changed })
+  }
+
+  #remember(table: string, now: Columns): Columns {
+    const columns = withoutPrototype(now)
     this.#tables.set(table, columns)
     this.#db.run('INSERT OR REPLACE INTO tables (name, columns) VALUES (?, ?)', table, JSON.stringify(columns))
     return columns

@@ -10,7 +10,7 @@ import { RPC_BYTES } from '../platform/limits.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition } from './load-position.ts'
-import { rowsOf } from './rows-of.ts'
+import { rowsOf, type RowsOfOptions } from './rows-of.ts'
 import { Slice } from './slice.ts'
 import { SliceLoader } from './slice-loader.ts'
 import { stagedEvents } from './staged-events.ts'
@@ -43,6 +43,8 @@ export interface Loading {
 export class LoadGroup {
   readonly #loading: Loading
   readonly #options: MapOptions
+  /** The same for the file that is read, by the name of the source. */
+  readonly #optionsOf = new Map<string, RowsOfOptions>()
   readonly #now: string
   #slice: Slice
   #passed: StagedFile[] = []
@@ -54,7 +56,7 @@ export class LoadGroup {
     const { target, engine, port } = loading
     this.#loading = loading
     this.#now = new Date(port.now()).toISOString()
-    this.#slice = new Slice(this.#now)
+    this.#slice = this.#newSlice()
     const { mapping } = target.route
     this.#options = {
       ...mapping,
@@ -111,10 +113,13 @@ export class LoadGroup {
   #map(staged: Parameters<Slice['add']>[0]): void {
     const { envelope, key } = staged
     const { privacy } = this.#loading.target.route
-    this.#slice.add(
-      staged,
-      rowsOf(envelope, { ...this.#options, sourceId: envelope.header.source, file: key, privacy }),
-    )
+    const { source } = envelope.header
+    let options = this.#optionsOf.get(source)
+    if (options?.file !== key) {
+      options = { ...this.#options, sourceId: source, file: key, privacy }
+      this.#optionsOf.set(source, options)
+    }
+    this.#slice.add(staged, rowsOf(envelope, options))
   }
 
   async #loadSlice(): Promise<void> {
@@ -134,7 +139,12 @@ export class LoadGroup {
       discards: report.discards + discards,
     }
     this.#slices++
-    this.#slice = new Slice(this.#now)
+    this.#slice = this.#newSlice()
+  }
+
+  #newSlice(): Slice {
+    const { engine } = this.#loading
+    return new Slice(this.#now, engine.widerType?.bind(engine))
   }
 }
 

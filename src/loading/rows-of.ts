@@ -20,16 +20,21 @@ export interface PendingRow {
   readonly folded?: readonly PendingRow[]
 }
 
+/** How the events of a staging file become rows. */
+export interface RowsOfOptions extends MapOptions {
+  /** Key of the staging file. */
+  readonly file: string
+  readonly privacy?: PrivacyRules | undefined
+}
+
 /**
  * Makes the rows of an event, or the dead letter that it becomes when it has none.
  *
  * The warehouse's privacy rules come first, unless its transforms have run after them. The envelope stays as it is, and so does the event of a dead letter: when it is
  * replayed, the rules come first again.
  */
-export function rowsOf(
-  envelope: Envelope,
-  { privacy, ...options }: MapOptions & { readonly file: string; readonly privacy?: PrivacyRules | undefined },
-): readonly PendingRow[] | NewDeadLetter {
+export function rowsOf(envelope: Envelope, options: RowsOfOptions): readonly PendingRow[] | NewDeadLetter {
+  const { file, privacy } = options
   try {
     const event =
       privacy === undefined || envelope.header.transformed === true ? envelope.event : privateEventOf(envelope, privacy)
@@ -37,7 +42,7 @@ export function rowsOf(
       row,
       id: idOf(row),
       envelope,
-      file: options.file,
+      file,
     }))
   } catch (thrown) {
     return deadLetterOf(envelope, thrown)
@@ -61,8 +66,9 @@ export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter
   }
 }
 
-function idOf({ table, data }: Row): string {
-  const id = data['id']
+function idOf(row: Row): string {
+  const { table } = row
+  const id = row.get('id') ?? row.get('ID')
   if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'boolean')
     throw new SluicewayError('mapping_failed', `The row for "${table}" has no id`, { details: { table } })
   const text = String(id)

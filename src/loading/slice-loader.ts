@@ -1,13 +1,12 @@
 import { SluicewayError } from '../core/errors.ts'
-import type { Columns, ColumnType, Engine, Load } from '../core/warehouse.ts'
-import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import type { Engine, Load } from '../core/warehouse.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition } from './load-position.ts'
 import type { PendingRow } from './rows-of.ts'
 import type { Slice } from './slice.ts'
-import { type Discard, discardColumns, discardTable } from './discards.ts'
-import { TableRows } from './table-rows.ts'
+import { type Discard, discardColumns, discardLoadColumns, discardTable } from './discards.ts'
+import type { TableRows } from './table-rows.ts'
 
 /** UTF-16 units of one load of discards, which an engine does in one piece. */
 const discardUnits = 400_000
@@ -68,15 +67,10 @@ export class SliceLoader {
   async #prepare(rows: TableRows, id: string): Promise<Ready> {
     const { table, merge, wanted } = rows
     const columns = await this.#schema.evolve(table, { wanted, engine: this.#engine })
-    const { rows: fitted, pending, discards, refused } = rows.fit(columns)
+    const { pending, discards, refused, ...fitted } = rows.fit(columns)
     for (const one of refused)
       this.#slice.bury(one, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
-    const used = Object.keys(wanted).flatMap((name): [string, ColumnType][] =>
-      columns[name] === undefined ? [] : [[name, columns[name]]],
-    )
-    if (fitted.some((row) => row[moreColumn] !== undefined)) used.push([moreColumn, 'json'])
-    const load = { id, table, columns: Object.fromEntries(used) as Columns, rows: fitted, merge }
-    return { load, pending, rows, discards }
+    return { load: { id, table, ...fitted, merge }, pending, rows, discards }
   }
 
   async #loadTogether(ready: readonly Ready[]): Promise<void> {
@@ -144,7 +138,7 @@ export class SliceLoader {
     if (this.#rows === 0 && new Set(doubtful.map(({ pending }) => pending.envelope)).size > 1) throw first.thrown
     await this.#engine.probe()
     for (const { pending } of doubtful) {
-      await this.#loadSome(new TableRows(pending.row.table, this.#slice.now), [pending])
+      await this.#loadSome(this.#slice.rowsFor(pending.row.table), [pending])
       const again = this.#refusals.pop()
       if (again !== undefined) this.#slice.bury(pending, again.thrown)
     }
@@ -168,8 +162,8 @@ export class SliceLoader {
   async #append(id: string, some: readonly Discard[], isLast = false): Promise<void> {
     try {
       await this.#schema.evolve(discardTable, { wanted: discardColumns, engine: this.#engine })
-      const rows = some.map(({ row }) => row)
-      await this.#engine.load({ id, table: discardTable, columns: discardColumns, rows, merge: 'append' })
+      const rows = some.map(({ row }) => discardLoadColumns.map(({ name }) => row[name] ?? null))
+      await this.#engine.load({ id, table: discardTable, columns: discardLoadColumns, rows, merge: 'append' })
       this.#written += rows.length
     } catch (thrown) {
       if (!isNarrow(thrown)) throw thrown

@@ -2,7 +2,7 @@ import type { Envelope } from '../core/envelope.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { mostSliceEvents, type StagedPlace } from './load-position.ts'
 import { type PendingRow, deadLetterOf } from './rows-of.ts'
-import { TableRows } from './table-rows.ts'
+import { TableRows, type WiderType } from './table-rows.ts'
 import type { StagedEvent } from './staged-events.ts'
 
 /**
@@ -17,7 +17,8 @@ const mostTables = 200
 export class Slice {
   readonly tables = new Map<string, TableRows>()
   readonly #letters = new Map<Envelope, NewDeadLetter>()
-  readonly now: string
+  readonly #now: string
+  readonly #widerType: WiderType | undefined
   #units = 0
   #first: StagedEvent | undefined
   #last: StagedEvent | undefined
@@ -26,8 +27,15 @@ export class Slice {
   /** Events that were read, those of other targets among them. */
   read = 0
 
-  constructor(now: string) {
-    this.now = now
+  /** `now` becomes the `uuid_ts` of the rows; `widerType` is the engine's. */
+  constructor(now: string, widerType?: WiderType) {
+    this.#now = now
+    this.#widerType = widerType
+  }
+
+  /** Rows of a table, of which there are none yet. */
+  rowsFor(table: string): TableRows {
+    return new TableRows(table, this.#now, this.#widerType)
   }
 
   /** Counts an event as read. */
@@ -45,7 +53,7 @@ export class Slice {
     for (const pending of rows) {
       const { table } = pending.row
       let rowsOfTable = this.tables.get(table)
-      if (rowsOfTable === undefined) this.tables.set(table, (rowsOfTable = new TableRows(table, this.now)))
+      if (rowsOfTable === undefined) this.tables.set(table, (rowsOfTable = this.rowsFor(table)))
       rowsOfTable.add(pending)
     }
   }

@@ -1,12 +1,16 @@
-import type { Columns, ColumnType } from '../core/warehouse.ts'
-import { fit } from '../warehouses/mapping/fit.ts'
+import type { Column, Columns, ColumnType, Engine, Value } from '../core/warehouse.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import type { Row } from '../warehouses/mapping/row.ts'
+import type { Shape } from '../warehouses/mapping/shape.ts'
 import { type Discard, discardOf } from './discards.ts'
+import { fitValue, isBeyondInt, isDiscard, scalarOf } from './fit-value.ts'
 import type { PendingRow } from './rows-of.ts'
 
 /** Rows whose values fit their columns, and what did not fit. */
 export interface FittedRows {
-  readonly rows: readonly Readonly<Record<string, unknown>>[]
+  readonly columns: readonly Column[]
+  /** One value for each of the columns. */
+  readonly rows: readonly (readonly Value[])[]
   /** Where each of the rows came from. */
   readonly pending: readonly PendingRow[]
   readonly discards: readonly Discard[]
@@ -14,25 +18,42 @@ export interface FittedRows {
   readonly refused: readonly PendingRow[]
 }
 
-const smallestBeyondInt = 2 ** 63
+/** Tells the type of a column that takes values of both types; undefined where there is none. */
+export type WiderType = NonNullable<Engine['widerType']>
+
+/** How the rows of a shape are laid out as rows of the load. */
+interface ShapePlan {
+  /** For each column of the load the position among the row's values; -1 where it has none. */
+  readonly at: readonly number[]
+  /** Positions in the load that take the time of the load. */
+  readonly stamps: readonly number[]
+  /** Whether its values are taken as they are. */
+  readonly isPlain: boolean
+}
+
+const noWiderType: WiderType = () => undefined
 
 /** The rows of one load for one table: of those with the same id the newest, or all of them folded into one. */
 export class TableRows {
   readonly table: string
   readonly merge: 'replace' | 'coalesce'
   readonly #rows = new Map<string, PendingRow>()
-  /** Rows with a value that is not of its column's first type: only they are looked at value by value. */
-  readonly #mixed = new Set<PendingRow>()
+  /** Rows that are looked at value by value. */
+  readonly #odd = new Set<PendingRow>()
+  /** The positions of integers in the shapes that were seen. */
+  readonly #integers = new Map<Shape, readonly number[]>()
   // A column may be named `constructor`.
   readonly #own = Object.create(null) as Record<string, ColumnType>
   readonly #others = Object.create(null) as Record<string, ColumnType>
   readonly #now: string
+  readonly #widerType: WiderType
 
   /** `now` becomes the `uuid_ts` of the rows. */
-  constructor(table: string, now: string) {
+  constructor(table: string, now: string, widerType: WiderType = noWiderType) {
     this.table = table
     this.#now = now
-    this.merge = table === 'users' ? 'coalesce' : 'replace'
+    this.#widerType = widerType
+    this.merge = table.toLowerCase() === 'users' ? 'coalesce' : 'replace'
   }
 
   add(pending: PendingRow): void {
@@ -40,7 +61,6 @@ export class TableRows {
     const row = before === undefined ? pending : this.#merge(pending, before)
     if (row === before) return
     this.#rows.set(pending.id, row)
-    // Here rather than for all rows at the end: a row that was just made is still in the processor's cache.
     this.#look(row)
   }
 
@@ -51,14 +71,14 @@ export class TableRows {
 
   /** Some of the rows by themselves, with the columns that they alone need. */
   only(some: readonly PendingRow[]): TableRows {
-    const rows = new TableRows(this.table, this.#now)
+    const rows = new TableRows(this.table, this.#now, this.#widerType)
     for (const one of some) rows.add(one)
     return rows
   }
 
   /**
    * The columns that the rows have, ours first: a table that has no room for all has room for them. Columns of ours have fixed
-   * types, others the type of their first value.
+   * types, others the type of their first value, or a wider one that takes the others too.
    */
   get wanted(): Columns {
     return Object.assign(Object.create(null), this.#own, this.#others) as Columns
@@ -70,68 +90,118 @@ export class TableRows {
   }
 
   #look(one: PendingRow): void {
-    const { columns, ownTypes } = one.row
-    // Rows belong to this load alone, and copying them would cost as much as the mapping does.
-    const data = one.row.data as Record<string, unknown>
-    data['uuid_ts'] = this.#now
-    if (one.row.dropped !== undefined) this.#mixed.add(one)
-    for (const name of Object.keys(columns)) {
-      const type = columns[name] as ColumnType
+    const { shape, values, dropped } = one.row
+    if (dropped !== undefined) this.#odd.add(one)
+    const integers = this.#integers.get(shape) ?? this.#lookAtShape(one.row)
+    for (const at of integers)
+      if (isBeyondInt(values[at])) {
+        this.#odd.add(one)
+        const name = shape.names[at] as string
+        const before = this.#others[name]
+        if (before !== undefined) this.#others[name] = this.#widerType(before, 'float') ?? before
+      }
+  }
+
+  #lookAtShape({ shape, values, ownTypes }: Row): readonly number[] {
+    const integers: number[] = []
+    shape.names.forEach((name, i) => {
+      const type = shape.types[i] as ColumnType
+      if (type === 'int') integers.push(i)
       const own = ownTypeOf(name, ownTypes)
-      const beyond = type === 'int' && isBeyondInt(data[name])
-      const first = own === undefined ? (this.#others[name] ??= beyond ? 'float' : type) : (this.#own[name] ??= own)
-      if (beyond || first !== type) this.#mixed.add(one)
-    }
+      if (own !== undefined) return void (this.#own[name] ??= own)
+      const before = this.#others[name]
+      if (before === undefined) this.#others[name] = type === 'int' && isBeyondInt(values[i]) ? 'float' : type
+      else if (before !== type) this.#others[name] = this.#widerType(before, type) ?? before
+    })
+    this.#integers.set(shape, integers)
+    return integers
   }
 
   /** Fits the rows to the columns that the table has. */
-  fit(columns: Columns): FittedRows {
-    const asWanted = Object.entries(this.wanted).every(([name, type]) => columns[name] === type)
-    const rows: Readonly<Record<string, unknown>>[] = []
+  fit(table: Columns): FittedRows {
+    const columns = this.#columnsIn(table)
+    const plans = new Map<Shape, ShapePlan>()
+    const rows: (readonly Value[])[] = []
     const pending: PendingRow[] = []
     const discards: Discard[] = []
     const refused: PendingRow[] = []
     for (const one of this.#rows.values()) {
-      if (asWanted && !this.#mixed.has(one)) {
-        rows.push(one.row.data)
-        pending.push(one)
-        continue
+      const { shape } = one.row
+      let plan = plans.get(shape)
+      if (plan === undefined) plans.set(shape, (plan = planOf(shape, columns)))
+      if (plan.isPlain && !this.#odd.has(one)) rows.push(this.#layOut(one.row.values, plan))
+      else {
+        const fitted = this.#fitOne(one, table)
+        if (fitted.data['id'] === undefined && fitted.data['ID'] === undefined) {
+          refused.push(one)
+          continue
+        }
+        discards.push(...fitted.discards)
+        rows.push(columns.map(({ name }) => fitted.data[name] ?? null))
       }
-      const fitted = this.#fitOne(one, columns)
-      if (fitted.data['id'] === undefined) {
-        refused.push(one)
-        continue
-      }
-      discards.push(...fitted.discards)
-      rows.push(fitted.data)
       pending.push(one)
     }
-    return { rows, pending, discards, refused }
+    return { columns, rows, pending, discards, refused }
+  }
+
+  /** The columns of the rows that the table has, with the one for the rest where that is needed. */
+  #columnsIn(table: Columns): readonly Column[] {
+    const names = Object.keys(this.wanted)
+    const found = names.flatMap((name) => (table[name] === undefined ? [] : [{ name, type: table[name] }]))
+    const needsMore = found.length < names.length && table[moreColumn] !== undefined
+    if (needsMore && !names.includes(moreColumn)) found.push({ name: moreColumn, type: 'json' })
+    return found
+  }
+
+  #layOut(values: readonly unknown[], { at, stamps }: ShapePlan): readonly Value[] {
+    const row: Value[] = []
+    for (const from of at) {
+      const value = from === -1 ? null : values[from]
+      row.push(value === undefined ? this.#now : scalarOf(value))
+    }
+    for (const stamp of stamps) row[stamp] = this.#now
+    return row
   }
 
   // The row stays as it is: after a failure it is fitted again, to what the table has then.
-  #fitOne(one: PendingRow, columns: Columns): { data: Record<string, unknown>; discards: readonly Discard[] } {
-    const data = Object.create(null) as Record<string, unknown>
+  #fitOne(one: PendingRow, columns: Columns): { data: Record<string, Value>; discards: readonly Discard[] } {
+    const { shape, values, texts, dropped } = one.row
+    const data = Object.create(null) as Record<string, Value>
     const beyond = Object.create(null) as Record<string, unknown>
     const discard = (name: string, value: unknown, reason: string): Discard =>
       discardOf(one, { name, value, reason, now: this.#now })
-    const discards = (one.row.dropped ?? []).map(({ column, value, reason }) => discard(column, value, reason))
-    for (const name of Object.keys(one.row.columns)) {
-      const value = one.row.data[name]
-      if (value === undefined || value === null) continue
-      const from = one.row.columns[name] as ColumnType
+    const discards = (dropped ?? []).map(({ column, value, reason }) => discard(column, value, reason))
+    shape.names.forEach((name, i) => {
+      const value = isStamp(name) ? this.#now : (values[i] ?? this.#now)
+      const from = shape.types[i] as ColumnType
       const to = columns[name]
       if (to === undefined && columns[moreColumn] !== undefined) beyond[name] = value
       else {
         const isText = to === 'string' || to === 'text'
-        const fitting = fitValue((isText ? one.row.texts?.[name] : undefined) ?? value, from, to)
+        const fitting = fitValue((isText ? texts?.[name] : undefined) ?? value, from, to)
         if (isDiscard(fitting)) discards.push(discard(name, value, fitting.discard))
         else data[name] = fitting
       }
-    }
+    })
     if (Object.keys(beyond).length > 0) data[moreColumn] = joined(data[moreColumn], beyond)
     return { data, discards }
   }
+}
+
+function planOf(shape: Shape, columns: readonly Column[]): ShapePlan {
+  const at = columns.map(({ name }) => shape.positionOf(name))
+  const stamps: number[] = []
+  let taken = 0
+  let isPlain = true
+  columns.forEach(({ name, type }, i) => {
+    const from = at[i] as number
+    if (from === -1) return
+    taken++
+    const own = shape.types[from]
+    if (own !== type && !(own === 'int' && type === 'float') && !(own === 'string' && type === 'text')) isPlain = false
+    if (isStamp(name)) stamps.push(i)
+  })
+  return { at, stamps, isPlain: isPlain && taken === shape.names.length }
 }
 
 /** JSON text of an object, with more values in it. */
@@ -140,43 +210,31 @@ function joined(text: unknown, more: Readonly<Record<string, unknown>>): string 
   return JSON.stringify({ ...before, ...more })
 }
 
-const noRoom = { discard: 'the table has no room for more columns' }
+/** Whether a column takes the time of the load: that is so whatever a property of its name says. */
+const isStamp = (name: string): boolean => name === 'uuid_ts' || name === 'UUID_TS'
 
-const isDiscard = (fitting: unknown): fitting is { readonly discard: string } =>
-  typeof fitting === 'object' && fitting !== null && 'discard' in fitting
-
-function ownTypeOf(name: string, ownTypes: PendingRow['row']['ownTypes']): ColumnType | undefined {
+function ownTypeOf(name: string, ownTypes: Row['ownTypes']): ColumnType | undefined {
   if (name === 'id') return 'string'
   if (name === 'uuid_ts') return 'datetime'
   if (name === moreColumn) return 'json'
   return Object.hasOwn(ownTypes, name) ? ownTypes[name] : undefined
 }
 
-function fitValue(value: unknown, from: ColumnType, to: ColumnType | undefined): unknown {
-  if (to === undefined) return noRoom
-  if (from === to) return typeof value === 'number' ? checkRange(value, to) : value
-  const found = fit(value, from, to)
-  if ('discard' in found) return found
-  return typeof found.value === 'number' ? checkRange(found.value, to) : found.value
-}
-
-function checkRange(value: number, type: ColumnType): unknown {
-  if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value
-  return Number.isFinite(value) ? value : { discard: 'the number is not finite' }
-}
-
-const isBeyondInt = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) >= smallestBeyondInt
-
 const timeOf = ({ row }: PendingRow): number => Date.parse(row.receivedAt)
 
 /** The newer row, with the older one's values where it has none. */
 function foldRows(older: PendingRow, newer: PendingRow): PendingRow {
-  const row = {
-    ...newer.row,
-    columns: { ...older.row.columns, ...newer.row.columns },
-    data: { ...older.row.data, ...newer.row.data },
+  const { to, at } = older.row.shape.under(newer.row.shape)
+  const values = older.row.values.slice()
+  newer.row.values.forEach((value, i) => {
+    const position = at[i] as number
+    values[position] = value ?? values[position]
+  })
+  const row = newer.row.with({
+    shape: to,
+    values,
     texts: { ...older.row.texts, ...newer.row.texts },
     dropped: [...(older.row.dropped ?? []), ...(newer.row.dropped ?? [])],
-  }
+  })
   return { ...newer, row, folded: [...(older.folded ?? [older]), ...(newer.folded ?? [newer])] }
 }

@@ -8,6 +8,7 @@ import { D1Insert } from './d1/insert.ts'
 import { d1KeptNames } from './d1/kept-names.ts'
 import { D1Layout } from './d1/layout.ts'
 import { quoteIdentifier } from './identifier.ts'
+import { widerNumber } from './mapping/wider-number.ts'
 
 const fields = {
   binding: { type: 'string', about: 'Name of the D1 binding in wrangler.toml.', default: 'DB' },
@@ -61,6 +62,7 @@ class D1Engine implements Engine {
   readonly kept = d1KeptNames
   // A table has 100 columns and keeps all others in one: only the number of names is bounded.
   readonly rowColumns = 1_500
+  readonly widerType = widerNumber
   rowsWritten = 0
   #statements = 0
   readonly #database: D1Database
@@ -86,6 +88,15 @@ class D1Engine implements Engine {
       const some = statements.slice(i, i + widenStatements)
       await this.#run(some.map(([sql, ...values]) => this.#bound(sql, values)))
     }
+    this.#layouts.set(table, next)
+  }
+
+  async retype(table: string, changed: Columns): Promise<void> {
+    const layout = this.#layouts.get(table) ?? (await this.#read(table))
+    const { statement, next } = layout.retype(changed)
+    const [sql, ...values] = statement
+    this.#layouts.delete(table)
+    await this.#run([this.#bound(sql, values)])
     this.#layouts.set(table, next)
   }
 

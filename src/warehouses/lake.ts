@@ -8,8 +8,9 @@ import { dataName, type FolderLayout, folderLayouts, rowsByFolder, tableFolder }
 import type { ObjectStore } from './lake/object-store.ts'
 import { parquetOf } from './lake/parquet.ts'
 import { type LakeBucket, R2Store } from './lake/r2-store.ts'
-import { columnsOf, readerOf, rowProblem } from './lake/rows.ts'
+import { readerOf, rowProblem } from './lake/rows.ts'
 import { type S3Settings, S3Store } from './lake/s3-store.ts'
+import { widerNumber } from './mapping/wider-number.ts'
 
 const fields = {
   provider: {
@@ -128,6 +129,7 @@ const isBucket = (value: unknown): value is LakeBucket =>
 class LakeEngine implements Engine {
   readonly provider: string
   readonly kept: KeptNames
+  readonly widerType = widerNumber
   readonly rowColumns = 1_500
   readonly #store: LakeStore
   readonly #folders: FolderLayout
@@ -155,6 +157,10 @@ class LakeEngine implements Engine {
     await this.#store.writeSchema(folder, { table, columns })
   }
 
+  retype(table: string, changed: Columns): Promise<void> {
+    return this.widen(table, changed)
+  }
+
   async loadTogether(loads: readonly Load[]): Promise<void> {
     const left = [...loads]
     const failures: unknown[] = []
@@ -176,6 +182,7 @@ class LakeEngine implements Engine {
     // For each folder the manifest is read, and the file and the manifest are written.
     this.#store.reserve(3 * byFolder.size)
     const written = new Map<string, Manifest>()
+    const columns = Object.fromEntries(load.columns.map(({ name, type }) => [name, type]))
     for (const [name, rows] of byFolder) {
       const folder = `${table}/${name}`
       const manifest = await this.#store.manifest(folder, load.table)
@@ -186,7 +193,7 @@ class LakeEngine implements Engine {
       const bytes = parquetOf(load, rows, number)
       await this.#store.putData(`${folder}/${file}`, bytes)
       const entry = { name: file, load: number, merge: load.merge, rows: rows.length, bytes: bytes.byteLength }
-      written.set(folder, withFile(manifest, entry, load.columns))
+      written.set(folder, withFile(manifest, entry, columns))
     }
     // Last, when all files are there: until then none of them counts.
     for (const [folder, manifest] of written) await this.#store.writeManifest(folder, manifest)
@@ -199,7 +206,7 @@ class LakeEngine implements Engine {
   }
 
   #checkColumns({ table, columns }: Load, known: Columns): void {
-    const unknown = Object.keys(columns).find((name) => !Object.hasOwn(known, name))
+    const unknown = columns.find(({ name }) => !Object.hasOwn(known, name))?.name
     if (unknown !== undefined)
       throw new SluicewayError('warehouse_failed', `Lake: the table "${table}" has no column "${unknown}"`, {
         details: { scope: 'table' },
@@ -217,8 +224,8 @@ class LakeEngine implements Engine {
 
 /** Without an id a row could not be told from others. */
 function checkIds(load: Load): void {
-  const columns = columnsOf(load)
-  if (load.merge === 'append' || !Object.hasOwn(load.columns, 'id')) return
+  const { columns } = load
+  if (load.merge === 'append' || columns.every(({ name }) => name !== 'id')) return
   const id = readerOf(columns, 'id')
   if (load.rows.some((row) => id(row) === null)) throw rowProblem(`a row of "${load.table}" has no id`)
 }

@@ -8,8 +8,9 @@ import { quoteIdentifier } from './identifier.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
 import { scopeOfState } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
-import { copyTexts } from './postgres/copy.ts'
-import { createStage, createTable, mergeSql, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { widerNumber } from './mapping/wider-number.ts'
+import { copyPieces } from './postgres/copy.ts'
+import { createStage, createTable, mergeSql, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
 
 const fields = {
   url: {
@@ -65,6 +66,7 @@ class PostgresEngine implements Engine {
   // A row must fit into a page of 8,192 bytes, in which a long text takes 18: 400 of them do, beside the map of NULLs.
   // https://www.postgresql.org/docs/18/limits.html (checked 2026-11-28)
   readonly rowColumns = 400
+  readonly widerType = widerNumber
   readonly #sql: Sql
   readonly #schema: string
   readonly #place: PostgresPlace
@@ -93,6 +95,10 @@ class PostgresEngine implements Engine {
     })
   }
 
+  retype(table: string, changed: Columns): Promise<void> {
+    return this.#call(async () => void (await this.#sql.unsafe(retypeTable(this.#name(table), changed))))
+  }
+
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
     return this.#call(async () => {
@@ -100,9 +106,9 @@ class PostgresEngine implements Engine {
         if (load.merge === 'append' && !(await this.#isFirst(sql, load))) return
         const stage = '"_sluiceway_stage"'
         const types = await this.#types(sql, load)
-        const names = Object.keys(load.columns)
+        const names = load.columns.map(({ name }) => name)
         await sql.unsafe(createStage(stage, names))
-        await copy(sql, `COPY ${stage} (${names.map(quoteIdentifier).join(', ')}) FROM STDIN`, copyTexts(load))
+        await copy(sql, `COPY ${stage} (${names.map(quoteIdentifier).join(', ')}) FROM STDIN`, copyPieces(load))
         const move = { table: this.#name(load.table), stage, types, merge: load.merge }
         for (const statement of mergeSql(move)) await sql.unsafe(statement)
       })
@@ -113,7 +119,7 @@ class PostgresEngine implements Engine {
     return this.#call(async () => {
       await this.#createSchema()
       await this.#sql.begin(async (sql) => {
-        const note: Load = { id: '_sluiceway_probe', table: '_sluiceway_probe', columns: {}, rows: [], merge: 'append' }
+        const note: Load = { id: '_sluiceway_probe', table: '_sluiceway_probe', columns: [], rows: [], merge: 'append' }
         await this.#isFirst(sql, note)
         await sql.unsafe(`DELETE FROM ${this.#name('_sluiceway_loads')} WHERE load_id = $1`, [note.id])
         await sql.unsafe(createTable(this.#name('_sluiceway_probe'), { id: 'string' }))
@@ -144,7 +150,7 @@ class PostgresEngine implements Engine {
       [this.#name(table)],
     )
     const types = new Map(found.map(({ name, type }) => [name, type]))
-    return new Map(Object.keys(columns).map((name) => [name, types.get(name) ?? 'text']))
+    return new Map(columns.map(({ name }) => [name, types.get(name) ?? 'text']))
   }
 
   /** Notes the load; false when it was noted before, which then was in the transaction that loaded the rows. */
@@ -193,8 +199,8 @@ function placeOf({ url, schema }: { readonly url: string; readonly schema: strin
   return { host, user, database: decodeURIComponent(pathname.slice(1)) || user, schema }
 }
 
-/** Sends texts as the data of a COPY, no faster than the server takes them. */
-async function copy(sql: TransactionSql, statement: string, texts: Iterable<string>): Promise<void> {
+/** Sends bytes as the data of a COPY, no faster than the server takes them. */
+async function copy(sql: TransactionSql, statement: string, pieces: Iterable<Uint8Array>): Promise<void> {
   const stream = await sql.unsafe(statement).writable()
-  await pipeline(Readable.from(texts, { objectMode: false }), stream)
+  await pipeline(Readable.from(pieces, { objectMode: false }), stream)
 }

@@ -151,15 +151,16 @@ describe('the loader', () => {
     expect(asked).toMatchObject({ files: 1, rows: 2 })
   })
 
-  test('the loader puts what does not fit its column into rudder_discards and keeps the rest of the row', async () => {
-    await loader.stage('f/1', [order(1, { quantity: 2 }), order(2, { quantity: 'two' }), order(3, { quantity: 2.9 })])
-    await loader.stage('f/2', [order(4, { quantity: 1e30 })])
-    expect(await loader.load()).toMatchObject({ rows: 8, discards: 2 })
+  test('the loader widens a column of integers for fractions, puts what does not fit into rudder_discards, once, and keeps the rest of the row', async () => {
+    await loader.stage('f/1', [order(1, { quantity: 2 }), order(2, { quantity: 'two' })])
+    expect(await loader.load()).toMatchObject({ rows: 4, discards: 1 })
+    await loader.stage('f/2', [order(3, { quantity: 2.9 }), order(4, { quantity: 1e30 })])
+    expect(await loader.load()).toMatchObject({ rows: 4, discards: 0 })
     expect(await loader.query('SELECT id, quantity FROM order_completed ORDER BY id')).toEqual([
       { id: 'order-1', quantity: 2 },
       { id: 'order-2', quantity: null },
-      { id: 'order-3', quantity: 2 },
-      { id: 'order-4', quantity: null },
+      { id: 'order-3', quantity: 2.9 },
+      { id: 'order-4', quantity: 1e30 },
     ])
     expect(await loader.query('SELECT * FROM rudder_discards ORDER BY row_id')).toEqual([
       {
@@ -171,7 +172,6 @@ describe('the loader', () => {
         uuid_ts: expect.any(String),
         reason: 'the column is int, the value is string',
       },
-      expect.objectContaining({ row_id: 'order-4', column_value: '1e+30', reason: expect.stringContaining('64 bits') }),
     ])
   })
 

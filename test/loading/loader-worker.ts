@@ -5,6 +5,7 @@ import { SluicewayError } from '../../src/core/errors.ts'
 import type { Warehouse } from '../../src/core/warehouse.ts'
 import { LoaderObject } from '../../src/loading/loader-object.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
+import { recordsOf } from '../support/load-of.ts'
 import { limitedD1 } from '../support/limited-d1.ts'
 import type { Port } from '../../src/core/port.ts'
 import { realPort } from '../../src/platform/real-port.ts'
@@ -38,11 +39,13 @@ function accidental(inner: Warehouse): Warehouse {
         foresee: async (tables) => engine.foresee?.(tables),
         columns: (table) => engine.columns(table),
         widen: (table, added) => engine.widen(table, added),
+        ...(engine.widerType === undefined ? {} : { widerType: engine.widerType }),
+        retype: async (table, changed) => engine.retype?.(table, changed),
         close: () => engine.close(),
         ...(setup.after === undefined ? { loadTogether: async (loads) => engine.loadTogether?.(loads) } : {}),
         load: async (load) => {
           const { after } = setup
-          if (after?.what === 'refuse' && load.rows.some((row) => row['order_id'] === 'o-refused'))
+          if (after?.what === 'refuse' && recordsOf(load).some((row) => row['order_id'] === 'o-refused'))
             throw new SluicewayError('warehouse_failed', 'value refused', { details: { scope: 'rows' } })
           if (after?.what === 'deny')
             throw new SluicewayError('warehouse_failed', 'the password is wrong', { details: { lasting: true } })

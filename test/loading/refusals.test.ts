@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { Engine, FailureScope, Load } from '../../src/core/warehouse.ts'
+import type { Engine, FailureScope } from '../../src/core/warehouse.ts'
 import { RPC_BYTES } from '../../src/platform/limits.ts'
+import { recordsOf } from '../support/load-of.ts'
 import { startD1, type RealWarehouse } from '../support/real-warehouses.ts'
 import { withSeed } from '../support/seed.ts'
 import { StagedLoads } from './staged-loads.ts'
@@ -19,7 +20,7 @@ const failure = (scope: FailureScope | undefined, message = `refused: ${scope}`)
   new SluicewayError('warehouse_failed', message, { details: scope === undefined ? {} : { scope } })
 
 type Step = 'columns' | 'widen' | 'load'
-type Refuse = (step: Step, table: string, rows: Load['rows'], columns: readonly string[]) => void
+type Refuse = (step: Step, table: string, rows: readonly Record<string, unknown>[], columns: readonly string[]) => void
 
 /** An engine that calls `refuse` before each step, also for each part of a load of many tables. */
 const refusing =
@@ -37,11 +38,11 @@ const refusing =
       await engine.widen(table, added)
     },
     load: async (load) => {
-      refuse('load', load.table, load.rows, [])
+      refuse('load', load.table, recordsOf(load), [])
       await engine.load(load)
     },
     loadTogether: async (loads) => {
-      for (const { table, rows } of loads) refuse('load', table, rows, [])
+      for (const load of loads) refuse('load', load.table, recordsOf(load), [])
       await engine.loadTogether?.(loads)
     },
     probe: () => engine.probe(),

@@ -3,6 +3,7 @@ import type { Columns, Engine } from '../../src/core/warehouse.ts'
 import { clickhouse } from '../../src/warehouses/clickhouse.ts'
 import { blocks } from '../support/documents.ts'
 import { type RealClickHouseWarehouse, startClickHouseWarehouse } from '../support/real-clickhouse.ts'
+import { loadOf } from '../support/load-of.ts'
 import { engineSuite } from './engine-suite.ts'
 
 engineSuite('clickhouse', async () => {
@@ -44,10 +45,10 @@ describe('a real ClickHouse', () => {
     await engine.widen('orders', columns)
     const load = { table: 'orders', columns, merge: 'replace' } as const
     const rows = ['a', 'b', 'c'].map((id) => order(id, '2026-11-22T10:00:00.000Z'))
-    for (const _ of [1, 2]) await engine.load({ ...load, id: 'load-1', rows })
+    for (const _ of [1, 2]) await engine.load(loadOf({ ...load, id: 'load-1', rows }))
     expect(await stored('orders')).toBe(3)
     const again = [order('a', '2026-11-29T10:00:00.000Z', 20), order('b', '2026-11-22T10:00:00.001Z', 30)]
-    for (const _ of [1, 2]) await engine.load({ ...load, id: 'load-2', rows: again })
+    for (const _ of [1, 2]) await engine.load(loadOf({ ...load, id: 'load-2', rows: again }))
     expect(await warehouse.query(`SELECT id, total FROM ${warehouse.schema}orders ORDER BY id`)).toEqual([
       { id: 'a', total: 20 },
       { id: 'b', total: 30 },
@@ -59,16 +60,20 @@ describe('a real ClickHouse', () => {
     const near = clickhouse({ ...accessOf(warehouse), replaceWithinDays: 7 }).open({})
     await near.widen('near', columns)
     const load = { table: 'near', columns, merge: 'replace' } as const
-    await near.load({
-      ...load,
-      id: '1',
-      rows: [order('a', '2026-11-01T10:00:00.000Z'), order('b', '2026-11-20T10:00:00.000Z')],
-    })
-    await near.load({
-      ...load,
-      id: '2',
-      rows: [order('a', '2026-11-22T10:00:00.000Z'), order('b', '2026-11-22T10:00:00.000Z')],
-    })
+    await near.load(
+      loadOf({
+        ...load,
+        id: '1',
+        rows: [order('a', '2026-11-01T10:00:00.000Z'), order('b', '2026-11-20T10:00:00.000Z')],
+      }),
+    )
+    await near.load(
+      loadOf({
+        ...load,
+        id: '2',
+        rows: [order('a', '2026-11-22T10:00:00.000Z'), order('b', '2026-11-22T10:00:00.000Z')],
+      }),
+    )
     expect(
       await warehouse.query(`SELECT id, count() AS n FROM ${warehouse.schema}near GROUP BY id ORDER BY id`),
     ).toEqual([
@@ -129,21 +134,25 @@ describe('a real ClickHouse', () => {
     const tracks: Columns = { id: 'string', received_at: 'datetime', event: 'string', gift: 'boolean' }
     await fresh.widen('tracks', { coupon: 'string' })
     for (const id of ['1', '2'])
-      await fresh.load({
-        id,
-        table: 'tracks',
-        columns: { ...tracks, coupon: 'string' },
-        rows: [{ id: 'a', received_at: '2026-11-22T10:00:00.123Z', event: null, gift: true, coupon: 'SPRING' }],
-        merge: 'replace',
-      })
+      await fresh.load(
+        loadOf({
+          id,
+          table: 'tracks',
+          columns: { ...tracks, coupon: 'string' },
+          rows: [{ id: 'a', received_at: '2026-11-22T10:00:00.123Z', event: null, gift: true, coupon: 'SPRING' }],
+          merge: 'replace',
+        }),
+      )
     expect(await warehouse.rows('tracks')).toEqual([
       { id: 'a', received_at: '2026-11-22T10:00:00.000Z', event: '', total: null, gift: true, coupon: 'SPRING' },
     ])
     const users: Columns = { id: 'string', received_at: 'datetime', plan: 'string', city: 'string' }
     const user = { table: 'users', columns: users, merge: 'coalesce' } as const
-    await fresh.load({ ...user, id: '1', rows: [{ id: 'ada', received_at: '2026-11-22T10:00:00.000Z', plan: 'pro' }] })
+    await fresh.load(
+      loadOf({ ...user, id: '1', rows: [{ id: 'ada', received_at: '2026-11-22T10:00:00.000Z', plan: 'pro' }] }),
+    )
     const late = { id: 'ada', received_at: '2026-11-20T10:00:00.000Z', plan: 'free', city: 'London' }
-    await fresh.load({ ...user, id: '2', rows: [late] })
+    await fresh.load(loadOf({ ...user, id: '2', rows: [late] }))
     expect(await warehouse.rows('users')).toEqual([
       { id: 'ada', received_at: '2026-11-22T10:00:00.000Z', plan: 'pro', city: 'London' },
     ])
@@ -157,7 +166,9 @@ describe('a real ClickHouse', () => {
     )
     const rows = ['a', 'b'].map((row_id) => ({ table_name: 'orders', row_id, received_at: '2026-11-22T10:00:00.000Z' }))
     for (const id of ['1', '1', '2'])
-      await warehouse.use.open({}).load({ id, table: 'rudder_discards', columns: discards, rows, merge: 'append' })
+      await warehouse.use
+        .open({})
+        .load(loadOf({ id, table: 'rudder_discards', columns: discards, rows, merge: 'append' }))
     expect(await stored('rudder_discards')).toBe(4)
   })
 
@@ -167,10 +178,12 @@ describe('a real ClickHouse', () => {
         ({ id: '1', table, columns, rows: [order('a', '2026-11-22T10:00:00.000Z')], merge: 'replace' }) as const,
     )
     for (const { table } of loads) await engine.widen(table, columns)
-    for (const _ of [1, 2]) await engine.loadTogether?.(loads)
+    for (const _ of [1, 2]) await engine.loadTogether?.(loads.map(loadOf))
     for (const { table } of loads) expect(await stored(table)).toBe(1)
     await warehouse.query(`DROP TABLE ${warehouse.schema}four`)
-    await expect(engine.loadTogether?.(loads)).rejects.toMatchObject({ details: { scope: 'table', code: 60 } })
+    await expect(engine.loadTogether?.(loads.map(loadOf))).rejects.toMatchObject({
+      details: { scope: 'table', code: 60 },
+    })
   })
 
   test.each<[string, Partial<Parameters<typeof clickhouse>[0]>, RegExp, object]>([
@@ -196,7 +209,9 @@ describe('a real ClickHouse', () => {
   ])('a row with %s fails the load with the scope rows, and nothing of it is there', async (_, wrong) => {
     await engine.widen('refused', columns)
     const rows = [order('a', '2026-11-22T10:00:00.000Z'), { ...order('b', '2026-11-22T10:00:00.000Z'), ...wrong }]
-    await expect(engine.load({ id: '1', table: 'refused', columns, rows, merge: 'replace' })).rejects.toMatchObject({
+    await expect(
+      engine.load(loadOf({ id: '1', table: 'refused', columns, rows, merge: 'replace' })),
+    ).rejects.toMatchObject({
       details: { scope: 'rows' },
     })
     expect(await stored('refused')).toBe(0)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { d1 } from '../../src/warehouses/d1.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
+import { loadOf } from '../support/load-of.ts'
 import { startD1 } from '../support/real-warehouses.ts'
 import { engineSuite } from './engine-suite.ts'
 
@@ -46,6 +47,18 @@ engineSuite('d1', async () => {
 })
 
 describe('d1()', () => {
+  test('d1() writes one billed row for each row of a new table', async () => {
+    const warehouse = await startD1()
+    const engine = warehouse.use.open(warehouse.bindings)
+    const columns = { id: 'string', total: 'float' } as const
+    await engine.widen('order_completed', columns)
+    const before = engine.rowsWritten ?? 0
+    const rows = Array.from({ length: 100 }, (_, i) => ({ id: `order-${i}`, total: i }))
+    await engine.load(loadOf({ id: 'load-1', table: 'order_completed', columns, rows, merge: 'replace' }))
+    expect((engine.rowsWritten ?? 0) - before).toBe(100)
+    await warehouse.stop()
+  })
+
   test('d1() says which binding is missing', () => {
     expect(() => d1({ binding: 'TABLES' }).open({})).toThrow('There is no D1 binding "TABLES"')
   })

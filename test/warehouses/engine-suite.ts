@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
+import type { Columns, Engine } from '../../src/core/warehouse.ts'
 import { moreColumn } from '../../src/warehouses/mapping/more-column.ts'
+import { loadOf, type RecordLoad } from '../support/load-of.ts'
 
 /** What a driver's test hands over: an engine, and a way to look into its tables that does not go through the engine. */
 export interface EngineHarness {
@@ -24,10 +25,11 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
     }, 60_000)
     afterAll(() => harness?.stop())
 
-    const fill = async (load: Omit<Load, 'id' | 'merge'> & Partial<Pick<Load, 'id' | 'merge'>>) => {
+    const fill = async (load: Omit<RecordLoad, 'id' | 'merge'> & Partial<Pick<RecordLoad, 'id' | 'merge'>>) => {
       await harness.engine.widen(load.table, load.columns)
-      await harness.engine.load({ id: 'load-1', merge: 'replace', ...load })
+      await loadRows({ id: 'load-1', merge: 'replace', ...load })
     }
+    const loadRows = (load: RecordLoad) => harness.engine.load(loadOf(load))
 
     test(`the engine ${name} knows no columns of a table that does not exist`, async () => {
       expect(await harness.engine.columns('never_seen')).toBeNull()
@@ -49,7 +51,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
 
     test(`the engine ${name} adds columns to a table, and does nothing when that is repeated`, async () => {
       await harness.engine.widen('product_viewed', { id: 'string', sku: 'string' })
-      await harness.engine.load({
+      await loadRows({
         id: 'load-1',
         table: 'product_viewed',
         columns: { id: 'string', sku: 'string' },
@@ -71,8 +73,8 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(known['property_398']).toBe('int')
       const used: Columns = { id: 'string', property_0: 'int', property_200: 'int', property_398: 'int' }
       const load = { table: 'wide', columns: used, merge: 'replace' } as const
-      await harness.engine.load({ ...load, id: 'load-1', rows: [{ id: 'w-1', property_0: 1, property_398: 398 }] })
-      await harness.engine.load({
+      await loadRows({ ...load, id: 'load-1', rows: [{ id: 'w-1', property_0: 1, property_398: 398 }] })
+      await loadRows({
         ...load,
         id: 'load-2',
         merge: 'coalesce',
@@ -268,6 +270,43 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       expect(await harness.count('many')).toBe(10_000)
     })
 
+    test(`the engine ${name} takes values in the order of the columns of the load, which is not that of the table`, async () => {
+      await harness.engine.widen('ordered', track)
+      const columns = (['total', 'received_at', 'id', 'event'] as const).map((column) => ({
+        name: column,
+        type: track[column] ?? 'string',
+      }))
+      const rows = [
+        [129.9, receivedAt, 'order-1', 'order_completed'],
+        [null, receivedAt, 'order-0', 'order_refunded'],
+      ]
+      for (const id of ['load-1', 'load-2'])
+        await harness.engine.load({ id, table: 'ordered', columns, rows, merge: 'replace' })
+      expect(await harness.rows('ordered')).toEqual([
+        { id: 'order-0', event: 'order_refunded', total: null, received_at: receivedAt },
+        { id: 'order-1', event: 'order_completed', total: 129.9, received_at: receivedAt },
+      ])
+    })
+
+    test(`the engine ${name} gives a column a wider type, if it changes types, and loses no value`, async () => {
+      const { engine } = harness
+      const before: Columns = { id: 'string', total: 'int', name: 'string' }
+      await fill({ table: 'retyped', columns: before, rows: [{ id: 'a', total: 10, name: 'Ada Lovelace' }] })
+      const wider = engine.widerType?.('int', 'float')
+      if (engine.retype === undefined || wider === undefined) return
+      expect(wider).toBe('float')
+      for (const _ of [1, 2]) await engine.retype('retyped', { total: 'float' })
+      const columns: Columns = { ...before, total: 'float' }
+      expect(await engine.columns('retyped')).toEqual(columns)
+      await fill({ table: 'retyped', columns, rows: [{ id: 'b', total: 39.95, name: null }], id: 'load-2' })
+      await engine.widen('retyped', { city: 'string' })
+      expect(await engine.columns('retyped')).toEqual({ ...columns, city: 'string' })
+      expect(await harness.rows('retyped')).toEqual([
+        { id: 'a', total: 10, name: 'Ada Lovelace', city: null },
+        { id: 'b', total: 39.95, name: null, city: null },
+      ])
+    })
+
     test(`the engine ${name} takes any name for a table or a column as a name, not as SQL`, async () => {
       const names = ['select', 'order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
       await fill({ table: 'victim', columns: { id: 'string' }, rows: [{ id: 'still here' }] })
@@ -292,7 +331,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       const rows = Array.from({ length: 2_000 }, (_, i) => ({ id: `order-${i}`, event: 'order_completed' }))
       const broken = [...rows, { id: null, event: 'x'.repeat(100) }]
       await expect(
-        harness.engine.load({ id: 'load-2', table: 'half', columns: track, rows: broken, merge: 'replace' }),
+        loadRows({ id: 'load-2', table: 'half', columns: track, rows: broken, merge: 'replace' }),
       ).rejects.toMatchObject({ code: 'warehouse_failed', details: { scope: 'rows' } })
       expect(await harness.count('half')).toBe(1)
       await fill({ table: 'half', columns: track, rows, id: 'load-3' })
@@ -302,7 +341,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
     test(`the engine ${name} says warehouse_failed when a load names a column that is not there`, async () => {
       await harness.engine.widen('narrow', { id: 'string' })
       const load = { id: 'load-1', table: 'narrow', columns: { id: 'string', ghost: 'int' }, merge: 'append' } as const
-      await expect(harness.engine.load({ ...load, rows: [{ id: 'a', ghost: 1 }] })).rejects.toMatchObject({
+      await expect(loadRows({ ...load, rows: [{ id: 'a', ghost: 1 }] })).rejects.toMatchObject({
         code: 'warehouse_failed',
       })
     })

@@ -8,6 +8,7 @@ import { lake } from '../../src/warehouses/lake.ts'
 import { tableFolder } from '../../src/warehouses/lake/object-names.ts'
 import { type LakeReader, lakeSql, type Objects, objectsIn, readLake, settingsOf } from '../support/real-lake.ts'
 import type { RealWarehouse } from '../support/real-warehouses.ts'
+import { loadOf, type RecordLoad } from '../support/load-of.ts'
 import { type S3Server, startS3 } from '../support/s3-server.ts'
 
 const secret = 'secret key of Ada'
@@ -18,14 +19,15 @@ const order = (id: string, total: unknown = 1, receivedAt = '2026-11-29T10:00:00
   total,
   received_at: receivedAt,
 })
-const load = (more: Partial<Load> = {}): Load => ({
-  id: 'staging/lake/0/000-002/0+2',
-  table: 'tracks',
-  columns,
-  rows: [order('order-1'), order('order-2')],
-  merge: 'replace',
-  ...more,
-})
+const load = (more: Partial<RecordLoad> = {}): Load =>
+  loadOf({
+    id: 'staging/lake/0/000-002/0+2',
+    table: 'tracks',
+    columns,
+    rows: [order('order-1'), order('order-2')],
+    merge: 'replace',
+    ...more,
+  })
 
 let s3: S3Server
 let reader: LakeReader
@@ -49,7 +51,7 @@ describe('objects of a lake', () => {
   test.each(['dt', 'hours'])('a lake writes the objects of the golden case %s', async (name) => {
     interface Golden {
       readonly settings: Partial<Parameters<typeof lake>[0]>
-      readonly loads: readonly Load[]
+      readonly loads: readonly RecordLoad[]
       readonly objects: Readonly<Record<string, unknown>>
     }
     const path = join(import.meta.dirname, 'lake', `${name}.json`)
@@ -58,7 +60,7 @@ describe('objects of a lake', () => {
     const engine = open(golden.settings)
     for (const one of golden.loads) {
       await engine.widen(one.table, one.columns)
-      await engine.load(one)
+      await engine.load(loadOf(one))
     }
     const found = await objects('')
     const shown = Array.from(found, ([key, bytes]): [string, unknown] => {

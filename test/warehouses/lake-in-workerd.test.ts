@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, '../..')
 const worker = {
   contents: `
     import { lake } from './src/warehouses/lake.ts'
+    import { loadOf } from './test/support/load-of.ts'
     export default {
       async fetch(_, env) {
         const engine = lake({ binding: 'LAKE' }).open(env)
@@ -18,7 +19,7 @@ const worker = {
         const rows = Array.from({ length: 12_000 }, (_, i) =>
           ({ id: 'order-' + i, n: i, total: i + 0.5, gift: i % 2 === 0, received_at: '2026-11-29T10:00:00.000Z', city: 'Zürich' }))
         for (const id of ['load-1', 'load-2'])
-          await engine.load({ id, table: 'orders', columns, rows, merge: 'replace' })
+          await engine.load(loadOf({ id, table: 'orders', columns, rows, merge: 'replace' }))
         const objects = {}
         for (const { key } of (await env.LAKE.list()).objects)
           objects[key] = Buffer.from(await (await env.LAKE.get(key)).arrayBuffer()).toString('base64')

@@ -261,6 +261,60 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     )
   })
 
+  test('a fraction in a column of integers widens it, in the same load and in a later one, and nothing is cut', async () => {
+    await loads.send(track('Ordinary', { n: 10, total: 10 }), track('Ordinary', { n: 0.5, total: 20 }))
+    await loads.send(track('Ordinary', { n: 1, total: 39.95 }), track('Ordinary', { n: 2, total: 1e30 }))
+    await loads.send(track('Ordinary', { n: 3, total: 30 }))
+    // Where an engine changes no types, the fraction is a discard.
+    const discards = (await warehouse.rows('rudder_discards')).map(
+      ({ row_id: id, column_name: name, column_value }) => [`${String(id)} ${String(name)}`, Number(column_value)],
+    )
+    const found = (await warehouse.rows('ordinary')).flatMap(({ id, n, total }) =>
+      Object.entries({ n, total }).flatMap(([name, value]) =>
+        value === null ? [] : [[`${String(id)} ${name}`, Number(value)]],
+      ),
+    )
+    expect([...found, ...discards].map(([, value]) => Number(value)).toSorted((one, other) => one - other)).toEqual([
+      0.5, 1, 2, 3, 10, 10, 20, 30, 39.95, 1e30,
+    ])
+    if (engine !== 'clickhouse') expect(discards).toEqual([])
+  })
+
+  test.runIf(engine === 'postgres')(
+    'a fraction in a column of integers that a view uses is discarded once, whole, and its row stays',
+    async () => {
+      await loads.send(track('Ordinary', { n: 10 }))
+      await warehouse.query('CREATE VIEW "sluiceway"."sums" AS SELECT sum(n) FROM "sluiceway"."ordinary"')
+      await loads.send(track('Ordinary', { n: 39.95 }, { messageId: 'fraction' }), track('Ordinary', { n: 11 }))
+      expect(await warehouse.ids('ordinary')).toHaveLength(3)
+      expect(await warehouse.rows('rudder_discards')).toMatchObject([
+        {
+          row_id: 'fraction',
+          column_name: 'n',
+          column_value: '39.95',
+          reason: 'the column is int, the value is float',
+        },
+      ])
+    },
+  )
+
+  test.runIf(engine === 'd1')(
+    'a table that an earlier version made, with a rowid, is widened and filled as before',
+    async () => {
+      await warehouse.query('CREATE TABLE "ordinary" ("id" TEXT NOT NULL PRIMARY KEY, "n" INTEGER)')
+      await warehouse.query(`INSERT INTO "ordinary" VALUES ('old', 1), ('repeated', 2)`)
+      await loads.send(track('Ordinary', { n: 3, city: 'London' }, { messageId: 'repeated' }), ordinary(4))
+      const rows = (await warehouse.rows('ordinary')).map(({ id, n, city }) => [id, n, city])
+      expect(rows).toEqual(
+        expect.arrayContaining([
+          ['old', 1, null],
+          ['repeated', 3, 'London'],
+        ]),
+      )
+      expect(rows).toHaveLength(3)
+    },
+  )
+
   test('a long value that is discarded is cut, and the reason says so', async () => {
     await loads.send(track('Ordinary', { n: 1 }), track('Ordinary', { n: 'x'.repeat(30_000) }))
     const [discard] = await warehouse.rows('rudder_discards')

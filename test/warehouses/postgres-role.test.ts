@@ -3,6 +3,7 @@ import connect, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Columns } from '../../src/core/warehouse.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
+import { loadOf } from '../support/load-of.ts'
 import { blocks } from '../support/documents.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
@@ -58,13 +59,13 @@ async function loadOrders(url: string): Promise<void> {
       await engine.widen('order_completed', columns)
       const rows = [{ id: 'order-1843', total: 129.9 }]
       for (const merge of ['replace', 'coalesce'] as const)
-        await engine.load({ id: 'load-1', table: 'order_completed', columns, rows, merge })
+        await engine.load(loadOf({ id: 'load-1', table: 'order_completed', columns, rows, merge }))
     }
     const discards: Columns = { row_id: 'string', reason: 'string' }
     await engine.widen('rudder_discards', discards)
     const rows = [{ row_id: 'order-1843', reason: 'wrong type' }]
     for (const _ of [1, 2])
-      await engine.load({ id: 'load-2', table: 'rudder_discards', columns: discards, rows, merge: 'append' })
+      await engine.load(loadOf({ id: 'load-2', table: 'rudder_discards', columns: discards, rows, merge: 'append' }))
     expect(await engine.columns('order_completed')).toEqual({ id: 'string', total: 'float' })
   } finally {
     await engine.close()

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { engineSuite } from './engine-suite.ts'
+import { loadOf } from '../support/load-of.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
 engineSuite('postgres', async () => {
@@ -89,11 +90,11 @@ describe('a PostgreSQL server in trouble', () => {
     await engine.widen('orders', columns)
     const load = { table: 'orders', columns, merge: 'replace' } as const
     const broken = [{ id: 'order-x', total: 'much' }, ...rows(1)]
-    await expect(engine.load({ ...load, id: 'load-1', rows: broken })).rejects.toMatchObject({
+    await expect(engine.load(loadOf({ ...load, id: 'load-1', rows: broken }))).rejects.toMatchObject({
       code: 'warehouse_failed',
       details: { state: '22P02', scope: 'rows' },
     })
-    await engine.load({ ...load, id: 'load-2', rows: rows(2) })
+    await engine.load(loadOf({ ...load, id: 'load-2', rows: rows(2) }))
     const sql = connect(server.url, { max: 1 })
     expect(await sql`SELECT count(*)::int AS n, min(total)::int AS low FROM sluiceway.orders`).toEqual([
       { n: 20_000, low: 2 },
@@ -115,13 +116,15 @@ describe('a PostgreSQL server in trouble', () => {
       }
     }
     const many = Array.from({ length: 10 }, (_, n) => rows(n).map((row) => ({ ...row, id: `${n}-${row.id}` }))).flat()
-    const outcome = engine.load({ id: 'load-1', table: 'cut', columns, rows: many, merge: 'replace' }).catch(String)
+    const outcome = engine
+      .load(loadOf({ id: 'load-1', table: 'cut', columns, rows: many, merge: 'replace' }))
+      .catch(String)
     await cut()
     expect(await outcome).toMatch(/PostgreSQL: /)
     expect(await sql`SELECT count(*)::int AS n FROM sluiceway.cut`).toEqual([{ n: 0 }])
     await engine.close()
     const again = postgres({ url: server.url }).open({})
-    await again.load({ id: 'load-1', table: 'cut', columns, rows: rows(1), merge: 'replace' })
+    await again.load(loadOf({ id: 'load-1', table: 'cut', columns, rows: rows(1), merge: 'replace' }))
     expect(await sql`SELECT count(*)::int AS n FROM sluiceway.cut`).toEqual([{ n: 20_000 }])
     await sql.end()
     await again.close()

@@ -11,16 +11,9 @@ export interface PositionalRows {
 const bodyUnits = 8_000_000
 const escapedHalf = /\\ud[89a-f]/
 
-/** The rows of a load in the order of its columns, as JSON can write them. */
+/** The rows of a load, and the names of its columns. */
 export function positionalRows({ columns, rows }: Load): PositionalRows {
-  const names = Object.keys(columns)
-  return { names, rows: rows.map((row) => names.map((name) => cellOf(row[name]))) }
-}
-
-function cellOf(value: unknown): unknown {
-  // A row without the column `constructor` still inherits a function of that name.
-  if (value === undefined || typeof value === 'function') return null
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+  return { names: columns.map(({ name }) => name), rows }
 }
 
 /**

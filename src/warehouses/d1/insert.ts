@@ -10,8 +10,16 @@ const groupSize = 8
 /** D1 takes 100 bound values a statement; three are the text, the load's id and the table's name. */
 const mostShared = 90
 
-type CellValue = string | number | boolean
 type LoadRow = Load['rows'][number]
+
+/** A value that is bound to a statement. */
+type Bound = string | number | boolean
+
+/** A column of the load that all its rows have the same value of. */
+interface Shared {
+  readonly name: string
+  readonly value: Bound
+}
 
 /**
  * The statement that loads rows into one table, and the values to bind to it.
@@ -21,29 +29,38 @@ type LoadRow = Load['rows'][number]
  */
 export class D1Insert {
   readonly #load: Load
-  readonly #shared: readonly (readonly [name: string, value: CellValue])[]
-  readonly #own: readonly string[]
-  readonly #more: readonly string[]
   readonly #layout: D1Layout
+  readonly #names: readonly string[]
+  readonly #shared: readonly Shared[]
+  /** Positions of the columns that each row brings a value of. */
+  readonly #own: readonly number[]
+  /** Positions of the columns that have no column of the table. */
+  readonly #more: readonly number[]
+  /** Position of the JSON of such columns; -1 where the load has none. */
+  readonly #moreAt: number
   readonly #hasMore: boolean
 
   constructor(load: Load, layout: D1Layout) {
-    const names = Object.keys(load.columns).filter((name) => name !== moreColumn)
-    const real = names.filter((name) => layout.real.has(name))
-    const shared = new Map(sharedValues(real, load.rows))
+    const names = load.columns.map(({ name }) => name)
+    const positions = names.map((_, at) => at).filter((at) => names[at] !== moreColumn)
+    const real = positions.filter((at) => layout.real.has(names[at] as string))
+    const shared = sharedValues(real, load.rows)
     this.#load = load
     this.#layout = layout
-    this.#shared = [...shared]
-    this.#own = real.filter((name) => !shared.has(name))
-    this.#more = names.filter((name) => !layout.real.has(name))
-    this.#hasMore = this.#more.length > 0 || Object.hasOwn(load.columns, moreColumn)
+    this.#names = names
+    this.#shared = [...shared].map(([at, value]) => ({ name: names[at] as string, value }))
+    this.#own = real.filter((at) => !shared.has(at))
+    this.#more = positions.filter((at) => !layout.real.has(names[at] as string))
+    this.#moreAt = names.indexOf(moreColumn)
+    this.#hasMore = this.#more.length > 0 || this.#moreAt !== -1
   }
 
   /** The statement, which takes what `values` gives. */
   sql(each: string): string {
     const { merge, table } = this.#load
-    const packed = this.#hasMore ? [...this.#own, moreColumn] : this.#own
-    const names = [...packed, ...this.#shared.map(([name]) => name)]
+    const own = this.#own.map((at) => this.#names[at] as string)
+    const packed = this.#hasMore ? [...own, moreColumn] : own
+    const names = [...packed, ...this.#shared.map(({ name }) => name)]
     const cells = [
       ...packed.map((_, i) => `json_extract(value, '$[${Math.floor(i / groupSize)}][${i % groupSize}]')`),
       ...this.#shared.map((_, i) => `?${i + 4}`),
@@ -66,7 +83,7 @@ export class D1Insert {
       name === moreColumn
         ? `json_patch(coalesce(${below}, '{}'), coalesce(${top}, '{}'))`
         : `coalesce(${top}, ${below})`
-    if (name === 'uuid_ts' || !Object.hasOwn(this.#load.columns, 'received_at')) return over(fresh, old)
+    if (name === 'uuid_ts' || !this.#names.includes('received_at')) return over(fresh, old)
     const time = this.#layout.real.has('received_at')
       ? (row: string) => `${row}."received_at"`
       : (row: string) => `json_extract(${row}."${moreColumn}", '$.received_at')`
@@ -74,22 +91,28 @@ export class D1Insert {
   }
 
   /** What to bind for one of `texts`; `id` is under what a repeat of it is known. */
-  values(text: string, id: string): readonly CellValue[] {
-    return [text, id, this.#load.table, ...this.#shared.map(([, value]) => value)]
+  values(text: string, id: string): readonly Bound[] {
+    return [text, id, this.#load.table, ...this.#shared.map(({ value }) => value)]
   }
 
-  /** The rows as JSON texts of bounded size. */
+  /** The rows as JSON texts of bounded size, in the order of their ids: rows of one page of the table are then written together. */
   *texts(): Generator<string> {
-    let text = ''
-    for (const row of this.#load.rows) {
+    const { rows } = this.#load
+    const idAt = this.#names.indexOf('id')
+    const sorted = idAt === -1 ? rows : rows.toSorted((a, b) => compare(String(a[idAt]), String(b[idAt])))
+    let texts: string[] = []
+    let units = 0
+    for (const row of sorted) {
       const one = this.#rowText(row)
-      if (text !== '' && text.length + one.length > textUnits) {
-        yield `[${text}]`
-        text = ''
+      if (units > 0 && units + one.length > textUnits) {
+        yield `[${texts.join(',')}]`
+        texts = []
+        units = 0
       }
-      text = text === '' ? one : `${text},${one}`
+      texts.push(one)
+      units += one.length + 1
     }
-    if (text !== '') yield `[${text}]`
+    if (units > 0) yield `[${texts.join(',')}]`
   }
 
   #rowText(row: LoadRow): string {
@@ -100,28 +123,28 @@ export class D1Insert {
       group.push(value)
       if (group.length === groupSize) group = []
     }
-    for (const name of this.#own) put(row[name] ?? null)
+    for (const at of this.#own) put(row[at] ?? null)
     if (this.#hasMore) put(this.#moreOf(row))
     return JSON.stringify(groups)
   }
 
   #moreOf(row: LoadRow): Record<string, unknown> | null {
-    const found = this.#more.filter((name) => row[name] !== undefined && row[name] !== null)
-    const beyond = row[moreColumn]
+    const found = this.#more.filter((at) => row[at] !== null && row[at] !== undefined)
+    const beyond = row[this.#moreAt]
     if (found.length === 0 && typeof beyond !== 'string') return null
     const more = typeof beyond === 'string' ? (JSON.parse(beyond) as Record<string, unknown>) : {}
-    return { ...more, ...Object.fromEntries(found.map((name) => [name, row[name]])) }
+    return { ...more, ...Object.fromEntries(found.map((at) => [this.#names[at] as string, row[at]])) }
   }
 }
 
-function sharedValues(names: readonly string[], rows: readonly LoadRow[]): [string, CellValue][] {
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
+
+function sharedValues(positions: readonly number[], rows: readonly LoadRow[]): ReadonlyMap<number, Bound> {
   const [first] = rows
-  if (first === undefined || rows.length === 1) return []
-  return names
-    .flatMap((name): [string, CellValue][] => {
-      const value = first[name]
-      const isValue = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-      return isValue && rows.every((row) => row[name] === value) ? [[name, value]] : []
-    })
-    .slice(0, mostShared)
+  if (first === undefined || rows.length === 1) return new Map()
+  const same = positions.flatMap((at): [number, Bound][] => {
+    const value = first[at]
+    return value !== null && value !== undefined && rows.every((row) => row[at] === value) ? [[at, value]] : []
+  })
+  return new Map(same.slice(0, mostShared))
 }

@@ -24,6 +24,10 @@ const logical: ReadonlyMap<string, ColumnType> = new Map(
   Object.entries(declared).map(([type, name]) => [name, type as ColumnType]),
 )
 
+// The declared type of a column cannot be changed, nor must it be: INTEGER takes fractions as they are.
+const noteType = `INSERT OR REPLACE INTO "_sluiceway_columns" ("table_name", "column_name", "type")
+  SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)`
+
 /** An SQL statement and the values to bind. */
 export type SqlStatement = readonly [sql: string, ...values: string[]]
 
@@ -53,6 +57,19 @@ export class D1Layout {
     ])
   }
 
+  /** Says what notes other types of columns, and how the table is then. */
+  retype(changed: Columns): { readonly statement: SqlStatement; readonly next: D1Layout } {
+    const columns = Object.entries({ ...this.columns, ...changed }).map(([name, type]) => ({ name, type }))
+    const next = new D1Layout(this.table, {
+      real: [
+        ...columns.flatMap(({ name, type }) => (this.real.has(name) ? [{ name, type: declared[type] }] : [])),
+        ...(this.hasMore ? [{ name: moreColumn, type: 'JSON TEXT' }] : []),
+      ],
+      more: columns.filter(({ name }) => !this.real.has(name)),
+    })
+    return { statement: [noteType, this.table, JSON.stringify(Object.entries(changed))], next }
+  }
+
   /** Says what adds the columns of `added` that are not there yet, and how the table is then. */
   widen(added: Columns): { readonly statements: readonly SqlStatement[]; readonly next: D1Layout } {
     const wantsMore = Object.hasOwn(added, moreColumn)
@@ -68,9 +85,10 @@ export class D1Layout {
       const columns = own.map(
         ([name, type]) => `${quoteIdentifier(name)} ${declared[type]}${name === 'id' ? ' NOT NULL PRIMARY KEY' : ''}`,
       )
-      // WITHOUT ROWID would halve the rows that D1 bills (the key's index is a second one), but ids come in no order: each row
-      // then dirties a page of its own, and a load into 60,000 rows took ten times as long as this.
-      statements.push([`CREATE TABLE IF NOT EXISTS ${quoteIdentifier(this.table)} (${columns.join(', ')})`])
+      // D1 bills each row once more for the index of its key, unless the table is that index. Tables of earlier versions have
+      // a rowid; they are filled in the same way. https://www.sqlite.org/withoutrowid.html (checked 2026-11-29)
+      const keyed = own.some(([name]) => name === 'id') ? ' WITHOUT ROWID' : ''
+      statements.push([`CREATE TABLE IF NOT EXISTS ${quoteIdentifier(this.table)} (${columns.join(', ')})${keyed}`])
     } else {
       for (const [name, type] of own)
         statements.push([

@@ -1,6 +1,6 @@
 // Names of objects: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html (checked 2026-11-29)
 import type { Load } from '../../core/warehouse.ts'
-import { columnsOf, readerOf, type LoadRow } from './rows.ts'
+import { readerOf, type LoadRow } from './rows.ts'
 
 /**
  * The folders that a table may have, by what their names are made of. They are RudderStack's, whose `timeWindowLayout` names
@@ -38,7 +38,7 @@ export async function tableFolder(table: string): Promise<string> {
  * @returns the rows by folder, in their order
  */
 export function rowsByFolder(load: Load, layout: FolderLayout): ReadonlyMap<string, readonly LoadRow[]> {
-  const receivedAt = readerOf(columnsOf(load), 'received_at')
+  const receivedAt = readerOf(load.columns, 'received_at')
   return Map.groupBy(load.rows, (row) => {
     const time = receivedAt(row)
     return folderOf(typeof time === 'string' ? time : '1970-01-01T00', layout)
@@ -65,7 +65,7 @@ const folderOf = (time: string, layout: FolderLayout): string =>
  * @returns 32 hex digits and the ending
  */
 export async function dataName(load: Load, folder: string, rows: readonly LoadRow[]): Promise<string> {
-  const id = readerOf(columnsOf(load), 'id')
+  const id = readerOf(load.columns, 'id')
   const ids = load.merge === 'append' ? [] : rows.map((row) => String(id(row)))
   return `${await hashOf(JSON.stringify([load.id, load.table, folder, ...ids]))}.parquet`
 }

@@ -2,7 +2,7 @@ import { constants, zstdCompressSync } from 'node:zlib'
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js'
 import { ParquetWriter } from 'hyparquet-writer/src/parquet-writer.js'
 import type { ColumnType, Load } from '../../core/warehouse.ts'
-import { columnsOf, readerOf, rowProblem, type LoadRow } from './rows.ts'
+import { readerOf, rowProblem, type LoadRow } from './rows.ts'
 
 /** Rows of one row group: only its values are in memory beside the rows and the file. */
 const groupRows = 5_000
@@ -37,7 +37,7 @@ const elements: Readonly<Record<ColumnType, Omit<Element, 'name'>>> = {
  * @throws {SluicewayError} warehouse_failed with the scope `rows` when a value is not of its column's type
  */
 export function parquetOf(load: Load, rows: readonly LoadRow[], number: number): Uint8Array<ArrayBuffer> {
-  const columns = columnsOf(load)
+  const { columns } = load
   const bytes = new ByteWriter(65_536)
   const writer = new ParquetWriter({
     writer: bytes,

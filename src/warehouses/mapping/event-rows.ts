@@ -2,7 +2,7 @@ import { SluicewayError } from '../../core/errors.ts'
 import { flatten } from './flatten.ts'
 import { INVALID_TIMES, type MappedEventType, type MappingContext, OWN_TYPES } from './mapping-context.ts'
 import { mergeCells } from './merge-rule.ts'
-import { type Row, RowDraft } from './row.ts'
+import { Row, RowDraft } from './row.ts'
 import { isBlank, isObject, toTimestamp, typeOf } from './types.ts'
 
 /** How each type of event becomes rows. */
@@ -18,6 +18,7 @@ export const EVENT_ROWS: ReadonlyMap<MappedEventType, (mapping: MappingContext) 
 ] as const)
 
 const ROOT_DEPTH = 2
+const INVALID_TIME_FIELDS = Object.entries(INVALID_TIMES)
 const RECORD_SOURCES: ReadonlySet<string | undefined> = new Set(['cloud', 'singer-protocol'])
 const NO_RECORD_ID = 'recordId cannot be empty for cloud sources events'
 
@@ -28,7 +29,7 @@ function trackRows(mapping: MappingContext): readonly Row[] {
   flattenContext(mapping, common)
   common.putScalar(names.fixed('event_text'), message['event'])
   putStandard(mapping, common)
-  const event = names.eventValue(textOf(common.data[names.fixed('event_text')], mapping))
+  const event = names.eventValue(textOf(common.get(names.fixed('event_text')), mapping))
   common.set(names.fixed('event'), event, 'string')
 
   const table = isBlank(event) ? undefined : eventRow(mapping, { common, table: names.eventTable(event) })
@@ -138,7 +139,7 @@ function extractRows(mapping: MappingContext): readonly Row[] {
   common.putScalar(names.fixed('received_at'), message['receivedAt'])
   common.putScalar(names.fixed('event'), message['event'])
   const row = new RowDraft(mapping.typing, own, common)
-  const event = textOf(common.data[names.fixed('event')], mapping)
+  const event = textOf(common.get(names.fixed('event')), mapping)
   if (event === '') {
     throw failure('cannot create event table with empty event name, event name is missing in the payload', mapping)
   }
@@ -148,14 +149,15 @@ function extractRows(mapping: MappingContext): readonly Row[] {
 function mergeRows(mapping: MappingContext): readonly Row[] {
   if (!mapping.mergeRules) return []
   const cells = mergeCells(mapping.message, mapping.rules.names)
-  return cells === undefined ? [] : [{ ...cells, receivedAt: mapping.receivedAt, ownTypes: OWN_TYPES.merge }]
+  return cells === undefined ? [] : [new Row({ ...cells, receivedAt: mapping.receivedAt, ownTypes: OWN_TYPES.merge })]
 }
 
 function rowOf(mapping: MappingContext, { table, draft }: { table: string; draft: RowDraft }): Row {
   const { names, provider } = mapping.rules
-  for (const column of provider.stampColumns) draft.columns[names.fixed(column)] = 'datetime'
-  const { columns, data, texts, dropped } = draft
-  return { table, columns, data, texts, dropped, receivedAt: mapping.receivedAt, ownTypes: OWN_TYPES[mapping.type] }
+  for (const column of provider.stampColumns) draft.stamp(names.fixed(column))
+  const { shape, values, texts, dropped } = draft
+  const { receivedAt, type } = mapping
+  return new Row({ table, shape, values, texts, dropped, receivedAt, ownTypes: OWN_TYPES[type] })
 }
 
 function flattenField(
@@ -185,7 +187,7 @@ function putStandard(mapping: MappingContext, row: RowDraft): void {
   row.putScalar(names.fixed('channel'), message['channel'])
   putAddresses(mapping, row)
   const context = contextOf(mapping)
-  for (const [column, field] of Object.entries(INVALID_TIMES))
+  for (const [column, field] of INVALID_TIME_FIELDS)
     if (typeof context[field] === 'string') row.putScalar(names.fixed(column), context[field])
 }
 

@@ -91,9 +91,8 @@ function isJsonPath(key: string, place: FlattenPlace, rules: FlattenRules): bool
 
 function store(column: string, value: unknown, { rules, into }: Flattener): void {
   if (!isOpen(column, rules)) return
-  const before = Object.hasOwn(into.data, column) ? into.data[column] : undefined
-  into.put(column, value)
-  if (before !== undefined && before !== into.data[column]) into.drop({ column, value: before, reason: OVERWRITTEN })
+  const before = into.put(column, value)
+  if (before !== undefined && before !== into.get(column)) into.drop({ column, value: before, reason: OVERWRITTEN })
 }
 
 function storeJson(column: string, value: unknown, { rules, into }: Flattener): void {
@@ -104,8 +103,8 @@ function storeJson(column: string, value: unknown, { rules, into }: Flattener): 
 function storeValidation(column: string, value: unknown, { rules, into }: Flattener): void {
   if (!isOpen(column, rules)) return
   into.put(column, value)
-  const textual = into.columns[column] === 'string'
-  if (textual && rules.provider.textual === 'string-or-json') into.columns[column] = 'json'
+  const textual = into.typeOf(column) === 'string'
+  if (textual && rules.provider.textual === 'string-or-json') into.set(column, into.get(column), 'json')
 }
 
 /** Whether a property may fill the column. */

@@ -155,8 +155,8 @@ const isTimestamp = (value: unknown): value is string => typeof value === 'strin
 
 function narrow(row: Row, provider: Provider, options: MapOptions): Row {
   const limit = options.maxColumns ?? COLUMN_LIMIT
-  const columns = Object.keys(row.columns).length
-  if (columns <= limit || row.data[provider.upperCase ? 'CHANNEL' : 'channel'] === 'sources') return row
+  const columns = row.values.length
+  if (columns <= limit || row.get(provider.upperCase ? 'CHANNEL' : 'channel') === 'sources') return row
   if (options.overflow !== undefined) return narrowRow(row, limit, options.overflow)
   throw new SluicewayError(
     'too_many_columns',

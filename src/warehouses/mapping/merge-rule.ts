@@ -1,7 +1,7 @@
 import { SluicewayError } from '../../core/errors.ts'
 import type { NameWriter } from './names.ts'
 import type { MergeRule } from './row.ts'
-import type { MappedColumnType } from './types.ts'
+import { Shape } from './shape.ts'
 import { isBlank, isObject } from './types.ts'
 
 interface StatedIdentity {
@@ -12,8 +12,8 @@ interface StatedIdentity {
 /** What a row of the table of merge rules is made of. */
 export interface MergeCells {
   readonly table: string
-  readonly columns: Readonly<Record<string, MappedColumnType>>
-  readonly data: Readonly<Record<string, unknown>>
+  readonly shape: Shape
+  readonly values: readonly unknown[]
   readonly merge: MergeRule
 }
 
@@ -29,20 +29,22 @@ export interface MergeCells {
 export function mergeCells(event: Readonly<Record<string, unknown>>, names: NameWriter): MergeCells | undefined {
   const [one, two] = identitiesOf(event)
   if (one === undefined || isBlank(one.value)) return undefined
-  const columns: Record<string, MappedColumnType> = {}
-  const data: Record<string, unknown> = {}
-  const put = (name: string, value: unknown): void => {
-    const column = names.fixed(name)
-    columns[column] = 'string'
-    data[column] = value
+  const cells = (...of: readonly [name: string, value: unknown][]) => {
+    let shape = Shape.empty
+    for (const [name] of of) shape = shape.with(names.fixed(name), 'string').to
+    return { shape, values: of.map(([, value]) => value) }
   }
   const table = names.fixed('rudder_identity_merge_rules')
-  put('merge_property_1_type', one.type)
-  put('merge_property_1_value', one.value)
-  if (two === undefined || isBlank(two.value)) return { table, columns, data, merge: { one: one.value } }
-  put('merge_property_2_type', two.type)
-  put('merge_property_2_value', two.value)
-  return { table, columns, data, merge: { one: one.value, two: two.value } }
+  const first = [
+    ['merge_property_1_type', one.type],
+    ['merge_property_1_value', one.value],
+  ] as [string, unknown][]
+  if (two === undefined || isBlank(two.value)) return { table, ...cells(...first), merge: { one: one.value } }
+  const second = [
+    ['merge_property_2_type', two.type],
+    ['merge_property_2_value', two.value],
+  ] as [string, unknown][]
+  return { table, ...cells(...first, ...second), merge: { one: one.value, two: two.value } }
 }
 
 function identitiesOf(event: Readonly<Record<string, unknown>>): readonly StatedIdentity[] {

@@ -1,5 +1,5 @@
 import type { Row } from './row.ts'
-import type { MappedColumnType } from './types.ts'
+import { Shape } from './shape.ts'
 
 /**
  * Moves what a row has beyond a number of columns into one column, as JSON text of column and value.
@@ -13,24 +13,23 @@ import type { MappedColumnType } from './types.ts'
  * @example narrowRow(row, 400, '_sluiceway_more')
  */
 export function narrowRow(row: Row, limit: number, overflow: string): Row {
+  const { names, types } = row.shape
   const rank = (name: string): number => {
     if (name === 'id' || name === 'uuid_ts' || Object.hasOwn(row.ownTypes, name)) return 0
     return name.startsWith('context_') ? 1 : 2
   }
-  const names = Object.keys(row.columns).toSorted((a, b) => rank(a) - rank(b))
-  const columns: Record<string, MappedColumnType> = {}
-  const data: Record<string, unknown> = {}
-  for (const name of names.slice(0, limit - 1)) {
-    define(columns, name, row.columns[name])
-    if (Object.hasOwn(row.data, name)) define(data, name, row.data[name])
-  }
-  const rest: Record<string, unknown> = {}
-  for (const name of names.slice(limit - 1)) if (Object.hasOwn(row.data, name)) define(rest, name, row.data[name])
-  columns[overflow] = 'json'
-  data[overflow] = JSON.stringify(rest)
-  return { ...row, columns, data }
+  const order = names
+    .map((name, at) => ({ name, at, rank: rank(name), value: row.values[at] }))
+    .toSorted((a, b) => a.rank - b.rank)
+  const kept = order.slice(0, limit - 1)
+  const rest = order.slice(limit - 1).filter(({ value }) => value !== undefined)
+  let shape = Shape.empty
+  for (const { name, at } of kept) shape = shape.with(name, types[at] ?? 'string').to
+  return row.with({
+    shape: shape.with(overflow, 'json').to,
+    values: [
+      ...kept.map(({ value }) => value),
+      JSON.stringify(Object.fromEntries(rest.map(({ name, value }) => [name, value]))),
+    ],
+  })
 }
-
-// A column may be named `__proto__`.
-const define = (into: object, name: string, value: unknown): unknown =>
-  Object.defineProperty(into, name, { value, configurable: true, enumerable: true, writable: true })

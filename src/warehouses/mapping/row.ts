@@ -1,22 +1,83 @@
 import type { ColumnType } from '../../core/warehouse.ts'
+import { Shape } from './shape.ts'
 import { type MappedColumnType, hasJson, isBlank, textualTypeOf, toTimestamp, type Typing } from './types.ts'
 
+/** What a row is made of. */
+export interface RowParts {
+  readonly table: string
+  readonly shape: Shape
+  readonly values: readonly unknown[]
+  readonly receivedAt: string
+  readonly ownTypes: Readonly<Record<string, ColumnType>>
+  readonly texts?: Readonly<Record<string, string>> | undefined
+  readonly dropped?: readonly DroppedValue[] | undefined
+  readonly merge?: MergeRule
+}
+
 /** One row for one table of a warehouse. Names are final: cased, cut and escaped for the provider. */
-export interface Row {
+export class Row implements RowParts {
   readonly table: string
   /** Every column that the row has or that the loader fills for it (`uuid_ts`), with its type. */
-  readonly columns: Readonly<Record<string, MappedColumnType>>
-  readonly data: Readonly<Record<string, unknown>>
+  readonly shape: Shape
+  /** One value for each column of the shape; undefined in those that the loader fills. */
+  readonly values: readonly unknown[]
   /** When the event arrived, as the event says it. */
   readonly receivedAt: string
   /** The types of the columns that are ours in this row. */
   readonly ownTypes: Readonly<Record<string, ColumnType>>
   /** Texts of columns of ours that were rewritten as timestamps, as they were. */
-  readonly texts?: Readonly<Record<string, string>> | undefined
+  readonly texts: Readonly<Record<string, string>> | undefined
   /** Values of the event that have no column in the row. */
-  readonly dropped?: readonly DroppedValue[] | undefined
+  readonly dropped: readonly DroppedValue[] | undefined
   /** The identities that the row joins; only rows of the table of merge rules have it. */
-  readonly merge?: MergeRule
+  declare readonly merge?: MergeRule
+
+  constructor({ table, shape, values, receivedAt, ownTypes, texts, dropped, merge }: RowParts) {
+    this.table = table
+    this.shape = shape
+    this.values = values
+    this.receivedAt = receivedAt
+    this.ownTypes = ownTypes
+    this.texts = texts
+    this.dropped = dropped
+    if (merge !== undefined) this.merge = merge
+  }
+
+  /** The same row with other parts. */
+  with(parts: Partial<RowParts>): Row {
+    const { table, shape, values, receivedAt, ownTypes, texts, dropped, merge } = this
+    const own = {
+      table,
+      shape,
+      values,
+      receivedAt,
+      ownTypes,
+      texts,
+      dropped,
+      ...(merge === undefined ? {} : { merge }),
+    }
+    return new Row({ ...own, ...parts })
+  }
+
+  /** The types of the columns by name, for those who look at one row: they are put together at each look. */
+  get columns(): Readonly<Record<string, MappedColumnType>> {
+    const { names, types } = this.shape
+    return Object.fromEntries(names.map((name, i) => [name, types[i] as MappedColumnType]))
+  }
+
+  /** The values by column, without those that the loader fills; put together at each look, too. */
+  get data(): Readonly<Record<string, unknown>> {
+    const { values } = this
+    return Object.fromEntries(
+      this.shape.names.flatMap((name, i) => (values[i] === undefined ? [] : [[name, values[i]] as const])),
+    )
+  }
+
+  /** The value of a column; undefined where the row has none. */
+  get(column: string): unknown {
+    const at = this.shape.positionOf(column)
+    return at === -1 ? undefined : this.values[at]
+  }
 }
 
 /** A value of an event that has no column, and why. */
@@ -35,8 +96,8 @@ export interface MergeRule {
 
 /** A row while it is being filled. A later value of a column replaces an earlier one and its type. */
 export class RowDraft {
-  readonly columns: Record<string, MappedColumnType>
-  readonly data: Record<string, unknown>
+  #shape: Shape
+  #values: unknown[]
   texts: Record<string, string> | undefined
   dropped: DroppedValue[] | undefined
   readonly #typing: Typing
@@ -44,24 +105,45 @@ export class RowDraft {
   /** Starts with a copy of `below`, and of `above` on top of it; what was dropped is that of `below`. */
   constructor(typing: Typing, below?: RowDraft, above?: RowDraft) {
     this.#typing = typing
-    this.columns = below === undefined ? {} : { ...below.columns }
-    this.data = below === undefined ? {} : { ...below.data }
+    this.#shape = below === undefined ? Shape.empty : below.#shape
+    this.#values = below === undefined ? [] : below.#values.slice()
     if (below?.texts !== undefined || above?.texts !== undefined) this.texts = { ...below?.texts, ...above?.texts }
     if (below?.dropped !== undefined) this.dropped = [...below.dropped]
     if (above === undefined) return
-    for (const column of Object.keys(above.data))
-      this.set(column, above.data[column], above.columns[column] ?? 'string')
+    const { to, at } = this.#shape.under(above.#shape)
+    this.#shape = to
+    for (let i = 0; i < at.length; i++) this.#values[at[i] as number] = above.#values[i]
   }
 
-  /** Stores a value under the type that it has; timestamps are rewritten in UTC. */
-  put(column: string, value: unknown): void {
+  get shape(): Shape {
+    return this.#shape
+  }
+
+  get values(): readonly unknown[] {
+    return this.#values
+  }
+
+  /** The value of a column; undefined where there is none. */
+  get(column: string): unknown {
+    const at = this.#shape.positionOf(column)
+    return at === -1 ? undefined : this.#values[at]
+  }
+
+  /** The type of a column; undefined where there is none. */
+  typeOf(column: string): MappedColumnType | undefined {
+    return this.#shape.types[this.#shape.positionOf(column)]
+  }
+
+  /** Stores a value under the type that it has; timestamps are rewritten in UTC. Returns what the column had before. */
+  put(column: string, value: unknown): unknown {
     if (typeof value === 'string') {
       const timestamp = toTimestamp(value)
-      if (timestamp === undefined) this.set(column, value, textualTypeOf(value, this.#typing))
-      else this.set(column, timestamp, 'datetime')
-    } else if (typeof value === 'number') this.set(column, value, Number.isInteger(value) ? 'int' : 'float')
-    else if (typeof value === 'boolean') this.set(column, value, 'boolean')
-    else this.set(column, value, textualTypeOf(value, this.#typing))
+      if (timestamp === undefined) return this.set(column, value, textualTypeOf(value, this.#typing))
+      return this.set(column, timestamp, 'datetime')
+    }
+    if (typeof value === 'number') return this.set(column, value, Number.isInteger(value) ? 'int' : 'float')
+    if (typeof value === 'boolean') return this.set(column, value, 'boolean')
+    return this.set(column, value, textualTypeOf(value, this.#typing))
   }
 
   /** Stores JSON text, as `json` where the provider has that. */
@@ -71,13 +153,15 @@ export class RowDraft {
 
   /** Stores a scalar, or removes the column when the value is blank, an object or an array. */
   putScalar(column: string, value: unknown): void {
-    if (typeof value !== 'object' && !isBlank(value)) {
-      this.put(column, value)
-      if (typeof value === 'string' && this.data[column] !== value) (this.texts ??= {})[column] = value
-    } else if (Object.hasOwn(this.columns, column)) {
-      delete this.columns[column]
-      delete this.data[column]
-    }
+    if (typeof value === 'string' && value !== '') {
+      const timestamp = toTimestamp(value)
+      if (timestamp === undefined) this.set(column, value, textualTypeOf(value, this.#typing))
+      else {
+        this.set(column, timestamp, 'datetime')
+        if (timestamp !== value) (this.texts ??= {})[column] = value
+      }
+    } else if (typeof value !== 'object' && !isBlank(value)) this.put(column, value)
+    else this.#remove(column)
   }
 
   /** Notes a value that has no column. */
@@ -85,17 +169,26 @@ export class RowDraft {
     ;(this.dropped ??= []).push(dropped)
   }
 
-  /** Stores a value as it is. */
-  set(column: string, value: unknown, type: MappedColumnType): void {
-    if (column === '__proto__') return this.#define(column, value, type)
-    this.columns[column] = type
-    this.data[column] = value
+  /** Stores a value as it is; returns what the column had before. */
+  set(column: string, value: unknown, type: MappedColumnType): unknown {
+    const { to, at } = this.#shape.with(column, type)
+    const before = this.#values[at]
+    this.#values[at] = value
+    this.#shape = to
+    return before
   }
 
-  // Assignment to `__proto__` would change the object's prototype instead of adding a column.
-  #define(column: string, value: unknown, type: MappedColumnType): void {
-    const property = { configurable: true, enumerable: true, writable: true }
-    Object.defineProperty(this.columns, column, { ...property, value: type })
-    Object.defineProperty(this.data, column, { ...property, value })
+  /** Gives a column a type without a value: the loader fills it. */
+  stamp(column: string): void {
+    const { to, at } = this.#shape.with(column, 'datetime')
+    if (at === this.#values.length) this.#values.push(undefined)
+    this.#shape = to
+  }
+
+  #remove(column: string): void {
+    const at = this.#shape.names.indexOf(column)
+    if (at === -1) return
+    this.#values.splice(at, 1)
+    this.#shape = this.#shape.without(at)
   }
 }

@@ -22,9 +22,13 @@ const HOUR_MINUTE = String.raw`(?:[01]\d|2[0-3]):[0-5]\d(?::\d+)?`
 const SECOND = String.raw`:[0-5]\d(?:\.\d+)?`
 const ZONE = String.raw`[Zz]|[+-](?:[01]\d|2[0-3]):?(?:[0-5]\d)?`
 const TIMESTAMP = new RegExp(`^${DATE}(?:[T\\s](?:${HOUR_MINUTE})?(?:${SECOND})?(${ZONE})?)?$`)
-// What `toISOString` writes; days that not every month has are left to `Date`.
-const ISO = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/
 const DATE_LENGTH = 10
+const ISO_FORM = '0000-00-00T00:00:00.000Z'
+const ISO_LENGTH = ISO_FORM.length
+/** Days that a month, from 1 on, has in every year. */
+const DAYS = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+const DIGIT_0 = 48
+const DIGIT_9 = 57
 const HYPHEN = 45
 
 /**
@@ -59,7 +63,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
  */
 export function toTimestamp(text: string): string | undefined {
   if (text.length < DATE_LENGTH || text.charCodeAt(4) !== HYPHEN || text.charCodeAt(7) !== HYPHEN) return undefined
-  if (ISO.test(text) && text >= '0001') return text
+  if (isIsoText(text)) return text
   const match = TIMESTAMP.exec(text)
   if (match === null) return undefined
   const local = text.length > DATE_LENGTH && match[1] === undefined
@@ -67,6 +71,32 @@ export function toTimestamp(text: string): string | undefined {
   const time = date.getTime()
   // NaN fails both comparisons.
   return time >= EARLIEST && time <= LATEST ? date.toISOString() : undefined
+}
+
+/**
+ * Whether a text is what `toISOString` writes, read by its characters: an event has five of them or more. 29 February is
+ * left to `Date`, and so is the year 0.
+ */
+function isIsoText(text: string): boolean {
+  if (text.length !== ISO_LENGTH) return false
+  for (let i = 0; i < ISO_LENGTH; i++) {
+    const unit = text.charCodeAt(i)
+    const wanted = ISO_FORM.charCodeAt(i)
+    if (wanted === DIGIT_0 ? unit < DIGIT_0 || unit > DIGIT_9 : unit !== wanted) return false
+  }
+  const two = (at: number): number => (text.charCodeAt(at) - DIGIT_0) * 10 + text.charCodeAt(at + 1) - DIGIT_0
+  const month = two(5)
+  const day = two(8)
+  return (
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= (DAYS[month] ?? 0) &&
+    two(11) < 24 &&
+    two(14) < 60 &&
+    two(17) < 60 &&
+    two(0) + two(2) > 0
+  )
 }
 
 /**

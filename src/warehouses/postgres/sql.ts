@@ -53,6 +53,12 @@ export function widenTable(table: string, columns: Columns): readonly string[] {
   )
 }
 
+/** Gives columns other types; `table` is quoted. The server writes the table anew meanwhile. */
+export const retypeTable = (table: string, columns: Columns): string =>
+  `ALTER TABLE ${table} ${Object.entries(columns)
+    .map(([name, type]) => `ALTER COLUMN ${quoteIdentifier(name)} TYPE ${declared[type]}`)
+    .join(', ')}`
+
 /** Creates the table into which COPY writes: all text, so that COPY has nothing to refuse. */
 export const createStage = (stage: string, names: readonly string[]): string =>
   `CREATE TEMPORARY TABLE ${stage} (${names.map((name) => `${quoteIdentifier(name)} text`).join(', ')}) ON COMMIT DROP`

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Columns } from '../../../src/core/warehouse.ts'
 import { clickhouse } from '../../../src/warehouses/clickhouse.ts'
+import { loadOf } from '../../support/load-of.ts'
 
 interface Request {
   readonly statement: readonly string[]
@@ -68,18 +69,20 @@ test.each([
   ['a new column', (engine) => engine.widen('order_completed', { coupon: 'string' })],
   [
     'an event that comes again',
-    (engine) => engine.load({ id: 'load-1', table: 'order_completed', columns, rows, merge: 'replace' }),
+    (engine) => engine.load(loadOf({ id: 'load-1', table: 'order_completed', columns, rows, merge: 'replace' })),
   ],
   [
     'a discard',
     (engine) =>
-      engine.load({
-        id: 'load-1',
-        table: 'rudder_discards',
-        columns: { row_id: 'string' },
-        rows: [{ row_id: 'order-1843' }],
-        merge: 'append',
-      }),
+      engine.load(
+        loadOf({
+          id: 'load-1',
+          table: 'rudder_discards',
+          columns: { row_id: 'string' },
+          rows: [{ row_id: 'order-1843' }],
+          merge: 'append',
+        }),
+      ),
   ],
   ['the columns of a table', (engine) => engine.columns('order_completed')],
 ] as const satisfies readonly (readonly [string, (engine: ReturnType<typeof open>) => Promise<unknown>])[])(

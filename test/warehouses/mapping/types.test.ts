@@ -46,3 +46,23 @@ test('the value undefined is blank and NaN is not', () => {
   expect(isBlank(undefined)).toBe(true)
   expect(isBlank(Number.NaN)).toBe(false)
 })
+
+test('a timestamp that toISOString writes stays as it is on every day of a common and of a leap year, and no other day is one', () => {
+  for (const year of ['0000', '0001', '2026', '2028', '9999'])
+    for (let month = 0; month <= 13; month++)
+      for (let day = 0; day <= 32; day++) {
+        const two = (n: number) => String(n).padStart(2, '0')
+        const text = `${year}-${two(month)}-${two(day)}T10:00:00.000Z`
+        const time = Date.parse(text)
+        const isDay = !Number.isNaN(time) && year !== '0000'
+        expect(toTimestamp(text), text).toBe(isDay ? new Date(time).toISOString() : undefined)
+      }
+  for (const text of [
+    '2026-11-22T24:00:00.000Z',
+    '2026-11-22T10:60:00.000Z',
+    '2026-11-22T10:00:60.000Z',
+    '2026-11-22t10:00:00.000Z',
+    '2026-11-22T10:00:00.00aZ',
+  ])
+    expect(toTimestamp(text), text).toBeUndefined()
+})

@@ -1,0 +1,52 @@
+import type { ColumnType, Value } from '../core/warehouse.ts'
+import { fit } from '../warehouses/mapping/fit.ts'
+
+/** Why a column does not take a value. */
+export interface NoFit {
+  readonly discard: string
+}
+
+const smallestBeyondInt = 2 ** 63
+const noRoom: NoFit = { discard: 'the table has no room for more columns' }
+
+/**
+ * Fits a value to the column that its table has. What would be cut is discarded instead.
+ *
+ * @param value the value as the row has it
+ * @param from the type that the row gives it
+ * @param to the type of the column; undefined where the table has no such column
+ * @returns what the engine is given, or why the column does not take the value
+ */
+export function fitValue(value: unknown, from: ColumnType, to: ColumnType | undefined): Value | NoFit {
+  if (to === undefined) return noRoom
+  if (to === 'int' && from === 'float' && !Number.isInteger(value))
+    return { discard: 'the column is int, the value is float' }
+  const found = fit(value, from, to)
+  if ('discard' in found) return found
+  return typeof found.value === 'number' ? checkRange(found.value, to) : scalarOf(found.value)
+}
+
+export const isDiscard = (fitting: Value | NoFit): fitting is NoFit => typeof fitting === 'object' && fitting !== null
+
+/** What an engine is given for a value: arrays are JSON text. */
+export function scalarOf(value: unknown): Value {
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return value
+    case 'object':
+      return value === null ? null : JSON.stringify(value)
+    default:
+      return null
+  }
+}
+
+/** Whether a number is an integer that 64 bits do not hold. */
+export const isBeyondInt = (value: unknown): boolean =>
+  typeof value === 'number' && Math.abs(value) >= smallestBeyondInt
+
+function checkRange(value: number, type: ColumnType): Value | NoFit {
+  if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value
+  return Number.isFinite(value) ? value : { discard: 'the number is not finite' }
+}
