@@ -5,6 +5,7 @@ import type {
   EventChoice,
   FieldChoice,
   RequestRate,
+  StorageQuota,
   Route,
   SourceConfig,
   TraceConfig,
@@ -117,6 +118,8 @@ const requestRateShapes: Shapes<RequestRate> = {
   parallel: numberIn({ least: 1, most: 1e4, whole: true }),
 }
 
+const quotaShapes: Shapes<StorageQuota> = { megabytes: numberIn({ least: 1, most: 1e6, of: 'megabytes' }) }
+
 const destinationShapes: Shapes<Route> = {
   use: madeBy('destination'),
   only: choice,
@@ -128,6 +131,7 @@ const destinationShapes: Shapes<Route> = {
   ordered: boolean,
   retryDays: numberIn({ least: 0, most: 36_500, above: true, of: 'days' }),
   rate: members(requestRateShapes),
+  quota: members(quotaShapes),
   consent,
   privacy,
 }
@@ -146,6 +150,7 @@ const warehouseShapes: Shapes<WarehouseRoute> = {
   transforms: transformsShape,
   displayName: text,
   everyMinutes: numberIn({ least: 1, most: 10_080, whole: true, of: 'minutes' }),
+  quota: members(quotaShapes),
   stageSeconds: numberIn({ least: 0, most: 86_400, of: 'seconds' }),
   consent,
   privacy,

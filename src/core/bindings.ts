@@ -101,6 +101,8 @@ export interface LaneStatus {
   readonly nextAttemptAt?: number
   /** Only of a warehouse, and only as the admin API lists it. */
   readonly load?: LaneLoad
+  /** What the undelivered events take that the lane keeps itself; left out where there are none. */
+  readonly storage?: LaneStorage
   /** Milliseconds since the epoch of its last progress; left out by a lane that never had any. */
   readonly changedAt?: number
   /** Left out by a lane that nobody wants drained. */
@@ -108,6 +110,18 @@ export interface LaneStatus {
   /** Milliseconds since the epoch at which its target was found to be gone from the config; left out while it is there. */
   readonly orphanedAt?: number
   readonly billed: Billed
+}
+
+/** What undelivered events of a lane take, beside those that wait in the log. */
+export interface LaneStorage {
+  /** About so many bytes of its object: rows of events that failed, and what was pushed. */
+  readonly bytes: number
+  /** Bytes that they may take: the lane's share of the quota of its target. */
+  readonly quota: number
+  /** What is in R2 because it was too much; left out where nothing is. */
+  readonly spilled?: { readonly objects: number; readonly events: number; readonly bytes: number }
+  /** Why a person should look; left out below 80 % of the quota. */
+  readonly warning?: string
 }
 
 /** How the loading of a warehouse is doing, as its lanes show it: what they have staged is the loader's. */

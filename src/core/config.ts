@@ -79,6 +79,8 @@ export interface Route {
   readonly retryDays?: number
   /** How fast requests go out at most; without it, as fast as they are answered. */
   readonly rate?: RequestRate
+  /** What its undelivered events may take in the storage of its lanes before they go to R2. */
+  readonly quota?: StorageQuota
   /** Consent that an event must have to be sent here; what is kept back is counted as `consent:<destination>`. */
   readonly consent?: Consent
   /** What is done with personal data on the way to this destination, before its filter and transforms. */
@@ -96,6 +98,15 @@ export interface RequestRate {
   readonly parallel?: number
 }
 
+/**
+ * What undelivered events of one target may take in the storage of its lanes. Each partition has a lane of its own, which gets an
+ * even share. What is beyond it goes to R2, or stays in the log: nothing is dropped.
+ */
+export interface StorageQuota {
+  /** Default 1,000; at least 1. */
+  readonly megabytes?: number
+}
+
 /** A warehouse with how it is staged and loaded. */
 export interface WarehouseRoute {
   readonly use: Warehouse
@@ -104,6 +115,8 @@ export interface WarehouseRoute {
   readonly everyMinutes?: number
   /** Seconds that events may wait for a staging file to fill; default 10. */
   readonly stageSeconds?: number
+  /** What its undelivered events may take in the storage of its lanes before they go to R2. */
+  readonly quota?: StorageQuota
   /** Consent that an event must have to be loaded here; what is kept back is counted as `consent:<warehouse>`. */
   readonly consent?: Consent
   /** Run in the lane, before events are staged. */

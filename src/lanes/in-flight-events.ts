@@ -1,5 +1,5 @@
 import type { Envelope } from '../core/envelope.ts'
-import type { StoredRow } from './lane-store.ts'
+import type { StoredRow } from './waiting-rows.ts'
 
 /** One event on its way to the destination. */
 export interface InFlightEvent {

@@ -12,15 +12,21 @@ const inboxSpanMs = 600_000
 const dedupMs = 600_000
 /** A row of the inbox holds at most so many UTF-16 code units of text. */
 const rowLength = 800_000
+/** Bytes of a row whose frames are in R2: fewer than any frame has. */
+const markBytes = 1
 
 /** A small log in the lane's storage (tables `inbox_<n>`, see Segments), for streams that push. */
 export class LaneInbox {
   readonly #segments: Segments
   /** Read when it is first needed. */
   #dedup: DedupWindow | undefined
+  /** The offset below which all is delivered, as far as `#bytes` knows. */
+  #settled = 0
+  #bytes: number
 
   constructor(db: Database) {
     this.#segments = new Segments(db, { name: 'inbox', spanMs: inboxSpanMs })
+    this.#bytes = this.#segments.bytesBetween(0, this.#segments.next)
   }
 
   /** Says whether a lane has one. */
@@ -39,8 +45,24 @@ export class LaneInbox {
     return newest !== undefined && newest.ends + dedupMs >= Date.now()
   }
 
+  /** Bytes of the frames that are here and were not delivered yet. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Reads rows from the one that holds `from` on, about `bytes` bytes, up to the first one that is in R2. */
   read(from: number, bytes: number): Chunk[] {
-    return this.#segments.read(from, bytes)
+    const chunks = this.#segments.read(from, bytes)
+    const moved = chunks.findIndex(({ data }) => data.byteLength === markBytes)
+    return moved < 0 ? chunks : chunks.slice(0, moved)
+  }
+
+  /** Lets go of the frames of rows, one after the other, that R2 has; their fingerprints and times stay. */
+  letGo(from: number, to: number): void {
+    const counted = Math.max(from, this.#settled)
+    const before = this.#segments.bytesBetween(counted, to)
+    this.#segments.blank(from, to)
+    this.#bytes -= before - this.#segments.bytesBetween(counted, to)
   }
 
   /** The offset of an event. */
@@ -58,8 +80,12 @@ export class LaneInbox {
     return this.#segments.timeOf(offset)
   }
 
-  /** Forgets tables that lie below `offset`. */
+  /** Notes that all below `offset` is delivered, and forgets tables that lie below it. */
   trim(offset: number): void {
+    if (offset > this.#settled) {
+      this.#bytes -= this.#segments.bytesBetween(this.#settled, offset)
+      this.#settled = offset
+    }
     for (const segment of this.#segments.segments)
       if (segment.next <= offset && segment.ends + dedupMs < Date.now()) this.#segments.drop(segment)
   }
@@ -101,10 +127,9 @@ export class LaneInbox {
     const prints = new Uint32Array(envelopes.length * 2)
     envelopes.forEach(({ header, id }, i) => fingerprint(header.source, id, prints, i * 2))
     const text = envelopes.map((envelope) => `${JSON.stringify(envelope.header)}\n${envelope.text}\n`).join('')
-    return this.#segments.append(
-      { count: envelopes.length, prints: new Uint8Array(prints.buffer), data: frame(text) },
-      now,
-    )
+    const data = frame(text)
+    this.#bytes += data.byteLength
+    return this.#segments.append({ count: envelopes.length, prints: new Uint8Array(prints.buffer), data }, now)
   }
 
   /** What the tables hold of the dedup window. */

@@ -9,8 +9,10 @@ import { enlistLane, rememberKind, stagedFilesOf } from './lane-origin.ts'
 import { InvocationBudget } from './invocation-budget.ts'
 import { JobRunner } from './job-runner.ts'
 import { LaneReader } from './lane-reader.ts'
+import { quotaOfLane } from './lane-quota.ts'
 import { describeLane } from './lane-status.ts'
 import { LaneStore } from './lane-store.ts'
+import { LaneTimer } from './lane-timer.ts'
 import type { LetterDesk } from './letter-calls.ts'
 import { LayoutRecord } from './layout-record.ts'
 import { endOrphanage, OrphanKeeper } from './orphan-keeper.ts'
@@ -33,8 +35,6 @@ import type { Offer, Ack, LaneRef } from '../core/inbox.ts'
 
 /** Progress is stored at most so often. */
 const checkpointMs = 1_000
-/** What is due sooner is waited for in memory; anything later wakes the object by its alarm, so that it may sleep. */
-const shortWaitMs = 10_000
 /** A lane that will not take more for now tells the log to ask again after so long; it reads by itself before that. */
 const quietSeconds = 300
 
@@ -82,12 +82,8 @@ export class LaneObject extends StopCalls implements LaneRpc {
   readonly #orphan: OrphanKeeper | undefined
   readonly #kind: LaneStatus['kind']
   #checkpointDue = false
-  #dueTimer: ReturnType<typeof setTimeout> | undefined
-  #dueTimerAt = Number.POSITIVE_INFINITY
-  #alarmAt: number | undefined
+  readonly #timer: LaneTimer
   readonly #budget: InvocationBudget
-  /** True from when the budget is spent until an alarm begins a new invocation. */
-  #isHandingOver = false
 
   constructor(
     ctx: DurableObjectState,
@@ -106,6 +102,7 @@ export class LaneObject extends StopCalls implements LaneRpc {
   ) {
     super(ctx, env)
     this.#budget = world.budget ?? new InvocationBudget()
+    this.#timer = new LaneTimer(ctx.storage, this.#billed, () => this.#changed())
     const spend = (subrequests: number) => this.#budget.spend(subrequests)
     const [, target = '', partition = '0'] = /^(.*):(\d+)$/.exec(ctx.id.name ?? '') ?? []
     this.#ref = { target, partition: Number(partition) }
@@ -116,8 +113,7 @@ export class LaneObject extends StopCalls implements LaneRpc {
     const db = new Database(ctx.storage.sql, this.#billed)
     this.#store = new LaneStore(db, Date.now())
     this.#letters = new DeadLetters(db, this.#ref)
-    const changed = () => this.#changed()
-    const common = { ref: this.#ref, store: this.#store, port, changed }
+    const common = { ref: this.#ref, store: this.#store, port, changed: () => this.#changed() }
     this.#kind = target === edgeTarget ? 'edge' : rememberKind(this.#store, this.#target?.kind)
     if (this.#target !== undefined) endOrphanage(this.#store, this.#ref, port)
     else if (target !== edgeTarget)
@@ -145,6 +141,8 @@ export class LaneObject extends StopCalls implements LaneRpc {
       log: () => logOf({ resolved, bindings: env }, this.#ref.partition),
       isPushed: resolved.stream.log === undefined,
       consumer: this.#consumer,
+      bucket: env.BUCKET,
+      quotaBytes: quotaOfLane(this.#target, resolved.stream.partitions),
       spend,
     })
     const route = {
@@ -169,7 +167,7 @@ export class LaneObject extends StopCalls implements LaneRpc {
     const jobs = new JobRunner({ ...common, letters: this.#letters, replay, waiting, history })
     this.desk = { ...route, jobs, billed: this.#billed }
     void ctx.blockConcurrencyWhile(async () => {
-      this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
+      this.#timer.noteAlarm((await ctx.storage.getAlarm()) ?? undefined)
     })
   }
 
@@ -180,7 +178,7 @@ export class LaneObject extends StopCalls implements LaneRpc {
     this.#changed()
     return {
       ...this.reader.progress(this.#store.cursor, this.#orphan?.until),
-      ...(this.#consumer.hasCapacity ? {} : { afterSeconds: quietSeconds }),
+      ...(this.reader.hasRoom ? {} : { afterSeconds: quietSeconds }),
     }
   }
 
@@ -265,9 +263,8 @@ export class LaneObject extends StopCalls implements LaneRpc {
 
   override async alarm(): Promise<void> {
     this.#billed.alarms++
-    this.#alarmAt = undefined
+    this.#timer.noteAwake()
     this.#budget.renew()
-    this.#isHandingOver = false
     // First: a log that does not answer must not keep the lane from what it has.
     this.#changed()
     await this.reader.askForHead()
@@ -287,7 +284,7 @@ export class LaneObject extends StopCalls implements LaneRpc {
       setTimeout(() => this.#checkpoint(), checkpointMs)
     }
     if (isSpent) this.#handOver()
-    else for (const due of [this.#consumer?.due(), this.desk.jobs.due()]) this.#wakeAt(due)
+    else for (const due of [this.#consumer?.due(), this.desk.jobs.due()]) this.#timer.wakeAt(due)
   }
 
   /**
@@ -295,13 +292,9 @@ export class LaneObject extends StopCalls implements LaneRpc {
    * invocation.
    */
   #handOver(): void {
-    clearTimeout(this.#dueTimer)
-    this.#dueTimerAt = Number.POSITIVE_INFINITY
-    if (this.#isHandingOver || this.#consumer?.isBusy === true || this.reader.isReading || this.desk.jobs.isBusy) return
-    this.#isHandingOver = true
-    this.#alarmAt = Date.now()
-    this.#billed.rowsWritten++
-    void this.ctx.storage.setAlarm(this.#alarmAt)
+    this.#timer.rest()
+    if (this.#consumer?.isBusy === true || this.reader.isBusy || this.desk.jobs.isBusy) return
+    this.#timer.handOver()
   }
 
   #checkpoint(): void {
@@ -309,27 +302,6 @@ export class LaneObject extends StopCalls implements LaneRpc {
     flushLog()
     this.#store.checkpoint(this.#consumer?.committed ?? this.#store.cursor, Date.now())
     this.reader.trim(this.#store.cursor)
-  }
-
-  #wakeAt(due: number | undefined): void {
-    if (due === undefined) return
-    const now = Date.now()
-    if (due - now <= shortWaitMs) {
-      if (due >= this.#dueTimerAt) return
-      clearTimeout(this.#dueTimer)
-      this.#dueTimerAt = due
-      this.#dueTimer = setTimeout(
-        () => {
-          this.#dueTimerAt = Number.POSITIVE_INFINITY
-          this.#changed()
-        },
-        Math.max(0, due - now),
-      )
-    } else if (this.#alarmAt === undefined || this.#alarmAt > due || this.#alarmAt <= now) {
-      this.#alarmAt = due
-      this.#billed.rowsWritten++
-      void this.ctx.storage.setAlarm(due)
-    }
   }
 
   #status(): LaneStatus {

@@ -1,9 +1,11 @@
-import type { LogRpc } from '../core/bindings.ts'
+import type { LaneStorage, LogRpc } from '../core/bindings.ts'
 import type { Database } from '../storage/database.ts'
 import { reasonOf } from '../core/errors.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
+import { InboxSpill } from './inbox-spill.ts'
 import { LaneInbox } from './lane-inbox.ts'
+import { LaneQuota, type QuotaUses } from './lane-quota.ts'
 import type { LaneStore } from './lane-store.ts'
 import { placeChunk, withoutKnown } from './place-chunk.ts'
 import { type LaneSource, Stretches } from './stretches.ts'
@@ -24,6 +26,10 @@ interface LaneReaderOptions {
   /** True where the stream of the deployment pushes. */
   readonly isPushed: boolean
   readonly consumer: LaneConsumer | undefined
+  /** Where events of the inbox go that are too much for the lane; undefined where no bucket is bound. */
+  readonly bucket: R2Bucket | undefined
+  /** Bytes that undelivered events of this lane may take in its storage. */
+  readonly quotaBytes: number
   /** Called with the number of subrequests before they are made. */
   readonly spend: (subrequests: number) => void
   /** Called when a read has brought something. */
@@ -40,6 +46,8 @@ export class LaneReader {
   readonly #options: LaneReaderOptions
   readonly #db: Database
   #inbox: LaneInbox | undefined
+  readonly #spill: InboxSpill
+  readonly #quota: LaneQuota
   readonly #stretches: Stretches
   /** The offset after the newest event of the log that is known of. */
   #logHead: number
@@ -57,8 +65,11 @@ export class LaneReader {
   constructor(db: Database, options: LaneReaderOptions) {
     this.#options = options
     this.#db = db
+    this.#quota = new LaneQuota({ ...options, bytes: options.quotaBytes })
+    this.#spill = new InboxSpill(db, options)
     if (options.consumer !== undefined && LaneInbox.isIn(db)) this.#inbox = new LaneInbox(db)
     this.#stretches = new Stretches(options.store, this.#inbox?.next)
+    this.#inbox?.trim(this.#stretches.offsetIn('inbox', options.store.cursor))
     this.#reach = { log: undefined, inbox: this.#inbox?.next ?? 0 }
     this.#logHead = this.#stretches.offsetIn('log', Math.max(this.#position, this.#stretches.newest))
   }
@@ -66,6 +77,21 @@ export class LaneReader {
   /** True while a read is under way, the end of which is a change. */
   get isReading(): boolean {
     return this.#reading !== undefined
+  }
+
+  /** True while anything is under way, the end of which is a change. */
+  get isBusy(): boolean {
+    return this.isReading || this.#spill.isBusy
+  }
+
+  /** True while the lane takes more: its consumer has capacity, and what waits as rows is within the quota. */
+  get hasRoom(): boolean {
+    return this.#options.consumer?.hasCapacity === true && !this.#quota.isFull(this.#uses())
+  }
+
+  /** What the undelivered events of the lane take; undefined where nothing is kept. */
+  get storage(): LaneStorage | undefined {
+    return this.#quota.describe(this.#uses())
   }
 
   /** The place after the newest event that is known of. */
@@ -79,7 +105,7 @@ export class LaneReader {
     this.#noteHead(head)
     if (consumer === undefined) return
     if (this.#next() === 'log') this.#takeAll(consumer, 'log', chunks)
-    if (!consumer.hasCapacity) this.#refused = true
+    if (!this.hasRoom) this.#refused = true
   }
 
   /**
@@ -107,13 +133,20 @@ export class LaneReader {
     if (this.#next() === 'inbox') this.#takeAll(consumer, 'inbox', chunks)
   }
 
-  /** Reads the next chunks, if there are any and the lane has room. */
+  /** Reads the next chunks, if there are any and the lane has room; what is above the quota is moved to R2. */
   readOn(): void {
     const { consumer } = this.#options
-    if (consumer === undefined || this.isReading || !consumer.hasCapacity) return
+    this.#spillOver()
+    if (consumer === undefined || this.isReading || !this.hasRoom) return
     const source = this.#next()
-    if (source === undefined || (source === 'log' && Date.now() < this.#pausedUntil)) return
+    if (source === undefined || Date.now() < this.#pausedUntil) return
     void this.#read(consumer, source)
+  }
+
+  #spillOver(): void {
+    if (this.#inbox === undefined || this.#options.consumer === undefined) return
+    const limit = this.#quota.inboxLimit(this.#options.store.waiting.bytes)
+    this.#spill.pump(this.#inbox, this.#offsetOf('inbox'), limit)
   }
 
   /**
@@ -149,7 +182,7 @@ export class LaneReader {
   async askForHead(): Promise<void> {
     const { consumer, log, ref, port, isPushed } = this.#options
     if (consumer === undefined || this.isReading || (isPushed && !this.#hasMore('log'))) return
-    if (consumer.hasCapacity && (this.#next() ?? 'log') === 'log') return this.#read(consumer, 'log')
+    if (this.hasRoom && (this.#next() ?? 'log') === 'log') return this.#read(consumer, 'log')
     try {
       this.#noteHead((await log().status()).head)
     } catch (error) {
@@ -172,9 +205,12 @@ export class LaneReader {
     return this.head
   }
 
-  /** Forgets inbox tables that lie below `cursor`. */
+  /** Forgets what of the inbox lies below `cursor`, which is stored, and warns where the quota is nearly used up. */
   trim(cursor: number): void {
-    this.#inbox?.trim(this.#stretches.offsetIn('inbox', cursor))
+    const offset = this.#stretches.offsetIn('inbox', cursor)
+    this.#inbox?.trim(offset)
+    this.#spill.tidy(offset)
+    this.#quota.note(this.#uses())
   }
 
   /**
@@ -188,6 +224,12 @@ export class LaneReader {
     return offset === undefined ? undefined : this.#stretches.placeOf('inbox', offset)
   }
 
+  /** Whether an event waits in R2, because it was too much for the lane. */
+  isSpilled(print: Uint32Array): boolean {
+    const offset = this.#inbox?.find(print)
+    return offset !== undefined && this.#spill.has(offset)
+  }
+
   /** When the first event of the inbox at a place or behind it became durable. */
   timeOf(place: number): number | undefined {
     return this.#inbox?.timeOf(this.#stretches.offsetIn('inbox', place))
@@ -195,6 +237,17 @@ export class LaneReader {
 
   get #position(): number {
     return this.#options.consumer?.position ?? 0
+  }
+
+  #uses(): QuotaUses {
+    const { waiting } = this.#options.store
+    return {
+      rows: waiting.count,
+      rowBytes: waiting.bytes,
+      inboxBytes: this.#inbox?.bytes ?? 0,
+      spilled: this.#spill.totals(),
+      failure: this.#spill.failure,
+    }
   }
 
   #noteHead(head: number): void {
@@ -234,7 +287,7 @@ export class LaneReader {
       const offset = this.#stretches.offsetIn(source, consumer.position)
       if (chunk.offset + chunk.count <= offset) continue
       // A gap: what is missing must be read first.
-      if (chunk.offset > offset || !consumer.hasCapacity || !this.#take(consumer, source, chunk)) break
+      if (chunk.offset > offset || !this.hasRoom || !this.#take(consumer, source, chunk)) break
     }
   }
 
@@ -243,14 +296,16 @@ export class LaneReader {
     const refused = this.#refused
     this.#reading = source
     try {
-      if (source === 'inbox')
-        this.#takeRead(consumer, 'inbox', this.#inbox?.read(this.#offsetOf('inbox'), readBytes) ?? [])
-      else {
+      if (source === 'inbox') {
+        const found = this.#inbox === undefined ? [] : this.#spill.read(this.#inbox, this.#offsetOf('inbox'), readBytes)
+        // What the lane has itself is taken at once.
+        this.#takeRead(consumer, 'inbox', found instanceof Promise ? await found : found)
+      } else {
         this.#refused = false
         this.#takeRead(consumer, 'log', await this.#readLog())
-        this.#failures = 0
-        this.#pausedUntil = 0
       }
+      this.#failures = 0
+      this.#pausedUntil = 0
     } catch (error) {
       this.#refused ||= refused
       this.#failures++
@@ -283,7 +338,7 @@ export class LaneReader {
   #takeRead(consumer: LaneConsumer, source: LaneSource, chunks: readonly Chunk[]): void {
     for (const chunk of chunks) {
       if (chunk.offset + chunk.count <= this.#offsetOf(source)) continue
-      if (!consumer.hasCapacity || !this.#take(consumer, source, chunk)) break
+      if (!this.hasRoom || !this.#take(consumer, source, chunk)) break
       // The rest of it belongs to another stretch, or had no room.
       if (this.#offsetOf(source) < chunk.offset + chunk.count) break
     }

@@ -27,8 +27,9 @@ export function describeLane({ consumer, reader, rest }: LaneParts): LaneStatus 
   const { state = 'idle', reason, since, lastError, position = reader.head, committed = position } = consumer ?? {}
   const nextAttemptAt = sender !== undefined || since !== undefined ? consumer?.due() : undefined
   const waiting = sender?.waiting ?? orphan?.waiting ?? 0
-  const unread = orphan?.unread(reader.head) ?? Math.max(0, reader.head - position)
+  const unread = orphan?.unread(reader.head) ?? Math.max(0, reader.head - position - (sender?.settled ?? 0))
   const held = sender?.held ?? position - committed
+  const { storage } = reader
   const oldest = consumer?.oldest ?? (unread > 0 ? reader.timeOf(committed) : undefined)
   return {
     ...rest,
@@ -38,6 +39,7 @@ export function describeLane({ consumer, reader, rest }: LaneParts): LaneStatus 
     ...(lastError === undefined ? {} : { lastError }),
     depth: unread + held + waiting,
     waiting,
+    ...(storage === undefined ? {} : { storage }),
     oldestSeconds: oldest === undefined ? 0 : Math.max(0, Math.round((Date.now() - oldest) / 1000)),
     ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
     ...(sender?.draining === undefined ? {} : { drain: sender.draining }),

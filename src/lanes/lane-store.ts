@@ -3,6 +3,7 @@ import { countsOfStep, type TransformCounts, type TransformStep, TransformSums }
 import { DecidedChunks } from './decided-chunks.ts'
 import { DecisionStore } from './decision-store.ts'
 import { DroppedEvents } from './dropped-events.ts'
+import { WaitingRows } from './waiting-rows.ts'
 import type { Database } from '../storage/database.ts'
 import { frame, unframe } from '../storage/frame.ts'
 
@@ -21,39 +22,6 @@ export interface RequestRecord extends Attempt {
 
 /** Counters since the lane was made, by name (`done`, `skip: <reason>`, `filtered`, `retry`, `dead`, …). */
 export type Counters = Record<string, number>
-
-/** An event with a row of its own: retrying, or waiting behind one of the same key. */
-export interface WaitingRow {
-  /** Its offset in the stream; above `replayBase` for a replayed dead letter. */
-  readonly offset: number
-  /** Where the stream holds the event; differs from `offset` for a replayed letter, -1 when the stream never had it. */
-  readonly origin: number
-  readonly key: string
-  readonly id: string
-  /** Milliseconds since the epoch of its next attempt; null while it waits behind another of its key. */
-  due: number | null
-  attempts: number
-  /** Milliseconds since the epoch of its first failed attempt; 0 before. */
-  first: number
-  /** When it became durable in the stream, milliseconds since the epoch. */
-  readonly at: number
-  history: Attempt[]
-}
-
-/** Where a row stands in its line. */
-export interface RowPlace {
-  readonly offset: number
-  readonly key: string
-  readonly due: number | null
-  /** Not before, also when the destination is back; milliseconds since the epoch. */
-  readonly earliest: number
-}
-
-/** A waiting row with the event, as `pack` wrote its two lines. */
-export interface StoredRow extends WaitingRow {
-  readonly header: string
-  readonly event: string
-}
 
 /** Counters have at most so many names; reasons from outside must not grow the state without bound. */
 const counterNames = 200
@@ -78,7 +46,7 @@ type Stored = [
  * - `checkpoint_<day>`: one row per checkpoint (at most one a second): the cursor, the counters, and the requests since the
  *   checkpoint before (a frame of JSON, with the lowest and highest offset that they carried), so that a healthy event costs
  *   no row of its own and can still be traced. The newest row is the state.
- * - `waiting`: one row per event that is retried or waits behind one.
+ * - `waiting`: see WaitingRows.
  * - `decided`: see DecisionStore and DecidedChunks.
  * - `meta`: `circuit` (why and until when the lane waits, see Circuit), `held` and `drain` (who stopped it, or wants it empty, see
  *   Hold), `replays` (how many letters were replayed), `kind` (of the target), `orphaned` (see OrphanKeeper), `stretches` (see
@@ -90,6 +58,7 @@ export class LaneStore {
   #day: number
   readonly counters: Counters
   readonly dropped: DroppedEvents
+  readonly waiting: WaitingRows
   readonly decisions: DecisionStore
   readonly decidedChunks: DecidedChunks
   readonly #transforms: TransformSums
@@ -103,14 +72,7 @@ export class LaneStore {
   constructor(db: Database, now: number) {
     this.#db = db
     this.dropped = new DroppedEvents(db)
-    db.run(
-      `CREATE TABLE IF NOT EXISTS waiting (offset INTEGER PRIMARY KEY, origin INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, due INTEGER,
-       attempts INTEGER NOT NULL, first INTEGER NOT NULL, at INTEGER NOT NULL, history TEXT NOT NULL, header TEXT NOT NULL,
-       event TEXT NOT NULL, earliest INTEGER)`,
-    )
-    const { sql } = db.first<{ sql: string }>("SELECT sql FROM sqlite_master WHERE name = 'waiting'") ?? { sql: '' }
-    // The table of a version that did not store it: its rows keep all of their wait.
-    if (!sql.includes('earliest')) db.run('ALTER TABLE waiting ADD COLUMN earliest INTEGER')
+    this.waiting = new WaitingRows(db)
     db.run('CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID')
     this.#day = Math.floor(now / dayMs)
     const newest = this.#days().at(-1)
@@ -218,112 +180,12 @@ export class LaneStore {
     return [...distinct.values()].toSorted((a, b) => a.at - b.at)
   }
 
-  /** Places of waiting events above `after`, in order; at most 10,000. */
-  waitingPlaces(after: number): RowPlace[] {
-    return this.#db.all(
-      'SELECT offset, key, due, coalesce(earliest, due, 0) AS earliest FROM waiting WHERE offset > ? ORDER BY offset LIMIT 10000',
-      after,
-    )
-  }
-
-  /** The place of one waiting event. */
-  waitingPlace(offset: number): RowPlace | undefined {
-    return this.#db.first(
-      'SELECT offset, key, due, coalesce(earliest, due, 0) AS earliest FROM waiting WHERE offset = ?',
-      offset,
-    )
-  }
-
-  /** Lets every waiting event go at its earliest time. */
-  endWaits(): void {
-    this.#db.run('UPDATE waiting SET due = earliest WHERE due > earliest')
-  }
-
-  /** Lets every waiting event go now. */
-  waitNoMore(): void {
-    this.#db.run('UPDATE waiting SET due = 0, earliest = 0 WHERE due > 0')
-  }
-
-  /** The newest attempt of the oldest waiting event that was tried. */
-  lastAttempt(): Attempt | undefined {
-    const row = this.#db.first<{ history: string }>(
-      'SELECT history FROM waiting WHERE attempts > 0 ORDER BY offset LIMIT 1',
-    )
-    return row === undefined ? undefined : (JSON.parse(row.history) as Attempt[]).at(-1)
-  }
-
-  /** Where the stream holds waiting events, from `cursor` on. */
-  waitingOrigins(cursor: number): number[] {
-    return this.#db
-      .all<{ origin: number }>('SELECT origin FROM waiting WHERE origin >= ?', cursor)
-      .map(({ origin }) => origin)
-  }
-
-  /** When the first waiting event became durable in the stream. */
-  oldestWaiting(): number | undefined {
-    return this.#db.first<{ at: number }>('SELECT at FROM waiting ORDER BY offset LIMIT 1')?.at
-  }
-
-  countWaiting(): number {
-    return this.#db.first<{ n: number }>('SELECT count(*) AS n FROM waiting')?.n ?? 0
-  }
-
   /** Forgets all waiting events; returns how many there were. */
   dropWaiting(): number {
-    const dropped = this.countWaiting()
-    if (dropped > 0) this.#db.run('DELETE FROM waiting')
+    const dropped = this.waiting.count
+    this.waiting.clear()
     this.decisions.clear()
     return dropped
-  }
-
-  waiting(offset: number): StoredRow | undefined {
-    return this.#row('offset = ?', offset)
-  }
-
-  waitingById(id: string): StoredRow | undefined {
-    return this.#row('id = ? ORDER BY offset LIMIT 1', id)
-  }
-
-  #row(where: string, value: string | number): StoredRow | undefined {
-    const row = this.#db.first<Omit<StoredRow, 'history'> & { history: string }>(
-      `SELECT * FROM waiting WHERE ${where}`,
-      value,
-    )
-    return row === undefined ? undefined : { ...row, history: JSON.parse(row.history) as Attempt[] }
-  }
-
-  putWaiting(row: WaitingRow, text: { readonly header: string; readonly event: string }, earliest: number): void {
-    this.#db.run(
-      'INSERT OR REPLACE INTO waiting (offset, origin, key, id, due, attempts, first, at, history, header, event, earliest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      row.offset,
-      row.origin,
-      row.key,
-      row.id,
-      row.due,
-      row.attempts,
-      row.first,
-      row.at,
-      JSON.stringify(row.history),
-      text.header,
-      text.event,
-      earliest,
-    )
-  }
-
-  updateWaiting(row: WaitingRow, earliest: number): void {
-    this.#db.run(
-      'UPDATE waiting SET due = ?, earliest = ?, attempts = ?, first = ?, history = ? WHERE offset = ?',
-      row.due,
-      earliest,
-      row.attempts,
-      row.first,
-      JSON.stringify(row.history),
-      row.offset,
-    )
-  }
-
-  deleteWaiting(offset: number): void {
-    this.#db.run('DELETE FROM waiting WHERE offset = ?', offset)
   }
 
   get(name: string): string | undefined {

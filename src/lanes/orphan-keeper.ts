@@ -57,7 +57,7 @@ export class OrphanKeeper implements LaneConsumer {
     const { store, letters } = options
     this.position = store.cursor
     this.#settled = letters.offsetsFrom(store.cursor)
-    for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
+    for (const place of store.waiting.origins(store.cursor)) this.#settled.add(place)
     const stored = store.get('orphaned')
     this.#mark = stored === undefined ? undefined : (JSON.parse(stored) as Mark)
   }
@@ -81,11 +81,11 @@ export class OrphanKeeper implements LaneConsumer {
   }
 
   get waiting(): number {
-    return this.#options.store.countWaiting()
+    return this.#options.store.waiting.count
   }
 
   get oldest(): number | undefined {
-    const row = this.#options.store.oldestWaiting()
+    const row = this.#options.store.waiting.oldest()
     return row === undefined || this.#heldAt === undefined ? (row ?? this.#heldAt) : Math.min(row, this.#heldAt)
   }
 

@@ -17,7 +17,8 @@ import { PlatformWait } from './platform-wait.ts'
 import { Refusals } from './refusals.ts'
 import { SenderHealth } from './sender-health.ts'
 import { shareOf, Throttle } from './throttle.ts'
-import type { LaneStore, WaitingRow } from './lane-store.ts'
+import type { LaneStore } from './lane-store.ts'
+import type { WaitingRow } from './waiting-rows.ts'
 import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
 import type { LaneConsumer } from './lane-consumer.ts'
@@ -83,7 +84,7 @@ export class Sender implements LaneConsumer {
     this.position = store.cursor
     this.#settled = letters.offsetsFrom(store.cursor)
     this.#retries = new RetryQueue(store)
-    for (const place of store.waitingOrigins(store.cursor)) this.#settled.add(place)
+    for (const place of store.waiting.origins(store.cursor)) this.#settled.add(place)
     const { retryDays = 14, rate, use } = target.route
     const share = shareOf(rate, tools.lanes)
     this.#throttle = new Throttle(share.perSecond)
@@ -151,6 +152,11 @@ export class Sender implements LaneConsumer {
 
   get waiting(): number {
     return this.#retries.size
+  }
+
+  /** Events at or behind `position` that have a row or are dead: they are read again, and passed over. */
+  get settled(): number {
+    return this.#settled.size
   }
 
   get oldest(): number | undefined {

@@ -121,6 +121,6 @@ export class Stretches {
 /** What the cursor of an older version, which did not store it, is about; undefined for a lane that never worked. */
 function sourceOfOlder(store: LaneStore, inboxNext: number | undefined): LaneSource | undefined {
   if (inboxNext !== undefined) return store.cursor <= inboxNext ? 'inbox' : 'log'
-  const hasWorked = store.changedAt !== undefined || store.countWaiting() > 0 || store.get('circuit') !== undefined
+  const hasWorked = store.changedAt !== undefined || store.waiting.count > 0 || store.get('circuit') !== undefined
   return hasWorked ? 'log' : undefined
 }

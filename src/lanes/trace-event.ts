@@ -38,7 +38,8 @@ interface LaneParts {
  */
 export async function traceEvent({ id, source, ...event }: TracedEvent, lane: LaneParts): Promise<LaneTrace> {
   const { ref, store, sender, orphan } = lane
-  const offset = lane.reader.placeOf(fingerprintOf(source, id), event.offset)
+  const print = fingerprintOf(source, id)
+  const offset = lane.reader.placeOf(print, event.offset)
   const load =
     lane.kind === 'warehouse' ? () => loadStateOf(lane.bindings, ref, { ...event, id, source, offset }) : undefined
   const letter = lane.letters.list({ limit: 1, messageId: id })[0]
@@ -47,7 +48,7 @@ export async function traceEvent({ id, source, ...event }: TracedEvent, lane: La
     const exchange = { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) }
     return { ...ref, status: 'dead', reason, attempts, letter: letter.id, ...exchange }
   }
-  const row = orphan === undefined ? sender?.rowOf(id) : store.waitingById(id)
+  const row = orphan === undefined ? sender?.rowOf(id) : store.waiting.byId(id)
   if (row !== undefined) {
     const reason = row.due === null ? 'waits behind an earlier event of its key' : row.history.at(-1)?.reason
     return { ...ref, status: 'waiting', ...reasonOf(orphan?.reason ?? reason), attempts: row.history }
@@ -55,7 +56,10 @@ export async function traceEvent({ id, source, ...event }: TracedEvent, lane: La
   if (offset === undefined) return { ...ref, ...store.dropped.traceOf(source, id), ...(await load?.()), attempts: [] }
   const attempts = store.attemptsOf(offset)
   const final = sender === undefined ? offset < (lane.consumer?.committed ?? 0) : sender.isFinal(offset)
-  if (!final) return { ...ref, status: 'pending', ...reasonOf(orphan?.reason), attempts }
+  if (!final) {
+    const inR2 = lane.reader.isSpilled(print) ? 'waits in R2: what the lane keeps itself is up to its quota' : undefined
+    return { ...ref, status: 'pending', ...reasonOf(orphan?.reason ?? inR2), attempts }
+  }
   const last = attempts.at(-1)
   if (last?.reason?.startsWith('skip: ') === true)
     return { ...ref, status: 'skip', reason: last.reason.slice('skip: '.length), attempts: [] }

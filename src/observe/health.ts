@@ -1,6 +1,6 @@
 import { knownLayout } from '../core/known-layout.ts'
 import { allLanes, laneName, laneOf, logOf, partitionsOf } from '../core/lanes.ts'
-import type { LaneError, LaneStatus } from '../core/bindings.ts'
+import type { LaneError, LaneStatus, LaneStorage } from '../core/bindings.ts'
 import type { Layout } from '../core/layout.ts'
 import { withTimeout } from '../core/with-timeout.ts'
 import type { AppContext } from '../core/app-context.ts'
@@ -39,6 +39,8 @@ export interface StuckLane {
   /** Events that wait. */
   readonly depth?: number
   readonly oldestSeconds?: number
+  /** Where the lane keeps undelivered events itself. */
+  readonly storage?: LaneStorage
 }
 
 /** How a deployment is doing. */
@@ -126,8 +128,17 @@ async function stuckLanes(app: AppContext, layout: Layout): Promise<StuckLane[]>
         const status = await withTimeout(asked, questionMs, `lane ${laneName(ref)}`)
         const { state: is } = status
         const isWell = is === 'idle' || is === 'running' || (is === 'orphaned' && status.depth === 0)
-        if (isWell && status.oldestSeconds <= (status.kind === 'archive' ? archiveSeconds : laneSeconds)) return []
-        const { state, reason, since, nextAttemptAt, lastError, depth, oldestSeconds } = status
+        const {
+          state,
+          reason = status.storage?.warning,
+          since,
+          nextAttemptAt,
+          lastError,
+          depth,
+          oldestSeconds,
+        } = status
+        const longest = status.kind === 'archive' ? archiveSeconds : laneSeconds
+        if (isWell && oldestSeconds <= longest && status.storage?.warning === undefined) return []
         return [
           {
             ...ref,
@@ -138,6 +149,7 @@ async function stuckLanes(app: AppContext, layout: Layout): Promise<StuckLane[]>
             ...(lastError === undefined ? {} : { lastError }),
             depth,
             oldestSeconds,
+            ...(status.storage === undefined ? {} : { storage: status.storage }),
           },
         ]
       } catch {

@@ -132,6 +132,27 @@ export class Segments {
     return chunks
   }
 
+  /** Bytes of the frames in rows that begin at `from` or behind it, and before `to`. */
+  bytesBetween(from: number, to: number): number {
+    let bytes = 0
+    for (const { number, first, next } of this.#segments)
+      if (first < to && from < next)
+        bytes +=
+          this.#db.first<{ bytes: number | null }>(
+            `SELECT sum(length(data)) AS bytes FROM ${this.#name}_${number} WHERE offset >= ? AND offset < ?`,
+            from,
+            to,
+          )?.bytes ?? 0
+    return bytes
+  }
+
+  /** Takes the frames out of rows that begin at `from` or behind it, and before `to`: a mark is left, which is no frame. */
+  blank(from: number, to: number): void {
+    for (const { number, first, next } of this.#segments)
+      if (first < to && from < next)
+        this.#db.run(`UPDATE ${this.#name}_${number} SET data = x'00' WHERE offset >= ? AND offset < ?`, from, to)
+  }
+
   /** The newest rows with at least `events` events, or with about `bytes` bytes, oldest first. */
   tail(events: number, bytes: number): Chunk[] {
     const chunks: Chunk[] = []

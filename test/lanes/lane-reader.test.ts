@@ -69,6 +69,8 @@ function open(readable: boolean): LaneReader {
     log: () => object as unknown as LogRpc,
     isPushed: !readable,
     consumer: work,
+    bucket: undefined,
+    quotaBytes: 1e9,
     spend: () => {},
     changed: () => {
       work.pump()

@@ -109,12 +109,12 @@ test('rows that a version stored before it knew the earliest time are there, and
   sqlite.exec(`INSERT INTO waiting VALUES (1, 1, 'ada', 'order-1843', 5000, 1, 1000, 900, '[]', '{}', '{}')`)
   sqlite.exec(`INSERT INTO waiting VALUES (2, 2, 'ada', 'order-1844', NULL, 0, 0, 900, '[]', '{}', '{}')`)
   for (store of [open(), open()]) {
-    store.endWaits()
-    expect(store.waitingPlaces(-1)).toEqual([
+    store.waiting.endWaits()
+    expect(store.waiting.places(-1)).toEqual([
       { offset: 1, key: 'ada', due: 5000, earliest: 5000 },
       { offset: 2, key: 'ada', due: null, earliest: 0 },
     ])
   }
-  store.waitNoMore()
-  expect(store.waitingPlace(1)).toEqual({ offset: 1, key: 'ada', due: 0, earliest: 0 })
+  store.waiting.waitNoMore()
+  expect(store.waiting.place(1)).toEqual({ offset: 1, key: 'ada', due: 0, earliest: 0 })
 })

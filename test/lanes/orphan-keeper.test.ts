@@ -59,7 +59,7 @@ describe('a lane whose target is gone from the config', () => {
 
   test('an orphaned lane counts neither events with a row nor dead ones twice', () => {
     const { store, letters } = open()
-    store.putWaiting(
+    store.waiting.put(
       {
         offset: 0,
         origin: 0,
@@ -140,7 +140,7 @@ describe('a lane whose target is gone from the config', () => {
 
   test('what waits in an orphaned lane is dropped after 14 days, counted and logged', () => {
     const { keeper, store } = open()
-    store.putWaiting(
+    store.waiting.put(
       {
         offset: 5,
         origin: -1,

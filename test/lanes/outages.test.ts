@@ -132,7 +132,7 @@ test('a success ends neither the wait that Retry-After asked for nor that of an 
   for (let n = 0; n < 20; n++) await second(lane, ['ada', 'grace'], healthy)
   expect(lane.rows()).toEqual(['sick 1'])
   expect([lane.sender.state, lane.sender.lastError?.reason]).toEqual(['running', 'HTTP 500'])
-  const due = lane.store.waitingById('sick 1')?.due as number
+  const due = lane.store.waiting.byId('sick 1')?.due as number
   expect(due - lane.now).toBeGreaterThan(10_000)
 
   lane.append([...of('joan', 1), ...of('mary', 1), ...of('edsger', 1)])
@@ -153,7 +153,7 @@ test('a success ends neither the wait that Retry-After asked for nor that of an 
     return 200
   })
   expect(arrived.at(-1)).toBe('joan 1')
-  expect(lane.store.waitingById('sick 1')?.due).toBe(due)
+  expect(lane.store.waiting.byId('sick 1')?.due).toBe(due)
 })
 
 test('an event that fails for ever never takes the lane down, nor makes the destination look as if it failed, while others arrive', async () => {

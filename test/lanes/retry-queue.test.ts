@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { LaneStore, replayBase } from '../../src/lanes/lane-store.ts'
 import { RetryQueue } from '../../src/lanes/retry-queue.ts'
+import { withSeed } from '../support/seed.ts'
 import { Sqlite } from '../support/sqlite.ts'
 
 const free = () => true
@@ -94,4 +95,59 @@ test('every first row of a key is due once the queue is told to retry now', () =
   add('grace', 2, 900)
   waiting.retryNow()
   expect(dueAt(0)).toEqual(['ada 1', 'grace 2'])
+})
+
+test('with more rows than memory holds places of, all get their turn, each key in order, also over restarts', async () => {
+  await withSeed(
+    (random) => {
+      sqlite = new Sqlite()
+      const few = () => new RetryQueue(new LaneStore(sqlite.open(), 0), 8)
+      waiting = few()
+      const rows = new Map<number, string>()
+      const firstOf = (key: string) =>
+        Math.min(...Array.from(rows, ([offset, one]) => (one === key ? offset : Infinity)))
+      let next = 0
+      const put = () => {
+        const key = random.chance(0.3) ? 'hot' : `user ${random.whole(0, 30)}`
+        // A row comes behind those of its key, but may come before rows of others that failed sooner.
+        const offset = rows.size > 0 && random.chance(0.2) && !waiting.has(key) ? next - 1 : next
+        next += 2
+        rows.set(offset, key)
+        add(key, offset, random.chance(0.5) ? 0 : null)
+      }
+      const attempt = (succeeds: number) => {
+        const [row] = waiting.due(0, free)
+        if (row === undefined) return expect(rows.size).toBe(0)
+        expect(row.offset).toBe(firstOf(row.key))
+        if (random.chance(succeeds)) {
+          waiting.remove(row)
+          rows.delete(row.offset)
+        } else waiting.update({ ...row, due: 0, attempts: row.attempts + 1 })
+      }
+      for (let step = 0; step < 400; step++) {
+        if (random.chance(0.6)) put()
+        else attempt(0.4)
+        if (random.chance(0.02)) waiting = few()
+        expect(waiting.size).toBe(rows.size)
+        const key = `user ${random.whole(0, 30)}`
+        expect(waiting.has(key)).toBe([...rows.values()].includes(key))
+      }
+      for (let i = 0; i < 5_000 && rows.size > 0; i++) attempt(0.6)
+      expect([rows.size, waiting.size]).toEqual([0, 0])
+    },
+    { runs: 20 },
+  )
+})
+
+test('a row that fails again and again makes room for others, where memory holds few places', () => {
+  waiting = new RetryQueue(new LaneStore(sqlite.open(), 0), 8)
+  for (let n = 0; n < 40; n++) add(`user ${n}`, n, 0)
+  const tried = new Set<string>()
+  for (let i = 0; i < 80; i++) {
+    const [row] = waiting.due(0, free)
+    if (row === undefined) break
+    tried.add(row.id)
+    waiting.update({ ...row, due: 0 })
+  }
+  expect(tried.size).toBe(40)
 })

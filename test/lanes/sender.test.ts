@@ -206,7 +206,7 @@ test('a later half does not overtake an earlier one that must be retried', async
   await carrying(lane, 'ada 1').answer(500)
   expect(pendingIds(lane)).toEqual([])
   expect(lane.rows()).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
-  expect(lane.store.waitingById('ada 3')).toMatchObject({ attempts: 0, due: null })
+  expect(lane.store.waiting.byId('ada 3')).toMatchObject({ attempts: 0, due: null })
 })
 
 test('a destination may judge each event of a batch by itself', async () => {

@@ -24,16 +24,16 @@ export class FakeBucket {
     this.kept.set(key, { bytes: new Uint8Array(body), customMetadata: options.customMetadata ?? {} })
   }
 
-  async get(key: string) {
+  async get(key: string, { range }: { range?: { offset: number; length: number } } = {}) {
     await this.#call('get', key)
     const kept = this.kept.get(key)
-    return kept === undefined
-      ? null
-      : {
-          customMetadata: kept.customMetadata,
-          arrayBuffer: async () => new Uint8Array(kept.bytes).buffer,
-          body: new Blob([kept.bytes]).stream(),
-        }
+    if (kept === undefined) return null
+    const bytes = range === undefined ? kept.bytes : kept.bytes.slice(range.offset, range.offset + range.length)
+    return {
+      customMetadata: kept.customMetadata,
+      arrayBuffer: async () => new Uint8Array(bytes).buffer,
+      body: new Blob([bytes]).stream(),
+    }
   }
 
   async list({ prefix = '', startAfter = '', limit = 1_000 }) {

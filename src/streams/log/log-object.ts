@@ -1,12 +1,12 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings, LogRpc, LogStatus } from '../../core/bindings.ts'
 import { Arrivals } from '../../storage/arrivals.ts'
+import { ChunkObjects } from '../../storage/chunk-objects.ts'
 import { Database } from '../../storage/database.ts'
 import { frame, joinFrames, unframe } from '../../storage/frame.ts'
 import { DedupWindow } from '../../storage/dedup-window.ts'
 import { GroupCommit } from '../../storage/group-commit.ts'
 import { Segments } from '../../storage/segments.ts'
-import { OverdueChunks } from './overdue-chunks.ts'
 import { rememberTimes } from './remember-times.ts'
 import { LaneFanout, type NeededRange } from './lane-fanout.ts'
 import { createBill } from '../../core/billed.ts'
@@ -39,13 +39,13 @@ interface Append {
  *
  * Appends that arrive while the flush before them is becoming durable are committed together as one row. An append's
  * promise resolves after its row is written, and the output gate holds the answer until the row is durable. Layout of the
- * storage: `log_<hour>` tables (see Segments), `expired` (see OverdueChunks), and what `rememberTimes` keeps.
+ * storage: `log_<hour>` tables (see Segments), `expired` (see ChunkObjects), and what `rememberTimes` keeps.
  */
 export class LogObject extends DurableObject<Bindings> implements LogRpc {
   readonly #billed = createBill()
   readonly #db: Database
   readonly #segments: Segments
-  readonly #overdue: OverdueChunks
+  readonly #overdue: ChunkObjects
   readonly #dedup: DedupWindow
   readonly #fanout: LaneFanout
   readonly #partition: number
@@ -68,7 +68,7 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
     } = rememberTimes(this.#db, resolved.stream.log)
     this.#retentionMs = retentionMs
     this.#retentionBytes = Math.min(retentionBytes, databaseLimit)
-    this.#overdue = new OverdueChunks(this.#db, env.BUCKET, this.#partition)
+    this.#overdue = new ChunkObjects(this.#db, { bucket: env.BUCKET, prefix: `expired/${this.#partition}/` })
     const now = Date.now()
     this.#dedup = new DedupWindow(dedupMs, now - dedupMs)
     for (const { at, prints } of this.#segments.prints(now - dedupMs, this.#dedup.capacity))
@@ -220,8 +220,8 @@ export class LogObject extends DurableObject<Bindings> implements LogRpc {
         if (last === undefined) break
         const needed = chunks.filter((chunk) => isNeeded(chunk, needs))
         if (needed.length > 0) {
-          await this.#overdue.keep(needed)
-          this.#billed.r2Writes++
+          await this.#overdue.put(needed)
+          this.#overdue.note(needed)
         }
         from = last.offset + last.count
       }
