@@ -10,10 +10,10 @@ const root = resolve(import.meta.dirname, '../..')
 
 interface Options {
   /**
-   * A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `deliver` a webhook as its vars say,
+   * A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `deliver` a webhook as its vars say, `waiting` two of them,
    * `bare` and `kafka` neither.
    */
-  readonly config: 'full' | 'hook' | 'deliver' | 'bare' | 'kafka'
+  readonly config: 'full' | 'hook' | 'deliver' | 'waiting' | 'bare' | 'kafka'
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
   readonly vars?: Readonly<Record<string, string>>
@@ -87,7 +87,15 @@ export async function startSluiceway({ config, tick, vars = {} }: Options): Prom
       return response.json()
     }
     const state = async (): Promise<State> => {
-      const [log, lanes, warehouses] = (await Promise.all([get('log'), get('lanes'), get('warehouses')])) as [
+      const [log, lanes, warehouses] = (await Promise.all([
+        // Only a log can be read by offset.
+        get('log').catch((error: unknown) => {
+          if (String(error).includes('HTTP 404')) return { log: [], failures: [] }
+          throw error
+        }),
+        get('lanes'),
+        get('warehouses'),
+      ])) as [
         { readonly log: readonly LogStatus[] } & Partly,
         { readonly lanes: readonly LaneStatus[] } & Partly,
         { readonly warehouses: readonly LoaderStatus[] } & Partly,
