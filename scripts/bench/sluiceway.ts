@@ -17,6 +17,8 @@ interface Options {
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
   readonly vars?: Readonly<Record<string, string>>
+  /** Port for a debugger; none when left out. */
+  readonly inspect?: number
 }
 
 /** How all objects of a deployment are doing. */
@@ -59,7 +61,7 @@ interface Ready {
  * @returns once it takes events
  * @throws {Error} with what it said, when it ends before that
  */
-export async function startSluiceway({ config, tick, vars = {} }: Options): Promise<Sluiceway> {
+export async function startSluiceway({ config, tick, vars = {}, inspect }: Options): Promise<Sluiceway> {
   const folder = await mkdtemp(join(tmpdir(), 'sluiceway-bench-'))
   const child = spawn(
     process.execPath,
@@ -69,6 +71,7 @@ export async function startSluiceway({ config, tick, vars = {} }: Options): Prom
       '--port=0',
       `--state=${folder}`,
       `--tick=${tick}`,
+      ...(inspect === undefined ? [] : [`--inspect=${inspect}`]),
       `--config=${join(import.meta.dirname, `${config}.config.ts`)}`,
       ...Object.entries(vars).map(([name, value]) => `--var=${name}=${value}`),
     ],

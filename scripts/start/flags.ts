@@ -17,6 +17,8 @@ export interface Flags {
   readonly tick: number
   /** Seconds of computing without an answer after which the runtime counts as caught in an endless loop. */
   readonly loop: number
+  /** Port for a debugger; undefined where nobody asked for one. */
+  readonly inspect: number | undefined
   /** Absolute paths of files with values; undefined for those that are read when nothing is said. */
   readonly envFiles: readonly string[] | undefined
   /** Of the process environment and `--var`. */
@@ -42,6 +44,7 @@ Builds Sluiceway and serves it on this machine, with state that survives restart
   --tick <seconds>     how often the scheduled functions run (default: 5)
   --loop <seconds>     how long the runtime may compute without answering: then it is caught in an endless loop,
                        is started anew, and the transform that did not end is suspended (default: 7)
+  --inspect <port>     let a debugger see the Worker's code and memory: chrome://inspect, with localhost:<port>
   --json               print one line of JSON on stdout when ready, and nothing else there:
                        {"url","writeKey","adminToken","pid","workerdPid","demo"}; null for a key that the
                        config does not take, or a demo that it does not have
@@ -82,6 +85,7 @@ export function readFlags({ argv, env, cwd, root }: World): Flags {
     config: values.config === undefined ? undefined : resolve(cwd, values.config),
     tick: secondsOf('tick', values.tick ?? '5'),
     loop: secondsOf('loop', values.loop ?? '7'),
+    inspect: values.inspect === undefined ? undefined : portOf(values.inspect, 'inspect'),
     envFiles: values['env-file']?.map((path) => resolve(cwd, path)),
     vars: { ...varsOf(env), ...Object.fromEntries((values.var ?? []).map(pairOf)) },
   }
@@ -100,6 +104,7 @@ function parse(argv: readonly string[]) {
         var: { type: 'string', multiple: true },
         tick: { type: 'string' },
         loop: { type: 'string' },
+        inspect: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -110,9 +115,9 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function portOf(text: string): number {
+function portOf(text: string, option = 'port'): number {
   const port = Number(text)
-  if (!/^\d+$/.test(text) || port > 65_535) throw wrong(`--port must be a number from 0 to 65535, not "${text}"`)
+  if (!/^\d+$/.test(text) || port > 65_535) throw wrong(`--${option} must be a number from 0 to 65535, not "${text}"`)
   return port
 }
 

@@ -32,6 +32,8 @@ interface Options {
   readonly build: WorkerBuild
   readonly host: string
   readonly port: number
+  /** Port of 127.0.0.1 for a debugger; undefined for none. */
+  readonly inspect: number | undefined
   /** Folder for Durable Objects, R2 and D1. */
   readonly storage: string
   readonly vars: Readonly<Record<string, string>>
@@ -105,6 +107,7 @@ export async function startRuntime(options: Options): Promise<Runtime> {
     }),
     resourcePersistencePath: options.storage,
     enableDevRegistry: false,
+    ...(options.inspect === undefined ? {} : { inspectorPort: options.inspect }),
     logRequests: false,
     cf: false,
     log: new Lines(say),

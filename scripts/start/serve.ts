@@ -81,6 +81,7 @@ async function start({ argv, prepare, ...place }: Options): Promise<void> {
       build,
       host: flags.host,
       port,
+      inspect: flags.inspect,
       storage: state.storage,
       vars: { ...vars, ...watch.vars },
       say: (line) => watch.take(line) || log.add(line),

@@ -42,6 +42,7 @@ describe('the command line of npm start', () => {
     [['--prot', '1'], "Unknown option '--prot'; npm start -- --help lists the options"],
     [['--port', '70000'], '--port must be a number from 0 to 65535, not "70000"'],
     [['--port'], "Option '--port <value>' argument missing; npm start -- --help lists the options"],
+    [['--inspect', 'chrome'], '--inspect must be a number from 0 to 65535, not "chrome"'],
     [['--tick', '0'], '--tick must be seconds from 0.1 to 3600, not "0"'],
     [['--var', 'novalue'], '--var must look like NAME=value'],
   ])('the command line of npm start refuses %j with one line', (argv, message) => {
