@@ -61,12 +61,16 @@ async function story(random: Random, { crashes = false, remote = false }: World)
   let invocations = 0
   let made = 0
 
-  /** By event: the last refused batch that was halved for it. */
+  /** By event: the last refused batch that was halved for it, as it was before its halves were halved. */
   const halved = new Map<string, readonly string[]>()
 
   const respond = async (request: PendingRequest) => {
     const answer = sink.judge(request, lane.now)
-    if (answer !== 'broken' && answer.status === 400) for (const id of request.ids) halved.set(id, request.ids)
+    if (answer !== 'broken' && (answer.status === 400 || answer.status === 401))
+      for (const id of request.ids) {
+        const isHalf = request.ids.every((one) => halved.get(id)?.includes(one))
+        if (!isHalf) halved.set(id, request.ids)
+      }
     if (answer === 'broken') await request.breakOff()
     else await request.answer(answer.status, answer.headers)
   }
