@@ -2,6 +2,8 @@ import type { SentRequest } from './deliver.ts'
 
 /** A destination that answers sooner, in milliseconds, is served as fast as a lane can with its own connections. */
 const slowMs = 50
+/** Answers that must be slow one after the other before there are more requests at once: one does not tell how slow. */
+const slowAnswers = 12
 /** How much of the newest answer goes into the smoothed time of answers. */
 const newest = 0.1
 /** Answers that take so many times as long as usual say that the destination has more than it can do at once. */
@@ -34,6 +36,8 @@ export class ParallelLimit {
   #limit: number
   /** Smoothed milliseconds of an answer. */
   #ms = 0
+  /** Answers since they are slow. */
+  #slow = 0
   #usual = 0
   #usualAt = 0
   #windowAt = 0
@@ -77,7 +81,7 @@ export class ParallelLimit {
   reset(): void {
     this.#limit = this.#own
     this.#ms = 0
-    this.#usual = 0
+    this.#slow = 0
   }
 
   #fail(): void {
@@ -89,11 +93,18 @@ export class ParallelLimit {
 
   #succeed(ms: number, now: number, wasFull: boolean): void {
     this.#ms = this.#ms === 0 ? ms : this.#ms + newest * (ms - this.#ms)
-    if (this.#usual === 0 || now - this.#usualAt >= usualMs) {
+    if (this.#ms < slowMs) {
+      this.#limit = this.#own
+      this.#slow = 0
+      return
+    }
+    this.#slow++
+    // What is usual is what it takes with the lane's own connections, once that is known.
+    const isKnown = this.#slow > slowAnswers
+    if (!isKnown || now - this.#usualAt >= usualMs) {
       this.#usual = this.#ms
       this.#usualAt = now
     }
-    if (this.#ms < slowMs) this.#limit = this.#own
-    else if (wasFull && this.#limit < this.#most && this.#ms <= strained * this.#usual) this.#limit++
+    if (isKnown && wasFull && this.#limit < this.#most && this.#ms <= strained * this.#usual) this.#limit++
   }
 }
