@@ -9,8 +9,9 @@ import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
 import { scopeOfState } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
 import { widerNumber } from './mapping/wider-number.ts'
+import { copyWhole } from './postgres/copy-whole.ts'
 import { copyPieces } from './postgres/copy.ts'
-import { createStage, createTable, mergeSql, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { createStage, createTable, mergeSql, isKeyed, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
 
 const fields = {
   url: {
@@ -32,6 +33,8 @@ const fields = {
 } as const
 
 const longestCallMs = 120_000
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html (checked 2026-11-29) */
+const uniqueViolation = '23505'
 
 /**
  * Makes the warehouse that is a PostgreSQL database, reached over TCP.
@@ -102,6 +105,7 @@ class PostgresEngine implements Engine {
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
     return this.#call(async () => {
+      if (load.merge === 'replace' && (await this.#copyNew(load))) return
       await this.#sql.begin(async (sql) => {
         if (load.merge === 'append' && !(await this.#isFirst(sql, load))) return
         const stage = '"_sluiceway_stage"'
@@ -113,6 +117,26 @@ class PostgresEngine implements Engine {
         for (const statement of mergeSql(move)) await sql.unsafe(statement)
       })
     })
+  }
+
+  /**
+   * Copies rows straight into the table, which is the half of the work. False when that cannot be: a row is there already, or
+   * a value is refused; nothing is kept of it then.
+   */
+  async #copyNew({ table, columns, rows }: Load): Promise<boolean> {
+    const name = this.#name(table)
+    const [keyed] = await this.#sql.unsafe(isKeyed, [name])
+    if (keyed === undefined) return false
+    const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
+    try {
+      // The comment is for those who look into pg_stat_activity.
+      const statement = `COPY ${name} (${list}) FROM STDIN /* not through _sluiceway_stage */`
+      return await copyWhole(this.#sql, statement, copyPieces({ columns, rows }))
+    } catch (thrown) {
+      const state = stateOf(thrown)
+      if (state === uniqueViolation || scopeOfState(state) !== 'warehouse') return false
+      throw thrown
+    }
   }
 
   probe(): Promise<void> {
@@ -178,7 +202,7 @@ class PostgresEngine implements Engine {
     try {
       return await Promise.race([call(), late])
     } catch (thrown) {
-      const state = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
+      const state = stateOf(thrown)
       const reason = reasonOf(thrown) || state || 'no answer'
       const { hint, lasting } = failureHintOf(state, reason, this.#place)
       const code = /^[0-9A-Z]{5}$/.test(state) ? ` (${state})` : ''
@@ -191,6 +215,9 @@ class PostgresEngine implements Engine {
     }
   }
 }
+
+const stateOf = (thrown: unknown): string =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
 
 /** Where a connection string leads, without what is secret in it. */
 function placeOf({ url, schema }: { readonly url: string; readonly schema: string }): PostgresPlace {
