@@ -24,6 +24,8 @@ warehouse each, for a minute; counts what Cloudflare would bill; prints dollars 
 
 /** Dollars for a million events at the higher rate, by events in a request. */
 const targets: Readonly<Record<number, number>> = { 1: 0.7, 20: 0.15 }
+/** Dollars for the rows of a million events in D1, at the higher rate. */
+const d1Target = 2
 /** The scheduled functions run each minute, as wrangler.toml has it. */
 const tickSeconds = 60
 /** One run of the scheduled functions lies within it. */
@@ -81,6 +83,10 @@ await session(async (keep) => {
     if (target !== undefined)
       say(
         `\n${nameOf({ rate, per })}: $${bill.dollars.toFixed(3)}, target ≤ $${target.toFixed(2)}: ${bill.dollars <= target ? 'met' : 'MISSED'}`,
+      )
+    if (rate === high)
+      say(
+        `  tables in D1 in addition: $${bill.d1.dollars.toFixed(3)}, target ≤ $${d1Target.toFixed(2)}: ${bill.d1.dollars <= d1Target ? 'met' : 'MISSED'}`,
       )
     for (const [what, times] of Object.entries(load.refused))
       say(`NOT ACCEPTED, ${nameOf({ rate, per })}: ${times} × ${what}`)

@@ -10,10 +10,10 @@ const root = resolve(import.meta.dirname, '../..')
 
 interface Options {
   /**
-   * A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `deliver` a webhook as its vars say, `waiting` two of them,
-   * `bare` and `kafka` neither.
+   * A config in this folder: `full` has a webhook and a warehouse, `hook` only the webhook, `deliver` a webhook as its vars say,
+   * `waiting` two of them, `tables` only a warehouse, `bare` and `kafka` neither.
    */
-  readonly config: 'full' | 'hook' | 'deliver' | 'waiting' | 'bare' | 'kafka'
+  readonly config: 'full' | 'hook' | 'deliver' | 'waiting' | 'tables' | 'bare' | 'kafka'
   /** Seconds between runs of the scheduled functions. */
   readonly tick: number
   readonly vars?: Readonly<Record<string, string>>

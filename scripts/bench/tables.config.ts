@@ -1,0 +1,15 @@
+// The config of the benchmark of tables: one warehouse, no destination.
+import { defineConfig } from 'sluiceway/config'
+import { log } from 'sluiceway/streams/log'
+import { d1 } from 'sluiceway/warehouses/d1'
+import { postgres } from 'sluiceway/warehouses/postgres'
+
+export default defineConfig((env) => {
+  const url = env['POSTGRES_URL']
+  return {
+    stream: log(),
+    sources: { shop: { writeKey: env['WRITE_KEY'] } },
+    warehouses: { tables: { use: url === undefined || url === '' ? d1() : postgres({ url }), stageSeconds: 1 } },
+    admin: { token: env['ADMIN_TOKEN'] },
+  }
+})
