@@ -24,8 +24,8 @@ const historyBody = z.strictObject(
 )
 
 /**
- * POST /history: sends events that the log has kept, and before them those of the archive, to one destination, also one that did not get them. Unless `dryRun` is false,
- * they are only counted.
+ * POST /history: sends events that the log has kept, and before them those of the archive, to one destination, also one that did
+ * not get them. Unless `dryRun` is false, they are only counted.
  */
 export async function replayHistory(c: AdminCall): Promise<Response> {
   const given = await bodyOf(c, historyBody)

@@ -84,7 +84,7 @@ function assertIsDestination(c: AdminCall): void {
   if (found.kind !== 'destination')
     throw new SluicewayError(
       'conflict',
-      `${target} is a warehouse; only lanes of destinations are stopped, drained or skipped.`,
+      `${target} is no destination (${found.kind}): only lanes of destinations are stopped, drained or skipped.`,
     )
 }
 

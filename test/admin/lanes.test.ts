@@ -106,7 +106,9 @@ describe('lanes', () => {
     ['/lanes/tables/drain', 409],
     ['/lanes/tables/skip', 409],
   ])('a target that is no destination is not stopped, drained or skipped: %s gets %i', async (path, status) => {
-    expect((await fakeAdmin({ partitions: 2 }).post(path)).status).toBe(status)
+    const answer = await fakeAdmin({ partitions: 2 }).post(path)
+    expect(answer.status).toBe(status)
+    if (status === 409) expect(answer.body.message).toMatch(/^tables is no destination \(warehouse\): /)
   })
 
   test('lanes are all woken by a sweep', async () => {
