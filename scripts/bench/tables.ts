@@ -135,7 +135,7 @@ function sayGrowth(name: string, steps: readonly (readonly [number, number])[]):
 
 await session(async (keep) => {
   const server = await keep(startPostgres())
-  const engine = postgres({ url: server.url }).open({})
+  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
   await keep(Promise.resolve({ stop: () => engine.close() }))
   const mapping = measureMapping(engine)
   say(
@@ -174,6 +174,6 @@ await session(async (keep) => {
     }
 
   const warehouse = await keep(startD1())
-  sayGrowth('d1', await measureGrowth(() => warehouse.use.open(warehouse.bindings), 'd1'))
-  sayGrowth('postgres', await measureGrowth(() => postgres({ url: server.url }).open({}), 'postgres'))
+  sayGrowth('d1', await measureGrowth(() => warehouse.use.open(warehouse.bindings, warehouse.namespace), 'd1'))
+  sayGrowth('postgres', await measureGrowth(() => postgres({ url: server.url }).open({}, 'sluiceway'), 'postgres'))
 })

@@ -3,6 +3,7 @@ import { sourceTypeOf } from '../core/metadata.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Problems } from './problems.ts'
 import { choiceProblems, ruleProblems } from './rule-problems.ts'
+import { similarName } from './similar-name.ts'
 
 const namePattern = /^[a-z][a-z0-9_-]{0,47}$/
 
@@ -36,6 +37,17 @@ export function resolveTargets(config: Config, problems: Problems): Map<string, 
     add({ kind: 'warehouse', name, displayName: route.displayName ?? route.use.name, route, sourceTypes }, [
       ...route.use.problems,
       ...ruleProblems(route),
+      ...sourceProblems(route.use, [...sourceTypes.keys()]),
     ])
   return targets
 }
+
+/** A source that is misspelled would get its tables elsewhere. */
+const sourceProblems = ({ namedSources = [] }: WarehouseRoute['use'], sources: readonly string[]): string[] =>
+  namedSources
+    .filter((name) => !sources.includes(name))
+    .map((name) => {
+      const meant = similarName(name, sources)
+      const hint = meant === undefined ? `there are: ${sources.join(', ')}` : `did you mean "${meant}"?`
+      return `the settings name the source "${name}", which is not in the config; ${hint}`
+    })

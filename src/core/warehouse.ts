@@ -58,7 +58,7 @@ export interface Load {
  * Where tables live.
  *
  * The loader calls `columns`, then what changes the schema (`widen`, `retype`), then `load`: one table at a time and never twice
- * at once for one warehouse. A load changes no schema. Every call may be repeated after a crash: `widen` is additive, `retype`
+ * at once for one namespace of a warehouse. A load changes no schema. Every call may be repeated after a crash: `widen` is additive, `retype`
  * loses no value, a load repeats no rows. Names are safe identifiers already
  * but are quoted all the same. A rejection means that nothing of this call may be counted on; its `details.scope` says what
  * failed (see FailureScope). An engine is opened for one invocation of the platform.
@@ -101,5 +101,19 @@ export interface Warehouse {
   readonly name: string
   readonly problems: readonly string[]
   readonly redacted: Readonly<Record<string, unknown>>
-  readonly open: (bindings: Readonly<Record<string, unknown>>) => Engine
+  /**
+   * Names the schema (PostgreSQL, Snowflake, Redshift, Databricks), dataset (BigQuery), database (ClickHouse) or folder (lake)
+   * that holds the tables of a source; the same for all sources where all tables are in one. `''` for an engine that has none.
+   */
+  readonly namespaceOf: (source: string) => string
+  /** Sources that the settings name, each of which must be in the config. */
+  readonly namedSources?: readonly string[]
+  /**
+   * Opens the engine for one namespace. Those of one warehouse differ in nothing else: `provider`, `kept`, `rowColumns` and
+   * `widerType` are the same. Nothing is asked of the warehouse before the first call.
+   *
+   * @param bindings of the Worker; the same object for all engines of one invocation
+   * @param namespace one that `namespaceOf` gave
+   */
+  readonly open: (bindings: Readonly<Record<string, unknown>>, namespace: string) => Engine
 }

@@ -169,7 +169,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       for (;;) {
         const files = this.#files.next(new Set(unreadable.keys()))
         if (files.length === 0 || this.port.now() >= deadline) break
-        engine ??= target.route.use.open({ ...this.env })
+        engine ??= target.route.use.open({ ...this.env }, target.route.use.namespaceOf('sluiceway'))
         const group = this.#groupOf(target, engine, deadline)
         let isDone = true
         try {

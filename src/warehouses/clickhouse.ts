@@ -8,6 +8,12 @@ import { addLoadColumn, createDatabase, createTable, loadColumn, quoteName, quot
 import { type ClickHousePlace, tableName, typeOfColumn, widenTable } from './clickhouse/sql.ts'
 import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
 import { foldStored, replacedElsewhere, type StoredRow } from './clickhouse/stored-rows.ts'
+import { eachNamespace, namespacesOf } from './namespace.ts'
+
+const databaseProblem = (name: string): string | undefined =>
+  /^(?!(?:system|information_schema)$)[a-z_][a-z0-9_]{0,126}$/i.test(name)
+    ? undefined
+    : 'must have at most 127 letters, digits and "_", and be no database of the system'
 
 const fields = {
   url: { type: 'url', about: 'Address of the HTTP interface: https://host:8443.' },
@@ -15,10 +21,15 @@ const fields = {
   password: { type: 'string', about: 'Password of the user.', secret: true, optional: true },
   database: {
     type: 'string',
-    about: 'Database for the tables; it is created when it does not exist.',
-    default: 'sluiceway',
-    check: (name: string) =>
-      /^[A-Za-z_][A-Za-z0-9_]{0,126}$/.test(name) ? undefined : 'must have at most 127 letters, digits and "_"',
+    about: 'Database for the tables of all sources; left out, each source has one of its own, named as the source.',
+    optional: true,
+    check: databaseProblem,
+  },
+  databases: {
+    type: 'texts',
+    about: 'Databases of single sources, by the name of the source.',
+    optional: true,
+    check: eachNamespace(databaseProblem),
   },
   cluster: {
     type: 'string',
@@ -50,7 +61,7 @@ const atOnce = 4
  * Tables are those of RudderStack: ReplacingMergeTree by `received_at` and `id`, and AggregatingMergeTree for `users`. An event
  * that comes again replaces itself. https://clickhouse.com/docs/interfaces/http (checked 2026-11-29)
  *
- * @param input `password` is a secret and belongs in `env`; `database` is `sluiceway` when left out
+ * @param input `password` is a secret and belongs in `env`; without `database`, each source has a database of its own
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { tables: { use: clickhouse({ url: env.CLICKHOUSE_URL, password: env.CLICKHOUSE_PASSWORD }) } }
  */
@@ -61,8 +72,14 @@ export function clickhouse(input: Input<typeof fields>): Warehouse {
     name: 'clickhouse',
     problems,
     redacted,
-    open: () => {
-      const { url, user, password = '', database, cluster, partition, replaceWithinDays } = settings
+    ...namespacesOf({
+      provider: 'clickhouse',
+      all: settings.database,
+      each: settings.databases,
+      kept: /^(?:system|information_schema|default)$/,
+    }),
+    open: (_, database) => {
+      const { url, user, password = '', cluster, partition, replaceWithinDays } = settings
       const http = new ClickHouseHttp({ url, host: new URL(url).host, user, password, database })
       return new ClickHouseEngine(http, { database, cluster, partition }, replaceWithinDays)
     },

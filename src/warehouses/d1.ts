@@ -44,6 +44,8 @@ export function d1(input: Input<typeof fields> = {}): Warehouse {
     name: 'd1',
     problems,
     redacted,
+    // One database is one namespace.
+    namespaceOf: () => '',
     open: (bindings) => {
       const database = bindings[settings.binding]
       if (!isDatabase(database))

@@ -11,6 +11,14 @@ import { type LakeBucket, R2Store } from './lake/r2-store.ts'
 import { readerOf, rowProblem } from './lake/rows.ts'
 import { type S3Settings, S3Store } from './lake/s3-store.ts'
 import { widerNumber } from './mapping/wider-number.ts'
+import { eachNamespace, namespacesOf } from './namespace.ts'
+
+/** The folder that is none: tables are right below the prefix. */
+const noFolder = '.'
+const folderProblem = (name: string): string | undefined =>
+  name === noFolder || /^[A-Za-z0-9_-]{1,127}$/.test(name)
+    ? undefined
+    : 'must have at most 127 letters, digits, "_" and "-", or be "."'
 
 const fields = {
   provider: {
@@ -55,6 +63,19 @@ const fields = {
         ? undefined
         : 'must be names of letters, digits, "_", "-" and ".", with "/" between them',
   },
+  folder: {
+    type: 'string',
+    about:
+      'Folder for the tables of all sources, below the prefix; left out, each source has one of its own. "." is the prefix.',
+    optional: true,
+    check: folderProblem,
+  },
+  sourceFolders: {
+    type: 'texts',
+    about: 'Folders of single sources, by the name of the source.',
+    optional: true,
+    check: eachNamespace(folderProblem),
+  },
   folders: {
     type: 'choice',
     choices: folderLayouts,
@@ -91,13 +112,21 @@ export function lake(input: Input<typeof fields> = {}): Warehouse {
     name: 'lake',
     problems: [...problems, ...missingIn(settings)],
     redacted,
-    open: (bindings) => {
+    ...namespacesOf({
+      provider: providerOf(provider),
+      all: settings.folder,
+      each: settings.sourceFolders,
+    }),
+    open: (bindings, folder) => {
       const store =
         provider === 'binding' ? boundStore(bindings[binding], binding) : new S3Store(settings as S3Settings)
-      return new LakeEngine(store, { prefix, folders, isGoogle: provider === 'gcs' })
+      const path = folder === noFolder ? prefix : `${prefix}/${folder}`
+      return new LakeEngine(store, { prefix: path, folders, provider: providerOf(provider) })
     },
   }
 }
+
+const providerOf = (provider: string) => (provider === 'gcs' ? 'gcs_datalake' : 's3_datalake')
 
 function missingIn(settings: { readonly provider: string } & Partial<S3Settings>): readonly string[] {
   const { provider, endpoint } = settings
@@ -137,9 +166,13 @@ class LakeEngine implements Engine {
 
   constructor(
     store: ObjectStore,
-    lake: { readonly prefix: string; readonly folders: FolderLayout; readonly isGoogle: boolean },
+    lake: {
+      readonly prefix: string
+      readonly folders: FolderLayout
+      readonly provider: 's3_datalake' | 'gcs_datalake'
+    },
   ) {
-    this.provider = lake.isGoogle ? 'gcs_datalake' : 's3_datalake'
+    this.provider = lake.provider
     this.kept = lakeKeptNames(lake.folders)
     this.#store = new LakeStore(store, lake.prefix)
     this.#folders = lake.folders

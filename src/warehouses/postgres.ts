@@ -5,6 +5,7 @@ import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
+import { eachNamespace, namespacesOf } from './namespace.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
 import { scopeOfState } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
@@ -12,6 +13,11 @@ import { widerNumber } from './mapping/wider-number.ts'
 import { copyWhole } from './postgres/copy-whole.ts'
 import { copyPieces } from './postgres/copy.ts'
 import { createStage, createTable, mergeSql, isKeyed, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+
+const schemaProblem = (name: string): string | undefined =>
+  /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(name)
+    ? undefined
+    : 'must have at most 63 of a-z, 0-9 and "_", and be no schema of the system'
 
 const fields = {
   url: {
@@ -25,10 +31,15 @@ const fields = {
   },
   schema: {
     type: 'string',
-    about: 'Schema for the tables; it is created when it does not exist.',
-    default: 'sluiceway',
-    check: (name: string) =>
-      /^[a-z_][a-z0-9_]{0,62}$/.test(name) ? undefined : 'must have at most 63 of a-z, 0-9 and "_"',
+    about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
+    optional: true,
+    check: schemaProblem,
+  },
+  schemas: {
+    type: 'texts',
+    about: 'Schemas of single sources, by the name of the source.',
+    optional: true,
+    check: eachNamespace(schemaProblem),
   },
 } as const
 
@@ -43,7 +54,7 @@ const uniqueViolation = '23505'
  * left out of texts and JSON. The user needs CREATE on the schema, and on the database when the schema does not exist.
  * https://www.postgresql.org/docs/18/sql-copy.html (checked 2026-11-22)
  *
- * @param input `url` is a secret and belongs in `env`; `schema` is `sluiceway` when left out
+ * @param input `url` is a secret and belongs in `env`; without `schema`, each source has a schema of its own
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { tables: { use: postgres({ url: env.POSTGRES_URL }) } }
  */
@@ -54,11 +65,17 @@ export function postgres(input: Input<typeof fields>): Warehouse {
     name: 'postgres',
     problems,
     redacted,
-    open: () =>
+    ...namespacesOf({
+      provider: 'postgres',
+      all: settings.schema,
+      each: settings.schemas,
+      kept: /^(?:pg_|information_schema$)/,
+    }),
+    open: (_, schema) =>
       new PostgresEngine(
         // A pooler in front may hand each transaction another connection: nothing may be prepared.
         connect(settings.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {}, connect_timeout: 10 }),
-        placeOf(settings),
+        placeOf(settings.url, schema),
       ),
   }
 }
@@ -220,7 +237,7 @@ const stateOf = (thrown: unknown): string =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
 
 /** Where a connection string leads, without what is secret in it. */
-function placeOf({ url, schema }: { readonly url: string; readonly schema: string }): PostgresPlace {
+function placeOf(url: string, schema: string): PostgresPlace {
   const { host, username, pathname } = new URL(url)
   const user = decodeURIComponent(username)
   return { host, user, database: decodeURIComponent(pathname.slice(1)) || user, schema }

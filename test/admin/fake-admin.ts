@@ -257,6 +257,7 @@ export function fakeAdmin(given: Given = {}) {
             name: 'd1',
             problems: [],
             redacted: {},
+            namespaceOf: () => '',
             open: () => {
               throw new Error('the admin API opens no warehouse')
             },

@@ -7,9 +7,10 @@ export default defineConfig((env) => ({
   stream: log({ partitions: 2 }),
   sources: { shop: { writeKey: env.WRITE_KEY } },
   warehouses: {
-    bound: { use: lake(), stageSeconds: 1 },
+    bound: { use: lake({ folder: '.' }), stageSeconds: 1 },
     store: {
       use: lake({
+        folder: '.',
         provider: 'other',
         endpoint: env['SINK_URL'],
         bucket: 'events',

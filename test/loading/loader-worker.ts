@@ -29,8 +29,9 @@ const logged: object[] = []
 function accidental(inner: Warehouse): Warehouse {
   return {
     ...inner,
-    open: (bindings) => {
-      const engine = inner.open({ ...bindings, DB: limitedD1(bindings['DB'] as D1Database, setup.queries) })
+    open: (bindings, namespace) => {
+      const limited = limitedD1(bindings['DB'] as D1Database, setup.queries)
+      const engine = inner.open({ ...bindings, DB: limited }, namespace)
       return {
         provider: engine.provider,
         kept: engine.kept,

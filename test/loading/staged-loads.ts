@@ -55,7 +55,7 @@ export class StagedLoads {
   /** One run of the loader; the reason when the warehouse failed. */
   async load(): Promise<{ readonly error?: string; readonly discards: number; readonly done: boolean }> {
     const { use, bindings } = this.#warehouse
-    const engine = this.wrap(use.open(bindings))
+    const engine = this.wrap(use.open(bindings, use.namespaceOf('shop')))
     const addDeadLetters = async (_: unknown, letters: readonly NewDeadLetter[]) => {
       this.letterCalls.push(Buffer.byteLength(JSON.stringify(letters)))
       this.letters.push(...letters)

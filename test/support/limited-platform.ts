@@ -46,5 +46,5 @@ export function limitPlatform(env: unknown, destination: string): void {
 /** D1 with the queries that an invocation may make, each of them counted from the opening of the engine on. */
 export const limitedWarehouse = (inner: Warehouse): Warehouse => ({
   ...inner,
-  open: (bindings) => inner.open({ ...bindings, DB: limitedD1(bindings['DB'] as D1Database) }),
+  open: (bindings, namespace) => inner.open({ ...bindings, DB: limitedD1(bindings['DB'] as D1Database) }, namespace),
 })

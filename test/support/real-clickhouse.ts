@@ -52,7 +52,7 @@ export async function startClickHouseWarehouse(
     )
   const rows = async (table: string, order = 'id'): Promise<Row[]> => {
     if (!(await tables()).includes(table)) return []
-    const engine = use.open({})
+    const engine = use.open({}, database)
     const columns: Columns = (await engine.columns(table)) ?? {}
     const has = Object.hasOwn(columns, order)
     const found = await query(
@@ -78,6 +78,7 @@ export async function startClickHouseWarehouse(
     password,
     database,
     use,
+    namespace: database,
     bindings: {},
     schema: `${quoteName(database)}.`,
     query,

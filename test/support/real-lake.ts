@@ -205,7 +205,8 @@ export async function startLake(): Promise<RealWarehouse> {
   const s3 = await startS3('secret key of Ada')
   const reader = await readLake(objectsIn(s3))
   return {
-    use: lake(settingsOf(s3)),
+    use: lake({ ...settingsOf(s3), folder: '.' }),
+    namespace: '.',
     bindings: {},
     query: reader.query,
     rows: async (table) => ((await reader.tables()).includes(table) ? reader.rows(table) : []),

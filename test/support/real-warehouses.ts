@@ -10,8 +10,10 @@ import type { Row } from './tables.ts'
 /** A real warehouse, and a look into it that does not go through its engine. */
 export interface RealWarehouse {
   readonly use: Warehouse
-  /** What `use.open` takes. */
+  /** What `use.open` takes, and `namespace`. */
   readonly bindings: Record<string, unknown>
+  /** Where its tables are, whatever the source. */
+  readonly namespace: string
   readonly query: (sql: string) => Promise<Row[]>
   /** What stands before the name of a table in SQL. */
   readonly schema?: string
@@ -55,6 +57,7 @@ export async function startD1(): Promise<RealWarehouse> {
       .filter((name) => !/^_cf_/i.test(name))
   return {
     use: d1(),
+    namespace: '',
     bindings: { DB: database },
     schema: '',
     query,
@@ -81,7 +84,8 @@ export async function startPostgresWarehouse(): Promise<RealWarehouse> {
       ({ name }) => String(name),
     )
   return {
-    use: postgres({ url: server.url }),
+    use: postgres({ url: server.url, schema: 'sluiceway' }),
+    namespace: 'sluiceway',
     bindings: {},
     schema: 'sluiceway.',
     query,

@@ -8,7 +8,7 @@ import { engineSuite } from './engine-suite.ts'
 
 engineSuite('clickhouse', async () => {
   const warehouse = await startClickHouseWarehouse()
-  return { ...warehouse, engine: warehouse.use.open({}) }
+  return { ...warehouse, engine: warehouse.use.open({}, warehouse.namespace) }
 })
 
 describe('clickhouse()', () => {
@@ -21,7 +21,7 @@ describe('clickhouse()', () => {
     })
     expect(problems).toEqual([
       '"url" must begin with https: (unless "allowPrivate" is true, for tests)',
-      '"database" must have at most 127 letters, digits and "_"',
+      '"database" must have at most 127 letters, digits and "_", and be no database of the system',
       '"partition" must be one of day, week, month',
     ])
     expect(JSON.stringify(redacted)).not.toContain('secret')
@@ -33,7 +33,7 @@ describe('a real ClickHouse', () => {
   let engine: Engine
   beforeAll(async () => {
     warehouse = await startClickHouseWarehouse()
-    engine = warehouse.use.open({})
+    engine = warehouse.use.open({}, warehouse.namespace)
   }, 60_000)
   afterAll(() => warehouse?.stop())
 
@@ -57,7 +57,7 @@ describe('a real ClickHouse', () => {
   })
 
   test('a real ClickHouse looks for the event that comes again no further back than replaceWithinDays', async () => {
-    const near = clickhouse({ ...accessOf(warehouse), replaceWithinDays: 7 }).open({})
+    const near = clickhouse({ ...accessOf(warehouse), replaceWithinDays: 7 }).open({}, warehouse.namespace)
     await near.widen('near', columns)
     const load = { table: 'near', columns, merge: 'replace' } as const
     await near.load(
@@ -123,7 +123,7 @@ describe('a real ClickHouse', () => {
     await warehouse.query(
       `CREATE TABLE ${warehouse.schema}users ("id" String, ${time}, "plan" SimpleAggregateFunction(anyLast, Nullable(String)), "city" SimpleAggregateFunction(anyLast, Nullable(String))) ENGINE = AggregatingMergeTree() ORDER BY ("id") ${day}`,
     )
-    const fresh = warehouse.use.open({})
+    const fresh = warehouse.use.open({}, warehouse.namespace)
     expect(await fresh.columns('tracks')).toEqual({
       id: 'string',
       received_at: 'datetime',
@@ -167,7 +167,7 @@ describe('a real ClickHouse', () => {
     const rows = ['a', 'b'].map((row_id) => ({ table_name: 'orders', row_id, received_at: '2026-11-22T10:00:00.000Z' }))
     for (const id of ['1', '1', '2'])
       await warehouse.use
-        .open({})
+        .open({}, warehouse.namespace)
         .load(loadOf({ id, table: 'rudder_discards', columns: discards, rows, merge: 'append' }))
     expect(await stored('rudder_discards')).toBe(4)
   })
@@ -195,7 +195,7 @@ describe('a real ClickHouse', () => {
     ],
     ['that does not answer', { url: 'http://127.0.0.1:1' }, /No answer from 127\.0\.0\.1:1: check `url`/, {}],
   ])('a ClickHouse %s says what to do, and whether time mends it', async (_, change, words, details) => {
-    const other = clickhouse({ ...accessOf(warehouse), ...change }).open({})
+    const other = clickhouse({ ...accessOf(warehouse), ...change }).open({}, warehouse.namespace)
     const thrown = await other.columns('orders').catch((error: unknown) => error)
     expect(thrown).toMatchObject({ code: 'warehouse_failed', details: { scope: 'warehouse', ...details } })
     expect(String(thrown)).toMatch(words)

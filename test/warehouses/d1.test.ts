@@ -8,7 +8,7 @@ import { engineSuite } from './engine-suite.ts'
 engineSuite('d1', async () => {
   const warehouse = await startD1()
   const database = warehouse.bindings['DB'] as D1Database
-  const engine = d1().open({ DB: database })
+  const engine = d1().open({ DB: database }, '')
   const all = async (sql: string) => (await database.prepare(sql).all()).results
   return {
     engine,
@@ -49,7 +49,7 @@ engineSuite('d1', async () => {
 describe('d1()', () => {
   test('d1() writes one billed row for each row of a new table', async () => {
     const warehouse = await startD1()
-    const engine = warehouse.use.open(warehouse.bindings)
+    const engine = warehouse.use.open(warehouse.bindings, warehouse.namespace)
     const columns = { id: 'string', total: 'float' } as const
     await engine.widen('order_completed', columns)
     const before = engine.rowsWritten ?? 0
@@ -60,6 +60,6 @@ describe('d1()', () => {
   })
 
   test('d1() says which binding is missing', () => {
-    expect(() => d1({ binding: 'TABLES' }).open({})).toThrow('There is no D1 binding "TABLES"')
+    expect(() => d1({ binding: 'TABLES' }).open({}, '')).toThrow('There is no D1 binding "TABLES"')
   })
 })

@@ -22,7 +22,7 @@ async function failureOf(change: (url: URL) => void, schema = 'sluiceway'): Prom
   url.username = 'loader'
   url.password = 'analytical engine'
   change(url)
-  const engine = postgres({ url: url.href, schema }).open({})
+  const engine = postgres({ url: url.href }).open({}, schema)
   try {
     await engine.widen('orders', { id: 'string', total: 'float' })
     throw new Error('the engine did not fail')

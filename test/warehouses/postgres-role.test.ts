@@ -52,7 +52,7 @@ async function start(left?: RegExp): Promise<Database> {
 
 /** All that an engine does: a probe, and loads of each kind, from a new table to a wider one. */
 async function loadOrders(url: string): Promise<void> {
-  const engine = postgres({ url }).open({})
+  const engine = postgres({ url }).open({}, 'sluiceway')
   try {
     await engine.probe()
     for (const columns of [{ id: 'string' }, { id: 'string', total: 'float' }] as const) {

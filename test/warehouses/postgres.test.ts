@@ -8,7 +8,7 @@ import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
 engineSuite('postgres', async () => {
   const server = await startPostgres()
-  const engine = postgres({ url: server.url }).open({})
+  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
   const text = (value: string) => value
   const sql = connect(server.url, {
     max: 1,
@@ -67,7 +67,7 @@ describe('postgres()', () => {
   })
 
   test('postgres() says warehouse_failed, without the password, when nobody answers', async () => {
-    const engine = postgres({ url: 'postgres://ada:secret@127.0.0.1:1/db' }).open({})
+    const engine = postgres({ url: 'postgres://ada:secret@127.0.0.1:1/db' }).open({}, 'sluiceway')
     const thrown = await engine.columns('tracks').catch((error: unknown) => error)
     expect(thrown).toMatchObject({ code: 'warehouse_failed' })
     expect(String(thrown)).not.toContain('secret')
@@ -86,7 +86,7 @@ describe('a PostgreSQL server in trouble', () => {
   const rows = (total: unknown) => Array.from({ length: 20_000 }, (_, i) => ({ id: `order-${i}`, total, note: 'x' }))
 
   test('a PostgreSQL server in trouble that refuses a value of a large load fails the load, and takes the next one', async () => {
-    const engine = postgres({ url: server.url }).open({})
+    const engine = postgres({ url: server.url }).open({}, 'sluiceway')
     await engine.widen('orders', columns)
     const load = { table: 'orders', columns, merge: 'replace' } as const
     const broken = [{ id: 'order-x', total: 'much' }, ...rows(1)]
@@ -104,7 +104,7 @@ describe('a PostgreSQL server in trouble', () => {
   })
 
   test('a PostgreSQL server in trouble that ends the connection in the middle of the load fails the load and keeps nothing of it', async () => {
-    const engine = postgres({ url: server.url }).open({})
+    const engine = postgres({ url: server.url }).open({}, 'sluiceway')
     await engine.widen('cut', columns)
     const sql = connect(server.url, { max: 1 })
     const cut = async () => {
@@ -123,7 +123,7 @@ describe('a PostgreSQL server in trouble', () => {
     expect(await outcome).toMatch(/PostgreSQL: /)
     expect(await sql`SELECT count(*)::int AS n FROM sluiceway.cut`).toEqual([{ n: 0 }])
     await engine.close()
-    const again = postgres({ url: server.url }).open({})
+    const again = postgres({ url: server.url }).open({}, 'sluiceway')
     await again.load(loadOf({ id: 'load-1', table: 'cut', columns, rows: rows(1), merge: 'replace' }))
     expect(await sql`SELECT count(*)::int AS n FROM sluiceway.cut`).toEqual([{ n: 20_000 }])
     await sql.end()

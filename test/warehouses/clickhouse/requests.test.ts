@@ -58,7 +58,7 @@ const open = () =>
     partition: 'month',
     replaceWithinDays: 30,
     allowPrivate: true,
-  }).open({})
+  }).open({}, 'analytics')
 
 test.each([
   ['a new table', (engine) => engine.widen('product_viewed', columns)],
