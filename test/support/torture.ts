@@ -108,12 +108,12 @@ async function run(server: Server, sinks: ReadonlyMap<Name, SwiftSink>, options:
   const healthy = sinks.get('healthy') as SwiftSink
   const mayGoOn = () => load.acceptedAt.size - healthy.taken.size < mostAhead
   const load = new UserLoad({ url, writeKey, users, events, rate, connections: 64, mayGoOn })
-  let isOver = false
+  const over = new AbortController()
   const killedAt: number[] = []
   const killing = (async () => {
     for (;;) {
-      await sleep(killEveryMs)
-      if (isOver) return
+      await sleep(killEveryMs, undefined, { signal: over.signal }).catch(() => {})
+      if (over.signal.aborted) return
       killedAt.push(clock())
       // Every fourth time the start script dies with it, and another one opens what they left behind.
       await (killedAt.length % 4 === 0 ? server.killAll() : server.killWorkerd())
@@ -138,7 +138,7 @@ async function run(server: Server, sinks: ReadonlyMap<Name, SwiftSink>, options:
       )
     await until('every event is delivered or dead', isDone, { seconds: 120, everyMs: 100 }).catch(() => undefined)
     const all = clock()
-    isOver = true
+    over.abort()
     await killing
     const letters = await server.deadLetters()
     const verified = [...sinks].map(([name, { requests }]) => {
@@ -156,7 +156,7 @@ async function run(server: Server, sinks: ReadonlyMap<Name, SwiftSink>, options:
       downSeconds,
     }
   } finally {
-    isOver = true
+    over.abort()
     await killing
   }
 }
