@@ -1,5 +1,15 @@
 import { AwsClient } from 'aws4fetch'
-import { defineDestination, type Item, perIsolate, type SendContext, type Verdict } from 'sluiceway/destination'
+import {
+  bucketFields,
+  bucketProblems,
+  type BucketSettings,
+  bucketUrl,
+  defineDestination,
+  type Item,
+  perIsolate,
+  type SendContext,
+  type Verdict,
+} from 'sluiceway/destination'
 import { gzip, hexOfHash, objectsOf, type StoredObject } from './object-store/objects.ts'
 import { verdictOfAnswer } from './object-store/verdict.ts'
 
@@ -26,32 +36,7 @@ export const objectStore = defineDestination({
   name: 'object-store',
   settings: {
     provider: { type: 'choice', choices: ['r2', 's3', 'gcs', 'other'], about: 'Whose bucket it is.' },
-    bucket: {
-      type: 'string',
-      about: 'Name of the bucket.',
-      check: (name: string) =>
-        /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(name) ? undefined : 'is no name of a bucket',
-    },
-    accessKeyId: { type: 'string', about: 'Id of the key.' },
-    secretAccessKey: { type: 'string', about: 'The key.', secret: true },
-    accountId: {
-      type: 'string',
-      about: 'For r2: id of the Cloudflare account.',
-      optional: true,
-      check: (id: string) => (/^[0-9a-f]{32}(\.(eu|fedramp))?$/i.test(id) ? undefined : 'must be 32 hex digits'),
-    },
-    region: {
-      type: 'string',
-      about: 'For s3: the region of the bucket; for others, where they want one.',
-      optional: true,
-      check: (region: string) => (/^[a-z0-9-]{2,40}$/.test(region) ? undefined : 'must be as eu-central-1'),
-    },
-    endpoint: {
-      type: 'url',
-      about: 'For other: where the store is; the bucket is the first part of the path.',
-      insecureWhen: 'allowPrivate',
-      optional: true,
-    },
+    ...bucketFields,
     prefix: {
       type: 'string',
       about: 'Begins the name of every object.',
@@ -81,12 +66,7 @@ export const objectStore = defineDestination({
       default: false,
     },
   },
-  check: ({ provider, accountId, region, endpoint }) => [
-    ...(provider === 'r2' && accountId === undefined ? ['"accountId" is missing, which r2 needs'] : []),
-    ...(provider === 's3' && region === undefined ? ['"region" is missing, which s3 needs'] : []),
-    ...(provider === 'other' && endpoint === undefined ? ['"endpoint" is missing, where the store is'] : []),
-    ...(provider !== 'other' && endpoint !== undefined ? ['"endpoint" has a meaning for other only'] : []),
-  ],
+  check: bucketProblems,
   limits: ({ maxEvents }) => ({ events: maxEvents, bytes: 8_000_000, parallel: 1, timeoutSeconds: 60 }),
   encode: ({ id, text }) => ({ id, text }),
   send: async (items, settings, context) => {
@@ -115,40 +95,14 @@ export const objectStore = defineDestination({
   },
 })
 
-interface StoreSettings {
-  readonly provider: string
-  readonly bucket: string
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly accountId?: string
-  readonly region?: string
-  readonly endpoint?: string
-}
-
-const clientOf = perIsolate(({ accessKeyId, secretAccessKey, region = 'auto' }: StoreSettings) => {
+const clientOf = perIsolate(({ accessKeyId, secretAccessKey, region = 'auto' }: BucketSettings) => {
   const client = new AwsClient({ accessKeyId, secretAccessKey, service: 's3', region, retries: 0 })
   return { client }
 })
 
-function bucketUrl({ provider, bucket, accountId = '', region = 'auto', endpoint = '' }: StoreSettings): string {
-  switch (provider) {
-    case 'r2':
-      return `https://${accountId.toLowerCase()}.r2.cloudflarestorage.com/${bucket}`
-    case 's3':
-      // A certificate covers one label: a bucket with dots is named by its path.
-      return bucket.includes('.')
-        ? `https://s3.${region}.amazonaws.com/${bucket}`
-        : `https://${bucket}.s3.${region}.amazonaws.com`
-    case 'gcs':
-      return `https://storage.googleapis.com/${bucket}`
-    default:
-      return `${endpoint.replace(/\/+$/, '')}/${bucket}`
-  }
-}
-
 async function requestOf(
   { key, places }: StoredObject,
-  tools: { readonly items: readonly Item[]; readonly settings: StoreSettings; readonly context: SendContext },
+  tools: { readonly items: readonly Item[]; readonly settings: BucketSettings; readonly context: SendContext },
 ): Promise<Request> {
   const { items, settings, context } = tools
   const own = places.map((place) => items[place] as Item)

@@ -1,4 +1,5 @@
 // `sluiceway/destination`: what the author of a destination needs. `Envelope` and `done` are for its tests.
+export { bucketFields, bucketProblems, type BucketSettings, bucketUrl } from '../configure/bucket.ts'
 export { defineDestination, type DestinationSpec } from '../configure/define-destination.ts'
 export type { Field, Fields, Input, Settings } from '../configure/settings.ts'
 export type {

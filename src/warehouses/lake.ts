@@ -1,3 +1,4 @@
+import { bucketFields, bucketProblems, type BucketSettings } from '../configure/bucket.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Columns, Engine, KeptNames, Load, Warehouse } from '../core/warehouse.ts'
@@ -9,7 +10,7 @@ import type { ObjectStore } from './lake/object-store.ts'
 import { parquetOf } from './lake/parquet.ts'
 import { type LakeBucket, R2Store } from './lake/r2-store.ts'
 import { readerOf, rowProblem } from './lake/rows.ts'
-import { type S3Settings, S3Store } from './lake/s3-store.ts'
+import { S3Store } from './lake/s3-store.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 
@@ -28,32 +29,10 @@ const fields = {
     default: 'binding',
   },
   binding: { type: 'string', about: 'For binding: name of the R2 binding in wrangler.toml.', default: 'BUCKET' },
-  bucket: {
-    type: 'string',
-    about: 'Name of the bucket.',
-    optional: true,
-    check: (name: string) => (/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(name) ? undefined : 'is no name of a bucket'),
-  },
-  accessKeyId: { type: 'string', about: 'Id of the key.', optional: true },
-  secretAccessKey: { type: 'string', about: 'The key.', secret: true, optional: true },
-  accountId: {
-    type: 'string',
-    about: 'For r2: id of the Cloudflare account.',
-    optional: true,
-    check: (id: string) => (/^[0-9a-f]{32}(\.(eu|fedramp))?$/i.test(id) ? undefined : 'must be 32 hex digits'),
-  },
-  region: {
-    type: 'string',
-    about: 'For s3: the region of the bucket; for others, where they want one.',
-    optional: true,
-    check: (region: string) => (/^[a-z0-9-]{2,40}$/.test(region) ? undefined : 'must be as eu-central-1'),
-  },
-  endpoint: {
-    type: 'url',
-    about: 'For other: where the store is; the bucket is the first part of the path.',
-    insecureWhen: 'allowPrivate',
-    optional: true,
-  },
+  ...bucketFields,
+  bucket: { ...bucketFields.bucket, optional: true },
+  accessKeyId: { ...bucketFields.accessKeyId, optional: true },
+  secretAccessKey: { ...bucketFields.secretAccessKey, optional: true },
   prefix: {
     type: 'string',
     about: 'Begins the name of every object; the folders of the tables are below it.',
@@ -110,7 +89,7 @@ export function lake(input: Input<typeof fields> = {}): Warehouse {
   return {
     kind: 'warehouse',
     name: 'lake',
-    problems: [...problems, ...missingIn(settings)],
+    problems: [...problems, ...bucketProblems(settings)],
     redacted,
     ...namespacesOf({
       provider: providerOf(provider),
@@ -119,7 +98,7 @@ export function lake(input: Input<typeof fields> = {}): Warehouse {
     }),
     open: (bindings, folder) => {
       const store =
-        provider === 'binding' ? boundStore(bindings[binding], binding) : new S3Store(settings as S3Settings)
+        provider === 'binding' ? boundStore(bindings[binding], binding) : new S3Store(settings as BucketSettings)
       const path = folder === noFolder ? prefix : `${prefix}/${folder}`
       return new LakeEngine(store, { prefix: path, folders, provider: providerOf(provider) })
     },
@@ -127,21 +106,6 @@ export function lake(input: Input<typeof fields> = {}): Warehouse {
 }
 
 const providerOf = (provider: string) => (provider === 'gcs' ? 'gcs_datalake' : 's3_datalake')
-
-function missingIn(settings: { readonly provider: string } & Partial<S3Settings>): readonly string[] {
-  const { provider, endpoint } = settings
-  const needed: readonly (keyof S3Settings)[] = [
-    ...(provider === 'binding' ? [] : (['bucket', 'accessKeyId', 'secretAccessKey'] as const)),
-    ...(provider === 'r2' ? (['accountId'] as const) : []),
-    ...(provider === 's3' ? (['region'] as const) : []),
-    ...(provider === 'other' ? (['endpoint'] as const) : []),
-  ]
-  const missing = needed.filter((name) => settings[name] === undefined)
-  return [
-    ...missing.map((name) => `"${name}" is missing, which ${provider} needs`),
-    ...(provider !== 'other' && endpoint !== undefined ? ['"endpoint" has a meaning for other only'] : []),
-  ]
-}
 
 function boundStore(bucket: unknown, binding: string): ObjectStore {
   if (isBucket(bucket)) return new R2Store(bucket)

@@ -1,9 +1,9 @@
 import { AwsClient } from 'aws4fetch'
-import { bucketUrl, type S3Settings } from '../../src/warehouses/lake/s3-store.ts'
+import { type BucketSettings, bucketUrl } from '../../src/configure/bucket.ts'
 import type { Objects } from './real-lake.ts'
 
 /** The account that `npm run verify-warehouse -- lake` is told of; undefined where there is none. */
-export function lakeAccount(env: Readonly<Record<string, string | undefined>>): S3Settings | undefined {
+export function lakeAccount(env: Readonly<Record<string, string | undefined>>): BucketSettings | undefined {
   const { LAKE_PROVIDER: provider, LAKE_BUCKET: bucket = '', LAKE_KEY_ID: accessKeyId = '' } = env
   if (provider === undefined) return undefined
   const {
@@ -28,7 +28,7 @@ export function lakeAccount(env: Readonly<Record<string, string | undefined>>): 
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html (checked 2026-11-29)
  */
-export function accountObjects(settings: S3Settings): {
+export function accountObjects(settings: BucketSettings): {
   readonly objects: Objects
   readonly remove: (below: string) => Promise<void>
 } {

@@ -1,17 +1,7 @@
 import { AwsClient } from 'aws4fetch'
+import { type BucketSettings, bucketUrl } from '../../configure/bucket.ts'
 import { changedMeanwhile, failureOfAnswer, failureOfThrown } from './failure.ts'
 import type { Expected, ObjectStore, StoredText } from './object-store.ts'
-
-/** Where a bucket is, and the key to it. */
-export interface S3Settings {
-  readonly provider: string
-  readonly bucket: string
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly accountId?: string
-  readonly region?: string
-  readonly endpoint?: string
-}
 
 /** Milliseconds that an answer may take. */
 const timeoutMs = 60_000
@@ -27,10 +17,10 @@ const conditional: ReadonlySet<string> = new Set(['r2', 's3'])
 export class S3Store implements ObjectStore {
   readonly writeMs: number
   readonly #client: AwsClient
-  readonly #settings: S3Settings
+  readonly #settings: BucketSettings
   readonly #isConditional: boolean
 
-  constructor(settings: S3Settings, isConditional = conditional.has(settings.provider)) {
+  constructor(settings: BucketSettings, isConditional = conditional.has(settings.provider)) {
     const { accessKeyId, secretAccessKey, region = 'auto', provider } = settings
     this.#client = new AwsClient({ accessKeyId, secretAccessKey, service: 's3', region, retries: 0 })
     this.#settings = settings
@@ -97,23 +87,6 @@ export class S3Store implements ObjectStore {
     } catch (thrown) {
       throw failureOfThrown(thrown, asked)
     }
-  }
-}
-
-/** Where a bucket is, without a slash at the end. */
-export function bucketUrl({ provider, bucket, accountId = '', region = 'auto', endpoint = '' }: S3Settings): string {
-  switch (provider) {
-    case 'r2':
-      return `https://${accountId.toLowerCase()}.r2.cloudflarestorage.com/${bucket}`
-    case 's3':
-      // A certificate covers one label: a bucket with dots is named by its path.
-      return bucket.includes('.')
-        ? `https://s3.${region}.amazonaws.com/${bucket}`
-        : `https://${bucket}.s3.${region}.amazonaws.com`
-    case 'gcs':
-      return `https://storage.googleapis.com/${bucket}`
-    default:
-      return `${endpoint.replace(/\/+$/, '')}/${bucket}`
   }
 }
 
