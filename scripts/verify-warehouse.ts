@@ -20,13 +20,23 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'LAKE_REGION', optional: true },
     { name: 'LAKE_ENDPOINT', optional: true },
   ],
+  snowflake: [
+    { name: 'SNOWFLAKE_ACCOUNT' },
+    { name: 'SNOWFLAKE_USER' },
+    { name: 'SNOWFLAKE_DATABASE' },
+    { name: 'SNOWFLAKE_WAREHOUSE' },
+    // One of the two.
+    { name: 'SNOWFLAKE_PRIVATE_KEY', optional: true },
+    { name: 'SNOWFLAKE_TOKEN', optional: true },
+    { name: 'SNOWFLAKE_ROLE', optional: true },
+  ],
 }
 
 const root = resolve(import.meta.dirname, '..')
 const engines = Object.keys(variables).join(', ')
 const help = `Usage: npm run verify-warehouse -- <engine>
 
-Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database or a folder of its own and drops it.
+Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database, schema or folder of its own and drops it.
 Where the account is, the environment says:
 
 ${Object.entries(variables)

@@ -143,6 +143,7 @@ const mappingShapes: Shapes<NonNullable<WarehouseRoute['mapping']>> = {
   skipUsersTable: boolean,
   underscoreDivideNumbers: boolean,
   allowUsersContextTraits: boolean,
+  resolveIdentities: boolean,
   maxColumns: numberIn({ least: 50, most: 1_500, whole: true }),
 }
 const warehouseShapes: Shapes<WarehouseRoute> = {

@@ -134,6 +134,8 @@ export interface WarehouseRoute {
     readonly skipUsersTable?: boolean
     readonly underscoreDivideNumbers?: boolean
     readonly allowUsersContextTraits?: boolean
+    /** Fills `rudder_identity_merge_rules`: which identities are one person. Snowflake and BigQuery only. */
+    readonly resolveIdentities?: boolean
     /** Columns of one row, 50 to 1,500; what is beyond goes into the JSON column `_sluiceway_more`. Default: the engine's. */
     readonly maxColumns?: number
   }

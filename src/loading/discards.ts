@@ -1,4 +1,5 @@
 import type { Column, Columns } from '../core/warehouse.ts'
+import { ownName } from '../warehouses/mapping/providers.ts'
 import type { PendingRow } from './rows-of.ts'
 
 /** A value that its column did not take: a row of `rudder_discards`. */
@@ -7,11 +8,16 @@ export interface Discard {
   readonly row: Readonly<Record<string, string>>
 }
 
-/** The table of discards; no event can have it. */
-export const discardTable = 'rudder_discards'
+/** The table of discards, as a warehouse names it. */
+export interface DiscardTable {
+  /** No event can have it. */
+  readonly table: string
+  readonly wanted: Columns
+  /** The same columns, in the order in which a load has them. */
+  readonly columns: readonly Column[]
+}
 
-/** What `rudder_discards` looks like. */
-export const discardColumns: Columns = {
+const discardColumns: Columns = {
   table_name: 'string',
   row_id: 'string',
   column_name: 'string',
@@ -21,11 +27,19 @@ export const discardColumns: Columns = {
   reason: 'string',
 }
 
-/** The same columns, in the order in which a load has them. */
-export const discardLoadColumns: readonly Column[] = Object.entries(discardColumns).map(([name, type]) => ({
-  name,
-  type,
-}))
+/** What `rudder_discards` looks like to a provider. */
+export function discardTableOf(provider: string): DiscardTable {
+  const columns = Object.entries(discardColumns).map(([name, type]) => ({ name: ownName(name, provider), type }))
+  return {
+    table: ownName('rudder_discards', provider),
+    wanted: Object.fromEntries(columns.map(({ name, type }) => [name, type])),
+    columns,
+  }
+}
+
+/** The values of a discard, in the order of the columns. */
+export const discardValues = ({ row }: Discard): readonly string[] =>
+  Object.keys(discardColumns).map((name) => row[name] as string)
 
 /** UTF-16 units of a value that are kept; the whole value is in the event. */
 const longestValue = 10_000

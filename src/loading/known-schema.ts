@@ -2,6 +2,7 @@ import type { Database } from '../storage/database.ts'
 import type { Columns, ColumnType, Engine } from '../core/warehouse.ts'
 import { scopeOf } from './load-failure.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import { ownName } from '../warehouses/mapping/providers.ts'
 
 /** PostgreSQL takes 1,600 columns a table, and counts dropped ones. */
 const mostColumns = 1_500
@@ -38,10 +39,11 @@ export class KnownSchema {
     const found = known ?? (await engine.columns(table))
     const room = Math.max(0, mostColumns - Object.keys(found ?? {}).length)
     const missing = missingColumnsOf(found ?? {}, wanted)
-    const hasMore = found !== null && Object.hasOwn(found, moreColumn)
+    const more = ownName(moreColumn, engine.provider)
+    const hasMore = found !== null && Object.hasOwn(found, more)
     const added = Object.fromEntries([
       ...missing.slice(0, room),
-      ...(missing.length > room && !hasMore ? [[moreColumn, 'json'] as const] : []),
+      ...(missing.length > room && !hasMore ? [[more, 'json'] as const] : []),
     ])
     if (found === null || Object.keys(added).length > 0) await engine.widen(table, added)
     return this.#retype(table, { known: this.#remember(table, { ...found, ...added }), ...need })
@@ -58,7 +60,7 @@ export class KnownSchema {
       const from = known[name]
       const to = wanted[name] as ColumnType
       // The key keeps its type.
-      if (from === undefined || from === to || name === 'id') continue
+      if (from === undefined || from === to || name.toLowerCase() === 'id') continue
       const wider = engine.widerType(from, to)
       if (wider !== undefined && wider !== from) changed[name] = wider
     }

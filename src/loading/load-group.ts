@@ -6,6 +6,7 @@ import type { Target } from '../core/resolved-config.ts'
 import type { Engine } from '../core/warehouse.ts'
 import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import { ownName } from '../warehouses/mapping/providers.ts'
 import { RPC_BYTES } from '../platform/limits.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
@@ -63,7 +64,7 @@ export class LoadGroup {
       provider: engine.provider as MapOptions['provider'],
       kept: engine.kept,
       maxColumns: mapping?.maxColumns ?? engine.rowColumns,
-      overflow: moreColumn,
+      overflow: ownName(moreColumn, engine.provider),
       sourceType: 'sluiceway',
       destinationId: target.name,
       destinationType: target.route.use.name.toUpperCase(),

@@ -68,7 +68,8 @@ export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter
 
 function idOf(row: Row): string {
   const { table } = row
-  const id = row.get('id') ?? row.get('ID')
+  // A rule that joins identities is its values.
+  const id = row.merge === undefined ? (row.get('id') ?? row.get('ID')) : JSON.stringify(row.values)
   if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'boolean')
     throw new SluicewayError('mapping_failed', `The row for "${table}" has no id`, { details: { table } })
   const text = String(id)

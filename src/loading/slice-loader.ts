@@ -5,7 +5,7 @@ import { scopeOf } from './load-failure.ts'
 import type { LoadPosition } from './load-position.ts'
 import type { PendingRow } from './rows-of.ts'
 import type { Slice } from './slice.ts'
-import { type Discard, discardColumns, discardLoadColumns, discardTable } from './discards.ts'
+import { type Discard, discardTableOf, discardValues } from './discards.ts'
 import type { TableRows } from './table-rows.ts'
 
 /** UTF-16 units of one load of discards, which an engine does in one piece. */
@@ -160,14 +160,15 @@ export class SliceLoader {
 
   /** Appends discards; one that cannot be kept makes a dead letter of its event instead. */
   async #append(id: string, some: readonly Discard[], isLast = false): Promise<void> {
+    const { table, wanted, columns } = discardTableOf(this.#engine.provider)
     try {
-      await this.#schema.evolve(discardTable, { wanted: discardColumns, engine: this.#engine })
-      const rows = some.map(({ row }) => discardLoadColumns.map(({ name }) => row[name] ?? null))
-      await this.#engine.load({ id, table: discardTable, columns: discardLoadColumns, rows, merge: 'append' })
+      await this.#schema.evolve(table, { wanted, engine: this.#engine })
+      const rows = some.map(discardValues)
+      await this.#engine.load({ id, table, columns, rows, merge: 'append' })
       this.#written += rows.length
     } catch (thrown) {
       if (!isNarrow(thrown)) throw thrown
-      this.#schema.forget(discardTable)
+      this.#schema.forget(table)
       const middle = some.length >> 1
       if (middle > 0) {
         await this.#append(`${id}.0`, some.slice(0, middle))

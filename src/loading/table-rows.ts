@@ -1,5 +1,5 @@
 import type { Column, Columns, ColumnType, Engine, Value } from '../core/warehouse.ts'
-import { moreColumn } from '../warehouses/mapping/more-column.ts'
+import { moreColumn, moreColumnIn } from '../warehouses/mapping/more-column.ts'
 import type { Row } from '../warehouses/mapping/row.ts'
 import type { Shape } from '../warehouses/mapping/shape.ts'
 import { type Discard, discardOf } from './discards.ts'
@@ -132,7 +132,7 @@ export class TableRows {
       if (plan.isPlain && !this.#odd.has(one)) rows.push(this.#layOut(one.row.values, plan))
       else {
         const fitted = this.#fitOne(one, table)
-        if (fitted.data['id'] === undefined && fitted.data['ID'] === undefined) {
+        if (one.row.merge === undefined && fitted.data['id'] === undefined && fitted.data['ID'] === undefined) {
           refused.push(one)
           continue
         }
@@ -148,8 +148,9 @@ export class TableRows {
   #columnsIn(table: Columns): readonly Column[] {
     const names = Object.keys(this.wanted)
     const found = names.flatMap((name) => (table[name] === undefined ? [] : [{ name, type: table[name] }]))
-    const needsMore = found.length < names.length && table[moreColumn] !== undefined
-    if (needsMore && !names.includes(moreColumn)) found.push({ name: moreColumn, type: 'json' })
+    const more = moreColumnIn(table)
+    if (more !== undefined && found.length < names.length && !names.includes(more))
+      found.push({ name: more, type: 'json' })
     return found
   }
 
@@ -168,6 +169,7 @@ export class TableRows {
     const { shape, values, texts, dropped } = one.row
     const data = Object.create(null) as Record<string, Value>
     const beyond = Object.create(null) as Record<string, unknown>
+    const more = moreColumnIn(columns)
     const discard = (name: string, value: unknown, reason: string): Discard =>
       discardOf(one, { name, value, reason, now: this.#now })
     const discards = (dropped ?? []).map(({ column, value, reason }) => discard(column, value, reason))
@@ -175,7 +177,7 @@ export class TableRows {
       const value = isStamp(name) ? this.#now : (values[i] ?? this.#now)
       const from = shape.types[i] as ColumnType
       const to = columns[name]
-      if (to === undefined && columns[moreColumn] !== undefined) beyond[name] = value
+      if (to === undefined && more !== undefined) beyond[name] = value
       else {
         const isText = to === 'string' || to === 'text'
         const fitting = fitValue((isText ? texts?.[name] : undefined) ?? value, from, to)
@@ -183,7 +185,7 @@ export class TableRows {
         else data[name] = fitting
       }
     })
-    if (Object.keys(beyond).length > 0) data[moreColumn] = joined(data[moreColumn], beyond)
+    if (more !== undefined && Object.keys(beyond).length > 0) data[more] = joined(data[more], beyond)
     return { data, discards }
   }
 }
@@ -213,7 +215,8 @@ function joined(text: unknown, more: Readonly<Record<string, unknown>>): string 
 /** Whether a column takes the time of the load: that is so whatever a property of its name says. */
 const isStamp = (name: string): boolean => name === 'uuid_ts' || name === 'UUID_TS'
 
-function ownTypeOf(name: string, ownTypes: Row['ownTypes']): ColumnType | undefined {
+function ownTypeOf(cased: string, ownTypes: Row['ownTypes']): ColumnType | undefined {
+  const name = cased.toLowerCase()
   if (name === 'id') return 'string'
   if (name === 'uuid_ts') return 'datetime'
   if (name === moreColumn) return 'json'

@@ -68,6 +68,7 @@ export const full = () => ({
         skipUsersTable: false,
         underscoreDivideNumbers: true,
         allowUsersContextTraits: true,
+        resolveIdentities: true,
       },
     },
   },

@@ -54,10 +54,12 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npm run transforms -- test [\w-]+$/, run: (command) => command },
   { command: /^npm run --silent transforms -- diff [\w-]+ --from 7d --source web$/, run: (command) => command },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
-  { command: /^npx wrangler secret put [A-Z_]+$/, run: (command) => `${command} --help` },
+  { command: /^npx wrangler secret put [A-Z_]+( < \S+)?$/, run: (command) => command.replace(/( < \S+)?$/, ' --help') },
+  // Not every machine has OpenSSL's command.
+  { command: /^openssl /, run: (command) => `! command -v openssl > /dev/null || ${command}` },
   { command: /^npx wrangler queues create /, run: (command) => `${command} --help` },
   { command: /^npx wrangler d1 execute /, run: (command) => command },
-  // There is no account; test/warehouses/clickhouse.test.ts is what it runs.
+  // There is no account; test/warehouses/clickhouse.test.ts and its like are what it runs.
   { command: / npm run verify-warehouse -- \w+$/, run: (command) => command.replace(/\w+$/, '--help') },
   // Not every machine has SQLite's shell.
   { command: /^sqlite3 /, run: (command) => `! command -v sqlite3 > /dev/null || ${command}` },

@@ -5,8 +5,8 @@ import { driversIn } from '../support/drivers.ts'
 
 const engines = driversIn('warehouses', 'Warehouse')
 
-test('the folder of warehouses holds at least the engines of D1, PostgreSQL and ClickHouse', () => {
-  expect(engines).toEqual(expect.arrayContaining(['d1', 'postgres', 'clickhouse']))
+test('the folder of warehouses holds at least the engines of D1, PostgreSQL, ClickHouse and Snowflake', () => {
+  expect(engines).toEqual(expect.arrayContaining(['d1', 'postgres', 'clickhouse', 'snowflake']))
 })
 
 test.each(engines)('the warehouse engine %s has a test that runs the contract suite', (engine) => {

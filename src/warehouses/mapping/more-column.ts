@@ -3,3 +3,7 @@
  * what a table has no room for.
  */
 export const moreColumn = '_sluiceway_more'
+
+/** Its name in a table, whose names may be in upper case; undefined where the table has none. */
+export const moreColumnIn = (columns: Readonly<Record<string, unknown>>): string | undefined =>
+  [moreColumn, moreColumn.toUpperCase()].find((name) => columns[name] !== undefined)

@@ -14,7 +14,8 @@ import { Shape } from './shape.ts'
  */
 export function narrowRow(row: Row, limit: number, overflow: string): Row {
   const { names, types } = row.shape
-  const rank = (name: string): number => {
+  const rank = (cased: string): number => {
+    const name = cased.toLowerCase()
     if (name === 'id' || name === 'uuid_ts' || Object.hasOwn(row.ownTypes, name)) return 0
     return name.startsWith('context_') ? 1 : 2
   }

@@ -117,3 +117,13 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
   gcs_datalake: provider('gcs_datalake', { ...LAKE, reservedWords: BIGQUERY_WORDS }),
   azure_datalake: provider('azure_datalake', { ...LAKE, reservedWords: SQL_SERVER_WORDS }),
 }
+
+/**
+ * Writes the name of a table or column of ours as a provider has names: in upper case, or as it is.
+ *
+ * @param name in lower case
+ * @param provider as an engine names it
+ * @example ownName('rudder_discards', 'snowflake') // 'RUDDER_DISCARDS'
+ */
+export const ownName = (name: string, provider: string): string =>
+  Object.hasOwn(PROVIDERS, provider) && PROVIDERS[provider as ProviderName].upperCase ? name.toUpperCase() : name

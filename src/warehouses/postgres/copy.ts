@@ -1,4 +1,5 @@
 import type { ColumnType, Load, Value } from '../../core/warehouse.ts'
+import { storableJson } from '../mapping/storable-text.ts'
 
 /** Bytes of one message of COPY data, unless one row is longer. */
 const pieceBytes = 64_000
@@ -114,16 +115,3 @@ class CopyPiece {
 }
 
 const special = /[\\\b\f\n\r\t\v\0]/g
-
-// jsonb refuses the escapes of U+0000 and of half a surrogate pair.
-function storableJson(json: string): string {
-  if (!/\\u(?:0000|[dD][89a-fA-F])/.test(json)) return json
-  const clean = (text: string): string => text.replaceAll('\0', '').toWellFormed()
-  const cleaned = (value: unknown): unknown => {
-    if (typeof value === 'string') return clean(value)
-    if (Array.isArray(value)) return value.map(cleaned)
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [clean(key), cleaned(inner)]))
-  }
-  return JSON.stringify(cleaned(JSON.parse(json)))
-}
