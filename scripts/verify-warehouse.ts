@@ -1,11 +1,16 @@
 // `npm run verify-warehouse -- clickhouse`: runs the contract suite of a warehouse engine against an account of yours, in a
-// database, schema or folder of its own that goes at the end.
+// database, dataset, schema or folder of its own that goes at the end.
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /** How each engine's test is told where the account is. */
 const variables: Readonly<Record<string, readonly { readonly name: string; readonly optional?: true }[]>> = {
+  bigquery: [
+    { name: 'BIGQUERY_CREDENTIALS' },
+    { name: 'BIGQUERY_PROJECT', optional: true },
+    { name: 'BIGQUERY_LOCATION', optional: true },
+  ],
   clickhouse: [
     { name: 'CLICKHOUSE_URL' },
     { name: 'CLICKHOUSE_USER', optional: true },
@@ -36,7 +41,7 @@ const root = resolve(import.meta.dirname, '..')
 const engines = Object.keys(variables).join(', ')
 const help = `Usage: npm run verify-warehouse -- <engine>
 
-Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database, schema or folder of its own and drops it.
+Runs the contract suite of an engine against an account of yours: ${engines}. It makes a database, dataset, schema or folder of its own and drops it.
 Where the account is, the environment says:
 
 ${Object.entries(variables)

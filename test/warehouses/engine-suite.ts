@@ -10,6 +10,8 @@ export interface EngineHarness {
   readonly rows: (table: string, order?: string) => Promise<Record<string, unknown>[]>
   readonly count: (table: string) => Promise<number>
   readonly tables: () => Promise<string[]>
+  /** True for an engine whose names are letters, digits and `_`, as those that events get: it refuses others. */
+  readonly refusesNames?: boolean
   readonly stop: () => Promise<void>
 }
 
@@ -308,8 +310,16 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
     })
 
     test(`the engine ${name} takes any name for a table or a column as a name, not as SQL`, async () => {
-      const names = ['select', 'order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
+      const oddNames = ['order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
+      const { refusesNames = false } = harness
+      const names = ['select', ...(refusesNames ? [] : oddNames)]
       await fill({ table: 'victim', columns: { id: 'string' }, rows: [{ id: 'still here' }] })
+      if (refusesNames)
+        for (const name of [...oddNames, 'a`b']) {
+          const refused = { code: 'warehouse_failed', details: { scope: 'table' } }
+          await expect(harness.engine.widen(name, { id: 'string' })).rejects.toMatchObject(refused)
+          await expect(harness.engine.widen('victim', { [name]: 'string' })).rejects.toMatchObject(refused)
+        }
       for (const odd of names) {
         const columns: Columns = { id: 'string', [odd]: 'string' }
         await fill({ table: odd, columns, rows: [{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }] })

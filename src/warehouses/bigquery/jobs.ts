@@ -1,0 +1,158 @@
+import { isRecord } from '../../core/json.ts'
+import type { BigQueryFailures } from './failure.ts'
+import type { ApiAnswer, BigQueryHttp } from './http.ts'
+
+/** What a job does: a load of lines of JSON into a table that is there, or a statement. */
+export type JobWork =
+  | { readonly table: string; readonly lines: string; readonly dataset: string }
+  | { readonly query: string }
+
+/** A job that has ended well. */
+export interface DoneJob {
+  /** True where an earlier call made it. */
+  readonly isOld: boolean
+  /** Rows that its statement inserted; undefined where BigQuery does not say. */
+  readonly inserted: number | undefined
+}
+
+const firstPollMs = 300
+const longestPollMs = 5_000
+/** A job that takes longer goes on by itself; the next run finds it by its id. */
+const longestJobMs = 240_000
+
+/**
+ * Runs jobs. Their ids are made of what they do: a job that is made again is the one that is there, and its end is this one's.
+ * One that is there and has failed is made anew, under another id, for the reason may have passed.
+ * https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid (stored copy, read 2026-11-29)
+ */
+export class BigQueryJobs {
+  readonly #http: BigQueryHttp
+  readonly #project: string
+  readonly #failures: BigQueryFailures
+  readonly #location: () => Promise<string>
+
+  constructor(
+    http: BigQueryHttp,
+    at: { readonly project: string; readonly location: () => Promise<string> },
+    failures: BigQueryFailures,
+  ) {
+    this.#http = http
+    this.#project = at.project
+    this.#location = at.location
+    this.#failures = failures
+  }
+
+  /**
+   * Runs a job to its end.
+   *
+   * @param id at most 1,024 letters, digits, "-" and "_"
+   * @param work what it does
+   * @param since an old job counts when it was made after that, in milliseconds since the epoch by BigQuery's clock
+   * @throws {SluicewayError} warehouse_failed as the job's error says
+   */
+  async run(id: string, work: JobWork, since = 0): Promise<DoneJob> {
+    const location = await this.#location()
+    const made = await this.#insert(id, work, location)
+    if (made.status !== 409) return this.#end(await this.#wait(made.body, id, location), work, false)
+    const old = await this.#wait({}, id, location)
+    const madeAt = Number(isRecord(old['statistics']) ? old['statistics']['creationTime'] : 0)
+    if (madeAt >= since && errorOf(old) === undefined) return this.#end(old, work, true)
+    const other = `${id}_${crypto.randomUUID().replaceAll('-', '')}`
+    const anew = await this.#insert(other, work, location)
+    return this.#end(await this.#wait(anew.status === 409 ? {} : anew.body, other, location), work, false)
+  }
+
+  /**
+   * Runs a statement that may be repeated, and reads the first rows of its result as texts.
+   *
+   * @throws {SluicewayError} warehouse_failed as its error says
+   */
+  async rows(query: string): Promise<readonly (readonly (string | null)[])[]> {
+    const location = await this.#location()
+    const asked = { query, useLegacySql: false, location, timeoutMs: 20_000, requestId: crypto.randomUUID() }
+    let { body } = await this.#http.call({ method: 'POST', path: '/queries', body: asked })
+    for (let waits = 0; body['jobComplete'] !== true; waits++) {
+      const { jobReference } = body
+      const id = isRecord(jobReference) ? jobReference['jobId'] : undefined
+      if (typeof id !== 'string' || waits * 20_000 >= longestJobMs) throw this.#stillRuns(String(id))
+      const path = `/queries/${encodeURIComponent(id)}?location=${encodeURIComponent(location)}&timeoutMs=20000`
+      body = (await this.#http.call({ method: 'GET', path })).body
+    }
+    const rows = Array.isArray(body['rows']) ? (body['rows'] as readonly { readonly f: readonly Cell[] }[]) : []
+    return rows.map(({ f }) => f.map(({ v }) => v))
+  }
+
+  #insert(jobId: string, work: JobWork, location: string): Promise<ApiAnswer> {
+    const jobReference = { projectId: this.#project, jobId, location }
+    if ('query' in work) {
+      const body = { jobReference, configuration: { query: { query: work.query, useLegacySql: false } } }
+      return this.#http.call({ method: 'POST', path: '/jobs', body, expected: [409] })
+    }
+    const load = {
+      destinationTable: { projectId: this.#project, datasetId: work.dataset, tableId: work.table },
+      sourceFormat: 'NEWLINE_DELIMITED_JSON',
+      createDisposition: 'CREATE_NEVER',
+      // The rows are there once, however many jobs bring them.
+      writeDisposition: 'WRITE_EMPTY',
+    }
+    const path = '/jobs?uploadType=multipart'
+    const body = { jobReference, configuration: { load } }
+    return this.#http.call({ method: 'POST', path, body, lines: work.lines, expected: [409] })
+  }
+
+  /** Polls a job until it is done; `known` is what is known of it, if anything is. */
+  async #wait(known: ApiAnswer['body'], id: string, location: string): Promise<ApiAnswer['body']> {
+    const path = `/jobs/${encodeURIComponent(id)}?location=${encodeURIComponent(location)}`
+    let job = known
+    let waited = 0
+    for (let pause = 0; !isDone(job); pause = pause === 0 ? firstPollMs : Math.min(longestPollMs, pause * 1.6)) {
+      if (waited >= longestJobMs) throw this.#stillRuns(id)
+      // Of a job that was just made, nothing new is to be had at once.
+      const wait = pause === 0 && Object.keys(known).length > 0 ? firstPollMs : pause
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+      waited += wait
+      job = (await this.#http.call({ method: 'GET', path })).body
+    }
+    return job
+  }
+
+  #end(job: ApiAnswer['body'], work: JobWork, isOld: boolean): DoneJob {
+    const error = errorOf(job)
+    const isLoad = !('query' in work)
+    // The table holds the rows of this very load, since its name is made of them: an earlier job brought them.
+    if (error !== undefined && !(isLoad && error.reason === 'duplicate'))
+      throw this.#failures.of({ ...error, job: isLoad ? 'load' : 'query' })
+    const query = statOf(job, 'query')
+    const dml = isRecord(query?.['dmlStats']) ? query['dmlStats'] : {}
+    const inserted = dml['insertedRowCount']
+    return { isOld, inserted: inserted === undefined ? undefined : Number(inserted) }
+  }
+
+  #stillRuns(id: string) {
+    return this.#failures.ofWarehouse(`the job ${id} still runs; the next run waits for it`)
+  }
+}
+
+interface Cell {
+  readonly v: string | null
+}
+
+const statusOf = (job: ApiAnswer['body']): Readonly<Record<string, unknown>> =>
+  isRecord(job['status']) ? job['status'] : {}
+
+const isDone = (job: ApiAnswer['body']): boolean => statusOf(job)['state'] === 'DONE'
+
+/** The error of a job, with the words of the rows that a load job names. */
+function errorOf(job: ApiAnswer['body']): { readonly reason: string; readonly message: string } | undefined {
+  const { errorResult, errors } = statusOf(job)
+  if (!isRecord(errorResult)) return undefined
+  const all = [errorResult, ...(Array.isArray(errors) ? errors.filter(isRecord) : [])]
+  const messages = new Set(all.map(({ message }) => String(message)))
+  return { reason: String(errorResult['reason']), message: [...messages].slice(0, 3).join(' ') }
+}
+
+function statOf(job: ApiAnswer['body'], name: string): Readonly<Record<string, unknown>> | undefined {
+  const { statistics } = job
+  const found = isRecord(statistics) ? statistics[name] : undefined
+  return isRecord(found) ? found : undefined
+}
