@@ -25,6 +25,20 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'LAKE_REGION', optional: true },
     { name: 'LAKE_ENDPOINT', optional: true },
   ],
+  redshift: [
+    { name: 'REDSHIFT_REGION' },
+    // One of the two.
+    { name: 'REDSHIFT_CLUSTER', optional: true },
+    { name: 'REDSHIFT_WORKGROUP', optional: true },
+    { name: 'REDSHIFT_DATABASE' },
+    { name: 'REDSHIFT_DB_USER', optional: true },
+    { name: 'REDSHIFT_SECRET_ARN', optional: true },
+    { name: 'REDSHIFT_KEY_ID' },
+    { name: 'REDSHIFT_SECRET' },
+    { name: 'REDSHIFT_BUCKET' },
+    { name: 'REDSHIFT_BUCKET_REGION', optional: true },
+    { name: 'REDSHIFT_IAM_ROLE', optional: true },
+  ],
   snowflake: [
     { name: 'SNOWFLAKE_ACCOUNT' },
     { name: 'SNOWFLAKE_USER' },

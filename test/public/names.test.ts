@@ -21,6 +21,7 @@ const helpers = new Set([
   'src/streams/partitions.ts',
   'src/streams/push-to-lanes.ts',
   'src/warehouses/identifier.ts',
+  'src/warehouses/namespace.ts',
 ])
 /** It makes destinations of a library's, and is none itself. */
 const libraryName = 'sluiceway/destinations/library'

@@ -18,8 +18,20 @@ const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).u
 const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex')
 const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).digest('hex')}"`
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, in the words of the page. */
-function isSigned(request: IncomingMessage, body: Buffer, secret: string): boolean {
+/**
+ * Whether a request is signed by AWS Signature Version 4.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, in the words of the page.
+ *
+ * @param request as it came
+ * @param body of the request
+ * @param key the secret, and the service that the signature must be for
+ */
+export function isSigned(
+  request: IncomingMessage,
+  body: Buffer,
+  key: { readonly secret: string; readonly service: string },
+): boolean {
   const { method = '', url = '' } = request
   const [path = '', query = ''] = url.split('?')
   const headers = request.headers as Record<string, string>
@@ -36,10 +48,13 @@ function isSigned(request: IncomingMessage, body: Buffer, secret: string): boole
     sha256(body),
   ].join('\n')
   const toSign = ['AWS4-HMAC-SHA256', headers['x-amz-date'] ?? '', scope, sha256(canonical)].join('\n')
-  const key = scope.split('/').reduce<string | Buffer>((made, part) => hmac(made, part), `AWS4${secret}`)
+  const { secret, service } = key
+  const signing = scope.split('/').reduce<string | Buffer>((made, part) => hmac(made, part), `AWS4${secret}`)
   return (
-    hmac(key, toSign).toString('hex') === signature &&
-    headers['x-amz-content-sha256'] === sha256(body) &&
+    hmac(signing, toSign).toString('hex') === signature &&
+    scope.endsWith(`/${service}/aws4_request`) &&
+    // The other services hash the body, and have no header that says so.
+    (service !== 's3' || headers['x-amz-content-sha256'] === sha256(body)) &&
     signed.split(';').includes('host')
   )
 }
@@ -68,7 +83,7 @@ export async function startS3(secret: string): Promise<S3Server> {
     const refused = server.refuse?.(`${method} ${url}`)
     if (refused !== undefined) return refused
     const error = (status: number, code: string) => ({ status, body: `<Error><Code>${code}</Code></Error>` })
-    if (!isSigned(request, body, secret)) return error(403, 'SignatureDoesNotMatch')
+    if (!isSigned(request, body, { secret, service: 's3' })) return error(403, 'SignatureDoesNotMatch')
     if (url.includes('?list-type=2&')) return { status: 200, body: listing(stored, new URL(url, 'http://store')) }
     if (method === 'DELETE') return { status: stored.delete(url) ? 204 : 404, body: '' }
     const there = stored.get(url)

@@ -12,6 +12,8 @@ export interface EngineHarness {
   readonly tables: () => Promise<string[]>
   /** True for an engine whose names are letters, digits and `_`, as those that events get: it refuses others. */
   readonly refusesNames?: boolean
+  /** Odd names of tables and columns, where the engine does not take all of ours. */
+  readonly names?: readonly string[]
   readonly stop: () => Promise<void>
 }
 
@@ -310,8 +312,8 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
     })
 
     test(`the engine ${name} takes any name for a table or a column as a name, not as SQL`, async () => {
-      const oddNames = ['order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
-      const { refusesNames = false } = harness
+      const allNames = ['order "final"', `x'; DROP TABLE "victim"; --`, 'Größe 数', 'a.b', 'per%cent', '$1 ?']
+      const { refusesNames = false, names: oddNames = allNames } = harness
       const names = ['select', ...(refusesNames ? [] : oddNames)]
       await fill({ table: 'victim', columns: { id: 'string' }, rows: [{ id: 'still here' }] })
       if (refusesNames)
@@ -327,7 +329,7 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
         expect(await harness.rows(odd)).toEqual([{ id: 'a', [odd]: `'); DROP TABLE "victim"; --` }])
       }
       expect(await harness.rows('victim')).toEqual([{ id: 'still here' }])
-      expect(await harness.tables()).toEqual(expect.arrayContaining(names))
+      expect(await harness.tables()).toEqual(expect.arrayContaining([...names]))
     })
 
     test(`the engine ${name} takes a column named as what every object inherits`, async () => {

@@ -1,6 +1,6 @@
 import { AwsClient } from 'aws4fetch'
 import { type BucketSettings, bucketUrl } from '../../configure/bucket.ts'
-import { changedMeanwhile, failureOfAnswer, failureOfThrown } from './failure.ts'
+import { changedMeanwhile, failureOfAnswer, failureOfThrown, lakeUser, type StoreUser } from './failure.ts'
 import type { Expected, ObjectStore, StoredText } from './object-store.ts'
 
 /** Milliseconds that an answer may take. */
@@ -19,12 +19,14 @@ export class S3Store implements ObjectStore {
   readonly #client: AwsClient
   readonly #settings: BucketSettings
   readonly #isConditional: boolean
+  readonly #user: StoreUser
 
-  constructor(settings: BucketSettings, isConditional = conditional.has(settings.provider)) {
+  constructor(settings: BucketSettings, user = lakeUser) {
     const { accessKeyId, secretAccessKey, region = 'auto', provider } = settings
     this.#client = new AwsClient({ accessKeyId, secretAccessKey, service: 's3', region, retries: 0 })
     this.#settings = settings
-    this.#isConditional = isConditional
+    this.#isConditional = conditional.has(provider)
+    this.#user = user
     // https://cloud.google.com/storage/quotas (checked 2026-11-29); R2 has the same limit.
     this.writeMs = provider === 'r2' || provider === 'gcs' ? 1_000 : 0
   }
@@ -50,8 +52,15 @@ export class S3Store implements ObjectStore {
     return response.headers.get('etag') ?? ''
   }
 
+  /** Deletes an object; one that is not there is no failure. */
+  async delete(key: string): Promise<void> {
+    const asked = `delete ${key}`
+    const { response, text } = await this.#send(key, { method: 'DELETE' }, asked)
+    if (!response.ok && response.status !== 404) throw this.#failure(response, text, asked)
+  }
+
   #failure({ status }: Response, body: string, asked: string): Error {
-    return failureOfAnswer({ status, body }, { asked, bucket: this.#settings.bucket })
+    return failureOfAnswer({ status, body }, { asked, bucket: this.#settings.bucket, user: this.#user })
   }
 
   #conditionOf(expected: Expected): Record<string, string> {
@@ -85,7 +94,7 @@ export class S3Store implements ObjectStore {
       })
       return { response, text: await response.text() }
     } catch (thrown) {
-      throw failureOfThrown(thrown, asked)
+      throw failureOfThrown(thrown, asked, this.#user)
     }
   }
 }

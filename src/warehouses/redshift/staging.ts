@@ -1,0 +1,85 @@
+import { SluicewayError } from '../../core/errors.ts'
+import type { Load } from '../../core/warehouse.ts'
+import type { S3Store } from '../lake/s3-store.ts'
+
+/** Objects that are written at once: a Worker has six connections. */
+const atOnce = 4
+
+/** Rows on their way. */
+export interface StagedObject {
+  /** `s3://bucket/key`. */
+  readonly object: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** Where objects are, and for which schema. */
+interface StagingPlace {
+  readonly bucket: string
+  readonly prefix: string
+  readonly schema: string
+}
+
+/** The bucket through which rows go to Redshift, and how objects in it are named. */
+export class Staging {
+  readonly #store: S3Store
+  readonly #place: StagingPlace
+
+  constructor(store: S3Store, place: StagingPlace) {
+    this.#store = store
+    this.#place = place
+  }
+
+  /**
+   * Names the object of a load: a repeat of the load gives the same name. The ids of the rows count as well, since the loader
+   * halves a load under one id.
+   *
+   * @returns the object, and the hex digits of its name
+   */
+  async nameOf({ id, table, columns, rows, merge }: Load): Promise<{ readonly object: string; readonly key: string }> {
+    const { bucket, prefix, schema } = this.#place
+    const at = columns.findIndex(({ name }) => name === 'id')
+    const ids = merge === 'append' ? [] : rows.map((row) => String(row[at]))
+    const text = new TextEncoder().encode(JSON.stringify([schema, id, table, ...ids]))
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text))
+    const key = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    return { object: `s3://${bucket}/${prefix}/${key}.json.gz`, key }
+  }
+
+  /**
+   * Does something while objects are there. They are deleted once it is known how that ended; where the warehouse did not tell,
+   * the statement may still read them, and a repeat of the load writes them again.
+   */
+  async during(objects: readonly StagedObject[], work: () => Promise<void>): Promise<void> {
+    await this.#each(objects, ({ object, bytes }) => this.#store.put(this.#keyOf(object), bytes))
+    try {
+      await work()
+    } catch (thrown) {
+      if (hasEnded(thrown)) await this.#delete(objects)
+      throw thrown
+    }
+    await this.#delete(objects)
+  }
+
+  async #delete(objects: readonly StagedObject[]): Promise<void> {
+    // The rows are where they belong, whatever becomes of the objects: docs/warehouse-redshift.md lets them expire.
+    await this.#each(objects, ({ object }) => this.#store.delete(this.#keyOf(object)).catch(() => {}))
+  }
+
+  async #each(objects: readonly StagedObject[], work: (one: StagedObject) => Promise<unknown>): Promise<void> {
+    const left = [...objects]
+    const failures: unknown[] = []
+    const next = async (): Promise<void> => {
+      for (let one = left.shift(); one !== undefined && failures.length === 0; one = left.shift())
+        await work(one).catch((thrown: unknown) => failures.push(thrown))
+    }
+    await Promise.all(Array.from({ length: atOnce }, next))
+    if (failures.length > 0) throw failures[0]
+  }
+
+  #keyOf(object: string): string {
+    return object.slice(`s3://${this.#place.bucket}/`.length)
+  }
+}
+
+/** Whether Redshift has told the end of the statement, so that nothing reads the objects any more. */
+const hasEnded = (thrown: unknown): boolean => thrown instanceof SluicewayError && thrown.details['ended'] === true

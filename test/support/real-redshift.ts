@@ -1,0 +1,122 @@
+import type { Columns } from '../../src/core/warehouse.ts'
+import { DataApi } from '../../src/warehouses/redshift/data-api.ts'
+import { tableName } from '../../src/warehouses/redshift/sql.ts'
+import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
+import { redshift } from '../../src/warehouses/redshift.ts'
+import { type FakeRedshift, startRedshift } from './fake-redshift.ts'
+import type { RealWarehouse } from './real-warehouses.ts'
+import type { Row } from './tables.ts'
+
+type RedshiftInput = Parameters<typeof redshift>[0]
+
+/** A Redshift: the fake of this machine, or the account that the environment names. */
+export interface RealRedshift extends Omit<RealWarehouse, 'query'> {
+  readonly settings: RedshiftInput
+  /** Undefined where it is an account. */
+  readonly fake: FakeRedshift | undefined
+  readonly count: (table: string) => Promise<number>
+}
+
+/** The account that `npm run verify-warehouse -- redshift` is told of; undefined where there is none. */
+function accountOf(env: Readonly<Record<string, string | undefined>>): RedshiftInput | undefined {
+  const { REDSHIFT_REGION: region, REDSHIFT_DATABASE: database, REDSHIFT_BUCKET: bucket } = env
+  if (region === undefined) return undefined
+  return {
+    region,
+    database,
+    bucket,
+    cluster: env['REDSHIFT_CLUSTER'],
+    workgroup: env['REDSHIFT_WORKGROUP'],
+    dbUser: env['REDSHIFT_DB_USER'],
+    secretArn: env['REDSHIFT_SECRET_ARN'],
+    accessKeyId: env['REDSHIFT_KEY_ID'],
+    secretAccessKey: env['REDSHIFT_SECRET'],
+    bucketRegion: env['REDSHIFT_BUCKET_REGION'],
+    iamRole: env['REDSHIFT_IAM_ROLE'],
+  }
+}
+
+const fakeSettings = ({ endpoint, s3 }: FakeRedshift) => ({
+  region: 'eu-central-1',
+  workgroup: 'analytics',
+  database: 'dev',
+  bucket: 'analytics-staging',
+  accessKeyId: 'AKIAADA',
+  secretAccessKey: 'secret key of Ada',
+  dataEndpoint: endpoint,
+  s3Endpoint: s3.endpoint,
+  allowPrivate: true,
+})
+
+/** Starts a Redshift with a schema of its own that goes at the end. */
+export async function startRedshiftWarehouse(): Promise<RealRedshift> {
+  const account = accountOf(process.env)
+  const fake = account === undefined ? await startRedshift('secret key of Ada') : undefined
+  const schema = `sluiceway_test_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
+  const settings: RedshiftInput = { ...(fake === undefined ? (account as RedshiftInput) : fakeSettings(fake)), schema }
+  const use = redshift(settings)
+  if (use.problems.length > 0) throw new Error(use.problems.join('; '))
+  const api = new DataApi(
+    {
+      ...(settings as unknown as ConstructorParameters<typeof DataApi>[0]),
+      endpoint: settings.dataEndpoint ?? `https://redshift-data.${settings.region}.amazonaws.com/`,
+    },
+    { region: String(settings.region), server: 'server', database: '', schema, bucket: '', user: undefined },
+  )
+  const columnsOf = async (table: string): Promise<Columns> => (await use.open({}, schema).columns(table)) ?? {}
+  const rows = async (table: string, order = 'id'): Promise<Row[]> => {
+    const columns = await columnsOf(table)
+    const all = Object.entries(columns)
+    if (all.length === 0) return []
+    const list = all.map(([name, type]) =>
+      type === 'json' ? `json_serialize(${quoteIdentifier(name)})` : quoteIdentifier(name),
+    )
+    const sorted = Object.hasOwn(columns, order) ? ` ORDER BY ${quoteIdentifier(order)}` : ''
+    const found = await api.rows(`SELECT ${list.join(', ')} FROM ${tableName(schema, table)}${sorted}`, {})
+    return found.map((row) =>
+      withMore(Object.fromEntries(all.map(([name, type], i) => [name, logical(row[i] ?? null, type)] as const))),
+    )
+  }
+  return {
+    settings,
+    fake,
+    use,
+    bindings: {},
+    namespace: schema,
+    schema: `${quoteIdentifier(schema)}.`,
+    rows,
+    count: async (table) => Number((await api.rows(`SELECT count(*) FROM ${tableName(schema, table)}`, {}))[0]?.[0]),
+    ids: async (table) =>
+      (await api.rows(`SELECT "id" FROM ${tableName(schema, table)}`, {})).map(([id]) => String(id)),
+    tables: async () =>
+      (await api.rows('SELECT DISTINCT table_name FROM svv_columns WHERE table_schema = :schema', { schema })).map(
+        ([name]) => String(name),
+      ),
+    clear: () => api.run(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)} CASCADE`),
+    stop: async () => {
+      await api.run(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)} CASCADE`)
+      await fake?.stop()
+    },
+  }
+}
+
+function withMore(row: Row): Row {
+  const more = row['_sluiceway_more']
+  return { ...row, ...(typeof more === 'string' ? (JSON.parse(more) as object) : {}) }
+}
+
+function logical(value: string | null, type: Columns[string]): unknown {
+  if (value === null) return null
+  switch (type) {
+    case 'boolean':
+      return value === 'true'
+    case 'float':
+      return Number(value)
+    case 'int':
+      return Number.isSafeInteger(Number(value)) ? Number(value) : value
+    case 'datetime':
+      return new Date(`${value.replace(' ', 'T')}Z`).toISOString()
+    default:
+      return value
+  }
+}
