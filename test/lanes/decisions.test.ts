@@ -4,7 +4,7 @@ import type { Item } from '../../src/core/destination.ts'
 import type { Envelope, Header } from '../../src/core/envelope.ts'
 import type { Transform } from '../../src/core/transform.ts'
 import { replayBase } from '../../src/lanes/lane-store.ts'
-import { SimulatedLane } from '../support/simulated-lane.ts'
+import { eventsOf, SimulatedLane } from '../support/simulated-lane.ts'
 
 type Change = (event: Event) => Event | Event[] | null
 
@@ -29,11 +29,9 @@ function laneWith(change: Change, options: ConstructorParameters<typeof Simulate
 
 const couponOf = ({ properties }: Event) => String(properties?.['coupon'])
 const withCoupon = (event: Event, coupon: string): Event => ({ ...event, properties: { ...event.properties, coupon } })
-const of = (key: string, ...numbers: number[]) => numbers.map((n) => ({ id: `${key} ${n}`, key }))
-const pendingIds = (lane: SimulatedLane) => lane.requests.flatMap(({ ids }) => ids)
 const answer = async (lane: SimulatedLane, start: string, status: number) => {
   const request = lane.requests.find(({ ids }) => ids[0]?.startsWith(start) === true)
-  if (request === undefined) throw new Error(`no request carries ${start}; under way: ${pendingIds(lane).join(', ')}`)
+  if (request === undefined) throw new Error(`no request carries ${start}; under way: ${lane.pendingIds.join(', ')}`)
   await request.answer(status)
 }
 const decided = (lane: SimulatedLane) =>
@@ -46,9 +44,9 @@ const letters = (lane: SimulatedLane) => lane.letters.list({ limit: 100 })
 test('a retry sends what the transforms made at the first try, also after a restart and when their code has changed', async () => {
   let price = 9
   const { lane, seen, code } = laneWith((event) => withCoupon(event, `SPRING${++price}`))
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
-  expect(pendingIds(lane)).toEqual(['ada 1: SPRING10'])
+  expect(lane.pendingIds).toEqual(['ada 1: SPRING10'])
   await answer(lane, 'ada 1', 503)
   expect(decided(lane)).toEqual([0])
   lane.checkpoint()
@@ -57,10 +55,10 @@ test('a retry sends what the transforms made at the first try, also after a rest
   code.change = () => null
   await lane.feed()
   await lane.pass(1_000)
-  expect(pendingIds(lane)).toEqual(['ada 1: SPRING10'])
+  expect(lane.pendingIds).toEqual(['ada 1: SPRING10'])
   await answer(lane, 'ada 1', 503)
   await lane.pass(10_000)
-  expect(pendingIds(lane)).toEqual(['ada 1: SPRING10'])
+  expect(lane.pendingIds).toEqual(['ada 1: SPRING10'])
   await answer(lane, 'ada 1', 200)
   expect([seen, lane.store.counters, lane.rows(), decided(lane)]).toEqual([['ada 1'], { retry: 2, done: 1 }, [], []])
 })
@@ -70,18 +68,18 @@ test('only what was not delivered of an event that became three is sent again, a
     limits: { events: 1, parallel: 1 },
     route: { ordered: false },
   })
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   await answer(lane, 'ada 1: A', 200)
   await answer(lane, 'ada 1~1: B', 503)
   await lane.settled()
-  if (pendingIds(lane).length > 0) await answer(lane, 'ada 1~2: C', 200)
+  if (lane.pendingIds.length > 0) await answer(lane, 'ada 1~2: C', 200)
   lane.checkpoint()
   lane.crash()
 
   await lane.feed()
   await lane.pass(1_000)
-  const again = pendingIds(lane)
+  const again = lane.pendingIds
   expect(again).not.toContain('ada 1: A')
   expect(again).toContain('ada 1~1: B')
   await lane.run(60_000, () => 200)
@@ -92,9 +90,9 @@ test('an event that waits without a row, because the destination is down, is dec
   let n = 0
   const { lane, seen } = laneWith((event) => withCoupon(event, `NO${++n}`), { limits: { parallel: 6 } })
   const keys = ['ada', 'grace', 'alan', 'edsger', 'barbara', 'charles']
-  lane.append(keys.flatMap((key) => of(key, 1)))
+  lane.append(keys.flatMap((key) => eventsOf(key, 1)))
   await lane.feed()
-  const sent = pendingIds(lane)
+  const sent = lane.pendingIds
   for (const key of keys) await answer(lane, `${key} 1`, 503)
   expect(lane.sender.state).toBe('down')
   expect(lane.rows().length).toBeLessThan(6)
@@ -113,7 +111,7 @@ test('an event that waits without a row, because the destination is down, is dec
 
 test('a dead letter that is sent again goes through the transforms of today', async () => {
   const { lane, seen, code } = laneWith((event) => withCoupon(event, 'OLD'))
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   await answer(lane, 'ada 1', 503)
   await lane.pass(1_000)
@@ -127,14 +125,14 @@ test('a dead letter that is sent again goes through the transforms of today', as
   const header: Header = { id: messageId, key, source, receivedAt, to: ['webhook'], facts: {} }
   lane.sender.replay(replayBase + 1, 0, header, event)
   await lane.pump()
-  expect(pendingIds(lane)).toEqual(['ada 1: NEW after undefined'])
+  expect(lane.pendingIds).toEqual(['ada 1: NEW after undefined'])
   await answer(lane, 'ada 1: NEW', 200)
   expect([seen, lane.store.counters['done']]).toEqual([['ada 1', 'ada 1'], 1])
 })
 
 test('a row of a version that kept no decision is decided at its next try', async () => {
   const { lane, seen } = laneWith((event) => withCoupon(event, 'SPRING'))
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   await answer(lane, 'ada 1', 503)
   lane.checkpoint()
@@ -147,7 +145,7 @@ test('a row of a version that kept no decision is decided at its next try', asyn
 
 test('a decision goes that an older version left behind after it had delivered the event', async () => {
   const { lane } = laneWith((event) => event)
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   await answer(lane, 'ada 1', 503)
   lane.checkpoint()
@@ -167,7 +165,7 @@ test('events wait when their transforms cannot be run, and are decided when they
         : Promise.reject(new Error('isolated.isolated needs the binding ISOLATES of wrangler.toml')),
   }
   const lane = new SimulatedLane({ route: { transforms: [isolated] } })
-  lane.append([...of('ada', 1), ...of('grace', 1)])
+  lane.append([...eventsOf('ada', 1), ...eventsOf('grace', 1)])
   await lane.run(5_000, () => 200)
   expect([lane.rows(), letters(lane), decided(lane)]).toEqual([['ada 1', 'grace 1'], [], []])
   isThere = true
@@ -178,13 +176,13 @@ test('events wait when their transforms cannot be run, and are decided when they
 test('a filter alone decides anew at each try', async () => {
   let isOpen = true
   const lane = new SimulatedLane({ route: { filter: () => isOpen } })
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   await lane.requests[0]?.answer(503)
   expect(decided(lane)).toEqual([])
   isOpen = false
   await lane.pass(1_000)
-  expect([pendingIds(lane), lane.store.counters]).toEqual([[], { retry: 1, 'skip: filtered': 1 }])
+  expect([lane.pendingIds, lane.store.counters]).toEqual([[], { retry: 1, 'skip: filtered': 1 }])
 })
 
 test('results that no row could hold are dead letters that say so, and harm no other event', async () => {
@@ -197,9 +195,9 @@ test('results that no row could hold are dead letters that say so, and harm no o
         ? Array.from({ length: 5 }, () => withCoupon(event, 'x'.repeat(900_000)))
         : event,
   )
-  lane.append([...of('ada', 1), ...of('grace', 1), ...of('alan', 1)])
+  lane.append([...eventsOf('ada', 1), ...eventsOf('grace', 1), ...eventsOf('alan', 1)])
   await lane.feed()
-  expect(pendingIds(lane)).toEqual(['alan 1: undefined'])
+  expect(lane.pendingIds).toEqual(['alan 1: undefined'])
   await answer(lane, 'alan 1', 200)
   expect(
     letters(lane).map(({ messageId, stage, reason }) => [messageId, stage, reason.replaceAll(/\d{6,}/g, '…')]),
@@ -216,9 +214,9 @@ test('results that no row could hold are dead letters that say so, and harm no o
 test('the largest result that is taken is kept in a row below 2 MB, and sent again to the letter', async () => {
   const noise = Array.from({ length: 380_000 }, () => String.fromCharCode(0x4e00 + Math.floor(Math.random() * 20_000)))
   const { lane } = laneWith((event) => withCoupon(event, noise.join('')))
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
-  const sent = pendingIds(lane)
+  const sent = lane.pendingIds
   await answer(lane, 'ada 1', 503)
   const [row] = lane.sqlite.exec('SELECT length(data) AS bytes FROM decided').toArray()
   expect(row?.['bytes']).toBeGreaterThan(600_000)
@@ -226,7 +224,7 @@ test('the largest result that is taken is kept in a row below 2 MB, and sent aga
   lane.crash()
   await lane.feed()
   await lane.pass(1_000)
-  expect(pendingIds(lane)).toEqual(sent)
+  expect(lane.pendingIds).toEqual(sent)
 })
 
 test('a lane counts what each transform did, over restarts', async () => {
@@ -235,11 +233,11 @@ test('a lane counts what each transform did, over restarts', async () => {
     if (event.messageId === 'grace 1') throw new Error('no price')
     return [withCoupon(event, 'A'), withCoupon(event, 'B')]
   })
-  lane.append([...of('ada', 1), ...of('grace', 1), ...of('alan', 1)])
+  lane.append([...eventsOf('ada', 1), ...eventsOf('grace', 1), ...eventsOf('alan', 1)])
   await lane.run(1_000, () => 200)
   lane.checkpoint()
   lane.crash()
-  lane.append(of('ada', 2))
+  lane.append(eventsOf('ada', 2))
   await lane.run(1_000, () => 200)
   lane.checkpoint()
   lane.crash()
@@ -265,7 +263,7 @@ test('a destination that delivered a part of an event gets what is left of it at
       },
     },
   })
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   expect([seen, decided(lane)]).toEqual([['ada 1: all'], [0]])
   lane.checkpoint()
@@ -302,7 +300,7 @@ test('a dead letter keeps what was left of the event, and one of a replay keeps 
       },
     },
   })
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   expect(lane.letters.getStored(1)?.rest).toBe('group')
   expect(lane.letters.get(1)).not.toHaveProperty('rest')
@@ -317,7 +315,7 @@ test('a dead letter keeps what was left of the event, and one of a replay keeps 
 
 test('a dead letter of an event that became several keeps nothing of what was delivered of one of them', async () => {
   const { lane } = laneWith((event) => [withCoupon(event, 'A'), withCoupon(event, 'B')], { use: partly })
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await lane.feed()
   expect(letters(lane)).toHaveLength(1)
   expect(lane.letters.getStored(1)).not.toHaveProperty('rest')

@@ -1,18 +1,17 @@
 import { expect, test } from 'vitest'
 import { withSeed } from '../support/seed.ts'
-import { SimulatedLane } from '../support/simulated-lane.ts'
+import { eventsOf, SimulatedLane } from '../support/simulated-lane.ts'
 
 /** The longest that a recovery may go unnoticed, in milliseconds. */
 const noticedMs = 15_000
 
-const of = (key: string, ...numbers: number[]) => numbers.map((n) => ({ id: `${key} ${n}`, key }))
 const people = (count: number) => Array.from({ length: count }, (_, i) => `user-${i}`)
 const logged = (lane: SimulatedLane, start: string) => lane.logged.filter(({ message }) => message.startsWith(start))
 
 /** Each second an event of every one of them, while the destination answers so. */
 async function second(lane: SimulatedLane, users: readonly string[], statusOf: (ids: readonly string[]) => number) {
   const { length } = lane.chunks
-  lane.append(users.flatMap((user) => of(user, length)))
+  lane.append(users.flatMap((user) => eventsOf(user, length)))
   await lane.run(1000, statusOf)
 }
 
@@ -36,7 +35,7 @@ test.each([
           asked.push(lane.now)
           return 503
         })
-      lane.append(users.flatMap((user) => of(user, 61)))
+      lane.append(users.flatMap((user) => eventsOf(user, 61)))
       await lane.feed()
       const { sender } = lane
       expect([sender.state, sender.reason, sender.lastError?.reason]).toEqual([state, 'HTTP 503', 'HTTP 503'])
@@ -92,7 +91,7 @@ test('an outage outlives a restart of the lane: it says since when, and its firs
   const lane = new SimulatedLane({ limits: { parallel: 4 }, random: () => 0.9 })
   const users = ['ada', 'grace', 'joan', 'mary']
   const start = lane.now
-  lane.append(users.flatMap((user) => of(user, 1, 2, 3)))
+  lane.append(users.flatMap((user) => eventsOf(user, 1, 2, 3)))
   await lane.run(45_000, () => 503)
   lane.checkpoint()
   lane.crash()
@@ -104,19 +103,19 @@ test('an outage outlives a restart of the lane: it says since when, and its firs
     return 200
   })
   for (const user of users)
-    expect(arrived.filter((id) => id.startsWith(user))).toEqual(of(user, 1, 2, 3).map(({ id }) => id))
+    expect(arrived.filter((id) => id.startsWith(user))).toEqual(eventsOf(user, 1, 2, 3).map(({ id }) => id))
 })
 
 test('the one user of a lane is told to fail after a restart, too, and what was let go before one stays let go', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 1 }, random: () => 0.99 })
   const start = lane.now
-  lane.append(of('ada', 1, 2, 3))
+  lane.append(eventsOf('ada', 1, 2, 3))
   await lane.run(45_000, () => 503)
   lane.checkpoint()
   lane.crash()
   expect([lane.sender.state, lane.sender.since]).toEqual(['failing', start])
 
-  lane.append(of('grace', 1))
+  lane.append(eventsOf('grace', 1))
   await lane.feed()
   await lane.requests[0]?.answer(200)
   // The destination is back, and the lane goes before it could send what waited.
@@ -127,7 +126,7 @@ test('the one user of a lane is told to fail after a restart, too, and what was 
 
 test('a success ends neither the wait that Retry-After asked for nor that of an event which fails for a reason of its own', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 4 }, random: () => 0.99 })
-  lane.append(of('sick', 1))
+  lane.append(eventsOf('sick', 1))
   const healthy = (ids: readonly string[]) => (ids.includes('sick 1') ? 500 : 200)
   for (let n = 0; n < 20; n++) await second(lane, ['ada', 'grace'], healthy)
   expect(lane.rows()).toEqual(['sick 1'])
@@ -135,7 +134,7 @@ test('a success ends neither the wait that Retry-After asked for nor that of an 
   const due = lane.store.waiting.byId('sick 1')?.due as number
   expect(due - lane.now).toBeGreaterThan(10_000)
 
-  lane.append([...of('joan', 1), ...of('mary', 1), ...of('edsger', 1)])
+  lane.append([...eventsOf('joan', 1), ...eventsOf('mary', 1), ...eventsOf('edsger', 1)])
   await lane.feed()
   for (const request of lane.requests.slice())
     if (request.ids.includes('joan 1')) await request.answer(503, { 'retry-after': '9' })
@@ -158,7 +157,7 @@ test('a success ends neither the wait that Retry-After asked for nor that of an 
 
 test('an event that fails for ever never takes the lane down, nor makes the destination look as if it failed, while others arrive', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 2 } })
-  lane.append(of('sick', 1))
+  lane.append(eventsOf('sick', 1))
   for (let n = 0; n < 120; n++) {
     // Now and then nothing else is to be sent for a while.
     if (n % 10 < 5) await second(lane, ['ada', 'grace'], (ids) => (ids.includes('sick 1') ? 500 : 200))
@@ -171,10 +170,10 @@ test('an event that fails for ever never takes the lane down, nor makes the dest
 
 test('while few events fail, an event of somebody else is sent at once, and its success sends all others', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 4 }, random: () => 0.99 })
-  lane.append([...of('ada', 1), ...of('grace', 1)])
+  lane.append([...eventsOf('ada', 1), ...eventsOf('grace', 1)])
   await lane.run(20_000, () => 503)
   expect(lane.sender.state).toBe('down')
-  lane.append(of('joan', 1))
+  lane.append(eventsOf('joan', 1))
   await lane.feed()
   expect(lane.requests.flatMap(({ ids }) => ids)).toEqual(['joan 1'])
   await lane.requests[0]?.answer(200)
@@ -183,7 +182,7 @@ test('while few events fail, an event of somebody else is sent at once, and its 
 
 test('limits of the platform take no lane down, however long they are in the way of a few users', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 2 } })
-  lane.append([...of('ada', 1), ...of('grace', 1)])
+  lane.append([...eventsOf('ada', 1), ...eventsOf('grace', 1)])
   await lane.feed()
   for (let n = 0; n < 40; n++) {
     await lane.requests[0]?.breakOff(new Error('Too many subrequests by single Worker invocation.'))
@@ -196,7 +195,7 @@ test('limits of the platform take no lane down, however long they are in the way
 
 test('a person who resumes a lane sends everything that waits, in order, whatever was asked for, also after a restart', async () => {
   const lane = new SimulatedLane({ limits: { events: 2, parallel: 4 }, random: () => 0.99 })
-  lane.append([...of('ada', 1, 2), ...of('grace', 1, 2)])
+  lane.append([...eventsOf('ada', 1, 2), ...eventsOf('grace', 1, 2)])
   await lane.feed()
   for (const request of lane.requests.slice()) await request.answer(429, { 'retry-after': '3600' })
   lane.sender.resume()
@@ -211,7 +210,7 @@ test('a person who resumes a lane sends everything that waits, in order, whateve
 
 test('the rows of a long outage are bounded, and its probes are at most a minute apart', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 4 }, random: () => 0.99 })
-  lane.append(people(2000).flatMap((user) => of(user, 1)))
+  lane.append(people(2000).flatMap((user) => eventsOf(user, 1)))
   const asked: number[] = []
   await lane.run(6 * 3_600_000, () => {
     asked.push(lane.now)
@@ -225,7 +224,7 @@ test('the rows of a long outage are bounded, and its probes are at most a minute
 
 test('every dead letter and every failed request of a lane is logged with its target and why', async () => {
   const lane = new SimulatedLane()
-  lane.append([...of('ada', 1), ...of('grace', 1)])
+  lane.append([...eventsOf('ada', 1), ...eventsOf('grace', 1)])
   await lane.run(10, (ids) => (ids.includes('ada 1') ? 400 : 503))
   expect(lane.logged).toMatchObject([
     {
@@ -243,7 +242,7 @@ test('every dead letter and every failed request of a lane is logged with its ta
 
 test('one event that a destination refuses pauses no lane for the others of its batch, also when it is the first batch of all', async () => {
   const lane = new SimulatedLane({ limits: { events: 10, parallel: 1 } })
-  lane.append([...of('ada', 1, 2), ...of('gone', 1), ...people(7).flatMap((user) => of(user, 1))])
+  lane.append([...eventsOf('ada', 1, 2), ...eventsOf('gone', 1), ...people(7).flatMap((user) => eventsOf(user, 1))])
   const arrived: string[] = []
   await lane.run(100, (ids) => {
     if (ids.includes('gone 1')) return 404
@@ -258,7 +257,7 @@ test('thousands of events of four users that waited for an outage go out one aft
   const lane = new SimulatedLane({ limits: { parallel: 3 }, random: () => 0.9 })
   const users = ['ada', 'grace', 'joan', 'mary']
   for (let n = 0; n < 1500; n += 50)
-    lane.append(Array.from({ length: 50 }, (_, i) => users.flatMap((user) => of(user, n + i))).flat())
+    lane.append(Array.from({ length: 50 }, (_, i) => users.flatMap((user) => eventsOf(user, n + i))).flat())
   await lane.run(60_000, () => 503)
   expect(lane.sender.state).toBe('down')
   const arrived: string[] = []

@@ -1,15 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Random } from '../../scripts/bench/random.ts'
 import { withSeed } from '../support/seed.ts'
-import { SimulatedLane } from '../support/simulated-lane.ts'
+import { eventsOf, SimulatedLane } from '../support/simulated-lane.ts'
 
-const of = (key: string, ...numbers: number[]) => numbers.map((n) => ({ id: `${key} ${n}`, key }))
-const pendingIds = (lane: SimulatedLane) => lane.requests.flatMap(({ ids }) => ids)
-const carrying = (lane: SimulatedLane, id: string) => {
-  const request = lane.requests.find(({ ids }) => ids.includes(id))
-  if (request === undefined) throw new Error(`no request carries ${id}; under way: ${pendingIds(lane).join(', ')}`)
-  return request
-}
 const letters = (lane: SimulatedLane) => lane.letters.list({ limit: 10_000 })
 const run = (lane: SimulatedLane, ms: number, statusOf: (ids: readonly string[]) => number) => lane.run(ms, statusOf)
 
@@ -21,16 +14,16 @@ test('an event that a firewall refuses does not delay others, is tried five time
     for (const id of ids) arrived.set(id, lane.now)
     return 200
   }
-  lane.append(of('ada', 1, 2, 3, 4, 5))
+  lane.append(eventsOf('ada', 1, 2, 3, 4, 5))
   await run(lane, 1000, answer)
-  lane.append([...of('script', 1, 2), ...of('carol', 1)])
+  lane.append([...eventsOf('script', 1, 2), ...eventsOf('carol', 1)])
   await run(lane, 300, answer)
   const start = lane.now
-  lane.append(of('carol', 2, 3, 4, 5, 6))
+  lane.append(eventsOf('carol', 2, 3, 4, 5, 6))
   await run(lane, 1000, answer)
   for (const n of [2, 3, 4, 5, 6]) expect((arrived.get(`carol ${n}`) as number) - start).toBeLessThan(2000)
   for (let n = 7; n < 60; n++) {
-    lane.append(of('carol', n))
+    lane.append(eventsOf('carol', n))
     await run(lane, 1000, answer)
   }
   expect(lane.sender.state).toBe('idle')
@@ -47,27 +40,27 @@ test('an event that a firewall refuses does not delay others, is tried five time
 
 test('a refused event never leads the probe: on a lane that has delivered nothing yet, another key is tried at once', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 1 } })
-  lane.append([...of('ada', 1, 2), ...of('grace', 1)])
+  lane.append([...eventsOf('ada', 1, 2), ...eventsOf('grace', 1)])
   await lane.feed()
-  await carrying(lane, 'ada 1').answer(403)
+  await lane.carrying('ada 1').answer(403)
   expect(lane.sender.state).toBe('paused')
-  expect(pendingIds(lane)).toEqual(['grace 1'])
-  await carrying(lane, 'grace 1').answer(200)
+  expect(lane.pendingIds).toEqual(['grace 1'])
+  await lane.carrying('grace 1').answer(200)
   expect(lane.sender.state).not.toBe('paused')
-  expect(pendingIds(lane)).toEqual(['ada 1'])
+  expect(lane.pendingIds).toEqual(['ada 1'])
 })
 
 test('an event that comes while the lane is paused because of another one is tried at once', async () => {
   const lane = new SimulatedLane()
-  lane.append(of('ada', 1, 2, 3))
+  lane.append(eventsOf('ada', 1, 2, 3))
   await lane.feed()
-  await carrying(lane, 'ada 1').answer(410)
-  expect([lane.sender.state, pendingIds(lane)]).toEqual(['paused', []])
-  lane.append(of('ada', 4))
+  await lane.carrying('ada 1').answer(410)
+  expect([lane.sender.state, lane.pendingIds]).toEqual(['paused', []])
+  lane.append(eventsOf('ada', 4))
   await lane.feed()
-  lane.append(of('grace', 1))
+  lane.append(eventsOf('grace', 1))
   await lane.feed()
-  expect(pendingIds(lane)).toEqual(['grace 1'])
+  expect(lane.pendingIds).toEqual(['grace 1'])
 })
 
 test('a destination that answers everything with 404 for half a minute gets nothing buried, and all events afterwards', async () => {
@@ -103,14 +96,14 @@ test('a batch that is refused because of one event is halved while others are de
     arrived.push(...ids)
     return 200
   }
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await run(lane, 100, answer)
-  lane.append([...of('grace', 1, 2, 3, 4), ...of('gone', 1, 2), ...of('joan', 1, 2, 3, 4)])
+  lane.append([...eventsOf('grace', 1, 2, 3, 4), ...eventsOf('gone', 1, 2), ...eventsOf('joan', 1, 2, 3, 4)])
   await run(lane, 100, answer)
   expect(arrived).toEqual([
     'ada 1',
-    ...of('grace', 1, 2, 3, 4).map(({ id }) => id),
-    ...of('joan', 1, 2, 3, 4).map(({ id }) => id),
+    ...eventsOf('grace', 1, 2, 3, 4).map(({ id }) => id),
+    ...eventsOf('joan', 1, 2, 3, 4).map(({ id }) => id),
   ])
   expect(lane.rows()).toEqual(['gone 1', 'gone 2'])
   expect(lane.sender.state).not.toBe('paused')
@@ -118,7 +111,7 @@ test('a batch that is refused because of one event is halved while others are de
 
 test('a batch destination that suddenly refuses everything is not asked about each event, and buries none', async () => {
   const lane = new SimulatedLane({ limits: { events: 100, bytes: 1_000_000, parallel: 1 } })
-  lane.append(of('ada', 1))
+  lane.append(eventsOf('ada', 1))
   await run(lane, 100, () => 200)
   lane.append(Array.from({ length: 1000 }, (_, i) => ({ id: `order ${i}`, key: `user ${i}` })))
   let asked = 0
@@ -156,7 +149,7 @@ test('a destination that redirects everything gets one event at each probe, anot
 
 test('an event that is refused with 404 where there is no other one to compare it with does not stop its key for good', async () => {
   const lane = new SimulatedLane()
-  lane.append(of('import', 1, 2))
+  lane.append(eventsOf('import', 1, 2))
   const arrived: string[] = []
   const answer = (ids: readonly string[]) => {
     if (ids.includes('import 1')) return 404
@@ -173,7 +166,7 @@ test('an event that is refused with 404 where there is no other one to compare i
 
 test('a credential that is refused uses up no event, however few there are', async () => {
   const lane = new SimulatedLane()
-  lane.append(of('ada', 1, 2))
+  lane.append(eventsOf('ada', 1, 2))
   await run(lane, 86_400_000, () => 401)
   expect([lane.sender.state, letters(lane)]).toEqual(['paused', []])
 })
@@ -181,7 +174,7 @@ test('a credential that is refused uses up no event, however few there are', asy
 test('one success ends the waiting of all, but not what was asked for; resume ends every wait, also while nothing is down', async () => {
   const lane = new SimulatedLane({ limits: { parallel: 4 }, random: () => 0.99 })
   const users = ['ada', 'grace', 'joan', 'mary']
-  lane.append(users.flatMap((user) => of(user, 1, 2, 3)))
+  lane.append(users.flatMap((user) => eventsOf(user, 1, 2, 3)))
   await run(lane, 120_000, () => 503)
   expect(lane.rows()).toHaveLength(12)
   // Too few users to be sure that it is down, but the lane says what its requests get.
@@ -190,15 +183,15 @@ test('one success ends the waiting of all, but not what was asked for; resume en
   const [first] = lane.requests
   await first?.answer(200)
   expect(lane.sender.reason).toBeUndefined()
-  expect(new Set(pendingIds(lane).map((id) => id.split(' ')[0])).size).toBe(4)
-  const waiting = pendingIds(lane)
-  for (const id of waiting) await carrying(lane, id).answer(429, { 'retry-after': '600' })
+  expect(new Set(lane.pendingIds.map((id) => id.split(' ')[0])).size).toBe(4)
+  const waiting = lane.pendingIds
+  for (const id of waiting) await lane.carrying(id).answer(429, { 'retry-after': '600' })
   for (const { ids } of lane.requests.slice())
-    await carrying(lane, ids[0] as string).answer(429, { 'retry-after': '600' })
-  expect(pendingIds(lane)).toEqual([])
+    await lane.carrying(ids[0] as string).answer(429, { 'retry-after': '600' })
+  expect(lane.pendingIds).toEqual([])
   lane.sender.resume()
   await lane.pump()
-  expect(pendingIds(lane).length).toBeGreaterThan(0)
+  expect(lane.pendingIds.length).toBeGreaterThan(0)
 })
 
 async function story(random: Random): Promise<void> {

@@ -55,6 +55,9 @@ export interface SimulatedInvocation {
   readonly die: (reason: string) => void
 }
 
+/** Events `<key> <n>`: ids that tell their key and their place. */
+export const eventsOf = (key: string, ...numbers: number[]) => numbers.map((n) => ({ id: `${key} ${n}`, key }))
+
 const start = Date.parse('2026-11-25T12:00:00Z')
 
 /**
@@ -241,6 +244,18 @@ export class SimulatedLane {
 
   checkpoint(): void {
     this.store.checkpoint(this.sender.committed, this.now)
+  }
+
+  /** What is under way. */
+  get pendingIds(): readonly string[] {
+    return this.requests.flatMap(({ ids }) => ids)
+  }
+
+  /** The request that carries an event. */
+  carrying(id: string): PendingRequest {
+    const request = this.requests.find(({ ids }) => ids.includes(id))
+    if (request === undefined) throw new Error(`no request carries ${id}; under way: ${this.pendingIds.join(', ')}`)
+    return request
   }
 
   /** Everything in memory is gone; requests on their way are left to the test in `lost`. */
