@@ -46,6 +46,8 @@ export default defineConfig((env) => ({
     tables: {
       use: env.POSTGRES_URL === undefined ? d1() : postgres({ url: env.POSTGRES_URL }),
       stageSeconds: env.LOCAL === '1' ? 1 : 10,
+      // GET /admin/warehouses/tables/sql: on your machine only.
+      sql: env.LOCAL === '1',
     },
   },
 

@@ -20,6 +20,8 @@ import { checkSuppressed, listDeletions, listSuppressed, suppress, unsuppress } 
 import { trace } from './trace.ts'
 import { testCode, testDeployed, testRun } from './transformations.ts'
 import { diffTransform } from './transformation-diff.ts'
+import { discardUnreadable, listUnreadable, mendUnreadable, readUnreadable, reloadUnreadable } from './unreadable.ts'
+import { queryWarehouse } from './warehouse-sql.ts'
 import { listWarehouses, loadWarehouse } from './warehouses.ts'
 
 interface Handler {
@@ -30,6 +32,8 @@ interface Handler {
   readonly takesBody?: true
   /** True for a call that changes nothing, whatever its verb: it is not noted as an action. */
   readonly onlyReads?: true
+  /** True for a call that is noted as an action though it changes nothing. */
+  readonly isNoted?: true
 }
 
 /** Every path with its verbs. Fixed paths stand before those with parameters that would match them too. */
@@ -55,6 +59,10 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/lanes/:target/skip': { POST: skipLanes },
   '/lanes/:target/:partition/resume': { POST: resumeLane },
   '/warehouses': { GET: listWarehouses },
+  '/warehouses/:name/sql': { GET: queryWarehouse },
+  '/warehouses/:name/unreadable': { GET: listUnreadable },
+  '/warehouses/:name/unreadable/:file': { GET: readUnreadable, PUT: mendUnreadable, DELETE: discardUnreadable },
+  '/warehouses/:name/unreadable/:file/load': { POST: reloadUnreadable },
   '/warehouses/:name/load': { POST: loadWarehouse },
   '/kafka': { GET: listKafka },
   '/kafka/groups/:group': { DELETE: deleteGroup },
@@ -105,7 +113,8 @@ for (const [path, verbs] of Object.entries(routes))
     if (handler !== undefined) {
       assertQueryIsKnown(c, handler.query)
       if (handler.takesBody !== true) await assertNoBody(c)
-      if (verbs['GET'] === handler || handler.onlyReads === true) return handler(c)
+      const onlyReads = verbs['GET'] === handler || handler.onlyReads === true
+      if (onlyReads && handler.isNoted !== true) return handler(c)
       const response = await handler(c).catch((error: unknown) => adminErrorResponse(c, error))
       await noteAction(c, response.status)
       return response

@@ -22,10 +22,16 @@ export async function listWarehouses(c: AdminCall): Promise<Response> {
 
 /** POST /warehouses/:name/load: loads now what is staged, also while the loader waits after a failure. */
 export async function loadWarehouse(c: AdminCall): Promise<Response> {
-  const { resolved, bindings, port } = c.env
+  const { resolved } = c.env
   const name = c.req.param('name') ?? ''
   if (resolved.targets.get(name)?.kind !== 'warehouse')
     throw new SluicewayError('not_found', `There is no warehouse "${name}" in the config.`)
+  return loadNow(c, name)
+}
+
+/** Loads a warehouse now, and answers with what became of it. */
+export async function loadNow(c: AdminCall, name: string): Promise<Response> {
+  const { bindings, port } = c.env
   try {
     const report = await bindings.LOADER.getByName(name).load(name, { now: true })
     if (report.error === undefined) return adminResponse(c, { success: true, report })

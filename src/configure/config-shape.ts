@@ -153,6 +153,7 @@ const warehouseShapes: Shapes<WarehouseRoute> = {
   everyMinutes: numberIn({ least: 1, most: 10_080, whole: true, of: 'minutes' }),
   quota: members(quotaShapes),
   stageSeconds: numberIn({ least: 0, most: 86_400, of: 'seconds' }),
+  sql: boolean,
   consent,
   privacy,
   mapping: members(mappingShapes),

@@ -38,6 +38,9 @@ export function resolveTargets(config: Config, problems: Problems): Map<string, 
       ...route.use.problems,
       ...ruleProblems(route),
       ...sourceProblems(route.use, [...sourceTypes.keys()]),
+      ...(route.sql === true && route.use.takesQueries !== true
+        ? [`sql: ${route.use.name} takes no queries here`]
+        : []),
     ])
   return targets
 }

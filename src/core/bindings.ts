@@ -1,3 +1,4 @@
+import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, UnreadableRange } from './unreadable.ts'
 import type { Attempt, Cause, DryRun, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
@@ -315,6 +316,16 @@ export interface LoaderRpc {
   readonly status: (warehouse: string) => Promise<LoaderStatus>
   /** Whether a file that is not loaded yet holds an event, and when that is tried next. */
   readonly waitsFor: (warehouse: string, event: StagedPlaceQuery) => Promise<StagedAnswer>
+  /** Files that could not be read five times and were set aside, at most 1,000. */
+  readonly unreadable: (warehouse: string) => Promise<readonly UnreadableFileStatus[]>
+  /** Shows one of them; refuses with `not_found`, as the others do. */
+  readonly readUnreadable: (warehouse: string, file: string, range: UnreadableRange) => Promise<Told<UnreadableLines>>
+  /** Puts another in its place, which then waits; refuses with `bad_request` or `conflict`. */
+  readonly mendUnreadable: (warehouse: string, file: string, text: string) => Promise<Told<MendedFile>>
+  /** The next load takes it. */
+  readonly reloadUnreadable: (warehouse: string, file: string) => Promise<Told<null>>
+  /** The next load deletes its object. */
+  readonly discardUnreadable: (warehouse: string, file: string) => Promise<Told<UnreadableFileStatus>>
 }
 
 /** How a loader is to run: for how many milliseconds, and whether at once, though it waits after a failure. */

@@ -115,6 +115,8 @@ export interface WarehouseRoute {
   readonly everyMinutes?: number
   /** Seconds that events may wait for a staging file to fill; default 10. */
   readonly stageSeconds?: number
+  /** True to let whoever has an admin token read it with SQL: `GET /admin/warehouses/<name>/sql`. Only d1 and postgres. */
+  readonly sql?: boolean
   /** What its undelivered events may take in the storage of its lanes before they go to R2. */
   readonly quota?: StorageQuota
   /** Consent that an event must have to be loaded here; what is kept back is counted as `consent:<warehouse>`. */

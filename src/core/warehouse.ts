@@ -40,7 +40,7 @@ export type Value = string | number | boolean | null
 
 /** One table's rows of one load: the columns once, and of each row no more than its values. */
 export interface Load {
-  /** Stays the same when a load is repeated. */
+  /** Stays the same when a load is repeated. With the name of the table it is unique in the whole warehouse, in all namespaces. */
   readonly id: string
   readonly table: string
   /** What the values of each row are, in their order. No two have the same name. */
@@ -90,8 +90,24 @@ export interface Engine {
   readonly loadTogether?: (loads: readonly Load[]) => Promise<void>
   /** Creates and writes what is its own, as proof that the warehouse as a whole takes rows; rejects when it does not. */
   readonly probe: () => Promise<void>
+  /**
+   * Runs one statement that can do nothing but read, for a person: at most 1,000 rows, 1,000,000 characters and 10 s. It is left
+   * out where the engine cannot warrant that nothing is written.
+   *
+   * Rejects with `bad_request` where the statement is the reason.
+   */
+  readonly query?: (sql: string) => Promise<QueryAnswer>
   /** Frees connections. */
   readonly close: () => Promise<void>
+}
+
+/** What a query gave. */
+export interface QueryAnswer {
+  readonly columns: readonly string[]
+  /** JSON values, one for each column. */
+  readonly rows: readonly (readonly unknown[])[]
+  /** True where rows are missing, or values are cut. */
+  readonly truncated: boolean
 }
 
 /** A warehouse as `src/config.ts` holds it: the engine is opened by the loader, inside the object that uses it. */
@@ -106,6 +122,8 @@ export interface Warehouse {
    * that holds the tables of a source; the same for all sources where all tables are in one. `''` for an engine that has none.
    */
   readonly namespaceOf: (source: string) => string
+  /** True where its engines take a `query`. */
+  readonly takesQueries?: true
   /** Sources that the settings name, each of which must be in the config. */
   readonly namedSources?: readonly string[]
   /**

@@ -7,7 +7,12 @@ import { ownName } from '../warehouses/mapping/providers.ts'
 /** PostgreSQL takes 1,600 columns a table, and counts dropped ones. */
 const mostColumns = 1_500
 
-/** Table `tables`: what the warehouse's tables look like, so that it need not be asked at each load. */
+/**
+ * Table `tables`: what the warehouse's tables look like, so that it need not be asked at each load.
+ *
+ * A table of a namespace is kept under `namespace.table`. Where there are namespaces, names without one are what an earlier
+ * version knew of the one schema that it had, which nobody asks for.
+ */
 export class KnownSchema {
   readonly #db: Database
   readonly #tables = new Map<string, Columns>()
@@ -19,8 +24,63 @@ export class KnownSchema {
       this.#tables.set(name, withoutPrototype(JSON.parse(columns) as Columns))
   }
 
+  /** What is known of the tables of a namespace; `''` where the warehouse has none. */
+  of(namespace: string): KnownTables {
+    return new KnownTables(namespace, {
+      get: (name) => this.#tables.get(name),
+      set: (name, columns) => {
+        this.#tables.set(name, columns)
+        this.#db.run('INSERT OR REPLACE INTO tables (name, columns) VALUES (?, ?)', name, JSON.stringify(columns))
+      },
+      delete: (name) => {
+        if (this.#tables.delete(name)) this.#db.run('DELETE FROM tables WHERE name = ?', name)
+      },
+    })
+  }
+
+  /** All tables, named `namespace.table` where there are namespaces. */
+  all(): Record<string, Columns> {
+    const tables = [...this.#tables].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const inNamespaces = tables.filter(([name]) => name.includes('.'))
+    return Object.fromEntries(
+      (inNamespaces.length > 0 ? inNamespaces : tables).map(([name, columns]) => [name, { ...columns }]),
+    )
+  }
+}
+
+/**
+ * Names a table as it is kept and told.
+ *
+ * @param namespace `''` where there is none
+ * @param table its name, which has no `.`
+ * @example qualifiedName('web', 'order_completed') // 'web.order_completed'
+ */
+export const qualifiedName = (namespace: string, table: string): string =>
+  namespace === '' ? table : `${namespace}.${table}`
+
+/** Where tables are kept, by their qualified names. */
+interface TableStore {
+  readonly get: (name: string) => Columns | undefined
+  readonly set: (name: string, columns: Columns) => void
+  readonly delete: (name: string) => void
+}
+
+/** What is known of the tables of one namespace. */
+export class KnownTables {
+  readonly #namespace: string
+  readonly #store: TableStore
+
+  constructor(namespace: string, store: TableStore) {
+    this.#namespace = namespace
+    this.#store = store
+  }
+
   knows(table: string): boolean {
-    return this.#tables.has(table)
+    return this.#get(table) !== undefined
+  }
+
+  #get(table: string): Columns | undefined {
+    return this.#store.get(qualifiedName(this.#namespace, table))
   }
 
   /**
@@ -33,7 +93,7 @@ export class KnownSchema {
    */
   async evolve(table: string, need: { readonly wanted: Columns; readonly engine: Engine }): Promise<Columns> {
     const { wanted, engine } = need
-    const known = this.#tables.get(table)
+    const known = this.#get(table)
     if (known !== undefined && missingColumnsOf(known, wanted).length === 0)
       return this.#retype(table, { known, ...need })
     const found = known ?? (await engine.columns(table))
@@ -77,19 +137,13 @@ export class KnownSchema {
 
   #remember(table: string, now: Columns): Columns {
     const columns = withoutPrototype(now)
-    this.#tables.set(table, columns)
-    this.#db.run('INSERT OR REPLACE INTO tables (name, columns) VALUES (?, ?)', table, JSON.stringify(columns))
+    this.#store.set(qualifiedName(this.#namespace, table), columns)
     return columns
   }
 
   /** Forgets a table that may look otherwise than it was known to. */
   forget(table: string): void {
-    if (this.#tables.delete(table)) this.#db.run('DELETE FROM tables WHERE name = ?', table)
-  }
-
-  all(): Record<string, Columns> {
-    const tables = [...this.#tables].toSorted(([a], [b]) => (a < b ? -1 : 1))
-    return Object.fromEntries(tables.map(([name, columns]) => [name, { ...columns }]))
+    this.#store.delete(qualifiedName(this.#namespace, table))
   }
 }
 

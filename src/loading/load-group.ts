@@ -3,18 +3,19 @@ import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Port } from '../core/port.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { Target } from '../core/resolved-config.ts'
-import type { Engine } from '../core/warehouse.ts'
 import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
 import { ownName } from '../warehouses/mapping/providers.ts'
 import { RPC_BYTES } from '../platform/limits.ts'
+import type { EnginePool } from './engine-pool.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition } from './load-position.ts'
 import { rowsOf, type RowsOfOptions } from './rows-of.ts'
 import { Slice } from './slice.ts'
-import { SliceLoader } from './slice-loader.ts'
+import { loadSlice } from './load-slice.ts'
 import { stagedEvents } from './staged-events.ts'
+import type { WaitingFile } from './staged-files.ts'
 
 /** Events that are mapped before others get the processor. */
 const turnEvents = 100
@@ -24,7 +25,7 @@ const letterUnits = RPC_BYTES / 8
 /** What a load works with. */
 export interface Loading {
   readonly target: Extract<Target, { readonly kind: 'warehouse' }>
-  readonly engine: Engine
+  readonly engines: EnginePool
   readonly schema: KnownSchema
   readonly position: LoadPosition
   readonly bindings: Bindings
@@ -43,7 +44,8 @@ export interface Loading {
  */
 export class LoadGroup {
   readonly #loading: Loading
-  readonly #options: MapOptions
+  /** Undefined until the first event. */
+  #options: MapOptions | undefined
   /** The same for the file that is read, by the name of the source. */
   readonly #optionsOf = new Map<string, RowsOfOptions>()
   readonly #now: string
@@ -54,17 +56,22 @@ export class LoadGroup {
   report: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
 
   constructor(loading: Loading) {
-    const { target, engine, port } = loading
     this.#loading = loading
-    this.#now = new Date(port.now()).toISOString()
+    this.#now = new Date(loading.port.now()).toISOString()
     this.#slice = this.#newSlice()
+  }
+
+  /** How events become rows, which is the same in all namespaces. */
+  async #mapOptions(source: string): Promise<MapOptions> {
+    const { target, engines, port } = this.#loading
+    const { provider, kept, rowColumns } = engines.traits ?? (await engines.of(engines.namespaceOf(source)))
     const { mapping } = target.route
-    this.#options = {
+    return {
       ...mapping,
-      provider: engine.provider as MapOptions['provider'],
-      kept: engine.kept,
-      maxColumns: mapping?.maxColumns ?? engine.rowColumns,
-      overflow: ownName(moreColumn, engine.provider),
+      provider: provider as MapOptions['provider'],
+      kept,
+      maxColumns: mapping?.maxColumns ?? rowColumns,
+      overflow: ownName(moreColumn, provider),
       sourceType: 'sluiceway',
       destinationId: target.name,
       destinationType: target.route.use.name.toUpperCase(),
@@ -80,7 +87,7 @@ export class LoadGroup {
    * @throws {UnreadableFile} when a file is damaged or missing
    * @throws {SluicewayError} warehouse_failed, or whatever R2 and the lane throw
    */
-  async run(files: readonly StagedFile[]): Promise<boolean> {
+  async run(files: readonly WaitingFile[]): Promise<boolean> {
     try {
       for (const file of files) if (!(await this.#loadFile(file))) return false
       await this.#loadSlice()
@@ -96,37 +103,38 @@ export class LoadGroup {
     }
   }
 
-  async #loadFile(file: StagedFile): Promise<boolean> {
+  async #loadFile(file: WaitingFile): Promise<boolean> {
     const { position, bindings, target, port, deadline } = this.#loading
-    for await (const staged of stagedEvents(file, bindings.BUCKET, position.doneOf(file.key))) {
+    for await (const staged of stagedEvents(file, bindings.BUCKET, doneOf(file, position))) {
       if (this.#slice.isFull(position.most, position.end)) {
         await this.#loadSlice()
         if (port.now() >= deadline) return false
       }
       this.#slice.pass(staged)
-      if (staged.envelope.header.to.includes(target.name)) this.#map(staged)
+      const { to, source } = staged.envelope.header
+      if (to.includes(target.name)) this.#map(staged, (this.#options ??= await this.#mapOptions(source)))
       if (this.#slice.read % turnEvents === 0) await nextTurn()
     }
     this.#passed.push(file)
     return true
   }
 
-  #map(staged: Parameters<Slice['add']>[0]): void {
+  #map(staged: Parameters<Slice['add']>[0], common: MapOptions): void {
     const { envelope, key } = staged
-    const { privacy } = this.#loading.target.route
+    const { engines, target } = this.#loading
     const { source } = envelope.header
     let options = this.#optionsOf.get(source)
     if (options?.file !== key) {
-      options = { ...this.#options, sourceId: source, file: key, privacy }
+      options = { ...common, sourceId: source, file: key, privacy: target.route.privacy }
       this.#optionsOf.set(source, options)
     }
-    this.#slice.add(staged, rowsOf(envelope, options))
+    this.#slice.add(staged, engines.namespaceOf(source), rowsOf(envelope, options))
   }
 
   async #loadSlice(): Promise<void> {
     const { position, bindings, target, loaded } = this.#loading
     const slice = this.#slice
-    const { rows, discards } = await new SliceLoader(slice, this.#loading).run(position)
+    const { rows, discards } = await loadSlice(slice, this.#loading)
     const lane = { target: target.name, partition: 0 }
     for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters)
     const files = this.#passed.splice(0)
@@ -144,10 +152,12 @@ export class LoadGroup {
   }
 
   #newSlice(): Slice {
-    const { engine } = this.#loading
-    return new Slice(this.#now, engine.widerType?.bind(engine))
+    return new Slice(this.#now, (from, to) => this.#loading.engines.traits?.widerType?.(from, to))
   }
 }
+
+/** Events of a file that are in the warehouse. */
+const doneOf = (file: WaitingFile, position: LoadPosition): number => Math.max(file.done, position.doneOf(file.key))
 
 /** Cuts letters into what one call carries. */
 function* callsOf(letters: readonly NewDeadLetter[]): Generator<readonly NewDeadLetter[]> {

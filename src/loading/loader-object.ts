@@ -9,11 +9,12 @@ import type {
   StagedFile,
   StagedPlaceQuery,
 } from '../core/bindings.ts'
+import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, UnreadableRange } from '../core/unreadable.ts'
 import { Database } from '../storage/database.ts'
 import { reasonOf } from '../core/errors.ts'
 import { type Port } from '../core/port.ts'
-import type { Engine } from '../core/warehouse.ts'
 import { conditionOf, nextTurn } from './condition.ts'
+import { EnginePool } from './engine-pool.ts'
 import { KnownSchema } from './known-schema.ts'
 import { isLasting } from './load-failure.ts'
 import { LoadGroup } from './load-group.ts'
@@ -21,6 +22,8 @@ import { LoadPosition } from './load-position.ts'
 import { LoadHistory, type PastLoad } from './load-history.ts'
 import { UnreadableFile } from './staged-events.ts'
 import { StagedFiles } from './staged-files.ts'
+import { told } from './told.ts'
+import { UnreadableFiles } from './unreadable-files.ts'
 import { createBill } from '../core/billed.ts'
 import { realPort } from '../platform/real-port.ts'
 import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
@@ -52,6 +55,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   readonly #schema: KnownSchema
   readonly #position: LoadPosition
   readonly #history: LoadHistory
+  readonly #unreadable: UnreadableFiles
   #running: Promise<LoadReport> | undefined
 
   constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
@@ -62,6 +66,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     this.#schema = new KnownSchema(db)
     this.#position = new LoadPosition(db)
     this.#history = new LoadHistory(db)
+    this.#unreadable = new UnreadableFiles(this.#files, env.BUCKET)
   }
 
   async register(_warehouse: string, file: StagedFile): Promise<void> {
@@ -116,6 +121,34 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     return { waits: true, ...(reason === undefined ? {} : { reason }), nextAttemptAt }
   }
 
+  async unreadable(warehouse: string): Promise<readonly UnreadableFileStatus[]> {
+    return this.#unreadable.all(warehouse)
+  }
+
+  async readUnreadable(warehouse: string, file: string, range: UnreadableRange): Promise<Told<UnreadableLines>> {
+    return told(() => this.#unreadable.read(warehouse, file, range))
+  }
+
+  async mendUnreadable(warehouse: string, file: string, text: string): Promise<Told<MendedFile>> {
+    return told(() => this.#unreadable.mend(warehouse, file, text))
+  }
+
+  async reloadUnreadable(warehouse: string, file: string): Promise<Told<null>> {
+    return told(() => {
+      this.#unreadable.reload(warehouse, file, this.port.now())
+      return null
+    })
+  }
+
+  async discardUnreadable(warehouse: string, file: string): Promise<Told<UnreadableFileStatus>> {
+    return told(() => {
+      const gone = this.#unreadable.discard(warehouse, file, this.port.now())
+      const { key, events, loadedEvents } = gone
+      this.port.log('warn', 'a staging file is discarded', { warehouse, key, events, loadedEvents })
+      return gone
+    })
+  }
+
   #nextAttemptAt(warehouse: string): number {
     return nextTurn(this.port.now(), this.#history.nextAttemptAt(), this.#everyMinutesOf(warehouse))
   }
@@ -163,20 +196,20 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   async #loadGroups(target: WarehouseTarget, deadline: number): Promise<Run> {
     const unreadable = new Map<string, string>()
     let report = nothing
-    let engine: Engine | undefined
+    const engines = new EnginePool(target.route.use, { ...this.env })
     try {
       await this.#deleteLoaded()
       for (;;) {
         const files = this.#files.next(new Set(unreadable.keys()))
         if (files.length === 0 || this.port.now() >= deadline) break
-        engine ??= target.route.use.open({ ...this.env }, target.route.use.namespaceOf('sluiceway'))
-        const group = this.#groupOf(target, engine, deadline)
+        const group = this.#groupOf(target, engines, deadline)
         let isDone = true
         try {
           isDone = await group.run(files)
         } catch (thrown) {
           if (!(thrown instanceof UnreadableFile)) throw thrown
-          this.#files.unreadable(thrown.key, this.port.now())
+          const done = this.#position.doneOf(thrown.key)
+          this.#files.unreadable(thrown.key, { reason: thrown.message, done, now: this.port.now() })
           unreadable.set(thrown.key, thrown.message)
         } finally {
           report = addReports(report, group.report)
@@ -187,20 +220,20 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     } catch (thrown) {
       return { report: { ...report, error: reasonOf(thrown) }, failed: true, lasting: isLasting(thrown) }
     } finally {
-      this.#billed.d1RowsWritten += engine?.rowsWritten ?? 0
-      await engine?.close().catch(() => {})
+      this.#billed.d1RowsWritten += engines.rowsWritten
+      await engines.close()
     }
     const [error] = unreadable.values()
     return { report: error === undefined ? report : { ...report, error }, failed: false, lasting: false }
   }
 
-  #groupOf(target: WarehouseTarget, engine: Engine, deadline: number): LoadGroup {
+  #groupOf(target: WarehouseTarget, engines: EnginePool, deadline: number): LoadGroup {
     const loaded = ({ key }: StagedFile) => {
       this.#billed.r2Reads++
       this.#files.mark([key], 'loaded', this.port.now())
     }
     const { schema, position, bindings } = { schema: this.#schema, position: this.#position, bindings: this.env }
-    return new LoadGroup({ target, engine, schema, position, bindings, port: this.port, loaded, deadline })
+    return new LoadGroup({ target, engines, schema, position, bindings, port: this.port, loaded, deadline })
   }
 
   async #deleteLoaded(): Promise<void> {

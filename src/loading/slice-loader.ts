@@ -1,10 +1,10 @@
 import { SluicewayError } from '../core/errors.ts'
 import type { Engine, Load } from '../core/warehouse.ts'
-import type { KnownSchema } from './known-schema.ts'
+import type { EnginePool } from './engine-pool.ts'
+import type { KnownSchema, KnownTables } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
-import type { LoadPosition } from './load-position.ts'
 import type { PendingRow } from './rows-of.ts'
-import type { Slice } from './slice.ts'
+import type { SlicePart } from './slice.ts'
 import { type Discard, discardTableOf, discardValues } from './discards.ts'
 import type { TableRows } from './table-rows.ts'
 
@@ -26,31 +26,32 @@ interface Ready {
   readonly discards: readonly Discard[]
 }
 
-/** Loads one slice: what fails in one table fails its rows alone, down to the single row. */
+/** Loads what of one slice is for one namespace: what fails in one table fails its rows alone, down to the single row. */
 export class SliceLoader {
-  readonly #engine: Engine
-  readonly #schema: KnownSchema
-  readonly #slice: Slice
+  readonly #engines: EnginePool
+  #engine!: Engine
+  readonly #schema: KnownTables
+  readonly #slice: SlicePart
   readonly #discards: Discard[] = []
   readonly #refusals: Refusal[] = []
   #rows = 0
   #written = 0
 
-  constructor(slice: Slice, tools: { readonly engine: Engine; readonly schema: KnownSchema }) {
-    this.#slice = slice
-    this.#engine = tools.engine
-    this.#schema = tools.schema
+  constructor(part: SlicePart, tools: { readonly engines: EnginePool; readonly schema: KnownSchema }) {
+    this.#slice = part
+    this.#engines = tools.engines
+    this.#schema = tools.schema.of(part.namespace)
   }
 
   /**
-   * Loads the rows and what was discarded of them; rows that are refused become dead letters of the slice.
+   * Loads the rows; those that are refused become dead letters of the slice.
    *
-   * @param position notes where the slice ends before its discards are written
-   * @returns how many rows and discards
+   * @returns how many rows
    * @throws {SluicewayError} warehouse_failed when the warehouse, not a row or table, is the reason; all may be repeated
    */
-  async run(position: LoadPosition): Promise<{ readonly rows: number; readonly discards: number }> {
-    const { tables } = this.#slice
+  async loadRows(): Promise<number> {
+    const { tables, namespace } = this.#slice
+    this.#engine = await this.#engines.of(namespace)
     await this.#engine.foresee?.([...tables.keys()].filter((table) => !this.#schema.knows(table)))
     const ready: Ready[] = []
     for (const rows of tables.values()) {
@@ -59,8 +60,7 @@ export class SliceLoader {
     }
     for (let i = 0; i < ready.length; i += tablesTogether) await this.#loadTogether(ready.slice(i, i + tablesTogether))
     await this.#judge()
-    const discards = await this.#loadDiscards(position)
-    return { rows: this.#rows, discards }
+    return this.#rows
   }
 
   /** Widens the table and fits the rows to it. */
@@ -144,18 +144,22 @@ export class SliceLoader {
     }
   }
 
-  async #loadDiscards(position: LoadPosition): Promise<number> {
-    if (this.#discards.length === 0) return 0
-    position.fixEnd(this.#slice.end)
-    this.#written = 0
-    try {
-      for (const { some, part } of partsOf(this.#discards))
-        await this.#append(part === 0 ? this.#slice.id : `${this.#slice.id}/${part}`, some)
-    } catch (thrown) {
-      if (this.#written === 0) position.fixEnd(undefined)
-      throw thrown
-    }
+  get hasDiscards(): boolean {
+    return this.#discards.length > 0
+  }
+
+  /** Discards that are in the warehouse. */
+  get discards(): number {
     return this.#written
+  }
+
+  /** Writes what was discarded of the rows; once all of them are loaded, since a repeat must have the same ones. */
+  async loadDiscards(): Promise<void> {
+    if (!this.hasDiscards) return
+    // It may have been closed for the engine of another namespace.
+    this.#engine = await this.#engines.of(this.#slice.namespace)
+    for (const { some, part } of partsOf(this.#discards))
+      await this.#append(part === 0 ? this.#slice.id : `${this.#slice.id}/${part}`, some)
   }
 
   /** Appends discards; one that cannot be kept makes a dead letter of its event instead. */

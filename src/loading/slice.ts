@@ -13,13 +13,40 @@ const mostUnits = 4_000_000
 /** Tables of a slice: each may be created and loaded in one invocation (see D1_QUERIES_PER_INVOCATION). */
 const mostTables = 200
 
+/** What of a slice is for one namespace. */
+export class SlicePart {
+  readonly namespace: string
+  readonly tables = new Map<string, TableRows>()
+  readonly #slice: Slice
+
+  constructor(namespace: string, slice: Slice) {
+    this.namespace = namespace
+    this.#slice = slice
+  }
+
+  /** Rows of a table, of which there are none yet. */
+  rowsFor(table: string): TableRows {
+    return this.#slice.rowsFor(table)
+  }
+
+  bury(pending: PendingRow, thrown: unknown): void {
+    this.#slice.bury(pending, thrown)
+  }
+
+  /** Another one in each namespace of a slice; that of the slice where it has but one. */
+  get id(): string {
+    return this.#slice.parts.length > 1 ? `${this.#slice.id}@${this.namespace}` : this.#slice.id
+  }
+}
+
 /** Some events that are loaded together, and how far they reach. */
 export class Slice {
-  readonly tables = new Map<string, TableRows>()
+  readonly #parts = new Map<string, SlicePart>()
   readonly #letters = new Map<Envelope, NewDeadLetter>()
   readonly #now: string
   readonly #widerType: WiderType | undefined
   #units = 0
+  #tables = 0
   #first: StagedEvent | undefined
   #last: StagedEvent | undefined
   /** Events that are for this warehouse. */
@@ -45,17 +72,28 @@ export class Slice {
     this.#last = staged
   }
 
-  /** Takes the rows of an event, or the dead letter that it is. */
-  add(staged: StagedEvent, rows: readonly PendingRow[] | NewDeadLetter): void {
+  /** What is for each namespace, in the order in which they came. */
+  get parts(): readonly SlicePart[] {
+    return [...this.#parts.values()]
+  }
+
+  /** Takes the rows of an event for the namespace of its source, or the dead letter that it is. */
+  add(staged: StagedEvent, namespace: string, rows: readonly PendingRow[] | NewDeadLetter): void {
     this.events++
     this.#units += staged.envelope.text.length
     if ('stage' in rows) return void this.#letters.set(staged.envelope, rows)
-    for (const pending of rows) {
-      const { table } = pending.row
-      let rowsOfTable = this.tables.get(table)
-      if (rowsOfTable === undefined) this.tables.set(table, (rowsOfTable = this.rowsFor(table)))
-      rowsOfTable.add(pending)
-    }
+    for (const pending of rows) this.#tableOf(namespace, pending.row.table).add(pending)
+  }
+
+  #tableOf(namespace: string, table: string): TableRows {
+    let part = this.#parts.get(namespace)
+    if (part === undefined) this.#parts.set(namespace, (part = new SlicePart(namespace, this)))
+    const known = part.tables.get(table)
+    if (known !== undefined) return known
+    const rows = this.rowsFor(table)
+    part.tables.set(table, rows)
+    this.#tables++
+    return rows
   }
 
   /** Makes a dead letter of an event, once however many of its rows are refused. */
@@ -85,6 +123,6 @@ export class Slice {
     // A slice whose end is known was within the limits, unless a file is gone that was part of it.
     const times = end === undefined ? 1 : 2
     const isLong = this.events >= (end === undefined ? most : 2 * mostSliceEvents)
-    return isLong || this.#units >= times * mostUnits || this.tables.size >= times * mostTables
+    return isLong || this.#units >= times * mostUnits || this.#tables >= times * mostTables
   }
 }

@@ -4,6 +4,21 @@ import type { Database } from '../storage/database.ts'
 /** `staged` → `loaded` (its object is to be deleted) → `gone`; or `stuck`: it was given up, its object is kept. */
 type State = 'staged' | 'loaded' | 'gone' | 'stuck'
 
+/** A file that waits. */
+export interface WaitingFile extends StagedFile {
+  /** Its first events, which were in the warehouse when it could not be read any further. */
+  readonly done: number
+}
+
+/** A file that was given up. */
+export interface SetAsideFile extends WaitingFile {
+  /** Milliseconds since the epoch: when it was staged, and when it was given up. */
+  readonly at: number
+  readonly changedAt: number
+  /** Null where an earlier version gave it up. */
+  readonly reason: string | null
+}
+
 /** A load takes files up to these; a larger file is loaded by itself. */
 const groupBytes = 8_000_000
 const groupEvents = 20_000
@@ -20,10 +35,11 @@ export class StagedFiles {
     this.#db = db
     db.run(
       `CREATE TABLE IF NOT EXISTS files (key TEXT PRIMARY KEY, partition INTEGER, events INTEGER, bytes INTEGER,
-       state TEXT, at INTEGER, changed_at INTEGER, failures INTEGER, replayed TEXT) WITHOUT ROWID`,
+       state TEXT, at INTEGER, changed_at INTEGER, failures INTEGER, replayed TEXT, done INTEGER, reason TEXT) WITHOUT ROWID`,
     )
     const columns = db.all<{ readonly name: string }>('PRAGMA table_info(files)')
-    if (!columns.some(({ name }) => name === 'replayed')) db.run('ALTER TABLE files ADD COLUMN replayed TEXT')
+    for (const added of ['replayed TEXT', 'done INTEGER', 'reason TEXT'])
+      if (!columns.some(({ name }) => added.startsWith(`${name} `))) db.run(`ALTER TABLE files ADD COLUMN ${added}`)
   }
 
   /** Notes a file. One that was loaded before is only deleted again: the lane wrote it twice. */
@@ -43,14 +59,14 @@ export class StagedFiles {
   }
 
   /** The next files to load together, oldest first; a file that could not be read before comes last and alone. */
-  next(except: ReadonlySet<string>): StagedFile[] {
+  next(except: ReadonlySet<string>): WaitingFile[] {
     const files = this.#db
-      .all<StagedFile & { readonly failures: number }>(
-        `SELECT key, partition, events, bytes, failures FROM files WHERE state = 'staged'
+      .all<WaitingFile & { readonly failures: number }>(
+        `SELECT key, partition, events, bytes, failures, coalesce(done, 0) AS done FROM files WHERE state = 'staged'
          ORDER BY failures, at, key LIMIT ${mostFiles}`,
       )
       .filter(({ key }) => !except.has(key))
-    const group: StagedFile[] = []
+    const group: WaitingFile[] = []
     let bytes = 0
     let events = 0
     for (const { failures, ...file } of files) {
@@ -64,11 +80,35 @@ export class StagedFiles {
     return group
   }
 
-  /** Counts a failure to read a file; after the fifth it is stuck. */
-  unreadable(key: string, now: number): void {
+  /** Counts a failure to read a file; after the fifth it is stuck. `done` of its events are in the warehouse. */
+  unreadable(key: string, why: { readonly reason: string; readonly done: number; readonly now: number }): void {
     this.#db.run(
-      `UPDATE files SET failures = failures + 1, changed_at = ?,
+      `UPDATE files SET failures = failures + 1, changed_at = ?, reason = ?, done = max(coalesce(done, 0), ?),
        state = CASE WHEN failures + 1 >= ${mostFailures} THEN 'stuck' ELSE state END WHERE key = ?`,
+      why.now,
+      why.reason,
+      why.done,
+      key,
+    )
+  }
+
+  /** Files that are stuck, at most 1,000. */
+  setAside(): readonly SetAsideFile[] {
+    return this.#db.all<SetAsideFile>(
+      `SELECT key, partition, events, bytes, at, changed_at AS changedAt, coalesce(done, 0) AS done, reason
+       FROM files WHERE state = 'stuck' ORDER BY at, key LIMIT 1000`,
+    )
+  }
+
+  /** A file that is stuck has other bytes. */
+  mend(key: string, { events, bytes }: Pick<StagedFile, 'events' | 'bytes'>): void {
+    this.#db.run(`UPDATE files SET events = ?, bytes = ? WHERE key = ? AND state = 'stuck'`, events, bytes, key)
+  }
+
+  /** A file that is stuck waits again, as if nobody had tried it. */
+  reload(key: string, now: number): void {
+    this.#db.run(
+      `UPDATE files SET state = 'staged', failures = 0, changed_at = ? WHERE key = ? AND state = 'stuck'`,
       now,
       key,
     )

@@ -1,14 +1,17 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { D1_QUERIES_PER_INVOCATION } from '../platform/limits.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
-import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, ColumnType, Engine, Load, QueryAnswer, Warehouse } from '../core/warehouse.ts'
+import { NoAnswer, withTimeout } from '../core/with-timeout.ts'
 import { d1FailureHintOf } from './d1/failure-hint.ts'
 import { scopeOfD1Error } from './d1/failure-scope.ts'
 import { D1Insert } from './d1/insert.ts'
 import { d1KeptNames } from './d1/kept-names.ts'
 import { D1Layout } from './d1/layout.ts'
+import { queryD1 } from './d1/query.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { widerNumber } from './mapping/wider-number.ts'
+import { longestQueryMs } from './query-limits.ts'
 
 const fields = {
   binding: { type: 'string', about: 'Name of the D1 binding in wrangler.toml.', default: 'DB' },
@@ -46,6 +49,7 @@ export function d1(input: Input<typeof fields> = {}): Warehouse {
     redacted,
     // One database is one namespace.
     namespaceOf: () => '',
+    takesQueries: true,
     open: (bindings) => {
       const database = bindings[settings.binding]
       if (!isDatabase(database))
@@ -141,6 +145,18 @@ class D1Engine implements Engine {
         'DROP TABLE "_sluiceway_probe"',
       ].map((sql) => this.#database.prepare(sql)),
     )
+  }
+
+  async query(sql: string): Promise<QueryAnswer> {
+    const run = async (text: string) => this.#database.prepare(text).raw({ columnNames: true })
+    try {
+      return await withTimeout(queryD1(sql, run), longestQueryMs, 'D1')
+    } catch (thrown) {
+      if (thrown instanceof SluicewayError) throw thrown
+      const reason = `D1: ${reasonOf(thrown)}`
+      const isRefused = !(thrown instanceof NoAnswer) && scopeOfD1Error(thrown, reason) !== 'warehouse'
+      throw new SluicewayError(isRefused ? 'bad_request' : 'warehouse_failed', reason, { cause: thrown })
+    }
   }
 
   async load(load: Load): Promise<void> {

@@ -14,8 +14,9 @@ import { S3Store } from './lake/s3-store.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 
-/** The folder that is none: tables are right below the prefix. */
+/** In the settings, the folder that is none: tables are right below the prefix. */
 const noFolder = '.'
+const namespaceOfFolder = (folder: string): string => (folder === noFolder ? '' : folder)
 const folderProblem = (name: string): string | undefined =>
   name === noFolder || /^[A-Za-z0-9_-]{1,127}$/.test(name)
     ? undefined
@@ -93,14 +94,16 @@ export function lake(input: Input<typeof fields> = {}): Warehouse {
     redacted,
     ...namespacesOf({
       provider: providerOf(provider),
-      all: settings.folder,
-      each: settings.sourceFolders,
+      all: settings.folder === undefined ? undefined : namespaceOfFolder(settings.folder),
+      each: Object.fromEntries(
+        Object.entries(settings.sourceFolders ?? {}).map(([source, folder]) => [source, namespaceOfFolder(folder)]),
+      ),
     }),
     open: (bindings, folder) => {
       const store =
         provider === 'binding' ? boundStore(bindings[binding], binding) : new S3Store(settings as BucketSettings)
-      const path = folder === noFolder ? prefix : `${prefix}/${folder}`
-      return new LakeEngine(store, { prefix: path, folders, provider: providerOf(provider) })
+      const path = folder === '' ? prefix : `${prefix}/${folder}`
+      return new LakeEngine(new LakeStore(store, path, bindings), { folders, provider: providerOf(provider) })
     },
   }
 }
@@ -129,16 +132,15 @@ class LakeEngine implements Engine {
   #number = 0
 
   constructor(
-    store: ObjectStore,
+    store: LakeStore,
     lake: {
-      readonly prefix: string
       readonly folders: FolderLayout
       readonly provider: 's3_datalake' | 'gcs_datalake'
     },
   ) {
     this.provider = lake.provider
     this.kept = lakeKeptNames(lake.folders)
-    this.#store = new LakeStore(store, lake.prefix)
+    this.#store = store
     this.#folders = lake.folders
   }
 

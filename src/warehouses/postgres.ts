@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import connect, { type Sql, type TransactionSql } from 'postgres'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
-import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, ColumnType, Engine, Load, QueryAnswer, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
@@ -12,6 +12,7 @@ import { postgresKeptNames } from './postgres/kept-names.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { copyWhole } from './postgres/copy-whole.ts'
 import { copyPieces } from './postgres/copy.ts'
+import { queryPostgres } from './postgres/query.ts'
 import { createStage, createTable, mergeSql, isKeyed, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
 
 const schemaProblem = (name: string): string | undefined =>
@@ -71,6 +72,7 @@ export function postgres(input: Input<typeof fields>): Warehouse {
       each: settings.schemas,
       kept: /^(?:pg_|information_schema$)/,
     }),
+    takesQueries: true,
     open: (_, schema) =>
       new PostgresEngine(
         // A pooler in front may hand each transaction another connection: nothing may be prepared.
@@ -167,6 +169,20 @@ class PostgresEngine implements Engine {
         await sql.unsafe(`DROP TABLE ${this.#name('_sluiceway_probe')}`)
       })
     })
+  }
+
+  async query(sql: string): Promise<QueryAnswer> {
+    const found = await this.#call(() =>
+      queryPostgres(this.#sql, this.#schema, sql).catch((thrown: unknown) => {
+        // Of the statement: its syntax, its names, its data, its rights, what it must not do in a transaction that only reads.
+        const isRefused = /^(?:0A|21|22|25001|25006|42|54)/.test(stateOf(thrown))
+        if (isRefused) return new SluicewayError('bad_request', `PostgreSQL: ${reasonOf(thrown)}`, { cause: thrown })
+        if (thrown instanceof SluicewayError) return thrown
+        throw thrown
+      }),
+    )
+    if (found instanceof SluicewayError) throw found
+    return found
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { LaneRef } from '../../src/core/inbox.ts'
+import type { Engine } from '../../src/core/warehouse.ts'
 import { Hono } from 'hono'
 import { webhook } from '../../destinations/webhook.ts'
 import { admin } from '../../src/admin/app.ts'
@@ -7,6 +8,7 @@ import type { AppContext } from '../../src/core/app-context.ts'
 import { createBill } from '../../src/core/billed.ts'
 import type {
   LaneRpc,
+  LoaderRpc,
   LaneStatus,
   LaneTrace,
   SkippedLane,
@@ -51,6 +53,10 @@ export interface Given {
   readonly layout?: Layout
   /** The list of suppressed users; an empty one when left out. */
   readonly suppression?: Partial<SuppressionRpc>
+  /** What the loader says of files that it has set aside. */
+  readonly unreadable?: Partial<LoaderRpc>
+  /** What the warehouse answers to SQL; it is off when left out. */
+  readonly query?: Engine['query']
 }
 
 export interface Logged {
@@ -258,10 +264,13 @@ export function fakeAdmin(given: Given = {}) {
             problems: [],
             redacted: {},
             namespaceOf: () => '',
+            takesQueries: true,
             open: () => {
-              throw new Error('the admin API opens no warehouse')
+              if (given.query === undefined) throw new Error('the admin API opens no warehouse')
+              return { query: given.query, close: async () => {} } as unknown as Engine
             },
           },
+          sql: given.query !== undefined,
         },
       },
       admin: { token: 'token' in given ? given.token : adminToken },
@@ -292,6 +301,7 @@ export function fakeAdmin(given: Given = {}) {
             if (broken.includes('loader')) return fail()
             return { files: 2, events: 40, rows: 80, discards: 0, ...given.load }
           },
+          ...given.unreadable,
         }),
       },
     },

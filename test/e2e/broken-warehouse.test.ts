@@ -22,7 +22,7 @@ beforeAll(async () => {
   url.username = 'loader'
   url.password = 'the old one'
   server = await Server.start({ config: 'broken-warehouse.config.ts', vars: { POSTGRES_URL: url.href } })
-  tables = { tables: d1Tables(server.state), analytics: postgresTables(database.url) }
+  tables = { tables: d1Tables(server.state), analytics: postgresTables(database.url, 'shop') }
 }, 120_000)
 
 afterAll(async () => {

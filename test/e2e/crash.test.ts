@@ -124,7 +124,7 @@ async function crash({ clients, kills, warehouse, slowMs }: (typeof runs)[number
   expect(sink.delivered.find(({ messageId }) => messageId === poisonedId)?.properties?.['total']).toBe(42)
   expect(await server.deadLetters()).toEqual([])
 
-  const tables = database === undefined ? d1Tables(server.state) : postgresTables(database.url)
+  const tables = database === undefined ? d1Tables(server.state) : postgresTables(database.url, 'clients')
   opened.push({ stop: tables.close })
   await until(
     'all acknowledged events are in the table',
@@ -196,7 +196,7 @@ test('a kill between the commit of a load and the answer to it repeats no row', 
     vars: { SINK: sink.url, WEBHOOK_SECRET: sinkSecret, POSTGRES_URL: proxy.url },
   })
   opened.push(server)
-  const tables = postgresTables(database.url)
+  const tables = postgresTables(database.url, 'clients')
   opened.push({ stop: tables.close })
 
   const kills: Promise<void>[] = []

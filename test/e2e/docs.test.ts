@@ -9,6 +9,7 @@ import { resolveConfig } from '../../src/configure/resolve-config.ts'
 import type { WebhookCall, SourceTools, WebhookSource } from '../../src/core/webhook-source.ts'
 import { makeClone } from '../support/clone.ts'
 import { type Block, blocks as allBlocks, documents, readSource } from '../support/documents.ts'
+import { damageObject, storedKeys } from '../support/state-files.ts'
 import { until } from '../support/until.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -217,6 +218,7 @@ describe('the commands of the documents', () => {
       LETTER: '',
       JOB: '',
       TRANSFORM: 'drop-bots',
+      FILE: '',
     }
     // The topic that a call of the admin API deletes.
     await shell('curl -sS --fail-with-body -u "kafka:$KAFKA_PASSWORD" "$URL/kafka/produce/emails/hello"', env)
@@ -239,6 +241,26 @@ describe('the commands of the documents', () => {
       const found = await read<{ deadLetters: { id: string }[] }>(`/admin/dead-letters?messageId=${messageId}`)
       return found.deadLetters[0]?.id ?? ''
     }
+    /** A staging file that no command has seen yet, and that nobody can read. */
+    const newUnreadable = async (): Promise<string> => {
+      const state = join(folder, '.sluiceway')
+      const setAside = async () =>
+        (await read<{ files: { file: string; key: string }[] }>('/admin/warehouses/tables/unreadable')).files
+      const before = new Set((await setAside()).map(({ key }) => key))
+      return until('a staging file is set aside', async () => {
+        await shell(send.replace('curl', 'curl -sS'), env)
+        const key = await until('it is staged', async () =>
+          storedKeys(state).find((one) => /^staging\/tables\/[\d/-]+$/.test(one) && !before.has(one)),
+        )
+        damageObject(state, key)
+        for (let i = 0; i < 5; i++)
+          await fetch(`${env.URL}/admin/warehouses/tables/load`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${token}` },
+          })
+        return (await setAside()).find(({ key: one }) => !before.has(one))?.file
+      })
+    }
     const discarding = await fetch(`${env.URL}/admin/dead-letters/jobs`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}` },
@@ -248,6 +270,7 @@ describe('the commands of the documents', () => {
     let shownIn: Block | undefined
     for (const { text, block } of commands.filter((one) => one.text.startsWith('curl '))) {
       if (block !== shownIn) env.LETTER = await newLetter()
+      if (block !== shownIn && block.text.includes('$FILE')) env.FILE = await newUnreadable()
       shownIn = block
       const answer: unknown = JSON.parse(await shell(runnable(text), env))
       const next = blocks[blocks.indexOf(block) + 1]

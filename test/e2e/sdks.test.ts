@@ -103,7 +103,7 @@ describe.each(worlds)('by way of the stream $stream, with the warehouse $warehou
         ...(database === undefined ? {} : { POSTGRES_URL: database.url }),
       },
     })
-    tables = database === undefined ? d1Tables(server.state) : postgresTables(database.url)
+    tables = database === undefined ? d1Tables(server.state) : postgresTables(database.url, 'web')
     await Promise.all(sdks.map(({ send }) => send(server.url, server.writeKey)))
   })
 

@@ -25,6 +25,11 @@ export interface LoaderHarness {
   readonly status: () => Promise<LoaderStatus>
   /** Asks whether an event still waits for its load. */
   readonly waitsFor: (event: StagedPlaceQuery) => Promise<StagedAnswer>
+  /** One of the calls about files that were set aside. */
+  readonly unreadable: (
+    method: 'unreadable' | 'readUnreadable' | 'mendUnreadable' | 'reloadUnreadable' | 'discardUnreadable',
+    ...args: readonly unknown[]
+  ) => Promise<unknown>
   /** What it logged. */
   readonly logged: () => Promise<Record<string, unknown>[]>
   readonly letters: () => Promise<NewDeadLetter[]>
@@ -102,6 +107,7 @@ export async function startLoader(): Promise<LoaderHarness> {
     load: (options = {}) => call('loader/load', 'tables', options),
     status: () => call('loader/status', 'tables'),
     waitsFor: (event) => call('loader/waitsFor', 'tables', event),
+    unreadable: (method, ...args) => call(`loader/${method}`, 'tables', ...args),
     logged: () => call('logged'),
     letters: () => call('lane/letters'),
     setup: (setup) => call('setup', setup),

@@ -1,12 +1,14 @@
-import type { Bindings, StagedFile } from '../../src/core/bindings.ts'
+import type { Bindings } from '../../src/core/bindings.ts'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { WarehouseRoute } from '../../src/core/config.ts'
 import type { Engine } from '../../src/core/warehouse.ts'
+import { EnginePool } from '../../src/loading/engine-pool.ts'
 import { KnownSchema } from '../../src/loading/known-schema.ts'
 import { LoadGroup } from '../../src/loading/load-group.ts'
 import { LoadPosition } from '../../src/loading/load-position.ts'
+import type { WaitingFile } from '../../src/loading/staged-files.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { frame } from '../../src/storage/frame.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
@@ -22,15 +24,15 @@ export class StagedLoads {
   readonly staged = new Map<string, Event>()
   /** Changes the engine before it is used. */
   wrap: (engine: Engine) => Engine = (engine) => engine
-  readonly #warehouse: RealWarehouse
+  readonly #warehouse: Pick<RealWarehouse, 'use' | 'bindings'>
   readonly #mapping: WarehouseRoute['mapping']
   readonly #bucket = new FakeBucket()
   readonly #schema: KnownSchema
   readonly #position: LoadPosition
-  #files: StagedFile[] = []
+  #files: WaitingFile[] = []
   #number = 0
 
-  constructor(warehouse: RealWarehouse, mapping: WarehouseRoute['mapping'] = {}) {
+  constructor(warehouse: Pick<RealWarehouse, 'use' | 'bindings'>, mapping: WarehouseRoute['mapping'] = {}) {
     const db = new Sqlite().open()
     this.#warehouse = warehouse
     this.#mapping = mapping
@@ -38,31 +40,32 @@ export class StagedLoads {
     this.#position = new LoadPosition(db)
   }
 
-  async stage(events: readonly Event[]): Promise<void> {
+  async stage(events: readonly Event[], source = 'shop'): Promise<void> {
     const key = `staging/tables/0/${String(++this.#number).padStart(6, '0')}`
     const text = events
       .map((event) => {
         const id = event.messageId
         this.staged.set(id, event)
         const receivedAt = event.receivedAt ?? '2026-11-22T10:00:00.000Z'
-        return pack({ id, key: 'ada', source: 'shop', receivedAt, to: ['tables'], facts: {} }, event).text
+        return pack({ id, key: 'ada', source, receivedAt, to: ['tables'], facts: {} }, event).text
       })
       .join('')
     await this.#bucket.put(key, frame(text))
-    this.#files.push({ key, partition: 0, events: events.length, bytes: text.length })
+    this.#files.push({ key, partition: 0, events: events.length, bytes: text.length, done: 0 })
   }
 
   /** One run of the loader; the reason when the warehouse failed. */
   async load(): Promise<{ readonly error?: string; readonly discards: number; readonly done: boolean }> {
     const { use, bindings } = this.#warehouse
-    const engine = this.wrap(use.open(bindings, use.namespaceOf('shop')))
+    const wrapped = { ...use, open: (...args: Parameters<typeof use.open>) => this.wrap(use.open(...args)) }
+    const engines = new EnginePool(wrapped, { ...bindings })
     const addDeadLetters = async (_: unknown, letters: readonly NewDeadLetter[]) => {
       this.letterCalls.push(Buffer.byteLength(JSON.stringify(letters)))
       this.letters.push(...letters)
     }
     const group = new LoadGroup({
       target: { kind: 'warehouse', name: 'tables', displayName: 'd1', route: { use, mapping: this.#mapping } } as never,
-      engine,
+      engines,
       schema: this.#schema,
       position: this.#position,
       bindings: { BUCKET: this.#bucket, LANE: { getByName: () => ({ addDeadLetters }) } } as unknown as Bindings,
@@ -78,7 +81,7 @@ export class StagedLoads {
     } catch (thrown) {
       return { error: String(thrown), discards: group.report.discards, done: false }
     } finally {
-      await engine.close()
+      await engines.close()
     }
   }
 

@@ -114,7 +114,7 @@ function viewOf(table: string, { path, columns, merges, hasDt }: TableFolder): s
       : ['duckdb-tracks.sql', 'tracks']
   const sql = lakeSql(file)
     .replace(`VIEW ${of} AS`, () => `VIEW ${quoteIdentifier(table)} AS`)
-    .replaceAll(`r2://events/lake/${of}`, () => path.replaceAll("'", "''"))
+    .replaceAll(`r2://events/lake/web/${of}`, () => path.replaceAll("'", "''"))
     .replace('(id, dt, ', hasDt ? '(id, dt, ' : '(id, ')
   // Rows of the contract suite have no time.
   return columns['received_at'] === undefined ? sql.replace('(received_at, _sluiceway_load)', '_sluiceway_load') : sql
@@ -206,7 +206,7 @@ export async function startLake(): Promise<RealWarehouse> {
   const reader = await readLake(objectsIn(s3))
   return {
     use: lake({ ...settingsOf(s3), folder: '.' }),
-    namespace: '.',
+    namespace: '',
     bindings: {},
     query: reader.query,
     rows: async (table) => ((await reader.tables()).includes(table) ? reader.rows(table) : []),

@@ -68,3 +68,19 @@ export function storedKeys(state: string): string[] {
     .flatMap((path) => query(join(state, path), 'SELECT key FROM _mf_objects').map(({ key }) => String(key)))
     .toSorted()
 }
+
+/**
+ * Overwrites an object of R2 on the disk, while the runtime runs.
+ *
+ * @param state the state folder
+ * @param key of the object; nothing happens when it is not there (any more)
+ */
+export function damageObject(state: string, key: string): void {
+  for (const path of globSync('storage/r2/*/*.sqlite', { cwd: state })) {
+    if (path.endsWith('metadata.sqlite')) continue
+    for (const found of query(join(state, path), 'SELECT key, blob_id, size FROM _mf_objects'))
+      if (found['key'] === key)
+        for (const blob of globSync(`storage/r2/**/blobs/${String(found['blob_id'])}`, { cwd: state }))
+          writeFileSync(join(state, blob), new Uint8Array(Number(found['size'])).fill(0xff))
+  }
+}

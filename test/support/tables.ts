@@ -44,20 +44,21 @@ export function d1Tables(state: string): Tables {
  * Reads the tables that Sluiceway makes in a PostgreSQL.
  *
  * @param url connection string
+ * @param schema of the source that sends
  */
-export function postgresTables(url: string): Tables {
+export function postgresTables(url: string, schema: string): Tables {
   const sql = postgres(url, { max: 1, onnotice: () => {} })
   const names = async () =>
     (
       await sql<{ name: string }[]>`SELECT table_name AS name FROM information_schema.tables
-        WHERE table_schema = 'sluiceway' ORDER BY 1`
+        WHERE table_schema = ${schema} ORDER BY 1`
     )
       .map(({ name }) => name)
       .filter((name) => !ownNames.test(name))
   return {
     names,
     rows: async (table) =>
-      (await names()).includes(table) ? [...(await sql<Row[]>`SELECT * FROM ${sql(`sluiceway.${table}`)}`)] : [],
+      (await names()).includes(table) ? [...(await sql<Row[]>`SELECT * FROM ${sql(`${schema}.${table}`)}`)] : [],
     close: () => sql.end(),
   }
 }

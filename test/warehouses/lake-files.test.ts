@@ -35,7 +35,7 @@ const objects: Objects = (below) => objectsIn(s3)(below)
 const keys = async () => [...(await objects('')).keys()].toSorted()
 const text = async (key: string) => Buffer.from((await objects(key)).get(key) ?? []).toString()
 const use = (more: Partial<Parameters<typeof lake>[0]> = {}) => lake({ ...settingsOf(s3), folder: '.', ...more })
-const open = (more: Partial<Parameters<typeof lake>[0]> = {}) => use(more).open({}, '.')
+const open = (more: Partial<Parameters<typeof lake>[0]> = {}) => use(more).open({}, '')
 
 beforeEach(async () => {
   s3 = await startS3(secret)
@@ -249,7 +249,7 @@ describe('a lake that cannot be written', () => {
   })
 
   test('lake() says which binding is missing', () => {
-    expect(() => lake({ binding: 'LAKE' }).open({}, '.')).toThrow('There is no R2 binding "LAKE"')
+    expect(() => lake({ binding: 'LAKE' }).open({}, '')).toThrow('There is no R2 binding "LAKE"')
   })
 })
 

@@ -13,7 +13,7 @@ const worker = {
     import { loadOf } from './test/support/load-of.ts'
     export default {
       async fetch(_, env) {
-        const engine = lake({ binding: 'LAKE' }).open(env, '.')
+        const engine = lake({ binding: 'LAKE' }).open(env, '')
         const columns = { id: 'string', n: 'int', total: 'float', gift: 'boolean', received_at: 'datetime', city: 'string' }
         await engine.widen('orders', columns)
         const rows = Array.from({ length: 12_000 }, (_, i) =>

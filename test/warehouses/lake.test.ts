@@ -15,7 +15,7 @@ engineSuite('lake', async () => {
   const r2 = await startR2()
   const reader = await readLake(r2.objects)
   return {
-    engine: lake({ binding: 'LAKE' }).open({ LAKE: r2.bucket }, '.'),
+    engine: lake({ binding: 'LAKE' }).open({ LAKE: r2.bucket }, ''),
     ...tablesIn(reader),
     stop: async () => {
       reader.stop()
@@ -37,7 +37,7 @@ engineSuite('lake in a store that speaks S3', async () => {
   const reader = await readLake(objects, prefix)
   const use = lake({ ...(settings as Parameters<typeof lake>[0]), prefix, folders: 'YYYY/MM/DD/HH' })
   return {
-    engine: use.open({}, '.'),
+    engine: use.open({}, ''),
     ...tablesIn(reader),
     stop: async () => {
       reader.stop()

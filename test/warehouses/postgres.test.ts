@@ -61,7 +61,7 @@ describe('postgres()', () => {
     const { problems, redacted } = postgres({ url: 'mysql://ada:secret@host/db', schema: 'My Schema' })
     expect(problems).toEqual([
       '"url" must look like postgres://user:password@host:5432/database',
-      '"schema" must have at most 63 of a-z, 0-9 and "_"',
+      '"schema" must have at most 63 of a-z, 0-9 and "_", and be no schema of the system',
     ])
     expect(JSON.stringify(redacted)).not.toContain('secret')
   })

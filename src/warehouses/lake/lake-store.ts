@@ -13,6 +13,9 @@ interface Known<T> {
   readonly etag: string | null
 }
 
+/** Operations that an invocation has made, by what it was given: its engines count together. */
+const operationsOf = new WeakMap<object, number>()
+
 /**
  * Reads and writes the files of a lake, below one prefix, for one invocation: counts operations, keeps the pauses that the
  * store wants, and remembers what it read.
@@ -23,9 +26,11 @@ export class LakeStore {
   readonly #schemas = new Map<string, Known<TableSchema | null>>()
   readonly #manifests = new Map<string, Known<Manifest>>()
   readonly #writtenAt = new Map<string, number>()
-  #operations = 0
+  readonly #invocation: object
 
-  constructor(store: ObjectStore, prefix: string) {
+  /** @param invocation an object that all engines of an invocation have in common */
+  constructor(store: ObjectStore, prefix: string, invocation: object) {
+    this.#invocation = invocation
     this.#store = store
     this.#prefix = prefix
   }
@@ -36,7 +41,7 @@ export class LakeStore {
    * @throws {SluicewayError} warehouse_failed with the scope `invocation` when they are not
    */
   reserve(operations: number): void {
-    if (this.#operations + operations > mostOperations)
+    if ((operationsOf.get(this.#invocation) ?? 0) + operations > mostOperations)
       throw new SluicewayError(
         'warehouse_failed',
         `Lake: ${mostOperations} operations are done; the next run goes on`,
@@ -44,6 +49,11 @@ export class LakeStore {
           details: { scope: 'invocation' },
         },
       )
+  }
+
+  #count(): void {
+    this.reserve(1)
+    operationsOf.set(this.#invocation, (operationsOf.get(this.#invocation) ?? 0) + 1)
   }
 
   /** Null when there is no such table. */
@@ -81,8 +91,7 @@ export class LakeStore {
   }
 
   async #read<T>(name: string, none: T): Promise<Known<T>> {
-    this.reserve(1)
-    this.#operations++
+    this.#count()
     const key = `${this.#prefix}/${name}`
     const found = await this.#store.get(key)
     if (found === null) return { value: none, etag: null }
@@ -106,8 +115,7 @@ export class LakeStore {
     body: Uint8Array<ArrayBuffer> | string,
     expected: string | null | undefined,
   ): Promise<string> {
-    this.reserve(1)
-    this.#operations++
+    this.#count()
     const key = `${this.#prefix}/${name}`
     const wait = (this.#writtenAt.get(key) ?? -Infinity) + this.#store.writeMs - Date.now()
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))

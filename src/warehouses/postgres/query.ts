@@ -1,0 +1,113 @@
+import type { Sql, TransactionSql } from 'postgres'
+import { SluicewayError } from '../../core/errors.ts'
+import type { QueryAnswer } from '../../core/warehouse.ts'
+import { quoteIdentifier } from '../identifier.ts'
+import { cutCells, longestQueryMs, mostAnswerLength, mostCellLength, mostQueryRows } from '../query-limits.ts'
+
+const reading = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|WITH|VALUES|TABLE)\b/i
+const explaining = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*EXPLAIN\b/i
+/** Result columns; PostgreSQL takes 1,664. */
+const mostColumns = 1_600
+
+/** Numbers of types, as in `pg_type`. */
+const types = {
+  bool: 16,
+  int8: 20,
+  int2: 21,
+  int4: 23,
+  json: 114,
+  float4: 700,
+  float8: 701,
+  timestamptz: 1184,
+  numeric: 1700,
+  jsonb: 3802,
+}
+const integers: ReadonlySet<number> = new Set([types.int2, types.int4, types.int8])
+const fractions: ReadonlySet<number> = new Set([types.float4, types.float8, types.numeric])
+
+/**
+ * Runs a query that only reads, in a transaction that may do nothing else.
+ *
+ * The server reads it as one statement (extended protocol), and as a subquery, where nothing stands that writes. The transaction
+ * is READ ONLY and has taken its snapshot, so that no function of the query can make it writable again.
+ * https://www.postgresql.org/docs/18/sql-set-transaction.html (checked 2026-11-29)
+ *
+ * @param sql the driver
+ * @param schema in which tables without a schema are looked for
+ * @param text one statement
+ * @returns its rows, bounded: the server cuts them
+ * @throws {SluicewayError} bad_request where it is no statement that reads; else what the driver throws
+ */
+export async function queryPostgres(sql: Sql, schema: string, text: string): Promise<QueryAnswer> {
+  const isPlan = explaining.test(text)
+  // U+0000 would end the statement in the middle of its message.
+  if (text.includes('\0') || (!isPlan && !reading.test(text)))
+    throw new SluicewayError(
+      'bad_request',
+      'The query is refused: It must be a SELECT, WITH, VALUES, TABLE or EXPLAIN of one.',
+    )
+  const query = text.replace(/[\s;]+$/, '')
+  return (await sql.begin('READ ONLY', async (transaction) => {
+    await transaction`SELECT set_config('statement_timeout', ${String(longestQueryMs)}, true),
+      set_config('lock_timeout', '2000', true), set_config('timezone', 'UTC', true),
+      set_config('search_path', ${quoteIdentifier(schema)}, true)`
+    return isPlan ? explain(transaction, query) : select(transaction, query)
+  })) as QueryAnswer
+}
+
+const one = { simple: false } as object
+
+async function explain(transaction: TransactionSql, query: string): Promise<QueryAnswer> {
+  const found = await transaction.unsafe(query, [], one).values()
+  const lines = found.slice(0, mostQueryRows).map((row) => row.map((value) => value as unknown))
+  const { rows, isCut } = cutCells(lines)
+  return { columns: ['QUERY PLAN'], rows, truncated: isCut || found.length > mostQueryRows }
+}
+
+async function select(transaction: TransactionSql, query: string): Promise<QueryAnswer> {
+  const { columns } = await transaction.unsafe(query, [], one).describe()
+  if (columns.length > mostColumns)
+    throw new SluicewayError('bad_request', `The query is refused: it has more than ${mostColumns} columns.`)
+  const names = columns.map((_, i) => `c${i}`)
+  const list = names.join(', ')
+  const length = names.map((name) => `coalesce(length(${name}), 0)`).join(' + ')
+  const found = await transaction
+    .unsafe(
+      `SELECT n, ${list} FROM (
+         SELECT count(*) OVER () AS n, row_number() OVER () AS at,
+           sum(${length || '0'}) OVER (ROWS UNBOUNDED PRECEDING) AS size, ${list} FROM (
+           SELECT ${names.map((name) => `left(${name}::text, ${mostCellLength + 1}) AS ${name}`).join(', ')}
+           FROM (\n${query}\n) AS asked (${list}) LIMIT ${mostQueryRows + 1}
+         ) AS cut
+       ) AS sized WHERE size <= ${mostAnswerLength} OR at = 1 LIMIT ${mostQueryRows}`,
+      [],
+      one,
+    )
+    .values()
+  const all = Number((found[0] as unknown[] | undefined)?.[0] ?? 0)
+  const { rows, isCut } = cutCells(found.map(([, ...row]) => row as unknown[]))
+  return {
+    columns: columns.map(({ name }) => name),
+    rows: rows.map((row) => row.map((value, i) => valueOf(value, columns[i]?.type ?? 0))),
+    truncated: isCut || all > found.length,
+  }
+}
+
+/** A value of its type in JSON; text where it would lose something. */
+function valueOf(text: unknown, type: number): unknown {
+  if (typeof text !== 'string') return text
+  if (type === types.bool) return text === 'true'
+  if (integers.has(type)) return Number.isSafeInteger(Number(text)) ? Number(text) : text
+  if (fractions.has(type)) return String(Number(text)) === text ? Number(text) : text
+  if (type === types.timestamptz) return text.replace(' ', 'T').replace(/\+00$/, 'Z')
+  return type === types.json || type === types.jsonb ? jsonOf(text) : text
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    // It was cut.
+    return text
+  }
+}
