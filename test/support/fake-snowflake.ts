@@ -33,6 +33,8 @@ export interface FakeSnowflake {
   readonly ran: string[]
   /** Asked for each request, in their order. */
   fault: ((request: SeenRequest) => Fault | undefined) | undefined
+  /** Runs a statement past the API. */
+  readonly query: (statement: string) => Promise<FakeResult['rows']>
   readonly stop: () => Promise<void>
 }
 
@@ -191,6 +193,7 @@ export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnow
     seen: [],
     ran: [],
     fault: undefined,
+    query: async (statement) => (await duck.run(statement, [])).rows,
     stop: async () => {
       server.closeAllConnections()
       await new Promise((done) => server.close(done))

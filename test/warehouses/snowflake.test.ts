@@ -312,22 +312,9 @@ describe("the fake of Snowflake's SQL API", () => {
   })
 
   const rowsOf = async (id: string): Promise<number> => {
-    const found = await fetchRows(`SELECT "ID" FROM "ANALYTICS"."WEB"."ORDERS" WHERE "_SLUICEWAY_LOAD" = '${id}'`)
+    const found = await fake.query(`SELECT "ID" FROM "ANALYTICS"."WEB"."ORDERS" WHERE "_SLUICEWAY_LOAD" = '${id}'`)
     return found.length
   }
-  const fetchRows = async (statement: string): Promise<unknown[]> => {
-    const response = await fetch(`${fake.url}/api/v2/statements`, {
-      method: 'POST',
-      headers: {
-        authorization: 'Bearer token of Ada',
-        'x-snowflake-authorization-token-type': 'PROGRAMMATIC_ACCESS_TOKEN',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ statement, database: 'ANALYTICS', warehouse: 'LOADING' }),
-    })
-    return ((await response.json()) as { data: unknown[] }).data
-  }
-
   test('a load of some megabytes is cut into statements of one', async () => {
     await engine.widen('LARGE', { ...columns, NOTE: 'string' })
     next()
@@ -341,7 +328,7 @@ describe("the fake of Snowflake's SQL API", () => {
     })
     expect(sizes).toHaveLength(3)
     for (const size of sizes) expect(size).toBeLessThanOrEqual(1_000_000)
-    expect(await fetchRows('SELECT COUNT(*) FROM "ANALYTICS"."WEB"."LARGE"')).toEqual([['300']])
+    expect(await fake.query('SELECT COUNT(*) FROM "ANALYTICS"."WEB"."LARGE"')).toEqual([['300']])
   })
 
   test('a schema that is not there is created with the first table, and not looked for later', async () => {
