@@ -16,6 +16,15 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'CLICKHOUSE_USER', optional: true },
     { name: 'CLICKHOUSE_PASSWORD', optional: true },
   ],
+  databricks: [
+    { name: 'DATABRICKS_URL' },
+    { name: 'DATABRICKS_WAREHOUSE_ID' },
+    { name: 'DATABRICKS_CATALOG' },
+    // A token, or the two others.
+    { name: 'DATABRICKS_TOKEN', optional: true },
+    { name: 'DATABRICKS_CLIENT_ID', optional: true },
+    { name: 'DATABRICKS_CLIENT_SECRET', optional: true },
+  ],
   lake: [
     { name: 'LAKE_PROVIDER' },
     { name: 'LAKE_BUCKET' },

@@ -1,0 +1,303 @@
+import { checkSettings, type Input, type Settings } from '../configure/settings.ts'
+import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { AccessToken } from './databricks/access-token.ts'
+import { tableFailure } from './databricks/failure.ts'
+import { databricksKeptNames } from './databricks/kept-names.ts'
+import { bodiesOf } from './databricks/rows.ts'
+import { addColumns, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
+import { type DatabricksPlace, tableName, typeOfColumn } from './databricks/sql.ts'
+import { Statements } from './databricks/statements.ts'
+import { foldMore, idsWithMore } from './mapping/fold-more.ts'
+import { moreColumn } from './mapping/more-column.ts'
+import { storableText } from './mapping/storable-text.ts'
+import { eachNamespace, namespacesOf } from './namespace.ts'
+
+const schemaProblem = (name: string): string | undefined =>
+  /^(?!information_schema$)[a-z_][a-z0-9_]{0,126}$/.test(name)
+    ? undefined
+    : 'must have at most 127 of a-z, 0-9 and "_", and be no schema of the system'
+
+const fields = {
+  url: { type: 'url', about: 'Address of the workspace: https://dbc-a1b2345c-d6e7.cloud.databricks.com.' },
+  warehouseId: {
+    type: 'string',
+    about: 'Id of the SQL warehouse that runs the statements.',
+    check: (id: string) => (/^[0-9a-f]{8,40}$/i.test(id) ? undefined : 'must be hex digits, as 1234567890abcdef'),
+  },
+  token: { type: 'string', about: 'A personal access token; or `clientId`.', secret: true, optional: true },
+  clientId: { type: 'string', about: 'Id of a service principal; or `token`.', optional: true },
+  clientSecret: { type: 'string', about: 'OAuth secret of the service principal.', secret: true, optional: true },
+  catalog: {
+    type: 'string',
+    about: 'Catalog of Unity Catalog that has the schemas.',
+    check: (name: string) => (/^[^\s./`]{1,255}$/.test(name) ? undefined : 'is no name of a catalog'),
+  },
+  schema: {
+    type: 'string',
+    about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
+    optional: true,
+    check: schemaProblem,
+  },
+  schemas: {
+    type: 'texts',
+    about: 'Schemas of single sources, by the name of the source.',
+    optional: true,
+    check: eachNamespace(schemaProblem),
+  },
+  partition: {
+    type: 'choice',
+    choices: ['day', 'none'],
+    about: 'Whether new tables are divided by the day on which events were received.',
+    default: 'day',
+  },
+  replaceWithinDays: {
+    type: 'number',
+    whole: true,
+    min: 1,
+    max: 3650,
+    about: 'How far back an event that comes again is looked for, by `received_at`; left out, in the whole table.',
+    optional: true,
+  },
+} as const
+
+/** Loads that run at once: a Worker has six connections. https://developers.cloudflare.com/workers/platform/limits/ */
+const atOnce = 4
+/** Names of tables in one question about columns. */
+const tablesAtOnce = 100
+const dayMs = 86_400_000
+/** Names of tables that Unity Catalog has no room for: https://docs.databricks.com/aws/en/sql/language-manual/sql-ref-names */
+const noTable = /[\s./\p{Cc}]/u
+
+/**
+ * Makes the warehouse that is Databricks: Delta tables in Unity Catalog, written by a SQL warehouse.
+ *
+ * Rows travel as a parameter of the statement that merges them, so that no bucket is needed.
+ * https://docs.databricks.com/aws/en/dev-tools/sql-execution-tutorial (checked 2026-11-29)
+ *
+ * @param input `token` and `clientSecret` are secrets and belong in `env`; without `schema`, each source has a schema of its own
+ * @returns the warehouse, for `warehouses` in the config
+ * @example warehouses: { tables: { use: databricks({ url: env.DATABRICKS_URL, warehouseId: '1234567890abcdef', catalog: 'events',
+ *   clientId: env.DATABRICKS_ID, clientSecret: env.DATABRICKS_SECRET }) } }
+ */
+export function databricks(input: Input<typeof fields>): Warehouse {
+  const { settings, problems, redacted } = checkSettings(fields, input)
+  // One for all engines of an invocation, which have the same bindings.
+  const tokens = new WeakMap<object, AccessToken>()
+  return {
+    kind: 'warehouse',
+    name: 'databricks',
+    problems: [...problems, ...contradictionsIn(settings)],
+    redacted,
+    ...namespacesOf({
+      provider: 'deltalake',
+      all: settings.schema,
+      each: settings.schemas,
+      kept: /^information_schema$/,
+    }),
+    open: (bindings, schema) => {
+      const { warehouseId, catalog, partition, replaceWithinDays } = settings
+      const url = settings.url.replace(/\/+$/, '')
+      const address = { host: new URL(url).host, warehouseId, catalog, schema }
+      let token = tokens.get(bindings)
+      if (token === undefined) tokens.set(bindings, (token = new AccessToken({ ...settings, url }, address)))
+      const statements = new Statements(url, token, address)
+      return new DatabricksEngine(
+        statements,
+        { catalog, schema },
+        { isDivided: partition === 'day', replaceWithinDays },
+      )
+    },
+  }
+}
+
+function contradictionsIn({ token, clientId, clientSecret }: Settings<typeof fields>): readonly string[] {
+  return [
+    ...(token === undefined && clientId === undefined ? ['"token", or "clientId" and "clientSecret", is missing'] : []),
+    ...(token !== undefined && clientId !== undefined ? ['"token" and "clientId" exclude each other'] : []),
+    ...((clientId === undefined) === (clientSecret === undefined)
+      ? []
+      : [`"${clientId === undefined ? 'clientId' : 'clientSecret'}" is missing, which a service principal needs`]),
+  ]
+}
+
+interface MergeRules {
+  /** Whether new tables of events are divided by day. */
+  readonly isDivided: boolean
+  readonly replaceWithinDays: number | undefined
+}
+
+class DatabricksEngine implements Engine {
+  readonly provider = 'deltalake'
+  readonly kept = databricksKeptNames
+  readonly rowColumns = 1_500
+  readonly #statements: Statements
+  readonly #place: DatabricksPlace
+  readonly #rules: MergeRules
+  /** What was read of tables, and not changed since: their columns with those of ours; null for one that is not there. */
+  readonly #read = new Map<string, ReadonlyMap<string, ColumnType> | null>()
+
+  constructor(statements: Statements, place: DatabricksPlace, rules: MergeRules) {
+    this.#statements = statements
+    this.#place = place
+    this.#rules = rules
+  }
+
+  async columns(table: string): Promise<Columns | null> {
+    const found = await this.#stored(table)
+    if (found === null) return null
+    return Object.fromEntries(Array.from(found).filter(([name]) => name !== dateColumn && name !== loadColumn))
+  }
+
+  async foresee(tables: readonly string[]): Promise<void> {
+    for (let i = 0; i < tables.length; i += tablesAtOnce) {
+      const some = tables.slice(i, i + tablesAtOnce)
+      const rows = await this.#statements.run(
+        `SELECT table_name, column_name, data_type, comment FROM ${quoteName(this.#place.catalog)}.information_schema.columns
+         WHERE table_schema = :schema AND table_name IN (${some.map((_, n) => `:t${n}`).join(', ')})
+         ORDER BY table_name, ordinal_position`,
+        { schema: this.#place.schema, ...Object.fromEntries(some.map((table, n) => [`t${n}`, table])) },
+      )
+      for (const table of some) this.#read.set(table, null)
+      for (const [table, columns] of Map.groupBy(rows, ([table]) => String(table)))
+        this.#read.set(
+          table,
+          new Map(
+            columns.map(([, name, type, comment]) => [String(name), typeOfColumn(String(type), comment ?? null)]),
+          ),
+        )
+    }
+  }
+
+  async widen(table: string, added: Columns): Promise<void> {
+    if (noTable.test(table))
+      throw tableFailure(`Unity Catalog has no table with blanks, "." or "/" in its name: "${table}"`)
+    const found = await this.#stored(table)
+    const missing = Object.fromEntries(Object.entries(added).filter(([name]) => found?.has(name) !== true))
+    // Whatever comes of it, what was read is no longer so.
+    this.#read.delete(table)
+    if (found === null) {
+      await this.#createSchema()
+      await this.#statements.run(createTable(this.#name(table), missing, this.#isDivided(table, missing)))
+    } else if (Object.keys(missing).length > 0) await this.#statements.run(addColumns(this.#name(table), missing))
+  }
+
+  async load(given: Load): Promise<void> {
+    if (given.rows.length === 0) return
+    const load = await this.#withMore(given)
+    const { table, columns, merge } = load
+    const stored = merge === 'append' ? await this.#withLoadColumn(table) : await this.#stored(table)
+    if (stored === null) throw tableFailure(`there is no table "${table}"`)
+    const sql = mergeSql({
+      table: this.#name(table),
+      columns,
+      merge,
+      stored: [...stored.keys()].filter((name) => name !== dateColumn && name !== loadColumn),
+      since: this.#sinceOf(load, stored.has(dateColumn)),
+    })
+    const key = merge === 'append' ? await hashOf(load.id) : ''
+    const bodies = merge === 'append' ? bodiesOf(load, (row) => `${key}#${row}`) : bodiesOf(load)
+    try {
+      for (const body of bodies) await this.#statements.run(sql, { rows: body })
+    } catch (thrown) {
+      // What is known of the table may be why.
+      this.#read.delete(table)
+      throw thrown
+    }
+  }
+
+  async loadTogether(loads: readonly Load[]): Promise<void> {
+    const unread = loads.map(({ table }) => table).filter((table) => !this.#read.has(table))
+    if (unread.length > 0) await this.foresee(unread)
+    const left = [...loads]
+    const failures: unknown[] = []
+    const work = async () => {
+      for (let load = left.shift(); load !== undefined && failures.length === 0; load = left.shift())
+        await this.load(load).catch((thrown: unknown) => failures.push(thrown))
+    }
+    // Nothing is under way any more when this rejects.
+    await Promise.all(Array.from({ length: atOnce }, work))
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async probe(): Promise<void> {
+    const table = this.#name('_sluiceway_probe')
+    await this.#createSchema()
+    await this.#statements.run(`CREATE TABLE IF NOT EXISTS ${table} (\`id\` STRING) USING DELTA`)
+    await this.#statements.run(`INSERT INTO ${table} VALUES ('probe')`)
+    await this.#statements.run(`DROP TABLE ${table}`)
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async #stored(table: string): Promise<ReadonlyMap<string, ColumnType> | null> {
+    if (!this.#read.has(table)) await this.foresee([table])
+    return this.#read.get(table) ?? null
+  }
+
+  async #withLoadColumn(table: string): Promise<ReadonlyMap<string, ColumnType> | null> {
+    const stored = await this.#stored(table)
+    if (stored === null || stored.has(loadColumn)) return stored
+    this.#read.delete(table)
+    await this.#statements.run(addColumns(this.#name(table), { [loadColumn]: 'string' }))
+    return this.#stored(table)
+  }
+
+  #isDivided(table: string, columns: Columns): boolean {
+    return (
+      this.#rules.isDivided &&
+      table !== 'users' &&
+      Object.hasOwn(columns, 'id') &&
+      columns['received_at'] === 'datetime'
+    )
+  }
+
+  #sinceOf({ columns, rows, merge }: Load, isDivided: boolean): string | undefined {
+    const { replaceWithinDays } = this.#rules
+    const time = columns.findIndex(({ name }) => name === 'received_at')
+    if (replaceWithinDays === undefined || !isDivided || merge !== 'replace' || time < 0) return undefined
+    const times = rows.map((row) => Date.parse(String(row[time]))).filter(Number.isFinite)
+    if (times.length < rows.length) return undefined
+    return new Date(Math.min(...times) - replaceWithinDays * dayMs).toISOString().slice(0, 10)
+  }
+
+  /** Folds what has no column of its own: SQL cannot join two objects. */
+  async #withMore(load: Load): Promise<Load> {
+    const ids = idsWithMore(load)
+    if (ids.length === 0) return load
+    const more = quoteName(moreColumn)
+    const time = load.columns.some(({ name }) => name === 'received_at') ? 'unix_millis(`received_at`)' : 'NULL'
+    const rows = await this.#statements.run(
+      `SELECT \`id\`, ${more}, ${time} FROM ${this.#name(load.table)}
+       WHERE ${more} IS NOT NULL AND \`id\` IN (SELECT explode(from_json(:ids, 'array<string>', map('mode', 'FAILFAST'))))`,
+      { ids: JSON.stringify(ids.map(storableText)) },
+    )
+    const stored = rows.map(([id, text, at]) => ({
+      id: String(id),
+      more: String(text),
+      receivedAt: typeof at === 'string' ? Number(at) : undefined,
+    }))
+    return foldMore(load, stored)
+  }
+
+  async #createSchema(): Promise<void> {
+    const { catalog, schema } = this.#place
+    // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+    const there = await this.#statements.run(
+      `SELECT 1 FROM ${quoteName(catalog)}.information_schema.schemata WHERE schema_name = :schema`,
+      { schema },
+    )
+    if (there.length === 0)
+      await this.#statements.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(catalog)}.${quoteName(schema)}`)
+  }
+
+  #name(table: string): string {
+    return tableName(this.#place, table)
+  }
+}
+
+async function hashOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
