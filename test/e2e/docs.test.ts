@@ -56,6 +56,8 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   { command: /^npm run --silent transforms -- diff [\w-]+ --from 7d --source web$/, run: (command) => command },
   { command: /^npx wrangler deploy$/, run: (command) => `${command} --dry-run` },
   { command: /^npx wrangler secret put [A-Z_]+( < \S+)?$/, run: (command) => command.replace(/( < \S+)?$/, ' --help') },
+  // There is no account at Google: the shell reads them, and runs none.
+  { command: /^gcloud /, run: (command) => `sh -n <<'END'\n${command}\nEND` },
   // Not every machine has OpenSSL's command.
   { command: /^openssl /, run: (command) => `! command -v openssl > /dev/null || ${command}` },
   { command: /^npx wrangler queues create /, run: (command) => `${command} --help` },

@@ -30,6 +30,10 @@ export interface FakeBigQuery {
   readonly tables: (dataset: string) => Map<string, Resource>
   /** Ids of the jobs that were made, in their order. */
   readonly jobs: () => readonly string[]
+  /** Forgets all jobs, as BigQuery does after half a year. */
+  readonly forgetJobs: () => void
+  /** Runs a statement past the API; each row is its texts. */
+  readonly query: (googleSql: string) => Promise<readonly (readonly (string | null)[])[]>
   readonly stop: () => Promise<void>
 }
 
@@ -114,6 +118,13 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
     fault: () => undefined,
     polls: 0,
     tables: (dataset) => project.datasets.get(dataset)?.tables ?? new Map<string, Resource>(),
+    forgetJobs: () => project.jobs.clear(),
+    query: async (googleSql) => {
+      const { rows, error } = await duck.run(googleSql)
+      if (error !== undefined) throw new Error(error.message)
+      const found = (rows?.['rows'] ?? []) as readonly { readonly f: readonly { readonly v: string | null }[] }[]
+      return found.map(({ f }) => f.map(({ v }) => v))
+    },
     jobs: () => [...project.jobs.keys()],
     stop: async () => {
       duck.close()

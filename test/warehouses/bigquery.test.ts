@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
 import type { Columns, Engine } from '../../src/core/warehouse.ts'
 import { bigquery } from '../../src/warehouses/bigquery.ts'
+import { StagedLoads } from '../loading/staged-loads.ts'
 import { errorOf } from '../support/bigquery/answer.ts'
 import type { FakeBigQuery, Fault } from '../support/fake-bigquery.ts'
 import { loadOf } from '../support/load-of.ts'
@@ -202,6 +204,34 @@ describe('a BigQuery', () => {
     for (const name of ['_partitio', 'table_', 'loaded_at']) expect(engine.kept.columns.test(name)).toBe(false)
   })
 
+  test('a rule that joins identities is there once, in one load and in later ones', async () => {
+    const loads = new StagedLoads(warehouse, { resolveIdentities: true })
+    const seen = (messageId: string): Event => ({
+      type: 'track',
+      messageId,
+      event: 'Seen',
+      userId: 'ada',
+      anonymousId: 'anon-ada',
+    })
+    await loads.send(seen('seen-1'), seen('seen-2'), { type: 'identify', messageId: 'seen-3', userId: 'ada' })
+    expect(await loads.send(seen('seen-4'))).toMatchObject({ discards: 0 })
+    expect(loads.letters).toEqual([])
+    expect(await warehouse.rows('rudder_identity_merge_rules', 'merge_property_1_type')).toEqual([
+      {
+        merge_property_1_type: 'anonymous_id',
+        merge_property_1_value: 'anon-ada',
+        merge_property_2_type: 'user_id',
+        merge_property_2_value: 'ada',
+      },
+      {
+        merge_property_1_type: 'user_id',
+        merge_property_1_value: 'ada',
+        merge_property_2_type: null,
+        merge_property_2_value: null,
+      },
+    ])
+  })
+
   test('a probe of a BigQuery leaves nothing behind', async () => {
     await engine.probe()
     expect(await warehouse.tables()).not.toContain('_sluiceway_probe')
@@ -351,6 +381,20 @@ describe.skipIf(process.env['BIGQUERY_CREDENTIALS'] !== undefined)('a BigQuery t
     for (const table of tables.keys()) if (table.startsWith('_sluiceway_stage')) tables.delete(table)
     await loadOne('late')
     expect(await times('late')).toBe(1)
+  })
+
+  test('a repeat adds no row also where BigQuery does not know its jobs any more', async () => {
+    const discards: Columns = { table_name: 'string', row_id: 'string' }
+    await engine.widen('rudder_discards', discards)
+    const rows = ['a', 'b'].map((row_id) => ({ table_name: 'orders', row_id }))
+    const load = { id: 'load-1', table: 'rudder_discards', columns: discards, rows, merge: 'append' } as const
+    for (const _ of [1, 2]) {
+      await loadOne('forgotten')
+      await engine.load(loadOf(load))
+      fake.forgetJobs()
+    }
+    expect(await times('forgotten')).toBe(1)
+    expect(await warehouse.count('rudder_discards')).toBe(2)
   })
 
   test('a job that failed is made anew, under another id, when its load is repeated', async () => {

@@ -60,6 +60,8 @@ export function scopeOfError({ reason, message, status, job }: ErrorFound): {
   if (status === 401) return { scope: 'warehouse', lasting: true }
   if (reason === undefined) return { scope: 'warehouse', lasting: status === 403 || status === 404 }
   if (ofSetUp.has(reason)) return { scope: 'warehouse', lasting: true }
+  // Jobs are there for half a year; one that is not is looked for in another place than it ran.
+  if (reason === 'notFound' && /not found: job\b/i.test(message)) return { scope: 'warehouse', lasting: false }
   if (reason === 'notFound' && isAbove(message)) return { scope: 'warehouse', lasting: true }
   // The queue of a table that others change, too.
   if (/too many DML statements/i.test(message)) return { scope: 'warehouse', lasting: false }

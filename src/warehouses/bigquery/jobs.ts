@@ -15,6 +15,8 @@ export interface DoneJob {
   readonly inserted: number | undefined
 }
 
+/** By which the jobs, and what they cost, are found in INFORMATION_SCHEMA.JOBS. */
+const labels = { made_by: 'sluiceway' }
 const firstPollMs = 300
 const longestPollMs = 5_000
 /** A job that takes longer goes on by itself; the next run finds it by its id. */
@@ -69,7 +71,7 @@ export class BigQueryJobs {
    */
   async rows(query: string): Promise<readonly (readonly (string | null)[])[]> {
     const location = await this.#location()
-    const asked = { query, useLegacySql: false, location, timeoutMs: 20_000, requestId: crypto.randomUUID() }
+    const asked = { query, useLegacySql: false, location, labels, timeoutMs: 20_000, requestId: crypto.randomUUID() }
     let { body } = await this.#http.call({ method: 'POST', path: '/queries', body: asked })
     for (let waits = 0; body['jobComplete'] !== true; waits++) {
       const { jobReference } = body
@@ -85,7 +87,7 @@ export class BigQueryJobs {
   #insert(jobId: string, work: JobWork, location: string): Promise<ApiAnswer> {
     const jobReference = { projectId: this.#project, jobId, location }
     if ('query' in work) {
-      const body = { jobReference, configuration: { query: { query: work.query, useLegacySql: false } } }
+      const body = { jobReference, configuration: { labels, query: { query: work.query, useLegacySql: false } } }
       return this.#http.call({ method: 'POST', path: '/jobs', body, expected: [409] })
     }
     const load = {
@@ -96,7 +98,7 @@ export class BigQueryJobs {
       writeDisposition: 'WRITE_EMPTY',
     }
     const path = '/jobs?uploadType=multipart'
-    const body = { jobReference, configuration: { load } }
+    const body = { jobReference, configuration: { labels, load } }
     return this.#http.call({ method: 'POST', path, body, lines: work.lines, expected: [409] })
   }
 

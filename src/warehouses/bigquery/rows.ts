@@ -1,4 +1,5 @@
 import type { Column, ColumnType, Load, Value } from '../../core/warehouse.ts'
+import { storableText } from '../mapping/storable-text.ts'
 import { loadColumn, stampColumns } from './schema.ts'
 
 /** The rows of a load as they are staged. */
@@ -47,9 +48,7 @@ function cellOf(value: Exclude<Value, null>, type: ColumnType): string {
   if (typeof value === 'number')
     return type === 'int' && !Number.isSafeInteger(value) ? `"${integerText(value)}"` : String(value)
   const text = JSON.stringify(value)
-  return typeof value === 'string' && escaped.test(text)
-    ? JSON.stringify(value.replaceAll('\0', '').toWellFormed())
-    : text
+  return typeof value === 'string' && escaped.test(text) ? JSON.stringify(storableText(value)) : text
 }
 
 const integerText = (value: number): string => (Number.isInteger(value) ? BigInt(value).toString() : String(value))

@@ -18,6 +18,7 @@ interface Job extends Ended {
 interface JobRequest {
   readonly jobReference: { readonly jobId: string; readonly location: string }
   readonly configuration: {
+    readonly labels: Readonly<Record<string, string>>
     readonly query?: { readonly query: string }
     readonly load?: {
       readonly destinationTable: { readonly datasetId: string; readonly tableId: string }
