@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Engine, Load } from '../../src/core/warehouse.ts'
 import { Envelope } from '../../src/core/envelope.ts'
-import { rowsOf, type RowsOfOptions } from '../../src/loading/rows-of.ts'
+import { rowsOf } from '../../src/loading/rows-of.ts'
 import { TableRows } from '../../src/loading/table-rows.ts'
+import type { MapOptions } from '../../src/warehouses/mapping/map-event.ts'
 import { moreColumn } from '../../src/warehouses/mapping/more-column.ts'
 import { Events } from './events.ts'
 
@@ -20,8 +21,8 @@ export function eventTexts(count: number, seed = 1): string[] {
 }
 
 /** How the loader maps events for an engine. */
-export const optionsFor = (engine: Engine): RowsOfOptions => ({
-  provider: engine.provider as RowsOfOptions['provider'],
+export const optionsFor = (engine: Engine): MapOptions => ({
+  provider: engine.provider as MapOptions['provider'],
   kept: engine.kept,
   maxColumns: engine.rowColumns,
   overflow: moreColumn,
@@ -31,7 +32,6 @@ export const optionsFor = (engine: Engine): RowsOfOptions => ({
   destinationType: 'BENCH',
   now: () => new Date().toISOString(),
   uuid: randomUUID,
-  file: 'bench',
 })
 
 /** Maps events, and makes the loads of a slice of them. */
@@ -39,13 +39,13 @@ export function loadsOf(
   texts: readonly string[],
   { id, engine }: { readonly id: string; readonly engine: Engine },
 ): Load[] {
-  const options = optionsFor(engine)
+  const mapping = optionsFor(engine)
   const now = new Date().toISOString()
   const tables = new Map<string, TableRows>()
   for (const text of texts) {
     const { messageId, anonymousId } = JSON.parse(text) as { readonly messageId: string; readonly anonymousId: string }
     const header = { id: messageId, key: anonymousId, source: 'shop', receivedAt: now, to: ['tables'], facts: {} }
-    const rows = rowsOf(new Envelope(header, text), options)
+    const rows = rowsOf(new Envelope(header, text), { mapping, file: 'bench' })
     if ('stage' in rows) throw new Error(rows.reason)
     for (const pending of rows) {
       const { table } = pending.row

@@ -10,11 +10,11 @@ import { RPC_BYTES } from '../platform/limits.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
-import type { LoadPosition } from './load-position.ts'
-import { rowsOf, type RowsOfOptions } from './rows-of.ts'
+import type { LoadPosition, StagedPlace } from './load-position.ts'
+import { rowsOf } from './rows-of.ts'
 import { Slice } from './slice.ts'
 import { loadSlice } from './load-slice.ts'
-import { stagedEvents } from './staged-events.ts'
+import { readStaged, stagedEvents } from './staged-events.ts'
 import type { WaitingFile } from './staged-files.ts'
 
 /** Events that are mapped before others get the processor. */
@@ -36,8 +36,15 @@ export interface Loading {
   readonly deadline: number
 }
 
+/** A slice that the engine has, and how that ends. */
+interface SliceUnderWay {
+  readonly slice: Slice
+  readonly ended: Promise<void>
+}
+
 /**
- * Loads some staging files, slice by slice: reads, maps, groups by table, widens tables, fits values, loads.
+ * Loads some staging files, slice by slice: reads, maps, groups by table, widens tables, fits values, loads. While the engine has
+ * one slice, the next one is read and mapped; the engine never has two.
  *
  * After each slice the position moves, so that a run that ends goes on there. Everything in a slice may be done again after a
  * crash: rows are merged by id, discards have a load id. Dead letters are stored last, when only moving the position can fail.
@@ -46,11 +53,13 @@ export class LoadGroup {
   readonly #loading: Loading
   /** Undefined until the first event. */
   #options: MapOptions | undefined
-  /** The same for the file that is read, by the name of the source. */
-  readonly #optionsOf = new Map<string, RowsOfOptions>()
+  /** The same by the name of the source. */
+  readonly #optionsOf = new Map<string, MapOptions>()
   readonly #now: string
   #slice: Slice
-  #passed: StagedFile[] = []
+  #underWay: SliceUnderWay | undefined
+  /** Where the next slice must end, when that is known. */
+  #end: StagedPlace | undefined
   #slices = 0
   /** What is in the warehouse so far, also when the run fails. */
   report: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
@@ -59,6 +68,7 @@ export class LoadGroup {
     this.#loading = loading
     this.#now = new Date(loading.port.now()).toISOString()
     this.#slice = this.#newSlice()
+    this.#end = loading.position.end
   }
 
   /** How events become rows, which is the same in all namespaces. */
@@ -89,25 +99,47 @@ export class LoadGroup {
    */
   async run(files: readonly WaitingFile[]): Promise<boolean> {
     try {
-      for (const file of files) if (!(await this.#loadFile(file))) return false
-      await this.#loadSlice()
-      return true
+      return await this.#loadFiles(files)
     } catch (thrown) {
       if (scopeOf(thrown) !== 'invocation') throw thrown
       const { position } = this.#loading
       if (this.#slices > 0) return false
       // The whole invocation was not enough for it, and nothing is smaller than one event.
       if (position.most === 1) throw thrown
-      position.shrink(this.#slice.events)
+      position.shrink((this.#underWay?.slice ?? this.#slice).events)
       return false
     }
   }
 
-  async #loadFile(file: WaitingFile): Promise<boolean> {
-    const { position, bindings, target, port, deadline } = this.#loading
-    for await (const staged of stagedEvents(file, bindings.BUCKET, doneOf(file, position))) {
-      if (this.#slice.isFull(position.most, position.end)) {
-        await this.#loadSlice()
+  async #loadFiles(files: readonly WaitingFile[]): Promise<boolean> {
+    const { bindings } = this.#loading
+    const read = (file: StagedFile) => {
+      const bytes = readStaged(file, bindings.BUCKET)
+      // Whoever comes to this file is told.
+      bytes.catch(() => {})
+      return bytes
+    }
+    try {
+      let next = files[0] === undefined ? undefined : read(files[0])
+      for (const [i, file] of files.entries()) {
+        const bytes = (await next) as Uint8Array
+        const after = files[i + 1]
+        next = after === undefined ? undefined : read(after)
+        if (!(await this.#loadFile(file, bytes))) return false
+      }
+      await this.#sendSlice()
+      return true
+    } finally {
+      // What the warehouse says of the slice that it has comes before what there is to say of the files.
+      await this.#underWay?.ended
+    }
+  }
+
+  async #loadFile(file: WaitingFile, bytes: Uint8Array): Promise<boolean> {
+    const { position, target, port, deadline } = this.#loading
+    for (const staged of stagedEvents(file.key, bytes, doneOf(file, position))) {
+      if (this.#slice.isFull(position.most, this.#end)) {
+        await this.#sendSlice()
         if (port.now() >= deadline) return false
       }
       this.#slice.pass(staged)
@@ -115,7 +147,7 @@ export class LoadGroup {
       if (to.includes(target.name)) this.#map(staged, (this.#options ??= await this.#mapOptions(source)))
       if (this.#slice.read % turnEvents === 0) await nextTurn()
     }
-    this.#passed.push(file)
+    this.#slice.files.push(file)
     return true
   }
 
@@ -123,32 +155,38 @@ export class LoadGroup {
     const { envelope, key } = staged
     const { engines, target } = this.#loading
     const { source } = envelope.header
-    let options = this.#optionsOf.get(source)
-    if (options?.file !== key) {
-      options = { ...common, sourceId: source, file: key, privacy: target.route.privacy }
-      this.#optionsOf.set(source, options)
-    }
-    this.#slice.add(staged, engines.namespaceOf(source), rowsOf(envelope, options))
+    let mapping = this.#optionsOf.get(source)
+    if (mapping === undefined) this.#optionsOf.set(source, (mapping = { ...common, sourceId: source }))
+    const rows = rowsOf(envelope, { mapping, file: key, privacy: target.route.privacy })
+    this.#slice.add(staged, engines.namespaceOf(source), rows)
   }
 
-  async #loadSlice(): Promise<void> {
-    const { position, bindings, target, loaded } = this.#loading
+  /** Hands the slice to the engine, once that has done the one before; it begins anew. */
+  async #sendSlice(): Promise<void> {
+    await this.#underWay?.ended
     const slice = this.#slice
+    const ended = this.#loadSlice(slice)
+    ended.catch(() => {})
+    this.#underWay = { slice, ended }
+    this.#end = undefined
+    this.#slice = this.#newSlice()
+  }
+
+  async #loadSlice(slice: Slice): Promise<void> {
+    const { position, bindings, target, loaded } = this.#loading
     const { rows, discards } = await loadSlice(slice, this.#loading)
     const lane = { target: target.name, partition: 0 }
     for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters)
-    const files = this.#passed.splice(0)
-    for (const file of files) loaded(file)
+    for (const file of slice.files) loaded(file)
     if (slice.end !== undefined) position.move(slice.end)
     const { report } = this
     this.report = {
-      files: report.files + files.length,
+      files: report.files + slice.files.length,
       events: report.events + slice.events,
       rows: report.rows + rows,
       discards: report.discards + discards,
     }
     this.#slices++
-    this.#slice = this.#newSlice()
   }
 
   #newSlice(): Slice {

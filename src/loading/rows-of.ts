@@ -1,9 +1,10 @@
 import type { NewDeadLetter } from '../core/dead-letter.ts'
 import type { Envelope } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
 import type { PrivacyRules } from '../core/privacy.ts'
 import { privateEventOf } from '../privacy/privacy.ts'
-import { mapEvent, type MapOptions } from '../warehouses/mapping/map-event.ts'
+import { isTimestamp, mapEvent, type MapOptions } from '../warehouses/mapping/map-event.ts'
 import type { Row } from '../warehouses/mapping/row.ts'
 
 /** Longer ids do not fit into an index of PostgreSQL, whose entries have at most 2,704 bytes. */
@@ -21,7 +22,9 @@ export interface PendingRow {
 }
 
 /** How the events of a staging file become rows. */
-export interface RowsOfOptions extends MapOptions {
+export interface RowsOfOptions {
+  /** The same object for all events of a source: what is worked out once is kept with it. */
+  readonly mapping: MapOptions
   /** Key of the staging file. */
   readonly file: string
   readonly privacy?: PrivacyRules | undefined
@@ -33,17 +36,17 @@ export interface RowsOfOptions extends MapOptions {
  * The warehouse's privacy rules come first, unless its transforms have run after them. The envelope stays as it is, and so does the event of a dead letter: when it is
  * replayed, the rules come first again.
  */
-export function rowsOf(envelope: Envelope, options: RowsOfOptions): readonly PendingRow[] | NewDeadLetter {
-  const { file, privacy } = options
+export function rowsOf(
+  envelope: Envelope,
+  { mapping, file, privacy }: RowsOfOptions,
+): readonly PendingRow[] | NewDeadLetter {
+  const { header, text } = envelope
   try {
+    // Parsed by itself: what the envelope remembers would live as long as the rows.
     const event =
-      privacy === undefined || envelope.header.transformed === true ? envelope.event : privateEventOf(envelope, privacy)
-    return mapEvent(event, { ...options, receivedAt: envelope.header.receivedAt }).map((row) => ({
-      row,
-      id: idOf(row),
-      envelope,
-      file,
-    }))
+      privacy === undefined || header.transformed === true ? (JSON.parse(text) as Event) : privateEventOf(envelope, privacy)
+    if (!isTimestamp(event.receivedAt)) event.receivedAt = header.receivedAt
+    return mapEvent(event, mapping).map((row) => ({ row, id: idOf(row), envelope, file }))
   } catch (thrown) {
     return deadLetterOf(envelope, thrown)
   }

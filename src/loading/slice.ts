@@ -1,3 +1,4 @@
+import type { StagedFile } from '../core/bindings.ts'
 import type { Envelope } from '../core/envelope.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { mostSliceEvents, type StagedPlace } from './load-position.ts'
@@ -42,6 +43,8 @@ export class SlicePart {
 /** Some events that are loaded together, and how far they reach. */
 export class Slice {
   readonly #parts = new Map<string, SlicePart>()
+  /** Files whose last event is in it. */
+  readonly files: StagedFile[] = []
   readonly #letters = new Map<Envelope, NewDeadLetter>()
   readonly #now: string
   readonly #widerType: WiderType | undefined

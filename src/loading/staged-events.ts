@@ -23,22 +23,27 @@ export interface StagedEvent {
 }
 
 /**
- * Reads the events of a staging file, a frame at a time: only one frame is unpacked at once.
+ * Reads a staging file.
  *
  * @param file which one
  * @param bucket where it is
- * @param skip events to leave out at its start
- * @throws {UnreadableFile} when the file is damaged or missing
+ * @throws {UnreadableFile} when the file is missing
  */
-export async function* stagedEvents(
-  file: StagedFile,
-  bucket: Pick<R2Bucket, 'get'>,
-  skip: number,
-): AsyncGenerator<StagedEvent> {
-  const { key } = file
+export async function readStaged({ key }: StagedFile, bucket: Pick<R2Bucket, 'get'>): Promise<Uint8Array> {
   const object = await bucket.get(key)
   if (object === null) throw new UnreadableFile(key, 'it is not there')
-  const bytes = new Uint8Array(await object.arrayBuffer())
+  return new Uint8Array(await object.arrayBuffer())
+}
+
+/**
+ * Takes the events out of a staging file, a frame at a time: only one frame is unpacked at once.
+ *
+ * @param key of the file
+ * @param bytes what is in it
+ * @param skip events to leave out at its start
+ * @throws {UnreadableFile} when the file is damaged
+ */
+export function* stagedEvents(key: string, bytes: Uint8Array, skip: number): Generator<StagedEvent> {
   let events = 0
   for (const frame of readOrThrow(key, () => [...splitFrames(bytes)]))
     for (const envelope of readOrThrow(key, () => unpack(unframe(frame))))

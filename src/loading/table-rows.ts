@@ -155,10 +155,11 @@ export class TableRows {
   }
 
   #layOut(values: readonly unknown[], { at, stamps }: ShapePlan): readonly Value[] {
-    const row: Value[] = []
-    for (const from of at) {
+    const row = new Array<Value>(at.length)
+    for (let i = 0; i < at.length; i++) {
+      const from = at[i] as number
       const value = from === -1 ? null : values[from]
-      row.push(value === undefined ? this.#now : scalarOf(value))
+      row[i] = value === undefined ? this.#now : scalarOf(value)
     }
     for (const stamp of stamps) row[stamp] = this.#now
     return row

@@ -208,13 +208,15 @@ describe('the rules of a destination', () => {
 
 describe('the rules of a warehouse', () => {
   const options = {
-    provider: 'postgres',
-    sourceType: 'sluiceway',
-    sourceId: 'shop',
-    destinationId: 'tables',
-    destinationType: 'POSTGRES',
-    now: () => receivedAt,
-    uuid: () => '00000000-0000-4000-8000-000000000001',
+    mapping: {
+      provider: 'postgres',
+      sourceType: 'sluiceway',
+      sourceId: 'shop',
+      destinationId: 'tables',
+      destinationType: 'POSTGRES',
+      now: () => receivedAt,
+      uuid: () => '00000000-0000-4000-8000-000000000001',
+    },
     file: 'staged-1',
   } as const
 

@@ -61,8 +61,8 @@ function identifyRows(mapping: MappingContext): readonly Row[] {
   const common = new RowDraft(mapping.typing)
   flattenField(mapping, 'userProperties', common)
   if (mapping.contextTraits) {
-    const place = { prefix: '', path: 'identify_context_traits_', pathDepth: ROOT_DEPTH + 1, depth: 0 }
-    flatten(contextOf(mapping)['traits'], place, { rules, into: common })
+    const place = mapping.places.root('identify_context_traits_', '', ROOT_DEPTH + 1)
+    flatten(contextOf(mapping)['traits'], place, common)
   }
   flattenField(mapping, 'traits', common)
   flattenContext(mapping, common)
@@ -165,13 +165,13 @@ function flattenField(
   field: 'properties' | 'userProperties' | 'traits',
   into: RowDraft,
 ): void {
-  const place = { prefix: '', path: `${mapping.type}_${field}_`, pathDepth: ROOT_DEPTH, depth: 0 }
-  flatten(mapping.message[field], place, { rules: mapping.rules, into })
+  const input = mapping.message[field]
+  if (input !== undefined) flatten(input, mapping.places.root(`${mapping.type}_${field}_`, '', ROOT_DEPTH), into)
 }
 
 function flattenContext(mapping: MappingContext, into: RowDraft): void {
-  const place = { prefix: 'context_', path: `${mapping.type}_context_`, pathDepth: ROOT_DEPTH, depth: 0 }
-  flatten(mapping.message['context'], place, { rules: mapping.rules, into })
+  const place = mapping.places.root(`${mapping.type}_context_`, 'context_', ROOT_DEPTH)
+  flatten(mapping.message['context'], place, into)
 }
 
 function putStandard(mapping: MappingContext, row: RowDraft): void {

@@ -1,44 +1,11 @@
-import type { JsonPaths } from './json-paths.ts'
-import type { NameWriter } from './names.ts'
+import type { KeyPlan, Place } from './places.ts'
 import type { RowDraft } from './row.ts'
 import { isBlank, isObject } from './types.ts'
-import type { Provider } from './providers.ts'
-
-/** What holds for everything that one event is flattened from. */
-export interface FlattenRules {
-  readonly provider: Provider
-  readonly names: NameWriter
-  readonly paths: JsonPaths | undefined
-  /** Whether the legacy paths count too: tracks only. */
-  readonly legacyPaths: boolean
-  /** Columns that only we fill, in lower case; keys that would become them are left out. */
-  readonly ownColumns: ReadonlySet<string>
-  /** Whether objects below the third level become JSON text: cloud sources only. */
-  readonly shallow: boolean
-}
-
-/** Where in the event an object is. */
-export interface FlattenPlace {
-  /** In front of the column's raw name: `context_`. */
-  readonly prefix: string
-  /** In front of the key's path from the root: `track_context_`. */
-  readonly path: string
-  /** How deep keys of this object are below the root. */
-  readonly pathDepth: number
-  /** How deep keys of this object are below the object that flattening began with. */
-  readonly depth: number
-}
 
 const SHALLOW_DEPTH = 3
 const VALIDATION_KEY = 'violationErrors'
 const NAMELESS = 'the key has no letter or digit of ASCII, so that no column can be named after it'
 const OVERWRITTEN = 'another key of the event has the same column, and the last one wins'
-
-/** Flattens objects into the columns of one row. */
-export interface Flattener {
-  readonly rules: FlattenRules
-  readonly into: RowDraft
-}
 
 /**
  * Writes each leaf of an object to a column of its own, named after the keys on the way, joined by `_`.
@@ -47,69 +14,74 @@ export interface Flattener {
  *
  * @param input The object; anything else is ignored.
  * @param place Where the object is in the event.
- * @param flattener The row, and the rules.
- * @example flatten(event.context, { prefix: 'context_', path: 'track_context_', pathDepth: 2, depth: 0 }, { rules, into })
+ * @param into The row.
+ * @example flatten(event.context, places.root('track_context_', 'context_', 2), into)
  */
-export function flatten(input: unknown, place: FlattenPlace, flattener: Flattener): void {
+export function flatten(input: unknown, place: Place, into: RowDraft): void {
   if (!isObject(input)) return
-  const { rules } = flattener
-  const keys = Object.keys(input)
-  const spread = spreadString(input, keys)
-  if (spread !== undefined) {
-    // A string that was spread into an object by mistake.
-    if (place.path.endsWith('context_traits_'))
-      return store(rules.names.columnsUnder('')('context_traits'), spread, flattener)
-    if (place.path === 'group_traits_') return
-  }
-  const columnOf = rules.names.columnsUnder(place.prefix)
+  const { rules } = place
   const deep = rules.shallow && place.depth >= SHALLOW_DEPTH
-  for (const key of keys) {
+  let plan: KeyPlan | undefined
+  // Not Object.keys: V8 reads the values of such a loop without looking for their keys.
+  for (const key in input) {
     const value = input[key]
-    if (rules.paths !== undefined && isJsonPath(key, place, rules)) {
-      if (!isBlank(value)) storeJson(columnOf(key), value, flattener)
-    } else if (!isObject(value)) {
-      if (isBlank(value)) continue
-      if (key === VALIDATION_KEY) storeValidation(columnOf(key), value, flattener)
-      else {
-        const column = columnOf(key)
-        if (column === '') flattener.into.drop({ column: `${place.prefix}${key}`, value, reason: NAMELESS })
-        else store(column, value, flattener)
+    if (plan === undefined && (key === '0' || key === '1')) {
+      const spread = spreadString(input, Object.keys(input))
+      if (spread !== undefined) {
+        // A string that was spread into an object by mistake.
+        if (place.path.endsWith('context_traits_'))
+          return storeAt(rules.names.columnsUnder('')('context_traits'), spread, { place, into })
+        if (place.path === 'group_traits_') return
       }
-    } else if (deep) store(columnOf(key), JSON.stringify(value), flattener)
-    else {
-      const path = `${place.path}${key}_`
-      const prefix = `${place.prefix}${key}_`
-      flatten(value, { prefix, path, pathDepth: place.pathDepth + 1, depth: place.depth + 1 }, flattener)
+    }
+    plan = place.plan(key, plan)
+    const isLeaf = !isObject(value)
+    if (!plan.isJson && !isLeaf && !deep) flatten(value, place.under(plan), into)
+    else if (!isBlank(value)) {
+      const { name, isOpen } = place.columnOf(plan)
+      if (isLeaf && isOpen && !plan.isJson && key !== VALIDATION_KEY) store(name, value, into)
+      else storeOdd(value, plan, { place, into, isLeaf })
     }
   }
 }
 
-function isJsonPath(key: string, place: FlattenPlace, rules: FlattenRules): boolean {
-  if (rules.paths?.rooted.get(place.path + key) === place.pathDepth) return true
-  return rules.legacyPaths && rules.paths?.legacy.get(place.prefix + key) === place.depth
+/** Where a value goes. */
+interface Odd extends Flattener {
+  /** False of an object that is kept as text. */
+  readonly isLeaf: boolean
 }
 
-function store(column: string, value: unknown, { rules, into }: Flattener): void {
-  if (!isOpen(column, rules)) return
+/** Stores what is no plain leaf, or has no column. */
+function storeOdd(value: unknown, plan: KeyPlan, { place, into, isLeaf }: Odd): void {
+  const { name, isOpen } = place.columnOf(plan)
+  if (isOpen && plan.isJson) into.putJson(name, JSON.stringify(value))
+  else if (isOpen && !isLeaf) store(name, JSON.stringify(value), into)
+  else if (isOpen) storeValidation(name, value, { place, into })
+  else if (name === '' && isLeaf && !plan.isJson && plan.key !== VALIDATION_KEY)
+    into.drop({ column: `${place.prefix}${plan.key}`, value, reason: NAMELESS })
+}
+
+function store(column: string, value: unknown, into: RowDraft): void {
   const before = into.put(column, value)
   if (before !== undefined && before !== into.get(column)) into.drop({ column, value: before, reason: OVERWRITTEN })
 }
 
-function storeJson(column: string, value: unknown, { rules, into }: Flattener): void {
-  if (isOpen(column, rules)) into.putJson(column, JSON.stringify(value))
+/** What flattening one object works with. */
+interface Flattener {
+  readonly place: Place
+  readonly into: RowDraft
+}
+
+function storeAt(column: string, value: unknown, { place, into }: Flattener): void {
+  if (!place.rules.ownColumns.has(column.toLowerCase())) store(column, value, into)
 }
 
 // What a tracking plan found wrong: JSON where the provider's strings may be JSON.
-function storeValidation(column: string, value: unknown, { rules, into }: Flattener): void {
-  if (!isOpen(column, rules)) return
+function storeValidation(column: string, value: unknown, { place, into }: Flattener): void {
   into.put(column, value)
   const textual = into.typeOf(column) === 'string'
-  if (textual && rules.provider.textual === 'string-or-json') into.set(column, into.get(column), 'json')
+  if (textual && place.rules.provider.textual === 'string-or-json') into.set(column, into.get(column), 'json')
 }
-
-/** Whether a property may fill the column. */
-const isOpen = (column: string, { provider, ownColumns }: FlattenRules): boolean =>
-  column !== '' && !ownColumns.has(provider.upperCase ? column.toLowerCase() : column)
 
 /** The string whose characters an object holds under 0, 1, 2… or 1, 2, 3…, if it is such an object. */
 function spreadString(input: Readonly<Record<string, unknown>>, keys: readonly string[]): string | undefined {

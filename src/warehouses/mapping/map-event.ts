@@ -1,12 +1,14 @@
 import { SluicewayError } from '../../core/errors.ts'
+import { perIsolate } from '../../core/per-isolate.ts'
 import type { KeptNames } from '../../core/warehouse.ts'
 import { EVENT_ROWS } from './event-rows.ts'
 import { parseJsonPaths } from './json-paths.ts'
-import type { MappedEventType, MappingContext, Message } from './mapping-context.ts'
+import type { MappedEventType, MappingContext, MappingRules, Message } from './mapping-context.ts'
 import { OWN_COLUMNS } from './mapping-context.ts'
 import { namesFor } from './names.ts'
 import { type Provider, type ProviderName, PROVIDERS } from './providers.ts'
 import { narrowRow } from './narrow-row.ts'
+import { Places } from './places.ts'
 import type { Row } from './row.ts'
 import { isBlank, isObject, toTimestamp } from './types.ts'
 
@@ -92,15 +94,40 @@ function complete(event: Message, options: MapOptions): Message {
   if (!isTimestamp(event['receivedAt'])) {
     message['receivedAt'] = isTimestamp(options.receivedAt) ? options.receivedAt : options.now()
   }
-  const origin = ORIGIN.filter((field) => options[field] !== undefined)
-  if (origin.length === 0) return message
-  const context: Record<string, unknown> = isObject(event['context']) ? { ...event['context'] } : {}
-  for (const field of origin) context[field] = options[field]
-  message['context'] = context
+  const origin = originOf(options)
+  if (origin !== nowhere) message['context'] = isObject(event['context']) ? { ...event['context'], ...origin } : origin
   return message
 }
 
+const nowhere = {}
+const originOf = perIsolate((options: MapOptions): Message => {
+  const known = ORIGIN.filter((field) => options[field] !== undefined)
+  return known.length === 0 ? nowhere : Object.fromEntries(known.map((field) => [field, options[field]]))
+})
+
 function mappingOf(message: Message, type: MappedEventType, options: MapOptions): MappingContext {
+  const receivedAt = message['receivedAt'] as string
+  const rules = hasOptions(message, options) ? rulesFor(message, type, options) : usualRulesFor(message, type, options)
+  return { ...rules, message, receivedAt }
+}
+
+/** Whether the event itself says how it is mapped. */
+function hasOptions(message: Message, options: MapOptions): boolean {
+  const { integration } = PROVIDERS[options.provider]
+  return [integration, 'DATA_WAREHOUSE'].some((name) => integrationOptions(message, name) !== NO_OPTIONS)
+}
+
+/** The rules of events that have no options of their own. */
+function usualRulesFor(message: Message, type: MappedEventType, options: MapOptions): MappingRules {
+  const usual = usualRulesOf(options)
+  let rules = usual.get(type)
+  if (rules === undefined || rules.places.isFull) usual.set(type, (rules = rulesFor(message, type, options)))
+  return rules
+}
+
+const usualRulesOf = perIsolate((_: MapOptions) => new Map<MappedEventType, MappingRules>())
+
+function rulesFor(message: Message, type: MappedEventType, options: MapOptions): MappingRules {
   const provider = PROVIDERS[options.provider]
   const own = integrationOptions(message, provider.integration)
   const names = namesFor({
@@ -110,18 +137,18 @@ function mappingOf(message: Message, type: MappedEventType, options: MapOptions)
     keepReserved: own['skipReservedKeywordsEscaping'] === true,
     kept: options.kept,
   })
+  const rules = {
+    provider,
+    names,
+    paths: parseJsonPaths(jsonPathsOf(message, provider, options)),
+    legacyPaths: type === 'track',
+    ownColumns: OWN_COLUMNS[type],
+    shallow: options.sourceCategory === 'cloud',
+  }
   return {
     type,
-    message,
-    receivedAt: message['receivedAt'] as string,
-    rules: {
-      provider,
-      names,
-      paths: parseJsonPaths(jsonPathsOf(message, provider, options)),
-      legacyPaths: type === 'track',
-      ownColumns: OWN_COLUMNS[type],
-      shallow: options.sourceCategory === 'cloud',
-    },
+    rules,
+    places: new Places(rules),
     typing: { provider, arrays: options.clickhouseArrays === true },
     sourceCategory: options.sourceCategory,
     fullEvent: options.storeFullEvent === true,
@@ -151,7 +178,8 @@ function integrationOptions(message: Message, name: string): Message {
   return isObject(options) ? options : NO_OPTIONS
 }
 
-const isTimestamp = (value: unknown): value is string => typeof value === 'string' && toTimestamp(value) !== undefined
+/** Whether a value is a timestamp that a column takes. */
+export const isTimestamp = (value: unknown): value is string => typeof value === 'string' && toTimestamp(value) !== undefined
 
 function narrow(row: Row, provider: Provider, options: MapOptions): Row {
   const limit = options.maxColumns ?? COLUMN_LIMIT

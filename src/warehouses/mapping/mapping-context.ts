@@ -1,6 +1,6 @@
 import type { EventType as SpecifiedType } from '../../core/event.ts'
 import type { ColumnType } from '../../core/warehouse.ts'
-import type { FlattenRules } from './flatten.ts'
+import type { FlattenRules, Places } from './places.ts'
 import type { Typing } from './types.ts'
 
 /** The types of events that have rows: those of the specification, and the records that cloud sources copy. */
@@ -9,12 +9,11 @@ export type MappedEventType = SpecifiedType | 'extract'
 /** An event whose messageId, receivedAt and context are filled in. */
 export type Message = Readonly<Record<string, unknown>>
 
-/** One event, and everything that decides what its rows are. */
-export interface MappingContext {
+/** Everything that decides what the rows of the events of one type are. */
+export interface MappingRules {
   readonly type: MappedEventType
-  readonly message: Message
-  readonly receivedAt: string
   readonly rules: FlattenRules
+  readonly places: Places
   readonly typing: Typing
   readonly sourceCategory: string | undefined
   readonly fullEvent: boolean
@@ -22,6 +21,12 @@ export interface MappingContext {
   readonly usersTable: boolean
   readonly contextTraits: boolean
   readonly mergeRules: boolean
+}
+
+/** One event, and everything that decides what its rows are. */
+export interface MappingContext extends MappingRules {
+  readonly message: Message
+  readonly receivedAt: string
 }
 
 const STANDARD = [
