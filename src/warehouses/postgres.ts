@@ -13,7 +13,7 @@ import { widerNumber } from './mapping/wider-number.ts'
 import { copyWhole } from './postgres/copy-whole.ts'
 import { copyPieces } from './postgres/copy.ts'
 import { queryPostgres } from './postgres/query.ts'
-import { createStage, createTable, mergeSql, isKeyed, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { createStage, createTable, keyedOf, mergeSql, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(name)
@@ -92,6 +92,8 @@ class PostgresEngine implements Engine {
   readonly #sql: Sql
   readonly #schema: string
   readonly #place: PostgresPlace
+  /** Tables, as `#name` gives them, that refuse a second row with the same id. */
+  readonly #keyed = new Set<string>()
 
   constructor(sql: Sql, place: PostgresPlace) {
     this.#sql = sql
@@ -124,38 +126,70 @@ class PostgresEngine implements Engine {
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
     return this.#call(async () => {
-      if (load.merge === 'replace' && (await this.#copyNew(load))) return
+      if (await this.#copyNew([load])) return
       await this.#sql.begin(async (sql) => {
         if (load.merge === 'append' && !(await this.#isFirst(sql, load))) return
-        const stage = '"_sluiceway_stage"'
-        const types = await this.#types(sql, load)
-        const names = load.columns.map(({ name }) => name)
-        await sql.unsafe(createStage(stage, names))
-        await copy(sql, `COPY ${stage} (${names.map(quoteIdentifier).join(', ')}) FROM STDIN`, copyPieces(load))
-        const move = { table: this.#name(load.table), stage, types, merge: load.merge }
-        for (const statement of mergeSql(move)) await sql.unsafe(statement)
+        await this.#merge(sql, load, '"_sluiceway_stage"')
       })
     })
   }
 
+  async loadTogether(loads: readonly Load[]): Promise<void> {
+    const some = loads.filter(({ rows }) => rows.length > 0)
+    if (some.length > 1 && (await this.#call(() => this.#copyNew(some)))) return
+    for (const load of some) await this.load(load)
+  }
+
   /**
-   * Copies rows straight into the table, which is the half of the work. False when that cannot be: a row is there already, or
-   * a value is refused; nothing is kept of it then.
+   * Copies rows straight into their tables, which is the half of the work, and merges those of `users`, in one transaction. False
+   * when that cannot be: a row is there already, or a value is refused; nothing is kept of it then.
    */
-  async #copyNew({ table, columns, rows }: Load): Promise<boolean> {
-    const name = this.#name(table)
-    const [keyed] = await this.#sql.unsafe(isKeyed, [name])
-    if (keyed === undefined) return false
-    const list = columns.map((column) => quoteIdentifier(column.name)).join(', ')
+  async #copyNew(loads: readonly Load[]): Promise<boolean> {
+    const direct = loads.filter(({ merge }) => merge === 'replace')
+    const merged = loads.filter(({ merge }) => merge === 'coalesce')
+    if (direct.length === 0 || direct.length + merged.length < loads.length) return false
+    if (!(await this.#areKeyed(direct))) return false
     try {
-      // The comment is for those who look into pg_stat_activity.
-      const statement = `COPY ${name} (${list}) FROM STDIN /* not through _sluiceway_stage */`
-      return await copyWhole(this.#sql, statement, copyPieces({ columns, rows }))
+      return await copyWhole(
+        this.#sql,
+        // The comment is for those who look into pg_stat_activity.
+        direct.map((load) => ({
+          statement: `COPY ${this.#name(load.table)} (${listOf(load)}) FROM STDIN /* not through _sluiceway_stage */`,
+          pieces: copyPieces(load),
+        })),
+        async (sql) => {
+          for (const [i, load] of merged.entries()) await this.#merge(sql, load, `"_sluiceway_stage_${i}"`)
+        },
+      )
     } catch (thrown) {
       const state = stateOf(thrown)
       if (state === uniqueViolation || scopeOfState(state) !== 'warehouse') return false
       throw thrown
     }
+  }
+
+  /** Copies rows into a temporary table, and merges them from there. */
+  async #merge(sql: TransactionSql, load: Load, stage: string): Promise<void> {
+    const types = await this.#types(sql, load)
+    await sql.unsafe(
+      createStage(
+        stage,
+        load.columns.map(({ name }) => name),
+      ),
+    )
+    await copy(sql, `COPY ${stage} (${listOf(load)}) FROM STDIN`, copyPieces(load))
+    const move = { table: this.#name(load.table), stage, types, merge: load.merge }
+    for (const statement of mergeSql(move)) await sql.unsafe(statement)
+  }
+
+  /** Whether all of the tables refuse a second row with the same id. */
+  async #areKeyed(loads: readonly Load[]): Promise<boolean> {
+    const names = loads.map(({ table }) => this.#name(table))
+    const unknown = names.filter((name) => !this.#keyed.has(name))
+    if (unknown.length > 0)
+      for (const { name } of await this.#sql.unsafe<{ name: string }[]>(keyedOf, [JSON.stringify(unknown)]))
+        this.#keyed.add(name)
+    return names.every((name) => this.#keyed.has(name))
   }
 
   probe(): Promise<void> {
@@ -248,6 +282,8 @@ class PostgresEngine implements Engine {
     }
   }
 }
+
+const listOf = ({ columns }: Load): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ')
 
 const stateOf = (thrown: unknown): string =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''

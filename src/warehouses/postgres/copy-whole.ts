@@ -1,34 +1,47 @@
-import type { Sql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 
 /** SQLSTATE of a statement that comes behind a failure in its transaction. */
 const afterFailure = '25P02'
 
+/** The data of one COPY. */
+export interface Copy {
+  readonly statement: string
+  readonly pieces: Iterable<Uint8Array>
+}
+
 /**
- * Sends bytes as the data of a COPY that is a transaction of its own, no faster than the server takes them.
+ * Sends bytes as the data of COPYs that are one transaction, no faster than the server takes them.
  *
  * @param sql the driver
- * @param statement the COPY
- * @param pieces its data
+ * @param copies one after the other
+ * @param more what else belongs to the transaction
  * @returns whether the server took all of it; else it took nothing, and the driver does not tell why
  * @throws what the driver throws, where it tells: the server refused before the last byte, or the connection broke
  */
-export async function copyWhole(sql: Sql, statement: string, pieces: Iterable<Uint8Array>): Promise<boolean> {
+export async function copyWhole(
+  sql: Sql,
+  copies: readonly Copy[],
+  more?: (transaction: TransactionSql) => Promise<void>,
+): Promise<boolean> {
   try {
     await sql.begin(async (transaction) => {
-      const stream = await transaction.unsafe(statement).writable()
-      const failed = new Promise<never>((_, reject) => void stream.on('error', reject))
-      failed.catch(() => {})
-      for (const piece of pieces) {
-        if (stream.destroyed) break
-        if (!stream.write(piece)) await Promise.race([failed, new Promise((resolve) => stream.once('drain', resolve))])
+      let failed: Promise<never> = new Promise(() => {})
+      for (const { statement, pieces } of copies) {
+        const stream = await Promise.race([failed, transaction.unsafe(statement).writable()])
+        failed = new Promise<never>((_, reject) => void stream.on('error', reject))
+        failed.catch(() => {})
+        for (const piece of pieces) {
+          if (stream.destroyed) break
+          await Promise.race([failed, new Promise<void>((resolve) => void stream.write(piece, () => resolve()))])
+        }
+        stream.end()
+        // The end of the data must be on its way before the statement behind it.
+        await nextTurn()
       }
-      while (stream.writableLength > 0 && !stream.destroyed) await Promise.race([failed, nextTurn()])
-      stream.end()
-      // The end of the data must be on its way before the statement behind it.
-      await nextTurn()
       // The driver tells of no failure that comes behind the last byte: the stream then ends with the next statement, as if it
       // was well. But that statement fails. https://github.com/porsager/postgres/issues/1173 (checked 2026-11-29)
-      await Promise.race([failed, transaction`SELECT 1`])
+      await Promise.race([failed, transaction.unsafe('SELECT 1')])
+      await more?.(transaction)
     })
     return true
   } catch (thrown) {

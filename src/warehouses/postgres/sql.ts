@@ -59,11 +59,12 @@ export const retypeTable = (table: string, columns: Columns): string =>
     .map(([name, type]) => `ALTER COLUMN ${quoteIdentifier(name)} TYPE ${declared[type]}`)
     .join(', ')}`
 
-/** Has a row when the table that `$1` names refuses a second row with the same id. */
-export const isKeyed = `SELECT 1 FROM pg_catalog.pg_index i
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-  WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indimmediate
-    AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indpred IS NULL AND a.attname = 'id' LIMIT 1`
+/** Tells which of the tables that `$1` names, as JSON, refuse a second row with the same id. */
+export const keyedOf = `SELECT asked.name FROM json_array_elements_text($1::text::json) AS asked(name)
+  WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = to_regclass(asked.name) AND i.indisunique AND i.indisvalid AND i.indimmediate
+      AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indpred IS NULL AND a.attname = 'id')`
 
 /** Creates the table into which COPY writes: all text, so that COPY has nothing to refuse. */
 export const createStage = (stage: string, names: readonly string[]): string =>
