@@ -1,65 +1,73 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Debugger } from './debugger.ts'
 
-/** How often it is looked; each look collects garbage first. */
+/** How often it is looked. */
 const lookMs = 1_000
-/** Miniflare's name of the Worker that `npm start` serves. */
-const isolate = 'core:user:sluiceway'
 
 /** What `Runtime.getHeapUsage` answers: https://chromedevtools.github.io/devtools-protocol/tot/Runtime/#method-getHeapUsage (2026-11-29). */
-interface Answer {
-  readonly result?: { readonly usedSize?: number; readonly backingStorageSize?: number }
-  readonly error?: { readonly message: string }
+interface HeapUsage {
+  readonly usedSize: number
+  readonly backingStorageSize?: number
 }
 
 /**
- * Watches what the isolate of the Worker holds: its heap after a collection of garbage, and the memory of its buffers. It is what
- * Cloudflare's limit of 128 MB is about; the process around it holds the local runtime's R2, queue and SQLite, too.
+ * Watches the memory of the Worker's isolate, its heap and its buffers: what it holds after a collection of garbage, and what
+ * there is before it. It is what Cloudflare's limit of 128 MB is about; the process around it holds the local runtime's R2, queue
+ * and SQLite, too.
  */
 export class HeapWatch {
+  readonly #debugger: Debugger
+  readonly #watching: Promise<void>
   #most = 0
-  #failure: string | undefined
-  readonly #timer: NodeJS.Timeout
-  readonly #socket: WebSocket
+  #peak = 0
+  #stopped = false
 
-  private constructor(socket: WebSocket) {
-    this.#socket = socket
-    socket.addEventListener('message', ({ data }) => this.#take(JSON.parse(String(data)) as Answer))
-    let id = 0
-    this.#timer = setInterval(() => {
-      for (const method of ['HeapProfiler.collectGarbage', 'Runtime.getHeapUsage'])
-        socket.send(JSON.stringify({ id: ++id, method }))
-    }, lookMs)
+  private constructor(one: Debugger) {
+    this.#debugger = one
+    this.#watching = this.#watch()
+    this.#watching.catch(() => {})
   }
 
   /** @param port where the runtime takes debuggers */
   static async start(port: number): Promise<HeapWatch> {
-    const answer = await fetch(`http://127.0.0.1:${port}/json`)
-    const targets = (await answer.json()) as readonly { readonly id: string; readonly webSocketDebuggerUrl: string }[]
-    const url = targets.find(({ id }) => id === isolate)?.webSocketDebuggerUrl
-    if (url === undefined) throw new Error(`no debugger reaches ${isolate}`)
-    const socket = new WebSocket(url)
-    await once(socket, 'open')
-    return new HeapWatch(socket)
+    return new HeapWatch(await Debugger.open(port))
   }
 
-  /** The most megabytes since the last call. */
+  /** The most megabytes that were held since the last call. */
   take(): number {
-    if (this.#failure !== undefined) throw new Error(this.#failure)
     const most = this.#most
     this.#most = 0
     return most
   }
 
-  stop(): void {
-    clearInterval(this.#timer)
-    this.#socket.close()
+  /** The most megabytes since the last call with the garbage that V8 had not collected by itself yet. */
+  takePeak(): number {
+    const peak = this.#peak
+    this.#peak = 0
+    return peak
   }
 
-  #take({ result, error }: Answer): void {
-    this.#failure ??= error?.message
-    if (result?.usedSize === undefined) return
-    this.#most = Math.max(this.#most, (result.usedSize + (result.backingStorageSize ?? 0)) / 1e6)
+  /** Ends the watch. Rejects when the isolate could not be asked. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#watching
+    this.#debugger.close()
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopped) {
+      this.#peak = Math.max(this.#peak, await this.#megabytes())
+      await this.#debugger.call('HeapProfiler.collectGarbage')
+      this.#most = Math.max(this.#most, await this.#megabytes())
+      for (let waited = 0; waited < lookMs && !this.#stopped; waited += 100) await sleep(100)
+    }
+  }
+
+  async #megabytes(): Promise<number> {
+    const { usedSize, backingStorageSize = 0 } = await this.#debugger.call<HeapUsage>('Runtime.getHeapUsage')
+    return (usedSize + backingStorageSize) / 1e6
   }
 }
 

@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backlogOf } from './backlog.ts'
 import { clock } from './clock.ts'
+import { cpuSeconds } from './cpu.ts'
+import { servedIsolate } from './debugger.ts'
+import { freePort } from './heap-watch.ts'
+import { IsolateCpu } from './isolate-cpu.ts'
 import { runLoad } from './load.ts'
 import { Numbers, Requests } from './requests.ts'
 import type { Keep } from './session.ts'
@@ -15,6 +19,19 @@ interface Options {
   readonly seconds: number
 }
 
+/** Microseconds of processor time of an event. */
+export interface EventTimes {
+  /** In the runtime where there is no warehouse. */
+  readonly bare: number
+  /** In the runtime with tables, from request to row. */
+  readonly full: number
+  /** In the isolate of the Worker, without tables and with them. */
+  readonly bareWorker: number
+  readonly worker: number
+  /** In the isolates of the local D1 and R2. */
+  readonly simulators: number
+}
+
 /** What tables keep up with. */
 export interface KeptUp {
   /** Events a second that are accepted where there is no warehouse. */
@@ -23,36 +40,71 @@ export interface KeptUp {
   readonly loaded: number
   /** Most megabytes that the runtime had in memory, beyond what it had at rest. */
   readonly megabytes: number
+  /** Measured in runs of their own: a profile costs time. */
+  readonly us: EventTimes
 }
 
 const connections = 64
 
 /** Offers as many events as are taken, without a warehouse and with one, and waits for the tables. */
-export async function keepUp(keep: Keep, { url, per, seconds }: Options): Promise<KeptUp> {
-  const numbers = new Numbers(Date.now() >>> 0)
-  const bare = await keep(startSluiceway({ config: 'bare', tick: 60 }))
-  const alone = await runLoad({
-    url: bare.url,
-    requests: new Requests(numbers, { per, writeKey: bare.writeKey }),
-    connections,
-    seconds,
-  })
-  await bare.stop()
+export async function keepUp(keep: Keep, options: Options): Promise<KeptUp> {
+  const bare = await measure(keep, { ...options, config: 'bare' })
+  const full = await measure(keep, { ...options, config: 'tables' })
+  const bareProfile = await measure(keep, { ...options, config: 'bare', profile: true })
+  const profile = await measure(keep, { ...options, config: 'tables', profile: true })
+  return {
+    accepted: bare.perSecond,
+    loaded: full.perSecond,
+    megabytes: full.megabytes,
+    us: {
+      bare: bare.us,
+      full: full.us,
+      bareWorker: bareProfile.isolates.worker,
+      worker: profile.isolates.worker,
+      simulators: profile.isolates.others,
+    },
+  }
+}
 
-  const vars = url === undefined ? {} : { POSTGRES_URL: url }
-  const full = await keep(startSluiceway({ config: 'tables', tick: 1, vars }))
-  const requests = new Requests(numbers, { per, writeKey: full.writeKey })
-  // Tables are made once in the life of a deployment.
-  await runLoad({ url: full.url, requests, connections: 4, seconds: 0.2 })
-  await drained(full)
-  const rest = residentMegabytes(full.workerdPid)
+interface Measured {
+  readonly perSecond: number
+  readonly megabytes: number
+  readonly us: number
+  /** Microseconds of an event. */
+  readonly isolates: { readonly worker: number; readonly others: number }
+}
+
+async function measure(
+  keep: Keep,
+  { config, profile = false, url, per, seconds }: Options & { readonly config: 'bare' | 'tables'; readonly profile?: boolean },
+): Promise<Measured> {
+  const inspect = profile ? await freePort() : undefined
+  const sluiceway = await keep(
+    startSluiceway({
+      config,
+      tick: config === 'bare' ? 60 : 1,
+      ...(url === undefined ? {} : { vars: { POSTGRES_URL: url } }),
+      ...(inspect === undefined ? {} : { inspect }),
+    }),
+  )
+  const requests = new Requests(new Numbers(Date.now() >>> 0), { per, writeKey: sluiceway.writeKey })
+  // Tables are made once in the life of a deployment, and code is compiled once.
+  await runLoad({ url: sluiceway.url, requests, connections: 4, seconds: 1 })
+  await drained(sluiceway)
+  const rest = residentMegabytes(sluiceway.workerdPid)
+  const watch = inspect === undefined ? undefined : await IsolateCpu.start(inspect)
   const start = clock()
-  const { accepted } = await runLoad({ url: full.url, requests, connections, seconds })
-  await drained(full)
-  const loaded = (accepted * 1_000) / (clock() - start)
-  const megabytes = residentMegabytes(full.workerdPid, 'VmHWM') - rest
-  await full.stop()
-  return { accepted: alone.eventsPerSecond, loaded, megabytes }
+  const startCpu = cpuSeconds(sluiceway.workerdPid)
+  const { accepted } = await runLoad({ url: sluiceway.url, requests, connections, seconds })
+  await drained(sluiceway)
+  const perSecond = (accepted * 1_000) / (clock() - start)
+  const us = ((cpuSeconds(sluiceway.workerdPid) - startCpu) * 1e6) / accepted
+  const isolates = { worker: 0, others: 0 }
+  for (const [name, ms] of (await watch?.stop()) ?? [])
+    isolates[name === servedIsolate ? 'worker' : 'others'] += (ms * 1_000) / accepted
+  const megabytes = residentMegabytes(sluiceway.workerdPid, 'VmHWM') - rest
+  await sluiceway.stop()
+  return { perSecond, megabytes, us, isolates }
 }
 
 async function drained(full: Parameters<typeof backlogOf>[0]): Promise<void> {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { LaneStatus, LoaderStatus, LogStatus } from '../../src/core/bindings.ts'
+import type { LaneStatus, LoaderStatus, LoadReport, LogStatus } from '../../src/core/bindings.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -36,7 +36,7 @@ export interface Sluiceway {
   readonly workerdPid: number
   readonly state: () => Promise<State>
   /** Loads the tables now, instead of with the next run of the scheduled functions. */
-  readonly load: () => Promise<void>
+  readonly load: () => Promise<LoadReport>
   /** Ends the waits of all lanes. */
   readonly resume: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -108,7 +108,8 @@ export async function startSluiceway({ config, tick, vars = {}, inspect }: Optio
       if (failures.length > 0) throw new Error(failures.join('\n'))
       return { logs: log.log, lanes: lanes.lanes, loaders: warehouses.warehouses }
     }
-    const load = async () => void (await get('warehouses/tables/load', 'POST'))
+    const load = async () =>
+      ((await get('warehouses/tables/load', 'POST')) as { readonly report: LoadReport }).report
     const resume = async () => {
       for (const { target, partition } of (await state()).lanes)
         if (target !== '@edge') await get(`lanes/${target}/${partition}/resume`, 'POST')

@@ -1,7 +1,6 @@
 // What loading tables costs: the mapping, a load beside a COPY, tables that grow, and what they keep up with, in one run.
 import connect from 'postgres'
 import { startPostgres } from '../../test/support/real-postgres.ts'
-import { startD1 } from '../../test/support/real-warehouses.ts'
 import type { Engine, Load } from '../../src/core/warehouse.ts'
 import { mapEvent } from '../../src/warehouses/mapping/map-event.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
@@ -13,27 +12,32 @@ import { numbersFrom } from './flags.ts'
 import { keepUp } from './keep-up.ts'
 import { eventTexts, loadsOf, optionsFor, prepareTables } from './loads.ts'
 import { median } from './median.ts'
-import { session } from './session.ts'
+import { type Keep, session } from './session.ts'
 import { fixed, table, whole } from './table.ts'
+import { copyAgain, loadWhole } from './whole-load.ts'
 
 const help = `Usage: npm run bench:load -- [options]
 
-Measures how events become rows: the mapping beside JSON.parse and JSON.stringify; a load into PostgreSQL beside a COPY of the
-same rows into the same tables; the time of a row while tables grow; and how fast tables follow what is accepted, with 20 events
-in a request and with 1, and the memory of the runtime meanwhile. Compare the ratios: the machine is in the rest.
+Measures how events become rows, in four parts: the mapping beside JSON.parse and JSON.stringify; a load of one slice into
+PostgreSQL beside a COPY of the same rows into the same tables; how fast tables follow what is accepted, with 20 events in a
+request and with 1; and a load of very many staged events into PostgreSQL, and of some into D1: its rate, its rate beside psql
+that copies the same rows into the same tables, the time of a row while the tables grow, and the memory of the Worker's isolate.
+Compare the ratios: the machine is in the rest.
 
-  --events <n>    events of the tables that grow (default: 1000000)
-  --seconds <n>   seconds in which events are accepted (default: 10)
+  --part <n>      only this part, from 1 to 4
+  --events <n>    events that are loaded into PostgreSQL in part 4 (default: 1000000)
+  --d1 <n>        events that are loaded into D1 in part 4 (default: 100000)
+  --seconds <n>   seconds in which events are accepted in part 3 (default: 10)
   --rounds <n>    rounds of mapping and COPY, in turn; medians are shown (default: 5)
   --help          show this
 `
 
-const { events, seconds, rounds } = numbersFrom(help, { events: 1_000_000, seconds: 10, rounds: 5 })
+const flags = numbersFrom(help, { part: Number.NaN, events: 1_000_000, d1: 100_000, seconds: 10, rounds: 5 })
+const { rounds, seconds } = flags
+const has = (part: number): boolean => Number.isNaN(flags.part) || flags.part === part
 /** Events that are loaded together, as the loader does. */
-const sliceEvents = 5_000
-/** Events of a measured step of the tables that grow. */
-const stepEvents = 10_000
-const targets = { mapping: 0.5, copy: 0.6, keepUp: 0.5, flat: 1.5, megabytes: 128 }
+const sliceEvents = 3_000
+const targets = { mapping: 0.5, copy: 0.6, keepUp: 0.5, flat: 1.2, megabytes: 128 }
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const judged = (value: number, target: number, isMet = value >= target) =>
@@ -83,7 +87,7 @@ async function measureCopy(engine: Engine, url: string): Promise<{ readonly load
         const start = clock()
         for (const [i, load] of loads.entries()) {
           const list = load.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-          await copyWhole(sql, `COPY ${nameOf(load)} (${list}) FROM STDIN`, files[i] ?? [])
+          await copyWhole(sql, [{ statement: `COPY ${nameOf(load)} (${list}) FROM STDIN`, pieces: files[i] ?? [] }])
         }
         times.copy.push(((clock() - start) * 1_000) / rows)
       }
@@ -100,80 +104,74 @@ async function measureCopy(engine: Engine, url: string): Promise<{ readonly load
   return { load: median(times.load), copy: median(times.copy) }
 }
 
-/** Microseconds of a row in the engine alone, after so many events. */
-async function measureGrowth(open: () => Engine, name: string): Promise<readonly (readonly [number, number])[]> {
-  const steps: [number, number][] = []
-  for (let loaded = 0; loaded < events; loaded += stepEvents) {
-    // An engine is opened for one invocation, whose calls are counted.
-    const engine = open()
-    let ms = 0
-    let rows = 0
-    for (let i = 0; i < stepEvents; i += sliceEvents) {
-      const loads = loadsOf(eventTexts(sliceEvents, loaded + i), { id: `grow-${loaded + i}`, engine })
-      await prepareTables(loads, engine)
-      rows += loads.reduce((sum, load) => sum + load.rows.length, 0)
-      const start = clock()
-      if (engine.loadTogether === undefined) for (const load of loads) await engine.load(load)
-      else await engine.loadTogether(loads)
-      ms += clock() - start
-    }
-    await engine.close()
-    steps.push([loaded + stepEvents, (ms * 1_000) / rows])
-    if ((loaded / stepEvents) % 10 === 9) say(`  ${name}: ${whole(loaded + stepEvents)} events …`)
-  }
-  return steps
+async function sayMapping(engine: Engine): Promise<void> {
+  const { map, json } = measureMapping(engine)
+  say(
+    table([
+      ['', 'µs'],
+      ['mapping an event', fixed(map)],
+      ['JSON.parse and JSON.stringify of it', fixed(json)],
+    ]),
+  )
+  say(`mapping: ${judged(json / map, targets.mapping)}\n`)
 }
 
-function sayGrowth(name: string, steps: readonly (readonly [number, number])[]): void {
-  const some = Math.max(1, Math.min(5, steps.length >> 1))
-  const times = steps.map(([, time]) => time)
-  // The first step creates the tables.
-  const [first, last] = [median(times.slice(1, 1 + some)), median(times.slice(-some))]
-  say(`${name}: ${fixed(first)} µs a row at 10,000 events, ${fixed(last)} at ${whole(steps.at(-1)?.[0] ?? 0)}`)
-  say(`  last to first: ${judged(last / first, targets.flat, last / first <= targets.flat)}`)
+async function sayCopy(engine: Engine, url: string): Promise<void> {
+  const { load, copy } = await measureCopy(engine, url)
+  say(
+    table([
+      ['', 'µs'],
+      ['a row in the engine postgres', fixed(load)],
+      ['in a COPY alone', fixed(copy)],
+    ]),
+  )
+  say(`PostgreSQL: ${judged(copy / load, targets.copy)}\n`)
+}
+
+async function sayKeepUp(keep: Keep, name: string, url: string | undefined): Promise<void> {
+  for (const per of [20, 1]) {
+    const { accepted, loaded, megabytes, us } = await keepUp(keep, { url, per, seconds })
+    say(`${name}, ${per} a request: accepted alone ${whole(accepted)} events/s, in the tables ${whole(loaded)}`)
+    say(`  keeps up: ${per === 20 ? judged(loaded / accepted, targets.keepUp) : fixed(loaded / accepted, 2)}`)
+    say(
+      `  µs of an event in the runtime: ${fixed(us.bare)} accepted alone; ${fixed(us.full)} with tables, of which ` +
+        `${fixed(us.worker)} in the Worker and ${fixed(us.simulators)} in the local D1 and R2`,
+    )
+    say(`  by the Worker alone it would be: ${fixed(us.bareWorker / us.worker, 2)}`)
+    say(`  memory of the runtime, more than at rest: ${fixed(megabytes, 0)} MB at most, with the pages of its databases`)
+  }
+}
+
+async function sayWhole(keep: Keep, name: string, url: string | undefined): Promise<void> {
+  const events = url === undefined ? flags.d1 : flags.events
+  const { whole: all, points, held, peak } = await loadWhole(keep, { url, events, say: (line) => say(`  ${name}: ${line}`) })
+  say(`${name}: ${whole(all.events)} events, ${whole(all.rows)} rows, ${whole((all.events * 1_000) / all.ms)} events/s`)
+  for (const { events: at, us, cpuUs } of points)
+    say(`  at ${whole(at)} events: ${fixed(us)} µs a row, ${fixed(cpuUs)} of processor time`)
+  const [first, last] = [points[0]?.cpuUs ?? Number.NaN, points.at(-1)?.cpuUs ?? Number.NaN]
+  say(`  last to first, in processor time: ${judged(last / first, targets.flat, last / first <= targets.flat)}`)
+  const isSmall = Math.max(held, peak) <= targets.megabytes
+  say(`  the isolate of the Worker: ${fixed(held, 0)} MB held at most, with garbage ${judged(peak, targets.megabytes, isSmall)}`)
+  if (url === undefined) return
+  const { by, rows, ms } = await copyAgain(url)
+  say(`  ${by}: ${whole(rows)} rows, ${fixed((ms * 1_000) / rows)} µs a row; the load took ${fixed((all.ms * 1_000) / all.rows)}`)
+  say(`  beside it: ${judged(ms / rows / (all.ms / all.rows), targets.copy)}`)
 }
 
 await session(async (keep) => {
   const server = await keep(startPostgres())
   const engine = postgres({ url: server.url }).open({}, 'sluiceway')
   await keep(Promise.resolve({ stop: () => engine.close() }))
-  const mapping = measureMapping(engine)
-  say(
-    table([
-      ['', 'µs'],
-      ['mapping an event', fixed(mapping.map)],
-      ['JSON.parse and JSON.stringify of it', fixed(mapping.json)],
-    ]),
-  )
-  say(`mapping: ${judged(mapping.json / mapping.map, targets.mapping)}\n`)
-
-  const copy = await measureCopy(engine, server.url)
-  say(
-    table([
-      ['', 'µs'],
-      ['a row in the engine postgres', fixed(copy.load)],
-      ['in a COPY alone', fixed(copy.copy)],
-    ]),
-  )
-  say(`PostgreSQL: ${judged(copy.copy / copy.load, targets.copy)}\n`)
-
+  if (has(1)) await sayMapping(engine)
+  if (has(2)) await sayCopy(engine, server.url)
   for (const [name, url] of [
     ['d1', undefined],
     ['postgres', server.url],
   ] as const)
-    for (const per of [20, 1]) {
-      const found = await keepUp(keep, { url, per, seconds })
-      say(
-        `${name}, ${per} a request: accepted alone ${whole(found.accepted)} events/s, in the tables ${whole(found.loaded)}`,
-      )
-      const ratio = found.loaded / found.accepted
-      say(`  keeps up: ${per === 20 ? judged(ratio, targets.keepUp) : fixed(ratio, 2)}`)
-      say(
-        `  memory of the runtime, more than at rest: ${fixed(found.megabytes, 0)} MB at most, with the pages of its databases`,
-      )
-    }
-
-  const warehouse = await keep(startD1())
-  sayGrowth('d1', await measureGrowth(() => warehouse.use.open(warehouse.bindings, warehouse.namespace), 'd1'))
-  sayGrowth('postgres', await measureGrowth(() => postgres({ url: server.url }).open({}, 'sluiceway'), 'postgres'))
+    if (has(3)) await sayKeepUp(keep, name, url)
+  for (const [name, url] of [
+    ['d1', undefined],
+    ['postgres', (await keep(startPostgres())).url],
+  ] as const)
+    if (has(4)) await sayWhole(keep, name, url)
 })

@@ -173,7 +173,7 @@ await session(async (keep) => {
       const waiting = heap.take()
       const busy = await beside(lanes, () => drain(lanes, waited))
       const draining = heap.take()
-      heap.stop()
+      await heap.stop()
       const ms = (one: { readonly delays: Delays }, share: number) => one.delays.sinceSent.quantile(share)
       rows.push([
         `${stream}()`,
