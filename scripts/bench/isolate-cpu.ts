@@ -38,7 +38,9 @@ export class IsolateCpu {
     const found = new Map<string, number>()
     for (const one of this.#debuggers) {
       const { profile } = await one.call<Stopped>('Profiler.stop')
-      const idle = new Set(profile.nodes.flatMap(({ id, callFrame }) => (callFrame.functionName === '(idle)' ? id : [])))
+      const idle = new Set(
+        profile.nodes.flatMap(({ id, callFrame }) => (callFrame.functionName === '(idle)' ? id : [])),
+      )
       const busy = (profile.samples ?? []).filter((node) => !idle.has(node)).length
       found.set(one.isolate, (found.get(one.isolate) ?? 0) + (busy * intervalUs) / 1_000)
       one.close()

@@ -76,7 +76,13 @@ interface Measured {
 
 async function measure(
   keep: Keep,
-  { config, profile = false, url, per, seconds }: Options & { readonly config: 'bare' | 'tables'; readonly profile?: boolean },
+  {
+    config,
+    profile = false,
+    url,
+    per,
+    seconds,
+  }: Options & { readonly config: 'bare' | 'tables'; readonly profile?: boolean },
 ): Promise<Measured> {
   const inspect = profile ? await freePort() : undefined
   const sluiceway = await keep(

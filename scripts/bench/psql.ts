@@ -25,8 +25,7 @@ export function copierFor(url: string, sql: Sql): Copier {
     }
   return {
     name: 'COPY by the client of the engine',
-    out: async (what, file) =>
-      pipeline(await sql.unsafe(`COPY ${what} TO STDOUT`).readable(), createWriteStream(file)),
+    out: async (what, file) => pipeline(await sql.unsafe(`COPY ${what} TO STDOUT`).readable(), createWriteStream(file)),
     into: async (what, file) => {
       const pieces: Uint8Array[] = []
       for await (const piece of createReadStream(file)) pieces.push(piece as Uint8Array)

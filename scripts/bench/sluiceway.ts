@@ -108,8 +108,7 @@ export async function startSluiceway({ config, tick, vars = {}, inspect }: Optio
       if (failures.length > 0) throw new Error(failures.join('\n'))
       return { logs: log.log, lanes: lanes.lanes, loaders: warehouses.warehouses }
     }
-    const load = async () =>
-      ((await get('warehouses/tables/load', 'POST')) as { readonly report: LoadReport }).report
+    const load = async () => ((await get('warehouses/tables/load', 'POST')) as { readonly report: LoadReport }).report
     const resume = async () => {
       for (const { target, partition } of (await state()).lanes)
         if (target !== '@edge') await get(`lanes/${target}/${partition}/resume`, 'POST')

@@ -138,23 +138,34 @@ async function sayKeepUp(keep: Keep, name: string, url: string | undefined): Pro
         `${fixed(us.worker)} in the Worker and ${fixed(us.simulators)} in the local D1 and R2`,
     )
     say(`  by the Worker alone it would be: ${fixed(us.bareWorker / us.worker, 2)}`)
-    say(`  memory of the runtime, more than at rest: ${fixed(megabytes, 0)} MB at most, with the pages of its databases`)
+    say(
+      `  memory of the runtime, more than at rest: ${fixed(megabytes, 0)} MB at most, with the pages of its databases`,
+    )
   }
 }
 
 async function sayWhole(keep: Keep, name: string, url: string | undefined): Promise<void> {
   const events = url === undefined ? flags.d1 : flags.events
-  const { whole: all, points, held, peak } = await loadWhole(keep, { url, events, say: (line) => say(`  ${name}: ${line}`) })
+  const {
+    whole: all,
+    points,
+    held,
+    peak,
+  } = await loadWhole(keep, { url, events, say: (line) => say(`  ${name}: ${line}`) })
   say(`${name}: ${whole(all.events)} events, ${whole(all.rows)} rows, ${whole((all.events * 1_000) / all.ms)} events/s`)
   for (const { events: at, us, cpuUs } of points)
     say(`  at ${whole(at)} events: ${fixed(us)} µs a row, ${fixed(cpuUs)} of processor time`)
   const [first, last] = [points[0]?.cpuUs ?? Number.NaN, points.at(-1)?.cpuUs ?? Number.NaN]
   say(`  last to first, in processor time: ${judged(last / first, targets.flat, last / first <= targets.flat)}`)
   const isSmall = Math.max(held, peak) <= targets.megabytes
-  say(`  the isolate of the Worker: ${fixed(held, 0)} MB held at most, with garbage ${judged(peak, targets.megabytes, isSmall)}`)
+  say(
+    `  the isolate of the Worker: ${fixed(held, 0)} MB held at most, with garbage ${judged(peak, targets.megabytes, isSmall)}`,
+  )
   if (url === undefined) return
   const { by, rows, ms } = await copyAgain(url)
-  say(`  ${by}: ${whole(rows)} rows, ${fixed((ms * 1_000) / rows)} µs a row; the load took ${fixed((all.ms * 1_000) / all.rows)}`)
+  say(
+    `  ${by}: ${whole(rows)} rows, ${fixed((ms * 1_000) / rows)} µs a row; the load took ${fixed((all.ms * 1_000) / all.rows)}`,
+  )
   say(`  beside it: ${judged(ms / rows / (all.ms / all.rows), targets.copy)}`)
 }
 

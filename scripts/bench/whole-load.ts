@@ -131,7 +131,9 @@ async function stage(sluiceway: Sluiceway, requests: Requests, count: number): P
 }
 
 /** Copies the rows of all tables of a schema from files into tables of the same form. */
-export async function copyAgain(url: string): Promise<{ readonly by: string; readonly rows: number; readonly ms: number }> {
+export async function copyAgain(
+  url: string,
+): Promise<{ readonly by: string; readonly rows: number; readonly ms: number }> {
   const sql = connect(url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {} })
   const folder = await mkdtemp(join(tmpdir(), 'sluiceway-copy-'))
   const copier = copierFor(url, sql)

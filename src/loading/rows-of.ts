@@ -44,7 +44,9 @@ export function rowsOf(
   try {
     // Parsed by itself: what the envelope remembers would live as long as the rows.
     const event =
-      privacy === undefined || header.transformed === true ? (JSON.parse(text) as Event) : privateEventOf(envelope, privacy)
+      privacy === undefined || header.transformed === true
+        ? (JSON.parse(text) as Event)
+        : privateEventOf(envelope, privacy)
     if (!isTimestamp(event.receivedAt)) event.receivedAt = header.receivedAt
     return mapEvent(event, mapping).map((row) => ({ row, id: idOf(row), envelope, file }))
   } catch (thrown) {

@@ -103,6 +103,45 @@ describe('a PostgreSQL server in trouble', () => {
     await engine.close()
   })
 
+  test('a PostgreSQL server takes the loads of many tables at once, all of them or none, and repeats no row', async () => {
+    const engine = postgres({ url: server.url }).open({}, 'sluiceway')
+    const sql = connect(server.url, { max: 1 })
+    const tables = ['one', 'two', 'three', 'four']
+    const usersOf = { id: 'string', city: 'string', received_at: 'datetime' } as const
+    const loads = (id: string, total: unknown) => [
+      ...tables.map((table) =>
+        loadOf({
+          id,
+          table,
+          columns,
+          merge: 'replace',
+          rows: table === 'three' ? [{ id, total }] : [{ id, total: 1 }],
+        }),
+      ),
+      loadOf({ id, table: 'users', columns: usersOf, merge: 'coalesce', rows: [{ id: 'ada', city: `London ${id}` }] }),
+    ]
+    const idsOf = async (table: string) =>
+      (await sql.unsafe(`SELECT id FROM sluiceway."${table}" ORDER BY id`)).map(({ id }) => String(id))
+    for (const table of tables) await engine.widen(table, columns)
+    await engine.widen('users', usersOf)
+
+    await engine.loadTogether?.(loads('a', 1))
+    const transactions = [...tables, 'users'].map((table) => sql.unsafe(`SELECT xmin::text FROM sluiceway."${table}"`))
+    expect(new Set((await Promise.all(transactions)).flat().map(({ xmin }) => String(xmin))).size).toBe(1)
+    for (const table of tables) expect(await idsOf(table)).toEqual(['a'])
+
+    for (const _ of [1, 2]) await engine.loadTogether?.([...loads('a', 2), ...loads('b', 2)].slice(4))
+    for (const table of tables) expect(await idsOf(table)).toEqual(['a', 'b'])
+    expect(await sql`SELECT id, city FROM sluiceway.users`).toEqual([{ id: 'ada', city: 'London b' }])
+
+    await expect(engine.loadTogether?.(loads('c', 'much'))).rejects.toMatchObject({ details: { scope: 'rows' } })
+    expect(await idsOf('three')).toEqual(['a', 'b'])
+    await engine.loadTogether?.(loads('d', 4))
+    for (const table of tables) expect(await idsOf(table)).toContain('d')
+    await sql.end()
+    await engine.close()
+  })
+
   test('a PostgreSQL server in trouble that ends the connection in the middle of the load fails the load and keeps nothing of it', async () => {
     const engine = postgres({ url: server.url }).open({}, 'sluiceway')
     await engine.widen('cut', columns)

@@ -179,7 +179,8 @@ function integrationOptions(message: Message, name: string): Message {
 }
 
 /** Whether a value is a timestamp that a column takes. */
-export const isTimestamp = (value: unknown): value is string => typeof value === 'string' && toTimestamp(value) !== undefined
+export const isTimestamp = (value: unknown): value is string =>
+  typeof value === 'string' && toTimestamp(value) !== undefined
 
 function narrow(row: Row, provider: Provider, options: MapOptions): Row {
   const limit = options.maxColumns ?? COLUMN_LIMIT

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Sql, TransactionSql } from 'postgres'
 
 /** SQLSTATE of a statement that comes behind a failure in its transaction. */
@@ -25,22 +26,7 @@ export async function copyWhole(
 ): Promise<boolean> {
   try {
     await sql.begin(async (transaction) => {
-      let failed: Promise<never> = new Promise(() => {})
-      for (const { statement, pieces } of copies) {
-        const stream = await Promise.race([failed, transaction.unsafe(statement).writable()])
-        failed = new Promise<never>((_, reject) => void stream.on('error', reject))
-        failed.catch(() => {})
-        for (const piece of pieces) {
-          if (stream.destroyed) break
-          await Promise.race([failed, new Promise<void>((resolve) => void stream.write(piece, () => resolve()))])
-        }
-        stream.end()
-        // The end of the data must be on its way before the statement behind it.
-        await nextTurn()
-      }
-      // The driver tells of no failure that comes behind the last byte: the stream then ends with the next statement, as if it
-      // was well. But that statement fails. https://github.com/porsager/postgres/issues/1173 (checked 2026-11-29)
-      await Promise.race([failed, transaction.unsafe('SELECT 1')])
+      for (const one of copies) await copyOne(transaction, one)
       await more?.(transaction)
     })
     return true
@@ -48,6 +34,26 @@ export async function copyWhole(
     if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === afterFailure) return false
     throw thrown
   }
+}
+
+async function copyOne(transaction: TransactionSql, { statement, pieces }: Copy): Promise<void> {
+  const stream = await transaction.unsafe(statement).writable()
+  const failed = new Promise<never>((_, reject) => void stream.on('error', reject))
+  failed.catch(() => {})
+  const closed = once(stream, 'close')
+  closed.catch(() => {})
+  for (const piece of pieces) {
+    if (stream.destroyed) break
+    await Promise.race([failed, new Promise<void>((resolve) => void stream.write(piece, () => resolve()))])
+  }
+  stream.end()
+  // The end of the data must be on its way before the statement behind it.
+  await nextTurn()
+  // The driver tells of no failure that comes behind the last byte: the stream then ends with the next statement, as if it was
+  // well. But that statement fails. https://github.com/porsager/postgres/issues/1173 (checked 2026-11-29)
+  await Promise.race([failed, transaction.unsafe('SELECT 1')])
+  // A stream that closes tells the server that the COPY has failed, which must not be the next one.
+  await closed
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))
