@@ -155,12 +155,10 @@ export class TableRows {
   }
 
   #layOut(values: readonly unknown[], { at, stamps }: ShapePlan): readonly Value[] {
-    const row = new Array<Value>(at.length)
-    for (let i = 0; i < at.length; i++) {
-      const from = at[i] as number
+    const row = at.map((from) => {
       const value = from === -1 ? null : values[from]
-      row[i] = value === undefined ? this.#now : scalarOf(value)
-    }
+      return value === undefined ? this.#now : scalarOf(value)
+    })
     for (const stamp of stamps) row[stamp] = this.#now
     return row
   }
