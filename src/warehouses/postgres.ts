@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import connect, { type Sql, type TransactionSql } from 'postgres'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
+import { isRecord } from '../core/json.ts'
 import type { Columns, ColumnType, Engine, Load, QueryAnswer, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
@@ -20,16 +21,7 @@ const schemaProblem = (name: string): string | undefined =>
     ? undefined
     : 'must have at most 63 of a-z, 0-9 and "_", and be no schema of the system'
 
-const fields = {
-  url: {
-    type: 'string',
-    about: 'Connection string: postgres://user:password@host:5432/database.',
-    secret: true,
-    check: (url: string) =>
-      URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)
-        ? undefined
-        : 'must look like postgres://user:password@host:5432/database',
-  },
+const places = {
   schema: {
     type: 'string',
     about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
@@ -44,23 +36,43 @@ const fields = {
   },
 } as const
 
+const fields = {
+  url: {
+    type: 'string',
+    about: 'Connection string: postgres://user:password@host:5432/database.',
+    secret: true,
+    check: (url: string) =>
+      URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)
+        ? undefined
+        : 'must look like postgres://user:password@host:5432/database',
+  },
+  ...places,
+} as const
+
+const boundFields = {
+  hyperdrive: { type: 'string', about: 'Name of the Hyperdrive binding in wrangler.toml, in place of `url`.' },
+  ...places,
+} as const
+
 const longestCallMs = 120_000
 /** https://www.postgresql.org/docs/18/errcodes-appendix.html (checked 2026-11-29) */
 const uniqueViolation = '23505'
 
 /**
- * Makes the warehouse that is a PostgreSQL database, reached over TCP.
+ * Makes the warehouse that is a PostgreSQL database, reached over TCP or through Hyperdrive.
  *
  * Rows are copied into a temporary table and merged by `id` in one transaction. U+0000, which PostgreSQL cannot store, is
  * left out of texts and JSON. The user needs CREATE on the schema, and on the database when the schema does not exist.
  * https://www.postgresql.org/docs/18/sql-copy.html (checked 2026-11-22)
  *
- * @param input `url` is a secret and belongs in `env`; without `schema`, each source has a schema of its own
+ * @param input `url` is a secret and belongs in `env`, or `hyperdrive` names a binding; without `schema`, each source has a schema
+ *   of its own
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { tables: { use: postgres({ url: env.POSTGRES_URL }) } }
  */
-export function postgres(input: Input<typeof fields>): Warehouse {
-  const { settings, problems, redacted } = checkSettings(fields, input)
+export function postgres(input: Input<typeof fields> | Input<typeof boundFields>): Warehouse {
+  const { settings, problems, redacted } =
+    isRecord(input) && 'hyperdrive' in input ? checkSettings(boundFields, input) : checkSettings(fields, input)
   return {
     kind: 'warehouse',
     name: 'postgres',
@@ -73,13 +85,26 @@ export function postgres(input: Input<typeof fields>): Warehouse {
       kept: /^(?:pg_|information_schema$)/,
     }),
     takesQueries: true,
-    open: (_, schema) =>
-      new PostgresEngine(
+    open: (bindings, schema) => {
+      const url = 'hyperdrive' in settings ? boundUrl(bindings[settings.hyperdrive], settings.hyperdrive) : settings.url
+      return new PostgresEngine(
         // A pooler in front may hand each transaction another connection: nothing may be prepared.
-        connect(settings.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {}, connect_timeout: 10 }),
-        placeOf(settings.url, schema),
-      ),
+        connect(url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {}, connect_timeout: 10 }),
+        placeOf(url, schema),
+      )
+    },
   }
+}
+
+/** The connection string of a binding. https://developers.cloudflare.com/hyperdrive/ (checked 2026-11-29) */
+function boundUrl(binding: unknown, name: string): string {
+  const isBound = typeof binding === 'object' && binding !== null && 'connectionString' in binding
+  if (isBound) return String(binding.connectionString)
+  throw new SluicewayError(
+    'warehouse_failed',
+    `There is no Hyperdrive binding "${name}"; add it to wrangler.toml under [[hyperdrive]]`,
+    { details: { scope: 'warehouse', lasting: true } },
+  )
 }
 
 class PostgresEngine implements Engine {
