@@ -1,4 +1,4 @@
-// The role of docs/warehouses.md, on a real PostgreSQL on which nobody has a right that was not given.
+// The roles of docs/warehouse-postgres.md, on a real PostgreSQL on which nobody has a right that was not given.
 import connect, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Columns } from '../../src/core/warehouse.ts'
@@ -7,9 +7,16 @@ import { loadOf } from '../support/load-of.ts'
 import { blocks } from '../support/documents.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
-const script = blocks.find(({ path }) => path === 'postgres-role.sql')?.text ?? ''
-const withoutComments = script.replaceAll(/^--.*$/gm, '')
-const statements = withoutComments.split(';').map((one) => one.trim())
+/** The scripts of the document, and the schema that Sluiceway then uses. */
+const scripts = [
+  ['postgres-role.sql', 'web'],
+  ['postgres-role-one-schema.sql', 'sluiceway'],
+] as const
+const statementsOf = (script: string): readonly string[] =>
+  (blocks.find(({ path }) => path === script)?.text ?? '')
+    .replaceAll(/^--.*$/gm, '')
+    .split(';')
+    .map((one) => one.trim())
 const passwords: Readonly<Record<string, string>> = { sluiceway: 'a-password-of-yours', reader: 'another-password' }
 
 interface Database {
@@ -20,7 +27,7 @@ interface Database {
 }
 
 /** Starts a server with the database of the document, and runs what it says there without what `left` matches. */
-async function start(left?: RegExp): Promise<Database> {
+async function start(script: string, left?: RegExp): Promise<Database> {
   const server: RealPostgres = await startPostgres()
   const admin = connect(server.url, { max: 1, onnotice: () => {} })
   await admin.unsafe('CREATE DATABASE analytics')
@@ -39,7 +46,7 @@ async function start(left?: RegExp): Promise<Database> {
   }
   const owner = asRole('postgres')
   await owner.unsafe('REVOKE ALL ON DATABASE analytics FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC')
-  for (const statement of statements) if (left?.test(statement) !== true) await owner.unsafe(statement)
+  for (const statement of statementsOf(script)) if (left?.test(statement) !== true) await owner.unsafe(statement)
   return {
     urlOf,
     asRole,
@@ -51,8 +58,8 @@ async function start(left?: RegExp): Promise<Database> {
 }
 
 /** All that an engine does: a probe, and loads of each kind, from a new table to a wider one. */
-async function loadOrders(url: string): Promise<void> {
-  const engine = postgres({ url }).open({}, 'sluiceway')
+async function loadOrders(url: string, schema: string): Promise<void> {
+  const engine = postgres({ url }).open({}, schema)
   try {
     await engine.probe()
     for (const columns of [{ id: 'string' }, { id: 'string', total: 'float' }] as const) {
@@ -72,40 +79,41 @@ async function loadOrders(url: string): Promise<void> {
   }
 }
 
-describe('the SQL of the document', () => {
+describe.each(scripts)('the SQL of the document, %s', (script, schema) => {
   let database: Database
   beforeAll(async () => {
-    database = await start()
-    await loadOrders(database.urlOf('sluiceway'))
+    database = await start(script)
+    await loadOrders(database.urlOf('sluiceway'), schema)
   }, 60_000)
   afterAll(() => database?.stop())
 
-  test('the role of the document owns what it creates, and may create nothing elsewhere', async () => {
+  test('the role of the document owns what it creates, and may create nothing beside its schemas', async () => {
     const sql = database.asRole('sluiceway')
     await expect(sql`CREATE TABLE public.elsewhere (id text)`).rejects.toThrow(/permission denied|no schema/)
-    await expect(sql`CREATE SCHEMA elsewhere`).rejects.toThrow('permission denied')
+    if (schema === 'sluiceway') await expect(sql`CREATE SCHEMA elsewhere`).rejects.toThrow('permission denied')
     await expect(sql`CREATE ROLE grace`).rejects.toThrow('permission denied')
   })
 
   test('the reader of the document reads tables that came later, and changes none', async () => {
     const sql = database.asRole('reader')
-    expect([...(await sql`SELECT id, total FROM sluiceway.order_completed`)]).toEqual([
+    expect([...(await sql`SELECT id, total FROM ${sql(schema)}.order_completed`)]).toEqual([
       { id: 'order-1843', total: '129.9' },
     ])
-    await expect(sql`DELETE FROM sluiceway.order_completed`).rejects.toThrow('permission denied')
-    await expect(sql`CREATE TABLE sluiceway.mine (id text)`).rejects.toThrow('permission denied')
+    await expect(sql`DELETE FROM ${sql(schema)}.order_completed`).rejects.toThrow('permission denied')
+    await expect(sql`CREATE TABLE ${sql(schema)}.mine (id text)`).rejects.toThrow('permission denied')
   })
 })
 
 test.each([
-  ['to connect and to make temporary tables', /^GRANT CONNECT, TEMPORARY/],
-  ['to create in the schema', /^GRANT USAGE, CREATE/],
+  ['to connect, to make schemas and temporary tables', 'postgres-role.sql', 'web', /^GRANT CONNECT, TEMPORARY/],
+  ['to connect and to make temporary tables', 'postgres-role-one-schema.sql', 'sluiceway', /^GRANT CONNECT, TEMPORARY/],
+  ['to create in the schema', 'postgres-role-one-schema.sql', 'sluiceway', /^GRANT USAGE, CREATE/],
 ])(
-  'the right %s is needed: without it nothing is loaded',
-  async (_, left) => {
-    const database = await start(left)
+  'the right %s of %s is needed: without it nothing is loaded',
+  async (_, script, schema, left) => {
+    const database = await start(script, left)
     try {
-      await expect(loadOrders(database.urlOf('sluiceway'))).rejects.toThrow('permission denied')
+      await expect(loadOrders(database.urlOf('sluiceway'), schema)).rejects.toThrow('permission denied')
     } finally {
       await database.stop()
     }
