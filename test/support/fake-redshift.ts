@@ -73,7 +73,12 @@ export async function startRedshift(secret: string): Promise<FakeRedshift> {
     prepare: false,
     onnotice: () => {},
     connection: { TimeZone: 'UTC' },
-    types: { date: { to: 1114, from: [1082, 1114, 1184], ...asText }, big: { to: 20, from: [20, 1700], ...asText } },
+    types: {
+      date: { to: 1114, from: [1082, 1114, 1184], ...asText },
+      decimal: { to: 1700, from: [1700], ...asText },
+      // The API writes a bigint as a number of JSON.
+      bigint: { to: 20, from: [20], serialize: String, parse: Number },
+    },
   })
   for (const statement of redshiftPrelude) await sql.unsafe(statement)
   const statements = new Map<string, Statement>()

@@ -68,9 +68,7 @@ export async function startRedshiftWarehouse(): Promise<RealRedshift> {
     const columns = await columnsOf(table)
     const all = Object.entries(columns)
     if (all.length === 0) return []
-    const list = all.map(([name, type]) =>
-      type === 'json' ? `json_serialize(${quoteIdentifier(name)})` : quoteIdentifier(name),
-    )
+    const list = all.map(([name, type]) => readAs(quoteIdentifier(name), type))
     const sorted = Object.hasOwn(columns, order) ? ` ORDER BY ${quoteIdentifier(order)}` : ''
     const found = await api.rows(`SELECT ${list.join(', ')} FROM ${tableName(schema, table)}${sorted}`, {})
     return found.map((row) =>
@@ -98,6 +96,12 @@ export async function startRedshiftWarehouse(): Promise<RealRedshift> {
       await fake?.stop()
     },
   }
+}
+
+/** A number of JSON has no room for the digits of a bigint. */
+function readAs(name: string, type: Columns[string] | undefined): string {
+  if (type === 'json') return `json_serialize(${name})`
+  return type === 'int' ? `CAST(${name} AS varchar)` : name
 }
 
 function withMore(row: Row): Row {
