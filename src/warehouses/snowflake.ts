@@ -1,16 +1,17 @@
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { foldMore } from './mapping/fold-more.ts'
 import { namespacesOf } from './namespace.ts'
 import type { Credentials } from './snowflake/credentials.ts'
 import { isSchemaMissing } from './snowflake/failure-scope.ts'
-import { foldMore } from './snowflake/fold-more.ts'
 import { snowflakeKeptNames } from './snowflake/kept-names.ts'
 import { checkIds, piecesOf } from './snowflake/rows.ts'
 import { accessOf, credentialsOf, missingCredentials, snowflakeFields, storedName } from './snowflake/settings.ts'
 import { createSchema, createTable, loadColumn, mergeSql, readColumns, type SnowflakePlace } from './snowflake/sql.ts'
 import { tableName, typeOfColumn, widenTable } from './snowflake/sql.ts'
 import { SqlApi } from './snowflake/sql-api.ts'
+import { storedMore } from './snowflake/stored-more.ts'
 
 /**
  * Bytes of a statement with its binds. Snowflake processes larger ones, but does not keep them whole for a repeat.
@@ -129,7 +130,7 @@ class SnowflakeEngine implements Engine {
       await this.#api.run(widenTable(this.#place, given.table, { [loadColumn]: 'string' }))
       this.#tables.set(given.table, columnsOf([...Object.entries(stored), [loadColumn, 'string']]))
     }
-    const load = given.merge === 'coalesce' ? await foldMore(given, { api: this.#api, place: this.#place }) : given
+    const load = foldMore(given, await storedMore(given, { api: this.#api, place: this.#place }))
     const { table, columns, merge } = load
     const sql = mergeSql({ place: this.#place, table, columns, merge, stored: Object.keys(stored ?? {}) })
     for (const { text, start } of piecesOf(load, mostBytes - sql.length))

@@ -253,13 +253,16 @@ describe.skipIf(process.env['DATABRICKS_URL'] !== undefined)('a Databricks behin
     ['a text in a column of numbers', { total: 'much' }],
     ['no id', { id: null }],
     ['a time that is none', { received_at: 'yesterday' }],
-  ])('a row with %s fails the load with the scope rows, and nothing of it is there', async (_, wrong) => {
-    await engine.widen('refused', columns)
-    await expect(
-      fill('refused', '1', [...orders('order-1'), { ...orderOn('2026-11-29', 'order-2'), ...wrong }]),
-    ).rejects.toMatchObject({ details: { scope: 'rows' } })
-    expect(await warehouse.count('refused')).toBe(0)
-  })
+  ])(
+    'a row for Databricks with %s fails the load with the scope rows, and nothing of it is there',
+    async (_, wrong) => {
+      await engine.widen('refused', columns)
+      await expect(
+        fill('refused', '1', [...orders('order-1'), { ...orderOn('2026-11-29', 'order-2'), ...wrong }]),
+      ).rejects.toMatchObject({ details: { scope: 'rows' } })
+      expect(await warehouse.count('refused')).toBe(0)
+    },
+  )
 
   test('a table whose name Unity Catalog does not take is a failure of that table', async () => {
     await expect(engine.widen('order completed', columns)).rejects.toMatchObject({ details: { scope: 'table' } })

@@ -82,18 +82,3 @@ test('a user in Snowflake is folded of all identifies, and what a wide row has n
     'USERS._SLUICEWAY_MORE VARIANT',
   )
 })
-
-test('identities that are one person are in RUDDER_IDENTITY_MERGE_RULES once, however often they come', async () => {
-  const loads = new StagedLoads(warehouse, { resolveIdentities: true })
-  const alias = { type: 'alias', messageId: 'alias-1', userId: 'ada', previousId: 'byron' } as Event
-  const odd = track('Signed Up', {}, { userId: 1815, anonymousId: 'a-2' } as unknown as Partial<Event>)
-  for (const receivedAt of ['2026-11-22T10:00:00.000Z', '2026-11-23T10:00:00.000Z'])
-    expect((await loads.send(identify({}, receivedAt), alias, odd)).error).toBeUndefined()
-  const rules = await warehouse.rows('RUDDER_IDENTITY_MERGE_RULES', 'MERGE_PROPERTY_1_VALUE')
-  expect(rules.map((rule) => Object.values(rule))).toEqual([
-    ['anonymous_id', 'a-1', 'user_id', 'ada'],
-    ['anonymous_id', 'a-2', 'user_id', '1815'],
-    ['user_id', 'ada', 'user_id', 'byron'],
-  ])
-  expect(loads.letters).toEqual([])
-})

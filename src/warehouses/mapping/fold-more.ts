@@ -1,5 +1,9 @@
-import type { Load, Value } from '../../core/warehouse.ts'
+import type { Column, Load, Value } from '../../core/warehouse.ts'
 import { moreColumn } from './more-column.ts'
+
+/** Finds a column of ours, whose name may be in upper case; -1 where there is none. */
+export const positionOf = (columns: readonly Column[], name: string): number =>
+  columns.findIndex((column) => column.name.toLowerCase() === name)
 
 /** What a row that is there says in its column for the rest. */
 export interface StoredMore {
@@ -19,8 +23,12 @@ export interface StoredMore {
  * @returns the load, with the folded objects in place of its own
  */
 export function foldMore(load: Load, stored: readonly StoredMore[]): Load {
-  const at = (name: string): number => load.columns.findIndex((column) => column.name === name)
-  const [id, more, time] = [at('id'), at(moreColumn), at('received_at')]
+  const { columns } = load
+  const [id, more, time] = [
+    positionOf(columns, 'id'),
+    positionOf(columns, moreColumn),
+    positionOf(columns, 'received_at'),
+  ]
   const known = new Map(stored.map((one) => [one.id, one]))
   const rows = load.rows.map((row) => {
     const there = known.get(String(row[id]))
@@ -36,8 +44,8 @@ export function foldMore(load: Load, stored: readonly StoredMore[]): Load {
 
 /** The ids of rows that have something in the column for the rest; none where the load does not coalesce. */
 export function idsWithMore({ columns, rows, merge }: Load): readonly string[] {
-  const more = columns.findIndex(({ name }) => name === moreColumn)
-  const id = columns.findIndex(({ name }) => name === 'id')
+  const more = positionOf(columns, moreColumn)
+  const id = positionOf(columns, 'id')
   if (merge !== 'coalesce' || more < 0) return []
   return rows.filter((row) => typeof row[more] === 'string').map((row) => String(row[id]))
 }

@@ -32,7 +32,8 @@ export function mergeCells(event: Readonly<Record<string, unknown>>, names: Name
   const cells = (...of: readonly [name: string, value: unknown][]) => {
     let shape = Shape.empty
     for (const [name] of of) shape = shape.with(names.fixed(name), 'string').to
-    return { shape, values: of.map(([, value]) => value) }
+    // The columns are texts, and an id may be a number.
+    return { shape, values: of.map(([, value]) => (typeof value === 'number' ? String(value) : value)) }
   }
   const table = names.fixed('rudder_identity_merge_rules')
   const first = [

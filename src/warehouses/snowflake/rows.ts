@@ -1,7 +1,7 @@
 import { SluicewayError } from '../../core/errors.ts'
 import type { Column, Load, Value } from '../../core/warehouse.ts'
+import { positionOf } from '../mapping/fold-more.ts'
 import { storableJson, storableText } from '../mapping/storable-text.ts'
-import { positionOf } from './sql.ts'
 
 /** Rows that one statement takes. */
 export interface Piece {

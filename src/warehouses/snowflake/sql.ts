@@ -1,5 +1,6 @@
 import type { Column, Columns, ColumnType, Load } from '../../core/warehouse.ts'
 import { quoteIdentifier } from '../identifier.ts'
+import { positionOf } from '../mapping/fold-more.ts'
 import { moreColumn } from '../mapping/more-column.ts'
 
 /** Where the tables of a warehouse are. */
@@ -110,10 +111,6 @@ export function mergeSql(move: Move): string {
     `VALUES (${(isAppend ? ['FRESH.LOAD_ID', ...values] : values).join(', ')})`,
   ].join(' ')
 }
-
-/** Finds where a load has a column, whose name may be in either case; -1 where it has none. */
-export const positionOf = (columns: readonly Column[], name: string): number =>
-  columns.findIndex((column) => column.name.toLowerCase() === name)
 
 function sameRow(columns: readonly Column[]): string {
   const id = positionOf(columns, 'id')

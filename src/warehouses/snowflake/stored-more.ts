@@ -1,0 +1,34 @@
+import type { Load } from '../../core/warehouse.ts'
+import { quoteIdentifier } from '../identifier.ts'
+import { idsWithMore, positionOf, type StoredMore } from '../mapping/fold-more.ts'
+import { moreColumn } from '../mapping/more-column.ts'
+import type { SqlApi } from './sql-api.ts'
+import { type SnowflakePlace, tableName } from './sql.ts'
+
+/**
+ * Reads what rows that are there say in their column for the rest, since SQL has nothing that joins two objects.
+ *
+ * @param load whose rows are looked for, where they have something there
+ * @param from where
+ */
+export async function storedMore(
+  load: Load,
+  { api, place }: { readonly api: SqlApi; readonly place: SnowflakePlace },
+): Promise<readonly StoredMore[]> {
+  const ids = idsWithMore(load)
+  if (ids.length === 0) return []
+  const { columns } = load
+  const names = ['id', moreColumn, 'received_at']
+    .map((name) => columns[positionOf(columns, name)]?.name)
+    .flatMap((name) => (name === undefined ? [] : [quoteIdentifier(name)]))
+  const { rows } = await api.run(
+    `SELECT ${names.join(', ')} FROM ${tableName(place, load.table)} WHERE ${names[1]} IS NOT NULL
+    AND ${names[0]} IN (SELECT F.VALUE::VARCHAR FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS F)`,
+    [JSON.stringify(ids)],
+  )
+  return rows.map(([id, more, at]) => ({ id: String(id), more: String(more), receivedAt: millisOf(at) }))
+}
+
+/** A TIMESTAMP_TZ comes as seconds since the epoch with a fraction, and behind a blank its zone. */
+const millisOf = (text: string | null | undefined): number | undefined =>
+  typeof text === 'string' ? Math.round(Number(text.split(' ')[0]) * 1000) : undefined

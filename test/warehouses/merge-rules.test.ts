@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import { StagedLoads } from '../loading/staged-loads.ts'
+import { startBigQueryWarehouse } from '../support/real-bigquery.ts'
+import { startSnowflakeWarehouse } from '../support/real-snowflake.ts'
+
+const engines = [
+  ['snowflake', startSnowflakeWarehouse, (name: string) => name.toUpperCase()],
+  ['bigquery', startBigQueryWarehouse, (name: string) => name],
+] as const
+const names = [1, 2].flatMap((n) => [`merge_property_${n}_type`, `merge_property_${n}_value`])
+const received = ['2026-11-22T10:00:00.000Z', '2026-11-23T10:00:00.000Z']
+
+describe.each(engines)('the merge rules in %s', (engine, start, cased) => {
+  let warehouse: Awaited<ReturnType<typeof start>>
+  beforeAll(async () => {
+    warehouse = await start()
+  }, 60_000)
+  afterAll(() => warehouse?.stop())
+
+  test(`identities that are one person are in the merge rules of ${engine} once, however often they come`, async () => {
+    const loads = new StagedLoads(warehouse, { resolveIdentities: true })
+    const alias = { type: 'alias', messageId: 'alias-1', userId: 'ada', previousId: 'byron' } as Event
+    // An id that is a number is a text here.
+    const odd = { type: 'identify', messageId: 'odd-1', userId: 1815, anonymousId: 'a-2' } as unknown as Event
+    for (const receivedAt of received) {
+      const identify = {
+        type: 'identify',
+        messageId: receivedAt,
+        userId: 'ada',
+        anonymousId: 'a-1',
+        receivedAt,
+      } as Event
+      expect((await loads.send(identify, alias, odd)).error).toBeUndefined()
+    }
+    const rules = await warehouse.rows(cased('rudder_identity_merge_rules'), cased('merge_property_1_value'))
+    expect(rules.map((rule) => names.map((name) => rule[cased(name)]))).toEqual([
+      ['anonymous_id', 'a-1', 'user_id', 'ada'],
+      ['anonymous_id', 'a-2', 'user_id', '1815'],
+      ['user_id', 'ada', 'user_id', 'byron'],
+    ])
+    expect(loads.letters).toEqual([])
+  })
+})
