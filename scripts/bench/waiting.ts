@@ -19,7 +19,8 @@ of 100: first a few (the rate of a lane with nothing behind it), then a million.
 the log, and once with queues(), where they wait in the lane up to its quota, and in R2 beyond it. Another destination has live
 traffic before, and while the million wait and drain: its delays are compared. Memory is what the Worker's isolate holds after a
 collection of garbage, looked at each second, which is what Cloudflare limits; beside it stands by how much the process of the
-runtime grew, with everything in it (SQLite, R2 and the queue of the local runtime, garbage).
+runtime grew, with everything in it (SQLite, R2 and the queue of the local runtime, garbage). A collection stops the Worker, so
+that memory and time are not measured at once: the first third of the drain tells the memory, the rest delays and rate.
 
   --events <n>   events that wait (default: 1000000)
   --few <n>      events of the drain that it is compared with (default: 30000)
@@ -65,19 +66,26 @@ const laneOf = async (sluiceway: Sluiceway) => {
   return lane
 }
 
-/** Opens the receiver, and waits until all that waits has arrived. Returns events a second between the first and last of them. */
-async function drain({ sluiceway, sink }: Lanes, events: number): Promise<number> {
-  const there = sink.events()
+/** Opens the receiver. */
+async function openSink({ sluiceway, sink }: Lanes): Promise<void> {
   sink.answer(200)
   await sluiceway.resume()
-  // The first probe says nothing of the rate.
-  const seen = { from: 0, at: 0 }
-  for (const end = clock() + 600_000; sink.events() - there < events; await sleep(20)) {
-    const arrived = sink.events() - there
-    if (seen.at === 0 && arrived >= events * 0.05) Object.assign(seen, { from: arrived, at: clock() })
-    if (clock() > end) throw new Error(`only ${arrived} of ${events} events arrived`)
-  }
-  return ((events - seen.from) / (clock() - seen.at)) * 1_000
+}
+
+/** Waits until so many events have arrived, of which `from` had before the call. Returns how many arrived in a second. */
+async function arrive({ sink }: Lanes, events: number, from = sink.events()): Promise<number> {
+  const at = clock()
+  for (const end = clock() + 600_000; sink.events() < events; await sleep(20))
+    if (clock() > end) throw new Error(`only ${sink.events()} of ${events} events arrived`)
+  return ((events - from) / (clock() - at)) * 1_000
+}
+
+/** The most megabytes that the isolate holds meanwhile. */
+async function heldWhile<T>(inspect: number, work: () => Promise<T>) {
+  const heap = await HeapWatch.start(inspect)
+  const made = await work()
+  await heap.stop()
+  return { made, megabytes: heap.take() }
 }
 
 /** Live events beside something else: how long they take to their sink. */
@@ -158,22 +166,28 @@ await session(async (keep) => {
       let few = 0
       for (let round = 0; round < 2; round++) {
         sink.answer(503)
-        few = await drain(lanes, await collect(lanes, flags.few))
+        const there = sink.events()
+        const more = await collect(lanes, flags.few)
+        await openSink(lanes)
+        // The first probe says nothing of the rate.
+        await arrive(lanes, there + more * 0.05)
+        few = await arrive(lanes, there + more)
       }
-      const heap = await HeapWatch.start(inspect)
       const calm = await beside(lanes, () => sleep(10_000))
-      const empty = heap.take()
       const repeats = sink.repeats()
       const memory = new MemoryWatch(sluiceway.workerdPid)
+      const { megabytes: empty } = await heldWhile(inspect, () => sleep(3_000))
       sink.answer(503)
-      const waited = await collect(lanes, flags.events)
-      const collecting = heap.take()
+      const there = sink.events()
+      const { made: waited, megabytes: collecting } = await heldWhile(inspect, () => collect(lanes, flags.events))
       const full = await laneOf(sluiceway)
       const down = await beside(lanes, () => sleep(10_000))
-      const waiting = heap.take()
-      const busy = await beside(lanes, () => drain(lanes, waited))
-      const draining = heap.take()
-      await heap.stop()
+      const { megabytes: waiting } = await heldWhile(inspect, () => sleep(3_000))
+      const { megabytes: draining } = await heldWhile(inspect, async () => {
+        await openSink(lanes)
+        await arrive(lanes, there + waited / 3)
+      })
+      const busy = await beside(lanes, () => arrive(lanes, there + waited))
       const ms = (one: { readonly delays: Delays }, share: number) => one.delays.sinceSent.quantile(share)
       rows.push([
         `${stream}()`,
