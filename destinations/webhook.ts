@@ -86,9 +86,12 @@ export const webhook = defineDestination({
       ? ['"url" and "headers" cannot hold parts of an event where "batch" is true: a request has several events']
       : [],
   limits: ({ batch, maxBatch }) => ({ events: batch ? maxBatch : 1 }),
-  encode: ({ id, text, event }, settings) => {
+  encode: (envelope, settings) => {
+    const { id, text } = envelope
     const { filled, body } = planOf(settings)
+    // The event is parsed at the first look.
     if (filled === undefined && body === undefined) return { id, text }
+    const { event } = envelope
     const own = body === undefined ? text : JSON.stringify(body(event) ?? null)
     return { id, text: filled === undefined ? own : JSON.stringify({ ...filled(event), body: own }) }
   },
