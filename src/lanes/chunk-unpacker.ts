@@ -1,9 +1,12 @@
 import { type Envelope, unpack } from '../core/envelope.ts'
 import type { Chunk } from '../core/inbox.ts'
-import { splitFrames, unframe } from '../storage/frame.ts'
+import { inflateFrames, splitFrames } from '../storage/frame.ts'
+import type { FrameText } from './lane-memory.ts'
+
+const decoder = new TextDecoder()
 
 /** The events of one frame of a chunk. */
-interface UnpackedFrame {
+interface UnpackedFrame extends FrameText {
   /** Of its first event. */
   readonly offset: number
   readonly envelopes: readonly Envelope[]
@@ -31,11 +34,19 @@ export class ChunkUnpacker {
     let index = 0
     for (const one of splitFrames(chunk.data)) {
       if (index++ < this.#frames) continue
-      const envelopes = unpack(unframe(one))
+      const [bytes = new Uint8Array()] = inflateFrames(one)
+      const text = decoder.decode(bytes)
+      const envelopes = unpack(text)
+      const headers = envelopes.reduce((length, envelope) => length - envelope.text.length, text.length)
       const offset = this.#next
       this.#frames++
       this.#next += envelopes.length
-      yield { offset, envelopes }
+      yield {
+        offset,
+        envelopes,
+        unitBytes: bytes.byteLength === text.length ? 1 : 2,
+        headerUnits: headers / envelopes.length,
+      }
     }
     this.#chunk = -1
   }

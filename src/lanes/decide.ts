@@ -88,6 +88,8 @@ export async function decide(
     }
   }
   const outcomes = await withMappedStacks(settled, options.port)
+  // What the filter has parsed of those that became others.
+  if (transforms.length > 0) for (const envelope of envelopes) envelope.forget()
   return parts.map((own, i) => {
     const outcome = undecided.get(i)
     if (outcome !== undefined) return { undecided: outcome }

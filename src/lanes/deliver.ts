@@ -140,6 +140,8 @@ class Delivering implements Delivery {
           ...detailOf(stackOf(error)),
         }
       }
+      // What follows needs the text alone, and may take long.
+      envelope.forget()
     }
     return encoded
   }

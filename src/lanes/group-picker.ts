@@ -81,7 +81,8 @@ export class GroupPicker {
 
   #pick(row: StoredRow, group: InFlightEvent[]): void {
     const envelope = new Envelope(JSON.parse(row.header) as Header, row.event)
-    const inFlight: InFlightEvent = { offset: row.offset, at: row.at, key: row.key, envelope, row, final: false }
+    const { offset, at, key } = row
+    const inFlight: InFlightEvent = { offset, at, key, envelope, bytes: 0, row, final: false }
     this.#tools.locks.take(row.key, inFlight, group)
     group.push(inFlight)
   }
@@ -92,6 +93,7 @@ export class GroupPicker {
     const most = down ? 1 : events
     const group: InFlightEvent[] = []
     const aside: InFlightEvent[] = []
+    const waiting: InFlightEvent[] = []
     let length = 0
     while (group.length < most) {
       const inFlight = this.#tools.inFlight.next()
@@ -100,7 +102,10 @@ export class GroupPicker {
         // What waits behind an event that may be to blame makes room for events of others.
         const isBehindOne = this.#tools.circuit.isDoubtful && this.#tools.retries.size < doubtfulRows
         if (down && !isBehindOne) aside.push(inFlight)
-        else this.#tools.recorder.wait(inFlight)
+        else {
+          this.#tools.recorder.wait(inFlight)
+          waiting.push(inFlight)
+        }
         continue
       }
       if (group.length > 0 && length + inFlight.envelope.text.length > bytes) {
@@ -112,7 +117,7 @@ export class GroupPicker {
       length += inFlight.envelope.text.length
     }
     this.#tools.inFlight.putBack(aside)
-    this.#tools.inFlight.settle()
+    this.#tools.inFlight.settle(waiting)
     return group
   }
 }

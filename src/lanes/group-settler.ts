@@ -79,7 +79,7 @@ export class GroupSettler {
       if (parked !== undefined) back.push(...parked)
     }
     if (back.length > 0) inFlight.putBack(back)
-    inFlight.settle()
+    inFlight.settle(group)
   }
 
   #apply(group: readonly InFlightEvent[], { outcomes, sent, down, isProbe }: EndedDelivery): void {

@@ -8,6 +8,8 @@ export interface InFlightEvent {
   readonly at: number
   readonly key: string
   readonly envelope: Envelope
+  /** Of memory. */
+  readonly bytes: number
   /** Set when the event comes from a row of the lane's own, not from the stream. */
   readonly row: StoredRow | undefined
   /** True once the event has its verdict or a row. */
@@ -17,20 +19,25 @@ export interface InFlightEvent {
 /**
  * What a lane holds in memory of its stream: a stretch of events in order, of which some are yet to be looked at.
  *
- * Events that are put back are looked at again before all others, in the order in which they were put.
+ * Events that are put back are looked at again before all others, in the order in which they were put. An event that is final
+ * is let go at once, also while one before it is not.
  */
 export class InFlightEvents {
-  #events: InFlightEvent[] = []
+  /** In order; of an event that is final, its offset. */
+  #events: (InFlightEvent | number)[] = []
   #low = 0
-  #length = 0
-  #fresh: InFlightEvent[] = []
+  #bytes = 0
+  /** Those that nobody has looked at; undefined once somebody has. */
+  #fresh: (InFlightEvent | undefined)[] = []
   #freshAt = 0
+  #freshBytes = 0
   /** What was put back, last first. */
   readonly #back: InFlightEvent[] = []
 
   /** The oldest event that is not final. */
   get lowest(): InFlightEvent | undefined {
-    return this.#events[this.#low]
+    const lowest = this.#events[this.#low]
+    return typeof lowest === 'number' ? undefined : lowest
   }
 
   /** Events from the oldest that is not final on. */
@@ -40,18 +47,24 @@ export class InFlightEvents {
 
   /** Events that are not final. */
   get open(): number {
-    return this.#events.reduce((sum, { final }, i) => sum + (i >= this.#low && !final ? 1 : 0), 0)
+    return this.#events.reduce<number>((sum, one) => sum + (typeof one === 'number' || one.final ? 0 : 1), 0)
   }
 
-  /** UTF-16 code units of their text. */
-  get length(): number {
-    return this.#length
+  /** Bytes of memory of the events that are not final. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Bytes of memory of the events that nobody has looked at. */
+  get freshBytes(): number {
+    return this.#freshBytes
   }
 
   add(inFlight: InFlightEvent): void {
     this.#events.push(inFlight)
     this.#fresh.push(inFlight)
-    this.#length += inFlight.envelope.text.length
+    this.#bytes += inFlight.bytes
+    this.#freshBytes += inFlight.bytes
   }
 
   /** Takes the event that is to be looked at next. */
@@ -59,7 +72,10 @@ export class InFlightEvents {
     const back = this.#back.pop()
     if (back !== undefined) return back
     const inFlight = this.#fresh[this.#freshAt]
-    if (inFlight !== undefined) this.#freshAt++
+    if (inFlight !== undefined) {
+      this.#fresh[this.#freshAt++] = undefined
+      this.#freshBytes -= inFlight.bytes
+    }
     if (this.#freshAt > 4096 || this.#freshAt === this.#fresh.length) {
       this.#fresh = this.#fresh.slice(this.#freshAt)
       this.#freshAt = 0
@@ -73,35 +89,55 @@ export class InFlightEvents {
 
   /** True when an event that is yet to be looked at meets the condition. */
   someLeft(condition: (inFlight: InFlightEvent) => boolean): boolean {
-    return this.#back.some(condition) || this.#fresh.some((inFlight, i) => i >= this.#freshAt && condition(inFlight))
+    return this.#back.some(condition) || this.#fresh.some((inFlight) => inFlight !== undefined && condition(inFlight))
   }
 
-  /** The event at `offset`, when it is at or above the oldest that is not final. */
+  /** The event at `offset`, while it is not final. */
   at(offset: number): InFlightEvent | undefined {
-    return this.#events.find((inFlight, i) => i >= this.#low && inFlight.offset === offset)
+    const found = this.#events[this.#indexOf(offset)]
+    return typeof found === 'number' || found?.offset !== offset ? undefined : found
   }
 
   /** Lets go of all; returns those that are not final. */
   clear(): InFlightEvent[] {
-    const open = this.#events.filter(({ final }, i) => i >= this.#low && !final)
+    const open = this.#events.filter((one): one is InFlightEvent => typeof one !== 'number' && !one.final)
     this.#events = []
     this.#low = 0
-    this.#length = 0
+    this.#bytes = 0
     this.#fresh = []
     this.#freshAt = 0
+    this.#freshBytes = 0
     this.#back.length = 0
     return open
   }
 
-  /** Lets go of the final events at the low end. */
-  settle(): void {
-    while (this.#events[this.#low]?.final === true) {
-      this.#length -= (this.#events[this.#low] as InFlightEvent).envelope.text.length
-      this.#low++
+  /** Lets go of those that are final among events that were looked at. */
+  settle(looked: readonly InFlightEvent[]): void {
+    for (const inFlight of looked) {
+      if (!inFlight.final) continue
+      const index = this.#indexOf(inFlight.offset)
+      // One that has a row is not among them.
+      if (this.#events[index] !== inFlight) continue
+      this.#events[index] = inFlight.offset
+      this.#bytes -= inFlight.bytes
     }
+    while (typeof this.#events[this.#low] === 'number') this.#low++
     if (this.#low > 4096 || this.#low === this.#events.length) {
       this.#events = this.#events.slice(this.#low)
       this.#low = 0
     }
+  }
+
+  /** The index of the first event at `offset` or behind it. */
+  #indexOf(offset: number): number {
+    let low = this.#low
+    let high = this.#events.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const one = this.#events[middle] as InFlightEvent | number
+      if ((typeof one === 'number' ? one : one.offset) < offset) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }

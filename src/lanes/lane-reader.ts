@@ -8,12 +8,16 @@ import { LaneInbox } from './lane-inbox.ts'
 import { LaneQuota, type QuotaUses } from './lane-quota.ts'
 import type { LaneStore } from './lane-store.ts'
 import { placeChunk, withoutKnown } from './place-chunk.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { type LaneSource, Stretches } from './stretches.ts'
 import type { Port } from '../core/port.ts'
 import type { Ack, Chunk, Offer, LaneRef } from '../core/inbox.ts'
 
-/** Bytes of one read. */
-const readBytes = 1_000_000
+/**
+ * Bytes of one read, and up to one row of the source more. The log serves appends and other lanes between two reads, and what a
+ * lane has no room for yet it keeps.
+ */
+const readBytes = 250_000
 /** Milliseconds that one read of the log may take: a call that is never answered must not stop the lane. */
 const readMs = 15_000
 
@@ -59,6 +63,7 @@ export class LaneReader {
   #reading: LaneSource | undefined
   /** True when the lane had no room at the last offer: the log then stops offering, so the head may be further on than known. */
   #refused = false
+  readonly #ahead = new ReadAhead()
   #failures = 0
   #pausedUntil = 0
 
@@ -158,6 +163,7 @@ export class LaneReader {
     const { consumer, store } = this.#options
     let passed = 0
     if (consumer === undefined) return passed
+    this.#ahead.clear()
     for (let source = this.#next(); source !== undefined; source = this.#next()) {
       if (this.#stretches.at(consumer.position)?.source !== source) this.#stretches.begin(source, consumer.position)
       const offset = consumer.position
@@ -296,18 +302,14 @@ export class LaneReader {
     const refused = this.#refused
     this.#reading = source
     try {
-      if (source === 'inbox') {
-        const found = this.#inbox === undefined ? [] : this.#spill.read(this.#inbox, this.#offsetOf('inbox'), readBytes)
-        // What the lane has itself is taken at once.
-        this.#takeRead(consumer, 'inbox', found instanceof Promise ? await found : found)
-      } else {
-        this.#refused = false
-        this.#takeRead(consumer, 'log', await this.#readLog())
-      }
+      const found = this.#find(source)
+      // What the lane has itself is taken at once.
+      this.#takeRead(consumer, source, found instanceof Promise ? await found : found)
       this.#failures = 0
       this.#pausedUntil = 0
     } catch (error) {
       this.#refused ||= refused
+      this.#ahead.clear()
       this.#failures++
       this.#pausedUntil = Date.now() + Math.min(30_000, 500 * 2 ** this.#failures)
       port.log('warn', 'a lane could not read its stream', { ...ref, reason: reasonOf(error) })
@@ -320,8 +322,16 @@ export class LaneReader {
     changed()
   }
 
+  #find(source: LaneSource): readonly Chunk[] | Promise<readonly Chunk[]> {
+    const ahead = this.#ahead.from(source, this.#offsetOf(source))
+    if (ahead.length > 0) return ahead
+    if (source === 'log') return this.#readLog()
+    return this.#inbox === undefined ? [] : this.#spill.read(this.#inbox, this.#offsetOf('inbox'), readBytes)
+  }
+
   async #readLog(): Promise<readonly Chunk[]> {
     const { ref, log, spend } = this.#options
+    this.#refused = false
     const offset = this.#offsetOf('log')
     spend(1)
     const { chunks, head } = await withTimeout(log().read(offset, readBytes, ref), readMs, `log ${ref.partition}`)
@@ -342,6 +352,11 @@ export class LaneReader {
       // The rest of it belongs to another stretch, or had no room.
       if (this.#offsetOf(source) < chunk.offset + chunk.count) break
     }
+    const end = this.#offsetOf(source)
+    this.#ahead.keep(
+      source,
+      chunks.filter(({ offset, count }) => offset + count > end),
+    )
     const here = this.#stretches.at(consumer.position)
     if (chunks.length === 0 && here !== undefined && here.source === source) this.#passOver(consumer, here.end)
   }

@@ -1,7 +1,6 @@
 import type { LaneDrain, LaneError, LaneState } from '../core/bindings.ts'
-import type { Header } from '../core/envelope.ts'
+import type { Envelope, Header } from '../core/envelope.ts'
 import type { Port } from '../core/port.ts'
-import { ISOLATE_BYTES } from '../platform/limits.ts'
 import { ChunkUnpacker } from './chunk-unpacker.ts'
 import { Circuit } from './circuit.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -18,6 +17,7 @@ import { Refusals } from './refusals.ts'
 import { SenderHealth } from './sender-health.ts'
 import { shareOf, Throttle } from './throttle.ts'
 import type { LaneStore } from './lane-store.ts'
+import { bytesInHand, bytesInMemory, type LaneMemory, laneMemory } from './lane-memory.ts'
 import type { WaitingRow } from './waiting-rows.ts'
 import { RetryQueue } from './retry-queue.ts'
 import { type InFlightEvent, InFlightEvents } from './in-flight-events.ts'
@@ -25,10 +25,8 @@ import type { LaneConsumer } from './lane-consumer.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { Chunk, LaneRef } from '../core/inbox.ts'
 
-/** What a lane holds in memory at most; above it, the rest stays in the stream. */
+/** Places from the oldest event without a verdict on; what is behind them stays in the stream. */
 const holdEvents = 20_000
-/** In UTF-16 code units of unpacked text: with two bytes for each, a quarter of the memory. */
-const holdLength = ISOLATE_BYTES / 8
 
 interface SenderOptions {
   readonly ref: LaneRef
@@ -41,6 +39,8 @@ interface SenderOptions {
   readonly lanes: number
   /** Other invocations that send for the lane; left out where it sends everything by itself. */
   readonly remote?: RemoteSenders | undefined
+  /** What the lanes of the isolate share; that of this isolate when left out. */
+  readonly memory?: LaneMemory
   /** Called after every change that the lane should store or act upon. */
   readonly changed: () => void
 }
@@ -65,6 +65,9 @@ export class Sender implements LaneConsumer {
   readonly #retries: RetryQueue
   readonly #inFlight = new InFlightEvents()
   readonly #unpacker = new ChunkUnpacker()
+  readonly #memory: LaneMemory
+  /** Bytes of memory of events that are yet to be sent, above which no more are unpacked. */
+  readonly #inHand: number
   readonly #recorder: OutcomeRecorder
   readonly #picker: GroupPicker
   /** Offsets at or above the stored cursor that have a row or are dead: passed over when they are read again. */
@@ -92,6 +95,9 @@ export class Sender implements LaneConsumer {
     this.#groups = new GroupSender({ ...tools, remote: tools.remote, target, share: share.parallel })
     this.#recorder = new OutcomeRecorder({ ...tools, waiting: this.#retries, retryDays })
     this.#circuit = Circuit.restore(store.get('circuit'))
+    this.#memory = tools.memory ?? laneMemory
+    this.#memory.register(this.#inFlight)
+    this.#inHand = bytesInHand(use.limits.bytes)
     const parts = {
       ref: tools.ref,
       store,
@@ -123,10 +129,10 @@ export class Sender implements LaneConsumer {
 
   get hasCapacity(): boolean {
     if (!this.#hold.takes(this.position)) return false
-    const { size, length } = this.#inFlight
+    const { size, freshBytes } = this.#inFlight
     // A destination that is down gets a few events to probe with, no more.
     if (this.#circuit.state !== 'closed' || this.#hold.isOn) return size === 0
-    return size < holdEvents && length < holdLength
+    return size < holdEvents && freshBytes < this.#inHand && this.#memory.hasRoom(this.#inFlight)
   }
 
   get state(): LaneState {
@@ -165,12 +171,14 @@ export class Sender implements LaneConsumer {
 
   take(chunk: Chunk): void {
     const { name } = this.#target
-    for (const { offset: first, envelopes } of this.#unpacker.framesOf(chunk)) {
-      envelopes.forEach((envelope, i) => {
+    for (const { offset: first, envelopes, ...frame } of this.#unpacker.framesOf(chunk)) {
+      envelopes.forEach(({ header, text }, i) => {
         const offset = first + i
-        if (offset < this.position || !envelope.header.to.includes(name) || this.#settled.delete(offset)) return
-        const key = this.#keyOf(envelope.header, offset)
-        this.#inFlight.add({ offset, at: chunk.at, key, envelope, row: undefined, final: false })
+        if (offset < this.position || !header.to.includes(name) || this.#settled.delete(offset)) return
+        const key = this.#keyOf(header, offset)
+        const bytes = bytesInMemory(text, frame)
+        const envelope = (envelopes[i] as Envelope).detach()
+        this.#inFlight.add({ offset, at: chunk.at, key, envelope, bytes, row: undefined, final: false })
       })
       this.position = Math.max(this.position, first + envelopes.length)
       if (this.position < chunk.offset + chunk.count && !this.hasCapacity) return

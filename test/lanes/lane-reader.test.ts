@@ -136,6 +136,40 @@ test('a lane that had no room reads on once it has, also beyond what it was told
   expect(work.ids).toEqual(['ada 1', 'ada 2'])
 })
 
+/** A lane that has room for one event at a time. */
+class Sipper extends Taker {
+  override take({ offset, data }: Chunk): void {
+    const { id } = unpack(unframe(data))[this.position - offset] as { readonly id: string }
+    this.ids.push(id)
+    this.position++
+    this.hasCapacity = false
+  }
+}
+
+test.each([{ stream: 'log' }, { stream: 'inbox' }])(
+  'a lane with room for one event at a time reads a chunk of its $stream once',
+  async ({ stream }) => {
+    work = new Sipper()
+    const feed = open(stream === 'log')
+    const exec = sqlite.exec.bind(sqlite)
+    let queries = 0
+    sqlite.exec = (query, ...values) => {
+      if (query.startsWith('SELECT offset, count, at, data FROM inbox_')) queries++
+      return exec(query, ...values)
+    }
+    log = { chunks: [chunk(0, 'ada 1', 'ada 2', 'ada 3', 'ada 4')], head: 4 }
+    if (stream === 'inbox') feed.storePushed(text('ada 1', 'ada 2', 'ada 3', 'ada 4'))
+    else feed.takeOffer({ chunks: [], head: 4 })
+    for (let i = 0; i < 4; i++) {
+      feed.readOn()
+      await settled()
+      work.hasCapacity = true
+    }
+    expect(work.ids).toEqual(['ada 1', 'ada 2', 'ada 3', 'ada 4'])
+    expect(stream === 'log' ? reads : queries).toEqual(stream === 'log' ? [0] : 1)
+  },
+)
+
 test('a read that fails is tried again after a while', async () => {
   const feed = open(true)
   log = { chunks: [chunk(0, 'ada 1')], head: 1, broken: true }

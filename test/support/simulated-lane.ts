@@ -1,5 +1,6 @@
 import { Deadlines } from '../../src/lanes/deadlines.ts'
 import { DeadLetters } from '../../src/lanes/dead-letters.ts'
+import { LaneMemory } from '../../src/lanes/lane-memory.ts'
 import { LaneStore } from '../../src/lanes/lane-store.ts'
 import { forwardTask } from '../../src/lanes/remote-task.ts'
 import { Sender } from '../../src/lanes/sender.ts'
@@ -41,6 +42,8 @@ interface Options {
   readonly lanes?: number
   /** True where other invocations send for the lane, too; see `invocations`. */
   readonly remote?: boolean
+  /** What it shares with other lanes; one of its own when left out. */
+  readonly memory?: LaneMemory
 }
 
 /** Another invocation that sends for the lane. */
@@ -75,6 +78,7 @@ export class SimulatedLane {
   readonly #userCodeMs: number
   readonly #lanes: number
   readonly #isRemote: boolean
+  readonly #memory: LaneMemory | undefined
   /** Those that began since the last crash; the platform refuses more than `mostInvocations` at once. */
   invocations: SimulatedInvocation[] = []
   mostInvocations = Infinity
@@ -100,6 +104,7 @@ export class SimulatedLane {
     this.#userCodeMs = options.userCodeMs ?? 5_000
     this.#lanes = options.lanes ?? 1
     this.#isRemote = options.remote ?? false
+    this.#memory = options.memory
     this.#open()
   }
 
@@ -148,6 +153,7 @@ export class SimulatedLane {
       userCodeMs: this.#userCodeMs,
       lanes: this.#lanes,
       remote: this.#isRemote ? { open, spend: () => {} } : undefined,
+      memory: this.#memory ?? new LaneMemory(),
       changed: () => {
         if (life !== this.#life) return
         this.#moves++
