@@ -181,8 +181,8 @@ await session(async (keep) => {
   ] as const)
     if (has(3)) await sayKeepUp(keep, name, url)
   for (const [name, url] of [
-    ['d1', undefined],
     ['postgres', (await keep(startPostgres())).url],
+    ['d1', undefined],
   ] as const)
     if (has(4)) await sayWhole(keep, name, url)
 })

@@ -65,7 +65,7 @@ export async function loadWhole(keep: Keep, { url, events, say }: Options): Prom
   const inspect = await freePort()
   const vars = url === undefined ? {} : { POSTGRES_URL: url }
   // The schedule would load while events are staged.
-  const sluiceway = await keep(startSluiceway({ config: 'tables', tick: 86_400, inspect, vars }))
+  const sluiceway = await keep(startSluiceway({ config: 'tables', tick: 3_600, inspect, vars }))
   const server = url === undefined ? undefined : await postmasterOf(url)
   const requests = new Requests(new Numbers(Date.now() >>> 0), { per: 100, writeKey: sluiceway.writeKey })
   const cpuMs = () =>
@@ -130,7 +130,7 @@ async function stage(sluiceway: Sluiceway, requests: Requests, count: number): P
   }
 }
 
-/** Copies the rows of all tables of a schema from files into tables of the same form. */
+/** Copies the rows of all tables from files into tables of the same form; there is but one schema. */
 export async function copyAgain(
   url: string,
 ): Promise<{ readonly by: string; readonly rows: number; readonly ms: number }> {
@@ -142,9 +142,9 @@ export async function copyAgain(
     await sql.unsafe('CREATE SCHEMA "copies"')
     let rows = 0
     let ms = 0
-    for (const [i, name] of (await tablesOf(sql)).entries()) {
+    for (const [i, { schema, name }] of (await tablesOf(sql)).entries()) {
       const file = join(folder, `${i}.txt`)
-      const from = `"sluiceway".${quoteIdentifier(name)}`
+      const from = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
       const into = `"copies".${quoteIdentifier(name)}`
       await copier.out(from, file)
       await sql.unsafe(`CREATE TABLE ${into} (LIKE ${from} INCLUDING ALL)`)
@@ -162,11 +162,15 @@ export async function copyAgain(
   }
 }
 
-const tablesOf = async (sql: Sql): Promise<string[]> =>
-  (
-    await sql`SELECT table_name AS name FROM information_schema.tables
-      WHERE table_schema = 'sluiceway' AND table_name NOT LIKE '\\_sluiceway%' ORDER BY table_name`
-  ).map(({ name }) => String(name))
+interface TableName {
+  readonly schema: string
+  readonly name: string
+}
+
+const tablesOf = (sql: Sql): Promise<TableName[]> => sql<TableName[]>`
+  SELECT table_schema AS schema, table_name AS name FROM information_schema.tables
+  WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_name NOT LIKE '\\_sluiceway%'
+  ORDER BY table_schema, table_name`
 
 /** The process from which those of a server on this machine come. */
 async function postmasterOf(url: string): Promise<number> {

@@ -24,6 +24,8 @@ export class StagedLoads {
   readonly staged = new Map<string, Event>()
   /** Changes the engine before it is used. */
   wrap: (engine: Engine) => Engine = (engine) => engine
+  /** Names an event that has no messageId, when it is mapped. */
+  uuid: () => string = realPort.uuid
   readonly #warehouse: Pick<RealWarehouse, 'use' | 'bindings'>
   readonly #mapping: WarehouseRoute['mapping']
   readonly #bucket = new FakeBucket()
@@ -69,7 +71,7 @@ export class StagedLoads {
       schema: this.#schema,
       position: this.#position,
       bindings: { BUCKET: this.#bucket, LANE: { getByName: () => ({ addDeadLetters }) } } as unknown as Bindings,
-      port: { ...realPort, log: () => {} },
+      port: { ...realPort, log: () => {}, uuid: () => this.uuid() },
       loaded: ({ key }) => {
         this.#files = this.#files.filter((file) => file.key !== key)
       },
