@@ -50,8 +50,7 @@ export function loadsOf(
     for (const pending of rows) {
       const { table } = pending.row
       let ofTable = tables.get(table)
-      if (ofTable === undefined)
-        tables.set(table, (ofTable = new TableRows(table, now, engine.widerType?.bind(engine))))
+      if (ofTable === undefined) tables.set(table, (ofTable = new TableRows(table, now, engine)))
       ofTable.add(pending)
     }
   }

@@ -214,8 +214,11 @@ export interface LaneRpc extends Inbox {
   readonly skip: (ref: LaneRef, by: string) => Promise<SkippedLane | null>
   /** `offset` is where the log holds the event, when there is a log. */
   readonly trace: (ref: LaneRef, event: { id: string; source: string; offset?: number }) => Promise<LaneTrace>
-  /** Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. */
-  readonly addDeadLetters: (ref: LaneRef, letters: readonly NewDeadLetter[]) => Promise<void>
+  /**
+   * Stores dead letters that came about elsewhere (edge, loader). Durable when it resolves. Those of a load are stored once: a
+   * load may be repeated, and events may be staged twice.
+   */
+  readonly addDeadLetters: (ref: LaneRef, letters: readonly NewDeadLetter[], isOfLoad?: boolean) => Promise<void>
   /**
    * Adds to the lane's counters, e.g. `{ 'dropped:drop-bots': 2 }`, and to what it knows of transforms, and remembers for traces some of what they count. Stored
    * within a second: a crash may lose that much.

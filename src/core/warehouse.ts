@@ -10,6 +10,8 @@ export interface KeptNames {
   readonly rule: string
   readonly tables: RegExp
   readonly columns: RegExp
+  /** Shortens names that are too long for the engine though they are not for the provider; the same name gives the same. */
+  readonly shorten?: (name: string) => string
 }
 
 /**
@@ -84,6 +86,13 @@ export interface Engine {
   /** Gives columns a wider type, one that `widerType` told; a rejection leaves them as they were. */
   readonly retype?: (table: string, changed: Columns) => Promise<void>
   readonly load: (load: Load) => Promise<void>
+  /**
+   * Tells when the rows of a table of users were received, in milliseconds since the epoch, of those ids that are there. The loader
+   * asks before it folds rows of which some may be older than what is there and some newer.
+   */
+  readonly receivedAt?: (table: string, ids: readonly string[]) => Promise<ReadonlyMap<string, number>>
+  /** True where rows of one id and other times stay rows of their own, which readers fold. */
+  readonly keepsTimes?: boolean
   /** Says which tables are used next, where reading about many at once is cheaper. */
   readonly foresee?: (tables: readonly string[]) => Promise<void>
   /** Does several loads that do not append, where that is cheaper; a repeat of one of them must be harmless. */

@@ -2,6 +2,7 @@ import type { LetterFilter, LettersQuery } from '../core/bindings.ts'
 import type { Cause, NewDeadLetter, DeadLetter, LetterExchange } from '../core/dead-letter.ts'
 import { RPC_BYTES } from '../platform/limits.ts'
 import type { Database } from '../storage/database.ts'
+import { RecentKeys } from '../storage/recent-keys.ts'
 import { type CauseSource, causeOf, Causes } from './causes.ts'
 
 /** The most of a detail (a stack, an answer's body), and of a reason, that is kept, in UTF-16 code units. */
@@ -75,6 +76,8 @@ export class DeadLetters {
   readonly #lane: { readonly target: string; readonly partition: number }
   readonly #causes: Causes
   #isCounted = false
+  /** Letters of loads, which may be repeated: a loader may die before it has noted how far it is. */
+  readonly #ofLoads: RecentKeys
 
   constructor(db: Database, lane: { readonly target: string; readonly partition: number }) {
     this.#db = db
@@ -89,6 +92,7 @@ export class DeadLetters {
     for (const [name, type] of Object.entries(addedColumns))
       if (!sql.includes(`${name} ${type}`)) db.run(`ALTER TABLE dead ADD COLUMN ${name} ${type}`)
     this.#causes = new Causes(db)
+    this.#ofLoads = new RecentKeys(db, 'load_letters')
     // Numbers are never used twice, also when the newest letter is gone: an id names one letter for ever.
     db.run('CREATE TABLE IF NOT EXISTS dead_floor (id INTEGER PRIMARY KEY, next INTEGER NOT NULL)')
   }
@@ -120,6 +124,16 @@ export class DeadLetters {
       letter.exchange === undefined ? null : JSON.stringify(letter.exchange),
       letter.rest ?? null,
     )
+  }
+
+  /** Of letters of a load, those that no load has brought in the last hour, unless they were removed; they are yet to be added. */
+  ofLoad(letters: readonly NewDeadLetter[], now: number): readonly NewDeadLetter[] {
+    return letters.filter((letter) => {
+      const key = eventOf(letter)
+      if (this.#ofLoads.has(key, now)) return false
+      this.#ofLoads.note(key, now)
+      return true
+    })
   }
 
   /** The causes of all letters, the most frequent first. */
@@ -220,6 +234,8 @@ export class DeadLetters {
     const row = this.#db.first<CauseRow>(`SELECT ${causeColumns} FROM dead WHERE number = ?`, number)
     if (row === undefined) return false
     this.#counted().remove(row.cause ?? causeOf(sourceOf(row)).id)
+    const letter = row.stage === 'load' ? this.getStored(number) : null
+    if (letter !== null) this.#ofLoads.forget(eventOf(letter), Date.now())
     this.#db.run('INSERT OR REPLACE INTO dead_floor (id, next) VALUES (0, ?)', this.#next())
     this.#db.run('DELETE FROM dead WHERE number = ?', number)
     return true
@@ -313,6 +329,10 @@ const sourceOf = ({ stage, code, reason, detail, message_id: messageId, key }: C
   messageId,
   key,
 })
+
+/** Names the event of a letter. */
+const eventOf = ({ source, messageId, receivedAt }: NewDeadLetter): string =>
+  JSON.stringify([source, messageId, receivedAt])
 
 /** Whether a letter is of a cause: one of an older version does not say so itself. */
 const isOfCause = (row: CauseRow, cause: string | undefined): boolean =>

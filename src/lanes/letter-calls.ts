@@ -42,9 +42,10 @@ export abstract class LetterCalls
 {
   protected abstract readonly desk: LetterDesk
 
-  async addDeadLetters(_ref: LaneRef, letters: readonly NewDeadLetter[]): Promise<void> {
+  async addDeadLetters(_ref: LaneRef, given: readonly NewDeadLetter[], isOfLoad = false): Promise<void> {
     const { billed, letters: all, port, ref, store, changed } = this.desk
     billed.calls++
+    const letters = isOfLoad ? all.ofLoad(given, Date.now()) : given
     for (const letter of letters) {
       const { stage, code, reason, source, messageId } = letter
       all.add(letter, Date.now())

@@ -1,5 +1,6 @@
 import type { Column, Columns } from '../core/warehouse.ts'
 import { ownName } from '../warehouses/mapping/providers.ts'
+import { fingerprintOf } from '../storage/fingerprint.ts'
 import type { PendingRow } from './rows-of.ts'
 
 /** A value that its column did not take: a row of `rudder_discards`. */
@@ -40,6 +41,12 @@ export function discardTableOf(provider: string): DiscardTable {
 /** The values of a discard, in the order of the columns. */
 export const discardValues = ({ row }: Discard): readonly string[] =>
   Object.keys(discardColumns).map((name) => row[name] as string)
+
+/** Names a discard: another load of its event has the same. */
+export function discardKey({ row }: Discard): string {
+  const [one, two] = fingerprintOf(`${row['column_name']} ${row['received_at']}`, row['column_value'] ?? '')
+  return JSON.stringify([row['table_name'], row['row_id'], one, two])
+}
 
 /** UTF-16 units of a value that are kept; the whole value is in the event. */
 const longestValue = 10_000

@@ -8,6 +8,7 @@ import { moreColumn } from '../warehouses/mapping/more-column.ts'
 import { ownName } from '../warehouses/mapping/providers.ts'
 import { RPC_BYTES } from '../platform/limits.ts'
 import type { EnginePool } from './engine-pool.ts'
+import type { RecentKeys } from '../storage/recent-keys.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition, StagedPlace } from './load-position.ts'
@@ -28,6 +29,8 @@ export interface Loading {
   readonly engines: EnginePool
   readonly schema: KnownSchema
   readonly position: LoadPosition
+  /** Discards that are in the warehouse already. */
+  readonly discarded: RecentKeys
   readonly bindings: Bindings
   readonly port: Port
   /** Called when a file's rows are in the warehouse. */
@@ -176,7 +179,7 @@ export class LoadGroup {
     const { position, bindings, target, loaded } = this.#loading
     const { rows, discards } = await loadSlice(slice, this.#loading)
     const lane = { target: target.name, partition: 0 }
-    for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters)
+    for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters, true)
     for (const file of slice.files) loaded(file)
     if (slice.end !== undefined) position.move(slice.end)
     const { report } = this
@@ -190,7 +193,7 @@ export class LoadGroup {
   }
 
   #newSlice(): Slice {
-    return new Slice(this.#now, (from, to) => this.#loading.engines.traits?.widerType?.(from, to))
+    return new Slice(this.#now, () => this.#loading.engines.traits ?? {})
   }
 }
 

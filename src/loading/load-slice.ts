@@ -1,8 +1,6 @@
-import type { EnginePool } from './engine-pool.ts'
-import type { KnownSchema } from './known-schema.ts'
 import type { LoadPosition } from './load-position.ts'
 import type { Slice } from './slice.ts'
-import { SliceLoader } from './slice-loader.ts'
+import { SliceLoader, type SliceTools } from './slice-loader.ts'
 
 /**
  * Loads a slice, one namespace after the other: all rows first, then what was discarded of them. Rows that are refused become
@@ -14,7 +12,7 @@ import { SliceLoader } from './slice-loader.ts'
  */
 export async function loadSlice(
   slice: Slice,
-  tools: { readonly engines: EnginePool; readonly schema: KnownSchema; readonly position: LoadPosition },
+  tools: SliceTools & { readonly position: LoadPosition },
 ): Promise<{ readonly rows: number; readonly discards: number }> {
   const { position } = tools
   const loaders = slice.parts.map((part) => new SliceLoader(part, tools))
@@ -28,5 +26,6 @@ export async function loadSlice(
     if (written() === 0) position.fixEnd(undefined)
     throw thrown
   }
+  for (const loader of loaders) loader.noteDiscards()
   return { rows, discards: written() }
 }

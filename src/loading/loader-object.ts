@@ -11,6 +11,7 @@ import type {
 } from '../core/bindings.ts'
 import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, UnreadableRange } from '../core/unreadable.ts'
 import { Database } from '../storage/database.ts'
+import { RecentKeys } from '../storage/recent-keys.ts'
 import { reasonOf } from '../core/errors.ts'
 import { type Port } from '../core/port.ts'
 import { conditionOf, nextTurn } from './condition.ts'
@@ -56,6 +57,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   readonly #position: LoadPosition
   readonly #history: LoadHistory
   readonly #unreadable: UnreadableFiles
+  readonly #discarded: RecentKeys
   #running: Promise<LoadReport> | undefined
 
   constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
@@ -67,6 +69,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     this.#position = new LoadPosition(db)
     this.#history = new LoadHistory(db)
     this.#unreadable = new UnreadableFiles(this.#files, env.BUCKET)
+    this.#discarded = new RecentKeys(db, 'discarded')
   }
 
   async register(_warehouse: string, file: StagedFile): Promise<void> {
@@ -232,8 +235,8 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       this.#billed.r2Reads++
       this.#files.mark([key], 'loaded', this.port.now())
     }
-    const { schema, position, bindings } = { schema: this.#schema, position: this.#position, bindings: this.env }
-    return new LoadGroup({ target, engines, schema, position, bindings, port: this.port, loaded, deadline })
+    const own = { schema: this.#schema, position: this.#position, discarded: this.#discarded }
+    return new LoadGroup({ ...own, target, engines, bindings: this.env, port: this.port, loaded, deadline })
   }
 
   async #deleteLoaded(): Promise<void> {

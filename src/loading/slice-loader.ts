@@ -1,17 +1,27 @@
 import { SluicewayError } from '../core/errors.ts'
+import type { Port } from '../core/port.ts'
 import type { Engine, Load } from '../core/warehouse.ts'
+import type { RecentKeys } from '../storage/recent-keys.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { KnownSchema, KnownTables } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { PendingRow } from './rows-of.ts'
 import type { SlicePart } from './slice.ts'
-import { type Discard, discardTableOf, discardValues } from './discards.ts'
+import { type Discard, discardKey, discardTableOf, discardValues } from './discards.ts'
 import type { TableRows } from './table-rows.ts'
 
 /** UTF-16 units of one load of discards, which an engine does in one piece. */
 const discardUnits = 400_000
 /** Tables that are loaded in one call where the engine can. */
 const tablesTogether = 50
+
+/** What a slice is loaded with. */
+export interface SliceTools {
+  readonly engines: EnginePool
+  readonly schema: KnownSchema
+  readonly discarded: RecentKeys
+  readonly port: Pick<Port, 'now'>
+}
 
 /** A row that the warehouse refused, for a reason that may not be in the row. */
 interface Refusal {
@@ -28,6 +38,7 @@ interface Ready {
 
 /** Loads what of one slice is for one namespace: what fails in one table fails its rows alone, down to the single row. */
 export class SliceLoader {
+  readonly #tools: SliceTools
   readonly #engines: EnginePool
   #engine!: Engine
   readonly #schema: KnownTables
@@ -37,8 +48,9 @@ export class SliceLoader {
   #rows = 0
   #written = 0
 
-  constructor(part: SlicePart, tools: { readonly engines: EnginePool; readonly schema: KnownSchema }) {
+  constructor(part: SlicePart, tools: SliceTools) {
     this.#slice = part
+    this.#tools = tools
     this.#engines = tools.engines
     this.#schema = tools.schema.of(part.namespace)
   }
@@ -54,13 +66,32 @@ export class SliceLoader {
     this.#engine = await this.#engines.of(namespace)
     await this.#engine.foresee?.([...tables.keys()].filter((table) => !this.#schema.knows(table)))
     const ready: Ready[] = []
-    for (const rows of tables.values()) {
+    const late: TableRows[] = []
+    for (const all of tables.values()) {
+      const rows = await this.#fresh(all, late)
       const one = await this.#prepare(rows, this.#slice.id).catch((thrown: unknown) => this.#failed(rows, thrown))
       if (one !== undefined) ready.push(one)
     }
     for (let i = 0; i < ready.length; i += tablesTogether) await this.#loadTogether(ready.slice(i, i + tablesTogether))
+    for (const rows of late) await this.#loadSome(rows, rows.pending)
     await this.#judge()
     return this.#rows
+  }
+
+  /** The rows without those that are older than what is there, beside newer ones of the same id; these go to `late`. */
+  async #fresh(rows: TableRows, late: TableRows[]): Promise<TableRows> {
+    const ids = rows.mixed
+    if (ids.length === 0 || this.#engine.receivedAt === undefined) return rows
+    try {
+      const [fresh, older] = rows.parted(await this.#engine.receivedAt(rows.table, ids))
+      if (older.pending.length === 0) return rows
+      late.push(older)
+      return fresh
+    } catch (thrown) {
+      // There is no such table yet, or it has no such column.
+      if (!isNarrow(thrown)) throw thrown
+      return rows
+    }
   }
 
   /** Widens the table and fits the rows to it. */
@@ -144,8 +175,19 @@ export class SliceLoader {
     }
   }
 
+  /** Whether something was discarded that is not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
   get hasDiscards(): boolean {
-    return this.#discards.length > 0
+    return this.#newDiscards.length > 0
+  }
+
+  get #newDiscards(): readonly Discard[] {
+    const { discarded, port } = this.#tools
+    const now = port.now()
+    return this.#discards.filter((discard) => !discarded.has(this.#keyOf(discard), now))
+  }
+
+  #keyOf(discard: Discard): string {
+    return `${this.#slice.namespace} ${discardKey(discard)}`
   }
 
   /** Discards that are in the warehouse. */
@@ -155,11 +197,18 @@ export class SliceLoader {
 
   /** Writes what was discarded of the rows; once all of them are loaded, since a repeat must have the same ones. */
   async loadDiscards(): Promise<void> {
-    if (!this.hasDiscards) return
+    const discards = this.#newDiscards
+    if (discards.length === 0) return
     // It may have been closed for the engine of another namespace.
     this.#engine = await this.#engines.of(this.#slice.namespace)
-    for (const { some, part } of partsOf(this.#discards))
+    for (const { some, part } of partsOf(discards))
       await this.#append(part === 0 ? this.#slice.id : `${this.#slice.id}/${part}`, some)
+  }
+
+  /** Notes what was discarded; once all discards of the slice are written, since a repeat must have the same ones. */
+  noteDiscards(): void {
+    const { discarded, port } = this.#tools
+    for (const discard of this.#discards) discarded.note(this.#keyOf(discard), port.now())
   }
 
   /** Appends discards; one that cannot be kept makes a dead letter of its event instead. */

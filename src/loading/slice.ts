@@ -1,9 +1,10 @@
 import type { StagedFile } from '../core/bindings.ts'
+import type { Engine } from '../core/warehouse.ts'
 import type { Envelope } from '../core/envelope.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { mostSliceEvents, type StagedPlace } from './load-position.ts'
 import { type PendingRow, deadLetterOf } from './rows-of.ts'
-import { TableRows, type WiderType } from './table-rows.ts'
+import { TableRows } from './table-rows.ts'
 import type { StagedEvent } from './staged-events.ts'
 
 /**
@@ -47,7 +48,7 @@ export class Slice {
   readonly files: StagedFile[] = []
   readonly #letters = new Map<Envelope, NewDeadLetter>()
   readonly #now: string
-  readonly #widerType: WiderType | undefined
+  readonly #traits: () => Pick<Engine, 'widerType' | 'keepsTimes'>
   #units = 0
   #tables = 0
   #first: StagedEvent | undefined
@@ -57,15 +58,15 @@ export class Slice {
   /** Events that were read, those of other targets among them. */
   read = 0
 
-  /** `now` becomes the `uuid_ts` of the rows; `widerType` is the engine's. */
-  constructor(now: string, widerType?: WiderType) {
+  /** `now` becomes the `uuid_ts` of the rows; `traits` are those of the engine. */
+  constructor(now: string, traits: () => Pick<Engine, 'widerType' | 'keepsTimes'> = () => ({})) {
     this.#now = now
-    this.#widerType = widerType
+    this.#traits = traits
   }
 
   /** Rows of a table, of which there are none yet. */
   rowsFor(table: string): TableRows {
-    return new TableRows(table, this.#now, this.#widerType)
+    return new TableRows(table, this.#now, this.#traits())
   }
 
   /** Counts an event as read. */

@@ -2,6 +2,7 @@ import type { Column, Columns, ColumnType, Engine, Value } from '../core/warehou
 import { moreColumn, moreColumnIn } from '../warehouses/mapping/more-column.ts'
 import type { Row } from '../warehouses/mapping/row.ts'
 import type { Shape } from '../warehouses/mapping/shape.ts'
+import { toTimestamp } from '../warehouses/mapping/types.ts'
 import { type Discard, discardOf } from './discards.ts'
 import { fitValue, isBeyondInt, isDiscard, scalarOf } from './fit-value.ts'
 import type { PendingRow } from './rows-of.ts'
@@ -21,6 +22,12 @@ export interface FittedRows {
 /** Tells the type of a column that takes values of both types; undefined where there is none. */
 export type WiderType = NonNullable<Engine['widerType']>
 
+/** One row as columns and values that fit, and what did not. */
+interface FittedRow {
+  readonly data: Record<string, Value>
+  readonly discards: readonly Discard[]
+}
+
 /** How the rows of a shape are laid out as rows of the load. */
 interface ShapePlan {
   /** For each column of the load the position among the row's values; -1 where it has none. */
@@ -37,7 +44,9 @@ const noWiderType: WiderType = () => undefined
 export class TableRows {
   readonly table: string
   readonly merge: 'replace' | 'coalesce'
-  readonly #rows = new Map<string, PendingRow>()
+  /** By id; of those that are folded all, as they came. */
+  readonly #rows = new Map<string, PendingRow[]>()
+  #folded: readonly PendingRow[] | undefined
   /** Rows that are looked at value by value. */
   readonly #odd = new Set<PendingRow>()
   /** The positions of integers in the shapes that were seen. */
@@ -46,33 +55,60 @@ export class TableRows {
   readonly #own = Object.create(null) as Record<string, ColumnType>
   readonly #others = Object.create(null) as Record<string, ColumnType>
   readonly #now: string
+  readonly #engine: Pick<Engine, 'widerType' | 'keepsTimes'>
   readonly #widerType: WiderType
+  readonly #keepsTimes: boolean
 
-  /** `now` becomes the `uuid_ts` of the rows. */
-  constructor(table: string, now: string, widerType: WiderType = noWiderType) {
+  /** `now` becomes the `uuid_ts` of the rows; `engine` is that of the warehouse, where it is known. */
+  constructor(table: string, now: string, engine: Pick<Engine, 'widerType' | 'keepsTimes'> = {}) {
     this.table = table
     this.#now = now
-    this.#widerType = widerType
+    this.#engine = engine
+    this.#widerType = engine.widerType?.bind(engine) ?? noWiderType
+    this.#keepsTimes = engine.keepsTimes === true
     this.merge = table.toLowerCase() === 'users' ? 'coalesce' : 'replace'
   }
 
   add(pending: PendingRow): void {
     const before = this.#rows.get(pending.id)
-    const row = before === undefined ? pending : this.#merge(pending, before)
-    if (row === before) return
-    this.#rows.set(pending.id, row)
-    this.#look(row)
+    if (before === undefined) this.#rows.set(pending.id, [pending])
+    else if (this.merge === 'coalesce') before.push(pending)
+    else if (timeOf(pending) >= timeOf(before[0] as PendingRow)) before[0] = pending
+    else return
+    this.#folded = undefined
+    this.#look(pending)
   }
 
   /** The rows as they were added, or folded. */
   get pending(): readonly PendingRow[] {
-    return [...this.#rows.values()]
+    this.#folded ??= [...this.#rows.values()].flatMap((parts) =>
+      this.#keepsTimes ? Array.from(Map.groupBy(parts, timeOf).values(), foldRows) : [foldRows(parts)],
+    )
+    return this.#folded
+  }
+
+  /** Ids of which rows of several times are folded. */
+  get mixed(): readonly string[] {
+    if (this.merge === 'replace' || this.#keepsTimes) return []
+    return [...this.#rows].flatMap(([id, parts]) => (new Set(parts.map(timeOf)).size > 1 ? [id] : []))
+  }
+
+  /**
+   * Parts rows that are older than what is there from those that are newer: folded into one, they would seem as new as these.
+   *
+   * @param times when what is there was received, by id, in milliseconds since the epoch
+   * @returns two, of which the first has all rows unless some are late
+   */
+  parted(times: ReadonlyMap<string, number>): readonly [fresh: TableRows, late: TableRows] {
+    const parts = [...this.#rows.values()].flat()
+    const isLate = (one: PendingRow): boolean => timeOf(one) < (times.get(one.id) ?? -Infinity)
+    return [this.only(parts.filter((one) => !isLate(one))), this.only(parts.filter(isLate))]
   }
 
   /** Some of the rows by themselves, with the columns that they alone need. */
   only(some: readonly PendingRow[]): TableRows {
-    const rows = new TableRows(this.table, this.#now, this.#widerType)
-    for (const one of some) rows.add(one)
+    const rows = new TableRows(this.table, this.#now, this.#engine)
+    for (const one of some) for (const part of one.folded ?? [one]) rows.add(part)
     return rows
   }
 
@@ -82,11 +118,6 @@ export class TableRows {
    */
   get wanted(): Columns {
     return Object.assign(Object.create(null), this.#own, this.#others) as Columns
-  }
-
-  #merge(pending: PendingRow, before: PendingRow): PendingRow {
-    const [older, newer] = timeOf(pending) < timeOf(before) ? [pending, before] : [before, pending]
-    return this.merge === 'replace' ? newer : foldRows(older, newer)
   }
 
   #look(one: PendingRow): void {
@@ -125,15 +156,16 @@ export class TableRows {
     const pending: PendingRow[] = []
     const discards: Discard[] = []
     const refused: PendingRow[] = []
-    for (const one of this.#rows.values()) {
+    for (const one of this.pending) {
       const { shape } = one.row
+      const { folded = [one] } = one
       let plan = plans.get(shape)
       if (plan === undefined) plans.set(shape, (plan = planOf(shape, columns)))
-      if (plan.isPlain && !this.#odd.has(one)) rows.push(this.#layOut(one.row.values, plan))
+      if (plan.isPlain && !folded.some((part) => this.#odd.has(part))) rows.push(this.#layOut(one.row.values, plan))
       else {
-        const fitted = this.#fitOne(one, table)
+        const fitted = this.#fitFolded(folded, table)
         if (one.row.merge === undefined && fitted.data['id'] === undefined && fitted.data['ID'] === undefined) {
-          refused.push(one)
+          refused.push(...folded)
           continue
         }
         discards.push(...fitted.discards)
@@ -163,8 +195,22 @@ export class TableRows {
     return row
   }
 
+  /** Fits rows that are folded, oldest first: of each column the newest value counts that fits. */
+  #fitFolded(folded: readonly PendingRow[], columns: Columns): FittedRow {
+    const [first, ...older] = folded.toReversed().map((one) => this.#fitOne(one, columns))
+    const { data, discards } = first as FittedRow
+    const all = [...discards]
+    for (const below of older) {
+      // What a newer value has replaced is no loss.
+      all.push(...below.discards.filter(({ row }) => !Object.hasOwn(data, row['column_name'] as string)))
+      for (const name in below.data)
+        data[name] = isMore(name) ? joinMore(below.data[name], data[name]) : (data[name] ?? (below.data[name] as Value))
+    }
+    return { data, discards: all }
+  }
+
   // The row stays as it is: after a failure it is fitted again, to what the table has then.
-  #fitOne(one: PendingRow, columns: Columns): { data: Record<string, Value>; discards: readonly Discard[] } {
+  #fitOne(one: PendingRow, columns: Columns): FittedRow {
     const { shape, values, texts, dropped } = one.row
     const data = Object.create(null) as Record<string, Value>
     const beyond = Object.create(null) as Record<string, unknown>
@@ -184,7 +230,7 @@ export class TableRows {
         else data[name] = fitting
       }
     })
-    if (more !== undefined && Object.keys(beyond).length > 0) data[more] = joined(data[more], beyond)
+    if (more !== undefined && Object.keys(beyond).length > 0) data[more] = joinMore(data[more], JSON.stringify(beyond))
     return { data, discards }
   }
 }
@@ -205,11 +251,13 @@ function planOf(shape: Shape, columns: readonly Column[]): ShapePlan {
   return { at, stamps, isPlain: isPlain && taken === shape.names.length }
 }
 
-/** JSON text of an object, with more values in it. */
-function joined(text: unknown, more: Readonly<Record<string, unknown>>): string {
-  const before = typeof text === 'string' ? (JSON.parse(text) as object) : {}
-  return JSON.stringify({ ...before, ...more })
+/** JSON text of the columns and values of two JSON objects, of which the second wins; each may be missing. */
+function joinMore(below: unknown, above: unknown): string {
+  const [one, two] = [below, above].map((text) => (typeof text === 'string' ? (JSON.parse(text) as object) : {}))
+  return JSON.stringify({ ...one, ...two })
 }
+
+const isMore = (name: string): boolean => name.toLowerCase() === moreColumn
 
 /** Whether a column takes the time of the load: that is so whatever a property of its name says. */
 const isStamp = (name: string): boolean => name === 'uuid_ts' || name === 'UUID_TS'
@@ -222,21 +270,31 @@ function ownTypeOf(cased: string, ownTypes: Row['ownTypes']): ColumnType | undef
   return Object.hasOwn(ownTypes, name) ? ownTypes[name] : undefined
 }
 
-const timeOf = ({ row }: PendingRow): number => Date.parse(row.receivedAt)
+const timeOf = ({ row }: PendingRow): number => Date.parse(toTimestamp(row.receivedAt) ?? row.receivedAt)
+
+/** Folds rows of one id into one: of each column the value of the newest row that has one. */
+function foldRows(parts: readonly PendingRow[]): PendingRow {
+  const [first, ...others] = parts.length === 1 ? parts : parts.toSorted((a, b) => timeOf(a) - timeOf(b))
+  if (others.length === 0) return first as PendingRow
+  const newest = others.at(-1) as PendingRow
+  const row = others.reduce((below, { row: above }) => layRow(above, below), (first as PendingRow).row)
+  return { ...newest, row, folded: [first as PendingRow, ...others] }
+}
 
 /** The newer row, with the older one's values where it has none. */
-function foldRows(older: PendingRow, newer: PendingRow): PendingRow {
-  const { to, at } = older.row.shape.under(newer.row.shape)
-  const values = older.row.values.slice()
-  newer.row.values.forEach((value, i) => {
+function layRow(newer: Row, older: Row): Row {
+  const { to, at } = older.shape.under(newer.shape)
+  const values = older.values.slice()
+  newer.values.forEach((value, i) => {
     const position = at[i] as number
-    values[position] = value ?? values[position]
+    const below = values[position]
+    values[position] =
+      isMore(to.names[position] as string) && below !== undefined ? joinMore(below, value) : (value ?? below)
   })
-  const row = newer.row.with({
+  return newer.with({
     shape: to,
     values,
-    texts: { ...older.row.texts, ...newer.row.texts },
-    dropped: [...(older.row.dropped ?? []), ...(newer.row.dropped ?? [])],
+    texts: { ...older.texts, ...newer.texts },
+    dropped: [...(older.dropped ?? []), ...(newer.dropped ?? [])],
   })
-  return { ...newer, row, folded: [...(older.folded ?? [older]), ...(newer.folded ?? [newer])] }
 }

@@ -5,9 +5,10 @@ import { ClickHouseHttp } from './clickhouse/http.ts'
 import { clickhouseKeptNames } from './clickhouse/kept-names.ts'
 import { bodiesOf, positionalRows, type PositionalRows } from './clickhouse/rows.ts'
 import { addLoadColumn, createDatabase, createTable, loadColumn, quoteName, quoteText } from './clickhouse/sql.ts'
-import { type ClickHousePlace, tableName, typeOfColumn, widenTable } from './clickhouse/sql.ts'
+import { type ClickHousePlace, retypeTable, tableName, typeOfColumn, widenTable } from './clickhouse/sql.ts'
+import { widerNumber } from './mapping/wider-number.ts'
 import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
-import { foldStored, replacedElsewhere, type StoredRow } from './clickhouse/stored-rows.ts'
+import { foldStored, replacedElsewhere, type StoredRow, storedTimes } from './clickhouse/stored-rows.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 
 const databaseProblem = (name: string): string | undefined =>
@@ -91,6 +92,7 @@ class ClickHouseEngine implements Engine {
   readonly kept = clickhouseKeptNames
   // RudderStack's limit of a ClickHouse table.
   readonly rowColumns = 1_000
+  readonly widerType = widerNumber
   readonly #http: ClickHouseHttp
   readonly #place: ClickHousePlace
   readonly #withinDays: number | undefined
@@ -138,9 +140,27 @@ class ClickHouseEngine implements Engine {
     })
   }
 
+  // What orders a table keeps its type: the server says so (524), and the loader discards what does not fit.
+  retype(table: string, changed: Columns): Promise<void> {
+    return this.#call(async () => {
+      const isAggregating = (await this.#stored()).get(table)?.engine.includes('Aggregating') === true
+      await this.#http.run(retypeTable(this.#place, table, changed, isAggregating))
+    })
+  }
+
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
     return this.#call(() => (load.merge === 'append' ? this.#append(load) : this.#merge(load)))
+  }
+
+  receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#call(async () => {
+      const look = { http: this.#http, table: tableName(this.#place, table), stored: undefined, withinDays: undefined }
+      const found = await storedTimes(ids, { ...look, since: undefined })
+      const newest = new Map<string, number>()
+      for (const { id, at } of found) newest.set(id, Math.max(at, newest.get(id) ?? at))
+      return newest
+    })
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {
@@ -201,12 +221,12 @@ class ClickHouseEngine implements Engine {
 
   async #insert(load: Load, rows: PositionalRows): Promise<void> {
     const into = `INSERT INTO ${tableName(this.#place, load.table)} (${rows.names.map(quoteName).join(', ')})`
-    const id = rows.names.indexOf('id')
+    const [id, time] = ['id', 'received_at'].map((column) => load.columns.findIndex(({ name }) => name === column))
     let start = 0
     for (const body of bodiesOf(rows)) {
       const end = start + body.rows
-      // Parts of a load that failed have its id, too: the token says which rows it is for.
-      const ids = id < 0 ? [] : rows.rows.slice(start, end).map((row) => row[id])
+      // Parts of a load have its id, too, and one user may be in two of them: the token says which rows it is for.
+      const keys = load.rows.slice(start, end).map((row) => [row[id ?? -1], row[time ?? -1]])
       await this.#http.run(new TextEncoder().encode(`${into} FORMAT JSONCompactEachRow\n${body.text}`), {
         async_insert: 0,
         date_time_input_format: 'best_effort',
@@ -214,7 +234,7 @@ class ClickHouseEngine implements Engine {
         // One block, so that a row that cannot be read leaves nothing behind of the others.
         input_format_parallel_parsing: 0,
         insert_deduplicate: 1,
-        insert_deduplication_token: `${load.id}#${start}#${await hashOf(ids)}`,
+        insert_deduplication_token: `${load.id}#${start}#${await hashOf(keys)}`,
         max_partitions_per_insert_block: 0,
       })
       start = end
@@ -254,7 +274,7 @@ class ClickHouseEngine implements Engine {
   }
 }
 
-async function hashOf(ids: readonly unknown[]): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(ids)))
+async function hashOf(keys: readonly unknown[]): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(keys)))
   return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

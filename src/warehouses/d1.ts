@@ -134,6 +134,15 @@ class D1Engine implements Engine {
     if (statements.length > 0) await this.#run(statements)
   }
 
+  async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const layout = this.#layouts.get(table) ?? (await this.#read(table))
+    if (!layout.real.has('received_at')) return new Map()
+    const name = quoteIdentifier(table)
+    const sql = `SELECT "id", "received_at" AS "at" FROM ${name} WHERE "id" IN (SELECT value FROM json_each(?))`
+    const [found = []] = await this.#run([this.#bound(sql, [JSON.stringify(ids)])])
+    return new Map((found as { id: unknown; at: string }[]).map(({ id, at }) => [String(id), Date.parse(at)]))
+  }
+
   async probe(): Promise<void> {
     const of = `"load_id" = '_sluiceway_probe'`
     await this.#run(

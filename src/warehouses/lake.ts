@@ -126,6 +126,7 @@ class LakeEngine implements Engine {
   readonly provider: string
   readonly kept: KeptNames
   readonly widerType = widerNumber
+  readonly keepsTimes = true
   readonly rowColumns = 1_500
   readonly #store: LakeStore
   readonly #folders: FolderLayout

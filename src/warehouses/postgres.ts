@@ -217,6 +217,17 @@ class PostgresEngine implements Engine {
     return names.every((name) => this.#keyed.has(name))
   }
 
+  receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#call(async () => {
+      const found = await this.#sql.unsafe<{ id: string; at: string }[]>(
+        `SELECT "id"::text AS id, floor(extract(epoch FROM "received_at") * 1000)::text AS at FROM ${this.#name(table)}
+         WHERE "id"::text = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))) AND "received_at" IS NOT NULL`,
+        [JSON.stringify(ids)],
+      )
+      return new Map(found.map(({ id, at }) => [id, Number(at)]))
+    })
+  }
+
   probe(): Promise<void> {
     return this.#call(async () => {
       await this.#createSchema()

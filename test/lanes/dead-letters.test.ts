@@ -98,3 +98,19 @@ test('a dead letter keeps an event that is no JSON as it is, and cuts a long det
   expect(letters.get(1)?.detail).toHaveLength(10_000)
   expect(letters.get(1)?.reason).toHaveLength(10_000)
 })
+
+test('a dead letter of a load that is repeated is there once, also after a restart, until it is removed', () => {
+  const [ada, grace] = [newLetter('ada 1', { stage: 'load' }), newLetter('grace 1', { stage: 'load' })]
+  const now = Date.now()
+  const add = (...given: NewDeadLetter[]) => {
+    const fresh = letters.ofLoad(given, now)
+    for (const letter of fresh) letters.add(letter, now)
+    return fresh.map(({ messageId }) => messageId)
+  }
+  expect(add(ada, ada)).toEqual(['ada 1'])
+  letters = open()
+  expect(add(ada, grace)).toEqual(['grace 1'])
+  letters.remove(1)
+  expect(add(ada, grace)).toEqual(['ada 1'])
+  expect(letters.ofLoad([ada], now + 7_200_000)).toEqual([ada])
+})

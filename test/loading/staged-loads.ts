@@ -9,6 +9,7 @@ import { KnownSchema } from '../../src/loading/known-schema.ts'
 import { LoadGroup } from '../../src/loading/load-group.ts'
 import { LoadPosition } from '../../src/loading/load-position.ts'
 import type { WaitingFile } from '../../src/loading/staged-files.ts'
+import { RecentKeys } from '../../src/storage/recent-keys.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { frame } from '../../src/storage/frame.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
@@ -31,19 +32,28 @@ export class StagedLoads {
   readonly #bucket = new FakeBucket()
   readonly #schema: KnownSchema
   readonly #position: LoadPosition
+  readonly #discarded: RecentKeys
+  readonly #partition: number
   #files: WaitingFile[] = []
   #number = 0
 
-  constructor(warehouse: Pick<RealWarehouse, 'use' | 'bindings'>, mapping: WarehouseRoute['mapping'] = {}) {
+  /** Loads of one warehouse that know nothing of each other have other partitions: files are named after them. */
+  constructor(
+    warehouse: Pick<RealWarehouse, 'use' | 'bindings'>,
+    mapping: WarehouseRoute['mapping'] = {},
+    partition = 0,
+  ) {
+    this.#partition = partition
     const db = new Sqlite().open()
     this.#warehouse = warehouse
     this.#mapping = mapping
     this.#schema = new KnownSchema(db)
     this.#position = new LoadPosition(db)
+    this.#discarded = new RecentKeys(db, 'discarded')
   }
 
   async stage(events: readonly Event[], source = 'shop'): Promise<void> {
-    const key = `staging/tables/0/${String(++this.#number).padStart(6, '0')}`
+    const key = `staging/tables/${this.#partition}/${String(++this.#number).padStart(6, '0')}`
     const text = events
       .map((event) => {
         const id = event.messageId
@@ -70,6 +80,7 @@ export class StagedLoads {
       engines,
       schema: this.#schema,
       position: this.#position,
+      discarded: this.#discarded,
       bindings: { BUCKET: this.#bucket, LANE: { getByName: () => ({ addDeadLetters }) } } as unknown as Bindings,
       port: { ...realPort, log: () => {}, uuid: () => this.uuid() },
       loaded: ({ key }) => {

@@ -108,7 +108,7 @@ function lookInto(path: string): TableFolder {
 /** The view of the document for a table. */
 function viewOf(table: string, { path, columns, merges, hasDt }: TableFolder): string {
   const [file, of] = merges.has('coalesce')
-    ? ['duckdb-users.sql', 'users']
+    ? [Object.hasOwn(columns, '_sluiceway_more') ? 'duckdb-users-more.sql' : 'duckdb-users.sql', 'users']
     : merges.has('append')
       ? ['duckdb-discards.sql', 'rudder_discards']
       : ['duckdb-tracks.sql', 'tracks']
@@ -209,7 +209,13 @@ export async function startLake(): Promise<RealWarehouse> {
     namespace: '',
     bindings: {},
     query: reader.query,
-    rows: async (table) => ((await reader.tables()).includes(table) ? reader.rows(table) : []),
+    rows: async (table) =>
+      (await reader.tables()).includes(table)
+        ? (await reader.rows(table, table === 'rudder_discards' ? 'row_id' : 'id')).map((row) => {
+            const more = row['_sluiceway_more']
+            return typeof more === 'string' ? { ...row, ...(JSON.parse(more) as Row) } : row
+          })
+        : [],
     ids: async (table) =>
       (await reader.query(`SELECT id FROM ${quoteIdentifier(table)}`, table)).map(({ id }) => String(id)),
     tables: reader.tables,

@@ -231,8 +231,19 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       }
     })
 
-    // A lake keeps what the newest row alone says in its JSON column.
-    test.skipIf(name.startsWith('lake'))(`the engine ${name} folds the columns that have no room, too`, async () => {
+    test(`the engine ${name} lets the later of two coalesced rows of the same time win, and a null overwrite nothing`, async () => {
+      const columns: Columns = { id: 'string', name: 'string', city: 'string', received_at: 'datetime' }
+      const load = { table: 'users', columns, merge: 'coalesce' } as const
+      const row = { id: 'dorothy', received_at: receivedAt }
+      await fill({ ...load, id: 'tie-1', rows: [{ ...row, name: 'Dorothy Johnson', city: 'Hampton' }] })
+      for (const _ of [1, 2])
+        await fill({ ...load, id: 'tie-2', rows: [{ ...row, name: 'Dorothy Vaughan', city: null }] })
+      expect((await harness.rows('users')).filter(({ id }) => id === 'dorothy')).toMatchObject([
+        { name: 'Dorothy Vaughan', city: 'Hampton', received_at: receivedAt },
+      ])
+    })
+
+    test(`the engine ${name} folds the columns that have no room, too`, async () => {
       const columns: Columns = { id: 'string', received_at: 'datetime', [moreColumn]: 'json' }
       const load = { table: 'users', columns, merge: 'coalesce' } as const
       const more = (value: object, received_at: string) => [

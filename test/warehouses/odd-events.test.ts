@@ -110,8 +110,9 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
       await around(track('Ordinary', { n: 'one' }, { messageId: 'one' }), track(event, properties))
       expect(loads.letters).toEqual([])
       expect(await warehouse.rows(`_${name}`)).toHaveLength(2)
-      expect(await warehouse.rows('rudder_discards')).toMatchObject([
-        { table_name: 'ordinary', row_id: 'one', column_name: 'n', column_value: 'one' },
+      const discards = await warehouse.rows('rudder_discards')
+      expect(discards.filter((row) => row['table_name'] === 'ordinary')).toMatchObject([
+        { row_id: 'one', column_name: 'n', column_value: 'one' },
       ])
     },
     30_000,
@@ -274,7 +275,6 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     await loads.send(track('Ordinary', { n: 10, total: 10 }), track('Ordinary', { n: 0.5, total: 20 }))
     await loads.send(track('Ordinary', { n: 1, total: 39.95 }), track('Ordinary', { n: 2, total: 1e30 }))
     await loads.send(track('Ordinary', { n: 3, total: 30 }))
-    // Where an engine changes no types, the fraction is a discard.
     const discards = (await warehouse.rows('rudder_discards')).map(
       ({ row_id: id, column_name: name, column_value }) => [`${String(id)} ${String(name)}`, Number(column_value)],
     )
@@ -286,7 +286,7 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     expect([...found, ...discards].map(([, value]) => Number(value)).toSorted((one, other) => one - other)).toEqual([
       0.5, 1, 2, 3, 10, 10, 20, 30, 39.95, 1e30,
     ])
-    if (engine !== 'clickhouse') expect(discards).toEqual([])
+    expect(discards).toEqual([])
   })
 
   test.runIf(engine === 'postgres')(
@@ -323,6 +323,14 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
       expect(rows).toHaveLength(3)
     },
   )
+
+  test('events that a lane staged twice, in files that overlap, have their rows and their discards once', async () => {
+    const [first, odd, last] = [ordinary(1), ordinary('one'), ordinary(2)]
+    await loads.send(first, odd)
+    await loads.send(first, odd, last)
+    expect(await warehouse.rows('ordinary')).toHaveLength(3)
+    expect(await warehouse.rows('rudder_discards')).toMatchObject([{ row_id: odd.messageId, column_value: 'one' }])
+  })
 
   test('a long value that is discarded is cut, and the reason says so', async () => {
     await loads.send(track('Ordinary', { n: 1 }), track('Ordinary', { n: 'x'.repeat(30_000) }))

@@ -1,5 +1,20 @@
 import type { KeptNames } from '../../core/warehouse.ts'
 
+/** Signs of a name of a file: a file system has 255 bytes, and the name of the database and endings take some. */
+const mostSigns = 150
+
+/** Columns and tables are files, in whose names all but letters, digits and `_` takes three signs. */
+function shorten(name: string): string {
+  if (name.length * 3 <= mostSigns || !/\W/.test(name)) return name
+  let signs = 0
+  let end = 0
+  for (; end < name.length; end++) {
+    signs += /\w/.test(name.charAt(end)) ? 1 : 3
+    if (signs > mostSigns) break
+  }
+  return name.slice(0, end)
+}
+
 /**
  * Names that ClickHouse and Sluiceway keep for themselves.
  *
@@ -13,4 +28,5 @@ export const clickhouseKeptNames: KeptNames = {
   tables: /^_sluiceway|^rudder_discards$/,
   columns:
     /^_(?:part|part_index|part_starting_offset|part_offset|part_granule_offset|part_uuid|part_data_version|partition_id|partition_value|sample_factor|block_number|block_offset|row_exists|database|table|disk_name|distance)$|^_sluiceway/,
+  shorten,
 }

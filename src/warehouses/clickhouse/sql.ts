@@ -83,13 +83,21 @@ export function createTable(place: ClickHousePlace, table: string, columns: Colu
 }
 
 /** Adds the columns that are not there. */
-export function widenTable(place: ClickHousePlace, table: string, columns: Columns, isAggregating: boolean): string {
-  const added = Object.entries(columns).map(([name, type]) => {
+export const widenTable = (place: ClickHousePlace, table: string, columns: Columns, isAggregating: boolean): string =>
+  alterColumns(place, table, alteredColumns('ADD COLUMN IF NOT EXISTS', columns, isAggregating))
+
+/** Gives columns other types. The server writes them anew, and answers once that is done. */
+export const retypeTable = (place: ClickHousePlace, table: string, columns: Columns, isAggregating: boolean): string =>
+  alterColumns(place, table, alteredColumns('MODIFY COLUMN', columns, isAggregating))
+
+const alterColumns = (place: ClickHousePlace, table: string, changes: readonly string[]): string =>
+  `ALTER TABLE ${tableName(place, table)} ${onCluster(place)}${changes.join(', ')}`
+
+const alteredColumns = (verb: string, columns: Columns, isAggregating: boolean): readonly string[] =>
+  Object.entries(columns).map(([name, type]) => {
     const full = nullable(name, type)
-    return `ADD COLUMN IF NOT EXISTS ${columnSql(name, isAggregating ? `SimpleAggregateFunction(anyLast, ${full})` : full, type)}`
+    return `${verb} ${columnSql(name, isAggregating ? `SimpleAggregateFunction(anyLast, ${full})` : full, type)}`
   })
-  return `ALTER TABLE ${tableName(place, table)} ${onCluster(place)}${added.join(', ')}`
-}
 
 /** Adds the column by which loads that append are known. */
 export const addLoadColumn = (place: ClickHousePlace, table: string): string =>

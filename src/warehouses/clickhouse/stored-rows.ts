@@ -85,7 +85,8 @@ export async function foldStored(given: PositionalRows, look: Look): Promise<Pos
   return { names: all, rows }
 }
 
-async function storedTimes(
+/** Finds when rows of some ids were received: of a row that is not folded yet, each time. */
+export async function storedTimes(
   ids: readonly string[],
   { http, table, since }: Look & { readonly since: string | undefined },
 ): Promise<StoredRow[]> {

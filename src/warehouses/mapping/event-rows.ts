@@ -2,7 +2,7 @@ import { SluicewayError } from '../../core/errors.ts'
 import { flatten } from './flatten.ts'
 import { INVALID_TIMES, type MappedEventType, type MappingContext, OWN_TYPES } from './mapping-context.ts'
 import { mergeCells } from './merge-rule.ts'
-import { Row, RowDraft } from './row.ts'
+import { OWN_COLUMN, Row, RowDraft } from './row.ts'
 import { isBlank, isObject, toTimestamp, typeOf } from './types.ts'
 
 /** How each type of event becomes rows. */
@@ -20,6 +20,7 @@ export const EVENT_ROWS: ReadonlyMap<MappedEventType, (mapping: MappingContext) 
 const ROOT_DEPTH = 2
 const INVALID_TIME_FIELDS = Object.entries(INVALID_TIMES)
 const RECORD_SOURCES: ReadonlySet<string | undefined> = new Set(['cloud', 'singer-protocol'])
+const NO_TABLE = 'the name of the event has no letter or digit of ASCII, so that it has no table of its own'
 const NO_RECORD_ID = 'recordId cannot be empty for cloud sources events'
 
 function trackRows(mapping: MappingContext): readonly Row[] {
@@ -32,11 +33,18 @@ function trackRows(mapping: MappingContext): readonly Row[] {
   const event = names.eventValue(textOf(common.get(names.fixed('event_text')), mapping))
   common.set(names.fixed('event'), event, 'string')
 
-  const table = isBlank(event) ? undefined : eventRow(mapping, { common, table: names.eventTable(event) })
-  const rows: Row[] = []
-  if (mapping.tracksTable) rows.push(tracksRow(mapping, common))
-  if (table !== undefined) rows.push(table, ...mergeRows(mapping))
-  return rows
+  const own = new RowDraft(mapping.typing)
+  flattenField(mapping, 'properties', own)
+  flattenField(mapping, 'userProperties', own)
+  if (isBlank(event)) {
+    if (!mapping.tracksTable) throw failure(NO_TABLE, mapping)
+    own.shape.names.forEach((column, i) => common.drop({ column, value: own.values[i], reason: NO_TABLE }))
+    for (const dropped of own.dropped ?? []) common.drop(dropped)
+    return [tracksRow(mapping, common)]
+  }
+  const table = eventRow(mapping, { own, common, table: names.eventTable(event) })
+  const tracks = mapping.tracksTable ? [tracksRow(mapping, common)] : []
+  return [...tracks, table, ...mergeRows(mapping)]
 }
 
 function tracksRow(mapping: MappingContext, common: RowDraft): Row {
@@ -47,11 +55,13 @@ function tracksRow(mapping: MappingContext, common: RowDraft): Row {
   return rowOf(mapping, { table: mapping.rules.names.fixed('tracks'), draft: common })
 }
 
-function eventRow(mapping: MappingContext, { common, table }: { common: RowDraft; table: string }): Row {
-  const own = new RowDraft(mapping.typing)
-  flattenField(mapping, 'properties', own)
-  flattenField(mapping, 'userProperties', own)
+function eventRow(
+  mapping: MappingContext,
+  { own, common, table }: { readonly own: RowDraft; readonly common: RowDraft; readonly table: string },
+): Row {
   const row = new RowDraft(mapping.typing, own, common)
+  // The row of tracks says what is lost of what both have.
+  if (!mapping.tracksTable) for (const dropped of common.dropped ?? []) row.drop(dropped)
   if (isRecord(mapping)) putRecordId(mapping, row)
   return rowOf(mapping, { table, draft: row })
 }
@@ -79,8 +89,6 @@ function usersRow(mapping: MappingContext, common: RowDraft): Row {
   const { message, rules, receivedAt } = mapping
   const { names } = rules
   const users = new RowDraft(mapping.typing, common)
-  // The row of identifies says what was dropped.
-  users.dropped = undefined
   putAddresses(mapping, users)
   if (!rules.provider.lake) {
     users.putScalar(names.fixed('sent_at'), message['sentAt'])
@@ -89,6 +97,8 @@ function usersRow(mapping: MappingContext, common: RowDraft): Row {
   }
   users.set(names.fixed('id'), message['userId'], typeOf(message['userId'], mapping.typing))
   users.set(names.fixed('received_at'), toTimestamp(receivedAt) ?? receivedAt, 'datetime')
+  // The row of identifies says what was dropped.
+  users.dropped = undefined
   return rowOf(mapping, { table: names.fixed('users'), draft: users })
 }
 
@@ -155,7 +165,8 @@ function mergeRows(mapping: MappingContext): readonly Row[] {
 function rowOf(mapping: MappingContext, { table, draft }: { table: string; draft: RowDraft }): Row {
   const { names, provider } = mapping.rules
   for (const column of provider.stampColumns) draft.stamp(names.fixed(column))
-  const { shape, values, texts, dropped } = draft
+  const { shape, values, texts } = draft
+  const dropped = draft.lost()
   const { receivedAt, type } = mapping
   return new Row({ table, shape, values, texts, dropped, receivedAt, ownTypes: OWN_TYPES[type] })
 }
@@ -203,7 +214,9 @@ function putAddresses(mapping: MappingContext, row: RowDraft): void {
 function putFullEvent(mapping: MappingContext, row: RowDraft): void {
   if (!mapping.fullEvent) return
   const { names, provider } = mapping.rules
-  row.set(names.fixed('rudder_event'), JSON.stringify(mapping.message), provider.fullEvent)
+  const column = names.fixed('rudder_event')
+  const before = row.set(column, JSON.stringify(mapping.message), provider.fullEvent)
+  if (before !== undefined) row.drop({ column, value: before, reason: OWN_COLUMN })
 }
 
 function putRecordId(mapping: MappingContext, row: RowDraft): void {

@@ -1,11 +1,11 @@
 import type { KeyPlan, Place } from './places.ts'
-import type { RowDraft } from './row.ts'
+import { OVERWRITTEN, OWN_COLUMN, type RowDraft } from './row.ts'
 import { isBlank, isObject } from './types.ts'
 
 const SHALLOW_DEPTH = 3
 const VALIDATION_KEY = 'violationErrors'
 const NAMELESS = 'the key has no letter or digit of ASCII, so that no column can be named after it'
-const OVERWRITTEN = 'another key of the event has the same column, and the last one wins'
+const SPREAD = 'the traits of a group are a text'
 
 /**
  * Writes each leaf of an object to a column of its own, named after the keys on the way, joined by `_`.
@@ -31,7 +31,7 @@ export function flatten(input: unknown, place: Place, into: RowDraft): void {
         // A string that was spread into an object by mistake.
         if (place.path.endsWith('context_traits_'))
           return storeAt(rules.names.columnsUnder('')('context_traits'), spread, { place, into })
-        if (place.path === 'group_traits_') return
+        if (place.path === 'group_traits_') return into.drop({ column: 'traits', value: spread, reason: SPREAD })
       }
     }
     plan = place.plan(key, plan)
@@ -54,15 +54,18 @@ interface Odd extends Flattener {
 /** Stores what is no plain leaf, or has no column. */
 function storeOdd(value: unknown, plan: KeyPlan, { place, into, isLeaf }: Odd): void {
   const { name, isOpen } = place.columnOf(plan)
-  if (isOpen && plan.isJson) into.putJson(name, JSON.stringify(value))
-  else if (isOpen && !isLeaf) store(name, JSON.stringify(value), into)
-  else if (isOpen) storeValidation(name, value, { place, into })
-  else if (name === '' && isLeaf && !plan.isJson && plan.key !== VALIDATION_KEY)
-    into.drop({ column: `${place.prefix}${plan.key}`, value, reason: NAMELESS })
+  if (name === '') into.drop({ column: `${place.prefix}${plan.key}`, value, reason: NAMELESS })
+  else if (!isOpen) into.drop({ column: name, value, reason: OWN_COLUMN })
+  else if (plan.isJson) noteLoss(name, into.putJson(name, JSON.stringify(value)), into)
+  else if (!isLeaf) store(name, JSON.stringify(value), into)
+  else storeValidation(name, value, { place, into })
 }
 
 function store(column: string, value: unknown, into: RowDraft): void {
-  const before = into.put(column, value)
+  noteLoss(column, into.put(column, value), into)
+}
+
+function noteLoss(column: string, before: unknown, into: RowDraft): void {
   if (before !== undefined && before !== into.get(column)) into.drop({ column, value: before, reason: OVERWRITTEN })
 }
 
@@ -78,9 +81,9 @@ function storeAt(column: string, value: unknown, { place, into }: Flattener): vo
 
 // What a tracking plan found wrong: JSON where the provider's strings may be JSON.
 function storeValidation(column: string, value: unknown, { place, into }: Flattener): void {
-  into.put(column, value)
-  const textual = into.typeOf(column) === 'string'
-  if (textual && place.rules.provider.textual === 'string-or-json') into.set(column, into.get(column), 'json')
+  noteLoss(column, into.put(column, value), into)
+  if (into.typeOf(column) !== 'string' || place.rules.provider.textual !== 'string-or-json') return
+  into.set(column, typeof value === 'string' ? JSON.stringify(value) : value, 'json')
 }
 
 /** The string whose characters an object holds under 0, 1, 2… or 1, 2, 3…, if it is such an object. */

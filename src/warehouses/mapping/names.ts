@@ -108,8 +108,9 @@ export function safeName(name: string, rules: NameRules, what: 'Column' | 'Table
   const cased = provider.upperCase ? cut.toUpperCase() : cut.toLowerCase()
   const escaped = !rules.keepReserved && provider.reservedWords.has(cased.toLowerCase()) ? `_${cased}` : cased
   const kept = what === 'Table' ? rules.kept?.tables : rules.kept?.columns
-  if (kept?.test(escaped) === true) return `_${escaped}`.slice(0, Math.min(provider.cutBefore, provider.cutAfter))
-  return escaped.slice(0, provider.cutAfter)
+  const free = kept?.test(escaped) === true ? `_${escaped}`.slice(0, provider.cutBefore) : escaped
+  const named = free.slice(0, provider.cutAfter)
+  return rules.kept?.shorten?.(named) ?? named
 }
 
 const known = new Map<string, NameWriter>()

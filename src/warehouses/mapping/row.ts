@@ -88,6 +88,12 @@ export interface DroppedValue {
   readonly reason: string
 }
 
+/** Why a value has no column: another one has it. */
+export const OVERWRITTEN = 'another key of the event has the same column, and the last one wins'
+/** Why a property has no column: Sluiceway alone fills the column of its name. */
+export const OWN_COLUMN = 'the column is filled from another field of the event'
+const NO_SCALAR = 'an object or an array, where the field is a text or a number'
+
 /** Two identities that are one person; `two` is missing when only one is known. */
 export interface MergeRule {
   readonly one: unknown
@@ -112,7 +118,14 @@ export class RowDraft {
     if (above === undefined) return
     const { to, at } = this.#shape.under(above.#shape)
     this.#shape = to
-    for (let i = 0; i < at.length; i++) this.#values[at[i] as number] = above.#values[i]
+    const own = this.#values.length
+    for (let i = 0; i < at.length; i++) {
+      const position = at[i] as number
+      const [value, before] = [above.#values[i], this.#values[position]]
+      this.#values[position] = value
+      if (position < own && before !== value)
+        this.drop({ column: to.names[position] as string, value: before, reason: OVERWRITTEN })
+    }
   }
 
   get shape(): Shape {
@@ -146,22 +159,45 @@ export class RowDraft {
     return this.set(column, value, textualTypeOf(value, this.#typing))
   }
 
-  /** Stores JSON text, as `json` where the provider has that. */
-  putJson(column: string, text: string): void {
-    this.set(column, text, hasJson(this.#typing.provider) ? 'json' : textualTypeOf(text, this.#typing))
+  /** Stores JSON text, as `json` where the provider has that. Returns what the column had before. */
+  putJson(column: string, text: string): unknown {
+    return this.set(column, text, hasJson(this.#typing.provider) ? 'json' : textualTypeOf(text, this.#typing))
   }
 
-  /** Stores a scalar, or removes the column when the value is blank, an object or an array. */
+  /** Stores a scalar, or removes the column when the value is blank, an object or an array. What is lost of either is noted. */
   putScalar(column: string, value: unknown): void {
+    let before: unknown
+    let now = value
     if (typeof value === 'string' && value !== '') {
       const timestamp = toTimestamp(value)
-      if (timestamp === undefined) this.set(column, value, textualTypeOf(value, this.#typing))
+      if (timestamp === undefined) before = this.set(column, value, textualTypeOf(value, this.#typing))
       else {
-        this.set(column, timestamp, 'datetime')
+        now = timestamp
+        before = this.set(column, timestamp, 'datetime')
         if (timestamp !== value) (this.texts ??= {})[column] = value
       }
-    } else if (typeof value !== 'object' && !isBlank(value)) this.put(column, value)
-    else this.#remove(column)
+    } else if (typeof value !== 'object' && !isBlank(value)) before = this.put(column, value)
+    else {
+      before = this.#remove(column)
+      if (!isBlank(value)) this.drop({ column, value, reason: NO_SCALAR })
+    }
+    if (before !== undefined && before !== now) this.drop({ column, value: before, reason: OVERWRITTEN })
+  }
+
+  /** What has no column, without what a column of ours holds all the same; undefined where there is nothing. */
+  lost(): readonly DroppedValue[] | undefined {
+    const lost = this.dropped?.filter(
+      ({ column, value, reason }) => reason !== OWN_COLUMN || !this.#holds(column, value),
+    )
+    return lost === undefined || lost.length === 0 ? undefined : lost
+  }
+
+  #holds(column: string, value: unknown): boolean {
+    const held = this.get(column)
+    if (held === value || this.texts?.[column] === value) return true
+    return typeof value === 'string'
+      ? toTimestamp(value) === held && held !== undefined
+      : String(value) === String(held)
   }
 
   /** Notes a value that has no column. */
@@ -181,14 +217,17 @@ export class RowDraft {
   /** Gives a column a type without a value: the loader fills it. */
   stamp(column: string): void {
     const { to, at } = this.#shape.with(column, 'datetime')
-    if (at === this.#values.length) this.#values.push(undefined)
+    const before = this.#values[at]
+    this.#values[at] = undefined
     this.#shape = to
+    if (before !== undefined) this.drop({ column, value: before, reason: OWN_COLUMN })
   }
 
-  #remove(column: string): void {
+  /** Takes a column away; returns what it had. */
+  #remove(column: string): unknown {
     const at = this.#shape.names.indexOf(column)
-    if (at === -1) return
-    this.#values.splice(at, 1)
+    if (at === -1) return undefined
     this.#shape = this.#shape.without(at)
+    return this.#values.splice(at, 1)[0]
   }
 }

@@ -68,6 +68,10 @@ test.each([
   ],
   ['a new column', (engine) => engine.widen('order_completed', { coupon: 'string' })],
   [
+    'a column of integers that gets a fraction',
+    (engine) => engine.retype?.('order_completed', { quantity: 'float' }) ?? Promise.reject(new Error('no retype')),
+  ],
+  [
     'an event that comes again',
     (engine) => engine.load(loadOf({ id: 'load-1', table: 'order_completed', columns, rows, merge: 'replace' })),
   ],

@@ -26,6 +26,8 @@ export interface GoldenCase {
     Record<string, { readonly has?: Readonly<Record<string, Cell>>; readonly lacks?: readonly string[] }>
   >
   readonly receivedAt?: string
+  /** Values that have no column, by the table that tells of them: the column or key, the value and why. */
+  readonly lost?: Readonly<Record<string, readonly (readonly [column: string, value: unknown, reason: string])[]>>
   readonly error?: { readonly code: string; readonly message: string }
 }
 
@@ -48,6 +50,12 @@ export function checkCase({ options, event, ...want }: GoldenCase): void {
   expect(event).toEqual(before)
   if (want.rows !== undefined) expect(rows.map(goldenRow)).toEqual(want.rows)
   if (want.tables !== undefined) expect(rows.map(({ table }) => table)).toEqual(want.tables)
+  if (want.lost !== undefined) {
+    const lost = rows.flatMap(({ table, dropped }): [string, unknown][] =>
+      dropped === undefined ? [] : [[table, dropped.map(({ column, value, reason }) => [column, value, reason])]],
+    )
+    expect(Object.fromEntries(lost)).toEqual(want.lost)
+  }
   if (want.receivedAt !== undefined) for (const row of rows) expect(row.receivedAt).toBe(want.receivedAt)
   for (const [table, { has = {}, lacks = [] }] of Object.entries(want.expect ?? {})) {
     const row = rows.find((one) => one.table === table)
