@@ -1,0 +1,17 @@
+// What crash-loads.test.ts serves: one warehouse, whose lanes stage every second.
+import { defineConfig } from 'sluiceway/config'
+import { log } from 'sluiceway/streams/log'
+import { d1 } from 'sluiceway/warehouses/d1'
+import { postgres } from 'sluiceway/warehouses/postgres'
+
+export default defineConfig((env) => ({
+  stream: log({ partitions: 2 }),
+  sources: { shop: { writeKey: env.WRITE_KEY } },
+  warehouses: {
+    tables: {
+      use: env.POSTGRES_URL === undefined ? d1() : postgres({ url: env.POSTGRES_URL, schema: 'sluiceway' }),
+      stageSeconds: 1,
+    },
+  },
+  admin: { token: env.ADMIN_TOKEN },
+}))

@@ -1,0 +1,236 @@
+// Loads that die: Sluiceway, or the database, is killed at any point of a load while events keep coming. CRASH_SYNCS says how many
+// loads, 8 when left out.
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import connect from 'postgres'
+import { afterEach, expect, test } from 'vitest'
+import type { Random } from '../../scripts/bench/random.ts'
+import type { LoaderStatus } from '../../src/core/bindings.ts'
+import type { Event } from '../../src/core/event.ts'
+import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
+import { withSeed } from '../support/seed.ts'
+import { Server } from '../support/server.ts'
+import { d1Tables, postgresTables, type Row, type Tables } from '../support/tables.ts'
+import { until } from '../support/until.ts'
+
+const syncs = Number(process.env['CRASH_SYNCS'] ?? 8)
+const users = 8
+/** Milliseconds between two events of a user. */
+const restMs = 120
+
+/** What the warehouse does with the event of a user, by its number. */
+const kindOf = (
+  number: number,
+): 'identify' | 'refused by the table' | 'refused by the mapping' | 'discarded' | 'plain' => {
+  if (number % 4 === 0) return 'identify'
+  if (number % 11 === 0) return 'refused by the table'
+  if (number % 13 === 0) return 'refused by the mapping'
+  return number % 5 === 0 ? 'discarded' : 'plain'
+}
+
+function eventOf(user: number, number: number): Event {
+  const common = { messageId: `user-${user}-${number}`, userId: `user-${user}` }
+  const kind = kindOf(number)
+  if (kind === 'identify')
+    return { ...common, type: 'identify', traits: { visits: number, [`seen_${number % 3}`]: number } }
+  // An id that no index takes.
+  if (kind === 'refused by the mapping')
+    return { ...common, userId: 'x'.repeat(900), type: 'identify', traits: { visits: number } }
+  return {
+    ...common,
+    type: 'track',
+    event: 'Order Completed',
+    properties: {
+      total: kind === 'discarded' ? `total ${number} of ${user}` : number,
+      note: kind === 'refused by the table' ? 'refuse me' : 'paid',
+    },
+  }
+}
+
+const opened: { stop: () => Promise<void> }[] = []
+afterEach(async () => {
+  for (const one of opened.splice(0).toReversed()) await one.stop()
+})
+
+/** A table that was there before, with a rule that some rows break. */
+const ruled = (id: string, total: string) => `(id ${id}, total ${total}, note TEXT CHECK (note <> 'refuse me'))`
+
+async function startOnD1(): Promise<{ readonly server: Server; readonly tables: Tables }> {
+  const server = await Server.start({ config: 'crash-loads.config.ts' })
+  opened.push(server)
+  const tables = d1Tables(server.state)
+  await server.post('/v1/track', { type: 'track', messageId: 'opened', userId: 'ada', event: 'Opened' })
+  await until('D1 is there', async () => (await tables.rows('opened')).length > 0)
+  await server.halt()
+  const file = globSync('storage/d1/**/*.sqlite', { cwd: server.state }).find((path) => !path.includes('metadata'))
+  const database = new DatabaseSync(join(server.state, file ?? ''))
+  database.exec(`CREATE TABLE order_completed ${ruled('TEXT NOT NULL PRIMARY KEY', 'INTEGER')} WITHOUT ROWID`)
+  database.close()
+  await server.restart()
+  return { server, tables }
+}
+
+async function startOnPostgres(database: RealPostgres): Promise<{ readonly server: Server; readonly tables: Tables }> {
+  opened.push(database)
+  const sql = connect(database.url, { max: 1, onnotice: () => {} })
+  await sql.unsafe(
+    `CREATE SCHEMA sluiceway; CREATE TABLE sluiceway.order_completed ${ruled('text PRIMARY KEY', 'bigint')}`,
+  )
+  await sql.end()
+  const server = await Server.start({ config: 'crash-loads.config.ts', vars: { POSTGRES_URL: database.url } })
+  opened.push(server)
+  const tables = postgresTables(database.url, 'sluiceway')
+  opened.push({ stop: tables.close })
+  return { server, tables }
+}
+
+/** Users who each send their numbered events one after the other, each until it is accepted. */
+class Senders {
+  /** The last number of each user that was accepted. */
+  readonly sent = Array.from({ length: users }, () => 0)
+  readonly #server: Server
+  #stopped = false
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(server: Server) {
+    this.#server = server
+  }
+
+  start(): void {
+    this.#running = Promise.all(this.sent.map((_, user) => this.#send(user)))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  async #send(user: number): Promise<void> {
+    while (!this.#stopped) {
+      const number = (this.sent[user] ?? 0) + 1
+      const event = eventOf(user, number)
+      const path = event.type === 'track' ? '/v1/track' : '/v1/identify'
+      const isTaken = () =>
+        this.#server.post(path, event, { signal: AbortSignal.timeout(10_000) }).then(
+          ({ ok }) => ok,
+          () => false,
+        )
+      while (!(await isTaken())) await sleep(100)
+      this.sent[user] = number
+      await sleep(restMs)
+    }
+  }
+
+  get events(): Event[] {
+    return this.sent.flatMap((last, user) => Array.from({ length: last }, (_, i) => eventOf(user, i + 1)))
+  }
+}
+
+const loaderOf = async (server: Server) =>
+  (await server.admin<{ warehouses: LoaderStatus[] }>('/warehouses')).warehouses[0]
+
+const runs = [
+  ['the process, with tables in D1', 'd1', 'process'],
+  ['the process, with tables in PostgreSQL', 'postgres', 'process'],
+  ['the database', 'postgres', 'database'],
+] as const
+
+test.each(runs)(
+  `kills at any point of ${syncs} loads lose nothing and double nothing, neither row nor discard nor dead letter: of %s`,
+  { timeout: 60_000 + syncs * 10_000 },
+  (_, engine, victim) => withSeed((random) => crash(engine, victim, random)),
+)
+
+async function crash(engine: 'd1' | 'postgres', victim: 'process' | 'database', random: Random): Promise<void> {
+  const database = engine === 'postgres' ? await startPostgres() : undefined
+  const { server, tables } = database === undefined ? await startOnD1() : await startOnPostgres(database)
+  const senders = new Senders(server)
+  senders.start()
+  const answers: Record<string, number> = {}
+  const load = async () => {
+    const answer = await server.admin('/warehouses/tables/load', { method: 'POST' }).then(
+      () => 'went well',
+      (error: unknown) => (/ answered 502/.test(String(error)) ? 'told a failure' : 'broke off'),
+    )
+    answers[answer] = (answers[answer] ?? 0) + 1
+    return answer
+  }
+  for (let sync = 1; sync <= syncs; sync++) {
+    await until('something is staged', async () => ((await loaderOf(server))?.stagedFiles ?? 0) > 0)
+    const loading = load()
+    await sleep(random.next() * 250)
+    if (victim === 'process') await (random.chance(0.25) ? server.killAll() : server.killWorkerd())
+    else {
+      database?.crash(random.pick(['SIGKILL', 'SIGQUIT']))
+      await sleep(random.next() * 500)
+      await database?.restart()
+    }
+    await loading
+  }
+  await senders.stop()
+  const { events } = senders
+  const ids = (some: readonly Event[]) => some.map(({ messageId }) => messageId).toSorted()
+  const ofKind = (...kinds: ReturnType<typeof kindOf>[]) =>
+    events.filter(({ messageId }) => kinds.includes(kindOf(Number(messageId.split('-')[2]))))
+  const orders = ofKind('plain', 'discarded')
+  const tracks = ofKind('plain', 'discarded', 'refused by the table')
+  await until(
+    'all is loaded',
+    async () => {
+      await load()
+      const loaded = [await tables.rows('tracks'), await tables.rows('identifies'), await server.deadLetters()]
+      const wanted = [tracks, ofKind('identify'), ofKind('refused by the table', 'refused by the mapping')]
+      return wanted.every(({ length }, i) => (loaded[i]?.length ?? 0) >= length)
+    },
+    { seconds: 90, everyMs: 500 },
+  ).catch(() => {})
+  // Whatever would come twice has come by now.
+  await sleep(2_500)
+  await load()
+
+  const idsOf = async (table: string) => (await tables.rows(table)).map(({ id }) => String(id)).toSorted()
+  expect(await idsOf('tracks'), 'tracks').toEqual([...ids(tracks), ...(engine === 'd1' ? ['opened'] : [])].toSorted())
+  expect(await idsOf('order_completed'), 'order_completed').toEqual(ids(orders))
+  expect(await idsOf('identifies'), 'identifies').toEqual(ids(ofKind('identify')))
+  const letters = await server.deadLetters()
+  expect(letters.map(({ messageId }) => messageId).toSorted(), 'dead letters').toEqual(
+    ids(ofKind('refused by the table', 'refused by the mapping')),
+  )
+  expect(new Set(letters.map(({ stage, code }) => `${stage} ${code}`))).toEqual(
+    new Set(['load warehouse_failed', 'load mapping_failed']),
+  )
+  const discarded = ofKind('discarded').map(({ messageId, properties }) => [
+    'order_completed',
+    messageId,
+    'total',
+    properties?.['total'],
+    'the column is int, the value is string',
+  ])
+  const discards = (await tables.rows('rudder_discards')).map((row) =>
+    ['table_name', 'row_id', 'column_name', 'column_value', 'reason'].map((column) => row[column]),
+  )
+  const byId = (one: unknown[], other: unknown[]) => String(one[1]).localeCompare(String(other[1]))
+  expect(discards.toSorted(byId), 'rudder_discards').toEqual(discarded.toSorted(byId))
+  const newest = (user: number, fits: (number: number) => boolean) =>
+    Array.from({ length: senders.sent[user] ?? 0 }, (_, i) => i + 1).findLast(
+      (n) => kindOf(n) === 'identify' && fits(n),
+    )
+  const stored = Object.fromEntries((await tables.rows('users')).map((row: Row) => [String(row['id']), row]))
+  const asNumber = (value: unknown) => (value === null || value === undefined ? undefined : Number(value))
+  expect(Object.keys(stored).toSorted()).toEqual(senders.sent.map((_, user) => `user-${user}`).toSorted())
+  for (const user of senders.sent.keys()) {
+    const row = stored[`user-${user}`]
+    expect(asNumber(row?.['visits']), `visits of ${user}`).toBe(newest(user, () => true))
+    for (const rest of [0, 1, 2])
+      expect(asNumber(row?.[`seen_${rest}`]), `seen_${rest} of ${user}`).toBe(newest(user, (n) => n % 3 === rest))
+  }
+  console.log(
+    `${events.length} events, ${letters.length} dead letters, ${discards.length} discards; loads that were asked for: ${JSON.stringify(answers)}`,
+  )
+  // The test has been what it says: loads broke off, and all kinds of events came.
+  expect((answers['broke off'] ?? 0) + (answers['told a failure'] ?? 0)).toBeGreaterThan(syncs / 10)
+  expect(discards.length).toBeGreaterThan(0)
+  expect(letters.length).toBeGreaterThan(0)
+}
