@@ -221,12 +221,10 @@ class ClickHouseEngine implements Engine {
 
   async #insert(load: Load, rows: PositionalRows): Promise<void> {
     const into = `INSERT INTO ${tableName(this.#place, load.table)} (${rows.names.map(quoteName).join(', ')})`
-    const [id, time] = ['id', 'received_at'].map((column) => load.columns.findIndex(({ name }) => name === column))
+    // Parts of a load that failed have its id, too: the token says which rows it is for.
+    const own = await hashOf(load.merge === 'coalesce' ? withoutStamp(load) : idsOf(rows))
     let start = 0
     for (const body of bodiesOf(rows)) {
-      const end = start + body.rows
-      // Parts of a load have its id, too, and one user may be in two of them: the token says which rows it is for.
-      const keys = load.rows.slice(start, end).map((row) => [row[id ?? -1], row[time ?? -1]])
       await this.#http.run(new TextEncoder().encode(`${into} FORMAT JSONCompactEachRow\n${body.text}`), {
         async_insert: 0,
         date_time_input_format: 'best_effort',
@@ -234,10 +232,10 @@ class ClickHouseEngine implements Engine {
         // One block, so that a row that cannot be read leaves nothing behind of the others.
         input_format_parallel_parsing: 0,
         insert_deduplicate: 1,
-        insert_deduplication_token: `${load.id}#${start}#${await hashOf(keys)}`,
+        insert_deduplication_token: `${load.id}#${start}#${own}`,
         max_partitions_per_insert_block: 0,
       })
-      start = end
+      start += body.rows
     }
   }
 
@@ -274,7 +272,18 @@ class ClickHouseEngine implements Engine {
   }
 }
 
-async function hashOf(keys: readonly unknown[]): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(keys)))
+const idsOf = ({ names, rows }: PositionalRows): readonly unknown[] => {
+  const id = names.indexOf('id')
+  return id < 0 ? [] : rows.map((row) => row[id])
+}
+
+/** Rows of one id may be parts of one that was folded; a repeat has them with another `uuid_ts`. */
+const withoutStamp = ({ columns, rows }: Load): readonly unknown[] => {
+  const stamp = columns.findIndex(({ name }) => name === 'uuid_ts')
+  return stamp < 0 ? rows : rows.map((row) => row.toSpliced(stamp, 1))
+}
+
+async function hashOf(values: readonly unknown[]): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(values)))
   return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

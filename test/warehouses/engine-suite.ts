@@ -243,6 +243,15 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
       ])
     })
 
+    test(`the engine ${name} folds two loads of one id and one user, as the parts of a row that was folded and failed`, async () => {
+      const columns: Columns = { id: 'string', name: 'string', city: 'string', received_at: 'datetime' }
+      const load = { table: 'users', columns, merge: 'coalesce', id: 'load-1' } as const
+      await fill({ ...load, rows: [{ id: 'annie', name: 'Annie Easley', received_at: receivedAt }] })
+      await fill({ ...load, rows: [{ id: 'annie', city: 'Cleveland', received_at: receivedAt }] })
+      const annie = (await harness.rows('users')).filter((row) => row['id'] === 'annie')
+      expect(annie).toMatchObject([{ id: 'annie', name: 'Annie Easley', city: 'Cleveland' }])
+    })
+
     test(`the engine ${name} folds the columns that have no room, too`, async () => {
       const columns: Columns = { id: 'string', received_at: 'datetime', [moreColumn]: 'json' }
       const load = { table: 'users', columns, merge: 'coalesce' } as const
