@@ -10,6 +10,7 @@ import { widerNumber } from './mapping/wider-number.ts'
 import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
 import { foldStored, replacedElsewhere, type StoredRow, storedTimes } from './clickhouse/stored-rows.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
+import { rowIdentities } from './row-identities.ts'
 
 const databaseProblem = (name: string): string | undefined =>
   /^(?!(?:system|information_schema)$)[a-z_][a-z0-9_]{0,126}$/i.test(name)
@@ -222,7 +223,7 @@ class ClickHouseEngine implements Engine {
   async #insert(load: Load, rows: PositionalRows): Promise<void> {
     const into = `INSERT INTO ${tableName(this.#place, load.table)} (${rows.names.map(quoteName).join(', ')})`
     // Parts of a load that failed have its id, too: the token says which rows it is for.
-    const own = await hashOf(load.merge === 'coalesce' ? withoutStamp(load) : idsOf(rows))
+    const own = await hashOf(rowIdentities(load, load.rows))
     let start = 0
     for (const body of bodiesOf(rows)) {
       await this.#http.run(new TextEncoder().encode(`${into} FORMAT JSONCompactEachRow\n${body.text}`), {
@@ -270,17 +271,6 @@ class ClickHouseEngine implements Engine {
       throw thrown
     }
   }
-}
-
-const idsOf = ({ names, rows }: PositionalRows): readonly unknown[] => {
-  const id = names.indexOf('id')
-  return id < 0 ? [] : rows.map((row) => row[id])
-}
-
-/** Rows of one id may be parts of one that was folded; a repeat has them with another `uuid_ts`. */
-const withoutStamp = ({ columns, rows }: Load): readonly unknown[] => {
-  const stamp = columns.findIndex(({ name }) => name === 'uuid_ts')
-  return stamp < 0 ? rows : rows.map((row) => row.toSpliced(stamp, 1))
 }
 
 async function hashOf(values: readonly unknown[]): Promise<string> {

@@ -1,5 +1,6 @@
 // Names of objects: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html (checked 2026-11-29)
 import type { Load } from '../../core/warehouse.ts'
+import { rowIdentities } from '../row-identities.ts'
 import { readerOf, type LoadRow } from './rows.ts'
 
 /**
@@ -56,8 +57,7 @@ const folderOf = (time: string, layout: FolderLayout): string =>
 /**
  * Names the object of some rows of a load: a repeat of the load gives the same name.
  *
- * Of a load that appends, the id alone decides, since its rows have none. Of any other the ids of the rows count as well: the
- * loader halves a load under one id.
+ * The loader halves a load under one id: what its rows are decides as well.
  *
  * @param load which
  * @param folder of the table, in which the rows are
@@ -65,9 +65,8 @@ const folderOf = (time: string, layout: FolderLayout): string =>
  * @returns 32 hex digits and the ending
  */
 export async function dataName(load: Load, folder: string, rows: readonly LoadRow[]): Promise<string> {
-  const id = readerOf(load.columns, 'id')
-  const ids = load.merge === 'append' ? [] : rows.map((row) => String(id(row)))
-  return `${await hashOf(JSON.stringify([load.id, load.table, folder, ...ids]))}.parquet`
+  const told = rowIdentities(load, rows)
+  return `${await hashOf(JSON.stringify([load.id, load.table, folder, ...told]))}.parquet`
 }
 
 async function hashOf(text: string): Promise<string> {
