@@ -139,7 +139,7 @@ const runs = [
 
 test.each(runs)(
   `kills at any point of ${syncs} loads lose nothing and double nothing, neither row nor discard nor dead letter: of %s`,
-  { timeout: 60_000 + syncs * 10_000 },
+  { timeout: 180_000 + syncs * 20_000 },
   (_, engine, victim) => withSeed((random) => crash(engine, victim, random)),
 )
 
