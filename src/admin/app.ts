@@ -22,7 +22,7 @@ import { testCode, testDeployed, testRun } from './transformations.ts'
 import { diffTransform } from './transformation-diff.ts'
 import { discardUnreadable, listUnreadable, mendUnreadable, readUnreadable, reloadUnreadable } from './unreadable.ts'
 import { queryWarehouse } from './warehouse-sql.ts'
-import { listWarehouses, loadWarehouse } from './warehouses.ts'
+import { listSyncs, listWarehouses, loadWarehouse, readWarehouse, retryWarehouse } from './warehouses.ts'
 
 interface Handler {
   (c: AdminCall): Promise<Response>
@@ -59,11 +59,14 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/lanes/:target/skip': { POST: skipLanes },
   '/lanes/:target/:partition/resume': { POST: resumeLane },
   '/warehouses': { GET: listWarehouses },
+  '/warehouses/:name': { GET: readWarehouse },
+  '/warehouses/:name/syncs': { GET: listSyncs },
   '/warehouses/:name/sql': { GET: queryWarehouse },
   '/warehouses/:name/unreadable': { GET: listUnreadable },
   '/warehouses/:name/unreadable/:file': { GET: readUnreadable, PUT: mendUnreadable, DELETE: discardUnreadable },
   '/warehouses/:name/unreadable/:file/load': { POST: reloadUnreadable },
   '/warehouses/:name/load': { POST: loadWarehouse },
+  '/warehouses/:name/retry': { POST: retryWarehouse },
   '/kafka': { GET: listKafka },
   '/kafka/groups/:group': { DELETE: deleteGroup },
   '/kafka/groups/:group/offsets': { POST: resetGroup },

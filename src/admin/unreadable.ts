@@ -5,7 +5,7 @@ import { SluicewayError } from '../core/errors.ts'
 import { textOf } from '../platform/body.ts'
 import { limitUpTo, queryOf, wholeNumber } from './body.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
-import { loadNow } from './warehouses.ts'
+import { loadWarehouse } from './warehouses.ts'
 
 /** Bytes of a mended file; what crosses to the loader may have twice as many. */
 const mostBytes = 16_000_000
@@ -40,7 +40,7 @@ mendUnreadable.takesBody = true as const
 export async function reloadUnreadable(c: AdminCall): Promise<Response> {
   const { name, file, loader } = placeOf(c)
   valueOf(await loader.reloadUnreadable(name, file))
-  return loadNow(c, name)
+  return loadWarehouse(c)
 }
 
 /** DELETE /warehouses/:name/unreadable/:file: gives it up, with the events in it. */

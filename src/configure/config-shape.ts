@@ -146,11 +146,29 @@ const mappingShapes: Shapes<NonNullable<WarehouseRoute['mapping']>> = {
   resolveIdentities: boolean,
   maxColumns: numberIn({ least: 50, most: 1_500, whole: true }),
 }
+const timeOfDay = must(
+  'a time of day in UTC, as "02:30"',
+  (value) => typeof value === 'string' && /^(?:[01]\d|2[0-3]):[0-5]\d$/.test(value),
+  'string',
+)
+const windowShape = members(
+  { start: timeOfDay, end: timeOfDay },
+  { needed: { start: () => undefined, end: () => undefined } },
+)
+const windowOfDay: Shape = (value, report) => {
+  const window = windowShape(value, report) as WarehouseRoute['excludeWindow'] | undefined
+  if (window?.start === undefined || window.end === undefined) return undefined
+  if (window.start !== window.end) return window
+  report({ path: '', problem: 'must end at another time than it starts: else nothing would be loaded', about: 'value' })
+  return undefined
+}
 const warehouseShapes: Shapes<WarehouseRoute> = {
   use: madeBy('warehouse'),
   transforms: transformsShape,
   displayName: text,
   everyMinutes: numberIn({ least: 1, most: 10_080, whole: true, of: 'minutes' }),
+  syncStartAt: timeOfDay,
+  excludeWindow: windowOfDay,
   quota: members(quotaShapes),
   stageSeconds: numberIn({ least: 0, most: 86_400, of: 'seconds' }),
   sql: boolean,

@@ -2,6 +2,7 @@ import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, Unreadabl
 import type { Attempt, Cause, DryRun, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
 import type { Billed } from './billed.ts'
+import type { WarehouseRoute } from './config.ts'
 import type { HttpRequest, HttpResponse } from './destination.ts'
 import type { Header } from './envelope.ts'
 import type { DroppedSample } from './dropped.ts'
@@ -11,6 +12,7 @@ import type { PollerRpc } from './kafka-source.ts'
 import type { CatalogRpc, GroupRpc, OffsetReader, TopicRpc } from './topic.ts'
 import type { AdminAction, JobOrder, JobStatus, NumberedAction } from './jobs.ts'
 import type { Layout } from './layout.ts'
+import type { SyncPage, SyncQuery, TableFreshness, WaitingTable } from './sync.ts'
 import type { TransformCounts, TransformReport } from './transform-counts.ts'
 
 /** Calls that the `Log` object answers; see streams/log/log-object.ts. */
@@ -319,6 +321,8 @@ export interface LoaderRpc {
   readonly status: (warehouse: string) => Promise<LoaderStatus>
   /** Whether a file that is not loaded yet holds an event, and when that is tried next. */
   readonly waitsFor: (warehouse: string, event: StagedPlaceQuery) => Promise<StagedAnswer>
+  /** What was loaded, newest first. */
+  readonly syncs: (warehouse: string, query: SyncQuery) => Promise<SyncPage>
   /** Files that could not be read five times and were set aside, at most 1,000. */
   readonly unreadable: (warehouse: string) => Promise<readonly UnreadableFileStatus[]>
   /** Shows one of them; refuses with `not_found`, as the others do. */
@@ -331,10 +335,14 @@ export interface LoaderRpc {
   readonly discardUnreadable: (warehouse: string, file: string) => Promise<Told<UnreadableFileStatus>>
 }
 
-/** How a loader is to run: for how many milliseconds, and whether at once, though it waits after a failure. */
+/** How a loader is to run. */
 export interface LoadOptions {
+  /** Milliseconds after which nothing is begun. */
   readonly budgetMs?: number
+  /** True to load all that is staged at once, whatever the schedule says, and though it waits after a failure. */
   readonly now?: boolean
+  /** Of tables whose rows wait, the one that is tried at once, or all; nothing else is loaded then. */
+  readonly retry?: { readonly table?: string | undefined }
 }
 
 /** What one run of a loader did; `error` when it stopped before its end. */
@@ -348,7 +356,8 @@ export interface LoadReport {
 
 /**
  * What a loader does. `idle`: all is loaded. `staged`: files wait for their turn. `failing`: loads fail, for a reason that time
- * does not mend or for longer than 90 s, or files were set aside. `behind`: files wait for longer than two turns and 300 s.
+ * does not mend or for longer than 90 s, a table refuses rows for longer than that, or files were set aside. `behind`: files wait
+ * for longer than two turns, the exclude window and 300 s.
  */
 export type LoaderState = 'idle' | 'staged' | 'failing' | 'behind'
 
@@ -373,11 +382,22 @@ export interface LoaderStatus {
   readonly oldestSeconds: number
   /** Keys of files that could not be read five times: they were set aside, their objects are kept. */
   readonly stuckFiles: readonly string[]
-  /** Milliseconds since the epoch of the schedule's next load; left out when nothing is staged. */
+  /** Milliseconds since the epoch at which the schedule loads what is staged, or tries a table; left out when nothing waits. */
   readonly nextAttemptAt?: number
+  /** When it is loaded; `nextSyncAt` in milliseconds since the epoch. Left out when it is not in the config. */
+  readonly schedule?: Pick<WarehouseRoute, 'syncStartAt' | 'excludeWindow'> & {
+    readonly everyMinutes: number
+    readonly nextSyncAt: number
+  }
+  /** When the load began that is running, milliseconds since the epoch. */
+  readonly runningSince?: number
   /** Left out when the last load did not fail. */
   readonly failure?: LoadFailure
   readonly lastLoad?: LoadReport & { readonly at: number; readonly ms: number }
+  /** Tables that refuse rows, which wait for them. */
+  readonly waitingTables: readonly WaitingTable[]
+  /** What was loaded, by table. */
+  readonly freshness: Readonly<Record<string, TableFreshness>>
   readonly tables: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly billed: Billed
 }

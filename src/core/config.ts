@@ -111,8 +111,12 @@ export interface StorageQuota {
 export interface WarehouseRoute {
   readonly use: Warehouse
   readonly displayName?: string
-  /** Minutes between loads; default 1. */
+  /** Minutes between loads; default 1. What a load has not finished goes on in the minutes that follow. */
   readonly everyMinutes?: number
+  /** A time of day, `HH:MM` in UTC: loads begin then, and `everyMinutes` times any number later or earlier. */
+  readonly syncStartAt?: string
+  /** Times of day, `HH:MM` in UTC, between which the schedule loads nothing; also over midnight. A person can. */
+  readonly excludeWindow?: { readonly start: string; readonly end: string }
   /** Seconds that events may wait for a staging file to fill; default 10. */
   readonly stageSeconds?: number
   /** True to let whoever has an admin token read it with SQL: `GET /admin/warehouses/<name>/sql`. Only d1 and postgres. */

@@ -18,7 +18,8 @@ export interface KeptNames {
  * What a failure speaks of, in `details.scope` of the error of an engine.
  *
  * - `rows`: a value is in the way. The loader looks for the row, which becomes a dead letter, and loads the others.
- * - `table`: the statement or the table is. The loader does the same, once it has seen that the warehouse takes other rows.
+ * - `table`: the statement or the table is. Once the loader has seen that the warehouse takes other rows, those of the table wait
+ *   and are tried again; it looks for those that the table takes.
  * - `invocation`: the platform takes no more calls from this invocation; the load goes on in the next.
  * - `warehouse`, and every error without a scope: the warehouse is. Nothing is buried, and the load is repeated.
  *

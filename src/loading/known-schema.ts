@@ -7,6 +7,14 @@ import { ownName } from '../warehouses/mapping/providers.ts'
 /** PostgreSQL takes 1,600 columns a table, and counts dropped ones. */
 const mostColumns = 1_500
 
+/** What the loader changed of a table. */
+export interface SchemaChange {
+  readonly kind: 'created' | 'added' | 'widened'
+  /** With its namespace. */
+  readonly table: string
+  readonly columns: Columns
+}
+
 /**
  * Table `tables`: what the warehouse's tables look like, so that it need not be asked at each load.
  *
@@ -16,6 +24,7 @@ const mostColumns = 1_500
 export class KnownSchema {
   readonly #db: Database
   readonly #tables = new Map<string, Columns>()
+  #changes: SchemaChange[] = []
 
   constructor(db: Database) {
     this.#db = db
@@ -35,7 +44,15 @@ export class KnownSchema {
       delete: (name) => {
         if (this.#tables.delete(name)) this.#db.run('DELETE FROM tables WHERE name = ?', name)
       },
+      changed: (change) => void this.#changes.push(change),
     })
+  }
+
+  /** What was changed since this was asked last. */
+  takeChanges(): readonly SchemaChange[] {
+    const changes = this.#changes
+    this.#changes = []
+    return changes
   }
 
   /** All tables, named `namespace.table` where there are namespaces. */
@@ -63,6 +80,7 @@ interface TableStore {
   readonly get: (name: string) => Columns | undefined
   readonly set: (name: string, columns: Columns) => void
   readonly delete: (name: string) => void
+  readonly changed: (change: SchemaChange) => void
 }
 
 /** What is known of the tables of one namespace. */
@@ -105,7 +123,10 @@ export class KnownTables {
       ...missing.slice(0, room),
       ...(missing.length > room && !hasMore ? [[more, 'json'] as const] : []),
     ])
-    if (found === null || Object.keys(added).length > 0) await engine.widen(table, added)
+    if (found === null || Object.keys(added).length > 0) {
+      await engine.widen(table, added)
+      this.#note(found === null ? 'created' : 'added', table, added)
+    }
     return this.#retype(table, { known: this.#remember(table, { ...found, ...added }), ...need })
   }
 
@@ -132,7 +153,12 @@ export class KnownTables {
       if (scope !== 'rows' && scope !== 'table') throw thrown
       return known
     }
+    this.#note('widened', table, changed)
     return this.#remember(table, { ...known, ...changed })
+  }
+
+  #note(kind: SchemaChange['kind'], table: string, columns: Columns): void {
+    this.#store.changed({ kind, table: qualifiedName(this.#namespace, table), columns })
   }
 
   #remember(table: string, now: Columns): Columns {

@@ -1,8 +1,16 @@
-import { SluicewayError } from '../core/errors.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { FailureScope } from '../core/warehouse.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 
 const scopes: ReadonlySet<unknown> = new Set<FailureScope>(['rows', 'table', 'invocation'])
+
+/** A table whose held rows were tried again takes none of them. */
+export class TableRefused extends Error {
+  constructor(cause: unknown) {
+    super(reasonOf(cause), { cause })
+    this.name = 'TableRefused'
+  }
+}
 
 /**
  * Tells what the failure of a load speaks of.
@@ -15,6 +23,9 @@ export function scopeOf(thrown: unknown): FailureScope {
   if (scopes.has(scope)) return scope as FailureScope
   return isPlatformError(thrown) ? 'invocation' : 'warehouse'
 }
+
+/** Whether a failure may be that of some rows or of one table. */
+export const isNarrow = (thrown: unknown): boolean => scopeOf(thrown) === 'rows' || scopeOf(thrown) === 'table'
 
 /** Whether the failure of a load is of the kind that time does not mend; false where the engine does not say. */
 export const isLasting = (thrown: unknown): boolean =>

@@ -1,27 +1,32 @@
 import type { Bindings, LoadReport, StagedFile } from '../core/bindings.ts'
-import type { NewDeadLetter } from '../core/dead-letter.ts'
+import type { Billed } from '../core/billed.ts'
 import type { Port } from '../core/port.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { Target } from '../core/resolved-config.ts'
 import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
 import { ownName } from '../warehouses/mapping/providers.ts'
-import { RPC_BYTES } from '../platform/limits.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { RecentKeys } from '../storage/recent-keys.ts'
-import type { KnownSchema } from './known-schema.ts'
+import type { HeldFile, HeldRows } from './held-rows.ts'
+import { type KnownSchema, qualifiedName } from './known-schema.ts'
+import { callsOf } from './letter-calls.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition, StagedPlace } from './load-position.ts'
+import { addReports, nothing } from './load-reports.ts'
 import { rowsOf } from './rows-of.ts'
 import { Slice } from './slice.ts'
-import { loadSlice } from './load-slice.ts'
+import { loadSlice, type SliceOutcome } from './load-slice.ts'
 import { readStaged, stagedEvents } from './staged-events.ts'
 import type { WaitingFile } from './staged-files.ts'
 
 /** Events that are mapped before others get the processor. */
 const turnEvents = 100
-/** UTF-16 units of the letters of one call: a unit has at most three bytes as UTF-8, and a letter more than its event. */
-const letterUnits = RPC_BYTES / 8
+
+/** What a slice did. */
+export interface SliceReport extends SliceOutcome {
+  readonly deadLetters: number
+}
 
 /** What a load works with. */
 export interface Loading {
@@ -33,8 +38,14 @@ export interface Loading {
   readonly discarded: RecentKeys
   readonly bindings: Bindings
   readonly port: Port
-  /** Called when a file's rows are in the warehouse. */
+  readonly held: HeldRows
+  /** The file of held rows that is loaded, where it is one: of its events, the rows for its table alone. */
+  readonly from?: HeldFile | undefined
+  readonly billed: Billed
+  /** Called when a file's rows are in the warehouse, or wait for their table. */
   readonly loaded: (file: StagedFile) => void
+  /** Called with what a slice did, in its commit. */
+  readonly noted: (slice: SliceReport) => void
   /** Milliseconds since the epoch after which no slice is begun. */
   readonly deadline: number
 }
@@ -65,7 +76,7 @@ export class LoadGroup {
   #end: StagedPlace | undefined
   #slices = 0
   /** What is in the warehouse so far, also when the run fails. */
-  report: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
+  report: LoadReport = nothing
 
   constructor(loading: Loading) {
     this.#loading = loading
@@ -161,7 +172,16 @@ export class LoadGroup {
     let mapping = this.#optionsOf.get(source)
     if (mapping === undefined) this.#optionsOf.set(source, (mapping = { ...common, sourceId: source }))
     const rows = rowsOf(envelope, { mapping, file: key, privacy: target.route.privacy })
-    this.#slice.add(staged, engines.namespaceOf(source), rows)
+    const namespace = engines.namespaceOf(source)
+    this.#slice.add(staged, namespace, this.#wanted(namespace, rows))
+  }
+
+  /** Of held rows those for their table. What is mapped otherwise now goes where that says. */
+  #wanted(namespace: string, rows: ReturnType<typeof rowsOf>): ReturnType<typeof rowsOf> {
+    const { from } = this.#loading
+    if (from === undefined || 'stage' in rows) return rows
+    const mine = rows.filter(({ row }) => qualifiedName(namespace, row.table) === from.table)
+    return mine.length > 0 ? mine : rows
   }
 
   /** Hands the slice to the engine, once that has done the one before; it begins anew. */
@@ -176,19 +196,20 @@ export class LoadGroup {
   }
 
   async #loadSlice(slice: Slice): Promise<void> {
-    const { position, bindings, target, loaded } = this.#loading
-    const { rows, discards } = await loadSlice(slice, this.#loading)
+    const { position, bindings, target, loaded, noted, held, from, port } = this.#loading
+    const outcome = await loadSlice(slice, this.#loading)
     const lane = { target: target.name, partition: 0 }
     for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters, true)
-    for (const file of slice.files) loaded(file)
-    if (slice.end !== undefined) position.move(slice.end)
-    const { report } = this
-    this.report = {
-      files: report.files + slice.files.length,
-      events: report.events + slice.events,
-      rows: report.rows + rows,
-      discards: report.discards + discards,
+    // What follows is one commit of the storage.
+    if (slice.end !== undefined) {
+      held.commit(slice.id, from, port.now())
+      position.move(slice.end)
     }
+    for (const file of slice.files) loaded(file)
+    noted({ ...outcome, deadLetters: slice.letters.length })
+    const rows = [...outcome.tables.values()].reduce((sum, table) => sum + table.rows, 0)
+    const { discards } = outcome
+    this.report = addReports(this.report, { files: slice.files.length, events: slice.events, rows, discards })
     this.#slices++
   }
 
@@ -199,22 +220,5 @@ export class LoadGroup {
 
 /** Events of a file that are in the warehouse. */
 const doneOf = (file: WaitingFile, position: LoadPosition): number => Math.max(file.done, position.doneOf(file.key))
-
-/** Cuts letters into what one call carries. */
-function* callsOf(letters: readonly NewDeadLetter[]): Generator<readonly NewDeadLetter[]> {
-  let call: NewDeadLetter[] = []
-  let units = 0
-  for (const letter of letters) {
-    const length = letter.event.length + letter.reason.length + 1_000
-    if (call.length > 0 && units + length > letterUnits) {
-      yield call
-      call = []
-      units = 0
-    }
-    call.push(letter)
-    units += length
-  }
-  if (call.length > 0) yield call
-}
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))

@@ -19,17 +19,20 @@ interface Stored {
 /**
  * Table `position`: how far into a staging file the rows are in the warehouse, so that the next run goes on there.
  *
- * It also holds how many events a slice may have, and where the slice ends whose discards are being written: a repeat of it must
- * have the same ones.
+ * It also holds how many events a slice may have, and where the slice ends whose discards and held rows are being written: a repeat
+ * of it must have the same ones.
  */
 export class LoadPosition {
   readonly #db: Database
+  readonly #id: number
   #stored: Stored
 
-  constructor(db: Database) {
+  /** `id` is 0 for staging files, or the number of a file of held rows. */
+  constructor(db: Database, id = 0) {
     this.#db = db
+    this.#id = id
     db.run('CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY, place TEXT)')
-    const row = db.first<{ readonly place: string }>('SELECT place FROM position WHERE id = 0')
+    const row = db.first<{ readonly place: string }>('SELECT place FROM position WHERE id = ?', id)
     this.#stored = row === undefined ? {} : (JSON.parse(row.place) as Stored)
   }
 
@@ -46,7 +49,7 @@ export class LoadPosition {
     return this.#stored.end
   }
 
-  /** Sets the end of the slice whose discards are written next; undefined when none of them was written after all. */
+  /** Sets the end of the slice whose discards or held rows are written next; undefined when none was written after all. */
   fixEnd(end: StagedPlace | undefined): void {
     this.#write({ ...this.#stored, end })
   }
@@ -64,6 +67,6 @@ export class LoadPosition {
 
   #write(stored: Stored): void {
     this.#stored = stored
-    this.#db.run('INSERT OR REPLACE INTO position (id, place) VALUES (0, ?)', JSON.stringify(stored))
+    this.#db.run('INSERT OR REPLACE INTO position (id, place) VALUES (?, ?)', this.#id, JSON.stringify(stored))
   }
 }

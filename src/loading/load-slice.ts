@@ -1,31 +1,53 @@
-import type { LoadPosition } from './load-position.ts'
+import { DiscardWriter } from './discard-writer.ts'
+import { holdRows } from './hold-rows.ts'
+import { qualifiedName } from './known-schema.ts'
+import type { Loading } from './load-group.ts'
 import type { Slice } from './slice.ts'
-import { SliceLoader, type SliceTools } from './slice-loader.ts'
+import { type LoadedTable, SliceLoader } from './slice-loader.ts'
+
+/** What became of the rows of a slice. */
+export interface SliceOutcome {
+  readonly tables: ReadonlyMap<string, LoadedTable>
+  readonly discards: number
+  /** Rows that wait for their table. */
+  readonly waiting: number
+}
 
 /**
  * Loads a slice, one namespace after the other: all rows first, then what was discarded of them. Rows that are refused become
- * dead letters of the slice.
+ * dead letters of the slice; those of a table that refuses them as a whole wait.
  *
- * @param tools `position` notes where the slice ends before the first discard is written
- * @returns how many rows and discards
+ * @param slice of which all may be loaded again
+ * @param tools `position` notes where the slice ends before anything is written that a repeat must not write otherwise
+ * @returns what was loaded
  * @throws {SluicewayError} warehouse_failed when the warehouse, not a row or table, is the reason; all may be repeated
+ * @throws {TableRefused} when the table whose held rows these are takes none of them
  */
-export async function loadSlice(
-  slice: Slice,
-  tools: SliceTools & { readonly position: LoadPosition },
-): Promise<{ readonly rows: number; readonly discards: number }> {
+export async function loadSlice(slice: Slice, tools: Loading): Promise<SliceOutcome> {
   const { position } = tools
-  const loaders = slice.parts.map((part) => new SliceLoader(part, tools))
-  let rows = 0
-  for (const loader of loaders) rows += await loader.loadRows()
-  const written = () => loaders.reduce((sum, { discards }) => sum + discards, 0)
-  if (loaders.some(({ hasDiscards }) => hasDiscards)) position.fixEnd(slice.end)
+  const loaders = slice.parts.map((part) => ({ part, rows: new SliceLoader(part, tools) }))
+  for (const { rows } of loaders) await rows.loadRows()
+  const isTaken = loaders.some(({ rows }) => rows.loaded.size > 0)
+  for (const { rows } of loaders) await rows.judge(isTaken)
+  const waiting = loaders.flatMap(({ rows }) => rows.waiting)
+  const writers = loaders.map(({ part, rows }) => new DiscardWriter(part, rows.discards, tools))
+  const written = () => writers.reduce((sum, writer) => sum + writer.written, 0)
+  const hasDiscards = writers.some(({ fresh }) => fresh.length > 0)
+  if (hasDiscards || waiting.length > 0 || slice.letters.length > 0) position.fixEnd(slice.end)
+  if (waiting.length > 0) await holdRows(slice.id, waiting, tools)
   try {
-    for (const loader of loaders) await loader.loadDiscards()
+    for (const writer of writers) await writer.write()
   } catch (thrown) {
-    if (written() === 0) position.fixEnd(undefined)
+    if (written() === 0 && waiting.length === 0) position.fixEnd(undefined)
     throw thrown
   }
-  for (const loader of loaders) loader.noteDiscards()
-  return { rows, discards: written() }
+  for (const writer of writers) writer.note()
+  const tables = loaders.flatMap(({ part, rows }) =>
+    [...rows.loaded].map(([name, loaded]) => [qualifiedName(part.namespace, name), loaded] as const),
+  )
+  return {
+    tables: new Map(tables),
+    discards: written(),
+    waiting: waiting.reduce((sum, { pending }) => sum + pending.length, 0),
+  }
 }

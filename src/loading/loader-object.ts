@@ -9,118 +9,137 @@ import type {
   StagedFile,
   StagedPlaceQuery,
 } from '../core/bindings.ts'
+import type { SyncDetail, SyncPage, SyncQuery } from '../core/sync.ts'
 import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, UnreadableRange } from '../core/unreadable.ts'
+import { createBill } from '../core/billed.ts'
+import { type Port } from '../core/port.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
+import { realPort } from '../platform/real-port.ts'
 import { Database } from '../storage/database.ts'
 import { RecentKeys } from '../storage/recent-keys.ts'
-import { reasonOf } from '../core/errors.ts'
-import { type Port } from '../core/port.ts'
-import { conditionOf, nextTurn } from './condition.ts'
-import { EnginePool } from './engine-pool.ts'
+import { conditionOf } from './condition.ts'
+import { HeldRows } from './held-rows.ts'
 import { KnownSchema } from './known-schema.ts'
-import { isLasting } from './load-failure.ts'
-import { LoadGroup } from './load-group.ts'
-import { LoadPosition } from './load-position.ts'
+import type { SliceReport } from './load-group.ts'
 import { LoadHistory, type PastLoad } from './load-history.ts'
-import { UnreadableFile } from './staged-events.ts'
+import { LoadPosition } from './load-position.ts'
+import { nothing } from './load-reports.ts'
+import { type LoaderMemory, type Run, runLoad } from './load-run.ts'
 import { StagedFiles } from './staged-files.ts'
+import { SyncNotes } from './sync-detail.ts'
+import { nextSync, outsideWindow, scheduleOf, type SyncSchedule } from './sync-schedule.ts'
+import { TableFreshnesses } from './table-freshness.ts'
 import { told } from './told.ts'
+import { Turns } from './turns.ts'
 import { UnreadableFiles } from './unreadable-files.ts'
-import { createBill } from '../core/billed.ts'
-import { realPort } from '../platform/real-port.ts'
-import type { Target, ResolvedConfig } from '../core/resolved-config.ts'
 
 const defaultBudgetMs = 25_000
-const nothing: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
-
-type WarehouseTarget = Extract<Target, { readonly kind: 'warehouse' }>
-
-/** What a run did, and how it failed. */
-interface Run {
-  readonly report: LoadReport
-  /** True when the warehouse was the reason that it stopped. */
-  readonly failed: boolean
-  readonly lasting: boolean
-}
 
 /**
  * Loads what the lanes of one warehouse staged. The object's name is the warehouse's name in the config.
  *
- * Files are marked as loaded only after the warehouse has their rows, and deleted from R2 only after that; a crash anywhere
- * loads some of them again, which repeats no rows. Layout of the storage: see StagedFiles, KnownSchema and LoadHistory.
+ * It is asked each minute, and knows itself whether it is its turn. Layout of the storage: see StagedFiles, KnownSchema,
+ * LoadPosition, LoadHistory, HeldRows, Turns and TableFreshnesses.
  */
 export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   protected readonly port: Port = realPort
   readonly #resolved: ResolvedConfig
   readonly #billed = createBill()
-  readonly #files: StagedFiles
-  readonly #schema: KnownSchema
-  readonly #position: LoadPosition
+  readonly #memory: LoaderMemory
   readonly #history: LoadHistory
   readonly #unreadable: UnreadableFiles
-  readonly #discarded: RecentKeys
-  #running: Promise<LoadReport> | undefined
+  readonly #turns: Turns
+  readonly #freshness: TableFreshnesses
+  #running: { readonly since: number; readonly report: Promise<LoadReport> } | undefined
 
   constructor(ctx: DurableObjectState, env: Bindings, resolved: ResolvedConfig) {
     super(ctx, env)
     const db = new Database(ctx.storage.sql, this.#billed)
     this.#resolved = resolved
-    this.#files = new StagedFiles(db)
-    this.#schema = new KnownSchema(db)
-    this.#position = new LoadPosition(db)
+    this.#memory = {
+      files: new StagedFiles(db),
+      schema: new KnownSchema(db),
+      position: new LoadPosition(db),
+      held: new HeldRows(db),
+      discarded: new RecentKeys(db, 'discarded'),
+    }
     this.#history = new LoadHistory(db)
-    this.#unreadable = new UnreadableFiles(this.#files, env.BUCKET)
-    this.#discarded = new RecentKeys(db, 'discarded')
+    this.#turns = new Turns(db)
+    this.#freshness = new TableFreshnesses(db)
+    this.#unreadable = new UnreadableFiles(this.#memory.files, env.BUCKET)
   }
 
   async register(_warehouse: string, file: StagedFile): Promise<void> {
     this.#billed.calls++
-    this.#files.register(file, this.port.now())
+    this.#memory.files.register(file, this.port.now())
   }
 
   async load(warehouse: string, options: LoadOptions = {}): Promise<LoadReport> {
     this.#billed.calls++
-    const isAsked = options.now === true
+    const isAsked = options.now === true || options.retry !== undefined
     if (isAsked && this.#running !== undefined) {
       // It may have begun before what made it fail was put right.
-      const report = await this.#running
-      if (report.error === undefined) return report
+      const report = await this.#running.report
+      if (report.error === undefined && options.retry === undefined && this.#memory.held.nextAt === undefined)
+        return report
     }
-    return (this.#running ??= this.#load(warehouse, options.budgetMs ?? defaultBudgetMs, isAsked).finally(() => {
-      this.#running = undefined
-    }))
+    if (this.#running === undefined) {
+      const report = this.#load(warehouse, options).finally(() => {
+        this.#running = undefined
+      })
+      this.#running = { since: this.port.now(), report }
+    }
+    return this.#running.report
   }
 
   async status(warehouse: string): Promise<LoaderStatus> {
     this.#billed.calls++
     const now = this.port.now()
-    const { files, events, since } = this.#files.waiting()
+    const { files, schema, held } = this.#memory
+    const { files: stagedFiles, events, since } = files.waiting()
     const lastLoad = this.#history.last()
     const failure = this.#history.failure()
-    const staged = {
-      stagedFiles: files,
+    const schedule = this.#scheduleOf(warehouse)
+    const waitingTables = held.list()
+    const facts = {
+      stagedFiles,
       oldestSeconds: since === undefined ? 0 : Math.max(0, Math.round((now - since) / 1000)),
-      stuckFiles: this.#files.keys('stuck'),
+      stuckFiles: [...files.keys('stuck'), ...held.keys('stuck')],
       ...(failure === undefined ? {} : { failure }),
+      waitingTables,
     }
     return {
       warehouse,
-      ...conditionOf({ ...staged, now, everyMinutes: this.#everyMinutesOf(warehouse) }),
-      ...staged,
+      ...conditionOf({ ...facts, now, schedule }),
+      ...facts,
       stagedEvents: events,
       ...(lastLoad === undefined ? {} : { lastLoad }),
-      ...(files === 0 ? {} : { nextAttemptAt: this.#nextAttemptAt(warehouse) }),
-      tables: this.#schema.all(),
+      ...(stagedFiles + waitingTables.length === 0 ? {} : { nextAttemptAt: this.#nextAttemptAt(schedule) }),
+      ...(this.#resolved.targets.has(warehouse)
+        ? { schedule: { ...schedule, nextSyncAt: nextSync(schedule, { now, isDue: schedule.everyMinutes === 1 }) } }
+        : {}),
+      ...(this.#running === undefined ? {} : { runningSince: this.#running.since }),
+      tables: schema.all(),
+      freshness: this.#freshness.all(),
       billed: this.#billed,
     }
   }
 
+  async syncs(_warehouse: string, query: SyncQuery): Promise<SyncPage> {
+    this.#billed.calls++
+    return this.#history.page(query)
+  }
+
   async waitsFor(warehouse: string, event: StagedPlaceQuery): Promise<StagedAnswer> {
     this.#billed.calls++
-    const state = this.#files.stateOf(event)
-    if (state === undefined) return { waits: false }
+    const state = this.#memory.files.stateOf(event)
+    if (state === undefined) {
+      const held = this.#memory.held.waitsFor(event.id)
+      return held === undefined ? { waits: false } : { waits: true, ...held }
+    }
     if (state === 'stuck') return { waits: true, reason: 'its staging file could not be read and was set aside' }
     const reason = this.#history.failure()?.reason
-    const nextAttemptAt = this.#nextAttemptAt(warehouse)
+    const nextAttemptAt = this.#nextAttemptAt(this.#scheduleOf(warehouse))
     return { waits: true, ...(reason === undefined ? {} : { reason }), nextAttemptAt }
   }
 
@@ -152,42 +171,75 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     })
   }
 
-  #nextAttemptAt(warehouse: string): number {
-    return nextTurn(this.port.now(), this.#history.nextAttemptAt(), this.#everyMinutesOf(warehouse))
+  /** When the schedule loads what is staged, or tries a table whose rows wait. */
+  #nextAttemptAt(schedule: SyncSchedule): number {
+    const now = this.port.now()
+    const { files, held } = this.#memory
+    const from = this.#history.nextAttemptAt()
+    const isDue = files.hasStaged(this.#turns.until(schedule, now))
+    const next = nextSync(schedule, { now, from, isDue })
+    if (held.nextAt === undefined) return next
+    const retry = nextSync(schedule, { now, from: Math.max(held.nextAt, from ?? 0), isDue: true })
+    return files.waiting().files === 0 ? retry : Math.min(next, retry)
   }
 
-  #everyMinutesOf(warehouse: string): number {
+  #scheduleOf(warehouse: string): SyncSchedule {
     const target = this.#resolved.targets.get(warehouse)
-    return (target?.kind === 'warehouse' ? target.route.everyMinutes : undefined) ?? 1
+    return scheduleOf(target?.kind === 'warehouse' ? target.route : {})
   }
 
-  async #load(warehouse: string, budgetMs: number, isAsked: boolean): Promise<LoadReport> {
+  async #load(warehouse: string, { budgetMs = defaultBudgetMs, now = false, retry }: LoadOptions): Promise<LoadReport> {
     const start = this.port.now()
     const target = this.#resolved.targets.get(warehouse)
     if (target?.kind !== 'warehouse') return { ...nothing, error: `The config has no warehouse "${warehouse}"` }
+    const { files, held, schema } = this.#memory
+    const schedule = scheduleOf(target.route)
+    const isAsked = now || retry !== undefined
+    if (!isAsked && outsideWindow(schedule, start) > start) return nothing
+    if (!isAsked) this.#turns.begin(schedule, start)
+    const staged = now ? start : this.#turns.until(schedule, start)
+    const until = retry === undefined && files.hasStaged(staged) ? staged : undefined
+    const tables = held.due(start, wantedTables(isAsked, retry?.table))
     const nextAttemptAt = this.#history.nextAttemptAt()
     if (!isAsked && nextAttemptAt !== undefined && start < nextAttemptAt) {
-      const until = new Date(nextAttemptAt).toISOString()
-      return { ...nothing, error: `Waits until ${until}: ${this.#history.last()?.error ?? 'the last load failed'}` }
+      const time = new Date(nextAttemptAt).toISOString()
+      return { ...nothing, error: `Waits until ${time}: ${this.#history.last()?.error ?? 'the last load failed'}` }
     }
-    const run = await this.#loadGroups(target, start + budgetMs)
-    this.#note(warehouse, run, { at: start, ms: this.port.now() - start, ...(isAsked ? { asked: true } : {}) })
+    if (until === undefined && tables.length === 0 && files.keys('loaded').length === 0) return nothing
+    const notes = new SyncNotes()
+    const noted = (slice: SliceReport) => {
+      notes.note(slice)
+      this.#freshness.note(slice.tables, this.port.now())
+    }
+    const order = { target, until, tables, isAsked, deadline: start + budgetMs, noted }
+    const place = { bindings: this.env, port: this.port, billed: this.#billed }
+    const run = await runLoad(order, this.#memory, place)
+    const detail = notes.detail(schema.takeChanges(), {
+      refused: Object.fromEntries(held.list().map(({ table, reason }) => [table, reason])),
+      isUnfinished: until !== undefined && run.report.error === undefined && files.hasStaged(until),
+    })
+    const how = { at: start, ms: this.port.now() - start, ...(isAsked ? { asked: true } : {}) }
+    this.#note(warehouse, run, { ...how, detail: notes.isEmpty && run.report.files === 0 ? undefined : detail })
     return run.report
   }
 
   /** Remembers a run, and logs when the warehouse begins to fail, fails for another lasting reason, and is back. */
-  #note(warehouse: string, { report, failed, lasting }: Run, how: Pick<PastLoad, 'at' | 'ms' | 'asked'>): void {
+  #note(
+    warehouse: string,
+    { report, failed, lasting }: Run,
+    { detail, ...how }: Pick<PastLoad, 'at' | 'ms' | 'asked'> & { readonly detail: SyncDetail | undefined },
+  ): void {
     const { error, ...done } = report
     const before = this.#history.failure()
-    if (report.events === 0 && report.files === 0 && error === undefined) return
+    if (report.events === 0 && error === undefined && detail === undefined) return
     // What went well is no part of a failure that came after it: the wait begins anew.
-    if (failed && report.events > 0) this.#history.note({ ...done, ...how }, false)
-    this.#history.note({ ...report, ...how, ...(lasting ? { lasting } : {}) }, failed)
+    if (failed && report.events > 0) this.#history.note({ ...done, ...how, part: true }, false)
+    this.#history.note({ ...report, ...how, ...(lasting ? { lasting } : {}) }, failed, detail)
     if (error === undefined) {
       const failedSeconds = before === undefined ? 0 : Math.round((how.at + how.ms - before.since) / 1000)
       if (before !== undefined) this.port.log('info', 'a warehouse is back', { warehouse, ...done, failedSeconds })
     } else if (before === undefined || (lasting && before.reason !== error)) {
-      const nextAttemptAt = new Date(this.#nextAttemptAt(warehouse)).toISOString()
+      const nextAttemptAt = new Date(this.#nextAttemptAt(this.#scheduleOf(warehouse))).toISOString()
       this.port.log('error', 'a warehouse fails: what is staged for it waits', {
         warehouse,
         reason: error,
@@ -195,63 +247,10 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       })
     }
   }
-
-  async #loadGroups(target: WarehouseTarget, deadline: number): Promise<Run> {
-    const unreadable = new Map<string, string>()
-    let report = nothing
-    const engines = new EnginePool(target.route.use, { ...this.env })
-    try {
-      await this.#deleteLoaded()
-      for (;;) {
-        const files = this.#files.next(new Set(unreadable.keys()))
-        if (files.length === 0 || this.port.now() >= deadline) break
-        const group = this.#groupOf(target, engines, deadline)
-        let isDone = true
-        try {
-          isDone = await group.run(files)
-        } catch (thrown) {
-          if (!(thrown instanceof UnreadableFile)) throw thrown
-          const done = this.#position.doneOf(thrown.key)
-          this.#files.unreadable(thrown.key, { reason: thrown.message, done, now: this.port.now() })
-          unreadable.set(thrown.key, thrown.message)
-        } finally {
-          report = addReports(report, group.report)
-        }
-        await this.#deleteLoaded()
-        if (!isDone) break
-      }
-    } catch (thrown) {
-      return { report: { ...report, error: reasonOf(thrown) }, failed: true, lasting: isLasting(thrown) }
-    } finally {
-      this.#billed.d1RowsWritten += engines.rowsWritten
-      await engines.close()
-    }
-    const [error] = unreadable.values()
-    return { report: error === undefined ? report : { ...report, error }, failed: false, lasting: false }
-  }
-
-  #groupOf(target: WarehouseTarget, engines: EnginePool, deadline: number): LoadGroup {
-    const loaded = ({ key }: StagedFile) => {
-      this.#billed.r2Reads++
-      this.#files.mark([key], 'loaded', this.port.now())
-    }
-    const own = { schema: this.#schema, position: this.#position, discarded: this.#discarded }
-    return new LoadGroup({ ...own, target, engines, bindings: this.env, port: this.port, loaded, deadline })
-  }
-
-  async #deleteLoaded(): Promise<void> {
-    const keys = this.#files.keys('loaded')
-    if (keys.length > 0) {
-      await this.env.BUCKET.delete(keys)
-      this.#files.mark(keys, 'gone', this.port.now())
-    }
-    this.#files.prune(this.port.now())
-  }
 }
 
-const addReports = (a: LoadReport, b: LoadReport): LoadReport => ({
-  files: a.files + b.files,
-  events: a.events + b.events,
-  rows: a.rows + b.rows,
-  discards: a.discards + b.discards,
-})
+/** Which tables with waiting rows a person wants to be tried; undefined where nobody asked. */
+function wantedTables(isAsked: boolean, table: string | undefined): 'all' | { readonly table: string } | undefined {
+  if (table !== undefined) return { table }
+  return isAsked ? 'all' : undefined
+}

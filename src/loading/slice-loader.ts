@@ -1,31 +1,23 @@
-import { SluicewayError } from '../core/errors.ts'
-import type { Port } from '../core/port.ts'
-import type { Engine, Load } from '../core/warehouse.ts'
-import type { RecentKeys } from '../storage/recent-keys.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { Columns, Engine, Load } from '../core/warehouse.ts'
+import type { Discard } from './discards.ts'
 import type { EnginePool } from './engine-pool.ts'
-import type { KnownSchema, KnownTables } from './known-schema.ts'
-import { scopeOf } from './load-failure.ts'
+import { type HeldFile, type HeldRows, printOf, type TableFailure } from './held-rows.ts'
+import { type KnownSchema, type KnownTables, qualifiedName } from './known-schema.ts'
+import { isNarrow, scopeOf, TableRefused } from './load-failure.ts'
 import type { PendingRow } from './rows-of.ts'
 import type { SlicePart } from './slice.ts'
-import { type Discard, discardKey, discardTableOf, discardValues } from './discards.ts'
 import type { TableRows } from './table-rows.ts'
 
-/** UTF-16 units of one load of discards, which an engine does in one piece. */
-const discardUnits = 400_000
 /** Tables that are loaded in one call where the engine can. */
 const tablesTogether = 50
-
-/** What a slice is loaded with. */
-export interface SliceTools {
-  readonly engines: EnginePool
-  readonly schema: KnownSchema
-  readonly discarded: RecentKeys
-  readonly port: Pick<Port, 'now'>
-}
+/** Rows that a table is tried with by themselves before it is believed to refuse all. */
+const mostProbes = 3
 
 /** A row that the warehouse refused, for a reason that may not be in the row. */
 interface Refusal {
   readonly pending: PendingRow
+  readonly rows: TableRows
   readonly thrown: unknown
 }
 
@@ -36,46 +28,93 @@ interface Ready {
   readonly discards: readonly Discard[]
 }
 
-/** Loads what of one slice is for one namespace: what fails in one table fails its rows alone, down to the single row. */
-export class SliceLoader {
-  readonly #tools: SliceTools
-  readonly #engines: EnginePool
-  #engine!: Engine
-  readonly #schema: KnownTables
-  readonly #slice: SlicePart
-  readonly #discards: Discard[] = []
-  readonly #refusals: Refusal[] = []
-  #rows = 0
-  #written = 0
+/** Rows that wait for their table. */
+export interface WaitingRows {
+  /** With its namespace (see `qualifiedName`). */
+  readonly table: string
+  readonly pending: readonly PendingRow[]
+  /** True when they are all rows of the slice for this table. */
+  readonly whole: boolean
+  readonly failure: TableFailure
+}
 
-  constructor(part: SlicePart, tools: SliceTools) {
-    this.#slice = part
+/** What a slice brought into one table. */
+export interface LoadedTable {
+  readonly rows: number
+  /** The latest `received_at` of them. */
+  readonly newest: string
+}
+
+/** What a slice is loaded with. */
+interface Tools {
+  readonly engines: EnginePool
+  readonly schema: KnownSchema
+  readonly held: HeldRows
+  /** The file of held rows that the slice is of. */
+  readonly from?: HeldFile | undefined
+}
+
+/**
+ * Loads what of one slice is for one namespace. A row that is in the way is looked for and becomes a dead letter; rows that a
+ * table refuses, though others are taken, wait for it.
+ */
+export class SliceLoader {
+  readonly #tools: Tools
+  readonly #part: SlicePart
+  readonly #schema: KnownTables
+  #engine!: Engine
+  readonly #refusals: Refusal[] = []
+  /** What is in the warehouse, by table. */
+  readonly loaded = new Map<string, LoadedTable>()
+  /** What did not fit, of rows that are in the warehouse. */
+  readonly discards: Discard[] = []
+  readonly waiting: WaitingRows[] = []
+
+  constructor(part: SlicePart, tools: Tools) {
+    this.#part = part
     this.#tools = tools
-    this.#engines = tools.engines
     this.#schema = tools.schema.of(part.namespace)
   }
 
   /**
-   * Loads the rows; those that are refused become dead letters of the slice.
+   * Loads the rows that are not refused.
    *
-   * @returns how many rows
    * @throws {SluicewayError} warehouse_failed when the warehouse, not a row or table, is the reason; all may be repeated
    */
-  async loadRows(): Promise<number> {
-    const { tables, namespace } = this.#slice
-    this.#engine = await this.#engines.of(namespace)
-    await this.#engine.foresee?.([...tables.keys()].filter((table) => !this.#schema.knows(table)))
+  async loadRows(): Promise<void> {
+    this.#engine = await this.#tools.engines.of(this.#part.namespace)
+    const tried = this.#sift()
+    await this.#engine.foresee?.(tried.map(({ table }) => table).filter((table) => !this.#schema.knows(table)))
     const ready: Ready[] = []
     const late: TableRows[] = []
-    for (const all of tables.values()) {
+    for (const all of tried) {
       const rows = await this.#fresh(all, late)
-      const one = await this.#prepare(rows, this.#slice.id).catch((thrown: unknown) => this.#failed(rows, thrown))
+      const one = await this.#prepare(rows).catch((thrown: unknown) => this.#unprepared(rows, thrown))
       if (one !== undefined) ready.push(one)
     }
     for (let i = 0; i < ready.length; i += tablesTogether) await this.#loadTogether(ready.slice(i, i + tablesTogether))
     for (const rows of late) await this.#loadSome(rows, rows.pending)
-    await this.#judge()
-    return this.#rows
+  }
+
+  /** Sets rows apart that wait without being tried: those of the plan, else those that may not overtake others. */
+  #sift(): TableRows[] {
+    const { held, from } = this.#tools
+    const plan = held.planOf(this.#part.sliceId)
+    return [...this.#part.tables.values()].flatMap((rows) => {
+      const table = this.#nameOf(rows.table)
+      const planned = plan.get(table)
+      const all = rows.pending
+      const isOwn = from?.table === table
+      const isWhole = planned === undefined ? !isOwn && held.isBlocked(table) : planned.whole
+      const prints = planned?.prints ?? held.printsOf(table, isOwn ? from : undefined)
+      if (!isWhole && prints.size === 0) return [rows]
+      const waiting = isWhole ? all : all.filter(({ envelope }) => prints.has(printOf(envelope.id)))
+      if (waiting.length === 0) return [rows]
+      const failure = held.failureOf(table) ?? { reason: 'earlier rows wait', code: 'warehouse_failed' }
+      this.waiting.push({ table, pending: waiting, whole: isWhole, failure })
+      const kept = new Set(waiting)
+      return waiting.length === all.length ? [] : [rows.only(all.filter((one) => !kept.has(one)))]
+    })
   }
 
   /** The rows without those that are older than what is there, beside newer ones of the same id; these go to `late`. */
@@ -95,40 +134,87 @@ export class SliceLoader {
   }
 
   /** Widens the table and fits the rows to it. */
-  async #prepare(rows: TableRows, id: string): Promise<Ready> {
+  async #prepare(rows: TableRows): Promise<Ready> {
     const { table, merge, wanted } = rows
     const columns = await this.#schema.evolve(table, { wanted, engine: this.#engine })
     const { pending, discards, refused, ...fitted } = rows.fit(columns)
     for (const one of refused)
-      this.#slice.bury(one, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
-    return { load: { id, table, ...fitted, merge }, pending, rows, discards }
+      this.#part.bury(one, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
+    return { load: { id: this.#part.id, table, ...fitted, merge }, pending, rows, discards }
   }
 
   async #loadTogether(ready: readonly Ready[]): Promise<void> {
-    if (this.#engine.loadTogether !== undefined && ready.length > 1)
+    const engine = this.#engine
+    if (engine.loadTogether !== undefined && ready.length > 1)
       try {
-        await this.#engine.loadTogether(ready.map(({ load }) => load))
-        for (const one of ready) this.#loaded(one)
+        await engine.loadTogether(ready.map(({ load }) => load))
+        for (const one of ready) this.#note(one)
         return
       } catch (thrown) {
         // One of them is in the way: each by itself tells which.
         if (!isNarrow(thrown)) throw thrown
       }
-    for (const one of ready)
-      try {
-        await this.#engine.load(one.load)
-        this.#loaded(one)
-      } catch (thrown) {
-        await this.#failed(one.rows, thrown)
-      }
+    for (const one of ready) await this.#load(one)
   }
 
-  #loaded({ load, discards }: Ready): void {
-    this.#rows += load.rows.length
-    this.#discards.push(...discards)
+  async #load(ready: Ready): Promise<void> {
+    try {
+      await this.#engine.load(ready.load)
+      this.#note(ready)
+    } catch (thrown) {
+      await this.#failed(ready.rows, thrown)
+    }
   }
 
-  /** Halves rows that failed until the one is found that is in the way. */
+  #note({ load, discards, pending }: Ready): void {
+    this.discards.push(...discards)
+    const before = this.loaded.get(load.table)
+    let newest = before?.newest ?? ''
+    for (const { row } of pending) if (row.receivedAt > newest) newest = row.receivedAt
+    if (load.rows.length > 0) this.loaded.set(load.table, { rows: (before?.rows ?? 0) + load.rows.length, newest })
+  }
+
+  async #loadSome(from: TableRows, some: readonly PendingRow[]): Promise<void> {
+    if (some.length === 0) return
+    const rows = from.only(some)
+    let ready: Ready
+    try {
+      ready = await this.#prepare(rows)
+    } catch (thrown) {
+      return this.#unprepared(rows, thrown)
+    }
+    await this.#load(ready)
+  }
+
+  /** Finds out which columns a table that was not made or widened does without: rows that need none of them are loaded. */
+  async #unprepared(rows: TableRows, thrown: unknown): Promise<undefined> {
+    if (scopeOf(thrown) !== 'table') return this.#failed(rows, thrown)
+    this.#schema.forget(rows.table)
+    const all = rows.pending
+    let columns: Columns | null
+    try {
+      columns = await this.#engine.columns(rows.table)
+    } catch (again) {
+      if (!isNarrow(again)) throw again
+      return this.#refuse(rows, all, again)
+    }
+    if (columns === null) {
+      const [plainest] = plainestOf(all)
+      if (all.length === 1 || plainest === undefined) return this.#refuse(rows, all, thrown)
+      await this.#loadSome(rows, [plainest])
+      const others = all.filter((one) => one !== plainest)
+      if (this.loaded.has(rows.table)) await this.#loadSome(rows, others)
+      else this.#refuse(rows, others, thrown)
+      return
+    }
+    const groups = Map.groupBy(all, ({ row }) => row.shape.names.filter((name) => !Object.hasOwn(columns, name)).join())
+    if (groups.size < 2) return this.#refuse(rows, all, thrown)
+    // Those that need fewest columns come first.
+    for (const some of [...groups.keys()].toSorted((a, b) => a.length - b.length))
+      await this.#loadSome(rows, groups.get(some) ?? [])
+  }
+
+  /** Halves rows that failed until the one is found that is in the way; a table that takes none at all is tried with some. */
   async #failed(rows: TableRows, thrown: unknown): Promise<undefined> {
     if (!isNarrow(thrown)) throw thrown
     // What is known of the table may no longer be so.
@@ -138,121 +224,81 @@ export class SliceLoader {
     if (all.length === 1 && only !== undefined) {
       // Of a row that was folded of several, each by itself.
       if (only.folded !== undefined) for (const one of only.folded) await this.#loadSome(rows, [one])
-      else this.#refusals.push({ pending: only, thrown })
+      else this.#refusals.push({ pending: only, rows, thrown })
+      return
+    }
+    const tried = new Set<PendingRow>()
+    if (scopeOf(thrown) === 'table' && !this.loaded.has(rows.table)) {
+      for (const one of plainestOf(all).slice(0, mostProbes)) {
+        if (this.loaded.has(rows.table)) break
+        tried.add(one)
+        await this.#loadSome(rows, [one])
+      }
+      const others = all.filter((one) => !tried.has(one))
+      if (this.loaded.has(rows.table)) await this.#loadSome(rows, others)
+      else this.#refuse(rows, others, thrown)
       return
     }
     const middle = all.length >> 1
     for (const some of [all.slice(0, middle), all.slice(middle)]) await this.#loadSome(rows, some)
   }
 
-  async #loadSome(from: TableRows, some: readonly PendingRow[]): Promise<void> {
-    const rows = from.only(some)
-    try {
-      const ready = await this.#prepare(rows, this.#slice.id)
-      await this.#engine.load(ready.load)
-      this.#loaded(ready)
-    } catch (thrown) {
-      await this.#failed(rows, thrown)
-    }
+  #refuse(rows: TableRows, some: readonly PendingRow[], thrown: unknown): undefined {
+    for (const pending of some) this.#refusals.push({ pending, rows, thrown })
   }
 
   /**
-   * Buries what was refused. A refusal that may be the warehouse's own is believed only when other rows were taken, or there is
-   * but one event; when the warehouse then takes rows of ours; and when it refuses the row once more.
+   * Lets rows wait that a table refused. That it was the table is believed only when others were taken, or there is but one
+   * table or event; when the warehouse then takes rows of ours; and when the table refuses once more.
+   *
+   * @param isTaken whether rows of the slice were taken, in whatever namespace
+   * @throws {SluicewayError} warehouse_failed when the warehouse, not a table, is the reason
+   * @throws {TableRefused} when the table whose held rows these are takes none of them
    */
-  async #judge(): Promise<void> {
-    const refusals = this.#refusals.splice(0)
-    const doubtful = refusals.filter(({ thrown }) => scopeOf(thrown) !== 'rows')
-    for (const { pending, thrown } of refusals) if (scopeOf(thrown) === 'rows') this.#slice.bury(pending, thrown)
-    const [first] = doubtful
-    if (first === undefined) return
-    if (this.#rows === 0 && new Set(doubtful.map(({ pending }) => pending.envelope)).size > 1) throw first.thrown
-    await this.#engine.probe()
-    for (const { pending } of doubtful) {
-      await this.#loadSome(this.#slice.rowsFor(pending.row.table), [pending])
-      const again = this.#refusals.pop()
-      if (again !== undefined) this.#slice.bury(pending, again.thrown)
-    }
-  }
-
-  /** Whether something was discarded that is not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
-  get hasDiscards(): boolean {
-    return this.#newDiscards.length > 0
-  }
-
-  get #newDiscards(): readonly Discard[] {
-    const { discarded, port } = this.#tools
-    const now = port.now()
-    return this.#discards.filter((discard) => !discarded.has(this.#keyOf(discard), now))
-  }
-
-  #keyOf(discard: Discard): string {
-    return `${this.#slice.namespace} ${discardKey(discard)}`
-  }
-
-  /** Discards that are in the warehouse. */
-  get discards(): number {
-    return this.#written
-  }
-
-  /** Writes what was discarded of the rows; once all of them are loaded, since a repeat must have the same ones. */
-  async loadDiscards(): Promise<void> {
-    const discards = this.#newDiscards
-    if (discards.length === 0) return
+  async judge(isTaken: boolean): Promise<void> {
+    const doubtful = Map.groupBy(this.#settleRows(), ({ rows }) => rows.table)
+    const all = [...doubtful.values()].flat()
+    if (all[0] === undefined) return
+    const events = new Set(all.map(({ pending }) => pending.envelope))
+    if (!isTaken && doubtful.size > 1 && events.size > 1) throw all[0].thrown
     // It may have been closed for the engine of another namespace.
-    this.#engine = await this.#engines.of(this.#slice.namespace)
-    for (const { some, part } of partsOf(discards))
-      await this.#append(part === 0 ? this.#slice.id : `${this.#slice.id}/${part}`, some)
-  }
-
-  /** Notes what was discarded; once all discards of the slice are written, since a repeat must have the same ones. */
-  noteDiscards(): void {
-    const { discarded, port } = this.#tools
-    for (const discard of this.#discards) discarded.note(this.#keyOf(discard), port.now())
-  }
-
-  /** Appends discards; one that cannot be kept makes a dead letter of its event instead. */
-  async #append(id: string, some: readonly Discard[], isLast = false): Promise<void> {
-    const { table, wanted, columns } = discardTableOf(this.#engine.provider)
-    try {
-      await this.#schema.evolve(table, { wanted, engine: this.#engine })
-      const rows = some.map(discardValues)
-      await this.#engine.load({ id, table, columns, rows, merge: 'append' })
-      this.#written += rows.length
-    } catch (thrown) {
-      if (!isNarrow(thrown)) throw thrown
-      this.#schema.forget(table)
-      const middle = some.length >> 1
-      if (middle > 0) {
-        await this.#append(`${id}.0`, some.slice(0, middle))
-        await this.#append(`${id}.1`, some.slice(middle))
-      } else if (isLast) for (const { pending } of some) this.#slice.bury(pending, thrown)
-      else {
-        await this.#engine.probe()
-        await this.#append(id, some, true)
-      }
+    this.#engine = await this.#tools.engines.of(this.#part.namespace)
+    await this.#engine.probe()
+    for (const [table, refusals] of doubtful) {
+      const refused = this.#part.rowsFor(table).only(refusals.map(({ pending }) => pending))
+      const late: TableRows[] = []
+      const fresh = await this.#fresh(refused, late)
+      for (const rows of [fresh, ...late]) await this.#loadSome(rows, rows.pending)
+      const again = this.#settleRows()
+      if (again[0] !== undefined) this.#hold(table, again, again[0].thrown)
     }
+  }
+
+  /** Buries rows that are refused for a value of theirs, and gives the other refusals. */
+  #settleRows(): Refusal[] {
+    return this.#refusals.splice(0).filter(({ pending, thrown }) => {
+      if (scopeOf(thrown) !== 'rows') return true
+      this.#part.bury(pending, thrown)
+      return false
+    })
+  }
+
+  #hold(name: string, refusals: readonly Refusal[], thrown: unknown): void {
+    const table = this.#nameOf(name)
+    const whole = !this.loaded.has(name)
+    if (whole && this.#tools.from?.table === table) throw new TableRefused(thrown)
+    const failure = { reason: reasonOf(thrown), code: thrown instanceof SluicewayError ? thrown.code : 'internal' }
+    const before = this.waiting.findIndex((one) => one.table === table)
+    const [earlier] = before === -1 ? [] : this.waiting.splice(before, 1)
+    const pending = [...(earlier?.pending ?? []), ...refusals.map((refusal) => refusal.pending)]
+    this.waiting.push({ table, pending, whole, failure })
+  }
+
+  #nameOf(table: string): string {
+    return qualifiedName(this.#part.namespace, table)
   }
 }
 
-/** Whether a failure may be that of some rows or of one table. */
-const isNarrow = (thrown: unknown): boolean => scopeOf(thrown) === 'rows' || scopeOf(thrown) === 'table'
-
-function* partsOf(
-  discards: readonly Discard[],
-): Generator<{ readonly some: readonly Discard[]; readonly part: number }> {
-  let some: Discard[] = []
-  let units = 0
-  let part = 0
-  for (const discard of discards) {
-    const length = (discard.row['column_value'] as string).length + 300
-    if (some.length > 0 && units + length > discardUnits) {
-      yield { some, part: part++ }
-      some = []
-      units = 0
-    }
-    some.push(discard)
-    units += length
-  }
-  yield { some, part }
-}
+/** The rows, those with fewest columns first. */
+const plainestOf = (rows: readonly PendingRow[]): readonly PendingRow[] =>
+  rows.toSorted((a, b) => a.row.shape.names.length - b.row.shape.names.length)

@@ -35,6 +35,10 @@ export class SlicePart {
     this.#slice.bury(pending, thrown)
   }
 
+  get sliceId(): string {
+    return this.#slice.id
+  }
+
   /** Another one in each namespace of a slice; that of the slice where it has but one. */
   get id(): string {
     return this.#slice.parts.length > 1 ? `${this.#slice.id}@${this.namespace}` : this.#slice.id

@@ -58,12 +58,18 @@ export class StagedFiles {
     )
   }
 
-  /** The next files to load together, oldest first; a file that could not be read before comes last and alone. */
-  next(except: ReadonlySet<string>): WaitingFile[] {
+  /**
+   * The next files to load together, oldest first; a file that could not be read before comes last and alone.
+   *
+   * @param except keys of files to leave out
+   * @param until only files that were staged until then, milliseconds since the epoch
+   */
+  next(except: ReadonlySet<string>, until: number): WaitingFile[] {
     const files = this.#db
       .all<WaitingFile & { readonly failures: number }>(
-        `SELECT key, partition, events, bytes, failures, coalesce(done, 0) AS done FROM files WHERE state = 'staged'
+        `SELECT key, partition, events, bytes, failures, coalesce(done, 0) AS done FROM files WHERE state = 'staged' AND at <= ?
          ORDER BY failures, at, key LIMIT ${mostFiles}`,
+        until,
       )
       .filter(({ key }) => !except.has(key))
     const group: WaitingFile[] = []
@@ -147,6 +153,11 @@ export class StagedFiles {
       const [, first, next] = /(\d+)-(\d+)$/.exec(key) ?? []
       return mine === 1 || (first !== undefined && Number(first) <= offset && offset < Number(next))
     })?.state
+  }
+
+  /** Whether files wait that were staged until a time. */
+  hasStaged(until: number): boolean {
+    return this.#db.first(`SELECT 1 FROM files WHERE state = 'staged' AND at <= ? LIMIT 1`, until) !== undefined
   }
 
   waiting(): { readonly files: number; readonly events: number; readonly since: number | undefined } {

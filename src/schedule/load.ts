@@ -3,22 +3,16 @@ import { reasonOf } from '../core/errors.ts'
 import type { AppContext } from '../core/app-context.ts'
 
 /**
- * Loads every warehouse whose turn it is. Run each minute.
- *
- * A warehouse with `everyMinutes` n has its turn in minutes that n divides, counted from 1970. What was not finished within a
- * run goes on in the next.
+ * Has every warehouse loaded. Run each minute: its loader knows whether it is its turn, and what of the last one is left.
  *
  * @param app config and bindings
  * @returns what was loaded, by warehouse; a failure is in the `error` of its report and keeps no other from being loaded
  */
 export async function load(app: AppContext): Promise<Record<string, LoadReport>> {
   const { resolved, bindings, port } = app
-  const minute = Math.floor(port.now() / 60_000)
-  const due = [...resolved.targets.values()].flatMap((target) =>
-    target.kind === 'warehouse' && minute % (target.route.everyMinutes ?? 1) === 0 ? [target.name] : [],
-  )
+  const names = [...resolved.targets.values()].flatMap(({ kind, name }) => (kind === 'warehouse' ? [name] : []))
   const reports = await Promise.all(
-    due.map((name) =>
+    names.map((name) =>
       bindings.LOADER.getByName(name)
         .load(name)
         .catch((thrown: unknown): LoadReport => {
@@ -27,5 +21,5 @@ export async function load(app: AppContext): Promise<Record<string, LoadReport>>
         }),
     ),
   )
-  return Object.fromEntries(due.map((name, i) => [name, reports[i] as LoadReport]))
+  return Object.fromEntries(names.map((name, i) => [name, reports[i] as LoadReport]))
 }

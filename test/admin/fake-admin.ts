@@ -12,10 +12,13 @@ import type {
   LaneStatus,
   LaneTrace,
   SkippedLane,
+  LoaderStatus,
+  LoadOptions,
   LoadReport,
   LogRpc,
   SuppressionRpc,
 } from '../../src/core/bindings.ts'
+import type { Sync, SyncQuery } from '../../src/core/sync.ts'
 import { emptyLayout, joinLayouts, type Layout } from '../../src/core/layout.ts'
 import type { JobStatus, NumberedAction } from '../../src/core/jobs.ts'
 import type { Config } from '../../src/core/config.ts'
@@ -46,6 +49,9 @@ export interface Given {
   /** True: every fingerprint is that of every event. */
   readonly collide?: boolean
   readonly load?: Partial<LoadReport>
+  readonly loader?: Partial<LoaderStatus>
+  /** Newest first. */
+  readonly syncs?: readonly Sync[]
   /** Objects that do not answer: `webhook:1`, `log 0`, `loader`. */
   readonly broken?: readonly string[]
   readonly limits?: Config['limits']
@@ -241,6 +247,7 @@ export function fakeAdmin(given: Given = {}) {
     if (known === undefined) lanes.set(name, (known = new FakeLane(name, given)))
     return known
   }
+  const loads: LoadOptions[] = []
   const bucket = new FakeBucket()
   bucket.before = () => (broken.includes('bucket') ? fail() : undefined)
   const fail = () => Promise.reject(new Error('the object is unavailable'))
@@ -295,13 +302,24 @@ export function fakeAdmin(given: Given = {}) {
         getByName: (warehouse: string) => ({
           status: async () => {
             if (broken.includes('loader')) return fail()
-            return loaderStatusOf(warehouse, { stagedFiles: 2, stagedEvents: 40, oldestSeconds: 3 })
+            return loaderStatusOf(warehouse, {
+              stagedFiles: 2,
+              stagedEvents: 40,
+              oldestSeconds: 3,
+              ...given.loader,
+            })
           },
-          load: async () => {
+          load: async (_name: string, options: LoadOptions) => {
             if (broken.includes('loader')) return fail()
+            loads.push(options)
             return { files: 2, events: 40, rows: 80, discards: 0, ...given.load }
           },
           ...given.unreadable,
+          syncs: async (_name: string, query: SyncQuery) => {
+            if (broken.includes('loader')) return fail()
+            const syncs = (given.syncs ?? []).filter(({ number }) => number < (query.before ?? Infinity))
+            return { syncs: syncs.slice(0, query.limit) }
+          },
         }),
       },
     },
@@ -330,6 +348,8 @@ export function fakeAdmin(given: Given = {}) {
     logged,
     context,
     bucket,
+    /** What loaders were told to do. */
+    loads,
     /** What went through the edge. */
     accepted: envelopes,
   }

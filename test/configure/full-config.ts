@@ -58,6 +58,8 @@ export const full = () => ({
       use: d1(),
       displayName: 'Tables',
       everyMinutes: 5,
+      syncStartAt: '02:30',
+      excludeWindow: { start: '22:00', end: '06:00' },
       stageSeconds: 10,
       consent: { categories: ['ads'] },
       privacy: { drop: ['properties.c'] },

@@ -127,6 +127,21 @@ describe('a config with mistakes', () => {
       'warehouses.tables: "everyMinutes" must be a whole number of minutes from 1 to 10,080',
     ],
     [
+      'loads from a time on that no day has',
+      { warehouses: { tables: { use: d1(), syncStartAt: '24:00' } } },
+      'warehouses.tables: "syncStartAt" must be a time of day in UTC, as "02:30"',
+    ],
+    [
+      'a window without an end',
+      { warehouses: { tables: { use: d1(), excludeWindow: { start: '22:00' } as never } } },
+      'warehouses.tables: "excludeWindow.end" is missing: it must be a time of day in UTC, as "02:30"',
+    ],
+    [
+      'a window of a whole day',
+      { warehouses: { tables: { use: d1(), excludeWindow: { start: '06:00', end: '06:00' } } } },
+      'warehouses.tables: "excludeWindow" must end at another time than it starts: else nothing would be loaded',
+    ],
+    [
       'staging back in time',
       { warehouses: { tables: { use: d1(), stageSeconds: -1 } } },
       'warehouses.tables: "stageSeconds" must be a number of seconds from 0 to 86,400',

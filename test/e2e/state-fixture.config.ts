@@ -31,13 +31,15 @@ function takeAway(names: string, { LOG, LANE, SUPPRESSION }: Bindings): void {
   if (names.includes('edge')) replace(LANE, (name: string) => (name === '@edge:0' ? away : laneByName(name)))
 }
 
-/** Overwrites an object of R2, as damage would: `{"put":"<key>"}`. */
-const damage = (bucket: Bindings['BUCKET']) =>
+/** Overwrites an object of R2, as damage would, or runs SQL in D1: `{"put":"<key>"}`, `{"sql":"…"}`. */
+const damage = ({ BUCKET, DB }: Bindings) =>
   defineSource({
     name: 'damage',
     settings: {},
     async map({ body }) {
-      await bucket.put((body as { put: string }).put, 'damaged')
+      const { put, sql } = body as { put?: string; sql?: string }
+      if (put !== undefined) await BUCKET.put(put, 'damaged')
+      if (sql !== undefined) await DB.exec(sql)
       return { reply: { body: '{}', contentType: 'application/json' } }
     },
   })()
@@ -95,7 +97,7 @@ export default defineConfig((env) => {
       archive: { writeKey: 'keyOfTheArchiveSource', to: ['paused'] },
       shopify: { writeKey: 'keyOfTheShopifySource', webhook: forCentury(shopify()), to: ['sink'] },
       ...(env['KAFKA_URL'] === undefined ? {} : { orders: { kafka: ordersIn(env['KAFKA_URL']), to: [] } }),
-      damage: { writeKey: 'keyOfTheDamageSource', webhook: damage(bindings.BUCKET), to: [] },
+      damage: { writeKey: 'keyOfTheDamageSource', webhook: damage(bindings), to: [] },
     },
     destinations: {
       sink: to(env['SINK'], 'Sink'),

@@ -78,6 +78,16 @@ describe.each(fixtureNames)('the state folder %s, opened by today’s code with 
     }
   })
 
+  test('an old state folder loads the rows that wait for a table, once that takes them', async () => {
+    for (const [table, ids] of Object.entries(expected.held ?? {})) {
+      await run.server.post('/v1/webhook?writeKey=keyOfTheDamageSource', { sql: `DROP VIEW ${table}` })
+      await run.server.admin('/warehouses/tables/retry', { method: 'POST' })
+      const rows = await d1Tables(run.state).rows(table)
+      expect(rows.map(({ id }) => id)).toEqual(ids)
+      await until('its files are gone', () => !storedKeys(run.state).some((key) => key.startsWith('held/')))
+    }
+  })
+
   test('an old state folder lists every dead letter as it was, and the one that was spilled', async () => {
     const letters = await until('the spilled one is there', async () => {
       const found = await run.letters()

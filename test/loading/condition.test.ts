@@ -1,11 +1,31 @@
 import { describe, expect, test } from 'vitest'
-import { conditionOf, type LoaderFacts, nextTurn } from '../../src/loading/condition.ts'
+import type { WaitingTable } from '../../src/core/sync.ts'
+import { conditionOf, type LoaderFacts } from '../../src/loading/condition.ts'
 
 const now = Date.parse('2026-11-22T10:00:30.000Z')
 const reason = 'password authentication failed for user "sluiceway"'
 
+const waiting = (table: string, seconds: number): WaitingTable => ({
+  table,
+  reason: 'permission denied',
+  since: now - seconds * 1_000,
+  tries: 1,
+  files: 1,
+  events: 2,
+  blocked: true,
+  nextAttemptAt: now,
+})
+
 const ask = (more: Partial<LoaderFacts>) =>
-  conditionOf({ stagedFiles: 0, oldestSeconds: 0, stuckFiles: [], now, everyMinutes: 1, ...more })
+  conditionOf({
+    stagedFiles: 0,
+    oldestSeconds: 0,
+    stuckFiles: [],
+    waitingTables: [],
+    now,
+    schedule: { everyMinutes: 1 },
+    ...more,
+  })
 
 describe('a loader', () => {
   test.each<[string, Partial<LoaderFacts>, ReturnType<typeof conditionOf>]>([
@@ -35,26 +55,29 @@ describe('a loader', () => {
     ['whose files wait for seven minutes is behind', { stagedFiles: 3, oldestSeconds: 421 }, { state: 'behind' }],
     [
       'that loads once an hour is not behind after an hour',
-      { stagedFiles: 3, oldestSeconds: 3_700, everyMinutes: 60 },
+      { stagedFiles: 3, oldestSeconds: 3_700, schedule: { everyMinutes: 60 } },
       { state: 'staged' },
+    ],
+    [
+      'that is left alone for eight hours of the night is not behind in the morning',
+      {
+        stagedFiles: 3,
+        oldestSeconds: 8 * 3_600,
+        schedule: { everyMinutes: 1, excludeWindow: { start: '22:00', end: '06:00' } },
+      },
+      { state: 'staged' },
+    ],
+    [
+      'with a table that has refused rows for 90 s fails, and says which',
+      { waitingTables: [waiting('tracks', 20), waiting('order_completed', 90)] },
+      { state: 'failing', reason: 'rows wait for the table "order_completed", and 1 more: permission denied' },
+    ],
+    [
+      'with a table that has refused rows for 20 s is idle',
+      { waitingTables: [waiting('tracks', 20)] },
+      { state: 'idle' },
     ],
   ])('a loader tells how it is doing: one %s', (_what, facts, condition) => {
     expect(ask(facts)).toEqual(condition)
-  })
-})
-
-describe('the next turn of a warehouse', () => {
-  const turn = (from: string | undefined, everyMinutes: number) =>
-    new Date(nextTurn(now, from === undefined ? undefined : Date.parse(from), everyMinutes)).toISOString()
-
-  test('the next turn of a warehouse is the next minute that everyMinutes divides', () => {
-    expect(turn(undefined, 1)).toBe('2026-11-22T10:01:00.000Z')
-    expect(turn(undefined, 60)).toBe('2026-11-22T11:00:00.000Z')
-  })
-
-  test('the next turn of a warehouse that is left alone comes after that', () => {
-    expect(turn('2026-11-22T10:04:58.000Z', 1)).toBe('2026-11-22T10:05:00.000Z')
-    expect(turn('2026-11-22T10:04:58.000Z', 30)).toBe('2026-11-22T10:30:00.000Z')
-    expect(turn('2026-11-22T09:00:00.000Z', 1)).toBe('2026-11-22T10:01:00.000Z')
   })
 })

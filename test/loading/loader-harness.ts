@@ -9,6 +9,7 @@ import type {
   StagedFile,
   StagedPlaceQuery,
 } from '../../src/core/bindings.ts'
+import type { SyncPage, SyncQuery } from '../../src/core/sync.ts'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
@@ -23,6 +24,7 @@ export interface LoaderHarness {
   readonly register: (file: StagedFile) => Promise<void>
   readonly load: (options?: LoadOptions) => Promise<LoadReport & { readonly thrown?: string }>
   readonly status: () => Promise<LoaderStatus>
+  readonly syncs: (query?: SyncQuery) => Promise<SyncPage>
   /** Asks whether an event still waits for its load. */
   readonly waitsFor: (event: StagedPlaceQuery) => Promise<StagedAnswer>
   /** One of the calls about files that were set aside. */
@@ -106,6 +108,7 @@ export async function startLoader(): Promise<LoaderHarness> {
     register,
     load: (options = {}) => call('loader/load', 'tables', options),
     status: () => call('loader/status', 'tables'),
+    syncs: (query = { limit: 20 }) => call('loader/syncs', 'tables', query),
     waitsFor: (event) => call('loader/waitsFor', 'tables', event),
     unreadable: (method, ...args) => call(`loader/${method}`, 'tables', ...args),
     logged: () => call('logged'),

@@ -17,6 +17,10 @@ interface Setup {
   aheadMs?: number
   /** Queries of D1 in one load; those of the paid plan when left out. */
   queries?: number
+  /** A table that refuses its rows. */
+  refuses?: string | undefined
+  /** Settings of the warehouse. */
+  route?: object | undefined
   /** What happens once, after the engine has loaded the rows of this table. */
   after?: { readonly table: string; readonly what: 'kill' | 'fail' | 'refuse' | 'deny' } | undefined
 }
@@ -43,13 +47,19 @@ function accidental(inner: Warehouse): Warehouse {
         ...(engine.widerType === undefined ? {} : { widerType: engine.widerType }),
         retype: async (table, changed) => engine.retype?.(table, changed),
         close: () => engine.close(),
-        ...(setup.after === undefined ? { loadTogether: async (loads) => engine.loadTogether?.(loads) } : {}),
+        ...(setup.after === undefined && setup.refuses === undefined
+          ? { loadTogether: async (loads) => engine.loadTogether?.(loads) }
+          : {}),
         load: async (load) => {
           const { after } = setup
           if (after?.what === 'refuse' && recordsOf(load).some((row) => row['order_id'] === 'o-refused'))
             throw new SluicewayError('warehouse_failed', 'value refused', { details: { scope: 'rows' } })
           if (after?.what === 'deny')
             throw new SluicewayError('warehouse_failed', 'the password is wrong', { details: { lasting: true } })
+          if (load.table === setup.refuses)
+            throw new SluicewayError('warehouse_failed', `permission denied for table ${load.table}`, {
+              details: { scope: 'table' },
+            })
           await engine.load(load)
           if (load.table !== after?.table || after.what === 'refuse') return
           setup.after = undefined
@@ -63,7 +73,19 @@ function accidental(inner: Warehouse): Warehouse {
 
 const use = accidental(d1())
 const resolved = {
-  targets: new Map([['tables', { kind: 'warehouse', name: 'tables', displayName: 'd1', route: { use } }]]),
+  targets: new Map([
+    [
+      'tables',
+      {
+        kind: 'warehouse',
+        name: 'tables',
+        displayName: 'd1',
+        get route() {
+          return { ...setup.route, use }
+        },
+      },
+    ],
+  ]),
 } as unknown as ResolvedConfig
 
 export class Loader extends LoaderObject {

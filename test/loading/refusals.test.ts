@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { Engine, FailureScope } from '../../src/core/warehouse.ts'
+import type { FailureScope } from '../../src/core/warehouse.ts'
 import { RPC_BYTES } from '../../src/platform/limits.ts'
-import { recordsOf } from '../support/load-of.ts'
 import { startD1, type RealWarehouse } from '../support/real-warehouses.ts'
 import { withSeed } from '../support/seed.ts'
+import { refusing } from './refusing.ts'
 import { StagedLoads } from './staged-loads.ts'
 
 const order = (n: number, event = 'Order Completed', properties: object = {}): Event => ({
@@ -18,36 +18,6 @@ const order = (n: number, event = 'Order Completed', properties: object = {}): E
 
 const failure = (scope: FailureScope | undefined, message = `refused: ${scope}`) =>
   new SluicewayError('warehouse_failed', message, { details: scope === undefined ? {} : { scope } })
-
-type Step = 'columns' | 'widen' | 'load'
-type Refuse = (step: Step, table: string, rows: readonly Record<string, unknown>[], columns: readonly string[]) => void
-
-/** An engine that calls `refuse` before each step, also for each part of a load of many tables. */
-const refusing =
-  (refuse: Refuse) =>
-  (engine: Engine): Engine => ({
-    provider: engine.provider,
-    kept: engine.kept,
-    rowColumns: engine.rowColumns,
-    columns: async (table) => {
-      refuse('columns', table, [], [])
-      return engine.columns(table)
-    },
-    widen: async (table, added) => {
-      refuse('widen', table, [], Object.keys(added))
-      await engine.widen(table, added)
-    },
-    load: async (load) => {
-      refuse('load', load.table, recordsOf(load), [])
-      await engine.load(load)
-    },
-    loadTogether: async (loads) => {
-      for (const load of loads) refuse('load', load.table, recordsOf(load), [])
-      await engine.loadTogether?.(loads)
-    },
-    probe: () => engine.probe(),
-    close: () => engine.close(),
-  })
 
 describe('a warehouse that refuses', () => {
   let warehouse: RealWarehouse
@@ -64,7 +34,7 @@ describe('a warehouse that refuses', () => {
   const idsOf = async (table: string) => (await warehouse.rows(table)).map(({ id }) => String(id))
   const buried = () => loads.letters.map(({ messageId }) => messageId).toSorted()
 
-  test('one column loses the one event that has it, and none of its table', async () => {
+  test('one column has the one event wait that has it, and none of its table', async () => {
     loads.wrap = refusing((step, _, __, columns) => {
       if (step === 'widen' && columns.includes('cursed')) throw failure('table')
     })
@@ -72,7 +42,8 @@ describe('a warehouse that refuses', () => {
     expect((await loads.send(...events)).error).toBeUndefined()
     expect(await idsOf('order_completed')).toEqual(['order-1', 'order-2', 'order-3', 'order-5'])
     expect(await idsOf('tracks')).toHaveLength(5)
-    expect(buried()).toEqual(['order-4'])
+    expect(buried()).toEqual([])
+    expect(loads.held.list()).toMatchObject([{ table: 'order_completed', events: 1, blocked: false }])
   })
 
   test('rudder_discards altogether keeps the events of its discards as dead letters, and loads all others', async () => {
@@ -151,7 +122,7 @@ describe('a warehouse that refuses', () => {
     expect(buried()).toEqual(['identify-2'])
   })
 
-  test('at random, in every step, for rows, tables or all, loses no event, and ordinary events load', async () => {
+  test('at random, in every step, for rows, tables or all, and crashes, loses no event, and ordinary events load', async () => {
     await withSeed(
       async (random) => {
         await warehouse.clear()
@@ -168,6 +139,7 @@ describe('a warehouse that refuses', () => {
         if (chance(0.3)) cursed.add('rudder_discards')
         const isCursed = (row: Record<string, unknown>) => row['mood'] === 'cursed'
         let steady = false
+        loads.crashes = () => !steady && chance(0.01)
         loads.wrap = refusing((step, table, rows, columns) => {
           if (!steady && chance(0.05)) throw failure(random.pick(['table', 'warehouse', 'invocation'] as const))
           if (cursed.has(table) && step !== 'columns') throw failure('table', `${table} is no table`)
@@ -183,10 +155,19 @@ describe('a warehouse that refuses', () => {
             return order(run * 100 + i, event, { mood, n: chance(0.2) ? 'odd' : i, ...odd })
           })
           await loads.send(...events)
+          loads.restart()
+          loads.aheadMs += random.whole(0, 60) * 60_000
         }
         steady = true
         await loads.stage([order(9_999, 'Ordinary', { n: 1 })])
         for (let i = 0; i < 10 && !(await loads.load()).done; i++);
+        // What is refused for ever is given up.
+        for (let i = 0; i < 12; i++) {
+          loads.aheadMs += 31 * 60_000
+          await loads.load()
+        }
+        expect(loads.held.list()).toEqual([])
+        expect(loads.objects).toEqual([])
         const tables = await warehouse.tables()
         const stored = new Set((await Promise.all(['tracks', ...tables].map(idsOf))).flat())
         const letters = new Set(loads.letters.map(({ messageId }) => messageId))

@@ -1,20 +1,28 @@
 import type { Bindings } from '../../src/core/bindings.ts'
+import { createBill } from '../../src/core/billed.ts'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { WarehouseRoute } from '../../src/core/config.ts'
 import type { Engine } from '../../src/core/warehouse.ts'
-import { EnginePool } from '../../src/loading/engine-pool.ts'
+import { HeldRows } from '../../src/loading/held-rows.ts'
 import { KnownSchema } from '../../src/loading/known-schema.ts'
-import { LoadGroup } from '../../src/loading/load-group.ts'
 import { LoadPosition } from '../../src/loading/load-position.ts'
-import type { WaitingFile } from '../../src/loading/staged-files.ts'
+import { type LoaderMemory, runLoad } from '../../src/loading/load-run.ts'
+import { StagedFiles } from '../../src/loading/staged-files.ts'
 import { RecentKeys } from '../../src/storage/recent-keys.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { frame } from '../../src/storage/frame.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
 import type { RealWarehouse } from '../support/real-warehouses.ts'
 import { Sqlite } from '../support/sqlite.ts'
+
+interface LoadedRun {
+  readonly error?: string
+  readonly discards: number
+  /** Whether nothing is staged any more. */
+  readonly done: boolean
+}
 
 /** The loader of one real warehouse in this process, with what it keeps from one load to the next. */
 export class StagedLoads {
@@ -30,12 +38,16 @@ export class StagedLoads {
   readonly #warehouse: Pick<RealWarehouse, 'use' | 'bindings'>
   readonly #mapping: WarehouseRoute['mapping']
   readonly #bucket = new FakeBucket()
-  readonly #schema: KnownSchema
-  readonly #position: LoadPosition
-  readonly #discarded: RecentKeys
+  readonly #db = new Sqlite().open()
+  readonly #ofLoads = new Set<string>()
   readonly #partition: number
-  #files: WaitingFile[] = []
+  #memory: LoaderMemory
   #number = 0
+  /** Milliseconds that the clock is ahead. */
+  aheadMs = 0
+  /** Called before and after everything that takes time: where it gives true, the run comes to its end there, as by a crash. */
+  crashes: (where: string) => boolean = () => false
+  #crash: () => void = () => {}
 
   /** Loads of one warehouse that know nothing of each other have other partitions: files are named after them. */
   constructor(
@@ -44,12 +56,35 @@ export class StagedLoads {
     partition = 0,
   ) {
     this.#partition = partition
-    const db = new Sqlite().open()
     this.#warehouse = warehouse
     this.#mapping = mapping
-    this.#schema = new KnownSchema(db)
-    this.#position = new LoadPosition(db)
-    this.#discarded = new RecentKeys(db, 'discarded')
+    this.#memory = this.#remember()
+  }
+
+  /** What a loader knows that begins anew: what is stored. */
+  #remember(): LoaderMemory {
+    const db = this.#db
+    return {
+      files: new StagedFiles(db),
+      schema: new KnownSchema(db),
+      position: new LoadPosition(db),
+      held: new HeldRows(db),
+      discarded: new RecentKeys(db, 'discarded'),
+    }
+  }
+
+  /** Ends the loader as a crash does, and starts another. */
+  restart(): void {
+    this.#memory = this.#remember()
+  }
+
+  get held(): HeldRows {
+    return this.#memory.held
+  }
+
+  /** Keys in R2. */
+  get objects(): string[] {
+    return this.#bucket.keys
   }
 
   async stage(events: readonly Event[], source = 'shop'): Promise<void> {
@@ -63,39 +98,85 @@ export class StagedLoads {
       })
       .join('')
     await this.#bucket.put(key, frame(text))
-    this.#files.push({ key, partition: 0, events: events.length, bytes: text.length, done: 0 })
+    this.#memory.files.register({ key, partition: 0, events: events.length, bytes: text.length }, this.now())
   }
 
-  /** One run of the loader; the reason when the warehouse failed. */
-  async load(): Promise<{ readonly error?: string; readonly discards: number; readonly done: boolean }> {
-    const { use, bindings } = this.#warehouse
-    const wrapped = { ...use, open: (...args: Parameters<typeof use.open>) => this.wrap(use.open(...args)) }
-    const engines = new EnginePool(wrapped, { ...bindings })
-    const addDeadLetters = async (_: unknown, letters: readonly NewDeadLetter[]) => {
-      this.letterCalls.push(Buffer.byteLength(JSON.stringify(letters)))
-      this.letters.push(...letters)
-    }
-    const group = new LoadGroup({
-      target: { kind: 'warehouse', name: 'tables', displayName: 'd1', route: { use, mapping: this.#mapping } } as never,
-      engines,
-      schema: this.#schema,
-      position: this.#position,
-      discarded: this.#discarded,
-      bindings: { BUCKET: this.#bucket, LANE: { getByName: () => ({ addDeadLetters }) } } as unknown as Bindings,
-      port: { ...realPort, log: () => {}, uuid: () => this.uuid() },
-      loaded: ({ key }) => {
-        this.#files = this.#files.filter((file) => file.key !== key)
-      },
-      deadline: Number.POSITIVE_INFINITY,
+  now(): number {
+    return Date.now() + this.aheadMs
+  }
+
+  /** One run of the loader, with every table whose time has come; the reason when the warehouse failed. */
+  async load(): Promise<LoadedRun> {
+    const crash = new Promise<LoadedRun>((resolve) => {
+      this.#crash = () => resolve({ error: 'crashed', discards: 0, done: false })
     })
-    try {
-      const done = await group.run(this.#files)
-      return { discards: group.report.discards, done }
-    } catch (thrown) {
-      return { error: String(thrown), discards: group.report.discards, done: false }
-    } finally {
-      await engines.close()
+    return Promise.race([this.#load(), crash])
+  }
+
+  async #load(): Promise<LoadedRun> {
+    const { use, bindings } = this.#warehouse
+    const open: typeof use.open = (...args) => {
+      const engine = this.wrap(use.open(...args))
+      return this.#fragile(engine, ['columns', 'widen', 'retype', 'load', 'loadTogether', 'probe'])
     }
+    const addDeadLetters = async (_: unknown, letters: readonly NewDeadLetter[], isOfLoad = false) => {
+      this.letterCalls.push(Buffer.byteLength(JSON.stringify(letters)))
+      for (const letter of letters) {
+        const id = JSON.stringify([letter.source, letter.messageId, letter.receivedAt])
+        if (!isOfLoad || !this.#ofLoads.has(id)) this.letters.push(letter)
+        this.#ofLoads.add(id)
+      }
+    }
+    const bucket = this.#bucket
+    const lane = this.#fragile({ addDeadLetters }, ['addDeadLetters'])
+    const route = { use: { ...use, open }, mapping: this.#mapping }
+    const order = {
+      target: { kind: 'warehouse', name: 'tables', displayName: 'd1', route } as never,
+      until: this.now(),
+      tables: this.held.due(this.now()),
+      isAsked: false,
+      deadline: Number.POSITIVE_INFINITY,
+      noted: () => {},
+    }
+    const { report, failed } = await runLoad(order, this.#memory, {
+      bindings: {
+        ...bindings,
+        BUCKET: this.#fragile(bucket, ['get', 'put', 'delete']),
+        LANE: { getByName: () => lane },
+      } as unknown as Bindings,
+      port: { ...realPort, now: () => this.now(), log: () => {}, uuid: () => this.uuid() },
+      billed: createBill(),
+    })
+    const { error, discards } = report
+    return {
+      ...(error === undefined ? {} : { error }),
+      discards,
+      done: !failed && this.#memory.files.waiting().files === 0,
+    }
+  }
+
+  /** The same, with methods that a crash may cut off before and after they are done. */
+  #fragile<T extends object>(of: T, names: readonly string[]): T {
+    return new Proxy(of, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target)
+        if (typeof value !== 'function') return value
+        const method = value.bind(target) as (...args: unknown[]) => Promise<unknown>
+        if (typeof name !== 'string' || !names.includes(name)) return method
+        return async (...args: unknown[]) => {
+          await this.#pass(`before ${name}`)
+          const answer = await method(...args)
+          await this.#pass(`after ${name}`)
+          return answer
+        }
+      },
+    })
+  }
+
+  async #pass(where: string): Promise<void> {
+    if (!this.crashes(where)) return
+    this.#crash()
+    await new Promise(() => {})
   }
 
   /** Stages events, and loads them. */

@@ -6,8 +6,8 @@ import { fakeContext } from '../support/fake-context.ts'
 
 const report = (files: number): LoadReport => ({ files, events: files, rows: 2 * files, discards: 0 })
 
-/** A context with a destination and two warehouses, in a minute counted from 1970; loaders answer as told. */
-const contextAt = (minute: number, loaders: Readonly<Record<string, () => Promise<LoadReport>>>): AppContext => {
+/** A context with a destination and two warehouses; loaders answer as told. */
+const contextOf = (loaders: Readonly<Record<string, () => Promise<LoadReport>>>): AppContext => {
   const targets = new Map<string, unknown>([
     ['webhook', { kind: 'destination', name: 'webhook' }],
     ['tables', { kind: 'warehouse', name: 'tables', route: {} }],
@@ -16,20 +16,18 @@ const contextAt = (minute: number, loaders: Readonly<Record<string, () => Promis
   return fakeContext({
     resolved: { targets },
     bindings: { LOADER: { getByName: (name: string) => ({ load: loaders[name] }) } },
-    port: { now: () => minute * 60_000 + 1_500 },
   }).context
 }
 
 describe('load', () => {
   const loaders = { tables: async () => report(1), postgres: async () => report(2) }
 
-  test('the load loads each warehouse in the minutes that its everyMinutes divides', async () => {
-    expect(await load(contextAt(29_700_001, loaders))).toEqual({ tables: report(1) })
-    expect(await load(contextAt(29_700_015, loaders))).toEqual({ tables: report(1), postgres: report(2) })
+  test('the load asks the loader of each warehouse, which knows its turn', async () => {
+    expect(await load(contextOf(loaders))).toEqual({ tables: report(1), postgres: report(2) })
   })
 
   test('the load loads the others when one loader cannot be reached', async () => {
-    const context = contextAt(29_700_000, {
+    const context = contextOf({
       ...loaders,
       tables: () => Promise.reject(new Error('the object was reset')),
     })

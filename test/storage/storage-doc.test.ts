@@ -55,7 +55,7 @@ describe('docs/storage.md', () => {
 
   test('docs/storage.md names every prefix of a key that the code puts into R2', () => {
     expect(new Set(prefixes.map(({ prefix }) => prefix))).toEqual(
-      new Set(['staging/', 'spill/', 'spill-stuck/', 'expired/', 'suppression/', 'health/']),
+      new Set(['staging/', 'held/', 'spill/', 'spill-stuck/', 'expired/', 'suppression/', 'health/']),
     )
     for (const { file, prefix } of prefixes) {
       const known = [...named].some((name) => name.startsWith(prefix) && name.length > prefix.length)

@@ -34,6 +34,8 @@ export const loaderStatusOf = (warehouse: string, more: Partial<LoaderStatus> = 
   oldestSeconds: 0,
   stuckFiles: [],
   tables: {},
+  waitingTables: [],
+  freshness: {},
   billed: createBill(),
   ...more,
 })

@@ -1,0 +1,98 @@
+import type { LoadReport } from '../core/bindings.ts'
+import type { NewDeadLetter } from '../core/dead-letter.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { laneOf } from '../core/lanes.ts'
+import type { HeldFile, TableFailure } from './held-rows.ts'
+import { callsOf } from './letter-calls.ts'
+import { TableRefused } from './load-failure.ts'
+import { LoadGroup, type Loading } from './load-group.ts'
+import { addReports, nothing } from './load-reports.ts'
+import { deadLetterOf } from './rows-of.ts'
+import { readStaged, stagedEvents, UnreadableFile } from './staged-events.ts'
+
+/** What loading the rows that wait for a table needs. */
+type RetryTools = Omit<Loading, 'position' | 'from' | 'loaded'> & {
+  /** Whether a person wants it. */
+  readonly isAsked: boolean
+}
+
+/**
+ * Loads the rows that wait for one table, file by file, oldest first. Where the table still refuses them, those that have waited
+ * for too long become dead letters, and the others wait for longer.
+ *
+ * @param table which one
+ * @param tools what to load with
+ * @returns what was loaded
+ * @throws {SluicewayError} warehouse_failed when the warehouse, not the table, is the reason
+ */
+export async function retryTable(table: string, tools: RetryTools): Promise<LoadReport> {
+  const { held, port, target } = tools
+  let report = nothing
+  let failure: TableFailure | undefined
+  for (const file of held.filesOf(table)) {
+    // The next minute goes on with them.
+    if (port.now() >= tools.deadline) return end(report)
+    const position = held.positionOf(file)
+    const group = new LoadGroup({ ...tools, from: file, position, loaded: () => held.done(file) })
+    try {
+      const isDone = await group.run([{ ...file, partition: 0, done: 0 }])
+      if (!isDone) return end(report)
+    } catch (thrown) {
+      if (thrown instanceof UnreadableFile) {
+        held.setAside(file)
+        port.log('error', 'a file of held rows cannot be read and was set aside', {
+          key: file.key,
+          reason: thrown.message,
+        })
+        continue
+      }
+      if (!(thrown instanceof TableRefused)) throw thrown
+      const code = thrown.cause instanceof SluicewayError ? thrown.cause.code : 'internal'
+      failure = { reason: thrown.message, code }
+      break
+    } finally {
+      report = addReports(report, { ...group.report, files: 0 })
+    }
+  }
+  failure ??= held.filesOf(table).length > 0 ? held.failureOf(table) : undefined
+  if (failure !== undefined)
+    for (const file of held.overdue(table, port.now())) {
+      if (port.now() >= tools.deadline) break
+      await giveUp(file, failure, tools)
+    }
+  return end(report)
+
+  function end(done: LoadReport): LoadReport {
+    const since = held.tried(table, { failure, isAsked: tools.isAsked, now: port.now() })
+    if (since !== undefined)
+      port.log('info', 'a table of a warehouse has no rows waiting any more', {
+        warehouse: target.name,
+        table,
+        rows: done.rows,
+      })
+    return done
+  }
+}
+
+/** Makes dead letters of the events of a file. */
+async function giveUp(file: HeldFile, { reason, code }: TableFailure, tools: RetryTools): Promise<void> {
+  const { held, bindings, target, port, noted } = tools
+  const letters: NewDeadLetter[] = []
+  try {
+    const bytes = await readStaged({ ...file, partition: 0 }, bindings.BUCKET)
+    for (const { envelope } of stagedEvents(file.key, bytes, 0))
+      letters.push({ ...deadLetterOf(envelope, undefined), reason, code })
+  } catch (thrown) {
+    if (!(thrown instanceof UnreadableFile)) throw thrown
+    held.setAside(file)
+    port.log('error', 'a file of held rows cannot be read and was set aside', {
+      key: file.key,
+      reason: reasonOf(thrown),
+    })
+    return
+  }
+  const lane = { target: target.name, partition: 0 }
+  for (const some of callsOf(letters)) await laneOf(bindings, lane).addDeadLetters(lane, some, true)
+  held.done(file)
+  noted({ tables: new Map(), discards: 0, deadLetters: letters.length, waiting: 0 })
+}
