@@ -22,6 +22,7 @@ const helpers = new Set([
   'src/streams/push-to-lanes.ts',
   'src/warehouses/identifier.ts',
   'src/warehouses/namespace.ts',
+  'src/warehouses/row-identities.ts',
   'src/warehouses/query-limits.ts',
 ])
 /** It makes destinations of a library's, and is none itself. */
