@@ -7,11 +7,12 @@ import { BigQueryHttp } from './bigquery/http.ts'
 import { BigQueryJobs } from './bigquery/jobs.ts'
 import { bigqueryKeptNames } from './bigquery/kept-names.ts'
 import { isViewWords, loadRows, notName } from './bigquery/load.ts'
-import { quoteName, retypeColumn } from './bigquery/merge-sql.ts'
+import { quoteName, receivedTimes, retypeColumn } from './bigquery/merge-sql.ts'
 import { columnsOf, fieldOf, isName } from './bigquery/schema.ts'
 import { readServiceAccount, type ServiceAccount } from './bigquery/service-account.ts'
 import { BigQueryTables, loadTime } from './bigquery/tables.ts'
 import { viewQuery } from './bigquery/view-sql.ts'
+import { hexHash } from './hex-hash.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 
@@ -86,6 +87,8 @@ const fields = {
   },
 } as const
 
+/** Ids that one query names. */
+const idsAtOnce = 5_000
 /** Tables that are loaded at once: mostly they wait for their jobs. RudderStack loads twenty. */
 const atOnce = 10
 
@@ -201,6 +204,17 @@ class BigQueryEngine implements Engine {
       this.#tables.forget(load.table)
       throw thrown
     }
+  }
+
+  async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if ((await this.columns(table))?.['received_at'] === undefined) return new Map()
+    const found = new Map<string, number>()
+    for (let i = 0; i < ids.length; i += idsAtOnce) {
+      const hashes = await Promise.all(ids.slice(i, i + idsAtOnce).map((id) => hexHash(id)))
+      const rows = await this.#jobs.rows(receivedTimes(this.#tables.nameOf(table), hashes))
+      for (const [id, at] of rows) if (at !== null) found.set(String(id), Number(at))
+    }
+    return found
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {

@@ -9,6 +9,7 @@ import { type ClickHousePlace, retypeTable, tableName, typeOfColumn, widenTable 
 import { widerNumber } from './mapping/wider-number.ts'
 import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
 import { foldStored, replacedElsewhere, type StoredRow, storedTimes } from './clickhouse/stored-rows.ts'
+import { hexHash } from './hex-hash.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 import { rowIdentities } from './row-identities.ts'
 
@@ -223,7 +224,7 @@ class ClickHouseEngine implements Engine {
   async #insert(load: Load, rows: PositionalRows): Promise<void> {
     const into = `INSERT INTO ${tableName(this.#place, load.table)} (${rows.names.map(quoteName).join(', ')})`
     // Parts of a load that failed have its id, too: the token says which rows it is for.
-    const own = await hashOf(rowIdentities(load, load.rows))
+    const own = await hexHash(JSON.stringify(rowIdentities(load, load.rows)), 16)
     let start = 0
     for (const body of bodiesOf(rows)) {
       await this.#http.run(new TextEncoder().encode(`${into} FORMAT JSONCompactEachRow\n${body.text}`), {
@@ -271,9 +272,4 @@ class ClickHouseEngine implements Engine {
       throw thrown
     }
   }
-}
-
-async function hashOf(values: readonly unknown[]): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(values)))
-  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

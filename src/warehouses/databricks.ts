@@ -7,6 +7,7 @@ import { bodiesOf } from './databricks/rows.ts'
 import { addColumns, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
 import { type DatabricksPlace, tableName, typeOfColumn } from './databricks/sql.ts'
 import { Statements } from './databricks/statements.ts'
+import { hexHash } from './hex-hash.ts'
 import { foldMore, idsWithMore } from './mapping/fold-more.ts'
 import { moreColumn } from './mapping/more-column.ts'
 import { storableText } from './mapping/storable-text.ts'
@@ -194,7 +195,7 @@ class DatabricksEngine implements Engine {
       stored: [...stored.keys()].filter((name) => name !== dateColumn && name !== loadColumn),
       since: this.#sinceOf(load, stored.has(dateColumn)),
     })
-    const key = merge === 'append' ? await hashOf(load.id) : ''
+    const key = merge === 'append' ? await hexHash(load.id, 16) : ''
     const bodies = merge === 'append' ? bodiesOf(load, (row) => `${key}#${row}`) : bodiesOf(load)
     try {
       for (const body of bodies) await this.#statements.run(sql, { rows: body })
@@ -217,6 +218,15 @@ class DatabricksEngine implements Engine {
     // Nothing is under way any more when this rejects.
     await Promise.all(Array.from({ length: atOnce }, work))
     if (failures.length > 0) throw failures[0]
+  }
+
+  async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if ((await this.#stored(table))?.has('received_at') !== true) return new Map()
+    const rows = await this.#rowsOf(
+      ids,
+      (isOne) => `SELECT \`id\`, unix_millis(\`received_at\`) FROM ${this.#name(table)} WHERE ${isOne}`,
+    )
+    return new Map(rows.flatMap(([id, at]) => (typeof at === 'string' ? [[String(id), Number(at)]] : [])))
   }
 
   async probe(): Promise<void> {
@@ -268,10 +278,11 @@ class DatabricksEngine implements Engine {
     if (ids.length === 0) return load
     const more = quoteName(moreColumn)
     const time = load.columns.some(({ name }) => name === 'received_at') ? 'unix_millis(`received_at`)' : 'NULL'
-    const rows = await this.#statements.run(
-      `SELECT \`id\`, ${more}, ${time} FROM ${this.#name(load.table)}
-       WHERE ${more} IS NOT NULL AND \`id\` IN (SELECT explode(from_json(:ids, 'array<string>', map('mode', 'FAILFAST'))))`,
-      { ids: JSON.stringify(ids.map(storableText)) },
+    const rows = await this.#rowsOf(
+      ids,
+      (isOne) =>
+        `SELECT \`id\`, ${more}, ${time} FROM ${this.#name(load.table)}
+       WHERE ${more} IS NOT NULL AND ${isOne}`,
     )
     const stored = rows.map(([id, text, at]) => ({
       id: String(id),
@@ -279,6 +290,11 @@ class DatabricksEngine implements Engine {
       receivedAt: typeof at === 'string' ? Number(at) : undefined,
     }))
     return foldMore(load, stored)
+  }
+
+  #rowsOf(ids: readonly string[], sqlOf: (isOne: string) => string): ReturnType<Statements['run']> {
+    const isOne = `\`id\` IN (SELECT explode(from_json(:ids, 'array<string>', map('mode', 'FAILFAST'))))`
+    return this.#statements.run(sqlOf(isOne), { ids: JSON.stringify(ids.map(storableText)) })
   }
 
   async #createSchema(): Promise<void> {
@@ -295,9 +311,4 @@ class DatabricksEngine implements Engine {
   #name(table: string): string {
     return tableName(this.#place, table)
   }
-}
-
-async function hashOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,11 +1,12 @@
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { hexHash } from './hex-hash.ts'
 import { foldMore, idsWithMore } from './mapping/fold-more.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { S3Store } from './lake/s3-store.ts'
 import { moreColumn } from './mapping/more-column.ts'
 import { storableText } from './mapping/storable-text.ts'
 import { namespacesOf } from './namespace.ts'
-import { DataApi } from './redshift/data-api.ts'
+import { DataApi, type ResultValue } from './redshift/data-api.ts'
 import { redshiftKeptNames } from './redshift/kept-names.ts'
 import { copyStatement, loadStatements } from './redshift/load-sql.ts'
 import { objectOf } from './redshift/rows.ts'
@@ -196,6 +197,12 @@ class RedshiftEngine implements Engine {
     if (parts.length > 0) await this.#loadParts(parts)
   }
 
+  async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if ((await this.columns(table))?.['received_at'] === undefined) return new Map()
+    const rows = await this.#rowsOf(ids, (id) => `SELECT "id", "received_at" FROM ${this.#name(table)} WHERE ${id}`)
+    return new Map(rows.flatMap(([id, at]) => (typeof at === 'string' ? [[String(id), millisOf(at)]] : [])))
+  }
+
   async probe(): Promise<void> {
     const { schema, iamRole, region } = this.#place
     const stage = '_sluiceway_probe'
@@ -257,22 +264,32 @@ class RedshiftEngine implements Engine {
     if (ids.length === 0) return load
     const table = this.#name(load.table)
     const time = load.columns.some(({ name }) => name === 'received_at') ? '"received_at"' : 'NULL'
-    const stored = []
-    for (let i = 0; i < ids.length; i += idsAtOnce) {
-      const hashes = await Promise.all(ids.slice(i, i + idsAtOnce).map(hashOf))
-      const rows = await this.#api.rows(
+    const rows = await this.#rowsOf(
+      ids,
+      (id) =>
         `SELECT "id", json_serialize(${quoteIdentifier(moreColumn)}), ${time} FROM ${table}
-         WHERE ${quoteIdentifier(moreColumn)} IS NOT NULL AND sha2("id", 256) IN (${hashes.map((hash) => `'${hash}'`).join(', ')})`,
-        {},
-      )
-      for (const [id, more, receivedAt] of rows)
-        stored.push({
-          id: String(id),
-          more: String(more),
-          receivedAt: typeof receivedAt === 'string' ? Date.parse(`${receivedAt.replace(' ', 'T')}Z`) : undefined,
-        })
-    }
+         WHERE ${quoteIdentifier(moreColumn)} IS NOT NULL AND ${id}`,
+    )
+    const stored = rows.map(([id, more, at]) => ({
+      id: String(id),
+      more: String(more),
+      receivedAt: typeof at === 'string' ? millisOf(at) : undefined,
+    }))
     return foldMore(load, stored)
+  }
+
+  /** Rows of some ids, which need no quotes as hashes. */
+  async #rowsOf(
+    ids: readonly string[],
+    sqlOf: (isOne: string) => string,
+  ): Promise<readonly (readonly ResultValue[])[]> {
+    const found: (readonly ResultValue[])[] = []
+    for (let i = 0; i < ids.length; i += idsAtOnce) {
+      const hashes = await Promise.all(ids.slice(i, i + idsAtOnce).map((id) => hexHash(storableText(id))))
+      const isOne = `sha2("id", 256) IN (${hashes.map((hash) => `'${hash}'`).join(', ')})`
+      found.push(...(await this.#api.rows(sqlOf(isOne), {})))
+    }
+    return found
   }
 
   async #createSchema(): Promise<readonly string[]> {
@@ -291,7 +308,5 @@ class RedshiftEngine implements Engine {
 const isMissingLoads = (thrown: unknown): boolean =>
   thrown instanceof Error && /_sluiceway_loads.*does not exist/.test(thrown.message)
 
-async function hashOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(storableText(text)))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
+/** A timestamp has no zone, and is UTC. */
+const millisOf = (timestamp: string): number => Date.parse(`${timestamp.replace(' ', 'T')}Z`)

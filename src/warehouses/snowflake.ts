@@ -11,7 +11,7 @@ import { accessOf, credentialsOf, missingCredentials, snowflakeFields, storedNam
 import { createSchema, createTable, loadColumn, mergeSql, readColumns, type SnowflakePlace } from './snowflake/sql.ts'
 import { tableName, typeOfColumn, widenTable } from './snowflake/sql.ts'
 import { SqlApi } from './snowflake/sql-api.ts'
-import { storedMore } from './snowflake/stored-more.ts'
+import { storedMore, storedTimes } from './snowflake/stored-more.ts'
 
 /**
  * Bytes of a statement with its binds. Snowflake processes larger ones, but does not keep them whole for a repeat.
@@ -97,6 +97,13 @@ class SnowflakeEngine implements Engine {
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
     return this.#call(() => this.#merge(load))
+  }
+
+  receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#call(async () => {
+      if ((await this.#stored(table))?.['RECEIVED_AT'] === undefined) return new Map()
+      return storedTimes(table, ids, { api: this.#api, place: this.#place })
+    })
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {

@@ -21,6 +21,7 @@ const helpers = new Set([
   'src/streams/partitions.ts',
   'src/streams/push-to-lanes.ts',
   'src/warehouses/identifier.ts',
+  'src/warehouses/hex-hash.ts',
   'src/warehouses/namespace.ts',
   'src/warehouses/row-identities.ts',
   'src/warehouses/query-limits.ts',

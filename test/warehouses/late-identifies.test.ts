@@ -3,16 +3,25 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
+import { startBigQueryWarehouse } from '../support/real-bigquery.ts'
 import { startClickHouseWarehouse } from '../support/real-clickhouse.ts'
+import { startDatabricksWarehouse } from '../support/real-databricks.ts'
 import { startLake } from '../support/real-lake.ts'
+import { startRedshiftWarehouse } from '../support/real-redshift.ts'
+import { startSnowflakeWarehouse } from '../support/real-snowflake.ts'
 import { realWarehouses, type RealWarehouse } from '../support/real-warehouses.ts'
 import { withSeed } from '../support/seed.ts'
+import type { Row } from '../support/tables.ts'
 import { plainText } from './stored-values.ts'
 
 const engines = [
   ...realWarehouses,
   ['clickhouse', () => startClickHouseWarehouse()] as const,
   ['lake', startLake] as const,
+  ['snowflake', startSnowflakeWarehouse] as const,
+  ['bigquery', startBigQueryWarehouse] as const,
+  ['redshift', startRedshiftWarehouse] as const,
+  ['databricks', startDatabricksWarehouse] as const,
 ] as const
 
 /** An identify of Ada: the minute after ten in which it was received, and its traits. */
@@ -155,12 +164,20 @@ const cases: readonly Case[] = [
 ]
 
 describe.each(engines)('the users of %s', (engine, start) => {
-  let warehouse: RealWarehouse
+  let warehouse: Omit<RealWarehouse, 'query'>
   beforeAll(async () => {
     warehouse = await start()
   }, 60_000)
   afterAll(() => warehouse.stop())
   beforeEach(() => warehouse.clear())
+
+  /** Names are in upper case in Snowflake. */
+  async function users(): Promise<Row[]> {
+    const rows = await warehouse.rows(engine === 'snowflake' ? 'USERS' : 'users')
+    return rows.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name.toLowerCase(), value])),
+    )
+  }
 
   test.each(cases)(
     'a user has the newest value of each trait, out of identifies $name',
@@ -169,7 +186,7 @@ describe.each(engines)('the users of %s', (engine, start) => {
       for (const said of loads)
         expect(await staged.send(...said.map((one) => identify(one)))).not.toHaveProperty('error')
       expect(staged.letters).toEqual([])
-      const rows = await warehouse.rows('users')
+      const rows = await users()
       expect(rows).toHaveLength(1)
       const [user = {}] = rows
       for (const [trait, value] of Object.entries(becomes)) expect(plainText(user[trait]), trait).toBe(plainText(value))
@@ -219,7 +236,7 @@ describe.each(engines)('the users of %s', (engine, start) => {
             if (own.length > 0) model.set(id, before)
           }
         }
-        const stored = new Map((await warehouse.rows('users')).map((row) => [String(row['id']), row]))
+        const stored = new Map((await users()).map((row) => [String(row['id']), row]))
         expect([...stored.keys()].toSorted()).toEqual([...model.keys()].toSorted())
         for (const [id, { at, values }] of model) {
           const row = stored.get(id) ?? {}

@@ -1,5 +1,6 @@
 import { SluicewayError } from '../../core/errors.ts'
 import type { Columns, Load } from '../../core/warehouse.ts'
+import { hexHash } from '../hex-hash.ts'
 import type { BigQueryFailures } from './failure.ts'
 import type { BigQueryJobs } from './jobs.ts'
 import {
@@ -45,7 +46,10 @@ export async function loadRows(load: Load, tools: LoadTools): Promise<void> {
   checkRows(load, tools)
   const target = await targetOf(load, tools)
   const { columns, lines } = stagedRows(load)
-  const hash = await hashOf([load.id, tables.nameOf(load.table), load.merge, target.createdAt, columns], lines)
+  const hash = await hexHash(
+    `${JSON.stringify([load.id, tables.nameOf(load.table), load.merge, target.createdAt, columns])}\n${lines}`,
+    16,
+  )
   const stage = `${stagePrefix}_${hash}`
   const fields = columns.map(({ name, type }) => fieldOf(name, type))
   const madeAt = await tables.create(stage, { fields, expiresAt: Date.now() + stageMs })
@@ -135,10 +139,4 @@ async function targetOf({ table, merge }: Load, { tables, failures }: LoadTools)
   if (found === null) throw failures.ofTable(`the table "${table}" is not there`)
   if (found.isView) throw failures.ofTable(isViewWords(table))
   return found
-}
-
-async function hashOf(parts: readonly unknown[], lines: string): Promise<string> {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(parts)}\n${lines}`)
-  const digest = await crypto.subtle.digest('SHA-256', bytes)
-  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -44,6 +44,11 @@ export function findThere(merge: Merge, range?: TimeRange): string {
   ].join(' AND ')}`
 }
 
+/** Tells when rows were received, in milliseconds since the epoch, by id; of ids whose SHA-256 is given, in hex. */
+export const receivedTimes = (table: string, hashes: readonly string[]): string =>
+  `SELECT id, UNIX_MILLIS(received_at) FROM ${quoteName(table)}
+   WHERE TO_HEX(SHA256(id)) IN (${hashes.map((hash) => `'${hash}'`).join(', ')})`
+
 /** Puts rows wholly in the place of those that are there; columns that they do not name become NULL. */
 export function replaceThere(merge: Merge, range?: TimeRange): string {
   const given = new Set(merge.columns.map(({ name }) => name))

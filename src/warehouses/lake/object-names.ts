@@ -1,5 +1,6 @@
 // Names of objects: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html (checked 2026-11-29)
 import type { Load } from '../../core/warehouse.ts'
+import { hexHash } from '../hex-hash.ts'
 import { rowIdentities } from '../row-identities.ts'
 import { readerOf, type LoadRow } from './rows.ts'
 
@@ -28,7 +29,7 @@ export async function tableFolder(table: string): Promise<string> {
     (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
   )
   if (name.length <= longestTable) return name
-  return `${name.slice(0, longestTable - 33).replace(/%.?$/, '')}-${await hashOf(table)}`
+  return `${name.slice(0, longestTable - 33).replace(/%.?$/, '')}-${await hexHash(table, 16)}`
 }
 
 /**
@@ -66,10 +67,5 @@ const folderOf = (time: string, layout: FolderLayout): string =>
  */
 export async function dataName(load: Load, folder: string, rows: readonly LoadRow[]): Promise<string> {
   const told = rowIdentities(load, rows)
-  return `${await hashOf(JSON.stringify([load.id, load.table, folder, ...told]))}.parquet`
-}
-
-async function hashOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `${await hexHash(JSON.stringify([load.id, load.table, folder, ...told]), 16)}.parquet`
 }

@@ -1,5 +1,6 @@
 import { AwsClient } from 'aws4fetch'
 import { type BucketSettings, bucketUrl } from '../../configure/bucket.ts'
+import { hexHash } from '../hex-hash.ts'
 import { changedMeanwhile, failureOfAnswer, failureOfThrown, lakeUser, type StoreUser } from './failure.ts'
 import type { Expected, ObjectStore, StoredText } from './object-store.ts'
 
@@ -80,7 +81,7 @@ export class S3Store implements ObjectStore {
     const headers = {
       ...init.headers,
       'user-agent': 'Sluiceway',
-      'x-amz-content-sha256': await hexOfHash(body ?? new Uint8Array()),
+      'x-amz-content-sha256': await hexHash(body ?? new Uint8Array()),
     }
     const request = { method: init.method, headers, ...(body === undefined ? {} : { body }) }
     const signed = await this.#client.sign(`${bucketUrl(this.#settings)}/${path}`, request)
@@ -97,9 +98,4 @@ export class S3Store implements ObjectStore {
       throw failureOfThrown(thrown, asked, this.#user)
     }
   }
-}
-
-async function hexOfHash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

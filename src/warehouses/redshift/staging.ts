@@ -1,5 +1,6 @@
 import { SluicewayError } from '../../core/errors.ts'
 import type { Load } from '../../core/warehouse.ts'
+import { hexHash } from '../hex-hash.ts'
 import type { S3Store } from '../lake/s3-store.ts'
 
 /** Objects that are written at once: a Worker has six connections. */
@@ -39,9 +40,7 @@ export class Staging {
     const { bucket, prefix, schema } = this.#place
     const at = columns.findIndex(({ name }) => name === 'id')
     const ids = merge === 'append' ? [] : rows.map((row) => String(row[at]))
-    const text = new TextEncoder().encode(JSON.stringify([schema, id, table, ...ids]))
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text))
-    const key = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    const key = await hexHash(JSON.stringify([schema, id, table, ...ids]))
     return { object: `s3://${bucket}/${prefix}/${key}.json.gz`, key }
   }
 

@@ -5,6 +5,26 @@ import { moreColumn } from '../mapping/more-column.ts'
 import type { SqlApi } from './sql-api.ts'
 import { type SnowflakePlace, tableName } from './sql.ts'
 
+const isOne = `"ID" IN (SELECT F.VALUE::VARCHAR FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS F)`
+
+/**
+ * Reads when rows that are there were received.
+ *
+ * @param table which has the columns
+ * @param ids of the rows
+ * @param from where
+ * @returns milliseconds since the epoch, by id
+ */
+export async function storedTimes(
+  table: string,
+  ids: readonly string[],
+  { api, place }: { readonly api: SqlApi; readonly place: SnowflakePlace },
+): Promise<ReadonlyMap<string, number>> {
+  const sql = `SELECT "ID", "RECEIVED_AT" FROM ${tableName(place, table)} WHERE "RECEIVED_AT" IS NOT NULL AND ${isOne}`
+  const { rows } = await api.run(sql, [JSON.stringify(ids)])
+  return new Map(rows.map(([id, at]) => [String(id), millisOf(at) ?? Number.NEGATIVE_INFINITY]))
+}
+
 /**
  * Reads what rows that are there say in their column for the rest, since SQL has nothing that joins two objects.
  *
@@ -23,7 +43,7 @@ export async function storedMore(
     .flatMap((name) => (name === undefined ? [] : [quoteIdentifier(name)]))
   const { rows } = await api.run(
     `SELECT ${names.join(', ')} FROM ${tableName(place, load.table)} WHERE ${names[1]} IS NOT NULL
-    AND ${names[0]} IN (SELECT F.VALUE::VARCHAR FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS F)`,
+    AND ${isOne}`,
     [JSON.stringify(ids)],
   )
   return rows.map(([id, more, at]) => ({ id: String(id), more: String(more), receivedAt: millisOf(at) }))

@@ -31,6 +31,7 @@ export const googleMacros: readonly string[] = [
  *
  * - names in backticks are in double quotes, and a table's is without its project; so is one that begins with the fake's
  * - `INT64`, `FLOAT64`, `STRING`, `BOOL` are types of DuckDB, `CURRENT_TIMESTAMP()` is the time
+ * - `TO_HEX(SHA256(x))` is what `sha256(x)` gives in DuckDB
  * - a part of a time, as in `TIMESTAMP_TRUNC(t, DAY)`, is a text
  * - functions in JavaScript stand beside the statement
  * - backslashes in texts begin escapes, which DuckDB does not have: there must be none
@@ -53,6 +54,7 @@ export function duckSql(googleSql: string): DuckStatement {
     if (part.includes('"')) throw new Error(`a double quote begins a text in GoogleSQL, not a name: ${part}`)
     return part
       .replaceAll(/\bacme-analytics\.(\w+)\.(\w+)/g, '"$1"."$2"')
+      .replaceAll(/\bTO_HEX\(SHA256\((\w+)\)\)/g, 'sha256($1)')
       .replaceAll(/\bINT64\b/g, 'BIGINT')
       .replaceAll(/\bFLOAT64\b/g, 'DOUBLE')
       .replaceAll(/\bSTRING\b/g, 'VARCHAR')
