@@ -31,10 +31,11 @@ export async function enlistLane(bindings: Bindings, ref: LaneRef, kind: TargetK
   await laneOf(bindings, edgeLane).layout(edgeLane, { seen: { partitions: 0, targets: [lanes] } })
 }
 
-/** Staging files that wait for a warehouse; 0 while its loader does not answer. */
+/** Files in R2 that wait for a warehouse, those for one of its tables included; 0 while its loader does not answer. */
 export async function stagedFilesOf(bindings: Bindings, warehouse: string): Promise<number> {
   try {
-    return (await bindings.LOADER.getByName(warehouse).status(warehouse)).stagedFiles
+    const { stagedFiles, waitingTables } = await bindings.LOADER.getByName(warehouse).status(warehouse)
+    return waitingTables.reduce((sum, { files }) => sum + files, stagedFiles)
   } catch {
     return 0
   }
