@@ -57,8 +57,8 @@ function storeOdd(value: unknown, plan: KeyPlan, { place, into, isLeaf }: Odd): 
   if (name === '') into.drop({ column: `${place.prefix}${plan.key}`, value, reason: NAMELESS })
   else if (!isOpen) into.drop({ column: name, value, reason: OWN_COLUMN })
   else if (plan.isJson) noteLoss(name, into.putJson(name, JSON.stringify(value)), into)
-  else if (!isLeaf) store(name, JSON.stringify(value), into)
-  else storeValidation(name, value, { place, into })
+  else if (plan.key === VALIDATION_KEY) storeValidation(name, value, { place, into, isLeaf })
+  else store(name, isLeaf ? value : JSON.stringify(value), into)
 }
 
 function store(column: string, value: unknown, into: RowDraft): void {
@@ -80,10 +80,11 @@ function storeAt(column: string, value: unknown, { place, into }: Flattener): vo
 }
 
 // What a tracking plan found wrong: JSON where the provider's strings may be JSON.
-function storeValidation(column: string, value: unknown, { place, into }: Flattener): void {
-  noteLoss(column, into.put(column, value), into)
+function storeValidation(column: string, value: unknown, { place, into, isLeaf }: Odd): void {
+  const stored = isLeaf ? value : JSON.stringify(value)
+  store(column, stored, into)
   if (into.typeOf(column) !== 'string' || place.rules.provider.textual !== 'string-or-json') return
-  into.set(column, typeof value === 'string' ? JSON.stringify(value) : value, 'json')
+  into.set(column, typeof value === 'string' ? JSON.stringify(value) : stored, 'json')
 }
 
 /** The string whose characters an object holds under 0, 1, 2… or 1, 2, 3…, if it is such an object. */

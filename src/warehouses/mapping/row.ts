@@ -195,9 +195,9 @@ export class RowDraft {
   #holds(column: string, value: unknown): boolean {
     const held = this.get(column)
     if (held === value || this.texts?.[column] === value) return true
-    return typeof value === 'string'
-      ? toTimestamp(value) === held && held !== undefined
-      : String(value) === String(held)
+    if (typeof value === 'string') return toTimestamp(value) === held && held !== undefined
+    // A column of ours holds no object, and an object may have a `toString` that cannot be called.
+    return typeof value !== 'object' && String(value) === String(held)
   }
 
   /** Notes a value that has no column. */
