@@ -3,16 +3,19 @@ import type { ErrorCode } from './errors.ts'
 /** What a call gives, or why it is refused. */
 export type Told<T> = { readonly value: T } | { readonly refused: string; readonly code: ErrorCode }
 
-/** A staging file that could not be read. */
+/** A file that could not be read: a staging file, or one of rows that wait for a table. */
 export interface UnreadableFileStatus {
   /** Its name in paths of the admin API. */
   readonly file: string
   /** R2 key. */
   readonly key: string
-  readonly partition: number
+  /** Left out for rows that wait for a table. */
+  readonly partition?: number
+  /** The table that the rows are for; left out for a staging file. */
+  readonly table?: string
   readonly events: number
   readonly bytes: number
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: when it was staged, or its rows began to wait. */
   readonly stagedAt: number
   readonly setAsideAt: number
   /** Its first events, which are in the warehouse. */
@@ -27,7 +30,7 @@ export interface UnreadableRange {
   readonly limit: number
 }
 
-/** What can be read of a staging file: two lines for each event, its header and itself, as JSON. */
+/** What can be read of a file: two lines for each event, its header and itself, as JSON. */
 export interface UnreadableLines extends UnreadableFileStatus {
   readonly lines: readonly { readonly number: number; readonly text: string }[]
   /** How many lines can be read. */

@@ -86,8 +86,10 @@ export class HeldRows {
     db.run('CREATE TABLE IF NOT EXISTS held_tables (name TEXT PRIMARY KEY, state TEXT) WITHOUT ROWID')
     db.run(
       `CREATE TABLE IF NOT EXISTS held_files (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, name TEXT, slice TEXT, place INTEGER,
-       state TEXT, whole INTEGER, events INTEGER, bytes INTEGER, at INTEGER, prints BLOB, failure TEXT, origin INTEGER)`,
+       state TEXT, whole INTEGER, events INTEGER, bytes INTEGER, at INTEGER, prints BLOB, failure TEXT, origin INTEGER, stuck TEXT)`,
     )
+    const columns = db.all<{ readonly name: string }>('PRAGMA table_info(held_files)')
+    if (!columns.some(({ name }) => name === 'stuck')) db.run('ALTER TABLE held_files ADD COLUMN stuck TEXT')
     for (const { name, state } of db.all<{ name: string; state: string }>('SELECT * FROM held_tables'))
       this.#tables.set(name, JSON.parse(state) as TableState)
     this.#look()
@@ -149,7 +151,7 @@ export class HeldRows {
         slice,
         table,
       )
-      const prints = new Uint8Array(BigUint64Array.from(ids, printOf).buffer)
+      const prints = printsOf(ids)
       if (known !== undefined) {
         // A repeat after a crash may have more of them.
         this.#db.run('UPDATE held_files SET events = ?, prints = ? WHERE key = ?', ids.length, prints, known.key)
@@ -237,18 +239,29 @@ export class HeldRows {
   }
 
   /** The rows of a file need not wait any more. */
-  done({ number }: HeldFile): void {
-    this.#mark(number, 'done')
-  }
-
-  /** A file cannot be read: it is kept, and its rows are not waited for. */
-  setAside({ number }: HeldFile): void {
-    this.#mark(number, 'stuck')
-  }
-
-  #mark(number: number, state: State): void {
-    this.#db.run('UPDATE held_files SET state = ? WHERE number = ?', state, number)
+  done({ number }: Pick<HeldFile, 'number'>): void {
+    // A slice of it that was cut off may have planned others.
+    this.#db.run(
+      `UPDATE held_files SET state = 'done' WHERE number = ?1 OR (state = 'planned' AND origin = ?1)`,
+      number,
+    )
     this.#db.run('DELETE FROM position WHERE id = ?', number)
+    this.#look()
+  }
+
+  /** A file cannot be read: it is kept, with how far it is loaded, and its rows are not waited for. */
+  giveUpReading({ number }: HeldFile, why: { readonly reason: string; readonly now: number }): void {
+    this.#db.run(`UPDATE held_files SET state = 'stuck', stuck = ? WHERE number = ?`, JSON.stringify(why), number)
+    this.#look()
+  }
+
+  /** The rows of a file that was set aside wait again. */
+  waitAgain({ number, table }: Pick<HeldFile, 'number' | 'table'>, now: number): void {
+    this.#db.run(`UPDATE held_files SET state = 'waiting' WHERE number = ?`, number)
+    if (!this.#tables.has(table)) {
+      const failure = { reason: 'a file that was set aside is loaded again', code: 'warehouse_failed' }
+      this.#write(table, { ...failure, since: now, tries: 0, nextAt: now })
+    }
     this.#look()
   }
 
@@ -351,6 +364,9 @@ export class HeldRows {
   }
 }
 
-const printsIn = (blob: ArrayBuffer | Uint8Array): BigUint64Array =>
+/** The same of some ids, as they are stored. */
+export const printsOf = (ids: readonly string[]): Uint8Array => new Uint8Array(BigUint64Array.from(ids, printOf).buffer)
+
+export const printsIn = (blob: ArrayBuffer | Uint8Array): BigUint64Array =>
   // A view of its own, as one of 64 bits must begin at a multiple of 8 bytes.
   new BigUint64Array(new Uint8Array(blob).slice().buffer)

@@ -19,6 +19,7 @@ import { Database } from '../storage/database.ts'
 import { RecentKeys } from '../storage/recent-keys.ts'
 import { conditionOf } from './condition.ts'
 import { HeldRows } from './held-rows.ts'
+import { HeldSetAside } from './held-set-aside.ts'
 import { KnownSchema } from './known-schema.ts'
 import type { SliceReport } from './load-group.ts'
 import { LoadHistory, type PastLoad } from './load-history.ts'
@@ -48,6 +49,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   readonly #memory: LoaderMemory
   readonly #history: LoadHistory
   readonly #unreadable: UnreadableFiles
+  readonly #heldSetAside: HeldSetAside
   readonly #turns: Turns
   readonly #freshness: TableFreshnesses
   #running: { readonly since: number; readonly report: Promise<LoadReport> } | undefined
@@ -66,7 +68,8 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     this.#history = new LoadHistory(db)
     this.#turns = new Turns(db)
     this.#freshness = new TableFreshnesses(db)
-    this.#unreadable = new UnreadableFiles(this.#memory.files, env.BUCKET)
+    this.#heldSetAside = new HeldSetAside(db, this.#memory.held)
+    this.#unreadable = new UnreadableFiles([this.#memory.files, this.#heldSetAside], env.BUCKET)
   }
 
   async register(_warehouse: string, file: StagedFile): Promise<void> {
@@ -135,7 +138,9 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const state = this.#memory.files.stateOf(event)
     if (state === undefined) {
       const held = this.#memory.held.waitsFor(event.id)
-      return held === undefined ? { waits: false } : { waits: true, ...held }
+      if (held !== undefined) return { waits: true, ...held }
+      const unread = this.#heldSetAside.reasonFor(event.id)
+      return unread === undefined ? { waits: false } : { waits: true, reason: unread }
     }
     if (state === 'stuck') return { waits: true, reason: 'its staging file could not be read and was set aside' }
     const reason = this.#history.failure()?.reason
@@ -165,8 +170,10 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   async discardUnreadable(warehouse: string, file: string): Promise<Told<UnreadableFileStatus>> {
     return told(() => {
       const gone = this.#unreadable.discard(warehouse, file, this.port.now())
-      const { key, events, loadedEvents } = gone
-      this.port.log('warn', 'a staging file is discarded', { warehouse, key, events, loadedEvents })
+      const { key, table, events, loadedEvents } = gone
+      const what = { warehouse, key, events, loadedEvents }
+      if (table === undefined) this.port.log('warn', 'a staging file is discarded', what)
+      else this.port.log('warn', 'a file of held rows is discarded', { ...what, table })
       return gone
     })
   }
@@ -205,7 +212,8 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       const time = new Date(nextAttemptAt).toISOString()
       return { ...nothing, error: `Waits until ${time}: ${this.#history.last()?.error ?? 'the last load failed'}` }
     }
-    if (until === undefined && tables.length === 0 && files.keys('loaded').length === 0) return nothing
+    const hasDone = files.keys('loaded').length + held.keys('done').length > 0
+    if (until === undefined && tables.length === 0 && !hasDone) return nothing
     const notes = new SyncNotes()
     const noted = (slice: SliceReport) => {
       notes.note(slice)

@@ -1,6 +1,6 @@
 import type { LoadReport } from '../core/bindings.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
-import { reasonOf, SluicewayError } from '../core/errors.ts'
+import { SluicewayError } from '../core/errors.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { HeldFile, TableFailure } from './held-rows.ts'
 import { callsOf } from './letter-calls.ts'
@@ -39,11 +39,7 @@ export async function retryTable(table: string, tools: RetryTools): Promise<Load
       if (!isDone) return end(report)
     } catch (thrown) {
       if (thrown instanceof UnreadableFile) {
-        held.setAside(file)
-        port.log('error', 'a file of held rows cannot be read and was set aside', {
-          key: file.key,
-          reason: thrown.message,
-        })
+        setAside(file, thrown, tools)
         continue
       }
       if (!(thrown instanceof TableRefused)) throw thrown
@@ -74,22 +70,23 @@ export async function retryTable(table: string, tools: RetryTools): Promise<Load
   }
 }
 
-/** Makes dead letters of the events of a file. */
+function setAside(file: HeldFile, { message: reason }: UnreadableFile, { held, port }: RetryTools): void {
+  held.giveUpReading(file, { reason, now: port.now() })
+  port.log('error', 'a file of held rows cannot be read and was set aside', { key: file.key, reason })
+}
+
+/** Makes dead letters of the events of a file whose rows are not in the warehouse. */
 async function giveUp(file: HeldFile, { reason, code }: TableFailure, tools: RetryTools): Promise<void> {
-  const { held, bindings, target, port, noted } = tools
+  const { held, bindings, target, noted } = tools
+  const done = held.positionOf(file).doneOf(file.key)
   const letters: NewDeadLetter[] = []
   try {
     const bytes = await readStaged({ ...file, partition: 0 }, bindings.BUCKET)
-    for (const { envelope } of stagedEvents(file.key, bytes, 0))
+    for (const { envelope } of stagedEvents(file.key, bytes, done))
       letters.push({ ...deadLetterOf(envelope, undefined), reason, code })
   } catch (thrown) {
     if (!(thrown instanceof UnreadableFile)) throw thrown
-    held.setAside(file)
-    port.log('error', 'a file of held rows cannot be read and was set aside', {
-      key: file.key,
-      reason: reasonOf(thrown),
-    })
-    return
+    return setAside(file, thrown, tools)
   }
   const lane = { target: target.name, partition: 0 }
   for (const some of callsOf(letters)) await laneOf(bindings, lane).addDeadLetters(lane, some, true)

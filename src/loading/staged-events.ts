@@ -3,12 +3,14 @@ import { type Envelope, unpack } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import { splitFrames, unframe } from '../storage/frame.ts'
 
-/** A staging file whose bytes are not what a lane wrote, or are not there. */
+/** A file whose bytes are not what was written, or are not there. */
 export class UnreadableFile extends Error {
   readonly key: string
 
   constructor(key: string, cause: unknown) {
-    super(`The staging file ${key} cannot be read: ${reasonOf(cause)}`, { cause })
+    super(`The ${key.startsWith('held/') ? 'file' : 'staging file'} ${key} cannot be read: ${reasonOf(cause)}`, {
+      cause,
+    })
     this.name = 'UnreadableFile'
     this.key = key
   }

@@ -1,5 +1,6 @@
 import type { StagedFile, StagedPlaceQuery } from '../core/bindings.ts'
 import type { Database } from '../storage/database.ts'
+import type { FilesSetAside, SetAsideFile } from './unreadable-files.ts'
 
 /** `staged` → `loaded` (its object is to be deleted) → `gone`; or `stuck`: it was given up, its object is kept. */
 type State = 'staged' | 'loaded' | 'gone' | 'stuck'
@@ -8,15 +9,6 @@ type State = 'staged' | 'loaded' | 'gone' | 'stuck'
 export interface WaitingFile extends StagedFile {
   /** Its first events, which were in the warehouse when it could not be read any further. */
   readonly done: number
-}
-
-/** A file that was given up. */
-export interface SetAsideFile extends WaitingFile {
-  /** Milliseconds since the epoch: when it was staged, and when it was given up. */
-  readonly at: number
-  readonly changedAt: number
-  /** Null where an earlier version gave it up. */
-  readonly reason: string | null
 }
 
 /** A load takes files up to these; a larger file is loaded by itself. */
@@ -28,7 +20,7 @@ const mostFailures = 5
 const rememberMs = 6 * 3_600_000
 
 /** Table `files`: which staging files there are, and what became of them. */
-export class StagedFiles {
+export class StagedFiles implements FilesSetAside {
   readonly #db: Database
 
   constructor(db: Database) {
@@ -98,7 +90,7 @@ export class StagedFiles {
     )
   }
 
-  /** Files that are stuck, at most 1,000. */
+  /** At most 1,000. */
   setAside(): readonly SetAsideFile[] {
     return this.#db.all<SetAsideFile>(
       `SELECT key, partition, events, bytes, at, changed_at AS changedAt, coalesce(done, 0) AS done, reason
@@ -107,8 +99,8 @@ export class StagedFiles {
   }
 
   /** A file that is stuck has other bytes. */
-  mend(key: string, { events, bytes }: Pick<StagedFile, 'events' | 'bytes'>): void {
-    this.#db.run(`UPDATE files SET events = ?, bytes = ? WHERE key = ? AND state = 'stuck'`, events, bytes, key)
+  mend(key: string, { ids, bytes }: { readonly ids: readonly string[]; readonly bytes: number }): void {
+    this.#db.run(`UPDATE files SET events = ?, bytes = ? WHERE key = ? AND state = 'stuck'`, ids.length, bytes, key)
   }
 
   /** A file that is stuck waits again, as if nobody had tried it. */
@@ -118,6 +110,11 @@ export class StagedFiles {
       now,
       key,
     )
+  }
+
+  /** A file that is stuck is given up: its object is deleted with those that are loaded. */
+  discard(key: string, now: number): void {
+    this.mark([key], 'loaded', now)
   }
 
   mark(keys: readonly string[], state: State, now: number): void {

@@ -3,13 +3,42 @@ import { type Header, pack, unpack } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { isRecord } from '../core/json.ts'
 import { frame, joinFrames, unframe } from '../storage/frame.ts'
-import type { SetAsideFile, StagedFiles } from './staged-files.ts'
 
 /** UTF-16 units of lines that are shown at once; one line is shown however long it is. */
 const mostShown = 1_000_000
 /** UTF-16 units of a frame: only one frame of a file is unpacked at once. */
 const frameUnits = 500_000
 const lengthBytes = 4
+
+/** A file that was given up. */
+export interface SetAsideFile {
+  readonly key: string
+  /** Undefined for rows that wait for a table. */
+  readonly partition?: number
+  /** The table that the rows are for; undefined for a staging file. */
+  readonly table?: string
+  readonly events: number
+  readonly bytes: number
+  /** Milliseconds since the epoch: when it was staged or its rows began to wait, and when it was given up. */
+  readonly at: number
+  readonly changedAt: number
+  /** Its first events, which are in the warehouse. */
+  readonly done: number
+  /** Null where an earlier version gave it up. */
+  readonly reason: string | null
+}
+
+/** Files of one kind that were given up; a key that is not one of them is left alone. */
+export interface FilesSetAside {
+  /** Oldest first. */
+  readonly setAside: () => readonly SetAsideFile[]
+  /** One of them has other bytes, with the events of these ids. */
+  readonly mend: (key: string, file: { readonly bytes: number; readonly ids: readonly string[] }) => void
+  /** One of them waits again, as if nobody had tried it. */
+  readonly reload: (key: string, now: number) => void
+  /** One of them is given up: a load deletes its object. */
+  readonly discard: (key: string, now: number) => void
+}
 
 /** What can be read of the bytes of a file. */
 interface Readable {
@@ -19,21 +48,21 @@ interface Readable {
 
 /** Files that were set aside because they could not be read: shows them, takes mended ones, has them loaded again. */
 export class UnreadableFiles {
-  readonly #files: StagedFiles
+  readonly #kinds: readonly FilesSetAside[]
   readonly #bucket: Pick<R2Bucket, 'get' | 'put'>
 
-  constructor(files: StagedFiles, bucket: Pick<R2Bucket, 'get' | 'put'>) {
-    this.#files = files
+  constructor(kinds: readonly FilesSetAside[], bucket: Pick<R2Bucket, 'get' | 'put'>) {
+    this.#kinds = kinds
     this.#bucket = bucket
   }
 
   all(warehouse: string): readonly UnreadableFileStatus[] {
-    return this.#files.setAside().map((file) => statusOf(warehouse, file))
+    return this.#kinds.flatMap((kind) => kind.setAside().map((file) => statusOf(warehouse, file)))
   }
 
   /** Shows the lines of a file that can be read, and what is in the way of the others. */
   async read(warehouse: string, name: string, { after, limit }: UnreadableRange): Promise<UnreadableLines> {
-    const file = this.#find(warehouse, name)
+    const { file } = this.#find(warehouse, name)
     const { lines, problems } = await this.#readable(file.key)
     const shown: { number: number; text: string }[] = []
     let units = 0
@@ -56,7 +85,7 @@ export class UnreadableFiles {
    *   the warehouse already
    */
   async mend(warehouse: string, name: string, text: string): Promise<MendedFile> {
-    const file = this.#find(warehouse, name)
+    const { file } = this.#find(warehouse, name)
     const events = checkedEvents(text)
     const before = await this.#readable(file.key)
     if (!startsAlike(before.lines, events, file.done))
@@ -71,8 +100,8 @@ export class UnreadableFiles {
     const bytes = framesOf(events)
     await this.#bucket.put(file.key, bytes)
     // Somebody else may have had it loaded or discarded meanwhile.
-    this.#find(warehouse, name)
-    this.#files.mend(file.key, { events: events.length, bytes: bytes.byteLength })
+    const { kind } = this.#find(warehouse, name)
+    kind.mend(file.key, { ids: events.map((event) => unpack(event)[0]?.id ?? ''), bytes: bytes.byteLength })
     return {
       events: events.length,
       readableBefore: before.lines.length >> 1,
@@ -82,21 +111,23 @@ export class UnreadableFiles {
 
   /** Has a file loaded again. */
   reload(warehouse: string, name: string, now: number): void {
-    this.#files.reload(this.#find(warehouse, name).key, now)
+    const { kind, file } = this.#find(warehouse, name)
+    kind.reload(file.key, now)
   }
 
   /** Gives a file up: its object is deleted with those that are loaded. */
   discard(warehouse: string, name: string, now: number): UnreadableFileStatus {
-    const file = this.#find(warehouse, name)
-    this.#files.mark([file.key], 'loaded', now)
+    const { kind, file } = this.#find(warehouse, name)
+    kind.discard(file.key, now)
     return statusOf(warehouse, file)
   }
 
-  #find(warehouse: string, name: string): SetAsideFile {
-    const found = this.#files.setAside().find(({ key }) => nameOf(warehouse, key) === name)
-    if (found === undefined)
-      throw new SluicewayError('not_found', `The warehouse "${warehouse}" has set aside no file "${name}".`)
-    return found
+  #find(warehouse: string, name: string): { readonly kind: FilesSetAside; readonly file: SetAsideFile } {
+    for (const kind of this.#kinds) {
+      const file = kind.setAside().find(({ key }) => nameOf(warehouse, key) === name)
+      if (file !== undefined) return { kind, file }
+    }
+    throw new SluicewayError('not_found', `The warehouse "${warehouse}" has set aside no file "${name}".`)
   }
 
   async #readable(key: string): Promise<Readable> {
@@ -106,16 +137,18 @@ export class UnreadableFiles {
   }
 }
 
-/** Names a file in a path: its partition and its name. */
-const nameOf = (warehouse: string, key: string): string => key.replace(`staging/${warehouse}/`, '').replaceAll('/', ':')
+/** Names a file in a path: its partition and its name, or `held:` and its number. */
+const nameOf = (warehouse: string, key: string): string =>
+  key.replace(`staging/${warehouse}/`, '').replace(`held/${warehouse}/`, 'held:').replaceAll('/', ':')
 
 const statusOf = (
   warehouse: string,
-  { key, partition, events, bytes, at, changedAt, done, reason }: SetAsideFile,
+  { key, partition, table, events, bytes, at, changedAt, done, reason }: SetAsideFile,
 ): UnreadableFileStatus => ({
   file: nameOf(warehouse, key),
   key,
-  partition,
+  ...(partition === undefined ? {} : { partition }),
+  ...(table === undefined ? {} : { table }),
   events,
   bytes,
   stagedAt: at,

@@ -21,6 +21,8 @@ export interface LoaderHarness {
   readonly stage: (key: string, events: readonly Event[], to?: readonly string[]) => Promise<StagedFile>
   /** Writes any bytes. */
   readonly stageBytes: (key: string, bytes: Uint8Array) => Promise<StagedFile>
+  /** Writes any bytes, and tells nobody. */
+  readonly put: (key: string, bytes: Uint8Array) => Promise<void>
   readonly register: (file: StagedFile) => Promise<void>
   readonly load: (options?: LoadOptions) => Promise<LoadReport & { readonly thrown?: string }>
   readonly status: () => Promise<LoaderStatus>
@@ -105,6 +107,9 @@ export async function startLoader(): Promise<LoaderHarness> {
       return stageBytes(key, joinFrames(frames), events.length)
     },
     stageBytes,
+    put: async (key, bytes) => {
+      await bucket.put(key, bytes)
+    },
     register,
     load: (options = {}) => call('loader/load', 'tables', options),
     status: () => call('loader/status', 'tables'),
