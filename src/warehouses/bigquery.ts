@@ -12,6 +12,7 @@ import { columnsOf, fieldOf, isName } from './bigquery/schema.ts'
 import { readServiceAccount, type ServiceAccount } from './bigquery/service-account.ts'
 import { BigQueryTables, loadTime } from './bigquery/tables.ts'
 import { viewQuery } from './bigquery/view-sql.ts'
+import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
@@ -217,16 +218,8 @@ class BigQueryEngine implements Engine {
     return found
   }
 
-  async loadTogether(loads: readonly Load[]): Promise<void> {
-    const left = [...loads]
-    const failures: unknown[] = []
-    const work = async () => {
-      for (let load = left.shift(); load !== undefined && failures.length === 0; load = left.shift())
-        await this.load(load).catch((thrown: unknown) => failures.push(thrown))
-    }
-    // Nothing is under way any more when this rejects.
-    await Promise.all(Array.from({ length: atOnce }, work))
-    if (failures.length > 0) throw failures[0]
+  loadTogether(loads: readonly Load[]): Promise<void> {
+    return fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })
   }
 
   async probe(): Promise<void> {

@@ -1,6 +1,6 @@
 import { SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
-import type { Columns, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { ClickHouseHttp } from './clickhouse/http.ts'
 import { clickhouseKeptNames } from './clickhouse/kept-names.ts'
 import { bodiesOf, positionalRows, type PositionalRows } from './clickhouse/rows.ts'
@@ -9,9 +9,11 @@ import { type ClickHousePlace, retypeTable, tableName, typeOfColumn, widenTable 
 import { widerNumber } from './mapping/wider-number.ts'
 import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
 import { foldStored, replacedElsewhere, type StoredRow, storedTimes } from './clickhouse/stored-rows.ts'
+import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 import { rowIdentities } from './row-identities.ts'
+import { StoredColumns } from './stored-columns.ts'
 
 const databaseProblem = (name: string): string | undefined =>
   /^(?!(?:system|information_schema)$)[a-z_][a-z0-9_]{0,126}$/i.test(name)
@@ -55,8 +57,10 @@ const fields = {
   },
 } as const
 
-/** Loads that run at once: a Worker has six connections. https://developers.cloudflare.com/workers/platform/limits/ */
+/** Loads that run at once. */
 const atOnce = 4
+/** Names of tables in one question about columns. */
+const tablesAtOnce = 1_000
 
 /**
  * Makes the warehouse that is a ClickHouse, on ClickHouse Cloud or your own, reached over HTTP.
@@ -100,33 +104,28 @@ class ClickHouseEngine implements Engine {
   readonly #withinDays: number | undefined
   /** All tables of the database: read once, and again after a failure. */
   #tables: Promise<Map<string, StoredTable>> | undefined
-  readonly #foreseen = new Map<string, Columns | null>()
+  /** What was read ahead; each is asked for once. */
+  readonly #columns: StoredColumns<ColumnType>
 
   constructor(http: ClickHouseHttp, place: ClickHousePlace, withinDays: number | undefined) {
     this.#http = http
     this.#place = place
     this.#withinDays = withinDays
+    this.#columns = new StoredColumns({
+      tablesAtOnce,
+      ask: (tables) => this.#askColumns(tables),
+      columnOf: (type, comment) => typeOfColumn(type, comment ?? ''),
+    })
   }
 
   async columns(table: string): Promise<Columns | null> {
-    if (!this.#foreseen.has(table)) await this.foresee([table])
-    const found = this.#foreseen.get(table) ?? null
-    this.#foreseen.delete(table)
-    return found
+    const found = await this.#columns.of(table)
+    this.#columns.forget(table)
+    return found === null ? null : Object.fromEntries(found)
   }
 
-  async foresee(tables: readonly string[]): Promise<void> {
-    if (tables.length === 0) return
-    const found = await this.#http.rows(
-      `SELECT table, name, type, comment FROM system.columns WHERE database = ${quoteText(this.#place.database)}
-       AND table IN (${tables.map(quoteText).join(', ')}) AND name != ${quoteText(loadColumn)} ORDER BY table, position`,
-    )
-    for (const table of tables) this.#foreseen.set(table, null)
-    for (const [table, rows] of Map.groupBy(found as string[][], ([table]) => table as string))
-      this.#foreseen.set(
-        table,
-        Object.fromEntries(rows.map(([, name = '', type = '', comment = '']) => [name, typeOfColumn(type, comment)])),
-      )
+  foresee(tables: readonly string[]): Promise<void> {
+    return this.#columns.read(tables)
   }
 
   widen(table: string, added: Columns): Promise<void> {
@@ -165,13 +164,8 @@ class ClickHouseEngine implements Engine {
     })
   }
 
-  async loadTogether(loads: readonly Load[]): Promise<void> {
-    const waiting = [...loads]
-    const work = async (): Promise<void> => {
-      for (let load = waiting.shift(); load !== undefined; load = waiting.shift()) await this.load(load)
-    }
-    const ends = await Promise.allSettled(Array.from({ length: atOnce }, work))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  loadTogether(loads: readonly Load[]): Promise<void> {
+    return fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })
   }
 
   probe(): Promise<void> {
@@ -186,6 +180,14 @@ class ClickHouseEngine implements Engine {
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  async #askColumns(tables: readonly string[]): Promise<readonly string[][]> {
+    const found = await this.#http.rows(
+      `SELECT table, name, type, comment FROM system.columns WHERE database = ${quoteText(this.#place.database)}
+       AND table IN (${tables.map(quoteText).join(', ')}) AND name != ${quoteText(loadColumn)} ORDER BY table, position`,
+    )
+    return found as string[][]
   }
 
   async #merge(load: Load): Promise<void> {

@@ -7,11 +7,13 @@ import { bodiesOf } from './databricks/rows.ts'
 import { addColumns, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
 import { type DatabricksPlace, tableName, typeOfColumn } from './databricks/sql.ts'
 import { Statements } from './databricks/statements.ts'
+import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import { foldMore, idsWithMore } from './mapping/fold-more.ts'
 import { moreColumn } from './mapping/more-column.ts'
 import { storableText } from './mapping/storable-text.ts'
-import { eachNamespace, namespacesOf } from './namespace.ts'
+import { namespacesOf, schemaFields } from './namespace.ts'
+import { StoredColumns } from './stored-columns.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!information_schema$)[a-z_][a-z0-9_]{0,126}$/.test(name)
@@ -33,18 +35,7 @@ const fields = {
     about: 'Catalog of Unity Catalog that has the schemas.',
     check: (name: string) => (/^[^\s./`]{1,255}$/.test(name) ? undefined : 'is no name of a catalog'),
   },
-  schema: {
-    type: 'string',
-    about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
-    optional: true,
-    check: schemaProblem,
-  },
-  schemas: {
-    type: 'texts',
-    about: 'Schemas of single sources, by the name of the source.',
-    optional: true,
-    check: eachNamespace(schemaProblem),
-  },
+  ...schemaFields(schemaProblem),
   partition: {
     type: 'choice',
     choices: ['day', 'none'],
@@ -61,7 +52,7 @@ const fields = {
   },
 } as const
 
-/** Loads that run at once: a Worker has six connections. https://developers.cloudflare.com/workers/platform/limits/ */
+/** Loads that run at once. */
 const atOnce = 4
 /** Names of tables in one question about columns. */
 const tablesAtOnce = 100
@@ -134,48 +125,37 @@ class DatabricksEngine implements Engine {
   readonly #statements: Statements
   readonly #place: DatabricksPlace
   readonly #rules: MergeRules
-  /** What was read of tables, and not changed since: their columns with those of ours; null for one that is not there. */
-  readonly #read = new Map<string, ReadonlyMap<string, ColumnType> | null>()
+  /** Those of ours are among them. */
+  readonly #columns: StoredColumns<ColumnType>
 
   constructor(statements: Statements, place: DatabricksPlace, rules: MergeRules) {
     this.#statements = statements
     this.#place = place
     this.#rules = rules
+    this.#columns = new StoredColumns({
+      tablesAtOnce,
+      ask: (tables) => this.#askColumns(tables),
+      columnOf: typeOfColumn,
+    })
   }
 
   async columns(table: string): Promise<Columns | null> {
-    const found = await this.#stored(table)
+    const found = await this.#columns.of(table)
     if (found === null) return null
     return Object.fromEntries(Array.from(found).filter(([name]) => name !== dateColumn && name !== loadColumn))
   }
 
-  async foresee(tables: readonly string[]): Promise<void> {
-    for (let i = 0; i < tables.length; i += tablesAtOnce) {
-      const some = tables.slice(i, i + tablesAtOnce)
-      const rows = await this.#statements.run(
-        `SELECT table_name, column_name, data_type, comment FROM ${quoteName(this.#place.catalog)}.information_schema.columns
-         WHERE table_schema = :schema AND table_name IN (${some.map((_, n) => `:t${n}`).join(', ')})
-         ORDER BY table_name, ordinal_position`,
-        { schema: this.#place.schema, ...Object.fromEntries(some.map((table, n) => [`t${n}`, table])) },
-      )
-      for (const table of some) this.#read.set(table, null)
-      for (const [table, columns] of Map.groupBy(rows, ([table]) => String(table)))
-        this.#read.set(
-          table,
-          new Map(
-            columns.map(([, name, type, comment]) => [String(name), typeOfColumn(String(type), comment ?? null)]),
-          ),
-        )
-    }
+  foresee(tables: readonly string[]): Promise<void> {
+    return this.#columns.read(tables)
   }
 
   async widen(table: string, added: Columns): Promise<void> {
     if (noTable.test(table))
       throw tableFailure(`Unity Catalog has no table with blanks, "." or "/" in its name: "${table}"`)
-    const found = await this.#stored(table)
+    const found = await this.#columns.of(table)
     const missing = Object.fromEntries(Object.entries(added).filter(([name]) => found?.has(name) !== true))
     // Whatever comes of it, what was read is no longer so.
-    this.#read.delete(table)
+    this.#columns.forget(table)
     if (found === null) {
       await this.#createSchema()
       await this.#statements.run(createTable(this.#name(table), missing, this.#isDivided(table, missing)))
@@ -186,7 +166,7 @@ class DatabricksEngine implements Engine {
     if (given.rows.length === 0) return
     const load = await this.#withMore(given)
     const { table, columns, merge } = load
-    const stored = merge === 'append' ? await this.#withLoadColumn(table) : await this.#stored(table)
+    const stored = merge === 'append' ? await this.#withLoadColumn(table) : await this.#columns.of(table)
     if (stored === null) throw tableFailure(`there is no table "${table}"`)
     const sql = mergeSql({
       table: this.#name(table),
@@ -201,27 +181,18 @@ class DatabricksEngine implements Engine {
       for (const body of bodies) await this.#statements.run(sql, { rows: body })
     } catch (thrown) {
       // What is known of the table may be why.
-      this.#read.delete(table)
+      this.#columns.forget(table)
       throw thrown
     }
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {
-    const unread = loads.map(({ table }) => table).filter((table) => !this.#read.has(table))
-    if (unread.length > 0) await this.foresee(unread)
-    const left = [...loads]
-    const failures: unknown[] = []
-    const work = async () => {
-      for (let load = left.shift(); load !== undefined && failures.length === 0; load = left.shift())
-        await this.load(load).catch((thrown: unknown) => failures.push(thrown))
-    }
-    // Nothing is under way any more when this rejects.
-    await Promise.all(Array.from({ length: atOnce }, work))
-    if (failures.length > 0) throw failures[0]
+    await this.#columns.readUnknown(loads.map(({ table }) => table))
+    await fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })
   }
 
   async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    if ((await this.#stored(table))?.has('received_at') !== true) return new Map()
+    if ((await this.#columns.of(table))?.has('received_at') !== true) return new Map()
     const rows = await this.#rowsOf(
       ids,
       (isOne) => `SELECT \`id\`, unix_millis(\`received_at\`) FROM ${this.#name(table)} WHERE ${isOne}`,
@@ -241,17 +212,21 @@ class DatabricksEngine implements Engine {
     return Promise.resolve()
   }
 
-  async #stored(table: string): Promise<ReadonlyMap<string, ColumnType> | null> {
-    if (!this.#read.has(table)) await this.foresee([table])
-    return this.#read.get(table) ?? null
+  #askColumns(tables: readonly string[]): ReturnType<Statements['run']> {
+    return this.#statements.run(
+      `SELECT table_name, column_name, data_type, comment FROM ${quoteName(this.#place.catalog)}.information_schema.columns
+         WHERE table_schema = :schema AND table_name IN (${tables.map((_, n) => `:t${n}`).join(', ')})
+         ORDER BY table_name, ordinal_position`,
+      { schema: this.#place.schema, ...Object.fromEntries(tables.map((table, n) => [`t${n}`, table])) },
+    )
   }
 
   async #withLoadColumn(table: string): Promise<ReadonlyMap<string, ColumnType> | null> {
-    const stored = await this.#stored(table)
+    const stored = await this.#columns.of(table)
     if (stored === null || stored.has(loadColumn)) return stored
-    this.#read.delete(table)
+    this.#columns.forget(table)
     await this.#statements.run(addColumns(this.#name(table), { [loadColumn]: 'string' }))
-    return this.#stored(table)
+    return this.#columns.of(table)
   }
 
   #isDivided(table: string, columns: Columns): boolean {

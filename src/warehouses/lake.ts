@@ -2,6 +2,7 @@ import { bucketFields, bucketProblems, type BucketSettings } from '../configure/
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Columns, Engine, KeptNames, Load, Warehouse } from '../core/warehouse.ts'
+import { fewAtOnce } from './few-at-once.ts'
 import { lakeKeptNames } from './lake/kept-names.ts'
 import { LakeStore } from './lake/lake-store.ts'
 import { type Manifest, widenColumns, withFile } from './lake/manifest.ts'
@@ -161,16 +162,8 @@ class LakeEngine implements Engine {
     return this.widen(table, changed)
   }
 
-  async loadTogether(loads: readonly Load[]): Promise<void> {
-    const left = [...loads]
-    const failures: unknown[] = []
-    const work = async () => {
-      for (let load = left.shift(); load !== undefined && failures.length === 0; load = left.shift())
-        await this.load(load).catch((thrown: unknown) => failures.push(thrown))
-    }
-    // Nothing is under way any more when this rejects.
-    await Promise.all(Array.from({ length: atOnce }, work))
-    if (failures.length > 0) throw failures[0]
+  loadTogether(loads: readonly Load[]): Promise<void> {
+    return fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })
   }
 
   async load(load: Load): Promise<void> {

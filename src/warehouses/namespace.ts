@@ -68,3 +68,24 @@ export const eachNamespace =
     }
     return undefined
   }
+
+/**
+ * Declares the settings that say where tables are, for engines that call it a schema; spread them into the fields.
+ *
+ * @param check says what is wrong with the name of a schema, or undefined
+ */
+export const schemaFields = (check: (name: string) => string | undefined) =>
+  ({
+    schema: {
+      type: 'string',
+      about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
+      optional: true,
+      check,
+    },
+    schemas: {
+      type: 'texts',
+      about: 'Schemas of single sources, by the name of the source.',
+      optional: true,
+      check: eachNamespace(check),
+    },
+  }) as const

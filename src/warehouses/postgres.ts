@@ -6,7 +6,7 @@ import { checkSettings, type Input } from '../configure/settings.ts'
 import { isRecord } from '../core/json.ts'
 import type { Columns, ColumnType, Engine, Load, QueryAnswer, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
-import { eachNamespace, namespacesOf } from './namespace.ts'
+import { namespacesOf, schemaFields } from './namespace.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
 import { scopeOfState } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
@@ -21,20 +21,7 @@ const schemaProblem = (name: string): string | undefined =>
     ? undefined
     : 'must have at most 63 of a-z, 0-9 and "_", and be no schema of the system'
 
-const places = {
-  schema: {
-    type: 'string',
-    about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
-    optional: true,
-    check: schemaProblem,
-  },
-  schemas: {
-    type: 'texts',
-    about: 'Schemas of single sources, by the name of the source.',
-    optional: true,
-    check: eachNamespace(schemaProblem),
-  },
-} as const
+const places = schemaFields(schemaProblem)
 
 const fields = {
   url: {

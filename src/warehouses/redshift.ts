@@ -14,6 +14,7 @@ import { addColumns, createLoads, createTable, lengthen, loadsTable, mostStateme
 import { mostTextBytes, tableName, typeOfColumn } from './redshift/sql.ts'
 import { checkRedshift, type RedshiftInput, type RedshiftSettings } from './redshift/settings.ts'
 import { Staging } from './redshift/staging.ts'
+import { StoredColumns } from './stored-columns.ts'
 
 /** Names of tables in one question about columns. */
 const tablesAtOnce = 100
@@ -106,51 +107,36 @@ class RedshiftEngine implements Engine {
   readonly #api: DataApi
   readonly #staging: Staging
   readonly #place: RedshiftPlace
-  /** What was read of tables, and not changed since; null for one that is not there. */
-  readonly #read = new Map<string, ReadonlyMap<string, StoredColumn> | null>()
+  readonly #columns: StoredColumns<StoredColumn>
 
   constructor(api: DataApi, staging: Staging, place: RedshiftPlace) {
     this.#api = api
     this.#staging = staging
     this.#place = place
+    this.#columns = new StoredColumns({
+      tablesAtOnce,
+      ask: (tables) => this.#askColumns(tables),
+      columnOf: (type, length) => ({
+        type: typeOfColumn(type),
+        length: length === null ? undefined : Number(length),
+      }),
+    })
   }
 
   async columns(table: string): Promise<Columns | null> {
-    if (!this.#read.has(table)) await this.foresee([table])
-    const found = this.#read.get(table) ?? null
+    const found = await this.#columns.of(table)
     return found === null ? null : Object.fromEntries(Array.from(found, ([name, { type }]) => [name, type]))
   }
 
-  async foresee(tables: readonly string[]): Promise<void> {
-    for (let i = 0; i < tables.length; i += tablesAtOnce) {
-      const some = tables.slice(i, i + tablesAtOnce)
-      const names = some.map((_, n) => `t${n}`)
-      const rows = await this.#api.rows(
-        `SELECT table_name, column_name, data_type, character_maximum_length FROM svv_columns
-         WHERE table_schema = :schema AND table_name IN (${names.map((name) => `:${name}`).join(', ')})
-         ORDER BY table_name, ordinal_position`,
-        { schema: this.#place.schema, ...Object.fromEntries(some.map((table, n) => [`t${n}`, table])) },
-      )
-      for (const table of some) this.#read.set(table, null)
-      for (const [table, columns] of Map.groupBy(rows, ([table]) => String(table)))
-        this.#read.set(
-          table,
-          new Map(
-            columns.map(([, name, type, length]) => [
-              String(name),
-              { type: typeOfColumn(String(type)), length: length === null ? undefined : Number(length) },
-            ]),
-          ),
-        )
-    }
+  foresee(tables: readonly string[]): Promise<void> {
+    return this.#columns.read(tables)
   }
 
   async widen(table: string, added: Columns): Promise<void> {
-    if (!this.#read.has(table)) await this.foresee([table])
-    const found = this.#read.get(table) ?? null
+    const found = await this.#columns.of(table)
     const missing = Object.fromEntries(Object.entries(added).filter(([name]) => found?.has(name) !== true))
     // Whatever comes of it, what was read is no longer so.
-    this.#read.delete(table)
+    this.#columns.forget(table)
     const name = this.#name(table)
     const statements =
       found === null
@@ -169,8 +155,8 @@ class RedshiftEngine implements Engine {
 
   async retype(table: string, changed: Columns): Promise<void> {
     await this.foresee([table])
-    const found = this.#read.get(table)
-    this.#read.delete(table)
+    const found = await this.#columns.of(table)
+    this.#columns.forget(table)
     for (const name of Object.keys(changed))
       if ((found?.get(name)?.length ?? mostTextBytes) < mostTextBytes)
         await this.#api.run(lengthen(this.#name(table), name))
@@ -231,6 +217,15 @@ class RedshiftEngine implements Engine {
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  #askColumns(tables: readonly string[]): ReturnType<DataApi['rows']> {
+    return this.#api.rows(
+      `SELECT table_name, column_name, data_type, character_maximum_length FROM svv_columns
+         WHERE table_schema = :schema AND table_name IN (${tables.map((_, n) => `:t${n}`).join(', ')})
+         ORDER BY table_name, ordinal_position`,
+      { schema: this.#place.schema, ...Object.fromEntries(tables.map((table, n) => [`t${n}`, table])) },
+    )
   }
 
   async #partOf(given: Load, number: number): Promise<LoadPart> {

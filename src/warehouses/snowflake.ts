@@ -1,6 +1,7 @@
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import { fewAtOnce } from './few-at-once.ts'
 import { foldMore } from './mapping/fold-more.ts'
 import { namespacesOf } from './namespace.ts'
 import type { Credentials } from './snowflake/credentials.ts'
@@ -12,13 +13,14 @@ import { createSchema, createTable, loadColumn, mergeSql, readColumns, type Snow
 import { tableName, typeOfColumn, widenTable } from './snowflake/sql.ts'
 import { SqlApi } from './snowflake/sql-api.ts'
 import { storedMore, storedTimes } from './snowflake/stored-more.ts'
+import { StoredColumns } from './stored-columns.ts'
 
 /**
  * Bytes of a statement with its binds. Snowflake processes larger ones, but does not keep them whole for a repeat.
  * https://docs.snowflake.com/en/user-guide/query-size-limits (stored copy)
  */
 const mostBytes = 1_000_000
-/** Statements that run at once: a Worker has six connections. https://developers.cloudflare.com/workers/platform/limits/ */
+/** Loads that run at once. */
 const atOnce = 4
 /** Tables whose columns are read at once. */
 const tablesAtOnce = 200
@@ -65,32 +67,36 @@ class SnowflakeEngine implements Engine {
   readonly rowColumns = 1_000
   readonly #api: SqlApi
   readonly #place: SnowflakePlace
-  /** The columns of tables that were looked at; null where there is no table. Forgotten after a failure. */
-  readonly #tables = new Map<string, Columns | null>()
+  /** Forgotten after a failure. */
+  readonly #columns: StoredColumns<ColumnType>
 
   constructor(api: SqlApi, place: SnowflakePlace) {
     this.#api = api
     this.#place = place
+    this.#columns = new StoredColumns({
+      tablesAtOnce,
+      ask: async (tables) => (await this.#api.run(readColumns(place, tables.length), [place.schema, ...tables])).rows,
+      columnOf: typeOfColumn,
+    })
   }
 
   async columns(table: string): Promise<Columns | null> {
-    const stored = await this.#stored(table)
+    const stored = await this.#columns.of(table)
     if (stored === null) return null
-    return Object.fromEntries(Object.entries(stored).filter(([name]) => name !== loadColumn))
+    return Object.fromEntries(Array.from(stored).filter(([name]) => name !== loadColumn))
   }
 
-  async foresee(tables: readonly string[]): Promise<void> {
-    const unknown = tables.filter((table) => !this.#tables.has(table))
-    for (let i = 0; i < unknown.length; i += tablesAtOnce) await this.#look(unknown.slice(i, i + tablesAtOnce))
+  foresee(tables: readonly string[]): Promise<void> {
+    return this.#columns.readUnknown(tables)
   }
 
   widen(table: string, added: Columns): Promise<void> {
     return this.#call(async () => {
-      const stored = await this.#stored(table)
-      const missing = Object.entries(added).filter(([name]) => stored === null || !Object.hasOwn(stored, name))
+      const stored = await this.#columns.of(table)
+      const missing = Object.entries(added).filter(([name]) => stored?.has(name) !== true)
       if (stored === null) await this.#create(createTable(this.#place, table, added))
       else if (missing.length > 0) await this.#api.run(widenTable(this.#place, table, Object.fromEntries(missing)))
-      this.#tables.set(table, columnsOf([...Object.entries(stored ?? {}), ...missing]))
+      this.#columns.add(table, missing)
     })
   }
 
@@ -101,19 +107,14 @@ class SnowflakeEngine implements Engine {
 
   receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
     return this.#call(async () => {
-      if ((await this.#stored(table))?.['RECEIVED_AT'] === undefined) return new Map()
+      if ((await this.#columns.of(table))?.has('RECEIVED_AT') !== true) return new Map()
       return storedTimes(table, ids, { api: this.#api, place: this.#place })
     })
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {
     await this.foresee(loads.map(({ table }) => table))
-    const waiting = [...loads]
-    const work = async (): Promise<void> => {
-      for (let load = waiting.shift(); load !== undefined; load = waiting.shift()) await this.load(load)
-    }
-    const ends = await Promise.allSettled(Array.from({ length: atOnce }, work))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    await fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })
   }
 
   probe(): Promise<void> {
@@ -131,32 +132,17 @@ class SnowflakeEngine implements Engine {
 
   async #merge(given: Load): Promise<void> {
     checkIds(given)
-    const stored = await this.#stored(given.table)
+    const stored = await this.#columns.of(given.table)
     const isAppend = given.merge === 'append'
-    if (isAppend && stored !== null && !Object.hasOwn(stored, loadColumn)) {
+    if (isAppend && stored?.has(loadColumn) === false) {
       await this.#api.run(widenTable(this.#place, given.table, { [loadColumn]: 'string' }))
-      this.#tables.set(given.table, columnsOf([...Object.entries(stored), [loadColumn, 'string']]))
+      this.#columns.add(given.table, [[loadColumn, 'string']])
     }
     const load = foldMore(given, await storedMore(given, { api: this.#api, place: this.#place }))
     const { table, columns, merge } = load
-    const sql = mergeSql({ place: this.#place, table, columns, merge, stored: Object.keys(stored ?? {}) })
+    const sql = mergeSql({ place: this.#place, table, columns, merge, stored: [...(stored?.keys() ?? [])] })
     for (const { text, start } of piecesOf(load, mostBytes - sql.length))
       await this.#api.run(sql, isAppend ? [start === 0 ? load.id : `${load.id}#${start}`, text] : [text])
-  }
-
-  async #stored(table: string): Promise<Columns | null> {
-    if (!this.#tables.has(table)) await this.#look([table])
-    return this.#tables.get(table) ?? null
-  }
-
-  async #look(tables: readonly string[]): Promise<void> {
-    const { rows } = await this.#api.run(readColumns(this.#place, tables.length), [this.#place.schema, ...tables])
-    for (const table of tables) this.#tables.set(table, null)
-    for (const [table, columns] of Map.groupBy(rows, ([name]) => String(name)))
-      this.#tables.set(
-        table,
-        columnsOf(columns.map(([, name, type, scale]) => [String(name), typeOfColumn(String(type), scale ?? null)])),
-      )
   }
 
   /** Creates a table, and the schema before it where that is not there: to ask each time would be a statement more. */
@@ -175,12 +161,8 @@ class SnowflakeEngine implements Engine {
       return await call()
     } catch (thrown) {
       // What is known of the tables may be why.
-      this.#tables.clear()
+      this.#columns.clear()
       throw thrown
     }
   }
 }
-
-/** A column may be named `constructor`. */
-const columnsOf = (columns: readonly (readonly [string, ColumnType])[]): Columns =>
-  Object.assign(Object.create(null), Object.fromEntries(columns)) as Columns

@@ -1,5 +1,6 @@
 import { isRecord } from '../../core/json.ts'
 import type { Columns } from '../../core/warehouse.ts'
+import { fewAtOnce } from '../few-at-once.ts'
 import type { BigQueryFailures } from './failure.ts'
 import type { ApiAnswer, BigQueryHttp } from './http.ts'
 import { fieldOf, fieldsIn, isName, type TableField } from './schema.ts'
@@ -97,13 +98,8 @@ export class BigQueryTables {
   }
 
   /** Reads several tables, some at once. */
-  async read(tables: readonly string[]): Promise<void> {
-    const left = [...tables]
-    const work = async () => {
-      for (let table = left.shift(); table !== undefined; table = left.shift()) await this.get(table)
-    }
-    const ends = await Promise.allSettled(Array.from({ length: atOnce }, work))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  read(tables: readonly string[]): Promise<void> {
+    return fewAtOnce(tables, { most: atOnce, work: (table) => this.get(table) })
   }
 
   /** Forgets what is known of a table. */

@@ -1,5 +1,5 @@
 import { checkSettings, type Input, type Settings } from '../../configure/settings.ts'
-import { eachNamespace } from '../namespace.ts'
+import { schemaFields } from '../namespace.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!pg_|information_schema$|catalog_history$)[a-z_][a-z0-9_]{0,126}$/.test(name)
@@ -64,18 +64,7 @@ const fields = {
         ? undefined
         : 'must be "default" or an ARN of a role',
   },
-  schema: {
-    type: 'string',
-    about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
-    optional: true,
-    check: schemaProblem,
-  },
-  schemas: {
-    type: 'texts',
-    about: 'Schemas of single sources, by the name of the source.',
-    optional: true,
-    check: eachNamespace(schemaProblem),
-  },
+  ...schemaFields(schemaProblem),
   dataEndpoint: {
     type: 'url',
     about: 'Address of the Data API, where it is not that of the region.',

@@ -1,9 +1,10 @@
 import { SluicewayError } from '../../core/errors.ts'
 import type { Load } from '../../core/warehouse.ts'
+import { fewAtOnce } from '../few-at-once.ts'
 import { hexHash } from '../hex-hash.ts'
 import type { S3Store } from '../lake/s3-store.ts'
 
-/** Objects that are written at once: a Worker has six connections. */
+/** Objects that are written at once. */
 const atOnce = 4
 
 /** Rows on their way. */
@@ -49,7 +50,10 @@ export class Staging {
    * the statement may still read them, and a repeat of the load writes them again.
    */
   async during(objects: readonly StagedObject[], work: () => Promise<void>): Promise<void> {
-    await this.#each(objects, ({ object, bytes }) => this.#store.put(this.#keyOf(object), bytes))
+    await fewAtOnce(objects, {
+      most: atOnce,
+      work: ({ object, bytes }) => this.#store.put(this.#keyOf(object), bytes),
+    })
     try {
       await work()
     } catch (thrown) {
@@ -61,18 +65,10 @@ export class Staging {
 
   async #delete(objects: readonly StagedObject[]): Promise<void> {
     // The rows are where they belong, whatever becomes of the objects: docs/warehouse-redshift.md lets them expire.
-    await this.#each(objects, ({ object }) => this.#store.delete(this.#keyOf(object)).catch(() => {}))
-  }
-
-  async #each(objects: readonly StagedObject[], work: (one: StagedObject) => Promise<unknown>): Promise<void> {
-    const left = [...objects]
-    const failures: unknown[] = []
-    const next = async (): Promise<void> => {
-      for (let one = left.shift(); one !== undefined && failures.length === 0; one = left.shift())
-        await work(one).catch((thrown: unknown) => failures.push(thrown))
-    }
-    await Promise.all(Array.from({ length: atOnce }, next))
-    if (failures.length > 0) throw failures[0]
+    await fewAtOnce(objects, {
+      most: atOnce,
+      work: ({ object }) => this.#store.delete(this.#keyOf(object)).catch(() => {}),
+    })
   }
 
   #keyOf(object: string): string {

@@ -1,5 +1,5 @@
 import type { Settings } from '../../configure/settings.ts'
-import { eachNamespace } from '../namespace.ts'
+import { schemaFields } from '../namespace.ts'
 import { accessToken, type Credentials, KeyPair, privateKeyProblem } from './credentials.ts'
 import type { SnowflakeAccess } from './sql-api.ts'
 
@@ -33,18 +33,7 @@ export const snowflakeFields = {
   database: { type: 'string', about: 'Database for the tables; it must be there.', check: nameProblem },
   warehouse: { type: 'string', about: 'Warehouse that runs the statements.', check: nameProblem },
   role: { type: 'string', about: 'Role of the user; left out, its default role.', optional: true, check: nameProblem },
-  schema: {
-    type: 'string',
-    about: 'Schema for the tables of all sources; left out, each source has one of its own, named as the source.',
-    optional: true,
-    check: schemaProblem,
-  },
-  schemas: {
-    type: 'texts',
-    about: 'Schemas of single sources, by the name of the source.',
-    optional: true,
-    check: eachNamespace(schemaProblem),
-  },
+  ...schemaFields(schemaProblem),
   url: {
     type: 'url',
     about: 'Address of the account where it is another, as with PrivateLink.',
