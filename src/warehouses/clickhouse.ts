@@ -12,6 +12,7 @@ import { foldStored, replacedElsewhere, type StoredRow, storedTimes } from './cl
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
+import { replaceWithinDays } from './replace-within-days.ts'
 import { rowIdentities } from './row-identities.ts'
 import { StoredColumns } from './stored-columns.ts'
 
@@ -47,14 +48,7 @@ const fields = {
     about: 'How new tables are divided: by the day, week or month in which events were received.',
     default: 'day',
   },
-  replaceWithinDays: {
-    type: 'number',
-    whole: true,
-    min: 1,
-    max: 3650,
-    about: 'How far back an event that comes again is looked for, by `received_at`; left out, in the whole table.',
-    optional: true,
-  },
+  replaceWithinDays,
 } as const
 
 /** Loads that run at once. */

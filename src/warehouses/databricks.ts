@@ -9,10 +9,11 @@ import { type DatabricksPlace, tableName, typeOfColumn } from './databricks/sql.
 import { Statements } from './databricks/statements.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
-import { foldMore, idsWithMore } from './mapping/fold-more.ts'
+import { foldMore, idsWithMore, storedMoreOf } from './mapping/fold-more.ts'
 import { moreColumn } from './mapping/more-column.ts'
 import { storableText } from './mapping/storable-text.ts'
 import { namespacesOf, schemaFields } from './namespace.ts'
+import { replaceWithinDays } from './replace-within-days.ts'
 import { StoredColumns } from './stored-columns.ts'
 
 const schemaProblem = (name: string): string | undefined =>
@@ -42,14 +43,7 @@ const fields = {
     about: 'Whether new tables are divided by the day on which events were received.',
     default: 'day',
   },
-  replaceWithinDays: {
-    type: 'number',
-    whole: true,
-    min: 1,
-    max: 3650,
-    about: 'How far back an event that comes again is looked for, by `received_at`; left out, in the whole table.',
-    optional: true,
-  },
+  replaceWithinDays,
 } as const
 
 /** Loads that run at once. */
@@ -259,12 +253,7 @@ class DatabricksEngine implements Engine {
         `SELECT \`id\`, ${more}, ${time} FROM ${this.#name(load.table)}
        WHERE ${more} IS NOT NULL AND ${isOne}`,
     )
-    const stored = rows.map(([id, text, at]) => ({
-      id: String(id),
-      more: String(text),
-      receivedAt: typeof at === 'string' ? Number(at) : undefined,
-    }))
-    return foldMore(load, stored)
+    return foldMore(load, storedMoreOf(rows, Number))
   }
 
   #rowsOf(ids: readonly string[], sqlOf: (isOne: string) => string): ReturnType<Statements['run']> {

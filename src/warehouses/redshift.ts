@@ -1,6 +1,6 @@
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { hexHash } from './hex-hash.ts'
-import { foldMore, idsWithMore } from './mapping/fold-more.ts'
+import { foldMore, idsWithMore, storedMoreOf } from './mapping/fold-more.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { S3Store } from './lake/s3-store.ts'
 import { moreColumn } from './mapping/more-column.ts'
@@ -265,12 +265,7 @@ class RedshiftEngine implements Engine {
         `SELECT "id", json_serialize(${quoteIdentifier(moreColumn)}), ${time} FROM ${table}
          WHERE ${quoteIdentifier(moreColumn)} IS NOT NULL AND ${id}`,
     )
-    const stored = rows.map(([id, more, at]) => ({
-      id: String(id),
-      more: String(more),
-      receivedAt: typeof at === 'string' ? millisOf(at) : undefined,
-    }))
-    return foldMore(load, stored)
+    return foldMore(load, storedMoreOf(rows, millisOf))
   }
 
   /** Rows of some ids, which need no quotes as hashes. */

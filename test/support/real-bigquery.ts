@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
+import type { ColumnType } from '../../src/core/warehouse.ts'
 import { AccessToken } from '../../src/warehouses/bigquery/access-token.ts'
 import { BigQueryFailures } from '../../src/warehouses/bigquery/failure.ts'
 import { readServiceAccount, type ServiceAccount } from '../../src/warehouses/bigquery/service-account.ts'
 import { bigquery } from '../../src/warehouses/bigquery.ts'
+import { valueOfText, withMore } from './account-rows.ts'
 import { type FakeBigQuery, startFakeBigQuery } from './fake-bigquery.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
 import type { Row } from './tables.ts'
@@ -66,7 +68,9 @@ export async function startBigQueryWarehouse(own: Partial<Settings> = {}): Promi
     }
     const { schema, rows = [] } = (await call('POST', '/queries', asked)) as unknown as QueryAnswer
     const fields = schema?.fields ?? []
-    return rows.map(({ f }) => Object.fromEntries(f.map(({ v }, i) => [fields[i]?.name, logical(v, fields[i]?.type)])))
+    return rows.map(({ f }) =>
+      Object.fromEntries(f.map(({ v }, i) => [fields[i]?.name, valueOfText(v, types[fields[i]?.type ?? ''], timeOf)])),
+    )
   }
   const list = async () => {
     const answer = (await call('GET', `/datasets/${dataset}/tables?maxResults=1000`)) as unknown as TableList
@@ -109,27 +113,16 @@ interface TableList {
   readonly tables?: readonly { readonly type: string; readonly tableReference: { readonly tableId: string } }[]
 }
 
+/** Types of columns that are no text, as answers name them. */
+const types: Readonly<Record<string, ColumnType>> = {
+  BOOLEAN: 'boolean',
+  FLOAT: 'float',
+  INTEGER: 'int',
+  TIMESTAMP: 'datetime',
+}
+
+/** A time comes as microseconds since the epoch. */
+const timeOf = (text: string): number => Number(text) / 1_000
+
 /** The JSON itself, or the name of the file that has it. */
 const textOf = (given: string): string => (existsSync(given) ? readFileSync(given, 'utf8') : given)
-
-function withMore(row: Row): Row {
-  const more = row['_sluiceway_more']
-  return { ...row, ...(typeof more === 'string' ? (JSON.parse(more) as object) : {}) }
-}
-
-function logical(value: string | null, type: string | undefined): unknown {
-  if (value === null) return null
-  switch (type) {
-    case 'BOOLEAN':
-      return value === 'true'
-    case 'FLOAT':
-      return Number(value)
-    case 'INTEGER':
-      // A number has 53 bits; integers beyond stay text.
-      return Number.isSafeInteger(Number(value)) ? Number(value) : value
-    case 'TIMESTAMP':
-      return new Date(Number(value) / 1_000).toISOString()
-    default:
-      return value
-  }
-}

@@ -2,6 +2,7 @@ import type { Columns } from '../../src/core/warehouse.ts'
 import { startClickHouse } from '../../scripts/servers/clickhouse.ts'
 import { clickhouse } from '../../src/warehouses/clickhouse.ts'
 import { quoteName } from '../../src/warehouses/clickhouse/sql.ts'
+import { withMore } from './account-rows.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
 import type { Row } from './tables.ts'
 
@@ -60,9 +61,11 @@ export async function startClickHouseWarehouse(
     )
     return found.map((row) =>
       withMore(
-        Object.entries(row)
-          .filter(([name]) => name !== '_sluiceway_load')
-          .map(([name, value]) => [name, logical(value, columns[name])] as const),
+        Object.fromEntries(
+          Object.entries(row)
+            .filter(([name]) => name !== '_sluiceway_load')
+            .map(([name, value]) => [name, logical(value, columns[name])]),
+        ),
       ),
     )
   }
@@ -93,12 +96,6 @@ export async function startClickHouseWarehouse(
       await server.stop()
     },
   }
-}
-
-function withMore(columns: readonly (readonly [string, unknown])[]): Row {
-  const row = Object.fromEntries(columns)
-  const more = row['_sluiceway_more']
-  return { ...row, ...(typeof more === 'string' ? (JSON.parse(more) as object) : {}) }
 }
 
 function logical(value: unknown, type: Columns[string] | undefined): unknown {

@@ -1,21 +1,18 @@
-import type { Columns } from '../../src/core/warehouse.ts'
 import { AccessToken } from '../../src/warehouses/databricks/access-token.ts'
 import { quoteName, tableName } from '../../src/warehouses/databricks/sql.ts'
 import { Statements } from '../../src/warehouses/databricks/statements.ts'
 import { databricks } from '../../src/warehouses/databricks.ts'
+import { type AccountLook, lookInto } from './account-rows.ts'
 import { accessToken, type FakeDatabricks, startDatabricks, warehouseId } from './fake-databricks.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
-import type { Row } from './tables.ts'
 
 type DatabricksInput = Parameters<typeof databricks>[0]
 
 /** A Databricks: the fake of this machine, or the account that the environment names. */
-export interface RealDatabricks extends Omit<RealWarehouse, 'query'> {
+export interface RealDatabricks extends Omit<RealWarehouse, 'query' | 'rows' | 'ids'>, AccountLook {
   readonly settings: DatabricksInput
   /** Undefined where it is an account. */
   readonly fake: FakeDatabricks | undefined
-  readonly rows: (table: string, order?: string) => Promise<Row[]>
-  readonly count: (table: string) => Promise<number>
 }
 
 /** The account that `npm run verify-warehouse -- databricks` is told of; undefined where there is none. */
@@ -51,17 +48,6 @@ export async function startDatabricksWarehouse(): Promise<RealDatabricks> {
   const { token, clientId, clientSecret } = settings
   const statements = new Statements(url, new AccessToken({ url, token, clientId, clientSecret }, address), address)
   const place = { catalog, schema }
-  const rows = async (table: string, order = 'id'): Promise<Row[]> => {
-    const columns: Columns = (await use.open({}, schema).columns(table)) ?? {}
-    const all = Object.entries(columns)
-    if (all.length === 0) return []
-    const list = all.map(([name, type]) => (type === 'datetime' ? `unix_millis(${quoteName(name)})` : quoteName(name)))
-    const sorted = Object.hasOwn(columns, order) ? ` ORDER BY ${quoteName(order)}` : ''
-    const found = await statements.run(`SELECT ${list.join(', ')} FROM ${tableName(place, table)}${sorted}`)
-    return found.map((row) =>
-      withMore(Object.fromEntries(all.map(([name, type], i) => [name, logical(row[i] ?? null, type)] as const))),
-    )
-  }
   const drop = async () => {
     await statements.run(`DROP SCHEMA IF EXISTS ${quoteName(catalog)}.${quoteName(schema)} CASCADE`)
   }
@@ -72,10 +58,14 @@ export async function startDatabricksWarehouse(): Promise<RealDatabricks> {
     bindings: {},
     namespace: schema,
     schema: `${quoteName(catalog)}.${quoteName(schema)}.`,
-    rows,
-    count: async (table) => Number((await statements.run(`SELECT count(*) FROM ${tableName(place, table)}`))[0]?.[0]),
-    ids: async (table) =>
-      (await statements.run(`SELECT \`id\` FROM ${tableName(place, table)}`)).map(([id]) => String(id)),
+    ...lookInto({
+      columns: (table) => use.open({}, schema).columns(table),
+      run: (sql) => statements.run(sql),
+      nameOf: (table) => tableName(place, table),
+      quote: quoteName,
+      readAs: (column, type) => (type === 'datetime' ? `unix_millis(${column})` : column),
+      timeOf: Number,
+    }),
     tables: async () =>
       (
         await statements.run(
@@ -88,26 +78,5 @@ export async function startDatabricksWarehouse(): Promise<RealDatabricks> {
       await drop()
       await fake?.stop()
     },
-  }
-}
-
-function withMore(row: Row): Row {
-  const more = row['_sluiceway_more']
-  return { ...row, ...(typeof more === 'string' ? (JSON.parse(more) as object) : {}) }
-}
-
-function logical(value: string | null, type: Columns[string]): unknown {
-  if (value === null) return null
-  switch (type) {
-    case 'boolean':
-      return value === 'true'
-    case 'float':
-      return Number(value)
-    case 'int':
-      return Number.isSafeInteger(Number(value)) ? Number(value) : value
-    case 'datetime':
-      return new Date(Number(value)).toISOString()
-    default:
-      return value
   }
 }

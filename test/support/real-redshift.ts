@@ -1,20 +1,19 @@
-import type { Columns } from '../../src/core/warehouse.ts'
+import type { ColumnType } from '../../src/core/warehouse.ts'
 import { DataApi } from '../../src/warehouses/redshift/data-api.ts'
 import { tableName } from '../../src/warehouses/redshift/sql.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { redshift } from '../../src/warehouses/redshift.ts'
+import { type AccountLook, lookInto } from './account-rows.ts'
 import { type FakeRedshift, startRedshift } from './fake-redshift.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
-import type { Row } from './tables.ts'
 
 type RedshiftInput = Parameters<typeof redshift>[0]
 
 /** A Redshift: the fake of this machine, or the account that the environment names. */
-export interface RealRedshift extends Omit<RealWarehouse, 'query'> {
+export interface RealRedshift extends Omit<RealWarehouse, 'query' | 'rows' | 'ids'>, AccountLook {
   readonly settings: RedshiftInput
   /** Undefined where it is an account. */
   readonly fake: FakeRedshift | undefined
-  readonly count: (table: string) => Promise<number>
 }
 
 /** The account that `npm run verify-warehouse -- redshift` is told of; undefined where there is none. */
@@ -63,18 +62,6 @@ export async function startRedshiftWarehouse(): Promise<RealRedshift> {
     },
     { region: String(settings.region), server: 'server', database: '', schema, bucket: '', user: undefined },
   )
-  const columnsOf = async (table: string): Promise<Columns> => (await use.open({}, schema).columns(table)) ?? {}
-  const rows = async (table: string, order = 'id'): Promise<Row[]> => {
-    const columns = await columnsOf(table)
-    const all = Object.entries(columns)
-    if (all.length === 0) return []
-    const list = all.map(([name, type]) => readAs(quoteIdentifier(name), type))
-    const sorted = Object.hasOwn(columns, order) ? ` ORDER BY ${quoteIdentifier(order)}` : ''
-    const found = await api.rows(`SELECT ${list.join(', ')} FROM ${tableName(schema, table)}${sorted}`, {})
-    return found.map((row) =>
-      withMore(Object.fromEntries(all.map(([name, type], i) => [name, logical(row[i] ?? null, type)] as const))),
-    )
-  }
   return {
     settings,
     fake,
@@ -82,10 +69,15 @@ export async function startRedshiftWarehouse(): Promise<RealRedshift> {
     bindings: {},
     namespace: schema,
     schema: `${quoteIdentifier(schema)}.`,
-    rows,
-    count: async (table) => Number((await api.rows(`SELECT count(*) FROM ${tableName(schema, table)}`, {}))[0]?.[0]),
-    ids: async (table) =>
-      (await api.rows(`SELECT "id" FROM ${tableName(schema, table)}`, {})).map(([id]) => String(id)),
+    ...lookInto({
+      columns: (table) => use.open({}, schema).columns(table),
+      run: (sql) => api.rows(sql, {}),
+      nameOf: (table) => tableName(schema, table),
+      quote: quoteIdentifier,
+      readAs,
+      // A timestamp has no zone, and is UTC.
+      timeOf: (timestamp) => `${timestamp.replace(' ', 'T')}Z`,
+    }),
     tables: async () =>
       (await api.rows('SELECT DISTINCT table_name FROM svv_columns WHERE table_schema = :schema', { schema })).map(
         ([name]) => String(name),
@@ -99,28 +91,7 @@ export async function startRedshiftWarehouse(): Promise<RealRedshift> {
 }
 
 /** A number of JSON has no room for the digits of a bigint. */
-function readAs(name: string, type: Columns[string] | undefined): string {
+function readAs(name: string, type: ColumnType): string {
   if (type === 'json') return `json_serialize(${name})`
   return type === 'int' ? `CAST(${name} AS varchar)` : name
-}
-
-function withMore(row: Row): Row {
-  const more = row['_sluiceway_more']
-  return { ...row, ...(typeof more === 'string' ? (JSON.parse(more) as object) : {}) }
-}
-
-function logical(value: string | null, type: Columns[string]): unknown {
-  if (value === null) return null
-  switch (type) {
-    case 'boolean':
-      return value === 'true'
-    case 'float':
-      return Number(value)
-    case 'int':
-      return Number.isSafeInteger(Number(value)) ? Number(value) : value
-    case 'datetime':
-      return new Date(`${value.replace(' ', 'T')}Z`).toISOString()
-    default:
-      return value
-  }
 }

@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
+import type { ColumnType } from '../../src/core/warehouse.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { snowflake } from '../../src/warehouses/snowflake.ts'
 import { accessOf, credentialsOf } from '../../src/warehouses/snowflake/settings.ts'
 import { SqlApi } from '../../src/warehouses/snowflake/sql-api.ts'
+import { valueOfText } from './account-rows.ts'
 import { type FakeSnowflake, startFakeSnowflake } from './fake-snowflake.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
 import type { Row } from './tables.ts'
@@ -68,7 +70,9 @@ export async function startSnowflakeWarehouse(): Promise<SnowflakeWarehouse> {
   const query = async (sql: string, binds: readonly string[] = []): Promise<Row[]> => {
     const { columns, rows } = await api.run(sql, binds)
     return rows.map((row) =>
-      Object.fromEntries(columns.map(({ name, type }, i) => [name, logical(row[i] ?? null, type)])),
+      Object.fromEntries(
+        columns.map(({ name, type }, i) => [name, valueOfText(row[i] ?? null, types[type.toLowerCase()], timeOf)]),
+      ),
     )
   }
   const tables = async () =>
@@ -106,18 +110,13 @@ export async function startSnowflakeWarehouse(): Promise<SnowflakeWarehouse> {
   }
 }
 
-function logical(value: string | null, type: string): unknown {
-  if (value === null) return null
-  switch (type.toLowerCase()) {
-    case 'fixed':
-      return Number.isSafeInteger(Number(value)) ? Number(value) : value
-    case 'real':
-      return Number(value)
-    case 'boolean':
-      return value === 'true'
-    case 'timestamp_tz':
-      return new Date(Math.round(Number(value.split(' ')[0]) * 1000)).toISOString()
-    default:
-      return value
-  }
+/** Types of columns that are no text, as answers name them. */
+const types: Readonly<Record<string, ColumnType>> = {
+  fixed: 'int',
+  real: 'float',
+  boolean: 'boolean',
+  timestamp_tz: 'datetime',
 }
+
+/** A time comes as seconds since the epoch, and behind a blank its zone. */
+const timeOf = (text: string): number => Math.round(Number(text.split(' ')[0]) * 1000)

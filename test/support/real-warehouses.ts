@@ -4,6 +4,7 @@ import type { Warehouse } from '../../src/core/warehouse.ts'
 import { d1 } from '../../src/warehouses/d1.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
+import { withMore } from './account-rows.ts'
 import { startPostgres } from './real-postgres.ts'
 import type { Row } from './tables.ts'
 
@@ -25,11 +26,6 @@ export interface RealWarehouse {
   /** Drops all tables. */
   readonly clear: () => Promise<void>
   readonly stop: () => Promise<void>
-}
-
-const withMore = (row: Row): Row => {
-  const more = row['_sluiceway_more']
-  return { ...row, ...(typeof more === 'string' ? JSON.parse(more) : (more as object | null)) }
 }
 
 /** Starts a D1 in the local runtime. */

@@ -15,6 +15,22 @@ export interface StoredMore {
 }
 
 /**
+ * Makes it of rows that an API gave as texts.
+ *
+ * @param rows each its id, the JSON, and when it was received; the last is null or missing where there is no time
+ * @param millisOf reads a time: milliseconds since the epoch
+ */
+export const storedMoreOf = (
+  rows: readonly (readonly unknown[])[],
+  millisOf: (time: string) => number,
+): readonly StoredMore[] =>
+  rows.map(([id, more, at]) => ({
+    id: String(id),
+    more: String(more),
+    receivedAt: typeof at === 'string' ? millisOf(at) : undefined,
+  }))
+
+/**
  * Folds what has no column of its own with what is there, for engines whose SQL cannot: of each key the value of the row that
  * was received later.
  *

@@ -1,6 +1,6 @@
 import type { Load } from '../../core/warehouse.ts'
 import { quoteIdentifier } from '../identifier.ts'
-import { idsWithMore, positionOf, type StoredMore } from '../mapping/fold-more.ts'
+import { idsWithMore, positionOf, type StoredMore, storedMoreOf } from '../mapping/fold-more.ts'
 import { moreColumn } from '../mapping/more-column.ts'
 import type { SqlApi } from './sql-api.ts'
 import { type SnowflakePlace, tableName } from './sql.ts'
@@ -22,7 +22,7 @@ export async function storedTimes(
 ): Promise<ReadonlyMap<string, number>> {
   const sql = `SELECT "ID", "RECEIVED_AT" FROM ${tableName(place, table)} WHERE "RECEIVED_AT" IS NOT NULL AND ${isOne}`
   const { rows } = await api.run(sql, [JSON.stringify(ids)])
-  return new Map(rows.map(([id, at]) => [String(id), millisOf(at) ?? Number.NEGATIVE_INFINITY]))
+  return new Map(rows.map(([id, at]) => [String(id), millisOf(String(at))]))
 }
 
 /**
@@ -46,9 +46,8 @@ export async function storedMore(
     AND ${isOne}`,
     [JSON.stringify(ids)],
   )
-  return rows.map(([id, more, at]) => ({ id: String(id), more: String(more), receivedAt: millisOf(at) }))
+  return storedMoreOf(rows, millisOf)
 }
 
 /** A TIMESTAMP_TZ comes as seconds since the epoch with a fraction, and behind a blank its zone. */
-const millisOf = (text: string | null | undefined): number | undefined =>
-  typeof text === 'string' ? Math.round(Number(text.split(' ')[0]) * 1000) : undefined
+const millisOf = (text: string): number => Math.round(Number(text.split(' ')[0]) * 1000)

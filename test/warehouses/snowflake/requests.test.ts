@@ -1,16 +1,11 @@
 // The exact requests of the engine; requests.json is to be reviewed.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 import type { Columns, Engine } from '../../../src/core/warehouse.ts'
 import { snowflake } from '../../../src/warehouses/snowflake.ts'
 import type { FakeSnowflake } from '../../support/fake-snowflake.ts'
 import { loadOf } from '../../support/load-of.ts'
 import { startFakeAccount } from '../../support/real-snowflake.ts'
-
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, 'requests.json'), 'utf8')) as {
-  readonly [call: string]: readonly unknown[]
-}
+import { goldenRequests, linesOf } from '../golden-requests.ts'
 
 let fake: FakeSnowflake
 let open: () => Engine
@@ -37,79 +32,74 @@ afterAll(() => fake?.stop())
 const columns: Columns = { ID: 'string', TOTAL: 'float', CART: 'json', RECEIVED_AT: 'datetime' }
 const received = '2026-11-29T10:00:00.000Z'
 
-test.each([
-  ['the columns of two tables', (engine) => engine.foresee?.(['ORDER_COMPLETED', 'USERS'])],
-  ['a new table', (engine) => engine.widen('PRODUCT_VIEWED', { ...columns, GIFT: 'boolean', QUANTITY: 'int' })],
-  ['two new columns', (engine) => engine.widen('ORDER_COMPLETED', { TAX: 'float', ITEMS: 'int', COUPON: 'string' })],
-  [
-    'an order',
-    (engine) =>
-      engine.load(
-        loadOf({
-          id: 'load-1',
-          table: 'ORDER_COMPLETED',
-          columns,
-          rows: [
-            { ID: 'order-1843', TOTAL: 129.9, CART: '{"n":1}', RECEIVED_AT: received },
-            { ID: 'order-1852', RECEIVED_AT: received },
-          ],
-          merge: 'replace',
-        }),
-      ),
+goldenRequests({
+  name: 'snowflake',
+  folder: import.meta.dirname,
+  calls: [
+    ['the columns of two tables', (engine) => engine.foresee?.(['ORDER_COMPLETED', 'USERS'])],
+    ['a new table', (engine) => engine.widen('PRODUCT_VIEWED', { ...columns, GIFT: 'boolean', QUANTITY: 'int' })],
+    ['two new columns', (engine) => engine.widen('ORDER_COMPLETED', { TAX: 'float', ITEMS: 'int', COUPON: 'string' })],
+    [
+      'an order',
+      (engine) =>
+        engine.load(
+          loadOf({
+            id: 'load-1',
+            table: 'ORDER_COMPLETED',
+            columns,
+            rows: [
+              { ID: 'order-1843', TOTAL: 129.9, CART: '{"n":1}', RECEIVED_AT: received },
+              { ID: 'order-1852', RECEIVED_AT: received },
+            ],
+            merge: 'replace',
+          }),
+        ),
+    ],
+    [
+      'a user',
+      (engine) =>
+        engine.load(
+          loadOf({
+            id: 'load-1',
+            table: 'USERS',
+            columns: { ID: 'string', PLAN: 'string', RECEIVED_AT: 'datetime', UUID_TS: 'datetime' },
+            rows: [{ ID: 'ada', PLAN: 'pro', RECEIVED_AT: received, UUID_TS: received }],
+            merge: 'coalesce',
+          }),
+        ),
+    ],
+    [
+      'a discard',
+      (engine) =>
+        engine.load(
+          loadOf({
+            id: 'load-1',
+            table: 'RUDDER_DISCARDS',
+            columns: { ROW_ID: 'string' },
+            rows: [{ ROW_ID: 'order-1843' }],
+            merge: 'append',
+          }),
+        ),
+    ],
+    [
+      'two identities that are one person',
+      (engine) =>
+        engine.load(
+          loadOf({
+            id: 'load-1',
+            table: 'RUDDER_IDENTITY_MERGE_RULES',
+            columns: { MERGE_PROPERTY_1_VALUE: 'string', MERGE_PROPERTY_2_VALUE: 'string' },
+            rows: [{ MERGE_PROPERTY_1_VALUE: 'a-1', MERGE_PROPERTY_2_VALUE: 'ada' }],
+            merge: 'replace',
+          }),
+        ),
+    ],
   ],
-  [
-    'a user',
-    (engine) =>
-      engine.load(
-        loadOf({
-          id: 'load-1',
-          table: 'USERS',
-          columns: { ID: 'string', PLAN: 'string', RECEIVED_AT: 'datetime', UUID_TS: 'datetime' },
-          rows: [{ ID: 'ada', PLAN: 'pro', RECEIVED_AT: received, UUID_TS: received }],
-          merge: 'coalesce',
-        }),
-      ),
-  ],
-  [
-    'a discard',
-    (engine) =>
-      engine.load(
-        loadOf({
-          id: 'load-1',
-          table: 'RUDDER_DISCARDS',
-          columns: { ROW_ID: 'string' },
-          rows: [{ ROW_ID: 'order-1843' }],
-          merge: 'append',
-        }),
-      ),
-  ],
-  [
-    'two identities that are one person',
-    (engine) =>
-      engine.load(
-        loadOf({
-          id: 'load-1',
-          table: 'RUDDER_IDENTITY_MERGE_RULES',
-          columns: { MERGE_PROPERTY_1_VALUE: 'string', MERGE_PROPERTY_2_VALUE: 'string' },
-          rows: [{ MERGE_PROPERTY_1_VALUE: 'a-1', MERGE_PROPERTY_2_VALUE: 'ada' }],
-          merge: 'replace',
-        }),
-      ),
-  ],
-] as const satisfies readonly (readonly [string, (engine: Engine) => Promise<unknown> | undefined])[])(
-  'the engine snowflake sends for %s what the golden requests say',
-  async (call, run) => {
-    fake.seen.length = 0
-    await run(open())
-    const sent = fake.seen.map(({ method, path, body }) => ({
+  open: () => open(),
+  forget: () => void (fake.seen.length = 0),
+  seen: () =>
+    fake.seen.map(({ method, path, body }) => ({
       request: `${method} ${path}`,
-      body: {
-        ...body,
-        statement: String(body?.['statement'])
-          .split('\n')
-          .map((line) => line.trim()),
-      },
-    }))
-    expect(sent).toEqual(golden[call])
-  },
-)
+      body: { ...body, statement: linesOf(body?.['statement']) },
+    })),
+})
