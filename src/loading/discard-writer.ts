@@ -11,66 +11,67 @@ const discardUnits = 400_000
 /** Writes what was discarded of a slice in one namespace; a discard that cannot be kept makes a dead letter of its event. */
 export class DiscardWriter {
   readonly #part: SlicePart
-  readonly #tools: Pick<Loading, 'engines' | 'discarded' | 'port'>
+  readonly #tools: Pick<Loading, 'engines' | 'discarded' | 'position' | 'port'>
   readonly #schema: KnownTables
   readonly #discards: readonly Discard[]
   #engine!: Engine
-  /** Those that are not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
-  readonly fresh: readonly Discard[]
-  /** How many are written so far. */
-  written = 0
+  /** Whether some are not in the warehouse yet. */
+  readonly hasFresh: boolean
 
   constructor(part: SlicePart, discards: readonly Discard[], tools: Loading) {
-    const { discarded, port } = tools
-    const now = port.now()
     this.#part = part
     this.#tools = tools
     this.#schema = tools.schema.of(part.namespace)
     this.#discards = discards
-    this.fresh = discards.filter((discard) => !discarded.has(this.#keyOf(discard), now))
+    this.hasFresh = discards.some((discard) => this.#isFresh(discard))
   }
 
   /**
-   * Appends the discards. A repeat with the same ones writes none of them twice.
+   * Appends the discards, and notes those that the warehouse has. A repeat with the same ones writes none of them twice: the id of
+   * a load stands for the same discards each time, however many of them are noted.
    *
    * @throws {SluicewayError} warehouse_failed when the warehouse, not one of them, is the reason
    */
   async write(): Promise<void> {
-    if (this.fresh.length === 0) return
+    if (!this.hasFresh) return
     // It may have been closed for the engine of another namespace.
     this.#engine = await this.#tools.engines.of(this.#part.namespace)
-    for (const { some, part } of partsOf(this.fresh))
+    for (const { some, part } of partsOf(this.#discards))
       await this.#append(part === 0 ? this.#part.id : `${this.#part.id}/${part}`, some)
   }
 
-  /** Notes the discards; once all those of the slice are written, since a repeat must have the same ones. */
-  note(): void {
+  /** Whether it is not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
+  #isFresh(discard: Discard): boolean {
     const { discarded, port } = this.#tools
-    for (const discard of this.#discards) discarded.note(this.#keyOf(discard), port.now())
+    return !discarded.has(this.#keyOf(discard), port.now())
   }
 
   #keyOf(discard: Discard): string {
     return `${this.#part.namespace} ${discardKey(discard)}`
   }
 
-  async #append(id: string, some: readonly Discard[], isLast = false): Promise<void> {
+  async #append(id: string, all: readonly Discard[], isLast = false): Promise<void> {
+    const { discarded, position, port } = this.#tools
+    const some = all.filter((discard) => this.#isFresh(discard))
+    if (some.length === 0) return
     const { table, wanted, columns } = discardTableOf(this.#engine.provider)
     try {
       await this.#schema.evolve(table, { wanted, engine: this.#engine })
       const rows = some.map(discardValues)
       await this.#engine.load({ id, table, columns, rows, merge: 'append' })
-      this.written += rows.length
+      position.countDiscards(rows.length)
+      for (const discard of some) discarded.note(this.#keyOf(discard), port.now())
     } catch (thrown) {
       if (!isNarrow(thrown)) throw thrown
       this.#schema.forget(table)
-      const middle = some.length >> 1
+      const middle = all.length >> 1
       if (middle > 0) {
-        await this.#append(`${id}.0`, some.slice(0, middle))
-        await this.#append(`${id}.1`, some.slice(middle))
+        await this.#append(`${id}.0`, all.slice(0, middle))
+        await this.#append(`${id}.1`, all.slice(middle))
       } else if (isLast) for (const { pending } of some) this.#part.bury(pending, thrown)
       else {
         await this.#engine.probe()
-        await this.#append(id, some, true)
+        await this.#append(id, all, true)
       }
     }
   }

@@ -74,6 +74,8 @@ export class LoadGroup {
   #underWay: SliceUnderWay | undefined
   /** Where the next slice must end, when that is known. */
   #end: StagedPlace | undefined
+  /** Whether an earlier run may have written discards or held rows of the first slice. */
+  readonly #isRepeat: boolean
   #slices = 0
   /** What is in the warehouse so far, also when the run fails. */
   report: LoadReport = nothing
@@ -83,6 +85,7 @@ export class LoadGroup {
     this.#now = new Date(loading.port.now()).toISOString()
     this.#slice = this.#newSlice()
     this.#end = loading.position.end
+    this.#isRepeat = this.#end !== undefined
   }
 
   /** How events become rows, which is the same in all namespaces. */
@@ -117,7 +120,7 @@ export class LoadGroup {
     } catch (thrown) {
       if (scopeOf(thrown) !== 'invocation') throw thrown
       const { position } = this.#loading
-      if (this.#slices > 0) return false
+      if (this.#slices > 0 || (this.#isRepeat && position.keepEnd())) return false
       // The whole invocation was not enough for it, and nothing is smaller than one event.
       if (position.most === 1) throw thrown
       position.shrink((this.#underWay?.slice ?? this.#slice).events)

@@ -14,7 +14,13 @@ interface Stored {
   readonly done?: StagedPlace | undefined
   readonly end?: StagedPlace | undefined
   readonly most?: number | undefined
+  /** How often `end` was kept though the slice was at the limits of an invocation. */
+  readonly kept?: number | undefined
+  /** Discards that were written of what comes after `done`. */
+  readonly discards?: number | undefined
 }
+
+const mostKept = 10
 
 /**
  * Table `position`: how far into a staging file the rows are in the warehouse, so that the next run goes on there.
@@ -49,9 +55,19 @@ export class LoadPosition {
     return this.#stored.end
   }
 
-  /** Sets the end of the slice whose discards or held rows are written next; undefined when none was written after all. */
+  /** Sets the end of the slice whose discards or held rows are written next. */
   fixEnd(end: StagedPlace | undefined): void {
     this.#write({ ...this.#stored, end })
+  }
+
+  /** Discards that were written of what is not in the warehouse as a whole. */
+  get discards(): number {
+    return this.#stored.discards ?? 0
+  }
+
+  /** Counts discards that are in the warehouse. */
+  countDiscards(written: number): void {
+    this.#write({ ...this.#stored, discards: this.discards + written })
   }
 
   /** All before the place is in the warehouse. */
@@ -60,9 +76,23 @@ export class LoadPosition {
     this.#write({ done, most: most === mostSliceEvents ? undefined : most })
   }
 
-  /** A slice of so many events was too much for one invocation. */
+  /**
+   * Keeps the end of a slice that was too much for one invocation: which of its discards an earlier attempt wrote only a repeat of
+   * the same slice can know.
+   *
+   * @returns false once that was done too often: it was not too much before, and so may be too much for ever
+   */
+  keepEnd(): boolean {
+    const kept = (this.#stored.kept ?? 0) + 1
+    if (kept > mostKept) return false
+    this.#write({ ...this.#stored, kept })
+    return true
+  }
+
+  /** A slice of so many events was too much for one invocation; it may end elsewhere. */
   shrink(events: number): void {
-    this.#write({ done: this.#stored.done, most: Math.max(1, Math.min(this.most, events) >> 1) })
+    const { done, discards } = this.#stored
+    this.#write({ done, discards, most: Math.max(1, Math.min(this.most, events) >> 1) })
   }
 
   #write(stored: Stored): void {

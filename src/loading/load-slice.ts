@@ -31,23 +31,16 @@ export async function loadSlice(slice: Slice, tools: Loading): Promise<SliceOutc
   for (const { rows } of loaders) await rows.judge(isTaken)
   const waiting = loaders.flatMap(({ rows }) => rows.waiting)
   const writers = loaders.map(({ part, rows }) => new DiscardWriter(part, rows.discards, tools))
-  const written = () => writers.reduce((sum, writer) => sum + writer.written, 0)
-  const hasDiscards = writers.some(({ fresh }) => fresh.length > 0)
+  const hasDiscards = writers.some(({ hasFresh }) => hasFresh)
   if (hasDiscards || waiting.length > 0 || slice.letters.length > 0) position.fixEnd(slice.end)
   if (waiting.length > 0) await holdRows(slice.id, waiting, tools)
-  try {
-    for (const writer of writers) await writer.write()
-  } catch (thrown) {
-    if (written() === 0 && waiting.length === 0) position.fixEnd(undefined)
-    throw thrown
-  }
-  for (const writer of writers) writer.note()
+  for (const writer of writers) await writer.write()
   const tables = loaders.flatMap(({ part, rows }) =>
     [...rows.loaded].map(([name, loaded]) => [qualifiedName(part.namespace, name), loaded] as const),
   )
   return {
     tables: new Map(tables),
-    discards: written(),
+    discards: position.discards,
     waiting: waiting.reduce((sum, { pending }) => sum + pending.length, 0),
   }
 }
