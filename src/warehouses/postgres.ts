@@ -232,7 +232,7 @@ class PostgresEngine implements Engine {
     const found = await this.#call(() =>
       queryPostgres(this.#sql, this.#schema, sql).catch((thrown: unknown) => {
         // Of the statement: its syntax, its names, its data, its rights, what it must not do in a transaction that only reads.
-        const isRefused = /^(?:0A|21|22|25001|25006|42|54)/.test(stateOf(thrown))
+        const isRefused = /^(?:08P01|0A|21|22|25001|25006|26|42|54)/.test(stateOf(thrown))
         if (isRefused) return new SluicewayError('bad_request', `PostgreSQL: ${reasonOf(thrown)}`, { cause: thrown })
         if (thrown instanceof SluicewayError) return thrown
         throw thrown

@@ -143,6 +143,7 @@ describe('SQL for reading in a PostgreSQL', () => {
     engine = postgres({ url: server.url }).open({}, 'web')
     await fill(engine)
     await sql.unsafe('CREATE FUNCTION web.wipe() RETURNS int LANGUAGE sql AS $$ DELETE FROM web.orders RETURNING 1 $$')
+    await sql.unsafe('CREATE FUNCTION web."Wipe all"() RETURNS int LANGUAGE sql AS $$ SELECT web.wipe() $$')
     await sql.unsafe(`CREATE FUNCTION web.loosen() RETURNS int LANGUAGE plpgsql AS $$
       BEGIN SET LOCAL transaction_read_only = off; DELETE FROM web.orders; RETURN 1; END $$`)
   }, 60_000)
@@ -202,6 +203,46 @@ describe('SQL for reading in a PostgreSQL', () => {
     expect([...(await sql`SELECT id FROM web.orders ORDER BY id`)]).toEqual([{ id: 'order-1' }, { id: 'order-2' }])
     expect([...(await sql`SELECT 1 FROM pg_tables WHERE tablename = 'mine'`)]).toEqual([])
   })
+
+  test.each([
+    ['SELECT pg_terminate_backend(pid) FROM pg_stat_activity', 'pg_terminate_backend'],
+    ['SELECT pg_catalog.PG_Reload_Conf ()', 'pg_reload_conf'],
+    ['SELECT "pg_switch_wal" ()', 'pg_switch_wal'],
+    ["SELECT lo_export(1, '/tmp/orders')", 'lo_export'],
+    ["SELECT pg_read_file('/etc/passwd')", 'pg_read_file'],
+    ["SELECT set_config('search_path', 'pg_catalog', false)", 'set_config'],
+    ['SELECT pg_advisory_lock(1)', 'pg_advisory_lock'],
+    ["SELECT pg_notify('a', 'b')", 'pg_notify'],
+    ['SELECT pg_stat_reset()', 'pg_stat_reset'],
+    ["SELECT query_to_xml('SELECT pg_stat_' || 'reset()', true, true, '')", 'query_to_xml'],
+    ['SELECT pg_stat_reset/* /* */ */()', 'pg_stat_reset'],
+    ['SELECT pg_stat_reset -- \n()', 'pg_stat_reset'],
+    [`SELECT '"', pg_stat_reset(), '"'`, 'pg_stat_reset'],
+    ['EXPLAIN ANALYZE SELECT pg_stat_reset()', 'pg_stat_reset'],
+    ['SELECT web.wipe()', 'wipe'],
+    ['SELECT web."Wipe all"()', 'Wipe all'],
+  ])('SQL for reading in a PostgreSQL calls nothing that may do more than read: %j', async (text, name) => {
+    await expect(query(text)).rejects.toMatchObject({
+      code: 'bad_request',
+      message: `The query is refused: it may call no volatile function, as ${name} is.`,
+    })
+  })
+
+  test('SQL for reading in a PostgreSQL spells no name by escapes', async () => {
+    await expect(query('SELECT U&"\\0070g_stat_reset"()')).rejects.toMatchObject({ code: 'bad_request' })
+  })
+
+  test('SQL for reading in a PostgreSQL may use functions that read, and the chance', async () => {
+    const found = await query('SELECT count(*), max(random()) < 1, coalesce(min(total), 0) FROM orders -- as now() is')
+    expect(found?.rows).toEqual([[2, true, 10]])
+  })
+
+  test.each(['SELECT $1', 'EXPLAIN EXECUTE prepared'])(
+    'SQL for reading in a PostgreSQL is at fault itself: %j',
+    async (text) => {
+      await expect(query(text)).rejects.toMatchObject({ code: 'bad_request' })
+    },
+  )
 
   test('SQL for reading in a PostgreSQL is stopped after ten seconds, by the server', async () => {
     const began = Date.now()

@@ -3,6 +3,7 @@ import { SluicewayError } from '../../core/errors.ts'
 import type { QueryAnswer } from '../../core/warehouse.ts'
 import { quoteIdentifier } from '../identifier.ts'
 import { cutCells, longestQueryMs, mostAnswerLength, mostCellLength, mostQueryRows } from '../query-limits.ts'
+import { refuseVolatileCalls } from './volatile-calls.ts'
 
 const reading = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|WITH|VALUES|TABLE)\b/i
 const explaining = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*EXPLAIN\b/i
@@ -29,7 +30,8 @@ const fractions: ReadonlySet<number> = new Set([types.float4, types.float8, type
  * Runs a query that only reads, in a transaction that may do nothing else.
  *
  * The server reads it as one statement (extended protocol), and as a subquery, where nothing stands that writes. The transaction
- * is READ ONLY and has taken its snapshot, so that no function of the query can make it writable again.
+ * is READ ONLY and has taken its snapshot, so that no function of the query can make it writable again. Functions that may do more
+ * than read are not called.
  * https://www.postgresql.org/docs/18/sql-set-transaction.html (checked 2026-11-29)
  *
  * @param sql the driver
@@ -51,6 +53,7 @@ export async function queryPostgres(sql: Sql, schema: string, text: string): Pro
     await transaction`SELECT set_config('statement_timeout', ${String(longestQueryMs)}, true),
       set_config('lock_timeout', '2000', true), set_config('timezone', 'UTC', true),
       set_config('search_path', ${quoteIdentifier(schema)}, true)`
+    await refuseVolatileCalls(transaction, query)
     return isPlan ? explain(transaction, query) : select(transaction, query)
   })) as QueryAnswer
 }
