@@ -19,6 +19,7 @@ const noRoom: NoFit = { discard: 'the table has no room for more columns' }
  */
 export function fitValue(value: unknown, from: ColumnType, to: ColumnType | undefined): Value | NoFit {
   if (to === undefined) return noRoom
+  if (to === 'int' && typeof value === 'string' && isLargeInt(value)) return value
   if (to === 'int' && from === 'float' && !Number.isInteger(value))
     return { discard: 'the column is int, the value is float' }
   const found = fit(value, from, to)
@@ -45,6 +46,10 @@ export function scalarOf(value: unknown): Value {
 /** Whether a number is an integer that 64 bits do not hold. */
 export const isBeyondInt = (value: unknown): boolean =>
   typeof value === 'number' && Math.abs(value) >= smallestBeyondInt
+
+/** Whether a text is what the edge makes of an integer beyond 2^53, one that 64 bits hold. */
+const isLargeInt = (text: string): boolean =>
+  /^-?[1-9]\d{15,18}$/.test(text) && !Number.isSafeInteger(Number(text)) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 
 function checkRange(value: number, type: ColumnType): Value | NoFit {
   if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value

@@ -168,6 +168,18 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     expect(loads.letters).toEqual([])
   })
 
+  test('a column of integers takes one beyond 2^53, which comes as its digits, and no other text', async () => {
+    await loads.send(ordinary(1))
+    const texts = ['9007199254740993', '-9223372036854775808', '9223372036854775808', '42', '9007199254740993.5']
+    await loads.send(...texts.map(ordinary))
+    const stored = (await warehouse.rows('ordinary')).flatMap((row) => row['n'] ?? [])
+    expect(stored.map(Number)).toEqual(expect.arrayContaining([1, 2 ** 53, -(2 ** 63)]))
+    expect(stored).toHaveLength(3)
+    const discards = (await warehouse.rows('rudder_discards')).map((row) => row['column_value'])
+    expect(discards.toSorted()).toEqual(texts.slice(2).toSorted())
+    expect(loads.letters).toEqual([])
+  })
+
   test('columns of ours have fixed types, whatever the first event looks like', async () => {
     const odd = { userId: '2026-11-22', anonymousId: '2026-11-22', channel: '2026-11-22' }
     await loads.send(
