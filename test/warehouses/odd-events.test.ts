@@ -128,11 +128,16 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     expect(loads.letters).toEqual([])
   })
 
-  test('an event named as the index of another table has a table', async () => {
-    await loads.send(track('Orders', { n: 1 }))
-    await around(track('Orders Pkey', { n: 2 }))
-    const table = engine === 'postgres' ? '_orders_pkey' : 'orders_pkey'
-    expect(await warehouse.rows(table)).toMatchObject([{ event: 'orders_pkey' }])
+  test.each([
+    ['Orders', 'Orders Pkey', 'orders_pkey'],
+    // Their tables have `_` in front, and so have the indexes of these.
+    ['Users', 'Users Pkey', 'users_pkey'],
+    ['_drafts', 'Drafts Pkey1', 'drafts_pkey1'],
+  ])('beside the event "%s", one named "%s", as an index of its table, has a table', async (event, pkey, name) => {
+    await loads.send(track(event, { n: 1 }))
+    await around(track(pkey, { n: 2 }))
+    const table = engine === 'postgres' && /pkey\d*$/.test(name) ? `_${name}_` : name
+    expect(await warehouse.rows(table)).toMatchObject([{ event: name }])
     expect(loads.letters).toEqual([])
   })
 

@@ -108,7 +108,9 @@ export function safeName(name: string, rules: NameRules, what: 'Column' | 'Table
   const cased = provider.upperCase ? cut.toUpperCase() : cut.toLowerCase()
   const escaped = !rules.keepReserved && provider.reservedWords.has(cased.toLowerCase()) ? `_${cased}` : cased
   const kept = what === 'Table' ? rules.kept?.tables : rules.kept?.columns
-  const free = kept?.test(escaped) === true ? `_${escaped}`.slice(0, provider.cutBefore) : escaped
+  const prefixed = kept?.test(escaped) === true ? `_${escaped}`.slice(0, provider.cutBefore) : escaped
+  // Names that are kept for how they end.
+  const free = kept?.test(prefixed) === true ? `${prefixed.slice(0, provider.cutBefore - 1)}_` : prefixed
   const named = free.slice(0, provider.cutAfter)
   return rules.kept?.shorten?.(named) ?? named
 }
