@@ -27,12 +27,12 @@ Compare the ratios: the machine is in the rest.
   --part <n>      only this part, from 1 to 4
   --events <n>    events that are loaded into PostgreSQL in part 4 (default: 1000000)
   --d1 <n>        events that are loaded into D1 in part 4 (default: 100000)
-  --seconds <n>   seconds in which events are accepted in part 3 (default: 10)
+  --seconds <n>   seconds in which events are accepted in part 3 (default: 30)
   --rounds <n>    rounds of mapping and COPY, in turn; medians are shown (default: 5)
   --help          show this
 `
 
-const flags = numbersFrom(help, { part: Number.NaN, events: 1_000_000, d1: 100_000, seconds: 10, rounds: 5 })
+const flags = numbersFrom(help, { part: Number.NaN, events: 1_000_000, d1: 100_000, seconds: 30, rounds: 5 })
 const { rounds, seconds } = flags
 const has = (part: number): boolean => Number.isNaN(flags.part) || flags.part === part
 /** Events that are loaded together, as the loader does. */

@@ -1,9 +1,7 @@
 import { type Envelope, unpack } from '../core/envelope.ts'
 import type { Chunk } from '../core/inbox.ts'
-import { inflateFrames, splitFrames } from '../storage/frame.ts'
+import { inflatedText, inflateFrames, splitFrames } from '../storage/frame.ts'
 import type { FrameText } from './lane-memory.ts'
-
-const decoder = new TextDecoder()
 
 /** The events of one frame of a chunk. */
 interface UnpackedFrame extends FrameText {
@@ -35,7 +33,7 @@ export class ChunkUnpacker {
     for (const one of splitFrames(chunk.data)) {
       if (index++ < this.#frames) continue
       const [bytes = new Uint8Array()] = inflateFrames(one)
-      const text = decoder.decode(bytes)
+      const text = inflatedText(bytes)
       const envelopes = unpack(text)
       const headers = envelopes.reduce((length, envelope) => length - envelope.text.length, text.length)
       const offset = this.#next

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 
 /**
@@ -8,7 +9,6 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
  * file those of many chunks.
  */
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 const params = { [constants.ZSTD_c_compressionLevel]: 1 }
 const lengthBytes = 4
@@ -29,9 +29,13 @@ export function frame(text: string): Uint8Array<ArrayBuffer> {
  */
 export function unframe(data: Uint8Array): string {
   let text = ''
-  for (const one of splitFrames(data)) text += decoder.decode(zstdDecompressSync(one.subarray(lengthBytes)))
+  for (const one of inflateFrames(data)) text += inflatedText(one)
   return text
 }
+
+/** The text of an inflated frame. In workerd a Buffer takes less than half the time of a TextDecoder. */
+export const inflatedText = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
 
 /**
  * Inflates frames one after the other: each gives UTF-8 of whole envelopes. For those who need no text.
