@@ -24,6 +24,14 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'DATABRICKS_TOKEN', optional: true },
     { name: 'DATABRICKS_CLIENT_ID', optional: true },
     { name: 'DATABRICKS_CLIENT_SECRET', optional: true },
+    // A bucket, for the suite once more through it.
+    { name: 'DATABRICKS_STAGING_PROVIDER', optional: true },
+    { name: 'DATABRICKS_STAGING_BUCKET', optional: true },
+    { name: 'DATABRICKS_STAGING_KEY_ID', optional: true },
+    { name: 'DATABRICKS_STAGING_SECRET', optional: true },
+    { name: 'DATABRICKS_STAGING_REGION', optional: true },
+    { name: 'DATABRICKS_STAGING_ACCOUNT_ID', optional: true },
+    { name: 'DATABRICKS_STAGING_PREFIX', optional: true },
   ],
   lake: [
     { name: 'LAKE_PROVIDER' },

@@ -1,50 +1,22 @@
-import { checkSettings, type Input, type Settings } from '../configure/settings.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { AccessToken } from './databricks/access-token.ts'
 import { tableFailure } from './databricks/failure.ts'
 import { databricksKeptNames } from './databricks/kept-names.ts'
-import { bodiesOf } from './databricks/rows.ts'
+import { bodiesOf, linesOf } from './databricks/rows.ts'
+import { checkDatabricks, type DatabricksInput } from './databricks/settings.ts'
 import { addColumns, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
-import { type DatabricksPlace, tableName, typeOfColumn } from './databricks/sql.ts'
+import { type DatabricksPlace, rowsOfObject, rowsOfParameter, tableName, typeOfColumn } from './databricks/sql.ts'
+import { locationOf, openStaging } from './databricks/staging-bucket.ts'
 import { Statements } from './databricks/statements.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import { foldMore, idsWithMore, storedMoreOf } from './mapping/fold-more.ts'
 import { moreColumn } from './mapping/more-column.ts'
 import { storableText } from './mapping/storable-text.ts'
-import { namespacesOf, schemaFields } from './namespace.ts'
-import { replaceWithinDays } from './replace-within-days.ts'
+import { gzipLines } from './gzip-lines.ts'
+import { namespacesOf } from './namespace.ts'
+import type { Staging } from './staging.ts'
 import { StoredColumns } from './stored-columns.ts'
-
-const schemaProblem = (name: string): string | undefined =>
-  /^(?!information_schema$)[a-z_][a-z0-9_]{0,126}$/.test(name)
-    ? undefined
-    : 'must have at most 127 of a-z, 0-9 and "_", and be no schema of the system'
-
-const fields = {
-  url: { type: 'url', about: 'Address of the workspace: https://dbc-a1b2345c-d6e7.cloud.databricks.com.' },
-  warehouseId: {
-    type: 'string',
-    about: 'Id of the SQL warehouse that runs the statements.',
-    check: (id: string) => (/^[0-9a-f]{8,40}$/i.test(id) ? undefined : 'must be hex digits, as 1234567890abcdef'),
-  },
-  token: { type: 'string', about: 'A personal access token; or `clientId`.', secret: true, optional: true },
-  clientId: { type: 'string', about: 'Id of a service principal; or `token`.', optional: true },
-  clientSecret: { type: 'string', about: 'OAuth secret of the service principal.', secret: true, optional: true },
-  catalog: {
-    type: 'string',
-    about: 'Catalog of Unity Catalog that has the schemas.',
-    check: (name: string) => (/^[^\s./`]{1,255}$/.test(name) ? undefined : 'is no name of a catalog'),
-  },
-  ...schemaFields(schemaProblem),
-  partition: {
-    type: 'choice',
-    choices: ['day', 'none'],
-    about: 'Whether new tables are divided by the day on which events were received.',
-    default: 'day',
-  },
-  replaceWithinDays,
-} as const
 
 /** Loads that run at once. */
 const atOnce = 4
@@ -57,22 +29,23 @@ const noTable = /[\s./\p{Cc}]/u
 /**
  * Makes the warehouse that is Databricks: Delta tables in Unity Catalog, written by a SQL warehouse.
  *
- * Rows travel as a parameter of the statement that merges them, so that no bucket is needed.
- * https://docs.databricks.com/aws/en/dev-tools/sql-execution-tutorial (checked 2026-11-29)
+ * Rows travel as a parameter of the statement that merges them, so that no bucket is needed; with `staging`, as an object that the
+ * statement reads. https://docs.databricks.com/aws/en/dev-tools/sql-execution-tutorial (checked 2026-11-29)
  *
- * @param input `token` and `clientSecret` are secrets and belong in `env`; without `schema`, each source has a schema of its own
+ * @param input `token`, `clientSecret` and `staging.secretAccessKey` are secrets and belong in `env`; without `schema`, each source
+ *   has a schema of its own
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { tables: { use: databricks({ url: env.DATABRICKS_URL, warehouseId: '1234567890abcdef', catalog: 'events',
  *   clientId: env.DATABRICKS_ID, clientSecret: env.DATABRICKS_SECRET }) } }
  */
-export function databricks(input: Input<typeof fields>): Warehouse {
-  const { settings, problems, redacted } = checkSettings(fields, input)
+export function databricks(input: DatabricksInput): Warehouse {
+  const { settings, problems, redacted } = checkDatabricks(input)
   // One for all engines of an invocation, which have the same bindings.
   const tokens = new WeakMap<object, AccessToken>()
   return {
     kind: 'warehouse',
     name: 'databricks',
-    problems: [...problems, ...contradictionsIn(settings)],
+    problems,
     redacted,
     ...namespacesOf({
       provider: 'deltalake',
@@ -81,14 +54,15 @@ export function databricks(input: Input<typeof fields>): Warehouse {
       kept: /^information_schema$/,
     }),
     open: (bindings, schema) => {
-      const { warehouseId, catalog, partition, replaceWithinDays } = settings
+      const { warehouseId, catalog, partition, replaceWithinDays, staging } = settings
       const url = settings.url.replace(/\/+$/, '')
-      const address = { host: new URL(url).host, warehouseId, catalog, schema }
+      const location = staging === undefined ? undefined : locationOf(staging)
+      const address = { host: new URL(url).host, warehouseId, catalog, schema, location }
       let token = tokens.get(bindings)
       if (token === undefined) tokens.set(bindings, (token = new AccessToken({ ...settings, url }, address)))
       const statements = new Statements(url, token, address)
       return new DatabricksEngine(
-        statements,
+        { statements, staging: staging === undefined ? undefined : openStaging(staging, schema) },
         { catalog, schema },
         { isDivided: partition === 'day', replaceWithinDays },
       )
@@ -96,14 +70,11 @@ export function databricks(input: Input<typeof fields>): Warehouse {
   }
 }
 
-function contradictionsIn({ token, clientId, clientSecret }: Settings<typeof fields>): readonly string[] {
-  return [
-    ...(token === undefined && clientId === undefined ? ['"token", or "clientId" and "clientSecret", is missing'] : []),
-    ...(token !== undefined && clientId !== undefined ? ['"token" and "clientId" exclude each other'] : []),
-    ...((clientId === undefined) === (clientSecret === undefined)
-      ? []
-      : [`"${clientId === undefined ? 'clientId' : 'clientSecret'}" is missing, which a service principal needs`]),
-  ]
+/** By what rows get there. */
+interface Carriers {
+  readonly statements: Statements
+  /** Undefined where rows go in the statement. */
+  readonly staging: Staging | undefined
 }
 
 interface MergeRules {
@@ -117,13 +88,15 @@ class DatabricksEngine implements Engine {
   readonly kept = databricksKeptNames
   readonly rowColumns = 1_500
   readonly #statements: Statements
+  readonly #staging: Staging | undefined
   readonly #place: DatabricksPlace
   readonly #rules: MergeRules
   /** Those of ours are among them. */
   readonly #columns: StoredColumns<ColumnType>
 
-  constructor(statements: Statements, place: DatabricksPlace, rules: MergeRules) {
+  constructor({ statements, staging }: Carriers, place: DatabricksPlace, rules: MergeRules) {
     this.#statements = statements
+    this.#staging = staging
     this.#place = place
     this.#rules = rules
     this.#columns = new StoredColumns({
@@ -162,17 +135,19 @@ class DatabricksEngine implements Engine {
     const { table, columns, merge } = load
     const stored = merge === 'append' ? await this.#withLoadColumn(table) : await this.#columns.of(table)
     if (stored === null) throw tableFailure(`there is no table "${table}"`)
-    const sql = mergeSql({
-      table: this.#name(table),
-      columns,
-      merge,
-      stored: [...stored.keys()].filter((name) => name !== dateColumn && name !== loadColumn),
-      since: this.#sinceOf(load, stored.has(dateColumn)),
-    })
+    const sqlOf = (rows: string): string =>
+      mergeSql({
+        table: this.#name(table),
+        rows,
+        columns,
+        merge,
+        stored: [...stored.keys()].filter((name) => name !== dateColumn && name !== loadColumn),
+        since: this.#sinceOf(load, stored.has(dateColumn)),
+      })
     const key = merge === 'append' ? await hexHash(load.id, 16) : ''
-    const bodies = merge === 'append' ? bodiesOf(load, (row) => `${key}#${row}`) : bodiesOf(load)
+    const lines = merge === 'append' ? linesOf(load, (row) => `${key}#${row}`) : linesOf(load)
     try {
-      for (const body of bodies) await this.#statements.run(sql, { rows: body })
+      await this.#send(load, lines, sqlOf)
     } catch (thrown) {
       // What is known of the table may be why.
       this.#columns.forget(table)
@@ -195,15 +170,29 @@ class DatabricksEngine implements Engine {
   }
 
   async probe(): Promise<void> {
-    const table = this.#name('_sluiceway_probe')
+    const name = '_sluiceway_probe'
+    const table = this.#name(name)
+    const column = { name: 'id', type: 'string' } as const
+    const load: Load = { id: name, table: name, columns: [column], rows: [['probe']], merge: 'append' }
     await this.#createSchema()
     await this.#statements.run(`CREATE TABLE IF NOT EXISTS ${table} (\`id\` STRING) USING DELTA`)
-    await this.#statements.run(`INSERT INTO ${table} VALUES ('probe')`)
+    await this.#send(load, linesOf(load), (rows) => `INSERT INTO ${table} SELECT r[0] FROM ${rows}`)
     await this.#statements.run(`DROP TABLE ${table}`)
   }
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  /** Runs a statement with the rows: one for each piece of them, or one that reads the object that has them all. */
+  async #send(load: Load, lines: Iterable<string>, sqlOf: (rows: string) => string): Promise<void> {
+    if (this.#staging === undefined) {
+      for (const rows of bodiesOf(lines)) await this.#statements.run(sqlOf(rowsOfParameter), { rows })
+      return
+    }
+    const { object } = await this.#staging.nameOf(load)
+    const bytes = await gzipLines(lines)
+    await this.#staging.during([{ object, bytes }], () => this.#statements.run(sqlOf(rowsOfObject(object))))
   }
 
   #askColumns(tables: readonly string[]): ReturnType<Statements['run']> {

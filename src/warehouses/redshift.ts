@@ -13,7 +13,7 @@ import { objectOf } from './redshift/rows.ts'
 import { addColumns, createLoads, createTable, lengthen, loadsTable, mostStatements } from './redshift/sql.ts'
 import { mostTextBytes, tableName, typeOfColumn } from './redshift/sql.ts'
 import { checkRedshift, type RedshiftInput, type RedshiftSettings } from './redshift/settings.ts'
-import { Staging } from './redshift/staging.ts'
+import { Staging } from './staging.ts'
 import { StoredColumns } from './stored-columns.ts'
 
 /** Names of tables in one question about columns. */
@@ -69,7 +69,7 @@ function openEngine(settings: RedshiftSettings, schema: string): RedshiftEngine 
     },
     { engine: 'Redshift', page: 'docs/warehouse-redshift.md' },
   )
-  return new RedshiftEngine(api, new Staging(store, { bucket, prefix, schema }), {
+  return new RedshiftEngine(api, new Staging(store, { root: `s3://${bucket}`, prefix, schema }), {
     schema,
     iamRole,
     region: bucketRegion,

@@ -10,6 +10,18 @@ export class DatabricksSqlError extends Error {
   }
 }
 
+/** Lines of an object, as rows. */
+const readsLines =
+  /\(SELECT from_json\(value, 'array<string>', map\('mode', 'FAILFAST'\)\) AS r FROM read_files\('([^']+)', format => 'text'\)\)/g
+
+/**
+ * Tells which object a statement reads. DuckDB gets its lines as the parameter `lines`, JSON of a list of texts.
+ * https://docs.databricks.com/aws/en/sql/language-manual/functions/read_files (checked 2026-11-29): a path that is no glob.
+ *
+ * @returns as the statement has it, `s3://bucket/key`; undefined where it reads none
+ */
+export const objectIn = (sql: string): string | undefined => sql.matchAll(readsLines).next().value?.[1]
+
 const quoted = /`(?:[^`]|``)*`/g
 const catalog = '"analytics"'
 
@@ -31,6 +43,10 @@ export function translate(sql: string): readonly string[] {
     .replaceAll(
       /explode\(from_json\(:(\w+), 'array<(array<string>|string)>', map\('mode', 'FAILFAST'\)\)\)/g,
       (_, name: string, type: string) => `unnest(CAST(:${name} AS JSON)::VARCHAR[]${type === 'string' ? '' : '[]'})`,
+    )
+    .replaceAll(
+      readsLines,
+      '(SELECT CAST(value AS JSON)::VARCHAR[] AS r FROM unnest(CAST($lines AS JSON)::VARCHAR[]) AS lines(value))',
     )
     .replaceAll(/\br\[(\d+)\]/g, (_, at: string) => `r[${Number(at) + 1}]`)
     .replaceAll(/\bunix_millis\(/g, 'epoch_ms(')

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gunzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { errorOf, translate } from './databricks-dialect.ts'
+import { DatabricksSqlError, errorOf, objectIn, translate } from './databricks-dialect.ts'
+import { type S3Server, startS3 } from './s3-server.ts'
 
 /** A request that was let in. */
 export interface StatementRequest {
@@ -18,9 +20,13 @@ export interface Refusal {
   readonly retryAfter?: number
 }
 
-/** The SQL Statement Execution API of this machine, with a DuckDB behind it that runs the SQL. */
+/** The SQL Statement Execution API of this machine, with a DuckDB behind it that runs the SQL, and a store for staged rows. */
 export interface FakeDatabricks {
   readonly url: string
+  /** Takes the key `stagingSecret`. */
+  readonly s3: S3Server
+  /** The external location: what statements may read. */
+  location: string
   readonly requests: StatementRequest[]
   /** How often a token was given out. */
   tokens: number
@@ -47,6 +53,7 @@ interface Submission {
 export const clientId = 'a1b2c3d4-loader'
 export const clientSecret = 'secret of Ada'
 export const accessToken = 'dapi-of-ada'
+export const stagingSecret = 'bucket key of Ada'
 export const warehouseId = '1234567890abcdef'
 
 const chunkRows = 300
@@ -59,6 +66,7 @@ const mostStatementBytes = 16 * 1024 * 1024
  * https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m.
  */
 export async function startDatabricks(): Promise<FakeDatabricks> {
+  const s3 = await startS3(stagingSecret)
   const duck = await DuckDBInstance.create()
   const connection = await duck.connect()
   await connection.run(`ATTACH ':memory:' AS analytics`)
@@ -74,11 +82,29 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
     return done
   }
 
+  const linesOf = (object: string): string[] => {
+    if (!object.startsWith(fake.location))
+      throw new DatabricksSqlError(
+        'EXTERNAL_LOCATION_DOES_NOT_EXIST.NO_PARENT_EXTERNAL_LOCATION_FOR_PATH',
+        'KD000',
+        `No parent external location was found for path '${object}'.`,
+      )
+    const [, bucket = '', key = ''] = /^\w+:\/\/([^/@]+)(?:@[^/]+)?\/(.+)$/.exec(object) ?? []
+    const bytes = s3.stored.get(`/${bucket}/${key}`)
+    if (bytes === undefined) throw new DatabricksSqlError('PATH_NOT_FOUND', '42K03', `Path does not exist: ${object}.`)
+    // The end of the name says how it is compressed.
+    const text = (object.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
+    return text.split('\n').slice(0, text.endsWith('\n') ? -1 : undefined)
+  }
   const execute = async ({ statement, parameters = [] }: Submission): Promise<(string | null)[][]> => {
     let rows: (string | null)[][] = []
+    const object = objectIn(statement)
+    const lines = object === undefined ? [] : [{ name: 'lines', value: JSON.stringify(linesOf(object)) }]
     for (const text of translate(statement)) {
       const named = Object.fromEntries(
-        parameters.filter(({ name }) => new RegExp(`\\$${name}\\b`).test(text)).map(({ name, value }) => [name, value]),
+        [...parameters, ...lines]
+          .filter(({ name }) => new RegExp(`\\$${name}\\b`).test(text))
+          .map(({ name, value }) => [name, value]),
       )
       const reader = await connection.runAndReadAll(text, named)
       rows = reader.getRowsJson().map((row) => row.map(textOf))
@@ -171,6 +197,8 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   const fake: FakeDatabricks = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    s3,
+    location: 's3://analytics-staging/',
     requests: [],
     tokens: 0,
     refuse: undefined,
@@ -185,6 +213,7 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
     stop: async () => {
       server.closeAllConnections()
       await new Promise((closed) => server.close(closed))
+      await s3.stop()
       connection.closeSync()
       duck.closeSync()
     },

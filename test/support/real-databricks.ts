@@ -3,7 +3,7 @@ import { quoteName, tableName } from '../../src/warehouses/databricks/sql.ts'
 import { Statements } from '../../src/warehouses/databricks/statements.ts'
 import { databricks } from '../../src/warehouses/databricks.ts'
 import { type AccountLook, lookInto } from './account-rows.ts'
-import { accessToken, type FakeDatabricks, startDatabricks, warehouseId } from './fake-databricks.ts'
+import { accessToken, type FakeDatabricks, stagingSecret, startDatabricks, warehouseId } from './fake-databricks.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
 
 type DatabricksInput = Parameters<typeof databricks>[0]
@@ -30,8 +30,42 @@ function accountOf(env: Readonly<Record<string, string | undefined>>): Databrick
   }
 }
 
-/** Starts a Databricks with a schema of its own that goes at the end. */
-export async function startDatabricksWarehouse(): Promise<RealDatabricks> {
+/** The bucket of the account; undefined where the environment names none. */
+function bucketOf(env: Readonly<Record<string, string | undefined>>): DatabricksInput['staging'] {
+  const { DATABRICKS_STAGING_BUCKET: bucket } = env
+  if (bucket === undefined) return undefined
+  return {
+    provider: env['DATABRICKS_STAGING_PROVIDER'] as 's3',
+    bucket,
+    region: env['DATABRICKS_STAGING_REGION'],
+    accountId: env['DATABRICKS_STAGING_ACCOUNT_ID'],
+    prefix: env['DATABRICKS_STAGING_PREFIX'],
+    accessKeyId: env['DATABRICKS_STAGING_KEY_ID'],
+    secretAccessKey: env['DATABRICKS_STAGING_SECRET'],
+  }
+}
+
+/** The bucket of the fake. */
+export const stagingOf = ({ s3 }: FakeDatabricks) =>
+  ({
+    provider: 's3',
+    bucket: 'analytics-staging',
+    region: 'eu-central-1',
+    accessKeyId: 'AKIAADA',
+    secretAccessKey: stagingSecret,
+    endpoint: s3.endpoint,
+    allowPrivate: true,
+  }) as const
+
+/** Whether there is a bucket for staged rows: the fake has one. */
+export const hasStaging = accountOf(process.env) === undefined || bucketOf(process.env) !== undefined
+
+/**
+ * Starts a Databricks with a schema of its own that goes at the end.
+ *
+ * @param by how rows go there: in the statement, or through a bucket
+ */
+export async function startDatabricksWarehouse(by: 'statement' | 'bucket' = 'statement'): Promise<RealDatabricks> {
   const account = accountOf(process.env)
   const fake = account === undefined ? await startDatabricks() : undefined
   const schema = `sluiceway_test_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
@@ -39,7 +73,8 @@ export async function startDatabricksWarehouse(): Promise<RealDatabricks> {
     fake === undefined
       ? (account as DatabricksInput)
       : { url: fake.url, warehouseId, catalog: 'analytics', token: accessToken, allowPrivate: true }
-  const settings: DatabricksInput = { ...own, schema }
+  const staging = by === 'statement' ? {} : { staging: fake === undefined ? bucketOf(process.env) : stagingOf(fake) }
+  const settings: DatabricksInput = { ...own, ...staging, schema }
   const use = databricks(settings)
   if (use.problems.length > 0) throw new Error(use.problems.join('; '))
   const catalog = String(settings.catalog)

@@ -4,7 +4,7 @@ import { databricks } from '../../src/warehouses/databricks.ts'
 import { blocks } from '../support/documents.ts'
 import { clientId, clientSecret, type FakeDatabricks, warehouseId } from '../support/fake-databricks.ts'
 import { loadOf } from '../support/load-of.ts'
-import { type RealDatabricks, startDatabricksWarehouse } from '../support/real-databricks.ts'
+import { hasStaging, type RealDatabricks, startDatabricksWarehouse } from '../support/real-databricks.ts'
 import { engineSuite } from './engine-suite.ts'
 
 /** Unity Catalog folds names of tables to lower case, and has none with blanks, dots and slashes. */
@@ -14,6 +14,12 @@ engineSuite('databricks', async () => {
   const warehouse = await startDatabricksWarehouse()
   return { ...warehouse, names, engine: warehouse.use.open({}, warehouse.namespace) }
 })
+
+if (hasStaging)
+  engineSuite('databricks with a bucket', async () => {
+    const warehouse = await startDatabricksWarehouse('bucket')
+    return { ...warehouse, names, engine: warehouse.use.open({}, warehouse.namespace) }
+  })
 
 describe('databricks()', () => {
   test('databricks() says all that is wrong at once, without repeating a secret', () => {

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Columns, Engine } from '../../src/core/warehouse.ts'
 import { loadOf } from '../support/load-of.ts'
@@ -66,8 +65,8 @@ export const calls: readonly GoldenCall[] = [
 /** How requests of an engine are seen. */
 export interface GoldenEngine {
   readonly name: string
-  /** The folder of the test, which has requests.json. */
-  readonly folder: string
+  /** Path of requests.json. */
+  readonly file: string
   /** Calls in their order; each gets an engine of its own. */
   readonly calls: readonly GoldenCall[]
   readonly open: () => Engine
@@ -78,8 +77,8 @@ export interface GoldenEngine {
 }
 
 /** Tests that an engine sends exactly what requests.json says, which is to be reviewed. */
-export function goldenRequests({ name, folder, calls, open, forget, seen }: GoldenEngine): void {
-  const golden = JSON.parse(readFileSync(join(folder, 'requests.json'), 'utf8')) as Record<string, unknown>
+export function goldenRequests({ name, file, calls, open, forget, seen }: GoldenEngine): void {
+  const golden = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
   test.each(calls)(`the engine ${name} sends for %s what the golden requests say`, async (call, run) => {
     forget()
     await run(open())

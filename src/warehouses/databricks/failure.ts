@@ -8,6 +8,8 @@ export interface DatabricksAddress {
   readonly warehouseId: string
   readonly catalog: string
   readonly schema: string
+  /** Of rows on their way: `s3://bucket/prefix`; undefined where there is no staging. */
+  readonly location?: string | undefined
 }
 
 /** What a failure means: of what it speaks, whether time alone does not mend it, and what to do. */
@@ -25,6 +27,8 @@ export interface DatabricksError {
   readonly code: string
   readonly words: string
   readonly sqlState?: string | undefined
+  /** Whether the API has told the end of the statement, so that nothing of it runs any more. */
+  readonly hasEnded?: boolean
 }
 
 /** UTF-16 units of an error that are told. */
@@ -38,7 +42,11 @@ export function failureOf(error: DatabricksError, address: DatabricksAddress): S
   const reason = line.length > longestReason ? `${line.slice(0, longestReason)}…` : line || `status ${status}`
   const named = code === '' || reason.includes(code) ? reason : `${reason} (${code})`
   const meaning = status === undefined ? meaningOfStatement(error, state, address) : meaningOfAnswer(error, address)
-  return failure(named, meaning, { ...(code === '' ? {} : { code }), ...(state === undefined ? {} : { state }) })
+  return failure(named, meaning, {
+    ...(code === '' ? {} : { code }),
+    ...(state === undefined ? {} : { state }),
+    ...(error.hasEnded === true ? { ended: true } : {}),
+  })
 }
 
 /** Says what it means that there was no answer. */
@@ -80,11 +88,20 @@ const ofRows = /^2[23]/
 /** Syntax, names, types, what is not possible with a table, and limits of it. */
 const ofTable = /^(?:07|0A|21|42|46|54)/
 
+/** What Unity Catalog says of a location that it does not know, or lets nobody read; or of an old SQL warehouse, of R2. */
+const ofStaging = /READ[ _]FILES|EXTERNAL[ _]LOCATION|No FileSystem for scheme/i
+
 function meaningOfStatement(
   { code, words }: DatabricksError,
   state: string | undefined,
-  { catalog, schema }: DatabricksAddress,
+  { catalog, schema, location }: DatabricksAddress,
 ): Meaning {
+  if (location !== undefined && ofStaging.test(words))
+    return lasting(
+      `Make an external location for ${location}, and grant READ FILES on it: docs/warehouse-databricks.md has the statements.`,
+    )
+  // The object was deleted, by somebody else or by an earlier invocation whose load has ended.
+  if (location !== undefined && words.includes('[PATH_NOT_FOUND]')) return { scope: 'warehouse' }
   if (state === '42501' || code === 'PERMISSION_DENIED' || /INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED/.test(words))
     return lasting(
       `Grant USE CATALOG on "${catalog}", and ALL PRIVILEGES on the schema "${schema}" or CREATE SCHEMA on the catalog: docs/warehouse-databricks.md has the statements.`,

@@ -6,23 +6,29 @@ import { rowFailure } from './failure.ts'
 const bodyUnits = 4_000_000
 
 /**
- * Writes the rows of a load as JSON of lists of texts, in texts of bounded size.
+ * Writes each row of a load as JSON of a list of texts.
  *
  * @param load its rows have an id each, unless they are appended
  * @param keyOf the text that is put behind the others in a row, by its number; undefined for none
  * @throws {SluicewayError} warehouse_failed with the scope `rows` where a row has no id
  */
-export function* bodiesOf(load: Load, keyOf?: (row: number) => string): Generator<string> {
+export function* linesOf(load: Load, keyOf?: (row: number) => string): Generator<string> {
   const { table, columns, rows, merge } = load
   const id = columns.findIndex(({ name }) => name === 'id')
   if (merge !== 'append' && rows.some((row) => (row[id] ?? '') === ''))
     throw rowFailure(`a row for "${table}" has no id`)
-  let lines: string[] = []
-  let units = 0
   for (const [i, row] of rows.entries()) {
     const texts: (string | null)[] = columns.map((column, at) => textOf(row[at] ?? null, column))
     if (keyOf !== undefined) texts.push(keyOf(i))
-    const line = JSON.stringify(texts)
+    yield JSON.stringify(texts)
+  }
+}
+
+/** Puts rows together as JSON of a list of rows, in texts of bounded size. */
+export function* bodiesOf(all: Iterable<string>): Generator<string> {
+  let lines: string[] = []
+  let units = 0
+  for (const line of all) {
     if (lines.length > 0 && units + line.length > bodyUnits) {
       yield `[${lines.join(',')}]`
       lines = []

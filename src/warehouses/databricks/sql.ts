@@ -69,19 +69,33 @@ const columnSql = ([name, type]: readonly [string, ColumnType]): string =>
 export interface MergePlan extends Pick<Load, 'columns' | 'merge'> {
   /** Quoted. */
   readonly table: string
+  /** What gives the rows: a list of texts each, named `r`. */
+  readonly rows: string
   /** All columns of the table that are not Delta's own. */
   readonly stored: readonly string[]
   /** The first day on which a row that is there may have been received, `2026-11-29`; undefined for any. */
   readonly since: string | undefined
 }
 
+/** The rows of the parameter `rows`, which is JSON of lists of texts. */
+export const rowsOfParameter = `(SELECT explode(from_json(:rows, 'array<array<string>>', map('mode', 'FAILFAST'))) AS r)`
+
 /**
- * Merges the rows of the parameter `rows`, JSON of lists of texts, by `id`; those of a load that appends by the text behind the
- * others. A MERGE is one transaction. A text that its type does not take fails it, since Databricks SQL is ANSI.
+ * The rows of an object, whose lines are JSON of a list of texts. The location is one of Unity Catalog, so that no key is in the
+ * statement, which others see in the query history.
+ * https://docs.databricks.com/aws/en/sql/language-manual/functions/read_files (checked 2026-11-29)
+ *
+ * @param object `s3://bucket/key`, which has no quotes
+ */
+export const rowsOfObject = (object: string): string =>
+  `(SELECT from_json(value, 'array<string>', map('mode', 'FAILFAST')) AS r FROM read_files('${object}', format => 'text'))`
+
+/**
+ * Merges rows by `id`; those of a load that appends by the text behind the others. A MERGE is one transaction. A text that its type does not take fails it, since Databricks SQL is ANSI.
  * https://docs.databricks.com/aws/en/sql/language-manual/delta-merge-into (checked 2026-11-29)
  */
 export function mergeSql(plan: MergePlan): string {
-  const { table, merge, columns, stored, since } = plan
+  const { table, rows, merge, columns, stored, since } = plan
   const all = merge === 'append' ? [...columns, { name: loadColumn, type: 'string' as const }] : columns
   const names = all.map(({ name }) => name)
   const cells = all.map(({ name, type }, i) => `CAST(r[${i}] AS ${declared[type]}) AS ${quoteName(name)}`)
@@ -91,7 +105,7 @@ export function mergeSql(plan: MergePlan): string {
   const set = assignments({ merge, stored }, names)
   return [
     `MERGE INTO ${table} AS kept`,
-    `USING (SELECT ${cells.join(', ')} FROM (SELECT explode(from_json(:rows, 'array<array<string>>', map('mode', 'FAILFAST'))) AS r)) AS fresh`,
+    `USING (SELECT ${cells.join(', ')} FROM ${rows}) AS fresh`,
     `ON kept.${key} = fresh.${key}${pruned}`,
     ...(set.length === 0 ? [] : [`WHEN MATCHED THEN UPDATE SET ${set.join(', ')}`]),
     `WHEN NOT MATCHED THEN INSERT (${list.join(', ')}) VALUES (${list.map((name) => `fresh.${name}`).join(', ')})`,

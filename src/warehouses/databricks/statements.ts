@@ -93,6 +93,7 @@ export class Statements {
             code: error?.error_code ?? '',
             words: error?.message ?? `the statement was ${state.toLowerCase() || 'not understood'}`,
             sqlState: sql_state,
+            hasEnded: state !== '',
           },
           this.#address,
         )

@@ -1,12 +1,11 @@
 import type { Column, ColumnType, Load, Value } from '../../core/warehouse.ts'
+import { gzipLines } from '../gzip-lines.ts'
 import { storableJson, storableText } from '../mapping/storable-text.ts'
 import { rowFailure } from './failure.ts'
 import { mostTextBytes } from './sql.ts'
 
 /** Bytes of a row that COPY takes. https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html (checked 2026-11-29) */
 const mostRowBytes = 4_000_000
-/** UTF-16 units that are compressed at once. */
-const pieceUnits = 256_000
 /** Bytes that a UTF-16 unit has at most as UTF-8. */
 const bytesPerUnit = 3
 
@@ -19,26 +18,12 @@ const encoder = new TextEncoder()
  * @returns the bytes of one object
  * @throws {SluicewayError} warehouse_failed with the scope `rows` where a row has no id, or is more than Redshift takes
  */
-export async function objectOf(load: Load): Promise<Uint8Array<ArrayBuffer>> {
-  const { readable, writable } = new CompressionStream('gzip')
-  const bytes = new Response(readable).arrayBuffer()
-  const writer = writable.getWriter()
-  try {
-    for (const piece of linesOf(load)) await writer.write(encoder.encode(piece))
-    await writer.close()
-  } catch (thrown) {
-    await writer.abort(thrown).catch(() => {})
-    await bytes.catch(() => {})
-    throw thrown
-  }
-  return new Uint8Array(await bytes)
-}
+export const objectOf = (load: Load): Promise<Uint8Array<ArrayBuffer>> => gzipLines(linesOf(load))
 
 function* linesOf(load: Load): Generator<string> {
   const { table, columns, rows, merge } = load
   const keys = columns.map(({ name }) => `${JSON.stringify(name.replaceAll('\0', ''))}:`)
   const id = columns.findIndex(({ name }) => name === 'id')
-  let text = ''
   for (const row of rows) {
     if (merge !== 'append' && (row[id] ?? '') === '') throw rowFailure(`a row for "${table}" has no id`)
     const cells: string[] = []
@@ -46,15 +31,10 @@ function* linesOf(load: Load): Generator<string> {
       const value = row[i]
       if (value !== null && value !== undefined) cells.push(`${keys[i]}${cellOf(value, column)}`)
     })
-    const line = `{${cells.join(',')}}\n`
+    const line = `{${cells.join(',')}}`
     if (isLonger(line, mostRowBytes)) throw rowFailure(`a row for "${table}" has more than ${mostRowBytes} bytes`)
-    text += line
-    if (text.length > pieceUnits) {
-      yield text
-      text = ''
-    }
+    yield line
   }
-  if (text !== '') yield text
 }
 
 function cellOf(value: NonNullable<Value>, { name, type }: Column): string {

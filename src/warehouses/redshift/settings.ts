@@ -1,5 +1,6 @@
 import { checkSettings, type Input, type Settings } from '../../configure/settings.ts'
 import { schemaFields } from '../namespace.ts'
+import { stagingPrefix } from '../staging-prefix.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!pg_|information_schema$|catalog_history$)[a-z_][a-z0-9_]{0,126}$/.test(name)
@@ -46,15 +47,7 @@ const fields = {
     optional: true,
     check: (region: string) => (/^[a-z]{2}(-[a-z]+)+-\d$/.test(region) ? undefined : 'must be as eu-central-1'),
   },
-  prefix: {
-    type: 'string',
-    about: 'Begins the name of every object in the bucket.',
-    default: 'sluiceway-redshift',
-    check: (prefix: string) =>
-      /^[\w-]{1,100}(\/[\w-]{1,100}){0,4}$/.test(prefix)
-        ? undefined
-        : 'must be names of letters, digits, "_" and "-", with "/" between them',
-  },
+  prefix: stagingPrefix('sluiceway-redshift'),
   iamRole: {
     type: 'string',
     about: 'ARN of the role by which Redshift reads the bucket; `default` is the one that is set as default.',

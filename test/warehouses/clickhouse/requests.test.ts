@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { clickhouse } from '../../../src/warehouses/clickhouse.ts'
 import { discard, goldenRequests, linesOf, order, orderColumns } from '../golden-requests.ts'
@@ -34,7 +35,7 @@ afterAll(() => server.close())
 
 goldenRequests({
   name: 'clickhouse',
-  folder: import.meta.dirname,
+  file: join(import.meta.dirname, 'requests.json'),
   calls: [
     ['a new table', (engine) => engine.widen('product_viewed', orderColumns)],
     [

@@ -1,4 +1,5 @@
 // The exact requests of the engine; requests.json is to be reviewed.
+import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { databricks } from '../../../src/warehouses/databricks.ts'
 import { accessToken, type FakeDatabricks, startDatabricks, warehouseId } from '../../support/fake-databricks.ts'
@@ -12,7 +13,7 @@ afterAll(() => fake?.stop())
 
 goldenRequests({
   name: 'databricks',
-  folder: import.meta.dirname,
+  file: join(import.meta.dirname, 'requests.json'),
   calls,
   open: () =>
     databricks({

@@ -1,5 +1,6 @@
 // The exact requests of the engine; requests.json is to be reviewed.
 import { gunzipSync } from 'node:zlib'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { redshift } from '../../../src/warehouses/redshift.ts'
 import { type FakeRedshift, startRedshift } from '../../support/fake-redshift.ts'
@@ -16,7 +17,7 @@ const staged: string[] = []
 
 goldenRequests({
   name: 'redshift',
-  folder: import.meta.dirname,
+  file: join(import.meta.dirname, 'requests.json'),
   calls,
   open: () =>
     redshift({

@@ -1,4 +1,5 @@
 // The exact requests of the engine; requests.json is to be reviewed.
+import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import type { Columns, Engine } from '../../../src/core/warehouse.ts'
 import { snowflake } from '../../../src/warehouses/snowflake.ts'
@@ -34,7 +35,7 @@ const received = '2026-11-29T10:00:00.000Z'
 
 goldenRequests({
   name: 'snowflake',
-  folder: import.meta.dirname,
+  file: join(import.meta.dirname, 'requests.json'),
   calls: [
     ['the columns of two tables', (engine) => engine.foresee?.(['ORDER_COMPLETED', 'USERS'])],
     ['a new table', (engine) => engine.widen('PRODUCT_VIEWED', { ...columns, GIFT: 'boolean', QUANTITY: 'int' })],
