@@ -49,7 +49,9 @@ export const isBeyondInt = (value: unknown): boolean =>
 
 /** Whether a text is what the edge makes of an integer beyond 2^53, one that 64 bits hold. */
 const isLargeInt = (text: string): boolean =>
-  /^-?[1-9]\d{15,18}$/.test(text) && !Number.isSafeInteger(Number(text)) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+  /^-?[1-9]\d{15,18}$/.test(text) &&
+  !Number.isSafeInteger(Number(text)) &&
+  BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 
 function checkRange(value: number, type: ColumnType): Value | NoFit {
   if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value
