@@ -20,7 +20,7 @@ interface Rule {
 const rules: Readonly<Record<string, Rule>> = {
   'src/core': { may: [], packages: [] },
   'src/platform': { may: [], packages: ['node:zlib'] },
-  'src/storage': { may: [], packages: ['node:zlib'] },
+  'src/storage': { may: [], packages: ['node:buffer', 'node:zlib'] },
   'src/configure': { may: [], packages: [] },
   'src/avro': { may: [] },
   'src/registry': { may: ['src/avro', 'src/configure'] },
