@@ -7,6 +7,9 @@ import { ownName } from '../warehouses/mapping/providers.ts'
 /** PostgreSQL takes 1,600 columns a table, and counts dropped ones. */
 const mostColumns = 1_500
 
+/** Milliseconds for which what was read of a table is believed, where a value does not fit. */
+const believedMs = 3_600_000
+
 /** What the loader changed of a table. */
 export interface SchemaChange {
   readonly kind: 'created' | 'added' | 'widened'
@@ -24,6 +27,8 @@ export interface SchemaChange {
 export class KnownSchema {
   readonly #db: Database
   readonly #tables = new Map<string, Columns>()
+  /** When tables were last forgotten for their age, to be read anew. */
+  readonly #doubted = new Map<string, number>()
   #changes: SchemaChange[] = []
 
   constructor(db: Database) {
@@ -45,6 +50,7 @@ export class KnownSchema {
         if (this.#tables.delete(name)) this.#db.run('DELETE FROM tables WHERE name = ?', name)
       },
       changed: (change) => void this.#changes.push(change),
+      doubted: this.#doubted,
     })
   }
 
@@ -81,6 +87,7 @@ interface TableStore {
   readonly set: (name: string, columns: Columns) => void
   readonly delete: (name: string) => void
   readonly changed: (change: SchemaChange) => void
+  readonly doubted: Map<string, number>
 }
 
 /** What is known of the tables of one namespace. */
@@ -165,6 +172,20 @@ export class KnownTables {
     const columns = withoutPrototype(now)
     this.#store.set(qualifiedName(this.#namespace, table), columns)
     return columns
+  }
+
+  /**
+   * Forgets a table of which a value does not fit what is known, since a person may have changed a column; once in an hour.
+   *
+   * @param now milliseconds since the epoch
+   * @returns false where it was read within the hour
+   */
+  doubt(table: string, now: number): boolean {
+    const name = qualifiedName(this.#namespace, table)
+    if (now - (this.#store.doubted.get(name) ?? -Infinity) < believedMs) return false
+    this.#store.doubted.set(name, now)
+    this.forget(table)
+    return true
   }
 
   /** Forgets a table that may look otherwise than it was known to. */

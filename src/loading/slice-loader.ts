@@ -1,4 +1,5 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
+import type { Port } from '../core/port.ts'
 import type { Columns, Engine, Load } from '../core/warehouse.ts'
 import type { Discard } from './discards.ts'
 import type { EnginePool } from './engine-pool.ts'
@@ -50,6 +51,7 @@ interface Tools {
   readonly engines: EnginePool
   readonly schema: KnownSchema
   readonly held: HeldRows
+  readonly port: Pick<Port, 'now'>
   /** The file of held rows that the slice is of. */
   readonly from?: HeldFile | undefined
 }
@@ -136,11 +138,13 @@ export class SliceLoader {
   /** Widens the table and fits the rows to it. */
   async #prepare(rows: TableRows): Promise<Ready> {
     const { table, merge, wanted } = rows
-    const columns = await this.#schema.evolve(table, { wanted, engine: this.#engine })
-    const { pending, discards, refused, ...fitted } = rows.fit(columns)
+    const need = { wanted, engine: this.#engine }
+    let fit = rows.fit(await this.#schema.evolve(table, need))
+    if (fit.hasMisfits && this.#doubts(table)) fit = rows.fit(await this.#schema.evolve(table, need))
+    const { pending, discards, refused, columns, rows: values } = fit
     for (const one of refused)
       this.#part.bury(one, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
-    return { load: { id: this.#part.id, table, ...fitted, merge }, pending, rows, discards }
+    return { load: { id: this.#part.id, table, columns, rows: values, merge }, pending, rows, discards }
   }
 
   async #loadTogether(ready: readonly Ready[]): Promise<void> {
@@ -218,9 +222,14 @@ export class SliceLoader {
   async #failed(rows: TableRows, thrown: unknown): Promise<undefined> {
     if (!isNarrow(thrown)) throw thrown
     // What is known of the table may no longer be so.
+    const isDoubted = this.#doubts(rows.table)
     if (scopeOf(thrown) === 'table') this.#schema.forget(rows.table)
     const all = rows.pending
     const [only] = all
+    if (all.length === 1 && isDoubted && scopeOf(thrown) === 'rows') {
+      await this.#loadSome(rows, all)
+      return
+    }
     if (all.length === 1 && only !== undefined) {
       // Of a row that was folded of several, each by itself.
       if (only.folded !== undefined) for (const one of only.folded) await this.#loadSome(rows, [one])
@@ -241,6 +250,11 @@ export class SliceLoader {
     }
     const middle = all.length >> 1
     for (const some of [all.slice(0, middle), all.slice(middle)]) await this.#loadSome(rows, some)
+  }
+
+  /** Has a table read anew, unless it was within the hour. */
+  #doubts(table: string): boolean {
+    return this.#schema.doubt(table, this.#tools.port.now())
   }
 
   #refuse(rows: TableRows, some: readonly PendingRow[], thrown: unknown): undefined {

@@ -17,6 +17,8 @@ export interface FittedRows {
   readonly discards: readonly Discard[]
   /** Rows whose id does not fit, so that they cannot be stored at all. */
   readonly refused: readonly PendingRow[]
+  /** Whether a value did not fit its column. */
+  readonly hasMisfits: boolean
 }
 
 /** Tells the type of a column that takes values of both types; undefined where there is none. */
@@ -58,6 +60,7 @@ export class TableRows {
   readonly #engine: Pick<Engine, 'widerType' | 'keepsTimes'>
   readonly #widerType: WiderType
   readonly #keepsTimes: boolean
+  #hasMisfits = false
 
   /** `now` becomes the `uuid_ts` of the rows; `engine` is that of the warehouse, where it is known. */
   constructor(table: string, now: string, engine: Pick<Engine, 'widerType' | 'keepsTimes'> = {}) {
@@ -150,6 +153,7 @@ export class TableRows {
 
   /** Fits the rows to the columns that the table has. */
   fit(table: Columns): FittedRows {
+    this.#hasMisfits = false
     const columns = this.#columnsIn(table)
     const plans = new Map<Shape, ShapePlan>()
     const rows: (readonly Value[])[] = []
@@ -173,7 +177,7 @@ export class TableRows {
       }
       pending.push(one)
     }
-    return { columns, rows, pending, discards, refused }
+    return { columns, rows, pending, discards, refused, hasMisfits: this.#hasMisfits }
   }
 
   /** The columns of the rows that the table has, with the one for the rest where that is needed. */
@@ -226,8 +230,10 @@ export class TableRows {
       else {
         const isText = to === 'string' || to === 'text'
         const fitting = fitValue((isText ? texts?.[name] : undefined) ?? value, from, to)
-        if (isDiscard(fitting)) discards.push(discard(name, value, fitting.discard))
-        else data[name] = fitting
+        if (isDiscard(fitting)) {
+          this.#hasMisfits = true
+          discards.push(discard(name, value, fitting.discard))
+        } else data[name] = fitting
       }
     })
     if (more !== undefined && Object.keys(beyond).length > 0) data[more] = joinMore(data[more], JSON.stringify(beyond))

@@ -185,6 +185,48 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     expect(loads.letters).toEqual([])
   })
 
+  const changed: Readonly<Record<string, (column: string, type: 'text' | 'int') => string>> = {
+    postgres: (column, type) =>
+      `ALTER COLUMN ${column} TYPE ${type === 'int' ? `bigint USING ${column}::bigint` : 'text'}`,
+    clickhouse: (column, type) => `MODIFY COLUMN ${column} Nullable(${type === 'int' ? 'Int64' : 'String'})`,
+  }
+  const change = changed[engine]
+  test.runIf(change)(
+    'a column that a person gives another type is seen to have it, once a value does not fit',
+    async () => {
+      const send = (...values: (readonly [n: unknown, code: unknown])[]) =>
+        loads.send(...values.map(([n, code]) => track('Ordinary', { n, code })))
+      await send([1, '7'])
+      for (const [column, type] of [
+        ['n', 'text'],
+        ['code', 'int'],
+      ] as const)
+        await warehouse.query(`ALTER TABLE ${warehouse.schema ?? ''}ordinary ${change?.(column, type)}`)
+      await send(['many', '8'], [2, 'C-9'], [3, 10])
+      const rows = await warehouse.rows('ordinary')
+      expect(rows.map(({ n }) => n).toSorted()).toEqual(['1', '2', '3', 'many'])
+      expect(rows.flatMap(({ code }) => code ?? []).map(Number)).toEqual(expect.arrayContaining([7, 10]))
+      expect(await warehouse.rows('rudder_discards')).toMatchObject([
+        { column_name: 'code', column_value: '8' },
+        { column_name: 'code', column_value: 'C-9' },
+      ])
+      expect(loads.letters).toEqual([])
+    },
+  )
+
+  test.runIf(change)('a column of texts that a person makes one of integers buries no event', async () => {
+    await loads.send(track('Ordinary', { code: 'x' }))
+    await warehouse.query(`TRUNCATE TABLE ${warehouse.schema ?? ''}ordinary`)
+    await warehouse.query(`ALTER TABLE ${warehouse.schema ?? ''}ordinary ${change?.('code', 'int')}`)
+    await loads.send(track('Ordinary', { code: 'C-9' }), track('Ordinary', { code: 'C-10' }))
+    expect(await warehouse.rows('ordinary')).toMatchObject([{ code: null }, { code: null }])
+    expect((await warehouse.rows('rudder_discards')).map((row) => row['column_value']).toSorted()).toEqual([
+      'C-10',
+      'C-9',
+    ])
+    expect(loads.letters).toEqual([])
+  })
+
   test('columns of ours have fixed types, whatever the first event looks like', async () => {
     const odd = { userId: '2026-11-22', anonymousId: '2026-11-22', channel: '2026-11-22' }
     await loads.send(
