@@ -1,6 +1,6 @@
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { AccessToken } from './databricks/access-token.ts'
-import { tableFailure } from './databricks/failure.ts'
+import { tableFailure, unreadFailure } from './databricks/failure.ts'
 import { databricksKeptNames } from './databricks/kept-names.ts'
 import { bodiesOf, linesOf } from './databricks/rows.ts'
 import { checkDatabricks, type DatabricksInput } from './databricks/settings.ts'
@@ -69,6 +69,12 @@ export function databricks(input: DatabricksInput): Warehouse {
     },
   }
 }
+
+/**
+ * Whether each row of a load is inserted or updated, also by a repeat, so that their number tells whether all were read. What
+ * appends is not: it is little, and goes in the statement.
+ */
+const isCounted = ({ merge, columns }: Load): boolean => merge !== 'append' && columns.length > 1
 
 /** By what rows get there. */
 interface Carriers {
@@ -172,11 +178,17 @@ class DatabricksEngine implements Engine {
   async probe(): Promise<void> {
     const name = '_sluiceway_probe'
     const table = this.#name(name)
-    const column = { name: 'id', type: 'string' } as const
-    const load: Load = { id: name, table: name, columns: [column], rows: [['probe']], merge: 'append' }
+    const columns = { id: 'string', event: 'string' } as const
+    const load: Load = {
+      id: name,
+      table: name,
+      columns: Object.entries(columns).map(([column, type]) => ({ name: column, type })),
+      rows: [['probe', 'probe']],
+      merge: 'replace',
+    }
     await this.#createSchema()
-    await this.#statements.run(`CREATE TABLE IF NOT EXISTS ${table} (\`id\` STRING) USING DELTA`)
-    await this.#send(load, linesOf(load), (rows) => `INSERT INTO ${table} SELECT r[0] FROM ${rows}`)
+    await this.#statements.run(createTable(table, columns, false))
+    await this.#send(load, linesOf(load), (rows) => `INSERT INTO ${table} SELECT r[0], r[1] FROM ${rows}`)
     await this.#statements.run(`DROP TABLE ${table}`)
   }
 
@@ -186,13 +198,17 @@ class DatabricksEngine implements Engine {
 
   /** Runs a statement with the rows: one for each piece of them, or one that reads the object that has them all. */
   async #send(load: Load, lines: Iterable<string>, sqlOf: (rows: string) => string): Promise<void> {
-    if (this.#staging === undefined) {
+    if (this.#staging === undefined || !isCounted(load)) {
       for (const rows of bodiesOf(lines)) await this.#statements.run(sqlOf(rowsOfParameter), { rows })
       return
     }
     const { object } = await this.#staging.nameOf(load)
     const bytes = await gzipLines(lines)
-    await this.#staging.during([{ object, bytes }], () => this.#statements.run(sqlOf(rowsOfObject(object))))
+    await this.#staging.during([{ object, bytes }], async () => {
+      const [[affected] = []] = await this.#statements.run(sqlOf(rowsOfObject(object)))
+      // A location that is another bucket, or an object that is gone, may be read as no rows at all.
+      if (Number(affected) !== load.rows.length) throw unreadFailure(object, { affected, of: load.rows.length })
+    })
   }
 
   #askColumns(tables: readonly string[]): ReturnType<Statements['run']> {

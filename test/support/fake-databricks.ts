@@ -27,6 +27,8 @@ export interface FakeDatabricks {
   readonly s3: S3Server
   /** The external location: what statements may read. */
   location: string
+  /** Whether an object that is not there is read as one without lines. */
+  isLenient: boolean
   readonly requests: StatementRequest[]
   /** How often a token was given out. */
   tokens: number
@@ -91,6 +93,7 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
       )
     const [, bucket = '', key = ''] = /^\w+:\/\/([^/@]+)(?:@[^/]+)?\/(.+)$/.exec(object) ?? []
     const bytes = s3.stored.get(`/${bucket}/${key}`)
+    if (bytes === undefined && fake.isLenient) return []
     if (bytes === undefined) throw new DatabricksSqlError('PATH_NOT_FOUND', '42K03', `Path does not exist: ${object}.`)
     // The end of the name says how it is compressed.
     const text = (object.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
@@ -199,6 +202,7 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     s3,
     location: 's3://analytics-staging/',
+    isLenient: false,
     requests: [],
     tokens: 0,
     refuse: undefined,

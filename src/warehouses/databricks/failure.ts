@@ -63,6 +63,22 @@ export function failureOfThrown(thrown: unknown, { host }: DatabricksAddress): S
 /** Says that a value is in the way of a load. */
 export const rowFailure = (reason: string): SluicewayError => failure(reason, { scope: 'rows' }, {})
 
+/**
+ * Says that a statement did not read an object whole.
+ *
+ * @param object `s3://bucket/key`
+ * @param rows what the statement told, and how many rows the object has
+ */
+export const unreadFailure = (
+  object: string,
+  { affected, of }: { readonly affected: string | null | undefined; readonly of: number },
+): SluicewayError =>
+  failure(
+    `the statement took ${affected ?? 'no'} rows of the ${of} in ${object}`,
+    { scope: 'warehouse', hint: 'Check that the external location is the bucket of `staging`.' },
+    { ended: true },
+  )
+
 /** Says that a table is in the way of a load. */
 export const tableFailure = (reason: string): SluicewayError => failure(reason, { scope: 'table' }, {})
 

@@ -82,7 +82,7 @@ export const rowsOfParameter = `(SELECT explode(from_json(:rows, 'array<array<st
 
 /**
  * The rows of an object, whose lines are JSON of a list of texts. The location is one of Unity Catalog, so that no key is in the
- * statement, which others see in the query history.
+ * statement, which others see in the query history. Whether all lines were read, the number of affected rows tells.
  * https://docs.databricks.com/aws/en/sql/language-manual/functions/read_files (checked 2026-11-29)
  *
  * @param object `s3://bucket/key`, which has no quotes

@@ -32,7 +32,7 @@ const staged: string[] = []
 goldenRequests({
   name: 'databricks with a bucket',
   file: join(import.meta.dirname, 'staged-requests.json'),
-  calls: calls.filter(([name]) => ['an event', 'a user', 'a discard'].includes(name)),
+  calls: calls.filter(([name]) => ['an event', 'a user'].includes(name)),
   open: () => open(),
   forget: () => {
     fake.requests.length = 0
