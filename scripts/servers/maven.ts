@@ -1,9 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { reasonOf, SluicewayError } from '../../src/core/errors.ts'
+import { reasonOf } from '../../src/core/errors.ts'
+import { cacheFolder, downloaded } from './download.ts'
 
 const run = promisify(execFile)
 
@@ -11,12 +11,6 @@ const run = promisify(execFile)
 const kafkaVersion = '4.3.1'
 /** Apicurio's version: the last line that runs on Java 17. */
 const registryVersion = '3.0.9'
-
-/** Where downloads are kept: git ignores it. `SERVERS_CACHE` names another folder, which several checkouts may share. */
-export const cacheFolder = (): string =>
-  process.env.SERVERS_CACHE === undefined || process.env.SERVERS_CACHE === ''
-    ? resolve(import.meta.dirname, '../../.servers')
-    : resolve(process.env.SERVERS_CACHE)
 
 /** No build: only a list of jars for Maven's dependency plugin. */
 const pom = `<?xml version="1.0" encoding="UTF-8"?>
@@ -50,10 +44,14 @@ ${[
  * @throws {SluicewayError} not_found when Maven is missing or cannot download
  */
 export const kafkaJars = (say: (line: string) => void): Promise<string> =>
-  downloaded(`kafka-${kafkaVersion}`, async (draft) => {
-    say(`Downloading Kafka ${kafkaVersion} from Maven Central (54 MB, once) …`)
-    await maven('3.8.1:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${draft}`)
-  })
+  downloaded(
+    `kafka-${kafkaVersion}`,
+    async (draft) => {
+      say(`Downloading Kafka ${kafkaVersion} from Maven Central (54 MB, once) …`)
+      await maven('3.8.1:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${draft}`)
+    },
+    central,
+  )
 
 /**
  * Finds Apicurio's jar, and downloads it (109 MB) where it is not there.
@@ -64,17 +62,19 @@ export const kafkaJars = (say: (line: string) => void): Promise<string> =>
  */
 export async function registryJar(say: (line: string) => void): Promise<string> {
   const name = `apicurio-registry-app-${registryVersion}`
-  const folder = await downloaded(`registry-${registryVersion}`, async (draft) => {
+  const fill = async (draft: string) => {
     say(`Downloading Apicurio Registry ${registryVersion} from Maven Central (109 MB, once) …`)
     // The parent pom of this version does not resolve: plugins newer than 2.10 read it and refuse.
     const artifact = `io.apicurio:apicurio-registry-app:${registryVersion}:tar.gz:all`
     await maven('2.10:get', `-Dartifact=${artifact}`, '-Dtransitive=false')
     const archive = join(repository(), 'io/apicurio/apicurio-registry-app', registryVersion, `${name}-all.tar.gz`)
     await run('tar', ['xzf', archive, '-C', draft])
-  })
+  }
+  const folder = await downloaded(`registry-${registryVersion}`, fill, central)
   return join(folder, `${name}-runner.jar`)
 }
 
+const central = { from: 'Maven Central', why: firstError }
 const repository = () => join(cacheFolder(), 'm2')
 
 /** Runs one goal of Maven's dependency plugin, with a repository of its own and the settings of this machine. */
@@ -92,63 +92,6 @@ async function maven(goal: string, ...args: readonly string[]): Promise<void> {
     plugin,
     ...args,
   ])
-}
-
-/** A folder of the cache, filled once: others wait meanwhile, and what was begun is not taken for what is whole. */
-async function downloaded(name: string, fill: (draft: string) => Promise<void>): Promise<string> {
-  const folder = join(cacheFolder(), name)
-  mkdirSync(cacheFolder(), { recursive: true })
-  while (!existsSync(folder)) {
-    const unlock = lock(join(cacheFolder(), 'lock'))
-    if (unlock === undefined) {
-      await sleep(250)
-      continue
-    }
-    const draft = `${folder}.draft`
-    try {
-      if (existsSync(folder)) break
-      rmSync(draft, { recursive: true, force: true })
-      mkdirSync(draft)
-      await fill(draft)
-      renameSync(draft, folder)
-    } catch (thrown) {
-      rmSync(draft, { recursive: true, force: true })
-      throw new SluicewayError('not_found', `${name} cannot be downloaded from Maven Central: ${firstError(thrown)}`, {
-        cause: thrown,
-      })
-    } finally {
-      unlock()
-    }
-  }
-  return folder
-}
-
-/** Takes a lock that holds the number of its process, unless a process that runs has it. */
-function lock(path: string): (() => void) | undefined {
-  try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' })
-    return () => rmSync(path, { force: true })
-  } catch {
-    if (!isAlive(Number(readOr(path, '')))) rmSync(path, { force: true })
-    return undefined
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // An empty file is of a process that takes the lock right now.
-    return pid === 0 || process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return otherwise
-  }
 }
 
 function firstError(thrown: unknown): string {
