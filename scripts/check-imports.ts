@@ -36,7 +36,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'src/streams': { may: ['src/configure', 'src/kafka', 'src/platform', 'src/storage', 'src/topics'] },
   // Its own door, a CommonJS file, is the only way to the packages of the library.
   'src/library': { may: ['src/configure', 'src/platform', 'src/transforms'], packages: ['@segment/actions-core'] },
-  'src/warehouses': { may: ['src/configure', 'src/platform'] },
+  'src/warehouses': { may: ['src/avro', 'src/configure', 'src/platform'] },
   'src/edge': {
     may: ['src/admission', 'src/enrichment', 'src/privacy', 'src/spill', 'src/transforms'],
   },

@@ -41,6 +41,10 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'LAKE_ACCOUNT_ID', optional: true },
     { name: 'LAKE_REGION', optional: true },
     { name: 'LAKE_ENDPOINT', optional: true },
+    // Tables of Iceberg as well: all of the three.
+    { name: 'LAKE_CATALOG', optional: true },
+    { name: 'LAKE_WAREHOUSE', optional: true },
+    { name: 'LAKE_CATALOG_TOKEN', optional: true },
   ],
   redshift: [
     { name: 'REDSHIFT_REGION' },

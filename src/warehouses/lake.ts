@@ -12,6 +12,7 @@ import { parquetOf } from './lake/parquet.ts'
 import { type LakeBucket, R2Store } from './lake/r2-store.ts'
 import { readerOf, rowProblem } from './lake/rows.ts'
 import { S3Store } from './lake/s3-store.ts'
+import type { FormatTables, TableFormat } from './lake/table-format.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
 
@@ -70,6 +71,12 @@ const fields = {
   },
 } as const
 
+/** What a lake takes: its settings, and a second form of its tables. */
+type LakeInput = Input<typeof fields> & {
+  /** `iceberg({…})` of `sluiceway/warehouses/iceberg`. */
+  readonly iceberg?: TableFormat | undefined
+}
+
 /** Tables that are written at once. */
 const atOnce = 4
 
@@ -81,18 +88,18 @@ const atOnce = 4
  * counts; docs/warehouse-lake.md has the views for that.
  * https://www.rudderstack.com/docs/destinations/warehouse-destinations/s3-datalake/ (checked 2026-11-29)
  *
- * @param input nothing for the bucket that staging files are in; else `provider`, and what it needs
+ * @param input nothing for the bucket that staging files are in; else `provider`, and what it needs; `iceberg` for Iceberg tables
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { lake: { use: lake({ binding: 'LAKE' }), everyMinutes: 60 } }
  */
-export function lake(input: Input<typeof fields> = {}): Warehouse {
+export function lake({ iceberg, ...input }: LakeInput = {}): Warehouse {
   const { settings, problems, redacted } = checkSettings(fields, input)
   const { provider, binding, prefix, folders } = settings
   return {
     kind: 'warehouse',
     name: 'lake',
-    problems: [...problems, ...bucketProblems(settings)],
-    redacted,
+    problems: [...problems, ...bucketProblems(settings), ...formatProblems(iceberg)],
+    redacted: { ...redacted, ...(iceberg === undefined ? {} : { iceberg: iceberg.redacted }) },
     ...namespacesOf({
       provider: providerOf(provider),
       all: settings.folder === undefined ? undefined : namespaceOfFolder(settings.folder),
@@ -104,10 +111,21 @@ export function lake(input: Input<typeof fields> = {}): Warehouse {
       const store =
         provider === 'binding' ? boundStore(bindings[binding], binding) : new S3Store(settings as BucketSettings)
       const path = folder === '' ? prefix : `${prefix}/${folder}`
-      return new LakeEngine(new LakeStore(store, path, bindings), { folders, provider: providerOf(provider) })
+      const files = new LakeStore(store, path, bindings)
+      const { bucket } = provider === 'binding' ? {} : settings
+      // A namespace of a catalog has a name: that of the last folder.
+      const tables = iceberg?.open({ store: files, folder: path.slice(path.lastIndexOf('/') + 1), bucket })
+      return new LakeEngine(files, { folders, provider: providerOf(provider), tables })
     },
   }
 }
+
+const formatProblems = (iceberg: Partial<TableFormat> | undefined): readonly string[] =>
+  iceberg === undefined
+    ? []
+    : iceberg.kind === 'table-format'
+      ? (iceberg.problems ?? []).map((problem) => `iceberg: ${problem}`)
+      : ['"iceberg" must be iceberg({…}) of sluiceway/warehouses/iceberg']
 
 const providerOf = (provider: string) => (provider === 'gcs' ? 'gcs_datalake' : 's3_datalake')
 
@@ -131,6 +149,7 @@ class LakeEngine implements Engine {
   readonly rowColumns = 1_500
   readonly #store: LakeStore
   readonly #folders: FolderLayout
+  readonly #tables: FormatTables | undefined
   #number = 0
 
   constructor(
@@ -138,12 +157,14 @@ class LakeEngine implements Engine {
     lake: {
       readonly folders: FolderLayout
       readonly provider: 's3_datalake' | 'gcs_datalake'
+      readonly tables: FormatTables | undefined
     },
   ) {
     this.provider = lake.provider
     this.kept = lakeKeptNames(lake.folders)
     this.#store = store
     this.#folders = lake.folders
+    this.#tables = lake.tables
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -169,7 +190,8 @@ class LakeEngine implements Engine {
   async load(load: Load): Promise<void> {
     if (load.rows.length === 0) return
     const table = await tableFolder(load.table)
-    this.#checkColumns(load, (await this.#store.schema(table))?.columns ?? {})
+    const known = (await this.#store.schema(table))?.columns ?? {}
+    this.#checkColumns(load, known)
     checkIds(load)
     const byFolder = rowsByFolder(load, this.#folders)
     // For each folder the manifest is read, and the file and the manifest are written.
@@ -190,6 +212,7 @@ class LakeEngine implements Engine {
     }
     // Last, when all files are there: until then none of them counts.
     for (const [folder, manifest] of written) await this.#store.writeManifest(folder, manifest)
+    await this.#tables?.append(load, known)
   }
 
   /** The time, unless an earlier load had a later one: whichever machine loads, numbers grow. */
@@ -208,6 +231,7 @@ class LakeEngine implements Engine {
 
   async probe(): Promise<void> {
     await this.#store.putData('_sluiceway_probe', 'Sluiceway can write here.\n')
+    await this.#tables?.probe()
   }
 
   close(): Promise<void> {

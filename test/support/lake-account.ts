@@ -1,5 +1,8 @@
 import { AwsClient } from 'aws4fetch'
 import { type BucketSettings, bucketUrl } from '../../src/configure/bucket.ts'
+import { IcebergRestCatalog } from 'iceberg-js'
+import { iceberg } from '../../src/warehouses/iceberg.ts'
+import type { TableFormat } from '../../src/warehouses/lake/table-format.ts'
 import type { Objects } from './real-lake.ts'
 
 /** The account that `npm run verify-warehouse -- lake` is told of; undefined where there is none. */
@@ -62,6 +65,27 @@ export function accountObjects(settings: BucketSettings): {
     },
     remove: async (below) => {
       for (const key of await list(below)) await (await send('DELETE', pathOf(key))).body?.cancel()
+    },
+  }
+}
+
+/** The catalog that `npm run verify-warehouse -- lake` is told of; undefined where there is none. */
+export function lakeCatalog(env: Readonly<Record<string, string | undefined>>):
+  | {
+      readonly use: TableFormat
+      /** Drops a namespace with its tables. */
+      readonly remove: (namespace: string) => Promise<void>
+    }
+  | undefined {
+  const { LAKE_CATALOG: catalog, LAKE_WAREHOUSE: warehouse = '', LAKE_CATALOG_TOKEN: token = '' } = env
+  if (catalog === undefined) return undefined
+  const client = new IcebergRestCatalog({ baseUrl: catalog, warehouse, auth: { type: 'bearer', token } })
+  return {
+    use: iceberg({ catalog, warehouse, token }),
+    remove: async (namespace) => {
+      const at = { namespace: [namespace] }
+      for (const table of (await client.listTables(at)).identifiers) await client.dropTable(table, { purge: true })
+      await client.dropNamespace(at)
     },
   }
 }

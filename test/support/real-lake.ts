@@ -120,7 +120,8 @@ function viewOf(table: string, { path, columns, merges, hasDt }: TableFolder): s
   return columns['received_at'] === undefined ? sql.replace('(received_at, _sluiceway_load)', '_sluiceway_load') : sql
 }
 
-function logicalValue(value: unknown, type: Columns[string] | undefined): unknown {
+/** A value as DuckDB gives it, in the logical form of its type. */
+export function logicalValue(value: unknown, type: Columns[string] | undefined): unknown {
   if (value === null) return null
   if (type === 'float') return Number(value)
   // A number has 53 bits; integers beyond stay text.

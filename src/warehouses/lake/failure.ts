@@ -72,7 +72,12 @@ export function failureOfThrown(thrown: unknown, asked: string, user = lakeUser)
   return failure(`${reason} (${asked})`, { cause: thrown, scope, lasting: lastingOfR2.test(reason), user })
 }
 
-function failure(
+/** Says that an object is larger than anything that Sluiceway reads. */
+export const tooLarge = (key: string, most: number): SluicewayError =>
+  failure(`${key} has more than ${most} bytes`, { lasting: true })
+
+/** Makes the failure of a lake; its scope is `warehouse` unless another is given. */
+export function failure(
   reason: string,
   {
     cause,

@@ -2,7 +2,7 @@ import { SluicewayError } from '../../core/errors.ts'
 import type { Columns } from '../../core/warehouse.ts'
 import { SUBREQUESTS_PER_INVOCATION } from '../../platform/limits.ts'
 import { emptyManifest, type Manifest, manifestText, type TableSchema } from './manifest.ts'
-import type { ObjectStore } from './object-store.ts'
+import type { Expected, ObjectStore } from './object-store.ts'
 
 /** Operations of one invocation; the rest is for staging files, lanes and whatever else the invocation asks. */
 const mostOperations = SUBREQUESTS_PER_INVOCATION - 2_000
@@ -51,7 +51,12 @@ export class LakeStore {
       )
   }
 
-  #count(): void {
+  /**
+   * Counts one operation of the store or of a catalog.
+   *
+   * @throws {SluicewayError} warehouse_failed with the scope `invocation` when none is left
+   */
+  count(): void {
     this.reserve(1)
     operationsOf.set(this.#invocation, (operationsOf.get(this.#invocation) ?? 0) + 1)
   }
@@ -90,8 +95,19 @@ export class LakeStore {
     await this.#put(name, body, undefined)
   }
 
+  /** Reads an object of the bucket by its whole key; null when it is not there. */
+  readObject(key: string, most: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    this.count()
+    return this.#store.read(key, most)
+  }
+
+  /** Writes an object of the bucket by its whole key. */
+  async putObject(key: string, body: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#putKey(key, body, undefined)
+  }
+
   async #read<T>(name: string, none: T): Promise<Known<T>> {
-    this.#count()
+    this.count()
     const key = `${this.#prefix}/${name}`
     const found = await this.#store.get(key)
     if (found === null) return { value: none, etag: null }
@@ -110,13 +126,12 @@ export class LakeStore {
     kept.known.set(kept.name, { value: kept.value, etag })
   }
 
-  async #put(
-    name: string,
-    body: Uint8Array<ArrayBuffer> | string,
-    expected: string | null | undefined,
-  ): Promise<string> {
-    this.#count()
-    const key = `${this.#prefix}/${name}`
+  #put(name: string, body: Uint8Array<ArrayBuffer> | string, expected: Expected): Promise<string> {
+    return this.#putKey(`${this.#prefix}/${name}`, body, expected)
+  }
+
+  async #putKey(key: string, body: Uint8Array<ArrayBuffer> | string, expected: Expected): Promise<string> {
+    this.count()
     const wait = (this.#writtenAt.get(key) ?? -Infinity) + this.#store.writeMs - Date.now()
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
     try {

@@ -10,13 +10,15 @@ export type Expected = string | null | undefined
 /**
  * Where the files of a lake live. Every call is one operation of the store, and may be repeated.
  *
- * Both reject with `warehouse_failed`, whose details say what failed (see FailureScope).
+ * They reject with `warehouse_failed`, whose details say what failed (see FailureScope).
  */
 export interface ObjectStore {
   /** Milliseconds that must lie between two writes of one object. */
   readonly writeMs: number
   /** Null when there is no such object. */
   readonly get: (key: string) => Promise<StoredText | null>
+  /** The bytes of an object; null when there is no such object. It rejects when it has more than `most` bytes. */
+  readonly read: (key: string, most: number) => Promise<Uint8Array<ArrayBuffer> | null>
   /** The etag of what was written; rejects when what is there is not what was expected, where the store can tell. */
   readonly put: (key: string, body: Uint8Array<ArrayBuffer> | string, expected?: Expected) => Promise<string>
 }

@@ -7,7 +7,7 @@ import { readerOf, rowProblem, type LoadRow } from './rows.ts'
 /** Rows of one row group: only its values are in memory beside the rows and the file. */
 const groupRows = 5_000
 /** Column of the number of the load, by which readers tell the newest of several rows of one id. */
-const loadColumn = '_sluiceway_load'
+export const loadColumn = '_sluiceway_load'
 
 const params = { [constants.ZSTD_c_compressionLevel]: 3 }
 const compressors = { ZSTD: (bytes: Uint8Array): Uint8Array => zstdCompressSync(bytes, { params }) }
@@ -33,11 +33,17 @@ const elements: Readonly<Record<ColumnType, Omit<Element, 'name'>>> = {
  * @param load whose columns
  * @param rows some of its rows
  * @param number of the load
+ * @param ids ids of columns by their names, for readers that find columns by them
  * @returns the bytes of the file
  * @throws {SluicewayError} warehouse_failed with the scope `rows` when a value is not of its column's type
  */
-export function parquetOf(load: Load, rows: readonly LoadRow[], number: number): Uint8Array<ArrayBuffer> {
-  const { columns } = load
+export function parquetOf(
+  { columns }: Pick<Load, 'columns'>,
+  rows: readonly LoadRow[],
+  number: number,
+  ids?: ReadonlyMap<string, number>,
+): Uint8Array<ArrayBuffer> {
+  const idOf = (name: string) => (ids?.has(name) === true ? { field_id: ids.get(name) as number } : {})
   const bytes = new ByteWriter(65_536)
   const writer = new ParquetWriter({
     writer: bytes,
@@ -46,8 +52,13 @@ export function parquetOf(load: Load, rows: readonly LoadRow[], number: number):
     createdBy: 'Sluiceway',
     schema: [
       { name: 'root', num_children: columns.length + 1 },
-      ...columns.map(({ name, type }): Element => ({ name, repetition_type: 'OPTIONAL', ...elements[type] })),
-      { name: loadColumn, repetition_type: 'REQUIRED', type: 'INT64' },
+      ...columns.map(({ name, type }): Element => ({
+        name,
+        repetition_type: 'OPTIONAL',
+        ...elements[type],
+        ...idOf(name),
+      })),
+      { name: loadColumn, repetition_type: 'REQUIRED', type: 'INT64', ...idOf(loadColumn) },
     ],
   })
   for (let i = 0; i < rows.length; i += groupRows) {

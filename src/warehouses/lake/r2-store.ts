@@ -1,5 +1,5 @@
 import { R2_WRITE_MS_PER_KEY } from '../../platform/limits.ts'
-import { changedMeanwhile, failureOfThrown } from './failure.ts'
+import { changedMeanwhile, failureOfThrown, tooLarge } from './failure.ts'
 import type { Expected, ObjectStore, StoredText } from './object-store.ts'
 
 /** What a store needs of a binding of R2. */
@@ -21,6 +21,23 @@ export class R2Store implements ObjectStore {
     } catch (thrown) {
       throw failureOfThrown(thrown, `get ${key}`)
     }
+  }
+
+  async read(key: string, most: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    const asked = `get ${key}`
+    const object = await this.#bucket.get(key).catch((thrown: unknown) => {
+      throw failureOfThrown(thrown, asked)
+    })
+    if (object === null) return null
+    if (object.size > most) {
+      await object.body.cancel().catch(() => undefined)
+      throw tooLarge(key, most)
+    }
+    return new Uint8Array(
+      await object.arrayBuffer().catch((thrown: unknown) => {
+        throw failureOfThrown(thrown, asked)
+      }),
+    )
   }
 
   async put(key: string, body: Uint8Array<ArrayBuffer> | string, expected?: Expected): Promise<string> {

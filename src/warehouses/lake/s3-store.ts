@@ -1,7 +1,8 @@
 import { AwsClient } from 'aws4fetch'
 import { type BucketSettings, bucketUrl } from '../../configure/bucket.ts'
 import { hexHash } from '../hex-hash.ts'
-import { changedMeanwhile, failureOfAnswer, failureOfThrown, lakeUser, type StoreUser } from './failure.ts'
+import { bytesWithin } from './bytes-within.ts'
+import { changedMeanwhile, failureOfAnswer, failureOfThrown, lakeUser, type StoreUser, tooLarge } from './failure.ts'
 import type { Expected, ObjectStore, StoredText } from './object-store.ts'
 
 /** Milliseconds that an answer may take. */
@@ -40,6 +41,15 @@ export class S3Store implements ObjectStore {
     return { text, etag: response.headers.get('etag') ?? '' }
   }
 
+  async read(key: string, most: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    const asked = `get ${key}`
+    const { response, bytes } = await this.#request(key, { method: 'GET' }, { asked, most })
+    if (response.ok) return bytes
+    const text = new TextDecoder().decode(bytes)
+    if (response.status === 404 && !text.includes('<Code>NoSuchBucket</Code>')) return null
+    throw this.#failure(response, text, asked)
+  }
+
   async put(key: string, body: Uint8Array<ArrayBuffer> | string, expected?: Expected): Promise<string> {
     const asked = `put ${key}`
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
@@ -71,13 +81,19 @@ export class S3Store implements ObjectStore {
 
   async #send(
     key: string,
-    {
-      body,
-      ...init
-    }: { readonly method: string; readonly body?: Uint8Array<ArrayBuffer>; readonly headers?: Record<string, string> },
+    init: Asked,
     asked: string,
   ): Promise<{ readonly response: Response; readonly text: string }> {
-    const path = key.split('/').map(encodeURIComponent).join('/')
+    const { response, bytes } = await this.#request(key, init, { asked, most: Infinity })
+    return { response, text: new TextDecoder().decode(bytes) }
+  }
+
+  async #request(
+    key: string,
+    { body, ...init }: Asked,
+    { asked, most }: { readonly asked: string; readonly most: number },
+  ): Promise<{ readonly response: Response; readonly bytes: Uint8Array<ArrayBuffer> }> {
+    const path = key.split('/').map(encoded).join('/')
     const headers = {
       ...init.headers,
       'user-agent': 'Sluiceway',
@@ -93,9 +109,21 @@ export class S3Store implements ObjectStore {
         signal: AbortSignal.timeout(timeoutMs),
         ...(body === undefined ? {} : { body }),
       })
-      return { response, text: await response.text() }
+      const bytes = await bytesWithin(response, most)
+      if (bytes !== undefined) return { response, bytes }
     } catch (thrown) {
       throw failureOfThrown(thrown, asked, this.#user)
     }
+    throw tooLarge(key, most)
   }
+}
+
+/** Percent-encodes a part of a path as the signature has it: more than `encodeURIComponent` does. */
+const encoded = (part: string): string =>
+  encodeURIComponent(part).replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+
+interface Asked {
+  readonly method: string
+  readonly body?: Uint8Array<ArrayBuffer>
+  readonly headers?: Record<string, string>
 }
