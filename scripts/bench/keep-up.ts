@@ -12,8 +12,8 @@ import type { Keep } from './session.ts'
 import { startSluiceway } from './sluiceway.ts'
 
 interface Options {
-  /** Of a PostgreSQL; undefined for D1. */
-  readonly url: string | undefined
+  /** Which tables, as `tables.config.ts` reads it. */
+  readonly vars: Readonly<Record<string, string>>
   /** Events in a request. */
   readonly per: number
   readonly seconds: number
@@ -79,7 +79,7 @@ async function measure(
   {
     config,
     profile = false,
-    url,
+    vars,
     per,
     seconds,
   }: Options & { readonly config: 'bare' | 'tables'; readonly profile?: boolean },
@@ -89,7 +89,7 @@ async function measure(
     startSluiceway({
       config,
       tick: config === 'bare' ? 60 : 1,
-      ...(url === undefined ? {} : { vars: { POSTGRES_URL: url } }),
+      vars,
       ...(inspect === undefined ? {} : { inspect }),
     }),
   )

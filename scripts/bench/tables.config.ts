@@ -6,10 +6,13 @@ import { postgres } from 'sluiceway/warehouses/postgres'
 
 export default defineConfig((env) => {
   const url = env['POSTGRES_URL']
+  const idIndex = env['ID_INDEX'] === '1'
   return {
     stream: log(),
     sources: { shop: { writeKey: env['WRITE_KEY'] } },
-    warehouses: { tables: { use: url === undefined || url === '' ? d1() : postgres({ url }), stageSeconds: 1 } },
+    warehouses: {
+      tables: { use: url === undefined || url === '' ? d1({ idIndex }) : postgres({ url }), stageSeconds: 1 },
+    },
     admin: { token: env['ADMIN_TOKEN'] },
   }
 })

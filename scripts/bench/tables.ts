@@ -27,13 +27,24 @@ Compare the ratios: the machine is in the rest.
   --part <n>      only this part, from 1 to 4
   --events <n>    events that are loaded into PostgreSQL in part 4 (default: 1000000)
   --d1 <n>        events that are loaded into D1 in part 4 (default: 100000)
+  --id-index <n>  1: D1 has an index for ids (default: 0)
   --seconds <n>   seconds in which events are accepted in part 3 (default: 30)
   --rounds <n>    rounds of mapping and COPY, in turn; medians are shown (default: 5)
   --help          show this
 `
 
-const flags = numbersFrom(help, { part: Number.NaN, events: 1_000_000, d1: 100_000, seconds: 30, rounds: 5 })
+const flags = numbersFrom(help, {
+  'id-index': 0,
+  part: Number.NaN,
+  events: 1_000_000,
+  d1: 100_000,
+  seconds: 30,
+  rounds: 5,
+})
 const { rounds, seconds } = flags
+/** The vars of `tables.config.ts` for a PostgreSQL, or for D1. */
+const varsFor = (url: string | undefined): Readonly<Record<string, string>> =>
+  url === undefined ? { ID_INDEX: String(flags['id-index']) } : { POSTGRES_URL: url }
 const has = (part: number): boolean => Number.isNaN(flags.part) || flags.part === part
 /** Events that are loaded together, as the loader does. */
 const sliceEvents = 3_000
@@ -130,7 +141,11 @@ async function sayCopy(engine: Engine, url: string): Promise<void> {
 
 async function sayKeepUp(keep: Keep, name: string, url: string | undefined): Promise<void> {
   for (const per of [20, 1]) {
-    const { accepted, loaded, megabytes, us } = await keepUp(keep, { url, per, seconds })
+    const { accepted, loaded, megabytes, us } = await keepUp(keep, {
+      vars: varsFor(url),
+      per,
+      seconds,
+    })
     say(`${name}, ${per} a request: accepted alone ${whole(accepted)} events/s, in the tables ${whole(loaded)}`)
     say(`  keeps up: ${per === 20 ? judged(loaded / accepted, targets.keepUp) : fixed(loaded / accepted, 2)}`)
     say(
@@ -151,7 +166,11 @@ async function sayWhole(keep: Keep, name: string, url: string | undefined): Prom
     points,
     held,
     peak,
-  } = await loadWhole(keep, { url, events, say: (line) => say(`  ${name}: ${line}`) })
+  } = await loadWhole(keep, {
+    vars: varsFor(url),
+    events,
+    say: (line) => say(`  ${name}: ${line}`),
+  })
   say(`${name}: ${whole(all.events)} events, ${whole(all.rows)} rows, ${whole((all.events * 1_000) / all.ms)} events/s`)
   for (const { events: at, us, cpuUs } of points)
     say(`  at ${whole(at)} events: ${fixed(us)} µs a row, ${fixed(cpuUs)} of processor time`)

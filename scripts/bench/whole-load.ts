@@ -17,8 +17,8 @@ import type { Keep } from './session.ts'
 import { type Sluiceway, startSluiceway } from './sluiceway.ts'
 
 interface Options {
-  /** Of a PostgreSQL; undefined for D1. */
-  readonly url: string | undefined
+  /** Which tables, as `tables.config.ts` reads it. */
+  readonly vars: Readonly<Record<string, string>>
   readonly events: number
   /** Takes a line that says how far it is. */
   readonly say: (line: string) => void
@@ -61,9 +61,9 @@ const pointsAt = [10_000, 100_000, 1_000_000]
  * Stages events and loads them through a Sluiceway, nothing else going on: some at 10,000 events, at 100,000 and at the end by
  * themselves, all others in between.
  */
-export async function loadWhole(keep: Keep, { url, events, say }: Options): Promise<WholeLoad> {
+export async function loadWhole(keep: Keep, { vars, events, say }: Options): Promise<WholeLoad> {
   const inspect = await freePort()
-  const vars = url === undefined ? {} : { POSTGRES_URL: url }
+  const url = vars['POSTGRES_URL']
   // The schedule would load while events are staged.
   const sluiceway = await keep(startSluiceway({ config: 'tables', tick: 3_600, inspect, vars }))
   const server = url === undefined ? undefined : await postmasterOf(url)

@@ -15,6 +15,12 @@ import { longestQueryMs } from './query-limits.ts'
 
 const fields = {
   binding: { type: 'string', about: 'Name of the D1 binding in wrangler.toml.', default: 'DB' },
+  idIndex: {
+    type: 'boolean',
+    about:
+      'Gives new tables an index for their ids: D1 bills each row twice, and stores and loads it in half the room and time.',
+    default: false,
+  },
 } as const
 
 /** UTF-16 units that go to D1 in one batch, which is one transaction. */
@@ -36,7 +42,7 @@ const bookkeeping = [
  * Columns beyond the 99th of a table (D1 allows 100) are kept as JSON in its column `_sluiceway_more`. Datetimes are
  * RFC 3339 text, booleans 0 and 1. https://developers.cloudflare.com/d1/platform/limits/ (checked 2026-11-22)
  *
- * @param input `binding` is `DB` when left out
+ * @param input `binding` is `DB` when left out; `idIndex` is for tables that are not there yet
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { tables: { use: d1() } }
  */
@@ -58,7 +64,7 @@ export function d1(input: Input<typeof fields> = {}): Warehouse {
           `There is no D1 binding "${settings.binding}"; add it to wrangler.toml under [[d1_databases]]`,
           { details: { scope: 'warehouse', lasting: true } },
         )
-      return new D1Engine(database)
+      return new D1Engine(database, settings.idIndex)
     },
   }
 }
@@ -72,12 +78,14 @@ class D1Engine implements Engine {
   rowsWritten = 0
   #statements = 0
   readonly #database: D1Database
+  readonly #idIndex: boolean
   readonly #layouts = new Map<string, D1Layout>()
   #ready: Promise<unknown> | undefined
   #eachFound: Promise<string> | undefined
 
-  constructor(database: D1Database) {
+  constructor(database: D1Database, idIndex: boolean) {
     this.#database = database
+    this.#idIndex = idIndex
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -210,10 +218,8 @@ class D1Engine implements Engine {
       this.#database.prepare(`PRAGMA table_info(${quoteIdentifier(table)})`),
       this.#bound('SELECT "column_name" AS "name", "type" FROM "_sluiceway_columns" WHERE "table_name" = ?', [table]),
     ])
-    const layout = new D1Layout(table, {
-      real: real as { name: string; type: string }[],
-      more: more as { name: string; type: ColumnType }[],
-    })
+    const found = { real: real as { name: string; type: string }[], more: more as { name: string; type: ColumnType }[] }
+    const layout = new D1Layout(table, found, this.#idIndex)
     this.#layouts.set(table, layout)
     return layout
   }
@@ -236,7 +242,7 @@ class D1Engine implements Engine {
     const moreOf = Map.groupBy(more ?? [], ({ table }) => table)
     for (const table of tables) {
       const found = { real: realOf.get(table) ?? [], more: (moreOf.get(table) ?? []) as MoreColumn[] }
-      this.#layouts.set(table, new D1Layout(table, found))
+      this.#layouts.set(table, new D1Layout(table, found, this.#idIndex))
     }
   }
 

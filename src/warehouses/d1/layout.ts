@@ -31,6 +31,12 @@ const noteType = `INSERT OR REPLACE INTO "_sluiceway_columns" ("table_name", "co
 /** An SQL statement and the values to bind. */
 export type SqlStatement = readonly [sql: string, ...values: string[]]
 
+/** What a table is found to be. */
+interface Found {
+  readonly real: readonly { readonly name: string; readonly type: string }[]
+  readonly more: readonly { readonly name: string; readonly type: ColumnType }[]
+}
+
 /** Which columns a table has, and which of them are its own: the declared type of a column tells its logical type. */
 export class D1Layout {
   readonly table: string
@@ -38,14 +44,11 @@ export class D1Layout {
   readonly columns: Columns
   readonly real: ReadonlySet<string>
   readonly hasMore: boolean
+  readonly #idIndex: boolean
 
-  constructor(
-    table: string,
-    found: {
-      readonly real: readonly { readonly name: string; readonly type: string }[]
-      readonly more: readonly { readonly name: string; readonly type: ColumnType }[]
-    },
-  ) {
+  /** `idIndex`: whether the table, where it is to be created, has an index for its ids. */
+  constructor(table: string, found: Found, idIndex: boolean) {
+    this.#idIndex = idIndex
     const own = found.real.filter(({ name }) => name !== moreColumn)
     this.table = table
     this.exists = found.real.length > 0
@@ -57,10 +60,14 @@ export class D1Layout {
     ])
   }
 
+  #with(found: Found): D1Layout {
+    return new D1Layout(this.table, found, this.#idIndex)
+  }
+
   /** Says what notes other types of columns, and how the table is then. */
   retype(changed: Columns): { readonly statement: SqlStatement; readonly next: D1Layout } {
     const columns = Object.entries({ ...this.columns, ...changed }).map(([name, type]) => ({ name, type }))
-    const next = new D1Layout(this.table, {
+    const next = this.#with({
       real: [
         ...columns.flatMap(({ name, type }) => (this.real.has(name) ? [{ name, type: declared[type] }] : [])),
         ...(this.hasMore ? [{ name: moreColumn, type: 'JSON TEXT' }] : []),
@@ -85,9 +92,9 @@ export class D1Layout {
       const columns = own.map(
         ([name, type]) => `${quoteIdentifier(name)} ${declared[type]}${name === 'id' ? ' NOT NULL PRIMARY KEY' : ''}`,
       )
-      // D1 bills each row once more for the index of its key, unless the table is that index. Tables of earlier versions have
-      // a rowid; they are filled in the same way. https://www.sqlite.org/withoutrowid.html (checked 2026-11-29)
-      const keyed = own.some(([name]) => name === 'id') ? ' WITHOUT ROWID' : ''
+      // D1 bills each row once more for the index of its key, unless the table is that index. Such a table keeps whole rows in
+      // its inner pages, too. https://www.sqlite.org/withoutrowid.html (checked 2026-11-29)
+      const keyed = own.some(([name]) => name === 'id') && !this.#idIndex ? ' WITHOUT ROWID' : ''
       statements.push([`CREATE TABLE IF NOT EXISTS ${quoteIdentifier(this.table)} (${columns.join(', ')})${keyed}`])
     } else {
       for (const [name, type] of own)
@@ -100,7 +107,7 @@ export class D1Layout {
         `ALTER TABLE ${quoteIdentifier(this.table)} ADD COLUMN ${quoteIdentifier(moreColumn)} JSON TEXT`,
       ])
     if (more.length > 0) statements.push([noteColumns, this.table, JSON.stringify(more)])
-    const next = new D1Layout(this.table, {
+    const next = this.#with({
       real: [
         ...[...this.real].map((name) => ({ name, type: declared[this.columns[name] as ColumnType] })),
         ...own.map(([name, type]) => ({ name, type: declared[type] })),
