@@ -171,7 +171,9 @@ async function sayWhole(keep: Keep, name: string, url: string | undefined): Prom
     events,
     say: (line) => say(`  ${name}: ${line}`),
   })
-  say(`${name}: ${whole(all.events)} events, ${whole(all.rows)} rows, ${whole((all.events * 1_000) / all.ms)} events/s`)
+  say(
+    `${name}: ${whole(all.events)} events, ${whole(all.rows)} rows, ${whole((all.events * 1_000) / all.ms)} events/s; as many again while its memory was watched`,
+  )
   for (const { events: at, us, cpuUs } of points)
     say(`  at ${whole(at)} events: ${fixed(us)} µs a row, ${fixed(cpuUs)} of processor time`)
   const [first, last] = [points[0]?.cpuUs ?? Number.NaN, points.at(-1)?.cpuUs ?? Number.NaN]

@@ -45,6 +45,7 @@ export interface Point {
 
 /** A load of many events, from staging files to tables. */
 export interface WholeLoad {
+  /** Of all that was loaded while nobody watched: who watches collects the garbage of the isolate all the time. */
   readonly whole: Took
   readonly points: readonly Point[]
   /** Most megabytes that the isolate of the Worker held meanwhile, and most with garbage. */
@@ -80,15 +81,26 @@ export async function loadWhole(keep: Keep, { vars, events, say }: Options): Pro
     loaded += staged
     return { events: staged, rows, ms: clock() - start, cpuMs: cpuMs() - startCpu }
   }
+  let held = 0
+  let peak = 0
+  const watch = async (count: number): Promise<void> => {
+    const heap = await HeapWatch.start(inspect)
+    await load(count)
+    await heap.stop()
+    held = Math.max(held, heap.take())
+    peak = Math.max(peak, heap.takePeak())
+  }
   // Tables are made once in the life of a deployment.
-  await load(1_000)
-  const heap = await HeapWatch.start(inspect)
+  await watch(stepEvents)
   const points: Point[] = []
   const all: Took[] = []
   for (const at of pointsAt) {
     if (at > Math.max(events, stepEvents)) break
     const before = at - steps * stepEvents - loaded
-    if (before > 0) all.push(await load(before))
+    if (before > 0) {
+      await watch(before >> 1)
+      all.push(await load(before - (before >> 1)))
+    }
     const times: Took[] = []
     for (let step = 0; step < steps; step++) times.push(await load(stepEvents))
     all.push(...times)
@@ -99,9 +111,6 @@ export async function loadWhole(keep: Keep, { vars, events, say }: Options): Pro
     })
     say(`${whole(loaded)} events are in the tables …`)
   }
-  await heap.stop()
-  const held = heap.take()
-  const peak = heap.takePeak()
   await sluiceway.stop()
   const sum = (field: keyof Took) => all.reduce((total, took) => total + took[field], 0)
   return {
