@@ -32,11 +32,12 @@ const workerOf = (engine: string) => ({
 })
 
 test.each([
-  ['redshift', startRedshiftWarehouse],
-  ['databricks', startDatabricksWarehouse],
+  ['redshift', '', startRedshiftWarehouse],
+  ['databricks', '', () => startDatabricksWarehouse()],
+  ['databricks', ' with a bucket', () => startDatabricksWarehouse('bucket')],
 ] as const)(
-  'the engine %s signs, compresses and sends in workerd what the account takes',
-  async (engine, start) => {
+  'the engine %s%s signs, compresses and sends in workerd what the account takes',
+  async (engine, _, start) => {
     const warehouse = await start()
     stops.push(warehouse.stop)
     const workerd = await Workerd.start({ stdin: workerOf(engine) }, { name: engine })
