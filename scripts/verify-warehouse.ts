@@ -69,6 +69,15 @@ const variables: Readonly<Record<string, readonly { readonly name: string; reado
     { name: 'SNOWFLAKE_PRIVATE_KEY', optional: true },
     { name: 'SNOWFLAKE_TOKEN', optional: true },
     { name: 'SNOWFLAKE_ROLE', optional: true },
+    // A stage, for the suite once more by it.
+    { name: 'SNOWFLAKE_STAGE', optional: true },
+    { name: 'SNOWFLAKE_STAGING_PROVIDER', optional: true },
+    { name: 'SNOWFLAKE_STAGING_BUCKET', optional: true },
+    { name: 'SNOWFLAKE_STAGING_KEY_ID', optional: true },
+    { name: 'SNOWFLAKE_STAGING_SECRET', optional: true },
+    { name: 'SNOWFLAKE_STAGING_REGION', optional: true },
+    { name: 'SNOWFLAKE_STAGING_ACCOUNT_ID', optional: true },
+    { name: 'SNOWFLAKE_STAGING_PREFIX', optional: true },
   ],
 }
 

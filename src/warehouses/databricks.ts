@@ -6,7 +6,7 @@ import { bodiesOf, linesOf } from './databricks/rows.ts'
 import { checkDatabricks, type DatabricksInput } from './databricks/settings.ts'
 import { addColumns, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
 import { type DatabricksPlace, rowsOfObject, rowsOfParameter, tableName, typeOfColumn } from './databricks/sql.ts'
-import { locationOf, openStaging } from './databricks/staging-bucket.ts'
+import { locationOf, rootOf } from './databricks/location.ts'
 import { Statements } from './databricks/statements.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
@@ -15,6 +15,7 @@ import { moreColumn } from './mapping/more-column.ts'
 import { storableText } from './mapping/storable-text.ts'
 import { gzipLines } from './gzip-lines.ts'
 import { namespacesOf } from './namespace.ts'
+import { openStaging, type StagingSettings } from './staging-bucket.ts'
 import type { Staging } from './staging.ts'
 import { StoredColumns } from './stored-columns.ts'
 
@@ -62,7 +63,7 @@ export function databricks(input: DatabricksInput): Warehouse {
       if (token === undefined) tokens.set(bindings, (token = new AccessToken({ ...settings, url }, address)))
       const statements = new Statements(url, token, address)
       return new DatabricksEngine(
-        { statements, staging: staging === undefined ? undefined : openStaging(staging, schema) },
+        { statements, staging: staging === undefined ? undefined : stagingOf(staging, schema) },
         { catalog, schema },
         { isDivided: partition === 'day', replaceWithinDays },
       )
@@ -75,6 +76,13 @@ export function databricks(input: DatabricksInput): Warehouse {
  * appends is not: it is little, and goes in the statement.
  */
 const isCounted = ({ merge, columns }: Load): boolean => merge !== 'append' && columns.length > 1
+
+const stagingOf = (settings: StagingSettings, schema: string): Staging =>
+  openStaging(
+    settings,
+    { root: rootOf(settings), schema },
+    { engine: 'Databricks', page: 'docs/warehouse-databricks.md' },
+  )
 
 /** By what rows get there. */
 interface Carriers {

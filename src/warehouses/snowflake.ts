@@ -1,17 +1,26 @@
-import { checkSettings, type Input } from '../configure/settings.ts'
 import { SluicewayError } from '../core/errors.ts'
 import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
 import { fewAtOnce } from './few-at-once.ts'
+import { gzipLines } from './gzip-lines.ts'
 import { foldMore } from './mapping/fold-more.ts'
 import { namespacesOf } from './namespace.ts'
 import type { Credentials } from './snowflake/credentials.ts'
 import { isSchemaMissing } from './snowflake/failure-scope.ts'
 import { snowflakeKeptNames } from './snowflake/kept-names.ts'
-import { checkIds, piecesOf } from './snowflake/rows.ts'
-import { accessOf, credentialsOf, missingCredentials, snowflakeFields, storedName } from './snowflake/settings.ts'
-import { createSchema, createTable, loadColumn, mergeSql, readColumns, type SnowflakePlace } from './snowflake/sql.ts'
+import { checkIds, linesOf, piecesOf } from './snowflake/rows.ts'
+import { accessOf, checkSnowflake, credentialsOf, type SnowflakeInput, storedName } from './snowflake/settings.ts'
+import {
+  createSchema,
+  createTable,
+  loadColumn,
+  mergeSql,
+  type Move,
+  readColumns,
+  type SnowflakePlace,
+} from './snowflake/sql.ts'
 import { tableName, typeOfColumn, widenTable } from './snowflake/sql.ts'
 import { SqlApi } from './snowflake/sql-api.ts'
+import { isCounted, Stage } from './snowflake/stage.ts'
 import { storedMore, storedTimes } from './snowflake/stored-more.ts'
 import { StoredColumns } from './stored-columns.ts'
 
@@ -36,14 +45,14 @@ const tablesAtOnce = 200
  * @returns the warehouse, for `warehouses` in the config
  * @example warehouses: { tables: { use: snowflake({ account, user, privateKey: env.SNOWFLAKE_KEY, database, warehouse }) } }
  */
-export function snowflake(input: Input<typeof snowflakeFields>): Warehouse {
-  const { settings, problems, redacted } = checkSettings(snowflakeFields, input)
-  const { schema, schemas = {} } = settings
+export function snowflake(input: SnowflakeInput): Warehouse {
+  const { settings, problems, redacted } = checkSnowflake(input)
+  const { schema, schemas = {}, staging } = settings
   let credentials: Credentials | undefined
   return {
     kind: 'warehouse',
     name: 'snowflake',
-    problems: [...problems, ...(problems.length === 0 ? missingCredentials(settings) : [])],
+    problems,
     redacted,
     ...namespacesOf({
       provider: 'snowflake',
@@ -55,9 +64,22 @@ export function snowflake(input: Input<typeof snowflakeFields>): Warehouse {
       // A token serves many loads.
       credentials ??= credentialsOf(settings)
       const access = accessOf(settings, credentials)
-      return new SnowflakeEngine(new SqlApi(access), { database: access.address.database, schema: namespace })
+      const stage = staging === undefined ? undefined : new Stage(staging, namespace)
+      return new SnowflakeEngine(new SqlApi(access), { database: access.address.database, schema: namespace }, stage)
     },
   }
+}
+
+/** A row that only a probe loads. */
+const probeLoad: Load = {
+  id: 'probe',
+  table: '_SLUICEWAY_PROBE',
+  columns: [
+    { name: 'ID', type: 'string' },
+    { name: 'EVENT', type: 'string' },
+  ],
+  rows: [['probe', 'probe']],
+  merge: 'replace',
 }
 
 class SnowflakeEngine implements Engine {
@@ -67,12 +89,15 @@ class SnowflakeEngine implements Engine {
   readonly rowColumns = 1_000
   readonly #api: SqlApi
   readonly #place: SnowflakePlace
+  /** Undefined where rows go in the statement. */
+  readonly #stage: Stage | undefined
   /** Forgotten after a failure. */
   readonly #columns: StoredColumns<ColumnType>
 
-  constructor(api: SqlApi, place: SnowflakePlace) {
+  constructor(api: SqlApi, place: SnowflakePlace, stage: Stage | undefined) {
     this.#api = api
     this.#place = place
+    this.#stage = stage
     this.#columns = new StoredColumns({
       tablesAtOnce,
       ask: async (tables) => (await this.#api.run(readColumns(place, tables.length), [place.schema, ...tables])).rows,
@@ -119,9 +144,11 @@ class SnowflakeEngine implements Engine {
 
   probe(): Promise<void> {
     return this.#call(async () => {
-      const table = tableName(this.#place, '_SLUICEWAY_PROBE')
-      await this.#create(`CREATE TRANSIENT TABLE IF NOT EXISTS ${table} ("ID" VARCHAR)`)
-      await this.#api.run(`INSERT INTO ${table} ("ID") VALUES ('probe')`)
+      const load = probeLoad
+      const table = tableName(this.#place, load.table)
+      await this.#create(`CREATE TRANSIENT TABLE IF NOT EXISTS ${table} ("ID" VARCHAR, "EVENT" VARCHAR)`)
+      if (this.#stage === undefined) await this.#api.run(`INSERT INTO ${table} ("ID") VALUES ('probe')`)
+      else await this.#mergeStaged(this.#stage, load, { ...load, place: this.#place, stored: ['ID', 'EVENT'] })
       await this.#api.run(`DROP TABLE IF EXISTS ${table}`)
     })
   }
@@ -140,9 +167,26 @@ class SnowflakeEngine implements Engine {
     }
     const load = foldMore(given, await storedMore(given, { api: this.#api, place: this.#place }))
     const { table, columns, merge } = load
-    const sql = mergeSql({ place: this.#place, table, columns, merge, stored: [...(stored?.keys() ?? [])] })
+    const move = { place: this.#place, table, columns, merge, stored: [...(stored?.keys() ?? [])] }
+    if (this.#stage !== undefined && isCounted(load)) return this.#mergeStaged(this.#stage, load, move)
+    const sql = mergeSql(move)
     for (const { text, start } of piecesOf(load, mostBytes - sql.length))
       await this.#api.run(sql, isAppend ? [start === 0 ? load.id : `${load.id}#${start}`, text] : [text])
+  }
+
+  async #mergeStaged(stage: Stage, load: Load, move: Move): Promise<void> {
+    const bytes = await gzipLines(linesOf(load))
+    await stage.during(load, bytes, async (object) => {
+      const { rows } = await this.#api.run(mergeSql({ ...move, object }))
+      // Inserted, and updated.
+      const taken = (rows[0] ?? []).reduce((sum, count) => sum + Number(count), 0)
+      if (taken !== load.rows.length)
+        throw new SluicewayError(
+          'warehouse_failed',
+          `Snowflake: the statement took ${taken} rows of the ${load.rows.length} in ${object}. Check that the stage has the URL of \`staging\`, with its prefix, and FILE_FORMAT = (TYPE = JSON).`,
+          { details: { scope: 'warehouse', ended: true } },
+        )
+    })
   }
 
   /** Creates a table, and the schema before it where that is not there: to ask each time would be a statement more. */

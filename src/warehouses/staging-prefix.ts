@@ -3,7 +3,7 @@
  *
  * @param named what it is when left out
  */
-export const stagingPrefix = <const N extends string>(named: N) =>
+export const stagingPrefix = (named: string) =>
   ({
     type: 'string',
     about: 'Begins the name of every object in the bucket.',

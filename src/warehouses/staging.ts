@@ -3,6 +3,7 @@ import type { Load } from '../core/warehouse.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import type { S3Store } from './lake/s3-store.ts'
+import { positionOf } from './mapping/fold-more.ts'
 
 /** Objects that are written at once. */
 const atOnce = 4
@@ -40,7 +41,7 @@ export class Staging {
    */
   async nameOf({ id, table, columns, rows, merge }: Load): Promise<{ readonly object: string; readonly key: string }> {
     const { root, prefix, schema } = this.#place
-    const at = columns.findIndex(({ name }) => name === 'id')
+    const at = positionOf(columns, 'id')
     const ids = merge === 'append' ? [] : rows.map((row) => String(row[at]))
     const key = await hexHash(JSON.stringify([schema, id, table, ...ids]))
     return { object: `${root}/${prefix}/${key}.json.gz`, key }

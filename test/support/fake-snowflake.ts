@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { jwtVerify } from 'jose'
-import { type FakeResult, openSnowflakeOnDuckDb, StatementError } from './snowflake-on-duckdb.ts'
+import { gunzipSync } from 'node:zlib'
+import { type S3Server, startS3 } from './s3-server.ts'
+import { type FakeResult, objectIn, openSnowflakeOnDuckDb, StatementError } from './snowflake-on-duckdb.ts'
 
 /** What happens to a request in place of the usual. */
 export type Fault =
@@ -28,6 +30,10 @@ export interface SeenRequest {
 /** A Snowflake account on this machine. */
 export interface FakeSnowflake {
   readonly url: string
+  /** Takes the key `stagingSecret`. */
+  readonly s3: S3Server
+  /** The external stage, and the path in the store that is its URL. */
+  stage: { readonly name: string; readonly path: string }
   readonly seen: SeenRequest[]
   /** Statements that ran. */
   readonly ran: string[]
@@ -51,6 +57,8 @@ export interface FakeAccount {
   readonly database: string
 }
 
+export const stagingSecret = 'bucket key of Ada'
+
 interface Statement {
   readonly result: FakeResult
   /** Questions that are still answered with "in progress". */
@@ -70,6 +78,7 @@ const partitionRows = 100
  */
 export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnowflake> {
   const duck = await openSnowflakeOnDuckDb(account.database)
+  const s3 = await startS3(stagingSecret)
   const statements = new Map<string, Statement>()
   const requests = new Map<string, string>()
 
@@ -144,10 +153,21 @@ export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnow
       binds.some(([name, { type, value }], i) => name !== String(i + 1) || type !== 'TEXT' || typeof value !== 'string')
     )
       throw new StatementError('002086', '22000', 'Invalid bind value')
-    return duck.run(
-      statement,
-      binds.map(([, { value }]) => value),
-    )
+    return duck.run(statement, [...binds.map(([, { value }]) => value), ...stagedLines(statement)])
+  }
+
+  /** The lines of the object that a statement reads, as a bind; an object that is not there has none. */
+  const stagedLines = (statement: string): readonly string[] => {
+    const object = objectIn(statement)
+    if (object === undefined) return []
+    if (object.stage !== fake.stage.name)
+      throw new StatementError(
+        '002003',
+        '02000',
+        `SQL compilation error:\nStage '${object.stage.replaceAll('"', '')}' does not exist or not authorized.`,
+      )
+    const bytes = s3.stored.get(`${fake.stage.path}${object.name}`)
+    return [bytes === undefined ? '[]' : `[${gunzipSync(bytes).toString().trimEnd().split('\n').join(',')}]`]
   }
 
   const answerHandle = (
@@ -190,6 +210,11 @@ export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnow
   await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done))
   const fake: FakeSnowflake = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    s3,
+    stage: {
+      name: `"${account.database}"."PUBLIC"."EVENTS_ON_THEIR_WAY"`,
+      path: '/analytics-staging/sluiceway-snowflake/',
+    },
     seen: [],
     ran: [],
     fault: undefined,
@@ -197,6 +222,7 @@ export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnow
     stop: async () => {
       server.closeAllConnections()
       await new Promise((done) => server.close(done))
+      await s3.stop()
       duck.stop()
     },
   }

@@ -5,7 +5,7 @@ import { snowflake } from '../../src/warehouses/snowflake.ts'
 import { accessOf, credentialsOf } from '../../src/warehouses/snowflake/settings.ts'
 import { SqlApi } from '../../src/warehouses/snowflake/sql-api.ts'
 import { valueOfText } from './account-rows.ts'
-import { type FakeSnowflake, startFakeSnowflake } from './fake-snowflake.ts'
+import { type FakeSnowflake, stagingSecret, startFakeSnowflake } from './fake-snowflake.ts'
 import type { RealWarehouse } from './real-warehouses.ts'
 import type { Row } from './tables.ts'
 
@@ -42,8 +42,44 @@ export async function startFakeAccount(): Promise<{ fake: FakeSnowflake; setting
   return { fake, settings: { ...names, role: 'loader', privateKey, url: fake.url, allowPrivate: true } }
 }
 
-/** Starts a fake, or takes the account of `SNOWFLAKE_ACCOUNT`, with a schema of its own that goes at the end. */
-export async function startSnowflakeWarehouse(): Promise<SnowflakeWarehouse> {
+/** The stage of the account; undefined where the environment names none. */
+function stageOf(env: Readonly<Record<string, string | undefined>>): SnowflakeInput['staging'] {
+  const { SNOWFLAKE_STAGE: stage } = env
+  if (stage === undefined) return undefined
+  return {
+    stage,
+    provider: env['SNOWFLAKE_STAGING_PROVIDER'] as 's3',
+    bucket: env['SNOWFLAKE_STAGING_BUCKET'],
+    region: env['SNOWFLAKE_STAGING_REGION'],
+    accountId: env['SNOWFLAKE_STAGING_ACCOUNT_ID'],
+    prefix: env['SNOWFLAKE_STAGING_PREFIX'],
+    accessKeyId: env['SNOWFLAKE_STAGING_KEY_ID'],
+    secretAccessKey: env['SNOWFLAKE_STAGING_SECRET'],
+  }
+}
+
+/** The stage of the fake. */
+export const stagingOf = ({ s3 }: FakeSnowflake) =>
+  ({
+    stage: 'analytics.public."EVENTS_ON_THEIR_WAY"',
+    provider: 's3',
+    bucket: 'analytics-staging',
+    region: 'eu-central-1',
+    accessKeyId: 'AKIAADA',
+    secretAccessKey: stagingSecret,
+    endpoint: s3.endpoint,
+    allowPrivate: true,
+  }) as const
+
+/** Whether there is a stage: the fake has one. */
+export const hasStage = process.env['SNOWFLAKE_ACCOUNT'] === undefined || stageOf(process.env) !== undefined
+
+/**
+ * Starts a fake, or takes the account of `SNOWFLAKE_ACCOUNT`, with a schema of its own that goes at the end.
+ *
+ * @param by how rows go there: in the statement, or by a stage
+ */
+export async function startSnowflakeWarehouse(by: 'statement' | 'stage' = 'statement'): Promise<SnowflakeWarehouse> {
   const { SNOWFLAKE_ACCOUNT: account, SNOWFLAKE_USER: user, SNOWFLAKE_ROLE: role, ...env } = process.env
   const { SNOWFLAKE_PRIVATE_KEY: privateKey, SNOWFLAKE_TOKEN: token } = env
   const { SNOWFLAKE_DATABASE: database, SNOWFLAKE_WAREHOUSE: warehouse } = env
@@ -58,7 +94,8 @@ export async function startSnowflakeWarehouse(): Promise<SnowflakeWarehouse> {
           ) as SnowflakeInput,
         }
   const schema = `SLUICEWAY_TEST_${process.pid}_${Math.random().toString(36).slice(2, 8).toUpperCase()}`
-  const use = snowflake({ ...settings, schema })
+  const staging = by === 'statement' ? {} : { staging: fake === undefined ? stageOf(process.env) : stagingOf(fake) }
+  const use = snowflake({ ...settings, ...staging, schema })
   if (use.problems.length > 0) throw new Error(use.problems.join('\n'))
   const access = accessOf(
     settings as Parameters<typeof accessOf>[0],
@@ -84,7 +121,7 @@ export async function startSnowflakeWarehouse(): Promise<SnowflakeWarehouse> {
     ).map((row) => String(row['TABLE_NAME']))
   const drop = async () => void (await query(`DROP SCHEMA IF EXISTS ${place} CASCADE`))
   return {
-    settings,
+    settings: { ...settings, ...staging },
     fake,
     use,
     bindings: {},

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startFakeAccount } from '../support/real-snowflake.ts'
+import { stagingOf, startFakeAccount } from '../support/real-snowflake.ts'
 import { Workerd } from '../support/workerd.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -40,6 +40,22 @@ test('the engine snowflake signs, cuts and sends in workerd what the account tak
   const response = await workerd.fetch('/', { method: 'POST', body: JSON.stringify(settings) })
   expect(await response.json()).toEqual({ ID: 'string', TOTAL: 'float', RECEIVED_AT: 'datetime', CITY: 'string' })
   expect(fake.ran.filter((sql) => sql.startsWith('MERGE'))).toHaveLength(4)
+  expect(await fake.query('SELECT COUNT(*), SUM(TOTAL), MIN(CITY) FROM "ANALYTICS"."WEB"."ORDERS"')).toEqual([
+    ['20000', '200000000', 'Zürich'],
+  ])
+})
+
+test('the engine snowflake with a stage compresses and sends in workerd what the account takes', async () => {
+  const { fake, settings } = account
+  await fake.query('DELETE FROM "ANALYTICS"."WEB"."ORDERS"')
+  fake.ran.length = 0
+  const body = JSON.stringify({ ...settings, staging: stagingOf(fake) })
+  const response = await workerd.fetch('/', { method: 'POST', body })
+  expect(response.status).toBe(200)
+  expect(fake.ran.filter((sql) => sql.startsWith('MERGE'))).toEqual([
+    expect.stringContaining('FROM @"ANALYTICS"."PUBLIC"'),
+    expect.stringContaining('FROM @"ANALYTICS"."PUBLIC"'),
+  ])
   expect(await fake.query('SELECT COUNT(*), SUM(TOTAL), MIN(CITY) FROM "ANALYTICS"."WEB"."ORDERS"')).toEqual([
     ['20000', '200000000', 'Zürich'],
   ])

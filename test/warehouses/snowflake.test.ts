@@ -6,13 +6,24 @@ import { snowflake } from '../../src/warehouses/snowflake.ts'
 import { KeyPair } from '../../src/warehouses/snowflake/credentials.ts'
 import type { FakeSnowflake, Fault } from '../support/fake-snowflake.ts'
 import { loadOf } from '../support/load-of.ts'
-import { type SnowflakeWarehouse, startFakeAccount, startSnowflakeWarehouse } from '../support/real-snowflake.ts'
+import {
+  hasStage,
+  type SnowflakeWarehouse,
+  startFakeAccount,
+  startSnowflakeWarehouse,
+} from '../support/real-snowflake.ts'
 import { engineSuite } from './engine-suite.ts'
 
 engineSuite('snowflake', async () => {
   const warehouse = await startSnowflakeWarehouse()
   return { ...warehouse, engine: warehouse.use.open({}, warehouse.namespace) }
 })
+
+if (hasStage)
+  engineSuite('snowflake with a stage', async () => {
+    const warehouse = await startSnowflakeWarehouse('stage')
+    return { ...warehouse, engine: warehouse.use.open({}, warehouse.namespace) }
+  })
 
 const pem = (passphrase?: string): string =>
   generateKeyPairSync('rsa', {

@@ -1,7 +1,7 @@
 import { checkSettings, type Input, type Settings } from '../../configure/settings.ts'
 import { schemaFields } from '../namespace.ts'
 import { replaceWithinDays } from '../replace-within-days.ts'
-import { checkStaging, type StagingInput, type StagingSettings } from './staging-bucket.ts'
+import { checkStaging, stagingFields, type StagingSettings } from '../staging-bucket.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!information_schema$)[a-z_][a-z0-9_]{0,126}$/.test(name)
@@ -33,10 +33,12 @@ const fields = {
   replaceWithinDays,
 } as const
 
+const bucketOfRows = stagingFields('sluiceway-databricks')
+
 /** What `databricks()` is given. */
 export type DatabricksInput = Input<typeof fields> & {
   /** The bucket through which rows go; left out, they go in the statement that merges them. */
-  readonly staging?: StagingInput | undefined
+  readonly staging?: Input<typeof bucketOfRows> | undefined
 }
 
 /** The settings of `databricks()`, checked. */
@@ -51,7 +53,7 @@ export function checkDatabricks({ staging, ...input }: DatabricksInput): {
   const { settings, problems, redacted } = checkSettings(fields, input as Input<typeof fields>)
   const own = [...problems, ...contradictionsIn(settings)]
   if (staging === undefined) return { settings, problems: own, redacted }
-  const bucket = checkStaging(staging)
+  const bucket = checkStaging(bucketOfRows, staging)
   return {
     settings: { ...settings, staging: bucket.settings },
     problems: [...own, ...bucket.problems],

@@ -16,7 +16,7 @@ export interface FailureMeaning {
 }
 
 /** Objects that all tables need, as the words of 002003 and 002043 name them. */
-const commonObject = /\b(?:database|schema|warehouse|role)\b/i
+const commonObject = /\b(?:database|schema|warehouse|role|stage)\b/i
 /** No right; no object that the role may see. */
 const noRight = '003001'
 const noObject: ReadonlySet<string> = new Set(['002003', '002043'])

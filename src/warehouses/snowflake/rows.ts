@@ -25,8 +25,7 @@ export function* piecesOf({ columns, rows }: Pick<Load, 'columns' | 'rows'>, mos
   let lines: string[] = []
   let bytes = 2
   let start = 0
-  for (const row of rows) {
-    const line = lineOf(row, columns)
+  for (const line of linesOf({ columns, rows })) {
     const length = encoder.encode(line).byteLength + 1
     if (lines.length > 0 && bytes + length > mostBytes) {
       yield { text: `[${lines.join(',')}]`, start }
@@ -48,6 +47,11 @@ export function checkIds({ table, columns, rows, merge }: Load): void {
     throw new SluicewayError('warehouse_failed', `Snowflake: a row for "${table}" has no id`, {
       details: { scope: 'rows' },
     })
+}
+
+/** Writes each row as JSON of a list of texts. */
+export function* linesOf({ columns, rows }: Pick<Load, 'columns' | 'rows'>): Generator<string> {
+  for (const row of rows) yield lineOf(row, columns)
 }
 
 function lineOf(row: readonly Value[], columns: readonly Column[]): string {

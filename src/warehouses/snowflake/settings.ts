@@ -1,7 +1,9 @@
-import type { Settings } from '../../configure/settings.ts'
+import { checkSettings, type Input, type Settings } from '../../configure/settings.ts'
 import { schemaFields } from '../namespace.ts'
+import { checkStaging } from '../staging-bucket.ts'
 import { accessToken, type Credentials, KeyPair, privateKeyProblem } from './credentials.ts'
 import type { SnowflakeAccess } from './sql-api.ts'
+import { stageFields, type StageInput, type StageSettings } from './stage.ts'
 
 const nameProblem = (name: string): string | undefined =>
   /^(?:[A-Za-z_][A-Za-z0-9_$]{0,254}|"[^"]{1,255}")$/.test(name)
@@ -43,6 +45,29 @@ export const snowflakeFields = {
 
 type SnowflakeSettings = Settings<typeof snowflakeFields>
 
+/** What `snowflake()` is given. */
+export type SnowflakeInput = Input<typeof snowflakeFields> & {
+  /** An external stage, through which rows go; left out, they go in the statement that merges them. */
+  readonly staging?: StageInput | undefined
+}
+
+/** Checks what `snowflake()` is given: each setting by itself, and that they go together. */
+export function checkSnowflake({ staging, ...input }: SnowflakeInput): {
+  readonly settings: SnowflakeSettings & { readonly staging?: StageSettings }
+  readonly problems: readonly string[]
+  readonly redacted: Readonly<Record<string, unknown>>
+} {
+  const { settings, problems, redacted } = checkSettings(snowflakeFields, input as Input<typeof snowflakeFields>)
+  const own = [...problems, ...(problems.length === 0 ? missingCredentials(settings) : [])]
+  if (staging === undefined) return { settings, problems: own, redacted }
+  const stage = checkStaging(stageFields, staging)
+  return {
+    settings: { ...settings, staging: stage.settings },
+    problems: [...own, ...stage.problems],
+    redacted: { ...redacted, staging: stage.redacted },
+  }
+}
+
 /**
  * Gives a name as Snowflake stores it: in upper case, unless it is in double quotes.
  * https://docs.snowflake.com/en/sql-reference/identifiers-syntax (stored copy)
@@ -50,7 +75,7 @@ type SnowflakeSettings = Settings<typeof snowflakeFields>
 export const storedName = (name: string): string => (name.startsWith('"') ? name.slice(1, -1) : name.toUpperCase())
 
 /** Says what is missing of what proves who asks. */
-export function missingCredentials({ privateKey, token }: Partial<SnowflakeSettings>): readonly string[] {
+function missingCredentials({ privateKey, token }: Partial<SnowflakeSettings>): readonly string[] {
   if (privateKey === undefined && token === undefined) return ['"privateKey" is missing, or "token" in its place']
   return privateKey === undefined || token === undefined ? [] : ['"privateKey" and "token" cannot both be set']
 }

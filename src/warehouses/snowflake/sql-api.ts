@@ -148,7 +148,13 @@ export class SqlApi {
       `Snowflake: ${reason.trim().replace(/\.$/, '')}${code === undefined ? '' : ` (${code})`}${hint && `. ${hint}`}`,
       {
         ...(cause === undefined ? {} : { cause }),
-        details: { scope, ...(code === undefined ? {} : { code, message }), ...(lasting ? { lasting } : {}) },
+        details: {
+          scope,
+          ...(code === undefined ? {} : { code, message }),
+          ...(lasting ? { lasting } : {}),
+          // A statement that failed runs no more.
+          ...(failure.status === 422 ? { ended: true } : {}),
+        },
       },
     )
   }

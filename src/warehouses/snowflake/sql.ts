@@ -83,11 +83,14 @@ export interface Move {
   readonly merge: Load['merge']
   /** All columns of the table. */
   readonly stored: readonly string[]
+  /** The object that has the rows, `@stage/name`; left out, they come in the last question mark. */
+  readonly object?: string
 }
 
 /**
  * Merges rows that come in one text, a JSON array of rows, which are arrays of texts: its question mark. Of a load that appends
- * the first question mark is its id.
+ * the first question mark is its id. An object has such a row in each line; the stage says that it is JSON.
+ * https://docs.snowflake.com/en/user-guide/querying-stage (stored copy)
  *
  * One statement is one transaction, it holds the lock of the table against other merges, and a repeat of it changes nothing.
  * Without a column `ID`, a row is the same as one that has the same values.
@@ -95,16 +98,18 @@ export interface Move {
  * (stored copies)
  */
 export function mergeSql(move: Move): string {
-  const { place, table, columns, merge } = move
+  const { place, table, columns, merge, object } = move
   const isAppend = merge === 'append'
-  const cells = columns.map(({ type }, i) => `${cell(type, i)} AS C${i}`)
+  const [from, row] =
+    object === undefined ? ['TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS F', 'F.VALUE'] : [`${object} F`, 'F.$1']
+  const cells = columns.map(({ type }, i) => `${cell(type, `${row}[${i}]`)} AS C${i}`)
   if (isAppend) cells.unshift('?::VARCHAR AS LOAD_ID')
   const names = columns.map(({ name }) => quoteIdentifier(name))
   const values = columns.map((_, i) => `FRESH.C${i}`)
   const matched = isAppend ? [] : changesOf(move)
   return [
     `MERGE INTO ${tableName(place, table)} AS KEPT`,
-    `USING (SELECT ${cells.join(', ')} FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS F) AS FRESH`,
+    `USING (SELECT ${cells.join(', ')} FROM ${from}) AS FRESH`,
     `ON ${isAppend ? `KEPT.${quoteIdentifier(loadColumn)} = FRESH.LOAD_ID` : sameRow(columns)}`,
     ...(matched.length === 0 ? [] : [`WHEN MATCHED THEN UPDATE SET ${matched.join(', ')}`]),
     `WHEN NOT MATCHED THEN INSERT (${(isAppend ? [quoteIdentifier(loadColumn), ...names] : names).join(', ')})`,
@@ -147,8 +152,8 @@ function fold(columns: readonly Column[], at: number): string {
 const nameAt = (columns: readonly Column[], at: number): string => quoteIdentifier((columns[at] as Column).name)
 
 /** A value, of which the text is made first: a text that is no number is then an error of that number. */
-function cell(type: ColumnType, at: number): string {
-  const text = `F.VALUE[${at}]::VARCHAR`
+function cell(type: ColumnType, value: string): string {
+  const text = `${value}::VARCHAR`
   switch (type) {
     case 'string':
     case 'text':
