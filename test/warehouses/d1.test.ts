@@ -3,49 +3,51 @@ import { d1 } from '../../src/warehouses/d1.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { loadOf } from '../support/load-of.ts'
 import { startD1 } from '../support/real-warehouses.ts'
-import { engineSuite } from './engine-suite.ts'
+import { type EngineHarness, engineSuite } from './engine-suite.ts'
 
-for (const idIndex of [false, true])
-  engineSuite(idIndex ? 'd1 with idIndex' : 'd1', async () => {
-    const warehouse = await startD1()
-    const database = warehouse.bindings['DB'] as D1Database
-    const engine = d1({ idIndex }).open({ DB: database }, '')
-    const all = async (sql: string) => (await database.prepare(sql).all()).results
-    return {
-      engine,
-      rows: async (table, order = 'id') => {
-        const columns = (await engine.columns(table)) ?? {}
-        // A number in a result of D1 has 53 bits; integers beyond are read as text.
-        const list = Object.entries(columns).map(([name, type]) =>
-          type === 'int' && name.length === 1
-            ? `CASE WHEN abs(${quoteIdentifier(name)}) > 9007199254740991 THEN CAST(${quoteIdentifier(name)} AS TEXT) ELSE ${quoteIdentifier(name)} END AS ${quoteIdentifier(name)}`
-            : quoteIdentifier(name),
+const start = (idIndex: boolean) => async (): Promise<EngineHarness> => {
+  const warehouse = await startD1()
+  const database = warehouse.bindings['DB'] as D1Database
+  const engine = d1({ idIndex }).open({ DB: database }, '')
+  const all = async (sql: string) => (await database.prepare(sql).all()).results
+  return {
+    engine,
+    rows: async (table, order = 'id') => {
+      const columns = (await engine.columns(table)) ?? {}
+      // A number in a result of D1 has 53 bits; integers beyond are read as text.
+      const list = Object.entries(columns).map(([name, type]) =>
+        type === 'int' && name.length === 1
+          ? `CASE WHEN abs(${quoteIdentifier(name)}) > 9007199254740991 THEN CAST(${quoteIdentifier(name)} AS TEXT) ELSE ${quoteIdentifier(name)} END AS ${quoteIdentifier(name)}`
+          : quoteIdentifier(name),
+      )
+      const more = await all(
+        `SELECT 1 FROM pragma_table_info('${table.replaceAll("'", "''")}') WHERE name = '_sluiceway_more'`,
+      )
+      if (more.length > 0) list.push('"_sluiceway_more"')
+      const wide = list.length > 99
+      const rows = await all(
+        `SELECT ${wide ? '*' : list.join(', ')} FROM ${quoteIdentifier(table)} ORDER BY ${quoteIdentifier(order)}`,
+      )
+      return rows.map((row) => {
+        const more = row['_sluiceway_more']
+        const whole = typeof more === 'string' ? { ...row, ...JSON.parse(more) } : row
+        return Object.fromEntries(
+          Object.entries(whole).map(([name, value]) => [
+            name,
+            columns[name] === 'boolean' && value !== null ? value === 1 : value,
+          ]),
         )
-        const more = await all(
-          `SELECT 1 FROM pragma_table_info('${table.replaceAll("'", "''")}') WHERE name = '_sluiceway_more'`,
-        )
-        if (more.length > 0) list.push('"_sluiceway_more"')
-        const wide = list.length > 99
-        const rows = await all(
-          `SELECT ${wide ? '*' : list.join(', ')} FROM ${quoteIdentifier(table)} ORDER BY ${quoteIdentifier(order)}`,
-        )
-        return rows.map((row) => {
-          const more = row['_sluiceway_more']
-          const whole = typeof more === 'string' ? { ...row, ...JSON.parse(more) } : row
-          return Object.fromEntries(
-            Object.entries(whole).map(([name, value]) => [
-              name,
-              columns[name] === 'boolean' && value !== null ? value === 1 : value,
-            ]),
-          )
-        })
-      },
-      count: async (table) => Number((await all(`SELECT count(*) AS n FROM ${quoteIdentifier(table)}`))[0]?.['n']),
-      tables: async () =>
-        (await all(`SELECT name FROM sqlite_schema WHERE type = 'table'`)).map((row) => String(row['name'])),
-      stop: () => warehouse.stop(),
-    }
-  })
+      })
+    },
+    count: async (table) => Number((await all(`SELECT count(*) AS n FROM ${quoteIdentifier(table)}`))[0]?.['n']),
+    tables: async () =>
+      (await all(`SELECT name FROM sqlite_schema WHERE type = 'table'`)).map((row) => String(row['name'])),
+    stop: () => warehouse.stop(),
+  }
+}
+
+engineSuite('d1', start(false))
+engineSuite('d1 with idIndex', start(true))
 
 describe('d1()', () => {
   test.each([
