@@ -162,12 +162,14 @@ def duckdb_query(body):
 
 
 def other_writer(body):
-    """Adds rows as another writer does, or merges all files into one, as compaction does, and expires what is old."""
+    """Adds rows, or files, as another writer does; or merges all files into one, as compaction does, and expires what is old."""
     import pyarrow as pa
 
     table = catalog.load_table((body["namespace"], body["table"]))
     if body["do"] == "append":
         table.append(pa.Table.from_pylist(body["rows"], schema=table.schema().as_arrow()))
+    elif body["do"] == "add":
+        table.add_files(body["files"])
     else:
         table.overwrite(table.scan().to_arrow())
         table.refresh()

@@ -235,6 +235,32 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
     expect(snapshots[0]?.summary['sluiceway-load']).toBeUndefined()
   })
 
+  test('files that the lake had before are added by PyIceberg, as older than all others', async () => {
+    await fill(load({ rows: [order('order-1'), order('order-2')] }), open({ iceberg: undefined }))
+    await fill(load({ rows: [order('order-2', 7)] }))
+    const old = [...s3.stored.keys()].filter(
+      (key) => key.startsWith(`/events/lake/${folder}/`) && key.endsWith('.parquet'),
+    )
+    const isOurs = (await catalog.scan(folder, 'tracks')).files.map(({ path }) => path)
+    const files = old.slice(0, 1).map((key) => `s3:/${decodeURIComponent(key)}`)
+    await catalog.call('other', { namespace: folder, table: 'tracks', do: 'add', files })
+    expect((await catalog.scan(folder, 'tracks')).files.map(({ path }) => path).toSorted()).toEqual(
+      [...isOurs, ...files].toSorted(),
+    )
+    await fill(load({ rows: [order('order-3')] }))
+    const { rows } = await catalog.scan(folder, 'tracks')
+    expect(
+      rows
+        .toSorted((a, b) => Number(a['_sluiceway_load']) - Number(b['_sluiceway_load']))
+        .map(({ id, total }) => [id, total]),
+    ).toEqual([
+      ['order-1', 1],
+      ['order-2', 1],
+      ['order-2', 7],
+      ['order-3', 1],
+    ])
+  })
+
   test('writers that commit at once all find their place, also beside one whose ids have 63 bits', async () => {
     await fill(untimed('order-0'))
     const rows = [{ id: 'order-x', total: 1, _sluiceway_load: 1 }]
