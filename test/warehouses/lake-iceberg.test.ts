@@ -55,6 +55,7 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
     await engine.widen(one.table, Object.fromEntries(one.columns.map(({ name, type }) => [name, type])))
     await engine.load(one)
   }
+  const isCommitted = (request: string) => /^POST .*tables\/tracks \d+$/.test(request)
   const ids = async (table = 'tracks') => (await catalog.scan(folder, table)).rows.map(({ id }) => id).toSorted()
 
   test('rows of a load are in a table of the catalog, with types and days, for PyIceberg and for DuckDB', async () => {
@@ -105,6 +106,8 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
       expect((await filesIn(s3).get(path.replace('s3://events/', '')))?.byteLength).toBe(bytes)
     const day = await catalog.scan(folder, 'tracks', "received_at >= '2026-11-29T00:00:00+00:00'")
     expect([day.rows.map(({ id }) => id), day.files.length]).toEqual([['b'], 1])
+    const before = await catalog.scan(folder, 'tracks', "received_at < '2026-11-29T00:00:00+00:00'")
+    expect([before.rows.map(({ id }) => id), before.files.length]).toEqual([['a'], 1])
     expect(
       await catalog.duckdb(
         folder,
@@ -214,6 +217,19 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
         expect(files).toHaveLength(2)
       }
     expect(crashes).toBeGreaterThan(20)
+  })
+
+  test('a commit that was done and not answered is looked up, and is no failure; one that was not done is', async () => {
+    await fill(load({ rows: [order('order-1')] }))
+    const isCommit = (request: string) => /^POST .*tables\/tracks$/.test(request)
+    catalog.intercept = (request) => (isCommit(request) ? 'lost' : undefined)
+    await open().load(load({ rows: [order('order-2')] }))
+    expect(await ids()).toEqual(['order-1', 'order-2'])
+    catalog.intercept = (request) => (isCommit(request) ? { status: 504 } : undefined)
+    const before = catalog.requests.length
+    await expect(open().load(load({ rows: [order('order-3')] }))).rejects.toThrow(/HTTP 504/)
+    expect(catalog.requests.slice(before).filter(isCommitted)).toHaveLength(1)
+    expect(await ids()).toEqual(['order-1', 'order-2'])
   })
 
   // PyIceberg writes no table with days unless one more package is there.
