@@ -389,7 +389,7 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
     await catalog.call('make', { namespace: folder, table: 'tracks' })
     await expect(fill(load())).rejects.toMatchObject({
       message: expect.stringContaining('was not made by Sluiceway'),
-      details: { scope: 'table', lasting: true },
+      details: { scope: 'table' },
     })
     expect((await catalog.scan(folder, 'tracks')).snapshots).toEqual([])
   })

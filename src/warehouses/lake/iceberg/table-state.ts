@@ -46,7 +46,7 @@ interface CurrentSnapshot {
  */
 export function tableStateOf(result: LoadTableResult, name: string): TableState {
   const { metadata } = result
-  const problem = (what: string) => failure(`the Iceberg table "${name}" ${what}`, { scope: 'table', lasting: true })
+  const problem = (what: string) => failure(`the Iceberg table "${name}" ${what}`, { scope: 'table' })
   const load = metadata.properties?.[properties.load]
   if (load === undefined)
     throw problem(`was not made by Sluiceway: rename it or drop it, or set \`folder\` or \`sourceFolders\` of the lake`)
