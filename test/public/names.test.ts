@@ -21,6 +21,7 @@ const helpers = new Set([
   'src/streams/partitions.ts',
   'src/streams/push-to-lanes.ts',
   'src/warehouses/identifier.ts',
+  'src/warehouses/staging-bucket.ts',
   'src/warehouses/few-at-once.ts',
   'src/warehouses/gzip-lines.ts',
   'src/warehouses/replace-within-days.ts',
