@@ -51,19 +51,22 @@ engineSuite('d1 with idIndex', start(true))
 
 describe('d1()', () => {
   test.each([
-    ['d1() writes one billed row for each row of a new table', false, 100],
-    ['d1({ idIndex: true }) writes two, the row and its id', true, 200],
-  ])('%s', async (_, idIndex, billed) => {
-    const warehouse = await startD1()
-    const engine = d1({ idIndex }).open(warehouse.bindings, warehouse.namespace)
-    const columns = { id: 'string', total: 'float' } as const
-    await engine.widen('order_completed', columns)
-    const before = engine.rowsWritten ?? 0
-    const rows = Array.from({ length: 100 }, (_, i) => ({ id: `order-${i}`, total: i }))
-    await engine.load(loadOf({ id: 'load-1', table: 'order_completed', columns, rows, merge: 'replace' }))
-    expect((engine.rowsWritten ?? 0) - before).toBe(billed)
-    await warehouse.stop()
-  })
+    ['d1()', false, 100],
+    ['d1({ idIndex: true })', true, 200],
+  ])(
+    '%s writes for 100 rows of a new table (with an index for ids: %s) %i rows that are billed',
+    async (_, idIndex, billed) => {
+      const warehouse = await startD1()
+      const engine = d1({ idIndex }).open(warehouse.bindings, warehouse.namespace)
+      const columns = { id: 'string', total: 'float' } as const
+      await engine.widen('order_completed', columns)
+      const before = engine.rowsWritten ?? 0
+      const rows = Array.from({ length: 100 }, (_, i) => ({ id: `order-${i}`, total: i }))
+      await engine.load(loadOf({ id: 'load-1', table: 'order_completed', columns, rows, merge: 'replace' }))
+      expect((engine.rowsWritten ?? 0) - before).toBe(billed)
+      await warehouse.stop()
+    },
+  )
 
   test('d1() says which binding is missing', () => {
     expect(() => d1({ binding: 'TABLES' }).open({}, '')).toThrow('There is no D1 binding "TABLES"')

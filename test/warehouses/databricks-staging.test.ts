@@ -135,7 +135,7 @@ describe.skipIf(process.env['DATABRICKS_URL'] !== undefined)('a Databricks that 
     expect(fake.s3.stored.size).toBe(0)
   })
 
-  test('a row that a table does not take fails the load with the scope rows, leaves nothing of it, and no object', async () => {
+  test('a row that a table of Databricks does not take fails the load with the scope rows, leaves nothing of it, and no object', async () => {
     await engine.widen('refused', columns)
     const rows = [orderOf('order-1'), { ...orderOf('order-2'), total: 'much' }]
     await expect(

@@ -170,7 +170,7 @@ describe.skipIf(process.env['SNOWFLAKE_ACCOUNT'] !== undefined)('a Snowflake tha
     },
   )
 
-  test('a row that a table does not take fails the load with the scope rows, leaves nothing of it, and no object', async () => {
+  test('a row that a table of Snowflake does not take fails the load with the scope rows, leaves nothing of it, and no object', async () => {
     await engine.widen('REFUSED', columns)
     const rows = [orderOf('order-1'), { ...orderOf('order-2'), TOTAL: 'much' }]
     await expect(
