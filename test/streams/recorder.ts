@@ -4,11 +4,12 @@ import { unpack } from '../../src/core/envelope.ts'
 import { unframe } from '../../src/storage/frame.ts'
 import type { Chunk, Offer, Ack, LaneRef, Inbox } from '../../src/core/inbox.ts'
 
-/** What a recorder says when events come: takes them, wants them later, or breaks. */
+/** What a recorder says when events come: takes them, wants them later, breaks, or breaks until it has another script. */
 export type Answer =
   | { readonly kind: 'done' }
   | { readonly kind: 'not now'; readonly seconds: number }
   | { readonly kind: 'throw' }
+  | { readonly kind: 'down' }
 
 /** One time that events came, with what the recorder said. */
 export interface Visit {
@@ -83,19 +84,19 @@ export class Recorder extends DurableObject<Bindings> implements Inbox {
     const { sql } = this.ctx.storage
     const [row] = sql.exec<{ n: number; answer: string }>('SELECT n, answer FROM script ORDER BY n LIMIT 1').toArray()
     const answer = row === undefined ? ({ kind: 'done' } as const) : (JSON.parse(row.answer) as Answer)
-    if (row !== undefined) sql.exec('DELETE FROM script WHERE n = ?', row.n)
+    if (row !== undefined && answer.kind !== 'down') sql.exec('DELETE FROM script WHERE n = ?', row.n)
     const visit: Visit = { at: Date.now(), kind: answer.kind, ids }
     sql.exec('INSERT INTO visits (visit) VALUES (?)', JSON.stringify(visit))
-    if (answer.kind === 'throw') throw new Error('the lane broke')
+    if (answer.kind === 'throw' || answer.kind === 'down') throw new Error('the lane broke')
     return answer
   }
 
-  /** Whether it will say 'not now' to what comes next. */
+  /** Whether it will not take what comes next, and so does not read by itself either. */
   #isBusy(): boolean {
     const [row] = this.ctx.storage.sql
       .exec<{ answer: string }>('SELECT answer FROM script ORDER BY n LIMIT 1')
       .toArray()
-    return row !== undefined && (JSON.parse(row.answer) as Answer).kind === 'not now'
+    return row !== undefined && ['not now', 'down'].includes((JSON.parse(row.answer) as Answer).kind)
   }
 
   #take(chunks: readonly Chunk[]): void {
