@@ -241,7 +241,10 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
             targets: resolved.targets,
             port,
             credentialsOf: (target) => credentialsOf(target, env.LANE),
-            erase: (user) => eraseFromArchive(user, app),
+            erase: (user, name) =>
+              resolved.targets.get(name)?.kind === 'warehouse'
+                ? env.LOADER.getByName(name).erase(name, user)
+                : eraseFromArchive(user, app),
           }
         })
       }

@@ -42,7 +42,7 @@ const checkQuery = z.object({ userId: z.optional(id), anonymousId: z.optional(id
 /**
  * POST /suppression: from now on the events of these users are dropped before the append, as soon as all isolates know it,
  * which takes ten seconds at most. What was accepted before is still delivered. With `delete`, they are deleted at destinations,
- * too. Repeating it is harmless.
+ * too, and what waits for warehouses is not loaded. Repeating it is harmless.
  */
 export async function suppress(c: AdminCall): Promise<Response> {
   const { users, delete: where } = await bodyOf(c, suppressBody)
@@ -59,9 +59,7 @@ suppress.takesBody = true as const
 /** The names of the destinations that a call means. */
 function destinationsOf(c: AdminCall, where: boolean | readonly string[] | undefined): readonly string[] {
   if (where === undefined || where === false) return []
-  const known = Array.from(c.env.resolved.targets.values())
-    .filter((target) => target.kind !== 'warehouse')
-    .map(({ name }) => name)
+  const known = [...c.env.resolved.targets.keys()]
   if (where === true) return known
   const unknown = where.find((name) => !known.includes(name))
   if (unknown !== undefined)

@@ -1,12 +1,12 @@
 import type { Deletion, ErasureStatus, UserToDelete } from '../core/bindings.ts'
 import { deletionAnswerOf } from '../core/deletion-answer.ts'
 import type { Credentials, DeletionAnswer, Destination, ForgottenUser } from '../core/destination.ts'
+import type { ErasureOrder } from '../core/erased-user.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Target } from '../core/resolved-config.ts'
 import { backoffMs } from '../core/retry.ts'
 import { withSignal } from '../core/with-signal.ts'
-import type { UserId } from './suppression-list.ts'
 
 /** What deletions need of an object's storage. */
 export type DeletionStorage = Pick<DurableObjectStorage, 'get' | 'put' | 'delete' | 'list' | 'setAlarm'>
@@ -17,8 +17,8 @@ export interface DeletionTools {
   readonly port: Port
   /** What is kept of credentials that a destination renews. */
   readonly credentialsOf?: (target: Target | undefined) => { readonly credentials?: Credentials }
-  /** Has a user's events erased from the archive, or says how that is going. */
-  readonly erase: (user: UserId & { readonly askedAt: number }) => Promise<ErasureStatus>
+  /** Has a user's events erased from the archive or what waits for a warehouse, whichever is named, or says how that is going. */
+  readonly erase: (user: ErasureOrder, target: string) => Promise<ErasureStatus>
 }
 
 /** A deletion as it is kept; what is known of the user is there while it waits. */
@@ -30,8 +30,8 @@ interface Kept extends Deletion {
 const atOnce = 24
 /** How failed ones wait: from ten seconds up to an hour. */
 const backoff = { baseSeconds: 10, capSeconds: 3_600 }
-/** How often the archive is asked how it is going. */
-const archiveBackoff = { baseSeconds: 15, capSeconds: 300 }
+/** How often the archive, or a warehouse, is asked how it is going. */
+const oursBackoff = { baseSeconds: 15, capSeconds: 300 }
 const timeoutMs = 30_000
 const longestMs = 14 * 86_400_000
 const recordPrefix = 'deletion:'
@@ -82,7 +82,7 @@ export class Deletions {
           id,
           askedAt: now,
           attempts: 0,
-          ...(!this.#isArchive(destination) && !canDelete(this.#destination(destination))
+          ...(!this.#isOurs(destination) && !canDelete(this.#destination(destination))
             ? {
                 state: 'unsupported',
                 reason: `${this.#destination(destination)?.name ?? destination} deletes no users`,
@@ -150,21 +150,22 @@ export class Deletions {
     return target?.kind === 'destination' ? target.route.use : undefined
   }
 
-  #isArchive(name: string): boolean {
-    return this.#tools().targets.get(name)?.kind === 'archive'
+  /** Whether it is ours: the archive, or a warehouse. */
+  #isOurs(name: string): boolean {
+    return (this.#tools().targets.get(name)?.kind ?? 'destination') !== 'destination'
   }
 
-  /** The archive works by itself and is asked how it is going; nothing of it fails. */
-  async #askArchive({ kind, id, askedAt, attempts, ...kept }: Kept): Promise<Kept> {
+  /** What is ours works by itself and is asked how it is going; nothing of it fails. */
+  async #askOurs({ kind, id, askedAt, attempts, ...kept }: Kept): Promise<Kept> {
     const { port, erase } = this.#tools()
-    const answer = await erase({ kind, id, askedAt }).catch((error: unknown) => ({
+    const answer = await erase({ kind, id, askedAt }, kept.destination).catch((error: unknown) => ({
       isDone: false,
       reason: `no answer: ${reasonOf(error)}`,
     }))
     const told = { kind, id, askedAt, attempts: attempts + 1, at: port.now(), reason: answer.reason }
     const { nextAttemptAt: _, user, ...rest } = kept
     if (answer.isDone) return { ...rest, ...told, state: 'done' }
-    const wait = backoffMs(told.attempts, port.random(), archiveBackoff)
+    const wait = backoffMs(told.attempts, port.random(), oursBackoff)
     return {
       ...rest,
       ...told,
@@ -175,7 +176,7 @@ export class Deletions {
   }
 
   async #attempt(waiting: Kept): Promise<Kept> {
-    if (this.#isArchive(waiting.destination)) return this.#askArchive(waiting)
+    if (this.#isOurs(waiting.destination)) return this.#askOurs(waiting)
     const { user = {}, nextAttemptAt: _, ...kept } = waiting
     const { port } = this.#tools()
     const attempt = { ...kept, attempts: kept.attempts + 1, at: port.now() }

@@ -1,8 +1,8 @@
 import type { AppContext } from '../core/app-context.ts'
 import type { ErasureStatus } from '../core/bindings.ts'
+import type { ErasureOrder } from '../core/erased-user.ts'
 import { knownLayout } from '../core/known-layout.ts'
 import { archiveTarget, laneOf, lanesOf } from '../core/lanes.ts'
-import type { UserId } from './suppression-list.ts'
 
 /**
  * Has a user's events erased from the archive, in each partition, or says how that is going.
@@ -11,10 +11,7 @@ import type { UserId } from './suppression-list.ts'
  * @param app config and bindings
  * @returns done once all partitions are; rejects when one does not answer
  */
-export async function eraseFromArchive(
-  user: UserId & { readonly askedAt: number },
-  app: AppContext,
-): Promise<ErasureStatus> {
+export async function eraseFromArchive(user: ErasureOrder, app: AppContext): Promise<ErasureStatus> {
   const lanes = lanesOf(archiveTarget, await knownLayout(app))
   const answers = await Promise.all(lanes.map((ref) => laneOf(app.bindings, ref).erase(ref, user)))
   return answers.find((answer) => answer?.isDone === false) ?? { isDone: true }

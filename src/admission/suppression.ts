@@ -1,3 +1,4 @@
+import { type EventUsers, namesUser } from '../core/erased-user.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { fingerprint } from '../storage/fingerprint.ts'
 import { withTimeout } from '../core/with-timeout.ts'
@@ -5,7 +6,7 @@ import type { AppContext } from '../core/app-context.ts'
 import { FingerprintSet } from './fingerprint-set.ts'
 import { readCopy } from './suppression-copy.ts'
 import type { Snapshot } from './suppression-list.ts'
-import { isRecord, idText } from '../core/json.ts'
+import { idText } from '../core/json.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
 
@@ -15,12 +16,7 @@ export interface Suppressions {
    * Whether its userId or anonymousId is on the list, as text without blanks around it, or an id that it joins with them:
    * the previousId of an alias, the values of a merge.
    */
-  readonly has: (event: {
-    readonly userId?: unknown
-    readonly anonymousId?: unknown
-    readonly previousId?: unknown
-    readonly mergeProperties?: unknown
-  }) => boolean
+  readonly has: (event: EventUsers) => boolean
 }
 
 /** Milliseconds after which what an isolate knows is not used any more. */
@@ -125,12 +121,5 @@ function suppressionsIn(prints: Uint32Array): Suppressions | undefined {
     fingerprint(kind, id, print, 0)
     return set.has(print[0] as number, print[1] as number)
   }
-  const hasAny = (id: unknown) => hasId('userId', id) || hasId('anonymousId', id)
-  return {
-    has: ({ userId, anonymousId, previousId, mergeProperties }) =>
-      hasId('userId', userId) ||
-      hasId('anonymousId', anonymousId) ||
-      (previousId !== undefined && hasAny(previousId)) ||
-      (Array.isArray(mergeProperties) && mergeProperties.some((one) => isRecord(one) && hasAny(one['value']))),
-  }
+  return { has: (event) => namesUser(event, hasId) }
 }

@@ -1,14 +1,7 @@
-import type { Event } from '../core/event.ts'
-import { isRecord } from '../core/json.ts'
+import { type ErasedUser, namesUser } from '../core/erased-user.ts'
 import { gunzipLines, gzip } from './gzip.ts'
 import type { ArchiveLine } from './line.ts'
 import { archiveType } from './object-name.ts'
-
-/** A user by one of the ids that events name them with. */
-export interface ErasedUser {
-  readonly kind: 'userId' | 'anonymousId'
-  readonly id: string
-}
 
 /**
  * Takes the events of users out of an object of the archive: it is written anew under its key without them, or deleted where
@@ -28,10 +21,12 @@ export async function eraseUsers(
   if (object === null) return 0
   // As they are written in JSON: most lines have none of them, and need not be parsed.
   const marks = users.map(({ id }) => JSON.stringify(id))
+  const isMeant = (kind: string, id: unknown) => users.some((user) => user.kind === kind && user.id === id)
   const kept: string[] = []
   let erased = 0
   for await (const line of gunzipLines(object.body))
-    if (marks.some((mark) => line.includes(mark)) && isOf((JSON.parse(line) as ArchiveLine).event, users)) erased++
+    if (marks.some((mark) => line.includes(mark)) && namesUser((JSON.parse(line) as ArchiveLine).event, isMeant))
+      erased++
     else kept.push(line)
   if (erased === 0) return 0
   if (kept.length === 0) await bucket.delete(key)
@@ -41,15 +36,6 @@ export async function eraseUsers(
       customMetadata: { events: `${kept.length}` },
     })
   return erased
-}
-
-function isOf({ userId, anonymousId, previousId, mergeProperties }: Event, users: readonly ErasedUser[]): boolean {
-  const merged = Array.isArray(mergeProperties)
-    ? mergeProperties.flatMap((one) => (isRecord(one) ? [one['value']] : []))
-    : []
-  return users.some(
-    ({ kind, id }) => (kind === 'userId' ? userId : anonymousId) === id || previousId === id || merged.includes(id),
-  )
 }
 
 function* encoded(lines: readonly string[]): Generator<Uint8Array<ArrayBuffer>> {

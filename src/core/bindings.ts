@@ -1,3 +1,4 @@
+import type { ErasureOrder } from './erased-user.ts'
 import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, UnreadableRange } from './unreadable.ts'
 import type { Attempt, Cause, DryRun, NewDeadLetter, DeadLetter } from './dead-letter.ts'
 import type { RateAnswer, RateLimit } from './rate-limit.ts'
@@ -181,10 +182,10 @@ export interface LetterFilter {
   readonly to?: number | undefined
 }
 
-/** How the erasure of a user from the archive is going in one partition. */
+/** How the erasure of a user is going, from one partition of the archive or from what waits for a warehouse. */
 export interface ErasureStatus {
   readonly isDone: boolean
-  /** What it waits for, or how far it is; left out when it is done. */
+  /** What it waits for, how far it is, or what it does not do. */
   readonly reason?: string
 }
 
@@ -255,10 +256,7 @@ export interface LaneRpc extends Inbox {
    * Of a lane of the archive: has the events of a user erased that were accepted before `askedAt` (milliseconds since the epoch),
    * or says how that is going; null in any other lane.
    */
-  readonly erase: (
-    ref: LaneRef,
-    user: { readonly kind: 'userId' | 'anonymousId'; readonly id: string; readonly askedAt: number },
-  ) => Promise<ErasureStatus | null>
+  readonly erase: (ref: LaneRef, user: ErasureOrder) => Promise<ErasureStatus | null>
   /** Of the lane of the edge: notes what somebody did with the admin API. */
   readonly noteAction: (ref: LaneRef, action: AdminAction) => Promise<void>
   /** Of the lane of the edge: what was done, newest first. */
@@ -331,6 +329,8 @@ export interface LoaderRpc {
   readonly mendUnreadable: (warehouse: string, file: string, text: string) => Promise<Told<MendedFile>>
   /** The next load takes it. */
   readonly reloadUnreadable: (warehouse: string, file: string) => Promise<Told<null>>
+  /** Has a user's events left out of what is loaded from now on; `done` once no file waits that may have some. */
+  readonly erase: (warehouse: string, user: ErasureOrder) => Promise<ErasureStatus>
   /** The next load deletes its object. */
   readonly discardUnreadable: (warehouse: string, file: string) => Promise<Told<UnreadableFileStatus>>
 }
@@ -351,6 +351,8 @@ export interface LoadReport {
   readonly events: number
   readonly rows: number
   readonly discards: number
+  /** Events of erased users, which were left out; left out where there are none. */
+  readonly erased?: number | undefined
   readonly error?: string
 }
 

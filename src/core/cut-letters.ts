@@ -1,3 +1,4 @@
+import { cut } from './cut.ts'
 import type { NewDeadLetter } from './dead-letter.ts'
 
 /** UTF-16 code units of the letters of one call: with two bytes for each, half of the 32 MiB that a call carries. */
@@ -9,17 +10,7 @@ const pieceLength = 8_000_000
  *
  * @param letters in order
  */
-export function* cutLetters(letters: readonly NewDeadLetter[]): Generator<readonly NewDeadLetter[]> {
-  for (let start = 0; start < letters.length;) {
-    let end = start
-    let length = 0
-    while (end < letters.length) {
-      const { event, detail = '' } = letters[end] as NewDeadLetter
-      length += event.length + detail.length + 500
-      if (length > pieceLength && end > start) break
-      end++
-    }
-    yield letters.slice(start, end)
-    start = end
-  }
-}
+export const cutLetters = (letters: readonly NewDeadLetter[]): Generator<readonly NewDeadLetter[]> =>
+  cut(letters, ({ event, reason, detail = '' }) => event.length + reason.length + detail.length + 500, {
+    size: pieceLength,
+  })

@@ -65,6 +65,8 @@ export interface Sync extends Partial<Omit<SyncDetail, 'isUnfinished'>> {
   readonly events: number
   readonly rows: number
   readonly discards: number
+  /** Events of erased users, which were left out. */
+  readonly erased?: number | undefined
   readonly error?: string
 }
 

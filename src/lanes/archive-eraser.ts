@@ -1,28 +1,21 @@
-import { type ErasedUser, eraseUsers } from '../archive/erase-users.ts'
+import { eraseUsers } from '../archive/erase-users.ts'
 import { archivePrefix, readKey } from '../archive/object-name.ts'
 import type { Bindings, ErasureStatus } from '../core/bindings.ts'
+import { type ErasureOrder, erasureSettlesMs } from '../core/erased-user.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { LaneRef } from '../core/inbox.ts'
 import type { Port } from '../core/port.ts'
 import type { LaneStore } from './lane-store.ts'
 
-/** Until isolates know that a user is suppressed, and what they took before is stored. */
-const settlesMs = 15_000
 /** Objects after which it is stored how far a pass is. */
 const savedAfter = 20
 /** Erasures that wait at most, and those that are remembered when they are done. */
 const mostWanted = 1_000
 const againMs = 30_000
 
-/** An erasure that was asked for. */
-interface Wanted extends ErasedUser {
-  /** Milliseconds since the epoch. */
-  readonly askedAt: number
-}
-
 /** A way through all objects of the partition. */
 interface Pass {
-  readonly users: readonly Wanted[]
+  readonly users: readonly ErasureOrder[]
   /** Keys up to it are done. */
   readonly after: string
   readonly objects: number
@@ -31,9 +24,9 @@ interface Pass {
 
 /** Row `erasures` of `meta`, as JSON. */
 interface Stored {
-  readonly wanted: readonly Wanted[]
+  readonly wanted: readonly ErasureOrder[]
   readonly pass?: Pass
-  readonly done: readonly Wanted[]
+  readonly done: readonly ErasureOrder[]
 }
 
 interface EraserOptions {
@@ -68,9 +61,9 @@ export class ArchiveEraser {
    *
    * @returns how it is going; `done` once no event is left that was accepted before `askedAt`
    */
-  erase({ kind, id, askedAt }: Wanted): ErasureStatus {
+  erase({ kind, id, askedAt }: ErasureOrder): ErasureStatus {
     const { wanted, pass, done } = this.#stored
-    const isThis = (one: Wanted) => one.kind === kind && one.id === id && one.askedAt >= askedAt
+    const isThis = (one: ErasureOrder) => one.kind === kind && one.id === id && one.askedAt >= askedAt
     if (done.some(isThis)) return { isDone: true }
     if (pass?.users.some(isThis) === true)
       return { isDone: false, reason: `${pass.objects} objects of partition ${this.#options.ref.partition} are done` }
@@ -102,7 +95,7 @@ export class ArchiveEraser {
   due(): number | undefined {
     const { wanted, pass } = this.#stored
     if (this.isBusy || (pass === undefined && wanted.length === 0)) return undefined
-    const settled = pass === undefined ? Math.min(...wanted.map(({ askedAt }) => askedAt)) + settlesMs : 0
+    const settled = pass === undefined ? Math.min(...wanted.map(({ askedAt }) => askedAt)) + erasureSettlesMs : 0
     return Math.max(this.#nextAt, settled)
   }
 
@@ -110,10 +103,10 @@ export class ArchiveEraser {
     const { port, isArchived } = this.#options
     const { pass, wanted, done } = this.#stored
     if (pass !== undefined) return this.#goOn(pass)
-    const settled = port.now() - settlesMs
+    const settled = port.now() - erasureSettlesMs
     const users = wanted.filter(({ askedAt }) => askedAt <= settled)
     const newest = Math.max(...users.map(({ askedAt }) => askedAt))
-    if (!isArchived(newest + settlesMs)) {
+    if (!isArchived(newest + erasureSettlesMs)) {
       this.#nextAt = port.now() + 1_000
       return
     }

@@ -1,3 +1,4 @@
+import { cut } from '../core/cut.ts'
 import type { Engine } from '../core/warehouse.ts'
 import { type Discard, discardKey, discardTableOf, discardValues } from './discards.ts'
 import type { KnownTables } from './known-schema.ts'
@@ -11,7 +12,7 @@ const discardUnits = 400_000
 /** Writes what was discarded of a slice in one namespace; a discard that cannot be kept makes a dead letter of its event. */
 export class DiscardWriter {
   readonly #part: SlicePart
-  readonly #tools: Pick<Loading, 'engines' | 'discarded' | 'position' | 'port'>
+  readonly #tools: Pick<Loading, 'engines' | 'discarded' | 'port'>
   readonly #schema: KnownTables
   readonly #discards: readonly Discard[]
   #engine!: Engine
@@ -36,8 +37,10 @@ export class DiscardWriter {
     if (!this.hasFresh) return
     // It may have been closed for the engine of another namespace.
     this.#engine = await this.#tools.engines.of(this.#part.namespace)
-    for (const { some, part } of partsOf(this.#discards))
-      await this.#append(part === 0 ? this.#part.id : `${this.#part.id}/${part}`, some)
+    const unitsOf = ({ row }: Discard) => (row['column_value'] as string).length + 300
+    let part = 0
+    for (const some of cut(this.#discards, unitsOf, { size: discardUnits }))
+      await this.#append(part++ === 0 ? this.#part.id : `${this.#part.id}/${part - 1}`, some)
   }
 
   /** Whether it is not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
@@ -51,15 +54,13 @@ export class DiscardWriter {
   }
 
   async #append(id: string, all: readonly Discard[], isLast = false): Promise<void> {
-    const { discarded, position, port } = this.#tools
+    const { discarded, port } = this.#tools
     const some = all.filter((discard) => this.#isFresh(discard))
     if (some.length === 0) return
     const { table, wanted, columns } = discardTableOf(this.#engine.provider)
     try {
       await this.#schema.evolve(table, { wanted, engine: this.#engine })
-      const rows = some.map(discardValues)
-      await this.#engine.load({ id, table, columns, rows, merge: 'append' })
-      position.countDiscards(rows.length)
+      await this.#engine.load({ id, table, columns, rows: some.map(discardValues), merge: 'append' })
       for (const discard of some) discarded.note(this.#keyOf(discard), port.now())
     } catch (thrown) {
       if (!isNarrow(thrown)) throw thrown
@@ -75,23 +76,4 @@ export class DiscardWriter {
       }
     }
   }
-}
-
-function* partsOf(
-  discards: readonly Discard[],
-): Generator<{ readonly some: readonly Discard[]; readonly part: number }> {
-  let some: Discard[] = []
-  let units = 0
-  let part = 0
-  for (const discard of discards) {
-    const length = (discard.row['column_value'] as string).length + 300
-    if (some.length > 0 && units + length > discardUnits) {
-      yield { some, part: part++ }
-      some = []
-      units = 0
-    }
-    some.push(discard)
-    units += length
-  }
-  yield { some, part }
 }

@@ -259,7 +259,7 @@ export class HeldRows {
   waitAgain({ number, table }: Pick<HeldFile, 'number' | 'table'>, now: number): void {
     this.#db.run(`UPDATE held_files SET state = 'waiting' WHERE number = ?`, number)
     if (!this.#tables.has(table)) {
-      const failure = { reason: 'a file that was set aside is loaded again', code: 'warehouse_failed' }
+      const failure = { reason: 'earlier rows wait', code: 'warehouse_failed' }
       this.#write(table, { ...failure, since: now, tries: 0, nextAt: now })
     }
     this.#look()

@@ -2,6 +2,11 @@ import type { Database } from '../storage/database.ts'
 import { type HeldFile, type HeldRows, printOf, printsIn, printsOf } from './held-rows.ts'
 import type { FilesSetAside, SetAsideFile } from './unreadable-files.ts'
 
+interface StuckFile extends HeldFile {
+  readonly stuck: string | null
+  readonly prints: ArrayBuffer
+}
+
 /** Files of `held_files` that cannot be read. */
 export class HeldSetAside implements FilesSetAside {
   readonly #db: Database
@@ -14,11 +19,7 @@ export class HeldSetAside implements FilesSetAside {
 
   /** At most 1,000. */
   setAside(): readonly SetAsideFile[] {
-    const files = this.#db.all<HeldFile & { readonly stuck: string | null }>(
-      `SELECT number, key, name AS "table", place, events, bytes, at, stuck FROM held_files WHERE state = 'stuck'
-       ORDER BY at, number LIMIT 1000`,
-    )
-    return files.map(({ stuck, ...file }) => {
+    return this.#files().map(({ stuck, ...file }) => {
       const { reason = null, now = file.at } = JSON.parse(stuck ?? '{}') as { reason?: string; now?: number }
       return { ...file, changedAt: now, done: this.#held.positionOf(file).doneOf(file.key), reason }
     })
@@ -35,27 +36,25 @@ export class HeldSetAside implements FilesSetAside {
   }
 
   reload(key: string, now: number): void {
-    const file = this.#find(key)
-    if (file !== undefined) this.#held.waitAgain(file, now)
+    for (const file of this.#find(key)) this.#held.waitAgain(file, now)
   }
 
   discard(key: string): void {
-    const file = this.#find(key)
-    if (file !== undefined) this.#held.done(file)
+    for (const file of this.#find(key)) this.#held.done(file)
   }
 
-  /** Why a row of an event is not loaded; undefined where none of its rows is in such a file. */
-  reasonFor(id: string): string | undefined {
-    const print = printOf(id)
-    const file = this.#db
-      .all<{ readonly name: string; readonly prints: ArrayBuffer }>(
-        `SELECT name, prints FROM held_files WHERE state = 'stuck'`,
-      )
-      .find(({ prints }) => printsIn(prints).includes(print))
-    return file && `its file of rows for the table "${file.name}" could not be read and was set aside`
+  /** Whether one of them has an event. */
+  has(id: string): boolean {
+    return this.#files().some(({ prints }) => printsIn(prints).includes(printOf(id)))
   }
 
-  #find(key: string): Pick<HeldFile, 'number' | 'table'> | undefined {
-    return this.#db.first(`SELECT number, name AS "table" FROM held_files WHERE key = ? AND state = 'stuck'`, key)
+  #files(): readonly StuckFile[] {
+    return this.#db.all(
+      `SELECT *, name AS "table" FROM held_files WHERE state = 'stuck' ORDER BY at, number LIMIT 1000`,
+    )
+  }
+
+  #find(key: string): readonly HeldFile[] {
+    return this.#files().filter((file) => file.key === key)
   }
 }

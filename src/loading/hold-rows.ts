@@ -1,3 +1,4 @@
+import { cut } from '../core/cut.ts'
 import { pack } from '../core/envelope.ts'
 import { frame, joinFrames } from '../storage/frame.ts'
 import type { Loading } from './load-group.ts'
@@ -25,12 +26,10 @@ export async function holdRows(slice: string, waiting: readonly WaitingRows[], l
   )
   for (const [i, { events }] of all.entries()) {
     const key = keys[i] as string
-    const frames: Uint8Array[] = []
-    for (let at = 0; at < events.length; at += frameEvents) {
-      const some = events.slice(at, at + frameEvents)
-      frames.push(frame(some.map(({ header, text }) => pack(header, text).text).join('')))
-    }
-    const file = joinFrames(frames)
+    const frames = [...cut(events, () => 1, { size: frameEvents })]
+    const file = joinFrames(
+      frames.map((some) => frame(some.map(({ header, text }) => pack(header, text).text).join(''))),
+    )
     await bindings.BUCKET.put(key, file)
     billed.r2Writes++
     held.written(key, file.byteLength)

@@ -1,3 +1,4 @@
+import { cutLetters } from '../core/cut-letters.ts'
 import type { Bindings, LoadReport, StagedFile } from '../core/bindings.ts'
 import type { Billed } from '../core/billed.ts'
 import type { Port } from '../core/port.ts'
@@ -7,10 +8,10 @@ import type { MapOptions } from '../warehouses/mapping/map-event.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
 import { ownName } from '../warehouses/mapping/providers.ts'
 import type { EnginePool } from './engine-pool.ts'
+import type { Erasures } from './erasures.ts'
 import type { RecentKeys } from '../storage/recent-keys.ts'
 import type { HeldFile, HeldRows } from './held-rows.ts'
 import { type KnownSchema, qualifiedName } from './known-schema.ts'
-import { callsOf } from './letter-calls.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition, StagedPlace } from './load-position.ts'
 import { addReports, nothing } from './load-reports.ts'
@@ -39,6 +40,7 @@ export interface Loading {
   readonly bindings: Bindings
   readonly port: Port
   readonly held: HeldRows
+  readonly erasures: Erasures
   /** The file of held rows that is loaded, where it is one: of its events, the rows for its table alone. */
   readonly from?: HeldFile | undefined
   readonly billed: Billed
@@ -83,9 +85,9 @@ export class LoadGroup {
   constructor(loading: Loading) {
     this.#loading = loading
     this.#now = new Date(loading.port.now()).toISOString()
-    this.#slice = this.#newSlice()
     this.#end = loading.position.end
     this.#isRepeat = this.#end !== undefined
+    this.#slice = this.#newSlice()
   }
 
   /** How events become rows, which is the same in all namespaces. */
@@ -120,10 +122,10 @@ export class LoadGroup {
     } catch (thrown) {
       if (scopeOf(thrown) !== 'invocation') throw thrown
       const { position } = this.#loading
-      if (this.#slices > 0 || (this.#isRepeat && position.keepEnd())) return false
+      if (this.#slices > 0) return false
       // The whole invocation was not enough for it, and nothing is smaller than one event.
       if (position.most === 1) throw thrown
-      position.shrink((this.#underWay?.slice ?? this.#slice).events)
+      position.shrink((this.#underWay?.slice ?? this.#slice).events, this.#isRepeat)
       return false
     }
   }
@@ -153,7 +155,7 @@ export class LoadGroup {
   }
 
   async #loadFile(file: WaitingFile, bytes: Uint8Array): Promise<boolean> {
-    const { position, target, port, deadline } = this.#loading
+    const { position, target, port, deadline, erasures } = this.#loading
     for (const staged of stagedEvents(file.key, bytes, doneOf(file, position))) {
       if (this.#slice.isFull(position.most, this.#end)) {
         await this.#sendSlice()
@@ -161,7 +163,10 @@ export class LoadGroup {
       }
       this.#slice.pass(staged)
       const { to, source } = staged.envelope.header
-      if (to.includes(target.name)) this.#map(staged, (this.#options ??= await this.#mapOptions(source)))
+      if (to.includes(target.name)) {
+        if (erasures.has(staged.envelope, this.#slice.erasures)) this.#slice.erased++
+        else this.#map(staged, (this.#options ??= await this.#mapOptions(source)))
+      }
       if (this.#slice.read % turnEvents === 0) await nextTurn()
     }
     this.#slice.files.push(file)
@@ -202,7 +207,7 @@ export class LoadGroup {
     const { position, bindings, target, loaded, noted, held, from, port } = this.#loading
     const outcome = await loadSlice(slice, this.#loading)
     const lane = { target: target.name, partition: 0 }
-    for (const letters of callsOf(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters, true)
+    for (const letters of cutLetters(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters, true)
     // What follows is one commit of the storage.
     if (slice.end !== undefined) {
       held.commit(slice.id, from, port.now())
@@ -212,12 +217,15 @@ export class LoadGroup {
     noted({ ...outcome, deadLetters: slice.letters.length })
     const rows = [...outcome.tables.values()].reduce((sum, table) => sum + table.rows, 0)
     const { discards } = outcome
-    this.report = addReports(this.report, { files: slice.files.length, events: slice.events, rows, discards })
+    const { erased } = slice
+    this.report = addReports(this.report, { files: slice.files.length, events: slice.events, rows, discards, erased })
     this.#slices++
   }
 
   #newSlice(): Slice {
-    return new Slice(this.#now, () => this.#loading.engines.traits ?? {})
+    const { engines, erasures, position } = this.#loading
+    const heeded = this.#end === undefined ? erasures.newest : position.erasures
+    return new Slice(this.#now, () => engines.traits ?? {}, heeded)
   }
 }
 

@@ -13,11 +13,11 @@ export const mostSliceEvents = 5_000
 interface Stored {
   readonly done?: StagedPlace | undefined
   readonly end?: StagedPlace | undefined
+  /** The number up to which the slice of `end` heeds erasures. */
+  readonly erasures?: number | undefined
   readonly most?: number | undefined
   /** How often `end` was kept though the slice was at the limits of an invocation. */
   readonly kept?: number | undefined
-  /** Discards that were written of what comes after `done`. */
-  readonly discards?: number | undefined
 }
 
 const mostKept = 10
@@ -55,19 +55,14 @@ export class LoadPosition {
     return this.#stored.end
   }
 
-  /** Sets the end of the slice whose discards or held rows are written next. */
-  fixEnd(end: StagedPlace | undefined): void {
-    this.#write({ ...this.#stored, end })
+  /** The number up to which the slice that ends there heeds erasures. */
+  get erasures(): number {
+    return this.#stored.erasures ?? 0
   }
 
-  /** Discards that were written of what is not in the warehouse as a whole. */
-  get discards(): number {
-    return this.#stored.discards ?? 0
-  }
-
-  /** Counts discards that are in the warehouse. */
-  countDiscards(written: number): void {
-    this.#write({ ...this.#stored, discards: this.discards + written })
+  /** Sets what a slice is whose discards or held rows are written next. */
+  fixEnd({ end, erasures }: { readonly end: StagedPlace | undefined; readonly erasures: number }): void {
+    this.#write({ ...this.#stored, end, erasures: erasures === 0 ? undefined : erasures })
   }
 
   /** All before the place is in the warehouse. */
@@ -77,22 +72,13 @@ export class LoadPosition {
   }
 
   /**
-   * Keeps the end of a slice that was too much for one invocation: which of its discards an earlier attempt wrote only a repeat of
-   * the same slice can know.
-   *
-   * @returns false once that was done too often: it was not too much before, and so may be too much for ever
+   * A slice of so many events was too much for one invocation; it may end elsewhere. One that is repeated keeps its end, as only the
+   * same slice can know which of its discards are written, until that was too often: it may be too much for ever.
    */
-  keepEnd(): boolean {
-    const kept = (this.#stored.kept ?? 0) + 1
-    if (kept > mostKept) return false
-    this.#write({ ...this.#stored, kept })
-    return true
-  }
-
-  /** A slice of so many events was too much for one invocation; it may end elsewhere. */
-  shrink(events: number): void {
-    const { done, discards } = this.#stored
-    this.#write({ done, discards, most: Math.max(1, Math.min(this.most, events) >> 1) })
+  shrink(events: number, isRepeat: boolean): void {
+    const { kept = 0, ...stored } = this.#stored
+    if (isRepeat && kept < mostKept) return this.#write({ ...stored, kept: kept + 1 })
+    this.#write({ done: stored.done, most: Math.max(1, Math.min(this.most, events) >> 1) })
   }
 
   #write(stored: Stored): void {

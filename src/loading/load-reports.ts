@@ -9,4 +9,5 @@ export const addReports = (a: LoadReport, b: LoadReport): LoadReport => ({
   events: a.events + b.events,
   rows: a.rows + b.rows,
   discards: a.discards + b.discards,
+  erased: (a.erased ?? 0) + (b.erased ?? 0) || undefined,
 })

@@ -4,6 +4,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { RecentKeys } from '../storage/recent-keys.ts'
 import { EnginePool } from './engine-pool.ts'
+import type { Erasures } from './erasures.ts'
 import type { HeldRows } from './held-rows.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { isLasting } from './load-failure.ts'
@@ -20,6 +21,7 @@ export interface LoaderMemory {
   readonly schema: KnownSchema
   readonly position: LoadPosition
   readonly held: HeldRows
+  readonly erasures: Erasures
   /** Discards that are in the warehouse already. */
   readonly discarded: RecentKeys
 }
@@ -66,10 +68,10 @@ interface Place {
  */
 export async function runLoad(order: RunOrder, memory: LoaderMemory, { bindings, port, billed }: Place): Promise<Run> {
   const { target, until, tables, deadline, noted } = order
-  const { files, schema, position, held, discarded } = memory
+  const { files, schema, position, held, discarded, erasures } = memory
   const unreadable = new Map<string, string>()
   const engines = new EnginePool(target.route.use, { ...bindings })
-  const common = { target, engines, schema, held, discarded, bindings, port, billed, deadline, noted }
+  const common = { target, engines, schema, held, discarded, erasures, bindings, port, billed, deadline, noted }
   const loaded = ({ key }: StagedFile) => {
     billed.r2Reads++
     files.mark([key], 'loaded', port.now())

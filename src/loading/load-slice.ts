@@ -32,7 +32,7 @@ export async function loadSlice(slice: Slice, tools: Loading): Promise<SliceOutc
   const waiting = loaders.flatMap(({ rows }) => rows.waiting)
   const writers = loaders.map(({ part, rows }) => new DiscardWriter(part, rows.discards, tools))
   const hasDiscards = writers.some(({ hasFresh }) => hasFresh)
-  if (hasDiscards || waiting.length > 0 || slice.letters.length > 0) position.fixEnd(slice.end)
+  if (hasDiscards || waiting.length > 0 || slice.letters.length > 0) position.fixEnd(slice)
   if (waiting.length > 0) await holdRows(slice.id, waiting, tools)
   for (const writer of writers) await writer.write()
   const tables = loaders.flatMap(({ part, rows }) =>
@@ -40,7 +40,7 @@ export async function loadSlice(slice: Slice, tools: Loading): Promise<SliceOutc
   )
   return {
     tables: new Map(tables),
-    discards: position.discards,
+    discards: loaders.reduce((sum, { rows }) => sum + rows.discards.length, 0),
     waiting: waiting.reduce((sum, { pending }) => sum + pending.length, 0),
   }
 }

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type {
   Bindings,
+  ErasureStatus,
   LoaderRpc,
   LoaderStatus,
   LoadOptions,
@@ -11,6 +12,7 @@ import type {
 } from '../core/bindings.ts'
 import type { SyncDetail, SyncPage, SyncQuery } from '../core/sync.ts'
 import type { MendedFile, Told, UnreadableFileStatus, UnreadableLines, UnreadableRange } from '../core/unreadable.ts'
+import { type ErasureOrder, erasureSettlesMs } from '../core/erased-user.ts'
 import { createBill } from '../core/billed.ts'
 import { type Port } from '../core/port.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
@@ -18,6 +20,7 @@ import { realPort } from '../platform/real-port.ts'
 import { Database } from '../storage/database.ts'
 import { RecentKeys } from '../storage/recent-keys.ts'
 import { conditionOf } from './condition.ts'
+import { Erasures } from './erasures.ts'
 import { HeldRows } from './held-rows.ts'
 import { HeldSetAside } from './held-set-aside.ts'
 import { KnownSchema } from './known-schema.ts'
@@ -63,6 +66,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       schema: new KnownSchema(db),
       position: new LoadPosition(db),
       held: new HeldRows(db),
+      erasures: new Erasures(db),
       discarded: new RecentKeys(db, 'discarded'),
     }
     this.#history = new LoadHistory(db)
@@ -136,13 +140,11 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   async waitsFor(warehouse: string, event: StagedPlaceQuery): Promise<StagedAnswer> {
     this.#billed.calls++
     const state = this.#memory.files.stateOf(event)
-    if (state === undefined) {
-      const held = this.#memory.held.waitsFor(event.id)
-      if (held !== undefined) return { waits: true, ...held }
-      const unread = this.#heldSetAside.reasonFor(event.id)
-      return unread === undefined ? { waits: false } : { waits: true, reason: unread }
-    }
-    if (state === 'stuck') return { waits: true, reason: 'its staging file could not be read and was set aside' }
+    const held = state === undefined ? this.#memory.held.waitsFor(event.id) : undefined
+    if (held !== undefined) return { waits: true, ...held }
+    if (state === 'stuck' || (state === undefined && this.#heldSetAside.has(event.id)))
+      return { waits: true, reason: 'its staging file could not be read and was set aside' }
+    if (state === undefined) return { waits: false }
     const reason = this.#history.failure()?.reason
     const nextAttemptAt = this.#nextAttemptAt(this.#scheduleOf(warehouse))
     return { waits: true, ...(reason === undefined ? {} : { reason }), nextAttemptAt }
@@ -176,6 +178,17 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       else this.port.log('warn', 'a file of held rows is discarded', { ...what, table })
       return gone
     })
+  }
+
+  async erase(warehouse: string, user: ErasureOrder): Promise<ErasureStatus> {
+    const { erasures, files } = this.#memory
+    erasures.ask(user)
+    const target = this.#resolved.targets.get(warehouse)
+    const stageSeconds = (target?.kind === 'warehouse' && target.route.stageSeconds) || 10
+    const until = user.askedAt + erasureSettlesMs + stageSeconds * 1_000
+    const { stuckFiles, waitingTables, reason } = await this.status(warehouse)
+    const isDone = this.port.now() > until && !files.hasStaged(until) && stuckFiles.length + waitingTables.length === 0
+    return { isDone, reason: isDone ? 'rows that are in its tables stay' : (reason ?? 'events wait to be loaded') }
   }
 
   /** When the schedule loads what is staged, or tries a table whose rows wait. */
@@ -227,7 +240,10 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       isUnfinished: until !== undefined && run.report.error === undefined && files.hasStaged(until),
     })
     const how = { at: start, ms: this.port.now() - start, ...(isAsked ? { asked: true } : {}) }
-    this.#note(warehouse, run, { ...how, detail: notes.isEmpty && run.report.files === 0 ? undefined : detail })
+    this.#note(warehouse, run, {
+      ...how,
+      detail: notes.isEmpty && !run.report.files && !run.report.erased ? undefined : detail,
+    })
     return run.report
   }
 

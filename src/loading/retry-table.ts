@@ -1,9 +1,9 @@
+import { cutLetters } from '../core/cut-letters.ts'
 import type { LoadReport } from '../core/bindings.ts'
 import type { NewDeadLetter } from '../core/dead-letter.ts'
 import { SluicewayError } from '../core/errors.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { HeldFile, TableFailure } from './held-rows.ts'
-import { callsOf } from './letter-calls.ts'
 import { TableRefused } from './load-failure.ts'
 import { LoadGroup, type Loading } from './load-group.ts'
 import { addReports, nothing } from './load-reports.ts'
@@ -38,11 +38,10 @@ export async function retryTable(table: string, tools: RetryTools): Promise<Load
       const isDone = await group.run([{ ...file, partition: 0, done: 0 }])
       if (!isDone) return end(report)
     } catch (thrown) {
-      if (thrown instanceof UnreadableFile) {
-        setAside(file, thrown, tools)
+      if (!(thrown instanceof TableRefused)) {
+        setAside(file, thrown)
         continue
       }
-      if (!(thrown instanceof TableRefused)) throw thrown
       const code = thrown.cause instanceof SluicewayError ? thrown.cause.code : 'internal'
       failure = { reason: thrown.message, code }
       break
@@ -54,9 +53,21 @@ export async function retryTable(table: string, tools: RetryTools): Promise<Load
   if (failure !== undefined)
     for (const file of held.overdue(table, port.now())) {
       if (port.now() >= tools.deadline) break
-      await giveUp(file, failure, tools)
+      try {
+        report = addReports(report, { ...nothing, erased: await giveUp(file, failure, tools) })
+      } catch (thrown) {
+        setAside(file, thrown)
+      }
     }
   return end(report)
+
+  /** Keeps a file that cannot be read; whatever else was thrown goes on. */
+  function setAside(file: HeldFile, thrown: unknown): void {
+    if (!(thrown instanceof UnreadableFile)) throw thrown
+    const { message: reason } = thrown
+    held.giveUpReading(file, { reason, now: port.now() })
+    port.log('error', 'a file of held rows cannot be read and was set aside', { key: file.key, reason })
+  }
 
   function end(done: LoadReport): LoadReport {
     const since = held.tried(table, { failure, isAsked: tools.isAsked, now: port.now() })
@@ -70,26 +81,20 @@ export async function retryTable(table: string, tools: RetryTools): Promise<Load
   }
 }
 
-function setAside(file: HeldFile, { message: reason }: UnreadableFile, { held, port }: RetryTools): void {
-  held.giveUpReading(file, { reason, now: port.now() })
-  port.log('error', 'a file of held rows cannot be read and was set aside', { key: file.key, reason })
-}
-
-/** Makes dead letters of the events of a file whose rows are not in the warehouse. */
-async function giveUp(file: HeldFile, { reason, code }: TableFailure, tools: RetryTools): Promise<void> {
-  const { held, bindings, target, noted } = tools
+/** Makes dead letters of the events of a file whose rows are not in the warehouse; gives how many erased users had. */
+async function giveUp(file: HeldFile, { reason, code }: TableFailure, tools: RetryTools): Promise<number> {
+  const { held, bindings, target, noted, erasures } = tools
   const done = held.positionOf(file).doneOf(file.key)
   const letters: NewDeadLetter[] = []
-  try {
-    const bytes = await readStaged({ ...file, partition: 0 }, bindings.BUCKET)
-    for (const { envelope } of stagedEvents(file.key, bytes, done))
-      letters.push({ ...deadLetterOf(envelope, undefined), reason, code })
-  } catch (thrown) {
-    if (!(thrown instanceof UnreadableFile)) throw thrown
-    return setAside(file, thrown, tools)
+  let erased = 0
+  const bytes = await readStaged({ ...file, partition: 0 }, bindings.BUCKET)
+  for (const { envelope } of stagedEvents(file.key, bytes, done)) {
+    if (erasures.has(envelope, erasures.newest)) erased++
+    else letters.push({ ...deadLetterOf(envelope, undefined), reason, code })
   }
   const lane = { target: target.name, partition: 0 }
-  for (const some of callsOf(letters)) await laneOf(bindings, lane).addDeadLetters(lane, some, true)
+  for (const some of cutLetters(letters)) await laneOf(bindings, lane).addDeadLetters(lane, some, true)
   held.done(file)
   noted({ tables: new Map(), discards: 0, deadLetters: letters.length, waiting: 0 })
+  return erased
 }

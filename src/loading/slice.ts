@@ -62,8 +62,14 @@ export class Slice {
   /** Events that were read, those of other targets among them. */
   read = 0
 
+  /** Events of erased users, which are left out. */
+  erased = 0
+  /** The number up to which erasures are heeded. */
+  readonly erasures: number
+
   /** `now` becomes the `uuid_ts` of the rows; `traits` are those of the engine. */
-  constructor(now: string, traits: () => Pick<Engine, 'widerType' | 'keepsTimes'> = () => ({})) {
+  constructor(now: string, traits: () => Pick<Engine, 'widerType' | 'keepsTimes'> = () => ({}), erasures = 0) {
+    this.erasures = erasures
     this.#now = now
     this.#traits = traits
   }
@@ -114,11 +120,11 @@ export class Slice {
     return [...this.#letters.values()]
   }
 
-  /** Stays the same when the slice is loaded again; one that begins or ends elsewhere has another. */
+  /** Stays the same when the slice is loaded again; one that begins or ends elsewhere, or leaves others out, has another. */
   get id(): string {
     if (this.#first === undefined) return ''
     const { key, events } = this.#first
-    return `${key}/${events - 1}+${this.read}`
+    return `${key}/${events - 1}+${this.read}${this.erased === 0 ? '' : `-${this.erased}`}`
   }
 
   get end(): StagedPlace | undefined {

@@ -1,3 +1,4 @@
+import { cut } from '../core/cut.ts'
 import type { MendedFile, UnreadableFileStatus, UnreadableLines, UnreadableRange } from '../core/unreadable.ts'
 import { type Header, pack, unpack } from '../core/envelope.ts'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
@@ -226,16 +227,5 @@ function startsAlike(before: readonly string[], events: readonly string[], done:
   )
 }
 
-function framesOf(events: readonly string[]): Uint8Array<ArrayBuffer> {
-  const frames: Uint8Array[] = []
-  let text = ''
-  for (const event of events) {
-    if (text !== '' && text.length + event.length > frameUnits) {
-      frames.push(frame(text))
-      text = ''
-    }
-    text += event
-  }
-  frames.push(frame(text))
-  return joinFrames(frames)
-}
+const framesOf = (events: readonly string[]): Uint8Array<ArrayBuffer> =>
+  joinFrames([...cut(events, ({ length }) => length, { size: frameUnits })].map((some) => frame(some.join(''))))

@@ -91,7 +91,6 @@ describe('the list of suppressed users', () => {
     ],
     ['too many', '/suppression', users(...Array.from({ length: 1_001 }, (_, i) => `u${i}`)), 'at most 1000'],
     ['a destination that there is not', '/suppression', { ...users('ada'), delete: ['crm'] }, 'there are webhook'],
-    ['a warehouse', '/suppression', { ...users('ada'), delete: ['tables'] }, 'there is no destination "tables"'],
     ['an order that is none', '/suppression', { ...users('ada'), delete: 'webhook' }, 'delete: must be true, for all'],
     [
       'too many deletions',
@@ -112,7 +111,7 @@ describe('the list of suppressed users', () => {
     const ada = { kind: 'userId', id: 'ada', email: ' ada@example.com ' }
     const { body } = await post('/suppression', { users: [ada], delete: ['webhook'] })
     expect(body).toMatchObject({ success: true, deletions: [{ destination: 'webhook', id: 'ada', state: 'waiting' }] })
-    await post('/suppression', { ...users('grace', 'hedy'), delete: true })
+    await post('/suppression', { ...users('grace', 'hedy'), delete: ['webhook'] })
     expect((await post('/suppression', { ...users('mary'), delete: false })).body).toEqual({ success: true })
     const first = (await call('/suppression/deletions?limit=2')).body
     expect(first.deletions.map(({ id }: Deletion) => id)).toEqual(['ada', 'grace'])
@@ -120,6 +119,16 @@ describe('the list of suppressed users', () => {
     expect(second.deletions.map(({ id }: Deletion) => id)).toEqual(['hedy'])
     expect(second.cursor).toBeUndefined()
     expect((await call('/suppression/deletions?after=ada')).status).toBe(400)
+  })
+
+  test('users are deleted at the warehouses, too, when a call means all or names one', async () => {
+    const { post } = adminWithList()
+    const { deletions } = (await post('/suppression', { ...users('ada'), delete: true })).body
+    expect(deletions.map(({ destination }: Deletion) => destination)).toEqual(
+      expect.arrayContaining(['webhook', 'tables']),
+    )
+    const { body } = await adminWithList().post('/suppression', { ...users('ada'), delete: ['tables'] })
+    expect(body.deletions).toMatchObject([{ destination: 'tables', id: 'ada', state: 'waiting' }])
   })
 
   test.each(['/suppression?after=ada', '/suppression?limit=0', '/suppression?limit=1001'])(

@@ -83,9 +83,10 @@ function deletionsOf(destinations: Readonly<Record<string, Destination>>, storag
       { kind: 'destination', name, displayName: name, route: { use } } as Target,
     ]),
   )
+  targets.set('tables', { kind: 'warehouse', name: 'tables', displayName: 'd1', route: {} } as unknown as Target)
   targets.set('@archive', { kind: 'archive', name: '@archive', displayName: '@archive', route: {} })
-  const erase = async (user: unknown) => {
-    erasing.push(user)
+  const erase = async (user: object, from: string) => {
+    erasing.push({ ...user, from })
     return erasure
   }
   const deletions = new Deletions(storage as unknown as DeletionStorage, () => ({
@@ -146,7 +147,9 @@ test('the archive is asked how an erasure is going until it is done, with the ti
   await deletions.run()
   const [done] = await deletions.list({ limit: 10 })
   expect([done?.state, done?.reason, done?.attempts]).toEqual(['done', undefined, 3])
-  expect(erasing).toEqual(Array.from({ length: 3 }, () => ({ kind: 'userId', id: 'ada', askedAt: now })))
+  expect(erasing).toEqual(
+    Array.from({ length: 3 }, () => ({ kind: 'userId', id: 'ada', askedAt: now, from: '@archive' })),
+  )
 })
 
 test('a deletion that gets no answer or a 429 is tried again, across a restart, until it is done', async () => {
@@ -272,4 +275,22 @@ test('a destination that deletes by itself gets the user, the way out and what i
   expect(arrived).toEqual(['DELETE /people/ada', 'DELETE /people/ada'])
   const user = { userId: 'ada', email: 'ada@example.com' }
   expect(given).toEqual([user, 'kept-1842', user, 'kept-1842'])
+})
+
+test('a warehouse is asked whether events of a user still wait for it, and what it keeps is told', async () => {
+  const { deletions, storage, clock } = deletionsOf({})
+  erasing = []
+  erasure = { isDone: false, reason: 'events wait to be loaded' }
+  expect(await deletions.ask([ada], ['tables'])).toMatchObject([{ destination: 'tables', state: 'waiting' }])
+  await deletions.run()
+  expect(await deletions.list({ limit: 10 })).toMatchObject([{ state: 'waiting', reason: 'events wait to be loaded' }])
+  erasure = { isDone: true, reason: 'rows that are in its tables stay' }
+  clock.now = storage.alarm ?? 0
+  await deletions.run()
+  expect(await deletions.list({ limit: 10 })).toMatchObject([
+    { destination: 'tables', state: 'done', reason: erasure.reason },
+  ])
+  expect(erasing).toEqual(
+    Array.from({ length: 2 }, () => ({ kind: 'userId', id: 'ada', askedAt: now, from: 'tables' })),
+  )
 })

@@ -1,6 +1,6 @@
 import connect from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { LaneTrace, LoaderStatus, LoadReport } from '../../src/core/bindings.ts'
+import type { Deletion, LaneTrace, LoaderStatus, LoadReport } from '../../src/core/bindings.ts'
 import type { DeadLetter } from '../../src/core/dead-letter.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 import { plainOrder } from '../support/sample-events.ts'
@@ -179,6 +179,49 @@ test.each(['tables', 'analytics'] as const)(
     )
   },
 )
+
+test('a user who is deleted while events wait for a warehouse is in none of its tables afterwards, and all others are, each once', async () => {
+  await sql.unsafe(`ALTER ROLE loader PASSWORD 'rotated again'`)
+  const orderOf = (userId: string, n: number) => plainOrder(`${userId}-${n}`, { userId, anonymousId: `a-${userId}` })
+  const batch = [1, 2, 3].flatMap((n) => [orderOf('hedy', n), orderOf('mary', n)])
+  await server.post('/v1/batch', { batch })
+  await until('they are staged', async () => {
+    const waiting = await Promise.all(batch.map(({ messageId }) => traceOf(messageId, 'analytics')))
+    return waiting.every((trace) => trace?.status === 'staged')
+  })
+  await until('D1 has them', async () => (await tables.tables.rows('tracks')).some(({ id }) => id === 'hedy-3'))
+  await server.admin('/suppression', {
+    method: 'POST',
+    body: JSON.stringify({ users: [{ kind: 'userId', id: 'hedy' }], delete: true }),
+  })
+  const deletionOf = async (destination: string) =>
+    (await server.admin<{ deletions: Deletion[] }>('/suppression/deletions')).deletions.find(
+      (one) => one.destination === destination && one.id === 'hedy',
+    )
+  await until('the loader knows', async () => ((await deletionOf('analytics'))?.attempts ?? 0) > 0)
+  expect(await deletionOf('analytics')).toMatchObject({ state: 'waiting' })
+  await server.killWorkerd()
+  await sql.unsafe(`ALTER ROLE loader PASSWORD 'the old one'`)
+  await until('all is loaded', async () => {
+    await loadNow('analytics')
+    return (await loaderOf('analytics')).stagedFiles === 0
+  })
+  for (const table of ['order_completed', 'tracks']) {
+    const ids = (await tables.analytics.rows(table)).map(({ id }) => String(id))
+    expect(ids.filter((id) => /^(hedy|mary)-/.test(id)).toSorted()).toEqual(['mary-1', 'mary-2', 'mary-3'])
+  }
+  // What a warehouse has, it keeps.
+  expect((await tables.tables.rows('tracks')).filter(({ user_id }) => user_id === 'hedy')).toHaveLength(3)
+  const done = await until(
+    'the deletion is done',
+    async () => {
+      const found = await deletionOf('analytics')
+      return found?.state === 'done' ? found : undefined
+    },
+    { seconds: 120, everyMs: 500 },
+  )
+  expect(done.reason).toBe('rows that are in its tables stay')
+})
 
 test('a PostgreSQL that is down is not told to fail at once, as it may soon be back, but whoever asks is answered', async () => {
   await tables.analytics.close()

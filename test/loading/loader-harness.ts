@@ -2,6 +2,7 @@ import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { join } from 'node:path'
 import type {
+  ErasureStatus,
   LoaderStatus,
   LoadOptions,
   LoadReport,
@@ -9,6 +10,7 @@ import type {
   StagedFile,
   StagedPlaceQuery,
 } from '../../src/core/bindings.ts'
+import type { ErasureOrder } from '../../src/core/erased-user.ts'
 import type { SyncPage, SyncQuery } from '../../src/core/sync.ts'
 import type { NewDeadLetter } from '../../src/core/dead-letter.ts'
 import { pack } from '../../src/core/envelope.ts'
@@ -34,6 +36,7 @@ export interface LoaderHarness {
     method: 'unreadable' | 'readUnreadable' | 'mendUnreadable' | 'reloadUnreadable' | 'discardUnreadable',
     ...args: readonly unknown[]
   ) => Promise<unknown>
+  readonly erase: (user: ErasureOrder) => Promise<ErasureStatus>
   /** What it logged. */
   readonly logged: () => Promise<Record<string, unknown>[]>
   readonly letters: () => Promise<NewDeadLetter[]>
@@ -116,6 +119,7 @@ export async function startLoader(): Promise<LoaderHarness> {
     syncs: (query = { limit: 20 }) => call('loader/syncs', 'tables', query),
     waitsFor: (event) => call('loader/waitsFor', 'tables', event),
     unreadable: (method, ...args) => call(`loader/${method}`, 'tables', ...args),
+    erase: (user) => call('loader/erase', 'tables', user),
     logged: () => call('logged'),
     letters: () => call('lane/letters'),
     setup: (setup) => call('setup', setup),

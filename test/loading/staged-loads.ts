@@ -5,6 +5,7 @@ import { pack } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { WarehouseRoute } from '../../src/core/config.ts'
 import type { Engine } from '../../src/core/warehouse.ts'
+import { Erasures } from '../../src/loading/erasures.ts'
 import { HeldRows } from '../../src/loading/held-rows.ts'
 import { KnownSchema } from '../../src/loading/known-schema.ts'
 import { LoadPosition } from '../../src/loading/load-position.ts'
@@ -69,6 +70,7 @@ export class StagedLoads {
       schema: new KnownSchema(db),
       position: new LoadPosition(db),
       held: new HeldRows(db),
+      erasures: new Erasures(db),
       discarded: new RecentKeys(db, 'discarded'),
     }
   }
@@ -76,6 +78,10 @@ export class StagedLoads {
   /** Ends the loader as a crash does, and starts another. */
   restart(): void {
     this.#memory = this.#remember()
+  }
+
+  get erasures(): Erasures {
+    return this.#memory.erasures
   }
 
   get held(): HeldRows {

@@ -64,7 +64,7 @@ describe('a file of waiting rows that was set aside', () => {
     })
     expect(await loader.waitsFor({ id: 'order-2', source: 'shop', partition: 0, offset: 101 })).toEqual({
       waits: true,
-      reason: 'its file of rows for the table "order_completed" could not be read and was set aside',
+      reason: 'its staging file could not be read and was set aside',
     })
     // Nothing waits behind it.
     await loader.stage('staging/tables/0/200-201', [order(4)])

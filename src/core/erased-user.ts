@@ -1,0 +1,43 @@
+import { isRecord } from './json.ts'
+
+/** A user by one of the ids that events name them with. */
+export interface ErasedUser {
+  readonly kind: 'userId' | 'anonymousId'
+  readonly id: string
+}
+
+/** A user whose events were to be erased at some time. */
+export interface ErasureOrder extends ErasedUser {
+  /** Milliseconds since the epoch: what was accepted before goes. */
+  readonly askedAt: number
+}
+
+/** Milliseconds until isolates know that a user is suppressed, and what they took before is stored. */
+export const erasureSettlesMs = 15_000
+
+/** What of an event names users. */
+export interface EventUsers {
+  readonly userId?: unknown
+  readonly anonymousId?: unknown
+  readonly previousId?: unknown
+  readonly mergeProperties?: unknown
+}
+
+/**
+ * Says whether an event is of one of some users.
+ *
+ * @param event also one that joins a user with others: the previousId of an alias, the values of a merge, whose kind is not known
+ * @param isMeant whether a user is one of those; an id may be anything
+ */
+export function namesUser(
+  { userId, anonymousId, previousId, mergeProperties }: EventUsers,
+  isMeant: (kind: ErasedUser['kind'], id: unknown) => boolean,
+): boolean {
+  const hasAny = (id: unknown) => isMeant('userId', id) || isMeant('anonymousId', id)
+  return (
+    isMeant('userId', userId) ||
+    isMeant('anonymousId', anonymousId) ||
+    (previousId !== undefined && hasAny(previousId)) ||
+    (Array.isArray(mergeProperties) && mergeProperties.some((one) => isRecord(one) && hasAny(one['value'])))
+  )
+}
