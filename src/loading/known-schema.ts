@@ -100,6 +100,11 @@ export class KnownTables {
     this.#store = store
   }
 
+  has(table: string, column: string): boolean {
+    const columns = this.#get(table)
+    return columns !== undefined && Object.hasOwn(columns, column)
+  }
+
   knows(table: string): boolean {
     return this.#get(table) !== undefined
   }

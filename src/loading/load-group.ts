@@ -175,12 +175,19 @@ export class LoadGroup {
 
   #map(staged: Parameters<Slice['add']>[0], common: MapOptions): void {
     const { envelope, key } = staged
-    const { engines, target } = this.#loading
+    const { engines, schema, target } = this.#loading
     const { source } = envelope.header
     let mapping = this.#optionsOf.get(source)
-    if (mapping === undefined) this.#optionsOf.set(source, (mapping = { ...common, sourceId: source }))
-    const rows = rowsOf(envelope, { mapping, file: key, privacy: target.route.privacy })
     const namespace = engines.namespaceOf(source)
+    if (mapping === undefined) {
+      const known = schema.of(namespace)
+      const hasColumn = (table: string, column: string): boolean =>
+        this.#slice.hasColumn(namespace, table, column) ||
+        this.#underWay?.slice.hasColumn(namespace, table, column) === true ||
+        known.has(table, column)
+      this.#optionsOf.set(source, (mapping = { ...common, sourceId: source, hasColumn }))
+    }
+    const rows = rowsOf(envelope, { mapping, file: key, privacy: target.route.privacy })
     this.#slice.add(staged, namespace, this.#wanted(namespace, rows))
   }
 

@@ -110,6 +110,11 @@ export class Slice {
     return rows
   }
 
+  /** Whether some of its rows have a column. */
+  hasColumn(namespace: string, table: string, column: string): boolean {
+    return this.#parts.get(namespace)?.tables.get(table)?.has(column) === true
+  }
+
   /** Makes a dead letter of an event, once however many of its rows are refused. */
   bury(pending: PendingRow, thrown: unknown): void {
     if (!this.#letters.has(pending.envelope))

@@ -123,6 +123,11 @@ export class TableRows {
     return Object.assign(Object.create(null), this.#own, this.#others) as Columns
   }
 
+  /** Whether some of the rows have a column. */
+  has(column: string): boolean {
+    return column in this.#own || column in this.#others
+  }
+
   #look(one: PendingRow): void {
     const { shape, values, dropped } = one.row
     if (dropped !== undefined) this.#odd.add(one)

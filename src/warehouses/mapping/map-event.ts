@@ -33,6 +33,8 @@ export interface MapOptions {
   readonly maxColumns?: number | undefined
   /** Takes what is beyond `maxColumns` as JSON; without it such an event is refused. */
   readonly overflow?: string
+  /** Whether a table has a column already, or gets it: its values stay there when a row is too wide. */
+  readonly hasColumn?: (table: string, column: string) => boolean
   /** Names that the engine keeps for itself. */
   readonly kept?: KeptNames
   readonly sourceCategory?: string
@@ -186,7 +188,8 @@ function narrow(row: Row, provider: Provider, options: MapOptions): Row {
   const limit = options.maxColumns ?? COLUMN_LIMIT
   const columns = row.values.length
   if (columns <= limit || row.get(provider.upperCase ? 'CHANNEL' : 'channel') === 'sources') return row
-  if (options.overflow !== undefined) return narrowRow(row, limit, options.overflow)
+  if (options.overflow !== undefined)
+    return narrowRow(row, limit, options.overflow, (column) => options.hasColumn?.(row.table, column) === true)
   throw new SluicewayError(
     'too_many_columns',
     `${provider.name} transformer: Too many columns outputted from the event`,
