@@ -65,7 +65,7 @@ const one = { simple: false } as object
 
 async function plan(transaction: TransactionSql, explain: string, query: string): Promise<QueryAnswer> {
   // By itself it must be a statement: nothing leaves the parentheses. Outside of them, EXPLAIN ANALYZE makes the table of a
-  // CREATE TABLE AS or SELECT INTO in a READ ONLY transaction, too.
+  // SELECT INTO or what creates a table from a query in a READ ONLY transaction, too.
   await transaction.unsafe(query, [], one).describe()
   const found = await transaction.unsafe(`${explain} SELECT * FROM (\n${query}\n) AS asked`, [], one).values()
   const lines = found.slice(0, mostQueryRows).map((row) => row.map((value) => value as unknown))
