@@ -9,7 +9,7 @@ import { IsolateCpu } from './isolate-cpu.ts'
 import { runLoad } from './load.ts'
 import { Numbers, Requests } from './requests.ts'
 import type { Keep } from './session.ts'
-import { startSluiceway } from './sluiceway.ts'
+import { type Sluiceway, startSluiceway } from './sluiceway.ts'
 
 interface Options {
   /** Which tables, as `tables.config.ts` reads it. */
@@ -113,10 +113,13 @@ async function measure(
   return { perSecond, megabytes, us, isolates }
 }
 
-async function drained(full: Parameters<typeof backlogOf>[0]): Promise<void> {
-  for (const end = clock() + 600_000; clock() < end; await sleep(200)) {
+/** Waits until all is in the tables. Whoever has a schedule waits for its next turn, which is no work: here it is asked for. */
+async function drained(full: Sluiceway): Promise<void> {
+  for (const end = clock() + 600_000; clock() < end;) {
     const { staging, loading } = await backlogOf(full)
     if (staging === 0 && loading === 0) return
+    if (loading > 0) await full.load()
+    await sleep(50)
   }
   throw new Error('The tables did not follow within ten minutes; /admin/warehouses says why.')
 }
