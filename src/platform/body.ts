@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { SluicewayError } from '../core/errors.ts'
+import { joinBytes } from '../core/join-bytes.ts'
 
 const decoder = new TextDecoder()
 
@@ -120,13 +121,7 @@ async function bytesOf(request: Request, most: number): Promise<Uint8Array> {
     }
     parts.push(value)
   }
-  const whole = new Uint8Array(size)
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.byteLength
-  }
-  return whole
+  return joinBytes(parts)
 }
 
 /** In workerd less than half as dear as a DecompressionStream; it stops inflating at the limit as well. */

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { joinBytes } from '../core/join-bytes.ts'
 
 /**
  * Frames: the form in which events rest in the log, in inboxes and in staging files.
@@ -51,15 +52,7 @@ export function* inflateFrames(data: Uint8Array): Generator<Uint8Array> {
 }
 
 /** Joins frames to one run of bytes: a chunk's, or a staging file's. */
-export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(frames.reduce((sum, one) => sum + one.byteLength, 0))
-  let offset = 0
-  for (const one of frames) {
-    out.set(one, offset)
-    offset += one.byteLength
-  }
-  return out
-}
+export const joinFrames = (frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => joinBytes(frames)
 
 /** Takes frames apart that lie one after the other. Throws a RangeError when the bytes end inside a frame. */
 export function* splitFrames(file: Uint8Array): Generator<Uint8Array> {

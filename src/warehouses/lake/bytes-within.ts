@@ -1,3 +1,5 @@
+import { joinBytes } from '../../core/join-bytes.ts'
+
 /**
  * Reads the body of an answer, and never much more of it than is allowed.
  *
@@ -15,11 +17,5 @@ export async function bytesWithin(response: Response, most: number): Promise<Uin
     if (size > most) return undefined
     chunks.push(chunk)
   }
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return bytes
+  return joinBytes(chunks)
 }
