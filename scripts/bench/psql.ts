@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Sql } from 'postgres'
-import { copyWhole } from '../../src/warehouses/postgres/copy-whole.ts'
+import { doWhole } from '../../src/warehouses/postgres/steps.ts'
 
 /** Who copies between a table and a file. */
 export interface Copier {
@@ -29,7 +29,7 @@ export function copierFor(url: string, sql: Sql): Copier {
     into: async (what, file) => {
       const pieces: Uint8Array[] = []
       for await (const piece of createReadStream(file)) pieces.push(piece as Uint8Array)
-      await copyWhole(sql, [{ statement: `COPY ${what} FROM STDIN`, pieces }])
+      await doWhole(sql, [{ statement: `COPY ${what} FROM STDIN`, pieces }])
     },
   }
 }

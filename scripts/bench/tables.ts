@@ -1,11 +1,12 @@
 // What loading tables costs: the mapping, a load beside a COPY, tables that grow, and what they keep up with, in one run.
 import connect from 'postgres'
+import { startLongWay } from '../../test/support/long-way.ts'
 import { startPostgres } from '../../test/support/real-postgres.ts'
 import type { Engine, Load } from '../../src/core/warehouse.ts'
 import { mapEvent } from '../../src/warehouses/mapping/map-event.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { copyPieces } from '../../src/warehouses/postgres/copy.ts'
-import { copyWhole } from '../../src/warehouses/postgres/copy-whole.ts'
+import { doWhole } from '../../src/warehouses/postgres/steps.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { clock } from './clock.ts'
 import { numbersFrom } from './flags.ts'
@@ -27,6 +28,7 @@ Compare the ratios: the machine is in the rest.
   --part <n>      only this part, from 1 to 4
   --events <n>    events that are loaded into PostgreSQL in part 4 (default: 1000000)
   --d1 <n>        events that are loaded into D1 in part 4 (default: 100000)
+  --delay <ms>    milliseconds of the way from the Worker to PostgreSQL, and of the way back, in parts 3 and 4 (default: 0)
   --id-index <n>  1: D1 has an index for ids (default: 0)
   --seconds <n>   seconds in which events are accepted in part 3 (default: 30)
   --rounds <n>    rounds of mapping and COPY, in turn; medians are shown (default: 5)
@@ -34,6 +36,7 @@ Compare the ratios: the machine is in the rest.
 `
 
 const flags = numbersFrom(help, {
+  delay: 0,
   'id-index': 0,
   part: Number.NaN,
   events: 1_000_000,
@@ -46,6 +49,12 @@ const { rounds, seconds } = flags
 const varsFor = (url: string | undefined): Readonly<Record<string, string>> =>
   url === undefined ? { ID_INDEX: String(flags['id-index']) } : { POSTGRES_URL: url }
 const has = (part: number): boolean => Number.isNaN(flags.part) || flags.part === part
+/** Where the Worker finds a PostgreSQL. */
+async function farAway(keep: Keep, url: string): Promise<string> {
+  const far = new URL(url)
+  if (flags.delay > 0) far.port = String((await keep(startLongWay(Number(far.port), flags.delay))).port)
+  return far.href
+}
 /** Events that are loaded together, as the loader does. */
 const sliceEvents = 3_000
 const targets = { mapping: 0.5, copy: 0.6, keepUp: 0.5, flat: 1.2, megabytes: 128 }
@@ -98,7 +107,7 @@ async function measureCopy(engine: Engine, url: string): Promise<{ readonly load
         const start = clock()
         for (const [i, load] of loads.entries()) {
           const list = load.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-          await copyWhole(sql, [{ statement: `COPY ${nameOf(load)} (${list}) FROM STDIN`, pieces: files[i] ?? [] }])
+          await doWhole(sql, [{ statement: `COPY ${nameOf(load)} (${list}) FROM STDIN`, pieces: files[i] ?? [] }])
         }
         times.copy.push(((clock() - start) * 1_000) / rows)
       }
@@ -167,7 +176,7 @@ async function sayWhole(keep: Keep, name: string, url: string | undefined): Prom
     held,
     peak,
   } = await loadWhole(keep, {
-    vars: varsFor(url),
+    vars: varsFor(url === undefined ? undefined : await farAway(keep, url)),
     events,
     say: (line) => say(`  ${name}: ${line}`),
   })
@@ -200,7 +209,7 @@ await session(async (keep) => {
     ['d1', undefined],
     ['postgres', server.url],
   ] as const)
-    if (has(3)) await sayKeepUp(keep, name, url)
+    if (has(3)) await sayKeepUp(keep, name, url === undefined ? undefined : await farAway(keep, url))
   for (const [name, url] of [
     ['postgres', (await keep(startPostgres())).url],
     ['d1', undefined],

@@ -1,6 +1,4 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import connect, { type Sql, type TransactionSql } from 'postgres'
+import type { Sql } from 'postgres'
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { isRecord } from '../core/json.ts'
@@ -8,13 +6,13 @@ import type { Columns, ColumnType, Engine, Load, QueryAnswer, Warehouse } from '
 import { quoteIdentifier } from './identifier.ts'
 import { namespacesOf, schemaFields } from './namespace.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
-import { scopeOfState } from './postgres/failure-scope.ts'
+import { scopeOfState, stateOf } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
 import { widerNumber } from './mapping/wider-number.ts'
-import { copyWhole } from './postgres/copy-whole.ts'
-import { copyPieces } from './postgres/copy.ts'
+import { ConnectionsOfRuns, type RunConnections } from './postgres/run-connections.ts'
 import { queryPostgres } from './postgres/query.ts'
-import { createStage, createTable, keyedOf, mergeSql, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { PostgresLoads } from './postgres/loads.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(name)
@@ -42,13 +40,11 @@ const boundFields = {
 } as const
 
 const longestCallMs = 120_000
-/** https://www.postgresql.org/docs/18/errcodes-appendix.html (checked 2026-11-29) */
-const uniqueViolation = '23505'
 
 /**
  * Makes the warehouse that is a PostgreSQL database, reached over TCP or through Hyperdrive.
  *
- * Rows are copied into a temporary table and merged by `id` in one transaction. U+0000, which PostgreSQL cannot store, is
+ * New rows are copied into their tables, others into a temporary table and merged by `id`, over up to three connections. U+0000, which PostgreSQL cannot store, is
  * left out of texts and JSON. The user needs CREATE on the schema, and on the database when the schema does not exist.
  * https://www.postgresql.org/docs/18/sql-copy.html (checked 2026-11-22)
  *
@@ -60,6 +56,7 @@ const uniqueViolation = '23505'
 export function postgres(input: Input<typeof fields> | Input<typeof boundFields>): Warehouse {
   const { settings, problems, redacted } =
     isRecord(input) && 'hyperdrive' in input ? checkSettings(boundFields, input) : checkSettings(fields, input)
+  const runs = new ConnectionsOfRuns()
   return {
     kind: 'warehouse',
     name: 'postgres',
@@ -74,11 +71,7 @@ export function postgres(input: Input<typeof fields> | Input<typeof boundFields>
     takesQueries: true,
     open: (bindings, schema) => {
       const url = 'hyperdrive' in settings ? boundUrl(bindings[settings.hyperdrive], settings.hyperdrive) : settings.url
-      return new PostgresEngine(
-        // A pooler in front may hand each transaction another connection: nothing may be prepared.
-        connect(url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {}, connect_timeout: 10 }),
-        placeOf(url, schema),
-      )
+      return new PostgresEngine(runs.of(bindings, url), placeOf(url, schema))
     },
   }
 }
@@ -101,16 +94,18 @@ class PostgresEngine implements Engine {
   // https://www.postgresql.org/docs/18/limits.html (checked 2026-11-28)
   readonly rowColumns = 400
   readonly widerType = widerNumber
+  readonly #run: RunConnections
   readonly #sql: Sql
   readonly #schema: string
   readonly #place: PostgresPlace
-  /** Tables, as `#name` gives them, that refuse a second row with the same id. */
-  readonly #keyed = new Set<string>()
+  readonly #loads: PostgresLoads
 
-  constructor(sql: Sql, place: PostgresPlace) {
-    this.#sql = sql
+  constructor(run: RunConnections, place: PostgresPlace) {
+    this.#run = run
+    this.#sql = run.sql
     this.#schema = place.schema
     this.#place = place
+    this.#loads = new PostgresLoads(run, (table) => this.#name(table))
   }
 
   columns(table: string): Promise<Columns | null> {
@@ -125,6 +120,7 @@ class PostgresEngine implements Engine {
 
   widen(table: string, added: Columns): Promise<void> {
     return this.#call(async () => {
+      this.#run.types.delete(this.#name(table))
       await this.#createSchema()
       await this.#sql.unsafe(createTable(this.#name(table), added))
       for (const sql of widenTable(this.#name(table), added)) await this.#sql.unsafe(sql)
@@ -132,76 +128,18 @@ class PostgresEngine implements Engine {
   }
 
   retype(table: string, changed: Columns): Promise<void> {
+    this.#run.types.delete(this.#name(table))
     return this.#call(async () => void (await this.#sql.unsafe(retypeTable(this.#name(table), changed))))
   }
 
   load(load: Load): Promise<void> {
-    if (load.rows.length === 0) return Promise.resolve()
-    return this.#call(async () => {
-      if (await this.#copyNew([load])) return
-      await this.#sql.begin(async (sql) => {
-        if (load.merge === 'append' && !(await this.#isFirst(sql, load))) return
-        await this.#merge(sql, load, '"_sluiceway_stage"')
-      })
-    })
+    return load.rows.length === 0 ? Promise.resolve() : this.#call(() => this.#loads.load(load))
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {
     const some = loads.filter(({ rows }) => rows.length > 0)
-    if (some.length > 1 && (await this.#call(() => this.#copyNew(some)))) return
-    for (const load of some) await this.load(load)
-  }
-
-  /**
-   * Copies rows straight into their tables, which is the half of the work, and merges those of `users`, in one transaction. False
-   * when that cannot be: a row is there already, or a value is refused; nothing is kept of it then.
-   */
-  async #copyNew(loads: readonly Load[]): Promise<boolean> {
-    const direct = loads.filter(({ merge }) => merge === 'replace')
-    const merged = loads.filter(({ merge }) => merge === 'coalesce')
-    if (direct.length === 0 || direct.length + merged.length < loads.length) return false
-    if (!(await this.#areKeyed(direct))) return false
-    try {
-      return await copyWhole(
-        this.#sql,
-        // The comment is for those who look into pg_stat_activity.
-        direct.map((load) => ({
-          statement: `COPY ${this.#name(load.table)} (${listOf(load)}) FROM STDIN /* not through _sluiceway_stage */`,
-          pieces: copyPieces(load),
-        })),
-        async (sql) => {
-          for (const [i, load] of merged.entries()) await this.#merge(sql, load, `"_sluiceway_stage_${i}"`)
-        },
-      )
-    } catch (thrown) {
-      const state = stateOf(thrown)
-      if (state === uniqueViolation || scopeOfState(state) !== 'warehouse') return false
-      throw thrown
-    }
-  }
-
-  /** Copies rows into a temporary table, and merges them from there. */
-  async #merge(sql: TransactionSql, load: Load, stage: string): Promise<void> {
-    const types = await this.#types(sql, load)
-    await sql.unsafe(
-      createStage(
-        stage,
-        load.columns.map(({ name }) => name),
-      ),
-    )
-    await copy(sql, `COPY ${stage} (${listOf(load)}) FROM STDIN`, copyPieces(load))
-    const move = { table: this.#name(load.table), stage, types, merge: load.merge }
-    for (const statement of mergeSql(move)) await sql.unsafe(statement)
-  }
-
-  /** Whether all of the tables refuse a second row with the same id. */
-  async #areKeyed(loads: readonly Load[]): Promise<boolean> {
-    const names = loads.map(({ table }) => this.#name(table))
-    const unknown = names.filter((name) => !this.#keyed.has(name))
-    if (unknown.length > 0)
-      for (const { name } of await this.#sql.unsafe<{ name: string }[]>(keyedOf, [JSON.stringify(unknown)]))
-        this.#keyed.add(name)
-    return names.every((name) => this.#keyed.has(name))
+    const left = some.length > 1 ? await this.#call(() => this.#loads.loadMany(some)) : some
+    for (const load of left) await this.load(load)
   }
 
   receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -220,7 +158,7 @@ class PostgresEngine implements Engine {
       await this.#createSchema()
       await this.#sql.begin(async (sql) => {
         const note: Load = { id: '_sluiceway_probe', table: '_sluiceway_probe', columns: [], rows: [], merge: 'append' }
-        await this.#isFirst(sql, note)
+        await this.#loads.isFirst(sql, note)
         await sql.unsafe(`DELETE FROM ${this.#name('_sluiceway_loads')} WHERE load_id = $1`, [note.id])
         await sql.unsafe(createTable(this.#name('_sluiceway_probe'), { id: 'string' }))
         await sql.unsafe(`DROP TABLE ${this.#name('_sluiceway_probe')}`)
@@ -243,7 +181,7 @@ class PostgresEngine implements Engine {
   }
 
   close(): Promise<void> {
-    return this.#sql.end({ timeout: 5 })
+    return this.#run.close()
   }
 
   #name(table: string): string {
@@ -254,30 +192,6 @@ class PostgresEngine implements Engine {
     // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
     const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
     if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(this.#schema)}`)
-  }
-
-  /** The types that the table's columns have, as SQL, without lengths: what is too long is refused, not cut. */
-  async #types(sql: TransactionSql, { table, columns }: Load): Promise<ReadonlyMap<string, string>> {
-    const found = await sql.unsafe<{ name: string; type: string }[]>(
-      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_catalog.pg_attribute
-       WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
-      [this.#name(table)],
-    )
-    const types = new Map(found.map(({ name, type }) => [name, type]))
-    return new Map(columns.map(({ name }) => [name, types.get(name) ?? 'text']))
-  }
-
-  /** Notes the load; false when it was noted before, which then was in the transaction that loaded the rows. */
-  async #isFirst(sql: TransactionSql, load: Load): Promise<boolean> {
-    const loads = this.#name('_sluiceway_loads')
-    await sql.unsafe(
-      `CREATE TABLE IF NOT EXISTS ${loads} (load_id text, table_name text, PRIMARY KEY (load_id, table_name))`,
-    )
-    const noted = await sql.unsafe(
-      `INSERT INTO ${loads} (load_id, table_name) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING load_id`,
-      [load.id, load.table],
-    )
-    return noted.length > 0
   }
 
   async #call<T>(call: () => Promise<T>): Promise<T> {
@@ -292,6 +206,7 @@ class PostgresEngine implements Engine {
     try {
       return await Promise.race([call(), late])
     } catch (thrown) {
+      this.#run.types.clear()
       const state = stateOf(thrown)
       const reason = reasonOf(thrown) || state || 'no answer'
       const { hint, lasting } = failureHintOf(state, reason, this.#place)
@@ -306,20 +221,9 @@ class PostgresEngine implements Engine {
   }
 }
 
-const listOf = ({ columns }: Load): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-
-const stateOf = (thrown: unknown): string =>
-  typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
-
 /** Where a connection string leads, without what is secret in it. */
 function placeOf(url: string, schema: string): PostgresPlace {
   const { host, username, pathname } = new URL(url)
   const user = decodeURIComponent(username)
   return { host, user, database: decodeURIComponent(pathname.slice(1)) || user, schema }
-}
-
-/** Sends bytes as the data of a COPY, no faster than the server takes them. */
-async function copy(sql: TransactionSql, statement: string, pieces: Iterable<Uint8Array>): Promise<void> {
-  const stream = await sql.unsafe(statement).writable()
-  await pipeline(Readable.from(pieces, { objectMode: false }), stream)
 }

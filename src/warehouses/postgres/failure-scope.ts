@@ -17,3 +17,7 @@ export function scopeOfState(state: string): FailureScope {
   if (!/^[0-9A-Z]{5}$/.test(state) || ofWarehouse.test(state)) return 'warehouse'
   return ofRows.test(state) ? 'rows' : 'table'
 }
+
+/** The SQLSTATE, or the driver's own code, of what it throws; empty where there is none. */
+export const stateOf = (thrown: unknown): string =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''

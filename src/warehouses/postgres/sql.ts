@@ -66,6 +66,23 @@ export const keyedOf = `SELECT asked.name FROM json_array_elements_text($1::text
     WHERE i.indrelid = to_regclass(asked.name) AND i.indisunique AND i.indisvalid AND i.indimmediate
       AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indpred IS NULL AND a.attname = 'id')`
 
+/**
+ * Tells whether a table has rows of some ids, by a row with the number `at`, or none.
+ *
+ * @param table quoted
+ * @param at the parameter behind it is a JSON array of the ids, as text
+ * @param type of the ids, as SQL
+ */
+export const holdingOf = (table: string, at: number, type: string): string =>
+  `SELECT ${at} AS at WHERE EXISTS (SELECT 1 FROM ${table}
+   WHERE "id" = ANY (ARRAY(SELECT json_array_elements_text($${at + 1}::text::json)::${type})))`
+
+/** Tells the types of all columns of the tables that `$1` names, as JSON: `types` is a JSON object of them, as text. */
+export const typesOf = `SELECT asked.name AS "table", json_object_agg(a.attname, format_type(a.atttypid, NULL))::text AS types
+  FROM json_array_elements_text($1::text::json) AS asked(name)
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = to_regclass(asked.name) AND a.attnum > 0 AND NOT a.attisdropped
+  GROUP BY asked.name`
+
 /** Creates the table into which COPY writes: all text, so that COPY has nothing to refuse. */
 export const createStage = (stage: string, names: readonly string[]): string =>
   `CREATE TEMPORARY TABLE ${stage} (${names.map((name) => `${quoteIdentifier(name)} text`).join(', ')}) ON COMMIT DROP`

@@ -1,0 +1,58 @@
+import connect, { type Sql } from 'postgres'
+
+/**
+ * Connections at once. A Worker has six, and the loader needs some for R2.
+ * https://developers.cloudflare.com/workers/platform/limits/ (checked 2026-11-29)
+ */
+const mostConnections = 3
+
+/** What the engines of one run of the loader share: connections, and what is known of tables, by their quoted names with schemas. */
+export interface RunConnections {
+  readonly sql: Sql
+  /** Transactions that may be under way at once; one where the server gives no more connections. */
+  readonly atOnce: { most: number }
+  /** Tables that refuse a second row with the same id. */
+  readonly keyed: Set<string>
+  /** Types of the columns, as SQL; forgotten when a table is altered, or something fails. */
+  readonly types: Map<string, ReadonlyMap<string, string>>
+  /** Called by each engine once. */
+  readonly close: () => Promise<void>
+}
+
+/** Gives the engines of a run the same connections, however many schemas it has. */
+export class ConnectionsOfRuns {
+  readonly #open = new WeakMap<object, { readonly connections: Omit<RunConnections, 'close'>; engines: number }>()
+
+  /**
+   * @param run an object that all engines of the run have
+   * @param url connection string
+   */
+  of(run: object, url: string): RunConnections {
+    let found = this.#open.get(run)
+    if (found === undefined) {
+      // A pooler in front may hand each transaction another connection: nothing may be prepared.
+      const sql = connect(url, {
+        max: mostConnections,
+        prepare: false,
+        fetch_types: false,
+        onnotice: () => {},
+        connect_timeout: 10,
+      })
+      found = {
+        connections: { sql, atOnce: { most: mostConnections }, keyed: new Set(), types: new Map() },
+        engines: 0,
+      }
+      this.#open.set(run, found)
+    }
+    const shared = found
+    shared.engines++
+    return {
+      ...shared.connections,
+      close: async () => {
+        if (--shared.engines > 0) return
+        if (this.#open.get(run) === shared) this.#open.delete(run)
+        await shared.connections.sql.end({ timeout: 5 })
+      },
+    }
+  }
+}

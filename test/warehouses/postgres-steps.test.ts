@@ -1,0 +1,227 @@
+import connect from 'postgres'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { Columns } from '../../src/core/warehouse.ts'
+import { postgres } from '../../src/warehouses/postgres.ts'
+import { loadOf } from '../support/load-of.ts'
+import { startLongWay } from '../support/long-way.ts'
+import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
+import { until } from '../support/until.ts'
+
+// What the engine sends behind one another: a load must not wait for the way to the server once for each table.
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+let server: RealPostgres
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server?.stop())
+
+const columns: Columns = { id: 'string', product: 'string', price: 'float', received_at: 'datetime' }
+const order = (id: string) => ({
+  id,
+  product: `Espresso cup ${id}`,
+  price: 39.95,
+  received_at: '2026-11-29T08:15:00.000Z',
+})
+const usersOf: Columns = { id: 'string', city: 'string', received_at: 'datetime' }
+
+/** Loads of many tables: `rows` in each, and one of users. */
+const loadsOf = (tables: number, rows: number) => [
+  ...Array.from({ length: tables }, (_, table) =>
+    loadOf({
+      id: 'slice',
+      table: `table_${table}`,
+      columns,
+      merge: 'replace',
+      rows: Array.from({ length: rows }, (__, n) => order(`${n}`)),
+    }),
+  ),
+  loadOf({ id: 'slice', table: 'users', columns: usersOf, merge: 'coalesce', rows: [{ id: 'ada', city: 'London' }] }),
+]
+
+test.each([
+  { what: '45 tables with few rows', tables: 45, rows: 3, most: 10, again: 5, keyless: false },
+  {
+    what: '9 tables of RudderStack, which have no key',
+    tables: 9,
+    rows: 2_000,
+    most: 9 + 10,
+    again: 9 + 10,
+    keyless: true,
+  },
+  { what: '9 tables with many rows', tables: 9, rows: 2_000, most: 12, again: 9 + 20, keyless: false },
+])('a load of $what goes to the server and back few times', async ({ tables, rows, most, again, keyless }) => {
+  const url = new URL(server.url)
+  const way = await startLongWay(Number(url.port), 5)
+  url.port = String(way.port)
+  const engine = postgres({ url: url.href }).open({}, 'sluiceway')
+  const sql = connect(server.url, { max: 1, onnotice: () => {} })
+  try {
+    const loads = loadsOf(tables, rows)
+    await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
+    for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    if (keyless)
+      for (const { table } of loads) await sql.unsafe(`ALTER TABLE sluiceway.${table} DROP CONSTRAINT ${table}_pkey`)
+    const before = way.turns()
+    await engine.loadTogether?.(loads)
+    expect(way.turns() - before).toBeLessThanOrEqual(most)
+    for (const { table } of loads)
+      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM sluiceway.${table}`)).toEqual([
+        { n: table === 'users' ? 1 : rows },
+      ])
+    const repeat = way.turns()
+    await engine.loadTogether?.(loads)
+    expect(way.turns() - repeat).toBeLessThanOrEqual(again)
+    for (const { table } of loads)
+      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM sluiceway.${table}`)).toEqual([
+        { n: table === 'users' ? 1 : rows },
+      ])
+  } finally {
+    await engine.close()
+    await sql.end()
+    await way.stop()
+  }
+})
+
+test.each(['on', 'off'])(
+  'texts stay what they are in a server with standard_conforming_strings = %s',
+  async (setting) => {
+    const sql = connect(server.url, { max: 1 })
+    await sql.unsafe(`ALTER DATABASE postgres SET standard_conforming_strings = ${setting}`)
+    const engine = postgres({ url: server.url }).open({}, `strings_${setting}`)
+    const texts = [
+      String.raw`C:\temp\new`,
+      String.raw`\'); DROP TABLE notes; --`,
+      "it's O'Brien's",
+      "''",
+      String.raw`\\N`,
+      String.raw`\N`,
+      'first\tline\nsecond\r\u000b\b\f',
+      'Grüße 🙂 € $1 :name ?',
+      '',
+      ' ',
+      'NULL',
+      'x'.repeat(20_000),
+    ]
+    const notes: Columns = { id: 'string', text: 'text', more: 'json', received_at: 'datetime' }
+    try {
+      await engine.widen('notes', notes)
+      const rows = texts.map((text, n) => ({ id: `${n} ${text.slice(0, 9)}`, text, more: JSON.stringify({ text }) }))
+      for (const _ of [1, 2])
+        await engine.load(loadOf({ id: 'one', table: 'notes', columns: notes, merge: 'replace', rows }))
+      const found = await sql.unsafe(`SELECT id, text, more ->> 'text' AS more FROM strings_${setting}.notes`)
+      expect(new Map(found.map(({ id, text, more }) => [id, [text, more]]))).toEqual(
+        new Map(rows.map(({ id, text }) => [id, [text, text]])),
+      )
+      expect(found.length).toBe(texts.length)
+    } finally {
+      await sql.unsafe('ALTER DATABASE postgres RESET standard_conforming_strings')
+      await engine.close()
+      await sql.end()
+    }
+  },
+)
+
+test('U+0000 is left out of texts and JSON, whether rows are few or many', async () => {
+  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
+  const sql = connect(server.url, { max: 1 })
+  const notes: Columns = { id: 'string', text: 'text', more: 'json' }
+  try {
+    await engine.widen('zeros', notes)
+    const row = (id: string) => ({ id, text: 'a\0b', more: String.raw`{"text":"a\u0000b"}` })
+    for (const rows of [[row('few')], Array.from({ length: 400 }, (_, n) => row(`many ${n}`))])
+      await engine.load(loadOf({ id: 'one', table: 'zeros', columns: notes, merge: 'replace', rows }))
+    expect(
+      await sql`SELECT DISTINCT text, more ->> 'text' AS more, count(*)::int AS n FROM sluiceway.zeros GROUP BY 1, 2`,
+    ).toEqual([{ text: 'ab', more: 'ab', n: 401 }])
+  } finally {
+    await engine.close()
+    await sql.end()
+  }
+})
+
+test('the engines of a run share three connections, until the last one is closed', async () => {
+  const warehouse = postgres({ url: server.url })
+  const run = {}
+  const engines = ['shop', 'blog', 'app', 'help'].map((schema) => warehouse.open(run, schema))
+  const other = warehouse.open({}, 'shop')
+  const sql = connect(server.url, { max: 1 })
+  const connections = async () =>
+    (
+      await sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+    )[0]?.['n']
+  const loads = loadsOf(9, 2_000)
+  try {
+    await until('connections of earlier tests are closed', async () => (await connections()) === 0)
+    for (const engine of engines)
+      for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    await Promise.all(engines.map(async (engine) => engine.loadTogether?.(loads)))
+    expect(await connections()).toBe(3)
+    for (const engine of engines.slice(1)) await engine.close()
+    await other.close()
+    expect(await engines[0]?.columns('table_0')).toMatchObject(columns)
+    await engines[0]?.close()
+    await until('its connections are closed', async () => (await connections()) === 0)
+    const again = warehouse.open(run, 'blog')
+    expect(await again.columns('table_8')).toMatchObject(columns)
+    await again.close()
+    for (const schema of ['shop', 'blog', 'app', 'help'])
+      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM ${schema}.table_8`)).toEqual([{ n: 2_000 }])
+  } finally {
+    await sql.end()
+  }
+})
+
+test('what one connection has loaded stays when another refuses a row, and comes once', async () => {
+  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
+  const sql = connect(server.url, { max: 1, onnotice: () => {} })
+  try {
+    await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
+    const loads = loadsOf(9, 2_000)
+    for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    const bad = loadOf({
+      id: 'slice',
+      table: 'table_4',
+      columns,
+      merge: 'replace',
+      rows: Array.from({ length: 2_000 }, (_, n) =>
+        n === 1_999 ? { ...order(`${n}`), price: 'cheap' } : order(`${n}`),
+      ),
+    })
+    const withBad = loads.map((load) => (load.table === 'table_4' ? bad : load))
+    await expect(engine.loadTogether?.(withBad)).rejects.toMatchObject({ details: { scope: 'rows' } })
+    expect(await sql`SELECT count(*)::int AS n FROM sluiceway.table_4`).toEqual([{ n: 0 }])
+    // As the loader does, which looks for the row.
+    for (const load of loads) await engine.load(load)
+    for (const { table } of loads)
+      expect(
+        await sql.unsafe(`SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM sluiceway.${table}`),
+      ).toEqual([table === 'users' ? { n: 1, ids: 1 } : { n: 2_000, ids: 2_000 }])
+  } finally {
+    await engine.close()
+    await sql.end()
+  }
+})
+
+test('a server that gives but one connection gets all rows over that', async () => {
+  const sql = connect(server.url, { max: 1, onnotice: () => {} })
+  await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
+  await sql`CREATE ROLE narrow LOGIN PASSWORD 'loopback-only' CONNECTION LIMIT 1`
+  await sql`GRANT CREATE ON DATABASE postgres TO narrow`
+  const url = new URL(server.url)
+  url.username = 'narrow'
+  const engine = postgres({ url: url.href }).open({}, 'sluiceway')
+  try {
+    const loads = loadsOf(9, 2_000)
+    for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    for (const _ of [1, 2]) await engine.loadTogether?.(loads)
+    for (const { table } of loads)
+      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM sluiceway.${table}`)).toEqual([
+        { n: table === 'users' ? 1 : 2_000 },
+      ])
+  } finally {
+    await engine.close()
+    await sql.end()
+  }
+})
