@@ -11,8 +11,15 @@ export interface Copier {
   readonly name: string
   /** @param what a table or a query in parentheses */
   readonly out: (what: string, file: string) => Promise<void>
-  /** @param what a table with its columns */
-  readonly into: (what: string, file: string) => Promise<void>
+  /** One after the other, over one connection. */
+  readonly into: (copies: readonly FileCopy[]) => Promise<void>
+}
+
+/** What comes from a file. */
+export interface FileCopy {
+  /** A table, perhaps with its columns. */
+  readonly what: string
+  readonly file: string
 }
 
 /** Finds psql, or makes what does the same through the client of the engine. */
@@ -20,22 +27,29 @@ export function copierFor(url: string, sql: Sql): Copier {
   if (spawnSync('psql', ['--version']).status === 0)
     return {
       name: 'psql \\copy',
-      out: (what, file) => psql(url, `\\copy ${what} TO '${file}'`),
-      into: (what, file) => psql(url, `\\copy ${what} FROM '${file}'`),
+      out: (what, file) => psql(url, [`\\copy ${what} TO '${file}'`]),
+      into: (copies) =>
+        psql(
+          url,
+          copies.map(({ what, file }) => `\\copy ${what} FROM '${file}'`),
+        ),
     }
   return {
     name: 'COPY by the client of the engine',
     out: async (what, file) => pipeline(await sql.unsafe(`COPY ${what} TO STDOUT`).readable(), createWriteStream(file)),
-    into: async (what, file) => {
-      const pieces: Uint8Array[] = []
-      for await (const piece of createReadStream(file)) pieces.push(piece as Uint8Array)
-      await doWhole(sql, [{ statement: `COPY ${what} FROM STDIN`, pieces }])
+    into: async (copies) => {
+      for (const { what, file } of copies) {
+        const pieces: Uint8Array[] = []
+        for await (const piece of createReadStream(file)) pieces.push(piece as Uint8Array)
+        await doWhole(sql, [{ statement: `COPY ${what} FROM STDIN`, pieces }])
+      }
     },
   }
 }
 
-async function psql(url: string, command: string): Promise<void> {
-  const child = spawn('psql', ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--command=${command}`, url], {
+async function psql(url: string, commands: readonly string[]): Promise<void> {
+  const asked = commands.map((command) => `--command=${command}`)
+  const child = spawn('psql', ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', ...asked, url], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const [code] = (await once(child, 'exit')) as [number | null]

@@ -1,8 +1,11 @@
 // What loading tables costs: the mapping, a load beside a COPY, tables that grow, and what they keep up with, in one run.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import connect from 'postgres'
 import { startLongWay } from '../../test/support/long-way.ts'
 import { startPostgres } from '../../test/support/real-postgres.ts'
-import type { Engine, Load } from '../../src/core/warehouse.ts'
+import type { Engine } from '../../src/core/warehouse.ts'
 import { mapEvent } from '../../src/warehouses/mapping/map-event.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { copyPieces } from '../../src/warehouses/postgres/copy.ts'
@@ -13,14 +16,16 @@ import { numbersFrom } from './flags.ts'
 import { keepUp } from './keep-up.ts'
 import { eventTexts, loadsOf, optionsFor, prepareTables } from './loads.ts'
 import { median } from './median.ts'
+import { sendAtOnce } from './no-delay.ts'
+import { copierFor } from './psql.ts'
 import { type Keep, session } from './session.ts'
 import { fixed, table, whole } from './table.ts'
 import { copyAgain, loadWhole } from './whole-load.ts'
 
 const help = `Usage: npm run bench:load -- [options]
 
-Measures how events become rows, in four parts: the mapping beside JSON.parse and JSON.stringify; a load of one slice into
-PostgreSQL beside a COPY of the same rows into the same tables; how fast tables follow what is accepted, with 20 events in a
+Measures how events become rows, in four parts: the mapping beside JSON.parse and JSON.stringify; loads of slices that are in
+memory into PostgreSQL, beside psql that copies the same rows from files into the same tables; how fast tables follow what is accepted, with 20 events in a
 request and with 1; and a load of very many staged events into PostgreSQL, and of some into D1: its rate, its rate beside psql
 that copies the same rows into the same tables, the time of a row while the tables grow, and the memory of the Worker's isolate.
 Compare the ratios: the machine is in the rest.
@@ -57,6 +62,8 @@ async function farAway(keep: Keep, url: string): Promise<string> {
 }
 /** Events that are loaded together, as the loader does. */
 const sliceEvents = 3_000
+/** Slices of a round of part 2. */
+const slices = 5
 const targets = { mapping: 0.5, copy: 0.6, keepUp: 0.5, flat: 1.2, megabytes: 128 }
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
@@ -85,43 +92,71 @@ function measureMapping(engine: Engine): { readonly map: number; readonly json: 
   return { map: median(times.map.slice(2)), json: median(times.json.slice(2)) }
 }
 
-/** Microseconds of a row in the engine, and in a COPY of the same rows into a table of the same form. */
-async function measureCopy(engine: Engine, url: string): Promise<{ readonly load: number; readonly copy: number }> {
+/** Microseconds of a row. */
+interface CopyTimes {
+  /** In the engine. */
+  readonly load: number
+  /** In a COPY by the client of the engine, of bytes that are ready. */
+  readonly copy: number
+  /** Copied by `by` from files. */
+  readonly file: number
+  readonly by: string
+}
+
+/** Loads slices, and copies the same rows into tables of the same form, by the client of the engine and by psql. */
+async function measureCopy(engine: Engine, url: string): Promise<CopyTimes> {
   const sql = connect(url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {} })
-  const times = { load: [] as number[], copy: [] as number[] }
+  const copier = copierFor(url, sql)
+  const folder = await mkdtemp(join(tmpdir(), 'sluiceway-copy-'))
+  const times = { load: [] as number[], copy: [] as number[], file: [] as number[] }
   try {
     for (let round = 0; round < rounds; round++) {
-      const loads = loadsOf(eventTexts(sliceEvents, round), { id: `round-${round}`, engine }).filter(
-        ({ merge }) => merge === 'replace',
+      const ofSlices = Array.from({ length: slices }, (_, slice) =>
+        loadsOf(eventTexts(sliceEvents, round * slices + slice), { id: `round-${round}-${slice}`, engine }).filter(
+          ({ merge }) => merge === 'replace',
+        ),
       )
+      const loads = ofSlices.flat()
       const rows = loads.reduce((sum, load) => sum + load.rows.length, 0)
       await prepareTables(loads, engine)
-      const nameOf = ({ table: name }: Load) => `"copies".${quoteIdentifier(name)}`
-      await sql.unsafe('DROP SCHEMA IF EXISTS "copies" CASCADE')
-      await sql.unsafe('CREATE SCHEMA "copies"')
-      for (const load of loads)
-        await sql.unsafe(`CREATE TABLE ${nameOf(load)} (LIKE "sluiceway".${quoteIdentifier(load.table)} INCLUDING ALL)`)
-      // `psql \copy` reads a file that is written already.
-      const files = loads.map((load) => [...copyPieces(load)])
-      const copying = async () => {
-        const start = clock()
-        for (const [i, load] of loads.entries()) {
-          const list = load.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-          await doWhole(sql, [{ statement: `COPY ${nameOf(load)} (${list}) FROM STDIN`, pieces: files[i] ?? [] }])
-        }
-        times.copy.push(((clock() - start) * 1_000) / rows)
+      const copies: { readonly what: string; readonly file: string; readonly pieces: readonly Uint8Array[] }[] = []
+      for (const [i, load] of loads.entries()) {
+        const list = load.columns.map(({ name }) => quoteIdentifier(name)).join(', ')
+        const pieces = [...copyPieces(load)]
+        const file = join(folder, `${i}.txt`)
+        await writeFile(file, pieces)
+        copies.push({ what: `${quoteIdentifier(load.table)} (${list})`, file, pieces })
       }
-      const loading = async () => {
-        const start = clock()
-        for (const load of loads) await engine.load(load)
-        times.load.push(((clock() - start) * 1_000) / rows)
+      for (const schema of ['copies', 'files']) {
+        await sql.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
+        await sql.unsafe(`CREATE SCHEMA "${schema}"`)
+        for (const name of new Set(loads.map((load) => quoteIdentifier(load.table))))
+          await sql.unsafe(`CREATE TABLE "${schema}".${name} (LIKE "sluiceway".${name} INCLUDING ALL)`)
       }
-      for (const one of round % 2 === 0 ? [copying, loading] : [loading, copying]) await one()
+      const ways = {
+        copy: async () => {
+          for (const { what, pieces } of copies)
+            await doWhole(sql, [{ statement: `COPY "copies".${what} FROM STDIN`, pieces }])
+        },
+        file: () => copier.into(copies.map(({ what, file }) => ({ what: `"files".${what}`, file }))),
+        load: async () => {
+          for (const ofSlice of ofSlices) await engine.loadTogether?.(ofSlice)
+        },
+      }
+      const names = Object.keys(ways) as (keyof typeof ways)[]
+      for (const i of names.keys()) {
+        const name = names[(i + round) % names.length] as keyof typeof ways
+        await sql.unsafe('CHECKPOINT')
+        const start = clock()
+        await ways[name]()
+        times[name].push(((clock() - start) * 1_000) / rows)
+      }
     }
   } finally {
     await sql.end()
+    await rm(folder, { recursive: true, force: true })
   }
-  return { load: median(times.load), copy: median(times.copy) }
+  return { load: median(times.load), copy: median(times.copy), file: median(times.file), by: copier.name }
 }
 
 async function sayMapping(engine: Engine): Promise<void> {
@@ -137,15 +172,16 @@ async function sayMapping(engine: Engine): Promise<void> {
 }
 
 async function sayCopy(engine: Engine, url: string): Promise<void> {
-  const { load, copy } = await measureCopy(engine, url)
+  const { load, copy, file, by } = await measureCopy(engine, url)
   say(
     table([
       ['', 'µs'],
       ['a row in the engine postgres', fixed(load)],
-      ['in a COPY alone', fixed(copy)],
+      [`by ${by}`, fixed(file)],
+      ['in a COPY by the client of the engine, of bytes that are ready', fixed(copy)],
     ]),
   )
-  say(`PostgreSQL: ${judged(copy / load, targets.copy)}\n`)
+  say(`PostgreSQL: ${judged(file / load, targets.copy)}; beside its own client ${fixed(copy / load, 2)}\n`)
 }
 
 async function sayKeepUp(keep: Keep, name: string, url: string | undefined): Promise<void> {
@@ -199,6 +235,7 @@ async function sayWhole(keep: Keep, name: string, url: string | undefined): Prom
   say(`  beside it: ${judged(ms / rows / (all.ms / all.rows), targets.copy)}`)
 }
 
+sendAtOnce()
 await session(async (keep) => {
   const server = await keep(startPostgres())
   const engine = postgres({ url: server.url }).open({}, 'sluiceway')

@@ -159,7 +159,7 @@ export async function copyAgain(
       await sql.unsafe(`CREATE TABLE ${into} (LIKE ${from} INCLUDING ALL)`)
       await sql.unsafe('CHECKPOINT')
       const start = clock()
-      await copier.into(into, file)
+      await copier.into([{ what: into, file }])
       ms += clock() - start
       await rm(file)
       rows += Number((await sql.unsafe(`SELECT count(*) AS n FROM ${into}`))[0]?.['n'])

@@ -15,7 +15,7 @@ export interface RunConnections {
   readonly keyed: Set<string>
   /** Types of the columns, as SQL; forgotten when a table is altered, or something fails. */
   readonly types: Map<string, ReadonlyMap<string, string>>
-  /** Called by each engine once. */
+  /** Closes them once all engines have called it. */
   readonly close: () => Promise<void>
 }
 
@@ -46,9 +46,12 @@ export class ConnectionsOfRuns {
     }
     const shared = found
     shared.engines++
+    let isOpen = true
     return {
       ...shared.connections,
       close: async () => {
+        if (!isOpen) return
+        isOpen = false
         if (--shared.engines > 0) return
         if (this.#open.get(run) === shared) this.#open.delete(run)
         await shared.connections.sql.end({ timeout: 5 })
