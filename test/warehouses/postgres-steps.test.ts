@@ -41,7 +41,7 @@ const loadsOf = (tables: number, rows: number) => [
 ]
 
 test.each([
-  { what: '45 tables with few rows', tables: 45, rows: 3, most: 10, again: 5, keyless: false },
+  { what: '50 tables with few rows', tables: 50, rows: 3, most: 9, again: 6, keyless: false },
   {
     what: '9 tables of RudderStack, which have no key',
     tables: 9,

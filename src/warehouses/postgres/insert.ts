@@ -17,21 +17,21 @@ export function isSmall({ columns, rows }: Load): boolean {
 }
 
 /**
- * Statements that put the rows of a small load in the place of those with the same id.
+ * Puts the rows of a small load in the place of those with the same id: two statements that go as one.
  *
  * @param table quoted
  * @param load replaces rows, which have ids
  */
-export function insertSteps(table: string, { columns, rows }: Load): readonly Step[] {
+export function insertStep(table: string, { columns, rows }: Load): Step {
   const idAt = columns.findIndex(({ name }) => name === 'id')
   const types = columns.map(({ type }) => type)
   const written = rows.map((row) => types.map((type, i) => literalOf(row[i], type)))
   const ids = written.map((row) => row[idAt] as string)
   const list = columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-  return [
-    { statement: `DELETE FROM ${table} WHERE "id" IN (${ids.join(', ')})` },
-    { statement: `INSERT INTO ${table} (${list}) VALUES ${written.map((row) => `(${row.join(', ')})`).join(', ')}` },
-  ]
+  const values = written.map((row) => `(${row.join(', ')})`).join(', ')
+  return {
+    statement: `DELETE FROM ${table} WHERE "id" IN (${ids.join(', ')}); INSERT INTO ${table} (${list}) VALUES ${values}`,
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { quoteIdentifier } from '../identifier.ts'
 import { storableText } from '../mapping/storable-text.ts'
 import { copyPieces } from './copy.ts'
 import { scopeOfState, stateOf } from './failure-scope.ts'
-import { insertSteps, isSmall } from './insert.ts'
+import { insertStep, isSmall } from './insert.ts'
 import type { RunConnections } from './run-connections.ts'
 import { createStage, holdingOf, keyedOf, mergeSql, typesOf } from './sql.ts'
 import { doSteps, doWhole, type Step } from './steps.ts'
@@ -54,7 +54,7 @@ export class PostgresLoads {
     const keyed = await this.#keyedOf(large)
     const copied = keyed.filter((load) => !there.has(load))
     const merged = loads.filter((load) => !small.includes(load) && !copied.includes(load))
-    const inserts = small.flatMap((load) => insertSteps(this.#name(load.table), load))
+    const inserts = small.map((load) => insertStep(this.#name(load.table), load))
     const [first = [], ...others] = sharesOf(copied, { most: this.#run.atOnce.most, before: 2 * rowsOf(merged) })
     const parts = [
       {
