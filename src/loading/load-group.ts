@@ -15,10 +15,11 @@ import { type KnownSchema, qualifiedName } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition, StagedPlace } from './load-position.ts'
 import { addReports, nothing } from './load-reports.ts'
+import { readAhead } from './read-ahead.ts'
 import { rowsOf } from './rows-of.ts'
 import { Slice } from './slice.ts'
 import { loadSlice, type SliceOutcome } from './load-slice.ts'
-import { readStaged, stagedEvents } from './staged-events.ts'
+import { stagedEvents } from './staged-events.ts'
 import type { WaitingFile } from './staged-files.ts'
 
 /** Events that are mapped before others get the processor. */
@@ -131,21 +132,9 @@ export class LoadGroup {
   }
 
   async #loadFiles(files: readonly WaitingFile[]): Promise<boolean> {
-    const { bindings } = this.#loading
-    const read = (file: StagedFile) => {
-      const bytes = readStaged(file, bindings.BUCKET)
-      // Whoever comes to this file is told.
-      bytes.catch(() => {})
-      return bytes
-    }
     try {
-      let next = files[0] === undefined ? undefined : read(files[0])
-      for (const [i, file] of files.entries()) {
-        const bytes = (await next) as Uint8Array
-        const after = files[i + 1]
-        next = after === undefined ? undefined : read(after)
+      for await (const { file, bytes } of readAhead(files, this.#loading.bindings.BUCKET))
         if (!(await this.#loadFile(file, bytes))) return false
-      }
       await this.#sendSlice()
       return true
     } finally {
