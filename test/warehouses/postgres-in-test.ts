@@ -4,10 +4,17 @@ import { postgres } from '../../src/warehouses/postgres.ts'
 import { startPostgres } from '../support/real-postgres.ts'
 import type { EngineHarness } from './engine-suite.ts'
 
-/** The engine on a real PostgreSQL, with what the tests of every engine ask of it. */
-export async function postgresInTest(): Promise<EngineHarness> {
+/**
+ * The engine on a real PostgreSQL, with what the tests of every engine ask of it.
+ *
+ * @param front starts what stands in front of the server
+ */
+export async function postgresInTest(
+  front?: (url: string) => Promise<{ readonly url: string; readonly stop: () => Promise<void> }>,
+): Promise<EngineHarness> {
   const server = await startPostgres()
-  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
+  const pooler = await front?.(server.url)
+  const engine = postgres({ url: pooler?.url ?? server.url }).open({}, 'sluiceway')
   const text = (value: string) => value
   const sql = connect(server.url, {
     max: 1,
@@ -50,6 +57,7 @@ export async function postgresInTest(): Promise<EngineHarness> {
     stop: async () => {
       await engine.close()
       await sql.end()
+      await pooler?.stop()
       await server.stop()
     },
   }

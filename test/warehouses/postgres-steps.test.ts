@@ -4,6 +4,7 @@ import type { Columns } from '../../src/core/warehouse.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { loadOf } from '../support/load-of.ts'
 import { startLongWay } from '../support/long-way.ts'
+import { hasPgBouncer, startPgBouncer } from '../support/real-pgbouncer.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -226,74 +227,79 @@ test('a server that gives but one connection gets all rows over that', async () 
   }
 })
 
-test('loads of all kinds leave what a map of rows by id would hold', async () => {
-  const sql = connect(server.url, { max: 1, onnotice: () => {} })
-  await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
-  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
-  let seed = 20_261_130
-  const below = (most: number): number => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
-    return (seed >>> 8) % most
-  }
-  const tables = ['pages', 'orders', 'searches', 'logins', 'carts', 'refunds', 'plans']
-  // Two are as RudderStack makes them.
-  const keyless = new Set(['logins', 'plans'])
-  const model = new Map(tables.map((table) => [table, new Map<string, number>()]))
-  const city = new Map<string, string>()
-  let price = 0
-  try {
-    for (const table of tables) await engine.widen(table, columns)
-    for (const table of keyless) await sql.unsafe(`ALTER TABLE sluiceway.${table} DROP CONSTRAINT ${table}_pkey`)
-    await engine.widen('users', usersOf)
-    for (let round = 0; round < 24; round++) {
-      const loads = tables
-        .filter(() => below(3) > 0)
-        .map((table) => {
-          const count = below(2) === 0 ? 1 + below(40) : 300 + below(900)
-          // Some are there already, mostly none.
-          const first = below(4) === 0 ? below(500) : round * 10_000
-          const isBad = below(12) === 0
-          const rows = Array.from({ length: count }, (_, n) => {
-            const row = { ...order(`${first + n}`), price: ++price }
-            return isBad && n === count >> 1 ? { ...row, price: 'cheap' } : row
+test.each(['by itself', ...(hasPgBouncer ? ['behind PgBouncer'] : [])])(
+  'loads of all kinds leave in a server %s what a map of rows by id would hold',
+  async (where) => {
+    const sql = connect(server.url, { max: 1, onnotice: () => {} })
+    await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
+    const pooler = where === 'by itself' ? undefined : await startPgBouncer(server.url, 2)
+    const engine = postgres({ url: pooler?.url ?? server.url }).open({}, 'sluiceway')
+    let seed = 20_261_130
+    const below = (most: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+      return (seed >>> 8) % most
+    }
+    const tables = ['pages', 'orders', 'searches', 'logins', 'carts', 'refunds', 'plans']
+    // Two are as RudderStack makes them.
+    const keyless = new Set(['logins', 'plans'])
+    const model = new Map(tables.map((table) => [table, new Map<string, number>()]))
+    const city = new Map<string, string>()
+    let price = 0
+    try {
+      for (const table of tables) await engine.widen(table, columns)
+      for (const table of keyless) await sql.unsafe(`ALTER TABLE sluiceway.${table} DROP CONSTRAINT ${table}_pkey`)
+      await engine.widen('users', usersOf)
+      for (let round = 0; round < 24; round++) {
+        const loads = tables
+          .filter(() => below(3) > 0)
+          .map((table) => {
+            const count = below(2) === 0 ? 1 + below(40) : 300 + below(900)
+            // Some are there already, mostly none.
+            const first = below(4) === 0 ? below(500) : round * 10_000
+            const isBad = below(12) === 0
+            const rows = Array.from({ length: count }, (_, n) => {
+              const row = { ...order(`${first + n}`), price: ++price }
+              return isBad && n === count >> 1 ? { ...row, price: 'cheap' } : row
+            })
+            return { table, isBad, load: loadOf({ id: `${round}`, table, columns, merge: 'replace', rows }), rows }
           })
-          return { table, isBad, load: loadOf({ id: `${round}`, table, columns, merge: 'replace', rows }), rows }
+        const user = loadOf({
+          id: `${round}`,
+          table: 'users',
+          columns: usersOf,
+          merge: 'coalesce',
+          rows: [{ id: `user ${below(5)}`, city: `City ${round}` }],
         })
-      const user = loadOf({
-        id: `${round}`,
-        table: 'users',
-        columns: usersOf,
-        merge: 'coalesce',
-        rows: [{ id: `user ${below(5)}`, city: `City ${round}` }],
-      })
-      const all = [...loads.map(({ load }) => load), user]
-      const failed = await Promise.resolve(engine.loadTogether?.(all)).then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      )
-      const isBad = loads.some((one) => one.isBad)
-      expect(failed === undefined).toBe(!isBad)
-      // Then the loader tries each by itself.
-      if (failed !== undefined)
-        for (const one of loads) {
-          const alone = engine.load(one.load)
-          if (one.isBad) await expect(alone).rejects.toMatchObject({ details: { scope: 'rows' } })
-          else await alone
-        }
-      if (failed !== undefined) await engine.load(user)
-      for (const one of loads)
-        if (!one.isBad) for (const row of one.rows) model.get(one.table)?.set(row.id, Number(row.price))
-      city.set(String(user.rows[0]?.[0]), `City ${round}`)
+        const all = [...loads.map(({ load }) => load), user]
+        const failed = await Promise.resolve(engine.loadTogether?.(all)).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        )
+        const isBad = loads.some((one) => one.isBad)
+        expect(failed === undefined).toBe(!isBad)
+        // Then the loader tries each by itself.
+        if (failed !== undefined)
+          for (const one of loads) {
+            const alone = engine.load(one.load)
+            if (one.isBad) await expect(alone).rejects.toMatchObject({ details: { scope: 'rows' } })
+            else await alone
+          }
+        if (failed !== undefined) await engine.load(user)
+        for (const one of loads)
+          if (!one.isBad) for (const row of one.rows) model.get(one.table)?.set(row.id, Number(row.price))
+        city.set(String(user.rows[0]?.[0]), `City ${round}`)
+      }
+      for (const table of tables) {
+        const found = await sql.unsafe(`SELECT id, price::float8 AS price FROM sluiceway.${table}`)
+        expect(found.length).toBe(model.get(table)?.size)
+        expect(new Map(found.map((row) => [String(row['id']), Number(row['price'])]))).toEqual(model.get(table))
+      }
+      const users = await sql`SELECT id, city FROM sluiceway.users`
+      expect(new Map(users.map((row) => [String(row['id']), String(row['city'])]))).toEqual(city)
+    } finally {
+      await engine.close()
+      await sql.end()
+      await pooler?.stop()
     }
-    for (const table of tables) {
-      const found = await sql.unsafe(`SELECT id, price::float8 AS price FROM sluiceway.${table}`)
-      expect(found.length).toBe(model.get(table)?.size)
-      expect(new Map(found.map((row) => [String(row['id']), Number(row['price'])]))).toEqual(model.get(table))
-    }
-    const users = await sql`SELECT id, city FROM sluiceway.users`
-    expect(new Map(users.map((row) => [String(row['id']), String(row['city'])]))).toEqual(city)
-  } finally {
-    await engine.close()
-    await sql.end()
-  }
-})
+  },
+)

@@ -6,7 +6,7 @@ import { postgresInTest } from './postgres-in-test.ts'
 import { loadOf } from '../support/load-of.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 
-engineSuite('postgres', postgresInTest)
+engineSuite('postgres', () => postgresInTest())
 
 describe('postgres()', () => {
   test('postgres() says what is wrong with a URL without repeating it', () => {
