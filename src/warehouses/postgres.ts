@@ -223,7 +223,8 @@ class PostgresEngine implements Engine {
 
 /** Where a connection string leads, without what is secret in it. */
 function placeOf(url: string, schema: string): PostgresPlace {
-  const { host, username, pathname } = new URL(url)
+  const { host, username, pathname, searchParams } = new URL(url)
   const user = decodeURIComponent(username)
-  return { host, user, database: decodeURIComponent(pathname.slice(1)) || user, schema }
+  const tls = !['disable', null].includes(searchParams.get('sslmode'))
+  return { host, user, database: decodeURIComponent(pathname.slice(1)) || user, schema, tls }
 }

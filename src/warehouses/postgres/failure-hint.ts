@@ -11,6 +11,8 @@ export interface PostgresPlace {
   readonly user: string
   readonly database: string
   readonly schema: string
+  /** Whether the connection is to be encrypted. */
+  readonly tls: boolean
 }
 
 const unknown: FailureHint = { hint: '', lasting: false }
@@ -26,12 +28,15 @@ const unknown: FailureHint = { hint: '', lasting: false }
  * @example failureHintOf('28P01', 'password authentication failed', place).lasting // true
  */
 export function failureHintOf(state: string, reason: string, place: PostgresPlace): FailureHint {
-  const { host, user, database, schema } = place
-  if (!/^[0-9A-Z]{5}$/.test(state))
+  const { host, user, database, schema, tls } = place
+  if (!/^[0-9A-Z]{5}$/.test(state)) {
+    // The runtime tells no more of a certificate that it does not trust than that something went wrong.
+    const certificate = ' with TLS and a certificate of a public authority for that name'
     return {
-      hint: `No answer from ${host}: check host and port in \`url\`, that the server runs, and that its firewall lets Cloudflare in.`,
+      hint: `No answer from ${host}: check host and port in \`url\`, that the server runs${tls ? certificate : ''}, and that its firewall lets Cloudflare in.`,
       lasting: false,
     }
+  }
   if (state.startsWith('28') && /no encryption|SSL off|SSL\/TLS required|encrypt/i.test(reason))
     return { hint: 'The server wants TLS: add `?sslmode=require` to `url`.', lasting: true }
   if (state.startsWith('28') && /pg_hba\.conf/.test(reason))
