@@ -11,7 +11,8 @@ import { postgresKeptNames } from './postgres/kept-names.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { ConnectionsOfRuns, type RunConnections } from './postgres/run-connections.ts'
 import { queryPostgres } from './postgres/query.ts'
-import { createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { columnsOf, createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { StoredColumns } from './stored-columns.ts'
 import { PostgresLoads } from './postgres/loads.ts'
 
 const schemaProblem = (name: string): string | undefined =>
@@ -40,6 +41,8 @@ const boundFields = {
 } as const
 
 const longestCallMs = 120_000
+/** Tables whose columns are asked for in one statement. */
+const tablesAtOnce = 200
 
 /**
  * Makes the warehouse that is a PostgreSQL database, reached over TCP or through Hyperdrive.
@@ -87,6 +90,12 @@ function boundUrl(binding: unknown, name: string): string {
   )
 }
 
+interface ColumnRow {
+  readonly table: string
+  readonly name: string
+  readonly type: string
+}
+
 class PostgresEngine implements Engine {
   readonly provider = 'postgres'
   readonly kept = postgresKeptNames
@@ -99,6 +108,8 @@ class PostgresEngine implements Engine {
   readonly #schema: string
   readonly #place: PostgresPlace
   readonly #loads: PostgresLoads
+  /** What was read ahead; each is asked for once. */
+  readonly #columns: StoredColumns<ColumnType>
 
   constructor(run: RunConnections, place: PostgresPlace) {
     this.#run = run
@@ -106,24 +117,33 @@ class PostgresEngine implements Engine {
     this.#schema = place.schema
     this.#place = place
     this.#loads = new PostgresLoads(run, (table) => this.#name(table))
+    this.#columns = new StoredColumns({
+      tablesAtOnce,
+      ask: (tables) => this.#askColumns(tables),
+      columnOf: (type) => typeOfColumn(type),
+    })
   }
 
   columns(table: string): Promise<Columns | null> {
     return this.#call(async () => {
-      const found = await this.#sql<{ name: string; type: string }[]>`
-        SELECT column_name AS name, data_type AS type FROM information_schema.columns
-        WHERE table_schema = ${this.#schema} AND table_name = ${table} ORDER BY ordinal_position`
-      if (found.length === 0) return null
-      return Object.fromEntries(found.map(({ name, type }): [string, ColumnType] => [name, typeOfColumn(type)]))
+      const found = await this.#columns.of(table)
+      this.#columns.forget(table)
+      return found === null ? null : Object.fromEntries(found)
     })
+  }
+
+  foresee(tables: readonly string[]): Promise<void> {
+    return this.#call(() => this.#columns.read(tables))
   }
 
   widen(table: string, added: Columns): Promise<void> {
     return this.#call(async () => {
       this.#run.types.delete(this.#name(table))
       await this.#createSchema()
-      await this.#sql.unsafe(createTable(this.#name(table), added))
-      for (const sql of widenTable(this.#name(table), added)) await this.#sql.unsafe(sql)
+      // As one, they go to the server and back once.
+      await this.#sql.unsafe(
+        [createTable(this.#name(table), added), ...widenTable(this.#name(table), added)].join('; '),
+      )
     })
   }
 
@@ -188,10 +208,17 @@ class PostgresEngine implements Engine {
     return `${quoteIdentifier(this.#schema)}.${quoteIdentifier(table)}`
   }
 
+  async #askColumns(tables: readonly string[]): Promise<readonly string[][]> {
+    const found = await this.#sql.unsafe<ColumnRow[]>(columnsOf, [this.#schema, JSON.stringify(tables)])
+    return found.map(({ table, name, type }) => [table, name, type])
+  }
+
   async #createSchema(): Promise<void> {
+    if (this.#run.schemas.has(this.#schema)) return
     // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
     const there = await this.#sql`SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${this.#schema}`
     if (there.length === 0) await this.#sql.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(this.#schema)}`)
+    this.#run.schemas.add(this.#schema)
   }
 
   async #call<T>(call: () => Promise<T>): Promise<T> {
@@ -207,6 +234,7 @@ class PostgresEngine implements Engine {
       return await Promise.race([call(), late])
     } catch (thrown) {
       this.#run.types.clear()
+      this.#run.schemas.clear()
       const state = stateOf(thrown)
       const reason = reasonOf(thrown) || state || 'no answer'
       const { hint, lasting } = failureHintOf(state, reason, this.#place)

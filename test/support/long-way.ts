@@ -48,7 +48,7 @@ export async function startLongWay(port: number, ms: number): Promise<LongWay> {
   await once(server, 'listening')
   return {
     port: (server.address() as { readonly port: number }).port,
-    turns: () => Math.max(...turns),
+    turns: () => Math.max(0, ...turns),
     stop: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()

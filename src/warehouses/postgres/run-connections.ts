@@ -11,6 +11,8 @@ export interface RunConnections {
   readonly sql: Sql
   /** Transactions that may be under way at once; one where the server gives no more connections. */
   readonly atOnce: { most: number }
+  /** Schemas that are there. */
+  readonly schemas: Set<string>
   /** Tables that refuse a second row with the same id. */
   readonly keyed: Set<string>
   /** Types of the columns, as SQL; forgotten when a table is altered, or something fails. */
@@ -39,7 +41,7 @@ export class ConnectionsOfRuns {
         connect_timeout: 10,
       })
       found = {
-        connections: { sql, atOnce: { most: mostConnections }, keyed: new Set(), types: new Map() },
+        connections: { sql, atOnce: { most: mostConnections }, schemas: new Set(), keyed: new Set(), types: new Map() },
         engines: 0,
       }
       this.#open.set(run, found)

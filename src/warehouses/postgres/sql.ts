@@ -59,6 +59,10 @@ export const retypeTable = (table: string, columns: Columns): string =>
     .map(([name, type]) => `ALTER COLUMN ${quoteIdentifier(name)} TYPE ${declared[type]}`)
     .join(', ')}`
 
+/** Tells table, name and type of the columns that tables of the schema `$1` have; `$2` is a JSON array of their names. */
+export const columnsOf = `SELECT table_name AS "table", column_name AS name, data_type AS type FROM information_schema.columns
+  WHERE table_schema = $1 AND table_name IN (SELECT json_array_elements_text($2::text::json)) ORDER BY table_name, ordinal_position`
+
 /** Tells which of the tables that `$1` names, as JSON, refuse a second row with the same id. */
 export const keyedOf = `SELECT asked.name FROM json_array_elements_text($1::text::json) AS asked(name)
   WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_index i
