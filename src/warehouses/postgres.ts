@@ -5,15 +5,15 @@ import { isRecord } from '../core/json.ts'
 import type { Columns, ColumnType, Engine, Load, QueryAnswer, Warehouse } from '../core/warehouse.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { namespacesOf, schemaFields } from './namespace.ts'
+import { widerNumber } from './mapping/wider-number.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
 import { scopeOfState, stateOf } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
-import { widerNumber } from './mapping/wider-number.ts'
-import { ConnectionsOfRuns, type RunConnections } from './postgres/run-connections.ts'
+import { PostgresLoads } from './postgres/loads.ts'
 import { queryPostgres } from './postgres/query.ts'
+import { ConnectionsOfRuns, type RunConnections } from './postgres/run-connections.ts'
 import { columnsOf, createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
 import { StoredColumns } from './stored-columns.ts'
-import { PostgresLoads } from './postgres/loads.ts'
 
 const schemaProblem = (name: string): string | undefined =>
   /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(name)
@@ -47,8 +47,9 @@ const tablesAtOnce = 200
 /**
  * Makes the warehouse that is a PostgreSQL database, reached over TCP or through Hyperdrive.
  *
- * New rows are copied into their tables, others into a temporary table and merged by `id`, over up to three connections. U+0000, which PostgreSQL cannot store, is
- * left out of texts and JSON. The user needs CREATE on the schema, and on the database when the schema does not exist.
+ * New rows are copied into their tables, others into a temporary table and merged by `id`, over up to three connections. U+0000,
+ * which PostgreSQL cannot store, is left out of texts and JSON. The user needs CREATE on the schema, and on the database when the
+ * schema does not exist.
  * https://www.postgresql.org/docs/18/sql-copy.html (checked 2026-11-22)
  *
  * @param input `url` is a secret and belongs in `env`, or `hyperdrive` names a binding; without `schema`, each source has a schema
