@@ -61,6 +61,7 @@ const runAs: readonly { readonly command: RegExp; readonly run: (command: string
   // Not every machine has OpenSSL's command.
   { command: /^openssl /, run: (command) => `! command -v openssl > /dev/null || ${command}` },
   { command: /^npx wrangler hyperdrive create /, run: () => 'npx wrangler hyperdrive create --help' },
+  { command: /^npx wrangler cert upload /, run: (command) => `${command} --help` },
   { command: /^npx wrangler r2 bucket catalog /, run: (command) => `${command} --help` },
   { command: /^npx wrangler queues create /, run: (command) => `${command} --help` },
   { command: /^npx wrangler d1 execute /, run: (command) => command },

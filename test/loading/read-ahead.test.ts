@@ -57,7 +57,7 @@ test('small files are read three at once, and come in their order', async () => 
   expect(underWay.length).toBeLessThanOrEqual(4)
 })
 
-test('of large files one is read ahead', async () => {
+test('large files are read one ahead', async () => {
   const files = filesOf([3_900_000, 3_900_000, 3_900_000, 100, 100])
   const bucket = new Bucket()
   const came = readAhead(files, bucket)
