@@ -219,8 +219,10 @@ async function sayWhole(keep: Keep, name: string, url: string | undefined): Prom
   say(
     `${name}: ${whole(all.events)} events, ${whole(all.rows)} rows, ${whole((all.events * 1_000) / all.ms)} events/s; as many again while its memory was watched`,
   )
-  for (const { events: at, us, cpuUs } of points)
-    say(`  at ${whole(at)} events: ${fixed(us)} µs a row, ${fixed(cpuUs)} of processor time`)
+  for (const { events: at, us, cpuUs, runtimeUs } of points)
+    say(
+      `  at ${whole(at)} events: ${fixed(us)} µs a row, ${fixed(cpuUs)} of processor time, of which ${fixed(runtimeUs)} in the runtime`,
+    )
   const [first, last] = [points[0]?.cpuUs ?? Number.NaN, points.at(-1)?.cpuUs ?? Number.NaN]
   say(`  last to first, in processor time: ${judged(last / first, targets.flat, last / first <= targets.flat)}`)
   const isSmall = Math.max(held, peak) <= targets.megabytes

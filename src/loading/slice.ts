@@ -11,7 +11,7 @@ import type { StagedEvent } from './staged-events.ts'
  * UTF-16 units of event text of one slice. An object has 128 MB; a unit can be two bytes, and the text, rows of two tables and
  * what is sent are there at the same time, for the slice that the warehouse has and for the next one.
  */
-const mostUnits = 4_000_000
+const mostUnits = 3_000_000
 /** Tables of a slice: each may be created and loaded in one invocation (see D1_QUERIES_PER_INVOCATION). */
 const mostTables = 200
 

@@ -27,6 +27,14 @@ const order = (id: string) => ({
 })
 const usersOf: Columns = { id: 'string', city: 'string', received_at: 'datetime' }
 
+/** A server behind a way of some milliseconds. */
+async function farAway(server: string) {
+  const url = new URL(server)
+  const way = await startLongWay(Number(url.port), 2)
+  url.port = String(way.port)
+  return { url: url.href, stop: way.stop }
+}
+
 /** Loads of many tables: `rows` in each, and one of users. */
 const loadsOf = (tables: number, rows: number) => [
   ...Array.from({ length: tables }, (_, table) =>
@@ -150,8 +158,11 @@ test('U+0000 is left out of texts and JSON, whether rows are few or many', async
   }
 })
 
-test('the engines of a run share three connections, until the last one is closed', async () => {
-  const warehouse = postgres({ url: server.url })
+test('the engines of a run share three connections to a server that is far away, until the last one is closed', async () => {
+  const way = await startLongWay(Number(new URL(server.url).port), 5)
+  const url = new URL(server.url)
+  url.port = String(way.port)
+  const warehouse = postgres({ url: url.href })
   const run = {}
   const engines = ['shop', 'blog', 'app', 'help'].map((schema) => warehouse.open(run, schema))
   const other = warehouse.open({}, 'shop')
@@ -179,11 +190,15 @@ test('the engines of a run share three connections, until the last one is closed
       expect(await sql.unsafe(`SELECT count(*)::int AS n FROM ${schema}.table_8`)).toEqual([{ n: 2_000 }])
   } finally {
     await sql.end()
+    await way.stop()
   }
 })
 
 test('what one connection has loaded stays when another refuses a row, and comes once', async () => {
-  const engine = postgres({ url: server.url }).open({}, 'sluiceway')
+  const url = new URL(server.url)
+  const way = await startLongWay(Number(url.port), 5)
+  url.port = String(way.port)
+  const engine = postgres({ url: url.href }).open({}, 'sluiceway')
   const sql = connect(server.url, { max: 1, onnotice: () => {} })
   try {
     await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
@@ -210,6 +225,7 @@ test('what one connection has loaded stays when another refuses a row, and comes
   } finally {
     await engine.close()
     await sql.end()
+    await way.stop()
   }
 })
 
@@ -220,6 +236,8 @@ test('a server that gives but one connection gets all rows over that', async () 
   await sql`GRANT CREATE ON DATABASE postgres TO narrow`
   const url = new URL(server.url)
   url.username = 'narrow'
+  const way = await startLongWay(Number(url.port), 5)
+  url.port = String(way.port)
   const engine = postgres({ url: url.href }).open({}, 'sluiceway')
   try {
     const loads = loadsOf(9, 2_000)
@@ -232,15 +250,21 @@ test('a server that gives but one connection gets all rows over that', async () 
   } finally {
     await engine.close()
     await sql.end()
+    await way.stop()
   }
 })
 
-test.each(['by itself', ...(hasPgBouncer ? ['behind PgBouncer'] : [])])(
+test.each(['by itself', 'far away', ...(hasPgBouncer ? ['behind PgBouncer'] : [])])(
   'loads of all kinds leave in a server %s what a map of rows by id would hold',
   async (where) => {
     const sql = connect(server.url, { max: 1, onnotice: () => {} })
     await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
-    const pooler = where === 'by itself' ? undefined : await startPgBouncer(server.url, 2)
+    const pooler =
+      where === 'behind PgBouncer'
+        ? await startPgBouncer(server.url, 2)
+        : where === 'far away'
+          ? await farAway(server.url)
+          : undefined
     const engine = postgres({ url: pooler?.url ?? server.url }).open({}, 'sluiceway')
     let seed = 20_261_130
     const below = (most: number): number => {

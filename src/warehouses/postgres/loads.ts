@@ -55,7 +55,10 @@ export class PostgresLoads {
     const copied = keyed.filter((load) => !there.has(load))
     const merged = loads.filter((load) => !small.includes(load) && !copied.includes(load))
     const inserts = small.map((load) => insertStep(this.#name(load.table), load))
-    const [first = [], ...others] = sharesOf(copied, { most: this.#run.atOnce.most, before: 2 * rowsOf(merged) })
+    const [first = [], ...others] = sharesOf(copied, {
+      most: copied.length > 1 ? await this.#run.atOnce() : 1,
+      before: 2 * rowsOf(merged),
+    })
     const parts = [
       {
         loads: [...small, ...first, ...merged],
@@ -76,7 +79,7 @@ export class PostgresLoads {
       const state = stateOf(thrown)
       if (state === uniqueViolation || scopeOfState(state) !== 'warehouse') return false
       if (state === tooManyConnections && isShared) {
-        this.#run.atOnce.most = 1
+        this.#run.refuse()
         return false
       }
       throw thrown

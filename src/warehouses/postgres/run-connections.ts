@@ -5,12 +5,16 @@ import connect, { type Sql } from 'postgres'
  * https://developers.cloudflare.com/workers/platform/limits/ (checked 2026-11-29)
  */
 const mostConnections = 3
+/** Milliseconds to the server and back from which on more than one is worth it: nearer by, they are in each other's way. */
+const farMs = 2
 
 /** What the engines of one run of the loader share: connections, and what is known of tables, by their quoted names with schemas. */
 export interface RunConnections {
   readonly sql: Sql
-  /** Transactions that may be under way at once; one where the server gives no more connections. */
-  readonly atOnce: { most: number }
+  /** Transactions that may be under way at once. */
+  readonly atOnce: () => Promise<number>
+  /** The server gives no more connections. */
+  readonly refuse: () => void
   /** Schemas that are there. */
   readonly schemas: Set<string>
   /** Tables that refuse a second row with the same id. */
@@ -40,8 +44,16 @@ export class ConnectionsOfRuns {
         onnotice: () => {},
         connect_timeout: 10,
       })
+      let most: Promise<number> | undefined
       found = {
-        connections: { sql, atOnce: { most: mostConnections }, schemas: new Set(), keyed: new Set(), types: new Map() },
+        connections: {
+          sql,
+          atOnce: () => (most ??= isFar(sql).then((far) => (far ? mostConnections : 1))),
+          refuse: () => (most = Promise.resolve(1)),
+          schemas: new Set(),
+          keyed: new Set(),
+          types: new Map(),
+        },
         engines: 0,
       }
       this.#open.set(run, found)
@@ -60,4 +72,11 @@ export class ConnectionsOfRuns {
       },
     }
   }
+}
+
+/** Whether the way to the server is long. The connection must be open. */
+async function isFar(sql: Sql): Promise<boolean> {
+  const start = Date.now()
+  await sql.unsafe('SELECT 1')
+  return Date.now() - start >= farMs
 }
