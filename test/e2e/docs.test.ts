@@ -277,6 +277,17 @@ describe('the commands of the documents', () => {
       if (block !== shownIn) env.LETTER = await newLetter()
       if (block !== shownIn && block.text.includes('$FILE')) env.FILE = await newUnreadable()
       shownIn = block
+      // What is documented is a warehouse for which something waits; the schedule loads it every few seconds.
+      if (text.endsWith('/admin/warehouses"'))
+        await until(
+          'events are staged',
+          async () => {
+            await newLetter()
+            const { warehouses } = await read<{ warehouses: { stagedFiles: number }[] }>('/admin/warehouses')
+            return warehouses[0]?.stagedFiles !== 0
+          },
+          { everyMs: 200 },
+        )
       const answer: unknown = JSON.parse(await shell(runnable(text), env))
       const next = blocks[blocks.indexOf(block) + 1]
       const isLast = block.text.trim().endsWith(text)
