@@ -56,9 +56,7 @@ const varsFor = (url: string | undefined): Readonly<Record<string, string>> =>
 const has = (part: number): boolean => Number.isNaN(flags.part) || flags.part === part
 /** Where the Worker finds a PostgreSQL. */
 async function farAway(keep: Keep, url: string): Promise<string> {
-  const far = new URL(url)
-  if (flags.delay > 0) far.port = String((await keep(startLongWay(Number(far.port), flags.delay))).port)
-  return far.href
+  return flags.delay > 0 ? (await keep(startLongWay(url, flags.delay))).url : url
 }
 /** Events that are loaded together, as the loader does. */
 const sliceEvents = 3_000

@@ -4,8 +4,12 @@ import { once } from 'node:events'
 
 /** A way to a server of the loopback that takes some time. */
 export interface LongWay {
-  readonly port: number
-  /** How often the server began to answer what it was sent, on the connection where it did most often: as often somebody waited for the way and back. */
+  /** That of the server, by this way. */
+  readonly url: string
+  /**
+   * How often the server began to answer what it was sent, on the connection where it did most often: as often somebody waited for
+   * the way and back.
+   */
   readonly turns: () => number
   readonly stop: () => Promise<void>
 }
@@ -13,14 +17,14 @@ export interface LongWay {
 /**
  * Opens a long way.
  *
- * @param port of the server
+ * @param url of the server
  * @param ms that each direction takes
  */
-export async function startLongWay(port: number, ms: number): Promise<LongWay> {
+export async function startLongWay(url: string, ms: number): Promise<LongWay> {
   const turns: number[] = []
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (near) => {
-    const far = connect({ port, host: '127.0.0.1', noDelay: true })
+    const far = connect({ port: Number(new URL(url).port), host: '127.0.0.1', noDelay: true })
     let isAsked = false
     const at = turns.push(0) - 1
     near.on('data', () => (isAsked = true))
@@ -46,8 +50,10 @@ export async function startLongWay(port: number, ms: number): Promise<LongWay> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  const here = new URL(url)
+  here.port = String((server.address() as { readonly port: number }).port)
   return {
-    port: (server.address() as { readonly port: number }).port,
+    url: here.href,
     turns: () => Math.max(0, ...turns),
     stop: async () => {
       for (const socket of sockets) socket.destroy()

@@ -1,6 +1,6 @@
-import connect from 'postgres'
+import connect, { type Sql } from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import type { Columns } from '../../src/core/warehouse.ts'
+import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { loadOf } from '../support/load-of.ts'
 import { startLongWay } from '../support/long-way.ts'
@@ -27,12 +27,19 @@ const order = (id: string) => ({
 })
 const usersOf: Columns = { id: 'string', city: 'string', received_at: 'datetime' }
 
-/** A server behind a way of some milliseconds. */
-async function farAway(server: string) {
-  const url = new URL(server)
-  const way = await startLongWay(Number(url.port), 2)
-  url.port = String(way.port)
-  return { url: url.href, stop: way.stop }
+/** Makes the tables of loads. */
+async function makeTables(engine: Engine, loads: readonly Load[]): Promise<void> {
+  for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+}
+
+/** That each table of loads has `rows` rows, all of them once, and `users` the one. */
+async function expectRows(sql: Sql, loads: readonly Load[], rows: number): Promise<void> {
+  for (const { table } of loads) {
+    const n = table === 'users' ? 1 : rows
+    expect(
+      await sql.unsafe(`SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM sluiceway.${table}`),
+    ).toEqual([{ n, ids: n }])
+  }
 }
 
 /** Loads of many tables: `rows` in each, and one of users. */
@@ -61,10 +68,8 @@ test.each([
   },
   { what: '9 tables with many rows', tables: 9, rows: 2_000, most: 12, again: 9 + 20, keyless: false },
 ])('a load of $what goes to the server and back few times', async ({ tables, rows, most, again, keyless }) => {
-  const url = new URL(server.url)
-  const way = await startLongWay(Number(url.port), 5)
-  url.port = String(way.port)
-  const engine = postgres({ url: url.href }).open({}, 'sluiceway')
+  const way = await startLongWay(server.url, 5)
+  const engine = postgres({ url: way.url }).open({}, 'sluiceway')
   const sql = connect(server.url, { max: 1, onnotice: () => {} })
   try {
     const loads = loadsOf(tables, rows)
@@ -83,17 +88,11 @@ test.each([
     const before = way.turns()
     await engine.loadTogether?.(loads)
     expect(way.turns() - before).toBeLessThanOrEqual(most)
-    for (const { table } of loads)
-      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM sluiceway.${table}`)).toEqual([
-        { n: table === 'users' ? 1 : rows },
-      ])
+    await expectRows(sql, loads, rows)
     const repeat = way.turns()
     await engine.loadTogether?.(loads)
     expect(way.turns() - repeat).toBeLessThanOrEqual(again)
-    for (const { table } of loads)
-      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM sluiceway.${table}`)).toEqual([
-        { n: table === 'users' ? 1 : rows },
-      ])
+    await expectRows(sql, loads, rows)
   } finally {
     await engine.close()
     await sql.end()
@@ -159,10 +158,8 @@ test('U+0000 is left out of texts and JSON, whether rows are few or many', async
 })
 
 test('the engines of a run share three connections to a server that is far away, until the last one is closed', async () => {
-  const way = await startLongWay(Number(new URL(server.url).port), 5)
-  const url = new URL(server.url)
-  url.port = String(way.port)
-  const warehouse = postgres({ url: url.href })
+  const way = await startLongWay(server.url, 5)
+  const warehouse = postgres({ url: way.url })
   const run = {}
   const engines = ['shop', 'blog', 'app', 'help'].map((schema) => warehouse.open(run, schema))
   const other = warehouse.open({}, 'shop')
@@ -174,8 +171,7 @@ test('the engines of a run share three connections to a server that is far away,
   const loads = loadsOf(9, 2_000)
   try {
     await until('connections of earlier tests are closed', async () => (await connections()) === 0)
-    for (const engine of engines)
-      for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    for (const engine of engines) await makeTables(engine, loads)
     await Promise.all(engines.map(async (engine) => engine.loadTogether?.(loads)))
     expect(await connections()).toBe(3)
     for (const engine of engines.slice(1)) await engine.close()
@@ -195,15 +191,13 @@ test('the engines of a run share three connections to a server that is far away,
 })
 
 test('what one connection has loaded stays when another refuses a row, and comes once', async () => {
-  const url = new URL(server.url)
-  const way = await startLongWay(Number(url.port), 5)
-  url.port = String(way.port)
-  const engine = postgres({ url: url.href }).open({}, 'sluiceway')
+  const way = await startLongWay(server.url, 5)
+  const engine = postgres({ url: way.url }).open({}, 'sluiceway')
   const sql = connect(server.url, { max: 1, onnotice: () => {} })
   try {
     await sql`DROP SCHEMA IF EXISTS sluiceway CASCADE`
     const loads = loadsOf(9, 2_000)
-    for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    await makeTables(engine, loads)
     const bad = loadOf({
       id: 'slice',
       table: 'table_4',
@@ -218,10 +212,7 @@ test('what one connection has loaded stays when another refuses a row, and comes
     expect(await sql`SELECT count(*)::int AS n FROM sluiceway.table_4`).toEqual([{ n: 0 }])
     // As the loader does, which looks for the row.
     for (const load of loads) await engine.load(load)
-    for (const { table } of loads)
-      expect(
-        await sql.unsafe(`SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM sluiceway.${table}`),
-      ).toEqual([table === 'users' ? { n: 1, ids: 1 } : { n: 2_000, ids: 2_000 }])
+    await expectRows(sql, loads, 2_000)
   } finally {
     await engine.close()
     await sql.end()
@@ -236,17 +227,13 @@ test('a server that gives but one connection gets all rows over that', async () 
   await sql`GRANT CREATE ON DATABASE postgres TO narrow`
   const url = new URL(server.url)
   url.username = 'narrow'
-  const way = await startLongWay(Number(url.port), 5)
-  url.port = String(way.port)
-  const engine = postgres({ url: url.href }).open({}, 'sluiceway')
+  const way = await startLongWay(url.href, 5)
+  const engine = postgres({ url: way.url }).open({}, 'sluiceway')
   try {
     const loads = loadsOf(9, 2_000)
-    for (const { table } of loads) await engine.widen(table, table === 'users' ? usersOf : columns)
+    await makeTables(engine, loads)
     for (const _ of [1, 2]) await engine.loadTogether?.(loads)
-    for (const { table } of loads)
-      expect(await sql.unsafe(`SELECT count(*)::int AS n FROM sluiceway.${table}`)).toEqual([
-        { n: table === 'users' ? 1 : 2_000 },
-      ])
+    await expectRows(sql, loads, 2_000)
   } finally {
     await engine.close()
     await sql.end()
@@ -263,7 +250,7 @@ test.each(['by itself', 'far away', ...(hasPgBouncer ? ['behind PgBouncer'] : []
       where === 'behind PgBouncer'
         ? await startPgBouncer(server.url, 2)
         : where === 'far away'
-          ? await farAway(server.url)
+          ? await startLongWay(server.url, 2)
           : undefined
     const engine = postgres({ url: pooler?.url ?? server.url }).open({}, 'sluiceway')
     let seed = 20_261_130

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startLongWay } from '../support/long-way.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
 import type { Workerd } from '../support/workerd.ts'
 
@@ -129,11 +130,18 @@ async function answerOf(change: (url: URL) => void): Promise<unknown> {
 test.each(['require', 'verify-full'])(
   'postgres() loads in workerd over TLS, with sslmode=%s and several connections',
   async (mode) => {
-    const answer = await answerOf((url) => {
-      url.hostname = 'localhost'
-      url.searchParams.set('sslmode', mode)
-    })
-    expect(answer).toEqual([[10_000, true]])
+    // To a server that is near there would be one connection.
+    const way = await startLongWay(server.url, 5)
+    try {
+      const answer = await answerOf((url) => {
+        url.hostname = 'localhost'
+        url.port = new URL(way.url).port
+        url.searchParams.set('sslmode', mode)
+      })
+      expect(answer).toEqual([[10_000, true]])
+    } finally {
+      await way.stop()
+    }
   },
   60_000,
 )

@@ -71,7 +71,7 @@ export class PostgresLoads {
     return parts.flatMap((part, i) => (ended[i]?.status === 'fulfilled' && ended[i].value ? [] : part.loads))
   }
 
-  /** False when the server refuses a row, or another connection than that of the first part. */
+  /** False when nothing of it is kept: the server refuses a row, or a connection while another part has one (`isShared`). */
   async #isDone(steps: readonly Step[], isShared: boolean): Promise<boolean> {
     try {
       return await doWhole(this.#sql, steps)
@@ -79,7 +79,7 @@ export class PostgresLoads {
       const state = stateOf(thrown)
       if (state === uniqueViolation || scopeOfState(state) !== 'warehouse') return false
       if (state === tooManyConnections && isShared) {
-        this.#run.refuse()
+        this.#run.stayWithOne()
         return false
       }
       throw thrown

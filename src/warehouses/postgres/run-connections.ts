@@ -13,8 +13,8 @@ export interface RunConnections {
   readonly sql: Sql
   /** Transactions that may be under way at once. */
   readonly atOnce: () => Promise<number>
-  /** The server gives no more connections. */
-  readonly refuse: () => void
+  /** From now on one transaction at once: the server gives no more connections. */
+  readonly stayWithOne: () => void
   /** Schemas that are there. */
   readonly schemas: Set<string>
   /** Tables that refuse a second row with the same id. */
@@ -49,7 +49,7 @@ export class ConnectionsOfRuns {
         connections: {
           sql,
           atOnce: () => (most ??= isFar(sql).then((far) => (far ? mostConnections : 1))),
-          refuse: () => (most = Promise.resolve(1)),
+          stayWithOne: () => (most = Promise.resolve(1)),
           schemas: new Set(),
           keyed: new Set(),
           types: new Map(),
