@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluicewayError } from '../../src/core/errors.ts'
 
@@ -20,6 +20,21 @@ const small = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 /** Milliseconds for an orderly end, before it is killed. */
 const patience = 20_000
 const running = new Set<ChildProcess>()
+
+/** Whether a process has no thread that runs. The signal that stops a process reaches its threads one by one. */
+function standsStill(pid: number): boolean {
+  const threads = `/proc/${pid}/task`
+  try {
+    return readdirSync(threads).every((thread) =>
+      / \(.*\) [TtZX] /s.test(readFileSync(`${threads}/${thread}/stat`, 'utf8')),
+    )
+  } catch {
+    // A thread has ended between the two calls.
+    return false
+  }
+}
+
+const isRunning = (child: ChildProcess) => child.exitCode === null && child.signalCode === null
 
 // Whoever starts servers and ends without stopping them leaves none behind.
 process.on('exit', () => {
@@ -82,9 +97,13 @@ export class JavaProcess {
     await this.#end('SIGKILL')
   }
 
-  /** Stops its threads; its connections stay open and nothing is answered. */
-  freeze(): void {
-    this.#child?.kill('SIGSTOP')
+  /** Stops its threads, and waits until all stand still; its connections stay open and nothing is answered. */
+  async freeze(): Promise<void> {
+    const child = this.#child
+    if (child?.pid === undefined) return
+    child.kill('SIGSTOP')
+    if (process.platform !== 'linux') await sleep(500)
+    else while (isRunning(child) && !standsStill(child.pid)) await sleep(10)
   }
 
   /** Lets it go on. */
@@ -94,7 +113,7 @@ export class JavaProcess {
 
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (child === undefined || !isRunning(child)) return
     const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     child.kill(signal)
     const timer = setTimeout(() => child.kill('SIGKILL'), patience)

@@ -38,7 +38,7 @@ export interface KafkaServer {
   /** `host:port` of the listener for TLS and login; undefined unless `secure` was given. */
   readonly secureBootstrap: string | undefined
   readonly pid: number | undefined
-  readonly freeze: () => void
+  readonly freeze: () => Promise<void>
   readonly thaw: () => void
   /** `kill -9`; the data stays. */
   readonly kill: () => Promise<void>

@@ -18,7 +18,7 @@ export interface RegistryServer {
   /** Base of the API that Confluent's registry has: `<url>/subjects` and so on. */
   readonly url: string
   readonly pid: number | undefined
-  readonly freeze: () => void
+  readonly freeze: () => Promise<void>
   readonly thaw: () => void
   readonly kill: () => Promise<void>
   /** Ends it in good order if it runs, and starts it on the same port, empty. */

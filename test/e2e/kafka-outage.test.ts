@@ -112,7 +112,7 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('Kafka as the stre
         await kafka.restart()
         const secondsDead = await secondsUntilStored()
 
-        kafka.freeze()
+        await kafka.freeze()
         await sleep(frozenSeconds * 1_000)
         const spilledFrozen = await spilledObjects()
         kafka.thaw()

@@ -248,7 +248,7 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('the front tcp on 
   test('a broker that does not answer fails a call in its time, and the outcome of its records is unknown', async () => {
     await kafka.createTopic('frozen', 1)
     await connection.partitions('frozen', signal())
-    kafka.freeze()
+    await kafka.freeze()
     try {
       const failed = connection.produce('frozen', [record('Order Completed')], AbortSignal.timeout(1_000))
       await expect(failed).rejects.toMatchObject({ code: 'kafka_unavailable' })

@@ -26,7 +26,7 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('a real Kafka', ()
   }, 120_000)
 
   test('Kafka answers nothing while it is frozen, and goes on when it is thawed', async () => {
-    kafka.freeze()
+    await kafka.freeze()
     const answer = kafka.ends('orders').then(() => 'answered')
     const silence = new Promise((resolve) => setTimeout(() => resolve('silence'), 1_500))
     try {
