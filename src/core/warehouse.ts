@@ -58,6 +58,24 @@ export interface Load {
 }
 
 /**
+ * Loads of one namespace that are written one after the other, and then merged with one statement for each table, where a
+ * statement takes seconds whatever it does. It holds no rows that are written.
+ */
+export interface Gathering {
+  /**
+   * Writes the rows of some loads, each of another table, where they wait: the tables have none of them yet.
+   *
+   * All of them replace and have an `id` column. Rows of a table have other ids in each load, and the columns of a load begin with
+   * those of the load before, in their order and with their types.
+   */
+  readonly stage: (loads: readonly Load[]) => Promise<void>
+  /** Merges what is staged into the tables. After a rejection some may have their rows, and all may be loaded again. */
+  readonly merge: () => Promise<void>
+  /** Removes what was staged, merged or not; never rejects. */
+  readonly drop: () => Promise<void>
+}
+
+/**
  * Where tables live.
  *
  * The loader calls `columns`, then what changes the schema (`widen`, `retype`), then `load`: one table at a time and never twice
@@ -98,6 +116,12 @@ export interface Engine {
   readonly foresee?: (tables: readonly string[]) => Promise<void>
   /** Does several loads that do not append, where that is cheaper; a repeat of one of them must be harmless. */
   readonly loadTogether?: (loads: readonly Load[]) => Promise<void>
+  /**
+   * Begins to gather loads that are merged together. It is left out where a statement for each table of each load costs little.
+   *
+   * @param id another one each time, of letters, digits and "-"
+   */
+  readonly gather?: (id: string) => Gathering
   /** Creates and writes what is its own, as proof that the warehouse as a whole takes rows; rejects when it does not. */
   readonly probe: () => Promise<void>
   /**
