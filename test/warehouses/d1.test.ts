@@ -3,7 +3,8 @@ import { d1 } from '../../src/warehouses/d1.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { loadOf } from '../support/load-of.ts'
 import { startD1 } from '../support/real-warehouses.ts'
-import { type EngineHarness, engineSuite } from './engine-suite.ts'
+import type { EngineHarness } from './engine-harness.ts'
+import { engineSuite } from './engine-suite.ts'
 
 const start = (idIndex: boolean) => async (): Promise<EngineHarness> => {
   const warehouse = await startD1()

@@ -1,27 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Columns, Engine } from '../../src/core/warehouse.ts'
+import type { Columns } from '../../src/core/warehouse.ts'
 import { moreColumn } from '../../src/warehouses/mapping/more-column.ts'
 import { loadOf, type RecordLoad } from '../support/load-of.ts'
-
-/** What a driver's test hands over: an engine, and a way to look into its tables that does not go through the engine. */
-export interface EngineHarness {
-  readonly engine: Engine
-  /** The rows of a table by `order`, with booleans, numbers and datetimes in their logical form. */
-  readonly rows: (table: string, order?: string) => Promise<Record<string, unknown>[]>
-  readonly count: (table: string) => Promise<number>
-  readonly tables: () => Promise<string[]>
-  /** True for an engine whose names are letters, digits and `_`, as those that events get: it refuses others. */
-  readonly refusesNames?: boolean
-  /** Odd names of tables and columns, where the engine does not take all of ours. */
-  readonly names?: readonly string[]
-  readonly stop: () => Promise<void>
-}
+import type { EngineHarness } from './engine-harness.ts'
+import { gatheringSuite } from './gathering-suite.ts'
 
 const track: Columns = { id: 'string', event: 'string', total: 'float', received_at: 'datetime' }
 const receivedAt = '2026-11-22T10:00:00.000Z'
 
-/** The obligations of `Engine` (src/core/warehouse.ts), for every driver. */
-export function engineSuite(name: string, start: () => Promise<EngineHarness>): void {
+/**
+ * The obligations of `Engine` (src/core/warehouse.ts), for every driver.
+ *
+ * @param name of the engine, and how it is reached
+ * @param start gives the engine, and a look into its tables
+ * @param offers what the engine does beside the rest: `gathers` where it has `gather`
+ */
+export function engineSuite(
+  name: string,
+  start: () => Promise<EngineHarness>,
+  { gathers = false }: { readonly gathers?: boolean } = {},
+): void {
   describe(`the engine ${name}`, () => {
     let harness: EngineHarness
     beforeAll(async () => {
@@ -377,5 +375,11 @@ export function engineSuite(name: string, start: () => Promise<EngineHarness>): 
         code: 'warehouse_failed',
       })
     })
+
+    if (gathers) gatheringSuite(name, () => harness)
+    else
+      test(`the engine ${name} does not gather loads, since a statement for each costs little there`, () => {
+        expect(harness.engine.gather).toBeUndefined()
+      })
   })
 }

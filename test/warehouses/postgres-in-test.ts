@@ -2,7 +2,7 @@ import connect from 'postgres'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { startPostgres } from '../support/real-postgres.ts'
-import type { EngineHarness } from './engine-suite.ts'
+import type { EngineHarness } from './engine-harness.ts'
 
 /**
  * The engine on a real PostgreSQL, with what the tests of every engine ask of it.
