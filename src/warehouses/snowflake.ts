@@ -1,5 +1,6 @@
 import { SluicewayError } from '../core/errors.ts'
-import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, ColumnType, Engine, Gathering, Load, Warehouse } from '../core/warehouse.ts'
+import type { Gathered } from './bucket-gathering.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { gzipLines } from './gzip-lines.ts'
 import { foldMore } from './mapping/fold-more.ts'
@@ -93,6 +94,8 @@ class SnowflakeEngine implements Engine {
   readonly #stage: Stage | undefined
   /** Forgotten after a failure. */
   readonly #columns: StoredColumns<ColumnType>
+  /** Only a stage has a place where rows may wait. */
+  readonly gather?: (id: string) => Gathering
 
   constructor(api: SqlApi, place: SnowflakePlace, stage: Stage | undefined) {
     this.#api = api
@@ -103,6 +106,15 @@ class SnowflakeEngine implements Engine {
       ask: async (tables) => (await this.#api.run(readColumns(place, tables.length), [place.schema, ...tables])).rows,
       columnOf: typeOfColumn,
     })
+    if (stage !== undefined)
+      this.gather = (id) =>
+        stage.gather(id, {
+          bytesOf: (load) => {
+            checkIds(load)
+            return gzipLines(linesOf(load))
+          },
+          merge: (gathered) => this.#call(() => this.#mergeGathered(stage, gathered)),
+        })
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -176,17 +188,33 @@ class SnowflakeEngine implements Engine {
 
   async #mergeStaged(stage: Stage, load: Load, move: Move): Promise<void> {
     const bytes = await gzipLines(linesOf(load))
-    await stage.during(load, bytes, async (object) => {
-      const { rows } = await this.#api.run(mergeSql({ ...move, object }))
-      // Inserted, and updated.
-      const taken = (rows[0] ?? []).reduce((sum, count) => sum + Number(count), 0)
-      if (taken !== load.rows.length)
-        throw new SluicewayError(
-          'warehouse_failed',
-          `Snowflake: the statement took ${taken} rows of the ${load.rows.length} in ${object}. Check that the stage has the URL of \`staging\`, with its prefix, and FILE_FORMAT = (TYPE = JSON).`,
-          { details: { scope: 'warehouse', ended: true } },
-        )
+    await stage.during(load, bytes, (object) => this.#mergeObjects({ ...move, object }, load.rows.length))
+  }
+
+  async #mergeGathered(stage: Stage, { tables, whileRead }: Gathered): Promise<void> {
+    await this.foresee(tables.map(({ table }) => table))
+    await fewAtOnce(tables, {
+      most: atOnce,
+      work: async (one) => {
+        const { table, columns, objects, rows } = one
+        const stored = [...((await this.#columns.of(table))?.keys() ?? [])]
+        const move = { place: this.#place, table, columns, merge: 'replace', stored } as const
+        await whileRead(objects, () => this.#mergeObjects({ ...move, object: stage.objectsOf(one) }, rows))
+      },
     })
+  }
+
+  /** Merges what is in one object or several, and checks that all their rows were taken. */
+  async #mergeObjects(move: Move & { readonly object: string }, count: number): Promise<void> {
+    const { rows } = await this.#api.run(mergeSql(move))
+    // Inserted, and updated.
+    const taken = (rows[0] ?? []).reduce((sum, one) => sum + Number(one), 0)
+    if (taken !== count)
+      throw new SluicewayError(
+        'warehouse_failed',
+        `Snowflake: the statement took ${taken} rows of the ${count} in ${move.object}. Check that the stage has the URL of \`staging\`, with its prefix, and FILE_FORMAT = (TYPE = JSON).`,
+        { details: { scope: 'warehouse', ended: true } },
+      )
   }
 
   /** Creates a table, and the schema before it where that is not there: to ask each time would be a statement more. */

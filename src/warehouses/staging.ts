@@ -48,28 +48,52 @@ export class Staging {
   }
 
   /**
-   * Does something while objects are there. They are deleted once it is known how that ended; where the warehouse did not tell,
-   * the statement may still read them, and a repeat of the load writes them again.
+   * Names the folder for the objects of a table that are gathered. No other gathering and no other table has it.
+   *
+   * @returns the folder as the warehouse names objects, and its path below the prefix; no slash ends them
    */
+  async folderOf(gathering: string, table: string): Promise<{ readonly folder: string; readonly path: string }> {
+    const { root, prefix, schema } = this.#place
+    const path = `gather/${await hexHash(JSON.stringify([schema, gathering, table]))}`
+    return { folder: `${root}/${prefix}/${path}`, path }
+  }
+
+  /** Does something while objects are there, which are written before, and deleted as `whileRead` says. */
   async during(objects: readonly StagedObject[], work: () => Promise<unknown>): Promise<void> {
-    await fewAtOnce(objects, {
+    await this.put(objects)
+    await this.whileRead(
+      objects.map(({ object }) => object),
+      work,
+    )
+  }
+
+  /** Writes objects; after a rejection some may be there. */
+  put(objects: readonly StagedObject[]): Promise<void> {
+    return fewAtOnce(objects, {
       most: atOnce,
       work: ({ object, bytes }) => this.#store.put(this.#keyOf(object), bytes),
     })
+  }
+
+  /**
+   * Does something that reads objects. They are deleted once it is known how that ended; where the warehouse did not tell, the
+   * statement may still read them: a repeat of the load writes them again, or they expire.
+   */
+  async whileRead(objects: readonly string[], work: () => Promise<unknown>): Promise<void> {
     try {
       await work()
     } catch (thrown) {
-      if (hasEnded(thrown)) await this.#delete(objects)
+      if (hasEnded(thrown)) await this.delete(objects)
       throw thrown
     }
-    await this.#delete(objects)
+    await this.delete(objects)
   }
 
-  async #delete(objects: readonly StagedObject[]): Promise<void> {
-    // The rows are where they belong, whatever becomes of the objects: the page of the warehouse lets them expire.
+  /** Deletes objects, and never rejects: the page of the warehouse lets those expire that stay. */
+  async delete(objects: readonly string[]): Promise<void> {
     await fewAtOnce(objects, {
       most: atOnce,
-      work: ({ object }) => this.#store.delete(this.#keyOf(object)).catch(() => {}),
+      work: (object) => this.#store.delete(this.#keyOf(object)).catch(() => {}),
     })
   }
 

@@ -156,7 +156,10 @@ export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnow
     return duck.run(statement, [...binds.map(([, { value }]) => value), ...stagedLines(statement)])
   }
 
-  /** The lines of the object that a statement reads, as a bind; an object that is not there has none. */
+  /**
+   * The lines of the objects that a statement reads, as a bind: of all whose names begin with the path. Where there is none, there
+   * are no lines. https://docs.snowflake.com/en/sql-reference/sql/list (stored copy, read 2026-11-30)
+   */
   const stagedLines = (statement: string): readonly string[] => {
     const object = objectIn(statement)
     if (object === undefined) return []
@@ -166,8 +169,10 @@ export async function startFakeSnowflake(account: FakeAccount): Promise<FakeSnow
         '02000',
         `SQL compilation error:\nStage '${object.stage.replaceAll('"', '')}' does not exist or not authorized.`,
       )
-    const bytes = s3.stored.get(`${fake.stage.path}${object.name}`)
-    return [bytes === undefined ? '[]' : `[${gunzipSync(bytes).toString().trimEnd().split('\n').join(',')}]`]
+    const lines = Array.from(s3.stored)
+      .filter(([path]) => path.startsWith(`${fake.stage.path}${object.name}`))
+      .flatMap(([, bytes]) => gunzipSync(bytes).toString().trimEnd().split('\n'))
+    return [`[${lines.join(',')}]`]
   }
 
   const answerHandle = (

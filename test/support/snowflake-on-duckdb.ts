@@ -34,7 +34,8 @@ export interface SnowflakeOnDuckDb {
  * - `ALTER TABLE … ADD COLUMN` takes one column, so that each gets a statement; INFORMATION_SCHEMA.COLUMNS is a view, which has
  *   Snowflake's names of types; TRANSIENT is left out
  *
- * - `@stage/name F` is the lines of the object, a bind more: `objectIn` tells which; `F.$1[3]::VARCHAR` is one of a line
+ * - `@stage/name F` is the lines of the objects whose names begin so, a bind more: `objectIn` tells which; `F.$1[3]::VARCHAR` is
+ *   one of a line, NULL where the line ends before
  *
  * What it does not show: Snowflake's names in double quotes have a case, DuckDB's have none; locks, warehouses and sizes.
  */
@@ -92,7 +93,7 @@ export async function openSnowflakeOnDuckDb(database: string): Promise<Snowflake
 
 const quoted = /"(?:[^"]|"")*"/g
 
-/** The object that a statement reads: its stage as SQL names it, and its name below that. */
+/** The object or the folder that a statement reads: its stage as SQL names it, and its name below that. */
 export function objectIn(statement: string): { readonly stage: string; readonly name: string } | undefined {
   const [, stage, name] = /FROM @((?:"(?:[^"]|"")*"\.?){3})\/(\S+) F\)/.exec(statement) ?? []
   return stage === undefined || name === undefined ? undefined : { stage, name }
@@ -105,7 +106,7 @@ function translate(statement: string, database: string): readonly string[] {
   const translated = bare
     .replaceAll('TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS F', 'json_each(?) AS F')
     .replaceAll(/F\.VALUE\[(\d+)\]::VARCHAR/g, `json_extract_string(F.value, '$[$1]')`)
-    .replaceAll(/@"\d+"\."\d+"\."\d+"\/[0-9a-f]{64}\.json\.gz F\)/g, '(SELECT unnest(CAST(? AS JSON[])) AS line) AS F)')
+    .replaceAll(/@"\d+"\."\d+"\."\d+"\/[\w./]+ F\)/g, '(SELECT unnest(CAST(? AS JSON[])) AS line) AS F)')
     .replaceAll(/F\.\$1\[(\d+)\]::VARCHAR/g, `json_extract_string(F.line, '$[$1]')`)
     .replaceAll('F.VALUE::VARCHAR', () => `json_extract_string(F.value, '$')`)
     .replaceAll(/\bTIMESTAMP_TZ\b/g, 'TIMESTAMPTZ')

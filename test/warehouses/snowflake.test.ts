@@ -20,10 +20,16 @@ engineSuite('snowflake', async () => {
 })
 
 if (hasStage)
-  engineSuite('snowflake with a stage', async () => {
-    const warehouse = await startSnowflakeWarehouse('stage')
-    return { ...warehouse, engine: warehouse.use.open({}, warehouse.namespace) }
-  })
+  engineSuite(
+    'snowflake with a stage',
+    async () => {
+      const warehouse = await startSnowflakeWarehouse('stage')
+      const { fake, use, namespace } = warehouse
+      const waiting = fake === undefined ? {} : { waiting: () => fake.s3.stored.size }
+      return { ...warehouse, ...waiting, engine: use.open({}, namespace) }
+    },
+    { gathers: true },
+  )
 
 const pem = (passphrase?: string): string =>
   generateKeyPairSync('rsa', {

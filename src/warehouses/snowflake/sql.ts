@@ -83,14 +83,18 @@ export interface Move {
   readonly merge: Load['merge']
   /** All columns of the table. */
   readonly stored: readonly string[]
-  /** The object that has the rows, `@stage/name`; left out, they come in the last question mark. */
+  /**
+   * What has the rows: an object, `@stage/name`, or all that are in a folder, `@stage/name/`; left out, they come in the last
+   * question mark.
+   */
   readonly object?: string
 }
 
 /**
  * Merges rows that come in one text, a JSON array of rows, which are arrays of texts: its question mark. Of a load that appends
- * the first question mark is its id. An object has such a row in each line; the stage says that it is JSON.
- * https://docs.snowflake.com/en/user-guide/querying-stage (stored copy)
+ * the first question mark is its id. An object has such a row in each line; the stage says that it is JSON. A row that ends before a
+ * column has NULL there: https://docs.snowflake.com/en/migrations/snowconvert-docs/general/technical-documentation/issues-and-troubleshooting/functional-difference/bigqueryFDM
+ * (stored copy, read 2026-11-30). https://docs.snowflake.com/en/user-guide/querying-stage (stored copy)
  *
  * One statement is one transaction, it holds the lock of the table against other merges, and a repeat of it changes nothing.
  * Without a column `ID`, a row is the same as one that has the same values.
@@ -124,18 +128,20 @@ function sameRow(columns: readonly Column[]): string {
 }
 
 /** What becomes of a row that is there: nothing where the whole row is the key. */
-function changesOf({ columns, merge, stored }: Move): string[] {
+function changesOf({ columns, merge, stored, object }: Move): string[] {
   const id = positionOf(columns, 'id')
   if (id < 0) return []
   const folds = merge === 'coalesce'
   const given = new Set(columns.map(({ name }) => name))
   const missing = folds ? [] : stored.filter((name) => !given.has(name) && name !== loadColumn)
-  return [
+  const changes = [
     ...columns.flatMap((_, at) =>
       at === id ? [] : [`${nameAt(columns, at)} = ${folds ? fold(columns, at) : `FRESH.C${at}`}`],
     ),
     ...missing.map((name) => `${quoteIdentifier(name)} = NULL`),
   ]
+  // Rows that are there are counted where something of them is set.
+  return changes.length > 0 || object === undefined ? changes : [`${nameAt(columns, id)} = FRESH.C${id}`]
 }
 
 /** The value of a column of which two rows are folded: of the later row, where it has one. */

@@ -1,5 +1,6 @@
 import type { Input, Settings } from '../../configure/settings.ts'
 import type { Load } from '../../core/warehouse.ts'
+import { BucketGathering, type GatheredTable, type GatheringWork } from '../bucket-gathering.ts'
 import { quoteIdentifier } from '../identifier.ts'
 import { positionOf } from '../mapping/fold-more.ts'
 import { openStaging, stagingFields } from '../staging-bucket.ts'
@@ -53,6 +54,19 @@ export class Stage {
   async during(load: Load, bytes: Uint8Array<ArrayBuffer>, work: (object: string) => Promise<unknown>): Promise<void> {
     const { object, key } = await this.#staging.nameOf(load)
     await this.#staging.during([{ object, bytes }], () => work(`@${this.#name}/${key}.json.gz`))
+  }
+
+  /** Begins to gather loads in the bucket. */
+  gather(id: string, work: GatheringWork): BucketGathering {
+    return new BucketGathering(id, this.#staging, work)
+  }
+
+  /**
+   * Names all objects of a table that was gathered, by the path with which their names begin. It has no special characters, so that
+   * it needs no quotes. https://docs.snowflake.com/en/sql-reference/sql/list (stored copy, read 2026-11-30)
+   */
+  objectsOf({ path }: GatheredTable): string {
+    return `@${this.#name}/${path}/`
   }
 }
 
