@@ -1,18 +1,18 @@
-import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, ColumnType, Engine, Gathering, Load, Warehouse } from '../core/warehouse.ts'
+import { BucketGathering, type Gathered, type GatheredTable, receivedSince } from './bucket-gathering.ts'
 import { AccessToken } from './databricks/access-token.ts'
 import { tableFailure, unreadFailure } from './databricks/failure.ts'
 import { databricksKeptNames } from './databricks/kept-names.ts'
 import { bodiesOf, linesOf } from './databricks/rows.ts'
 import { checkDatabricks, type DatabricksInput } from './databricks/settings.ts'
-import { addColumns, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
-import { type DatabricksPlace, rowsOfObject, rowsOfParameter, tableName, typeOfColumn } from './databricks/sql.ts'
+import { addColumns, cellAt, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
+import { type DatabricksPlace, rowsOfObjects, rowsOfParameter, tableName, typeOfColumn } from './databricks/sql.ts'
 import { locationOf, rootOf } from './databricks/location.ts'
 import { Statements } from './databricks/statements.ts'
+import { storedMore, storedTimes } from './databricks/stored-rows.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
-import { foldMore, idsWithMore, storedMoreOf } from './mapping/fold-more.ts'
-import { moreColumn } from './mapping/more-column.ts'
-import { storableText } from './mapping/storable-text.ts'
+import { foldMore } from './mapping/fold-more.ts'
 import { gzipLines } from './gzip-lines.ts'
 import { namespacesOf } from './namespace.ts'
 import { openStaging, type StagingSettings } from './staging-bucket.ts'
@@ -91,6 +91,11 @@ interface Carriers {
   readonly staging: Staging | undefined
 }
 
+/** What is merged, and when its first row was received: milliseconds since the epoch, NaN where that is not known. */
+interface Merge extends Pick<Load, 'table' | 'columns' | 'merge'> {
+  readonly since: number
+}
+
 interface MergeRules {
   /** Whether new tables of events are divided by day. */
   readonly isDivided: boolean
@@ -107,6 +112,8 @@ class DatabricksEngine implements Engine {
   readonly #rules: MergeRules
   /** Those of ours are among them. */
   readonly #columns: StoredColumns<ColumnType>
+  /** Only a bucket has a place where rows may wait. */
+  readonly gather?: (id: string) => Gathering
 
   constructor({ statements, staging }: Carriers, place: DatabricksPlace, rules: MergeRules) {
     this.#statements = statements
@@ -118,6 +125,12 @@ class DatabricksEngine implements Engine {
       ask: (tables) => this.#askColumns(tables),
       columnOf: typeOfColumn,
     })
+    if (staging !== undefined)
+      this.gather = (id) =>
+        new BucketGathering(id, staging, {
+          bytesOf: (load) => gzipLines(linesOf(load)),
+          merge: (gathered) => this.#mergeGathered(gathered),
+        })
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -145,19 +158,13 @@ class DatabricksEngine implements Engine {
 
   async load(given: Load): Promise<void> {
     if (given.rows.length === 0) return
-    const load = await this.#withMore(given)
+    const look = { statements: this.#statements, table: this.#name(given.table) }
+    const load = foldMore(given, await storedMore(given, look))
     const { table, columns, merge } = load
     const stored = merge === 'append' ? await this.#withLoadColumn(table) : await this.#columns.of(table)
     if (stored === null) throw tableFailure(`there is no table "${table}"`)
-    const sqlOf = (rows: string): string =>
-      mergeSql({
-        table: this.#name(table),
-        rows,
-        columns,
-        merge,
-        stored: [...stored.keys()].filter((name) => name !== dateColumn && name !== loadColumn),
-        since: this.#sinceOf(load, stored.has(dateColumn)),
-      })
+    const since = merge === 'replace' ? receivedSince(load) : Number.NaN
+    const sqlOf = (rows: string): string => this.#mergeSql({ table, columns, merge, since }, stored, rows)
     const key = merge === 'append' ? await hexHash(load.id, 16) : ''
     const lines = merge === 'append' ? linesOf(load, (row) => `${key}#${row}`) : linesOf(load)
     try {
@@ -176,11 +183,7 @@ class DatabricksEngine implements Engine {
 
   async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
     if ((await this.#columns.of(table))?.has('received_at') !== true) return new Map()
-    const rows = await this.#rowsOf(
-      ids,
-      (isOne) => `SELECT \`id\`, unix_millis(\`received_at\`) FROM ${this.#name(table)} WHERE ${isOne}`,
-    )
-    return new Map(rows.flatMap(([id, at]) => (typeof at === 'string' ? [[String(id), Number(at)]] : [])))
+    return storedTimes(ids, { statements: this.#statements, table: this.#name(table) })
   }
 
   async probe(): Promise<void> {
@@ -196,7 +199,11 @@ class DatabricksEngine implements Engine {
     }
     await this.#createSchema()
     await this.#statements.run(createTable(table, columns, false))
-    await this.#send(load, linesOf(load), (rows) => `INSERT INTO ${table} SELECT r[0], r[1] FROM ${rows}`)
+    await this.#send(
+      load,
+      linesOf(load),
+      (rows) => `INSERT INTO ${table} SELECT ${cellAt(0)}, ${cellAt(1)} FROM ${rows}`,
+    )
     await this.#statements.run(`DROP TABLE ${table}`)
   }
 
@@ -212,11 +219,28 @@ class DatabricksEngine implements Engine {
     }
     const { object } = await this.#staging.nameOf(load)
     const bytes = await gzipLines(lines)
-    await this.#staging.during([{ object, bytes }], async () => {
-      const [[affected] = []] = await this.#statements.run(sqlOf(rowsOfObject(object)))
-      // A location that is another bucket, or an object that is gone, may be read as no rows at all.
-      if (Number(affected) !== load.rows.length) throw unreadFailure(object, { affected, of: load.rows.length })
-    })
+    await this.#staging.during([{ object, bytes }], () => this.#take(sqlOf, object, load.rows.length))
+  }
+
+  /** Runs a statement that reads an object, or all of a folder, and checks that it took all their rows. */
+  async #take(sqlOf: (rows: string) => string, path: string, count: number): Promise<void> {
+    const [[affected] = []] = await this.#statements.run(sqlOf(rowsOfObjects(path)))
+    // A location that is another bucket, or an object that is gone, may be read as no rows at all.
+    if (Number(affected) !== count) throw unreadFailure(path, { affected, of: count })
+  }
+
+  async #mergeGathered({ tables, whileRead }: Gathered): Promise<void> {
+    await this.#columns.readUnknown(tables.map(({ table }) => table))
+    const mergeOne = async (one: GatheredTable): Promise<void> => {
+      const stored = await this.#columns.of(one.table)
+      if (stored === null) throw tableFailure(`there is no table "${one.table}"`)
+      const sqlOf = (rows: string): string => this.#mergeSql({ ...one, merge: 'replace' }, stored, rows)
+      await whileRead(one.objects, () => this.#take(sqlOf, one.folder, one.rows)).catch((thrown: unknown) => {
+        this.#columns.forget(one.table)
+        throw thrown
+      })
+    }
+    await fewAtOnce(tables, { most: atOnce, work: mergeOne })
   }
 
   #askColumns(tables: readonly string[]): ReturnType<Statements['run']> {
@@ -245,33 +269,17 @@ class DatabricksEngine implements Engine {
     )
   }
 
-  #sinceOf({ columns, rows, merge }: Load, isDivided: boolean): string | undefined {
+  #mergeSql({ table, columns, merge, since }: Merge, stored: ReadonlyMap<string, unknown>, rows: string): string {
     const { replaceWithinDays } = this.#rules
-    const time = columns.findIndex(({ name }) => name === 'received_at')
-    if (replaceWithinDays === undefined || !isDivided || merge !== 'replace' || time < 0) return undefined
-    const times = rows.map((row) => Date.parse(String(row[time]))).filter(Number.isFinite)
-    if (times.length < rows.length) return undefined
-    return new Date(Math.min(...times) - replaceWithinDays * dayMs).toISOString().slice(0, 10)
-  }
-
-  /** Folds what has no column of its own: SQL cannot join two objects. */
-  async #withMore(load: Load): Promise<Load> {
-    const ids = idsWithMore(load)
-    if (ids.length === 0) return load
-    const more = quoteName(moreColumn)
-    const time = load.columns.some(({ name }) => name === 'received_at') ? 'unix_millis(`received_at`)' : 'NULL'
-    const rows = await this.#rowsOf(
-      ids,
-      (isOne) =>
-        `SELECT \`id\`, ${more}, ${time} FROM ${this.#name(load.table)}
-       WHERE ${more} IS NOT NULL AND ${isOne}`,
-    )
-    return foldMore(load, storedMoreOf(rows, Number))
-  }
-
-  #rowsOf(ids: readonly string[], sqlOf: (isOne: string) => string): ReturnType<Statements['run']> {
-    const isOne = `\`id\` IN (SELECT explode(from_json(:ids, 'array<string>', map('mode', 'FAILFAST'))))`
-    return this.#statements.run(sqlOf(isOne), { ids: JSON.stringify(ids.map(storableText)) })
+    const isPruned = replaceWithinDays !== undefined && stored.has(dateColumn) && Number.isFinite(since)
+    return mergeSql({
+      table: this.#name(table),
+      rows,
+      columns,
+      merge,
+      stored: [...stored.keys()].filter((name) => name !== dateColumn && name !== loadColumn),
+      since: isPruned ? new Date(since - replaceWithinDays * dayMs).toISOString().slice(0, 10) : undefined,
+    })
   }
 
   async #createSchema(): Promise<void> {

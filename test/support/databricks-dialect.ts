@@ -15,7 +15,7 @@ const readsLines =
   /\(SELECT from_json\(value, 'array<string>', map\('mode', 'FAILFAST'\)\) AS r FROM read_files\('([^']+)', format => 'text'\)\)/g
 
 /**
- * Tells which object a statement reads. DuckDB gets its lines as the parameter `lines`, JSON of a list of texts.
+ * Tells which object or folder a statement reads. DuckDB gets its lines as the parameter `lines`, JSON of a list of texts.
  * https://docs.databricks.com/aws/en/sql/language-manual/functions/read_files (checked 2026-11-29): a path that is no glob.
  *
  * @returns as the statement has it, `s3://bucket/key`; undefined where it reads none
@@ -29,7 +29,7 @@ const catalog = '"analytics"'
  * Translates a statement for DuckDB, whose catalog `analytics` stands for one of Unity Catalog.
  *
  * https://docs.databricks.com/aws/en/sql/language-manual/ (checked 2026-11-29): backticks quote names; `explode` and `from_json`
- * make rows of JSON; `r[0]` is the first of a list; Delta's tables have comments, partitions and generated columns.
+ * make rows of JSON; `r[0]` is the first of a list and fails beyond its end, where `get(r, 0)` is NULL; Delta's tables have comments, partitions and generated columns.
  *
  * @param sql as the engine sent it
  * @returns statements of DuckDB, in their order
@@ -48,7 +48,12 @@ export function translate(sql: string): readonly string[] {
       readsLines,
       '(SELECT CAST(value AS JSON)::VARCHAR[] AS r FROM unnest(CAST($lines AS JSON)::VARCHAR[]) AS lines(value))',
     )
-    .replaceAll(/\br\[(\d+)\]/g, (_, at: string) => `r[${Number(at) + 1}]`)
+    .replaceAll(
+      /\br\[(\d+)\]/g,
+      (_, at: string) =>
+        `CASE WHEN len(r) > ${at} THEN r[${Number(at) + 1}] ELSE error('INVALID_ARRAY_INDEX: the index ${at} is out of bounds') END`,
+    )
+    .replaceAll(/\bget\(r, (\d+)\)/g, (_, at: string) => `r[${Number(at) + 1}]`)
     .replaceAll(/\bunix_millis\(/g, 'epoch_ms(')
     .replaceAll(
       `${catalog}.information_schema.columns`,

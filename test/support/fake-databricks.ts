@@ -84,6 +84,7 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
     return done
   }
 
+  /** Lines of an object, or of all that are in a folder. */
   const linesOf = (object: string): string[] => {
     if (!object.startsWith(fake.location))
       throw new DatabricksSqlError(
@@ -92,12 +93,15 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
         `No parent external location was found for path '${object}'.`,
       )
     const [, bucket = '', key = ''] = /^\w+:\/\/([^/@]+)(?:@[^/]+)?\/(.+)$/.exec(object) ?? []
-    const bytes = s3.stored.get(`/${bucket}/${key}`)
-    if (bytes === undefined && fake.isLenient) return []
-    if (bytes === undefined) throw new DatabricksSqlError('PATH_NOT_FOUND', '42K03', `Path does not exist: ${object}.`)
-    // The end of the name says how it is compressed.
-    const text = (object.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
-    return text.split('\n').slice(0, text.endsWith('\n') ? -1 : undefined)
+    const path = `/${bucket}/${key}`
+    const found = Array.from(s3.stored).filter(([name]) => name === path || name.startsWith(`${path}/`))
+    if (found.length === 0 && fake.isLenient) return []
+    if (found.length === 0) throw new DatabricksSqlError('PATH_NOT_FOUND', '42K03', `Path does not exist: ${object}.`)
+    return found.flatMap(([name, bytes]) => {
+      // The end of the name says how it is compressed.
+      const text = (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
+      return text.split('\n').slice(0, text.endsWith('\n') ? -1 : undefined)
+    })
   }
   const execute = async ({ statement, parameters = [] }: Submission): Promise<(string | null)[][]> => {
     let rows: (string | null)[][] = []

@@ -16,10 +16,16 @@ engineSuite('databricks', async () => {
 })
 
 if (hasStaging)
-  engineSuite('databricks with a bucket', async () => {
-    const warehouse = await startDatabricksWarehouse('bucket')
-    return { ...warehouse, names, engine: warehouse.use.open({}, warehouse.namespace) }
-  })
+  engineSuite(
+    'databricks with a bucket',
+    async () => {
+      const warehouse = await startDatabricksWarehouse('bucket')
+      const { fake, use, namespace } = warehouse
+      const waiting = fake === undefined ? {} : { waiting: () => fake.s3.stored.size }
+      return { ...warehouse, ...waiting, names, engine: use.open({}, namespace) }
+    },
+    { gathers: true },
+  )
 
 describe('databricks()', () => {
   test('databricks() says all that is wrong at once, without repeating a secret', () => {

@@ -81,14 +81,21 @@ export interface MergePlan extends Pick<Load, 'columns' | 'merge'> {
 export const rowsOfParameter = `(SELECT explode(from_json(:rows, 'array<array<string>>', map('mode', 'FAILFAST'))) AS r)`
 
 /**
- * The rows of an object, whose lines are JSON of a list of texts. The location is one of Unity Catalog, so that no key is in the
- * statement, which others see in the query history. Whether all lines were read, the number of affected rows tells.
+ * The rows of an object, or of all objects in a folder, whose lines are JSON of a list of texts. The location is one of Unity
+ * Catalog, so that no key is in the statement, which others see in the query history. Whether all lines were read, the number of
+ * affected rows tells.
  * https://docs.databricks.com/aws/en/sql/language-manual/functions/read_files (checked 2026-11-29)
  *
- * @param object `s3://bucket/key`, which has no quotes
+ * @param path `s3://bucket/key`, which has no quotes; that of a folder has no slash at its end
  */
-export const rowsOfObject = (object: string): string =>
-  `(SELECT from_json(value, 'array<string>', map('mode', 'FAILFAST')) AS r FROM read_files('${object}', format => 'text'))`
+export const rowsOfObjects = (path: string): string =>
+  `(SELECT from_json(value, 'array<string>', map('mode', 'FAILFAST')) AS r FROM read_files('${path}', format => 'text'))`
+
+/**
+ * A text of the row `r`, by its place from 0; NULL where the row ends before it, which `r[0]` would not bear.
+ * https://docs.databricks.com/sql/language-manual/functions/get.html (stored copy, read 2026-11-30)
+ */
+export const cellAt = (at: number): string => `get(r, ${at})`
 
 /**
  * Merges rows by `id`; those of a load that appends by the text behind the others. A MERGE is one transaction. A text that its type does not take fails it, since Databricks SQL is ANSI.
@@ -98,7 +105,7 @@ export function mergeSql(plan: MergePlan): string {
   const { table, rows, merge, columns, stored, since } = plan
   const all = merge === 'append' ? [...columns, { name: loadColumn, type: 'string' as const }] : columns
   const names = all.map(({ name }) => name)
-  const cells = all.map(({ name, type }, i) => `CAST(r[${i}] AS ${declared[type]}) AS ${quoteName(name)}`)
+  const cells = all.map(({ name, type }, i) => `CAST(${cellAt(i)} AS ${declared[type]}) AS ${quoteName(name)}`)
   const key = quoteName(merge === 'append' ? loadColumn : 'id')
   const list = names.map(quoteName)
   const pruned = since === undefined ? '' : ` AND kept.${quoteName(dateColumn)} >= DATE '${since}'`
@@ -123,9 +130,9 @@ function assignments(
   // A row is replaced as a whole: what the new one does not say is gone.
   const said = new Set(given)
   const all = new Set([...stored, ...given])
-  return [...all]
-    .filter((name) => name !== 'id')
-    .map((name) => `${quoteName(name)} = ${said.has(name) ? `fresh.${quoteName(name)}` : 'NULL'}`)
+  // Rows that are there are counted where something of them is set.
+  const set = all.size > 1 ? [...all].filter((name) => name !== 'id') : [...all]
+  return set.map((name) => `${quoteName(name)} = ${said.has(name) ? `fresh.${quoteName(name)}` : 'NULL'}`)
 }
 
 /** Folds a column of two rows: that of the later one counts. What has no column of its own is folded already. */
