@@ -1,25 +1,24 @@
-import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
-import { hexHash } from './hex-hash.ts'
-import { foldMore, idsWithMore, storedMoreOf } from './mapping/fold-more.ts'
+import type { Columns, ColumnType, Engine, Gathering, Load, Warehouse } from '../core/warehouse.ts'
+import { BucketGathering, type Gathered } from './bucket-gathering.ts'
+import { foldMore, idsWithMore } from './mapping/fold-more.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { S3Store } from './lake/s3-store.ts'
-import { moreColumn } from './mapping/more-column.ts'
-import { storableText } from './mapping/storable-text.ts'
 import { namespacesOf } from './namespace.ts'
-import { DataApi, type ResultValue } from './redshift/data-api.ts'
+import { DataApi } from './redshift/data-api.ts'
 import { redshiftKeptNames } from './redshift/kept-names.ts'
 import { copyStatement, loadStatements } from './redshift/load-sql.ts'
+import { manifestOf } from './redshift/manifest.ts'
 import { objectOf } from './redshift/rows.ts'
 import { addColumns, createLoads, createTable, lengthen, loadsTable, mostStatements } from './redshift/sql.ts'
 import { mostTextBytes, tableName, typeOfColumn } from './redshift/sql.ts'
 import { checkRedshift, type RedshiftInput, type RedshiftSettings } from './redshift/settings.ts'
+import { storedMore, storedTimes } from './redshift/stored-rows.ts'
+import { transactionsOf } from './redshift/transactions.ts'
 import { Staging } from './staging.ts'
 import { StoredColumns } from './stored-columns.ts'
 
 /** Names of tables in one question about columns. */
 const tablesAtOnce = 100
-/** Ids in one question about rows; each takes 68 of the 100 KB that a statement has. */
-const idsAtOnce = 1_000
 
 /**
  * Makes the warehouse that is Amazon Redshift, a cluster or a serverless workgroup, reached by its Data API.
@@ -167,26 +166,21 @@ class RedshiftEngine implements Engine {
   }
 
   async loadTogether(loads: readonly Load[]): Promise<void> {
-    let parts: LoadPart[] = []
-    let count = 1
-    for (const load of loads) {
-      if (load.rows.length === 0) continue
-      const part = await this.#partOf(load, parts.length)
-      if (count + part.statements.length > mostStatements && parts.length > 0) {
-        await this.#loadParts(parts)
-        parts = []
-        count = 1
-      }
-      parts.push(part)
-      count += part.statements.length
-    }
-    if (parts.length > 0) await this.#loadParts(parts)
+    const parts: LoadPart[] = []
+    for (const load of loads) if (load.rows.length > 0) parts.push(await this.#partOf(load, parts.length))
+    for (const some of transactionsOf(parts)) await this.#loadParts(some)
+  }
+
+  gather(id: string): Gathering {
+    return new BucketGathering(id, this.#staging, {
+      bytesOf: objectOf,
+      merge: (gathered) => this.#mergeGathered(gathered),
+    })
   }
 
   async receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
     if ((await this.columns(table))?.['received_at'] === undefined) return new Map()
-    const rows = await this.#rowsOf(ids, (id) => `SELECT "id", "received_at" FROM ${this.#name(table)} WHERE ${id}`)
-    return new Map(rows.flatMap(([id, at]) => (typeof at === 'string' ? [[String(id), millisOf(at)]] : [])))
+    return storedTimes(ids, { api: this.#api, table: this.#name(table) })
   }
 
   async probe(): Promise<void> {
@@ -229,57 +223,53 @@ class RedshiftEngine implements Engine {
   }
 
   async #partOf(given: Load, number: number): Promise<LoadPart> {
-    const load = await this.#withMore(given)
+    const look = { api: this.#api, table: this.#name(given.table) }
+    const load = idsWithMore(given).length === 0 ? given : foldMore(given, await storedMore(given, look))
     const { object, key } = await this.#staging.nameOf(load)
-    const stage = `_sluiceway_stage_${number}`
-    return { statements: loadStatements({ ...this.#place, load, stage, object, key }), load, object }
+    return { statements: loadStatements({ ...this.#place, load, stage: stageName(number), object, key }), load, object }
   }
 
   async #loadParts(parts: readonly LoadPart[]): Promise<void> {
     const objects = []
     for (const { load, object } of parts) objects.push({ object, bytes: await objectOf(load) })
+    await this.#staging.during(objects, () => this.#transact(parts))
+  }
+
+  async #mergeGathered({ tables, put, whileRead }: Gathered): Promise<void> {
+    const parts = tables.map((one, number) => {
+      const manifest = manifestOf(one)
+      const load = { ...one, merge: 'replace' } as const
+      const plan = {
+        ...this.#place,
+        load,
+        stage: stageName(number),
+        object: manifest.object,
+        isManifest: true,
+        key: '',
+      }
+      return { statements: loadStatements(plan), manifest, objects: [...one.objects, manifest.object] }
+    })
+    for (const some of transactionsOf(parts)) {
+      await put(some.map(({ manifest }) => manifest))
+      await whileRead(
+        some.flatMap(({ objects }) => objects),
+        () => this.#transact(some),
+      )
+    }
+  }
+
+  async #transact(parts: readonly { readonly statements: readonly string[] }[]): Promise<void> {
     // The lock comes before the snapshot of the transaction: the load of an earlier invocation that is still running is waited
     // for, and seen. https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html (checked 2026-11-29)
     const lock = `LOCK ${loadsTable(this.#place.schema)}`
     const statements = [lock, ...parts.flatMap((part) => part.statements)]
-    await this.#staging.during(objects, async () => {
-      try {
-        await this.#api.transaction(statements)
-      } catch (thrown) {
-        if (!isMissingLoads(thrown)) throw thrown
-        await this.#api.run(createLoads(this.#place.schema))
-        await this.#api.transaction(statements)
-      }
-    })
-  }
-
-  /** Folds what has no column of its own: SQL cannot join two objects. */
-  async #withMore(load: Load): Promise<Load> {
-    const ids = idsWithMore(load)
-    if (ids.length === 0) return load
-    const table = this.#name(load.table)
-    const time = load.columns.some(({ name }) => name === 'received_at') ? '"received_at"' : 'NULL'
-    const rows = await this.#rowsOf(
-      ids,
-      (id) =>
-        `SELECT "id", json_serialize(${quoteIdentifier(moreColumn)}), ${time} FROM ${table}
-         WHERE ${quoteIdentifier(moreColumn)} IS NOT NULL AND ${id}`,
-    )
-    return foldMore(load, storedMoreOf(rows, millisOf))
-  }
-
-  /** Rows of some ids, which need no quotes as hashes. */
-  async #rowsOf(
-    ids: readonly string[],
-    sqlOf: (isOne: string) => string,
-  ): Promise<readonly (readonly ResultValue[])[]> {
-    const found: (readonly ResultValue[])[] = []
-    for (let i = 0; i < ids.length; i += idsAtOnce) {
-      const hashes = await Promise.all(ids.slice(i, i + idsAtOnce).map((id) => hexHash(storableText(id))))
-      const isOne = `sha2("id", 256) IN (${hashes.map((hash) => `'${hash}'`).join(', ')})`
-      found.push(...(await this.#api.rows(sqlOf(isOne), {})))
+    try {
+      await this.#api.transaction(statements)
+    } catch (thrown) {
+      if (!isMissingLoads(thrown)) throw thrown
+      await this.#api.run(createLoads(this.#place.schema))
+      await this.#api.transaction(statements)
     }
-    return found
   }
 
   async #createSchema(): Promise<readonly string[]> {
@@ -298,5 +288,5 @@ class RedshiftEngine implements Engine {
 const isMissingLoads = (thrown: unknown): boolean =>
   thrown instanceof Error && /_sluiceway_loads.*does not exist/.test(thrown.message)
 
-/** A timestamp has no zone, and is UTC. */
-const millisOf = (timestamp: string): number => Date.parse(`${timestamp.replace(' ', 'T')}Z`)
+/** Names the temporary table of a part of a transaction. */
+const stageName = (number: number): string => `_sluiceway_stage_${number}`

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import connect, { type TransactionSql } from 'postgres'
 import { startPostgres } from './real-postgres.ts'
-import { redshiftPrelude, translate } from './redshift-dialect.ts'
+import { type Copy, redshiftPrelude, translate } from './redshift-dialect.ts'
 import { isSigned, type S3Server, startS3 } from './s3-server.ts'
 
 /** What the Data API was asked. */
@@ -84,13 +84,25 @@ export async function startRedshift(secret: string): Promise<FakeRedshift> {
   const statements = new Map<string, Statement>()
   const tokens = new Map<string, string>()
 
-  const copy = async (
-    transaction: TransactionSql,
-    { table, path }: { readonly table: string; readonly path: string },
-  ) => {
+  /** The objects that a COPY reads: https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html */
+  const objectsOf = ({ path, isManifest }: Copy): readonly Buffer[] => {
     const bytes = s3.stored.get(path)
     if (bytes === undefined) throw new Error(`The specified S3 prefix '${path}' does not exist`)
-    const lines = gunzipSync(bytes).toString().trimEnd().split('\n')
+    if (!isManifest) return [bytes]
+    const { entries } = JSON.parse(bytes.toString()) as {
+      readonly entries: readonly { readonly url: string; readonly mandatory?: boolean }[]
+    }
+    const found = entries.flatMap(({ url, mandatory = false }) => {
+      const one = s3.stored.get(url.replace('s3:/', ''))
+      if (one === undefined && mandatory) throw new Error('Mandatory url is not present in manifest file')
+      return one === undefined ? [] : [one]
+    })
+    if (found.length === 0) throw new Error('No files were found to load')
+    return found
+  }
+  const copy = async (transaction: TransactionSql, from: Copy) => {
+    const { table } = from
+    const lines = objectsOf(from).flatMap((bytes) => gunzipSync(bytes).toString().trimEnd().split('\n'))
     const load = transaction.savepoint((inner) =>
       inner.unsafe(
         `INSERT INTO ${table} SELECT found.* FROM unnest($1::text[]) AS line

@@ -16,10 +16,12 @@ export interface Copy {
   readonly table: string
   /** `/bucket/key`. */
   readonly path: string
+  /** Whether the object lists those that have the rows. */
+  readonly isManifest: boolean
 }
 
 const copyForm =
-  /^COPY ("(?:[^"]|"")+") FROM 's3:\/(\/[^']+)' IAM_ROLE (?:default|'arn:aws:iam::[^']+') REGION '[a-z0-9-]+' FORMAT AS JSON 'auto' GZIP TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF$/
+  /^COPY ("(?:[^"]|"")+") FROM 's3:\/(\/[^']+)' IAM_ROLE (?:default|'arn:aws:iam::[^']+') REGION '[a-z0-9-]+'( MANIFEST)? FORMAT AS JSON 'auto' GZIP TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF$/
 
 /**
  * Translates a statement for PostgreSQL.
@@ -41,9 +43,9 @@ export function translate(sql: string, isAlone: boolean): string | Copy {
   if (words.startsWith('ALTER TABLE') && (/,/.test(words) || /IF NOT EXISTS/.test(words)))
     throw new Error('syntax error at or near ","')
   if (statement.startsWith('COPY ')) {
-    const [, table, path] = copyForm.exec(statement) ?? []
+    const [, table, path, manifest] = copyForm.exec(statement) ?? []
     if (table === undefined || path === undefined) throw new Error('syntax error at or near "COPY"')
-    return { table, path }
+    return { table, path, isManifest: manifest !== undefined }
   }
   if (/\b(?:numeric|jsonb?|text|timestamptz)\b|::|ON CONFLICT|RETURNING|\bAS kept\b/i.test(words))
     throw new Error(`syntax error: ${words.slice(0, 80)}`)

@@ -10,10 +10,16 @@ import { engineSuite } from './engine-suite.ts'
 /** Redshift folds names to lower case. */
 const names = ['order "final"', `x'; drop table "victim"; --`, 'größe 数', 'a.b', 'per%cent', '$1 ?']
 
-engineSuite('redshift', async () => {
-  const warehouse = await startRedshiftWarehouse()
-  return { ...warehouse, names, engine: warehouse.use.open({}, warehouse.namespace) }
-})
+engineSuite(
+  'redshift',
+  async () => {
+    const warehouse = await startRedshiftWarehouse()
+    const { fake, use, namespace } = warehouse
+    const waiting = fake === undefined ? {} : { waiting: () => fake.s3.stored.size }
+    return { ...warehouse, ...waiting, names, engine: use.open({}, namespace) }
+  },
+  { gathers: true },
+)
 
 describe('redshift()', () => {
   test('redshift() says all that is wrong at once, without repeating a secret', () => {
@@ -255,6 +261,14 @@ describe.skipIf(process.env['REDSHIFT_REGION'] !== undefined)('a Redshift behind
       /The role of `iamRole`/,
     ],
     ['ERROR: 1023 DETAIL: Serializable isolation violation on table - 108263', 'warehouse', false, /108263$/],
+    ['ERROR: Mandatory url is not present in manifest file', 'warehouse', false, /manifest file$/],
+    [
+      'ERROR: S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey',
+      'warehouse',
+      false,
+      /NoSuchKey$/,
+    ],
+    ['ERROR: The specified S3 prefix does not exist', 'warehouse', false, /not exist$/],
     ['ERROR: Disk Full', 'warehouse', true, /make room, or resize\.$/],
     ['Query cancelled by WLM abort action of Query Monitoring Rule', 'warehouse', false, /Rule$/],
     ['FATAL: password authentication failed for user "loader"', 'warehouse', true, /Check `dbUser` or `secretArn`\.$/],

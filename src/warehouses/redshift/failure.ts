@@ -21,6 +21,13 @@ interface Meaning {
   readonly hint: string
 }
 
+/**
+ * What COPY says where an object is not there, or one that a manifest lists.
+ * https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html (stored copy, read 2026-11-30); the words are
+ * those that users recorded
+ */
+const ofObject = /mandatory url is not present|S3 prefix.* does not exist|specified key does not exist|NoSuchKey/i
+
 /** UTF-16 units of an error that are told. */
 const longestReason = 600
 
@@ -114,6 +121,8 @@ function meaningOfAnswer(
 function meaningOfWords(words: string, address: RedshiftAddress): Meaning {
   const of = (scope: FailureScope, lasting = false, hint = ''): Meaning => ({ scope, lasting, hint })
   const { bucket, database, server } = address
+  // The object was deleted, by somebody else or by an earlier invocation whose load has ended.
+  if (ofObject.test(words)) return of('warehouse')
   if (/S3ServiceException|AssumeRole|assume role|not authorized to (?:get|perform)|IAM role|AccessDenied/i.test(words))
     return of(
       'warehouse',

@@ -5,12 +5,14 @@ import { loadsTable, pieces, tableName } from './sql.ts'
 
 /** What loads a table, beside the load. */
 export interface LoadPlan {
-  readonly load: Load
+  readonly load: Pick<Load, 'table' | 'columns' | 'merge'>
   readonly schema: string
   /** Name of the temporary table, not quoted. */
   readonly stage: string
   /** The object that has the rows: `s3://bucket/key`. */
   readonly object: string
+  /** Whether the object lists those that have the rows. */
+  readonly isManifest?: boolean
   /** `default`, or the ARN of a role. */
   readonly iamRole: string
   /** Region of the bucket. */
@@ -62,12 +64,13 @@ export function loadStatements(plan: LoadPlan): readonly string[] {
 }
 
 /**
- * Reads an object into a table. Keys that are no column are passed over, and columns that have no key are NULL.
+ * Reads an object, or those that a manifest lists, into a table. Keys that are no column are passed over, and columns that have no key are NULL.
  * https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html (checked 2026-11-29)
  */
-export function copyStatement({ stage, object, iamRole, region }: Omit<LoadPlan, 'load' | 'schema' | 'key'>): string {
+export function copyStatement(plan: Omit<LoadPlan, 'load' | 'schema' | 'key'>): string {
+  const { stage, object, isManifest = false, iamRole, region } = plan
   const role = iamRole === 'default' ? 'default' : `'${iamRole}'`
-  return `COPY ${quoteIdentifier(stage)} FROM '${object}' IAM_ROLE ${role} REGION '${region}' FORMAT AS JSON 'auto' GZIP TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF`
+  return `COPY ${quoteIdentifier(stage)} FROM '${object}' IAM_ROLE ${role} REGION '${region}'${isManifest ? ' MANIFEST' : ''} FORMAT AS JSON 'auto' GZIP TIMEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF`
 }
 
 const checks = ({ load, stage }: LoadPlan): readonly string[] =>
@@ -80,7 +83,7 @@ const checks = ({ load, stage }: LoadPlan): readonly string[] =>
  * Folds the values of two rows: those of the later one count. `received_at` itself is last, since the others look at it; what
  * has no column of its own is folded already.
  */
-function foldAssignments({ table, columns }: Load, from: string): readonly string[] {
+function foldAssignments({ table, columns }: LoadPlan['load'], from: string): readonly string[] {
   const into = quoteIdentifier(table)
   const hasTime = columns.some(({ name }) => name === 'received_at')
   const isOlder = `${from}."received_at" < ${into}."received_at"`
