@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import type { Columns, Engine } from '../../src/core/warehouse.ts'
+import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
 import { loadOf } from '../support/load-of.ts'
 
 /** What an engine is asked for, under the name that its requests have in requests.json. */
@@ -61,6 +62,47 @@ export const calls: readonly GoldenCall[] = [
   ['a discard', (engine) => engine.load(discard)],
   ['the columns of a table', (engine) => engine.columns('order_completed')],
 ]
+
+/** Gathers loads one after the other, and merges them. */
+export const gathered = (loads: readonly Load[]): GoldenCall => [
+  'gathered loads',
+  async (engine) => {
+    const gathering = engine.gather?.('gathering-1')
+    await engine.foresee?.([...new Set(loads.map(({ table }) => table))])
+    for (const load of loads) await gathering?.stage([load])
+    await gathering?.merge()
+    await gathering?.drop()
+  },
+]
+
+/** Two loads of one table, of which the second has a column more and an earlier day. */
+export const gatheredOrders: GoldenCall = gathered(
+  [
+    { id: 'order-1852', event: 'order_completed', received_at: '2026-11-29T10:00:00.000Z' },
+    { id: 'order-1853', event: 'order_completed', received_at: '2026-11-27T23:00:00.000Z', total: 39.95 },
+  ].map((row, i) => {
+    const columns = { id: 'string', event: 'string', received_at: 'datetime' } as const
+    return loadOf({
+      id: `load-${i}`,
+      table: 'order_completed',
+      columns: i === 0 ? columns : { ...columns, total: 'float' },
+      rows: [row],
+      merge: 'replace',
+    })
+  }),
+)
+
+/** Requests to a bucket. Those that delete are sent a few at once: their order says nothing. */
+export const bucketRequests = (answers: readonly string[]): readonly string[] => {
+  const isDelete = (answer: string): boolean => answer.startsWith('DELETE')
+  return [...answers.filter((answer) => !isDelete(answer)), ...answers.filter(isDelete).toSorted()]
+}
+
+/** The texts of objects in a bucket, by their names. */
+export const textsIn = (stored: ReadonlyMap<string, Buffer>): readonly string[] =>
+  Array.from(stored)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, bytes]) => (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString())
 
 /** How requests of an engine are seen. */
 export interface GoldenEngine {

@@ -1,12 +1,11 @@
 // The exact requests of the engine where rows go through a bucket; staged-requests.json is to be reviewed.
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll } from 'vitest'
 import type { Engine } from '../../../src/core/warehouse.ts'
 import { databricks } from '../../../src/warehouses/databricks.ts'
 import { accessToken, type FakeDatabricks, startDatabricks, warehouseId } from '../../support/fake-databricks.ts'
 import { stagingOf } from '../../support/real-databricks.ts'
-import { calls, goldenRequests, linesOf } from '../golden-requests.ts'
+import { bucketRequests, calls, gatheredOrders, goldenRequests, linesOf, textsIn } from '../golden-requests.ts'
 
 let fake: FakeDatabricks
 beforeAll(async () => {
@@ -32,14 +31,14 @@ const staged: string[] = []
 goldenRequests({
   name: 'databricks with a bucket',
   file: join(import.meta.dirname, 'staged-requests.json'),
-  calls: calls.filter(([name]) => ['an event', 'a user'].includes(name)),
+  calls: [...calls.filter(([name]) => ['an event', 'a user'].includes(name)), gatheredOrders],
   open: () => open(),
   forget: () => {
     fake.requests.length = 0
     fake.s3.answers.length = 0
     staged.length = 0
     fake.cut = () => {
-      staged.push(...Array.from(fake.s3.stored.values(), (bytes) => gunzipSync(bytes).toString()))
+      staged.push(...textsIn(fake.s3.stored))
       return false
     }
   },
@@ -47,7 +46,7 @@ goldenRequests({
     statements: fake.requests
       .filter(({ body }) => String(body['statement']).startsWith('MERGE'))
       .map(({ asked, body: { statement, ...body } }) => ({ asked, statement: linesOf(statement), ...body })),
-    s3: [...fake.s3.answers],
+    s3: bucketRequests(fake.s3.answers),
     rows: staged,
   }),
 })

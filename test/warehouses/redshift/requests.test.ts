@@ -1,10 +1,9 @@
 // The exact requests of the engine; requests.json is to be reviewed.
-import { gunzipSync } from 'node:zlib'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { redshift } from '../../../src/warehouses/redshift.ts'
 import { type FakeRedshift, startRedshift } from '../../support/fake-redshift.ts'
-import { calls, goldenRequests } from '../golden-requests.ts'
+import { bucketRequests, calls, gatheredOrders, goldenRequests, textsIn } from '../golden-requests.ts'
 
 let fake: FakeRedshift
 beforeAll(async () => {
@@ -18,7 +17,7 @@ const staged: string[] = []
 goldenRequests({
   name: 'redshift',
   file: join(import.meta.dirname, 'requests.json'),
-  calls,
+  calls: [...calls, gatheredOrders],
   open: () =>
     redshift({
       region: 'eu-central-1',
@@ -40,7 +39,7 @@ goldenRequests({
     fake.s3.answers.length = 0
     staged.length = 0
     fake.cut = () => {
-      staged.push(...Array.from(fake.s3.stored.values(), (bytes) => gunzipSync(bytes).toString()))
+      staged.push(...textsIn(fake.s3.stored))
       return false
     }
   },
@@ -50,7 +49,7 @@ goldenRequests({
       const { ClientToken: _, Id: __, ...rest } = body
       return { action, ...rest }
     }),
-    s3: [...fake.s3.answers],
+    s3: bucketRequests(fake.s3.answers),
     rows: staged,
   }),
 })
