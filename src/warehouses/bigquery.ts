@@ -1,12 +1,14 @@
 import { hostProblem } from '../configure/public-host.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
-import type { Columns, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, Engine, Gathering, Load, Warehouse } from '../core/warehouse.ts'
 import { AccessToken, type KnownToken } from './bigquery/access-token.ts'
 import { BigQueryFailures } from './bigquery/failure.ts'
+import { BigQueryGathering } from './bigquery/gathering.ts'
 import { BigQueryHttp } from './bigquery/http.ts'
 import { BigQueryJobs } from './bigquery/jobs.ts'
 import { bigqueryKeptNames } from './bigquery/kept-names.ts'
 import { isViewWords, loadRows, notName } from './bigquery/load.ts'
+import type { LoadTools } from './bigquery/merge-stage.ts'
 import { quoteName, receivedTimes, retypeColumn } from './bigquery/merge-sql.ts'
 import { columnsOf, fieldOf, isName } from './bigquery/schema.ts'
 import { readServiceAccount, type ServiceAccount } from './bigquery/service-account.ts'
@@ -151,6 +153,7 @@ class BigQueryEngine implements Engine {
   readonly widerType = widerNumber
   readonly #settings: EngineSettings
   readonly #failures: BigQueryFailures
+  readonly #http: BigQueryHttp
   readonly #tables: BigQueryTables
   readonly #jobs: BigQueryJobs
 
@@ -160,9 +163,9 @@ class BigQueryEngine implements Engine {
     this.#settings = settings
     this.#failures = new BigQueryFailures({ project, dataset, email: account.email })
     const token = new AccessToken(account, known, this.#failures)
-    const http = new BigQueryHttp({ endpoint, project }, token, this.#failures)
-    this.#tables = new BigQueryTables(http, { project, dataset, location }, this.#failures)
-    this.#jobs = new BigQueryJobs(http, { project, location: () => this.#tables.location() }, this.#failures)
+    this.#http = new BigQueryHttp({ endpoint, project }, token, this.#failures)
+    this.#tables = new BigQueryTables(this.#http, { project, dataset, location }, this.#failures)
+    this.#jobs = new BigQueryJobs(this.#http, { project, location: () => this.#tables.location() }, this.#failures)
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -196,10 +199,8 @@ class BigQueryEngine implements Engine {
 
   async load(load: Load): Promise<void> {
     if (load.rows.length === 0) return
-    const { replaceWithinDays: withinDays } = this.#settings
-    const tools = { tables: this.#tables, jobs: this.#jobs, failures: this.#failures, withinDays }
     try {
-      await loadRows(load, tools)
+      await loadRows(load, this.#tools())
     } catch (thrown) {
       // What is known of the table may be why.
       this.#tables.forget(load.table)
@@ -222,6 +223,10 @@ class BigQueryEngine implements Engine {
     return fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })
   }
 
+  gather(id: string): Gathering {
+    return new BigQueryGathering(id, { ...this.#tools(), http: this.#http, atOnce })
+  }
+
   async probe(): Promise<void> {
     const table = '_sluiceway_probe'
     await this.#tables.createDataset()
@@ -233,6 +238,11 @@ class BigQueryEngine implements Engine {
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  #tools(): LoadTools {
+    const { replaceWithinDays: withinDays } = this.#settings
+    return { tables: this.#tables, jobs: this.#jobs, failures: this.#failures, withinDays }
   }
 
   /** Makes a table and its view; false when there is one meanwhile. */

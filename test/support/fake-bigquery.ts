@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { exportPKCS8, generateKeyPair, jwtVerify } from 'jose'
 import { type Answer, errorOf, type SeenRequest } from './bigquery/answer.ts'
 import { Duck } from './bigquery/duck.ts'
 import { Project, type Resource } from './bigquery/project.ts'
+import { isUploadCall, Uploads } from './bigquery/uploads.ts'
 
 /** What a test does to a request instead of, or after, what BigQuery would do. */
 export type Fault =
@@ -26,6 +27,10 @@ export interface FakeBigQuery {
   fault: (request: SeenRequest) => Fault | undefined
   /** Polls after which a job is done; with 0 it is done when it is made. */
   polls: number
+  /** How many bytes of a piece of an upload are taken that could all be. */
+  taken: (bytes: number) => number
+  /** Ends all uploads that were begun, as BigQuery does after about a day. */
+  readonly expireUploads: () => void
   /** What the API tells of the tables of a dataset, by their names. */
   readonly tables: (dataset: string) => Map<string, Resource>
   /** Ids of the jobs that were made, in their order. */
@@ -44,7 +49,8 @@ const scope = 'https://www.googleapis.com/auth/bigquery'
 /**
  * Starts a server that speaks BigQuery's REST API v2, as far as the engine uses it, and runs its SQL on DuckDB.
  *
- * Tokens are given out for a JWT that the account's key signed, which is verified. Uploads are read as multipart/related. A job
+ * Tokens are given out for a JWT that the account's key signed, which is verified. Uploads are read as multipart/related, or come
+ * in pieces (see bigquery/uploads.ts). A job
  * runs once for its id; a second one is answered with 409. Tables have etags, schemas, partitions and times at which they expire.
  * What it cannot show: how rows are billed, how long jobs wait, limits, and what differs between GoogleSQL and DuckDB.
  *
@@ -56,6 +62,7 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true })
   const duck = await Duck.open()
   const project = new Project(duck)
+  const uploads = new Uploads((bytes) => fake.taken(bytes))
   let turn: Promise<unknown> = Promise.resolve()
   const tokens = new Set<string>()
   let given = 0
@@ -86,7 +93,7 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
   }
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.url === '/token') return giveToken(request, response)
-    const raw = await text(request)
+    const raw = await buffer(request)
     const seen = readRequest(request, raw)
     fake.requests.push(seen)
     if (!tokens.has(request.headers.authorization?.replace('Bearer ', '') ?? ''))
@@ -94,7 +101,9 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
     const fault = fake.fault(seen)
     if (fault !== undefined && fault !== 'cut after') return send(response, fault)
     // One after the other: there is one connection to DuckDB.
-    const done = turn.then(() => project.answer(seen, { ifMatch: request.headers['if-match'], polls: fake.polls }))
+    const carryOut = (carried: SeenRequest) =>
+      project.answer(carried, { ifMatch: request.headers['if-match'], polls: fake.polls })
+    const done = turn.then(() => (isUploadCall(seen) ? uploads.answer(seen, raw, url, carryOut) : carryOut(seen)))
     turn = done.catch(() => {})
     const body = await done
     if (fault === 'cut after') return void request.socket.destroy()
@@ -117,6 +126,8 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
     revoke: () => tokens.clear(),
     fault: () => undefined,
     polls: 0,
+    taken: (bytes) => bytes,
+    expireUploads: () => uploads.expire(),
     tables: (dataset) => project.datasets.get(dataset)?.tables ?? new Map<string, Resource>(),
     forgetJobs: () => project.jobs.clear(),
     query: async (googleSql) => {
@@ -135,21 +146,28 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
   return fake
 }
 
-function readRequest({ method = '', url = '', headers }: IncomingMessage, raw: string): SeenRequest {
+function readRequest({ method = '', url = '', headers }: IncomingMessage, raw: Buffer): SeenRequest {
   const match = /^(\/upload)?\/bigquery\/v2\/projects\/([^/]+)(\/.*)$/.exec(url)
   if (match?.[2] !== fakeProject) throw new Error(`no project in ${url}`)
   const [, upload, , path = ''] = match
-  if (upload === undefined) return { method, path, ...(raw === '' ? {} : { body: JSON.parse(raw) as unknown }) }
-  const boundary = /^multipart\/related; boundary=(\S+)$/.exec(headers['content-type'] ?? '')?.[1]
-  if (boundary === undefined) throw new Error(`no multipart: ${headers['content-type']}`)
-  const [preamble, about = '', media = '', end] = `\r\n${raw}`.split(`\r\n--${boundary}`)
+  const { 'content-range': range, 'content-type': type = '' } = headers
+  if (range !== undefined)
+    return { method, path, range, ...(raw.length === 0 ? {} : { piece: raw.toString('latin1') }) }
+  const sent = raw.toString()
+  const isBegun = path.includes('uploadType=resumable')
+  if (isBegun !== (headers['x-upload-content-type'] !== undefined)) throw new Error('a type of an upload that is none')
+  if (upload === undefined || isBegun)
+    return { method, path, ...(sent === '' ? {} : { body: JSON.parse(sent) as unknown }) }
+  const boundary = /^multipart\/related; boundary=(\S+)$/.exec(type)?.[1]
+  if (boundary === undefined) throw new Error(`no multipart: ${type}`)
+  const [preamble, about = '', media = '', end] = `\r\n${sent}`.split(`\r\n--${boundary}`)
   if (preamble !== '' || end !== '--\r\n') throw new Error('no two parts')
   const contentOf = (part: string) => part.slice(part.indexOf('\r\n\r\n') + 4)
   if (!/^\r\ncontent-type: application\/json/i.test(about)) throw new Error('the first part is no JSON')
   return { method, path, body: JSON.parse(contentOf(about)) as unknown, lines: contentOf(media).split('\n') }
 }
 
-function send(response: ServerResponse, { status, body }: Answer): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(status === 204 ? undefined : JSON.stringify(body))
+function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+  response.writeHead(status, { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers })
+  response.end(status === 204 || body === undefined ? undefined : JSON.stringify(body))
 }

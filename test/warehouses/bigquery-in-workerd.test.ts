@@ -4,7 +4,7 @@ import { type FakeBigQuery, startFakeBigQuery } from '../support/fake-bigquery.t
 import { Workerd } from '../support/workerd.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-/** Loads orders into several tables at once, twice, and answers with how that ended. */
+/** Loads orders into several tables at once, twice, and gathers many more; answers with how that ended. */
 const worker = (settings: object) => ({
   contents: `
     import { bigquery } from './src/warehouses/bigquery.ts'
@@ -15,11 +15,18 @@ const worker = (settings: object) => ({
         const engine = use.open({}, 'web')
         const columns = { id: 'string', total: 'float', gift: 'boolean', received_at: 'datetime', city: 'string' }
         const tables = ['orders', 'refunds', 'visits']
-        for (const table of tables) await engine.widen(table, columns)
+        for (const table of [...tables, 'clicks', 'searches']) await engine.widen(table, columns)
         const rows = Array.from({ length: 2_000 }, (_, i) =>
           ({ id: 'order-' + i, total: i + 0.5, gift: i % 2 === 0, received_at: '2026-11-29T10:00:00.000Z', city: 'Zürich' }))
         for (const id of ['load-1', 'load-1', 'load-2'])
           await engine.loadTogether(tables.map((table) => loadOf({ id, table, columns, rows, merge: 'replace' })))
+        const gathering = engine.gather(crypto.randomUUID())
+        for (const slice of [1, 2, 3, 4, 5]) {
+          const more = rows.map((row) => ({ ...row, id: slice + '-' + row.id }))
+          await gathering.stage(['clicks', 'searches'].map((table) => loadOf({ id: 'load-' + slice, table, columns, rows: more, merge: 'replace' })))
+        }
+        await gathering.merge()
+        await gathering.drop()
         return Response.json(use.problems)
       },
     }`,
@@ -41,13 +48,20 @@ afterAll(async () => {
   await fake?.stop()
 })
 
+const totals = (table: string) =>
+  fake.query(
+    `SELECT COUNT(*) AS n, SUM(total) AS total, COUNT(DISTINCT id) AS ids, MAX(city) AS city FROM \`acme-analytics.web.${table}\` WHERE gift`,
+  )
+
 test('in workerd the engine bigquery signs, uploads and merges, and a token of one invocation serves the next', async () => {
   for (const _ of [1, 2]) expect(await (await workerd.fetch('/')).json()).toEqual([])
   for (const table of ['orders', 'refunds', 'visits'])
-    expect(
-      await fake.query(
-        `SELECT COUNT(*) AS n, SUM(total) AS total, COUNT(DISTINCT id) AS ids, MAX(city) AS city FROM \`acme-analytics.web.${table}\` WHERE gift`,
-      ),
-    ).toEqual([['1000', '999500', '1000', 'Zürich']])
+    expect(await totals(table)).toEqual([['1000', '999500', '1000', 'Zürich']])
+  for (const table of ['clicks', 'searches'])
+    expect(await totals(table)).toEqual([['5000', '4997500', '5000', 'Zürich']])
+  // Each upload has pieces beside its last one.
+  const pieces = fake.requests.filter(({ range = '*', piece }) => piece !== undefined && range.endsWith('/*'))
+  expect(new Set(pieces.map(({ path }) => path)).size).toBe(4)
+  expect(pieces.length).toBeGreaterThan(8)
   expect(fake.tokens()).toBe(1)
 }, 30_000)

@@ -14,6 +14,8 @@ export interface ApiCall {
   readonly body?: Readonly<Record<string, unknown>>
   /** Lines of JSON: the call is then an upload. */
   readonly lines?: string
+  /** True for a call that begins an upload, whose rows come later. */
+  readonly beginsUpload?: true
   readonly ifMatch?: string
   /** Statuses of errors that are answers to the caller. */
   readonly expected?: readonly number[]
@@ -23,6 +25,14 @@ export interface ApiCall {
 export interface ApiAnswer {
   readonly status: number
   readonly body: Readonly<Record<string, unknown>>
+  readonly headers: Headers
+}
+
+/** Bytes for an upload that was begun, or none to ask how far it is. */
+export interface UploadPiece {
+  /** As the header `content-range` has it. */
+  readonly range: string
+  readonly bytes?: Uint8Array<ArrayBuffer>
 }
 
 /** Calls of one invocation; the rest is for staging files, lanes and whatever else the invocation asks. */
@@ -81,30 +91,89 @@ export class BigQueryHttp {
       } catch (thrown) {
         if (thrown instanceof SluicewayError) throw thrown
         if (pause === undefined || isPlatformError(thrown) || isTimeout(thrown))
-          throw this.#failures.unanswered(thrown, new URL(this.#endpoint).host)
+          throw this.#failures.unanswered(thrown, this.host)
       }
       await sleep(pause)
     }
   }
 
-  async #send({ method, path, body, lines, ifMatch }: ApiCall, token: string): Promise<ApiAnswer> {
-    if (++this.#calls > mostCalls)
-      throw this.#failures.ofInvocation(`${mostCalls} calls are made; the next run goes on`)
-    const url = `${this.#endpoint}${lines === undefined ? '' : '/upload'}/bigquery/v2/projects/${this.#project}${path}`
+  /**
+   * Begins an upload of rows that come in pieces.
+   *
+   * @param path of the upload
+   * @param body description of its job
+   * @returns the address of the upload, on the host of the endpoint; who knows it may write, so it is told to nobody
+   * @throws {SluicewayError} warehouse_failed, also where the address is on another host
+   */
+  async beginUpload(path: string, body: Readonly<Record<string, unknown>>): Promise<string> {
+    const { headers } = await this.call({ method: 'POST', path, body, beginsUpload: true })
+    const location = headers.get('location') ?? ''
+    const url = URL.canParse(location) ? new URL(location) : undefined
+    if (url === undefined) throw this.#failures.ofWarehouse('an upload has no address')
+    if (url.origin !== new URL(this.#endpoint).origin)
+      throw this.#failures.ofWarehouse(`an upload would go to ${url.host}, which is not the host of \`endpoint\``)
+    return url.href
+  }
+
+  /**
+   * Sends a piece to an upload, once, except where the token is renewed.
+   *
+   * @param upload its address
+   * @returns the answer, whatever its status; of status 0 where none came
+   * @throws {SluicewayError} warehouse_failed where no token is given out, or the invocation has made its calls
+   */
+  async sendPiece(upload: string, { range, bytes }: UploadPiece): Promise<ApiAnswer> {
+    for (let attempt = 0; ; attempt++) {
+      const token = await this.#token.get()
+      try {
+        const answer = await this.#fetch(upload, {
+          method: 'PUT',
+          headers: {
+            authorization: `Bearer ${token}`,
+            'content-range': range,
+            ...(bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
+          },
+          ...(bytes === undefined ? {} : { body: bytes }),
+        })
+        if (answer.status !== 401 || attempt > 0) return answer
+        this.#token.refused(token)
+      } catch (thrown) {
+        if (thrown instanceof SluicewayError) throw thrown
+        if (isPlatformError(thrown)) throw this.#failures.unanswered(thrown, this.host)
+        // What was thrown may quote the address.
+        return { status: 0, body: {}, headers: new Headers() }
+      }
+    }
+  }
+
+  /** The host of the endpoint. */
+  get host(): string {
+    return new URL(this.#endpoint).host
+  }
+
+  #send({ method, path, body, lines, beginsUpload, ifMatch }: ApiCall, token: string): Promise<ApiAnswer> {
+    const isUpload = lines !== undefined || beginsUpload === true
+    const url = `${this.#endpoint}${isUpload ? '/upload' : ''}/bigquery/v2/projects/${this.#project}${path}`
     const content = lines === undefined ? jsonContent(body) : multipartContent(body, lines)
-    const response = await fetch(url, {
+    return this.#fetch(url, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
         ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+        ...(beginsUpload === true ? { 'x-upload-content-type': 'application/octet-stream' } : {}),
         ...(content === undefined ? {} : { 'content-type': content.type }),
       },
       ...(content === undefined ? {} : { body: content.text }),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(longestCallMs),
     })
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<ApiAnswer> {
+    if (++this.#calls > mostCalls)
+      throw this.#failures.ofInvocation(`${mostCalls} calls are made; the next run goes on`)
+    const signal = AbortSignal.timeout(longestCallMs)
+    const response = await fetch(url, { ...init, redirect: 'manual', signal })
     const text = await response.text()
-    return { status: response.status, body: recordOf(text) }
+    return { status: response.status, body: recordOf(text), headers: response.headers }
   }
 }
 

@@ -2,10 +2,14 @@ import { isRecord } from '../../core/json.ts'
 import type { BigQueryFailures } from './failure.ts'
 import type { ApiAnswer, BigQueryHttp } from './http.ts'
 
-/** What a job does: a load of lines of JSON into a table that is there, or a statement. */
-export type JobWork =
-  | { readonly table: string; readonly lines: string; readonly dataset: string }
-  | { readonly query: string }
+/** A table that is there, into which a job loads. */
+export interface JobTable {
+  readonly dataset: string
+  readonly table: string
+}
+
+/** What a job does: a load of lines of JSON, or a statement. */
+export type JobWork = (JobTable & { readonly lines: string }) | { readonly query: string }
 
 /** A job that has ended well. */
 export interface DoneJob {
@@ -13,6 +17,8 @@ export interface DoneJob {
   readonly isOld: boolean
   /** Rows that its statement inserted; undefined where BigQuery does not say. */
   readonly inserted: number | undefined
+  /** Rows that it loaded; undefined of a statement. */
+  readonly loaded: number | undefined
 }
 
 /** By which the jobs, and what they cost, are found in INFORMATION_SCHEMA.JOBS. */
@@ -54,14 +60,39 @@ export class BigQueryJobs {
    */
   async run(id: string, work: JobWork, since = 0): Promise<DoneJob> {
     const location = await this.#location()
+    const kind = 'query' in work ? 'query' : 'load'
     const made = await this.#insert(id, work, location)
-    if (made.status !== 409) return this.#end(await this.#wait(made.body, id, location), work, false)
+    if (made.status !== 409) return this.#end(await this.#wait(made.body, id, location), kind, false)
     const old = await this.#wait({}, id, location)
     const madeAt = Number(isRecord(old['statistics']) ? old['statistics']['creationTime'] : 0)
-    if (madeAt >= since && errorOf(old) === undefined) return this.#end(old, work, true)
+    if (madeAt >= since && errorOf(old) === undefined) return this.#end(old, kind, true)
     const other = `${id}_${crypto.randomUUID().replaceAll('-', '')}`
     const anew = await this.#insert(other, work, location)
-    return this.#end(await this.#wait(anew.status === 409 ? {} : anew.body, other, location), work, false)
+    return this.#end(await this.#wait(anew.status === 409 ? {} : anew.body, other, location), kind, false)
+  }
+
+  /**
+   * Begins an upload whose end makes a job that loads it.
+   *
+   * @param id as that of `run`, of no other job
+   * @param into where the rows go
+   * @returns the address of the upload
+   * @throws {SluicewayError} warehouse_failed
+   */
+  async beginUpload(id: string, into: JobTable): Promise<string> {
+    const body = this.#loadBody(id, into, await this.#location())
+    return this.#http.beginUpload('/jobs?uploadType=resumable', body)
+  }
+
+  /**
+   * Waits for the end of the job that an upload made.
+   *
+   * @param id that the upload was begun with
+   * @param known what BigQuery told of it; empty where its answer was lost
+   * @throws {SluicewayError} warehouse_failed as the job's error says
+   */
+  async uploaded(id: string, known: ApiAnswer['body']): Promise<DoneJob> {
+    return this.#end(await this.#wait(known, id, await this.#location()), 'load', false)
   }
 
   /**
@@ -85,21 +116,29 @@ export class BigQueryJobs {
   }
 
   #insert(jobId: string, work: JobWork, location: string): Promise<ApiAnswer> {
-    const jobReference = { projectId: this.#project, jobId, location }
     if ('query' in work) {
-      const body = { jobReference, configuration: { labels, query: { query: work.query, useLegacySql: false } } }
+      const configuration = { labels, query: { query: work.query, useLegacySql: false } }
+      const body = { jobReference: this.#reference(jobId, location), configuration }
       return this.#http.call({ method: 'POST', path: '/jobs', body, expected: [409] })
     }
+    const path = '/jobs?uploadType=multipart'
+    const body = this.#loadBody(jobId, work, location)
+    return this.#http.call({ method: 'POST', path, body, lines: work.lines, expected: [409] })
+  }
+
+  #loadBody(jobId: string, { dataset, table }: JobTable, location: string): ApiAnswer['body'] {
     const load = {
-      destinationTable: { projectId: this.#project, datasetId: work.dataset, tableId: work.table },
+      destinationTable: { projectId: this.#project, datasetId: dataset, tableId: table },
       sourceFormat: 'NEWLINE_DELIMITED_JSON',
       createDisposition: 'CREATE_NEVER',
       // The rows are there once, however many jobs bring them.
       writeDisposition: 'WRITE_EMPTY',
     }
-    const path = '/jobs?uploadType=multipart'
-    const body = { jobReference, configuration: { labels, load } }
-    return this.#http.call({ method: 'POST', path, body, lines: work.lines, expected: [409] })
+    return { jobReference: this.#reference(jobId, location), configuration: { labels, load } }
+  }
+
+  #reference(jobId: string, location: string) {
+    return { projectId: this.#project, jobId, location }
   }
 
   /** Polls a job until it is done; `known` is what is known of it, if anything is. */
@@ -118,16 +157,14 @@ export class BigQueryJobs {
     return job
   }
 
-  #end(job: ApiAnswer['body'], work: JobWork, isOld: boolean): DoneJob {
+  #end(job: ApiAnswer['body'], kind: 'load' | 'query', isOld: boolean): DoneJob {
     const error = errorOf(job)
-    const isLoad = !('query' in work)
     // The table holds the rows of this very load, since its name is made of them: an earlier job brought them.
-    if (error !== undefined && !(isLoad && error.reason === 'duplicate'))
-      throw this.#failures.of({ ...error, job: isLoad ? 'load' : 'query' })
+    if (error !== undefined && !(kind === 'load' && error.reason === 'duplicate'))
+      throw this.#failures.of({ ...error, job: kind })
     const query = statOf(job, 'query')
     const dml = isRecord(query?.['dmlStats']) ? query['dmlStats'] : {}
-    const inserted = dml['insertedRowCount']
-    return { isOld, inserted: inserted === undefined ? undefined : Number(inserted) }
+    return { isOld, inserted: countIn(dml, 'insertedRowCount'), loaded: countIn(statOf(job, 'load'), 'outputRows') }
   }
 
   #stillRuns(id: string) {
@@ -157,4 +194,9 @@ function statOf(job: ApiAnswer['body'], name: string): Readonly<Record<string, u
   const { statistics } = job
   const found = isRecord(statistics) ? statistics[name] : undefined
   return isRecord(found) ? found : undefined
+}
+
+function countIn(stats: Readonly<Record<string, unknown>> | undefined, name: string): number | undefined {
+  const count = stats?.[name]
+  return count === undefined ? undefined : Number(count)
 }

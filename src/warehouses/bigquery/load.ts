@@ -1,35 +1,11 @@
 import { SluicewayError } from '../../core/errors.ts'
 import type { Columns, Load } from '../../core/warehouse.ts'
 import { hexHash } from '../hex-hash.ts'
-import type { BigQueryFailures } from './failure.ts'
-import type { BigQueryJobs } from './jobs.ts'
-import {
-  appendOnce,
-  findThere,
-  foldThere,
-  insertMissing,
-  type Merge,
-  replaceThere,
-  type TimeRange,
-} from './merge-sql.ts'
+import { createStage, type LoadTools, mergeStage, stageName } from './merge-stage.ts'
+import { timesOf } from './row-times.ts'
 import { stagedRows } from './rows.ts'
-import { fieldOf, isName, loadColumn } from './schema.ts'
-import { type BigQueryTables, loadTime, type StoredTable } from './tables.ts'
-
-/** What a load works with. */
-export interface LoadTools {
-  readonly tables: BigQueryTables
-  readonly jobs: BigQueryJobs
-  readonly failures: BigQueryFailures
-  /** Days around the events of a load in which rows of the same id are looked for. */
-  readonly withinDays: number
-}
-
-const stagePrefix = '_sluiceway_stage'
-const dayMs = 86_400_000
-const stageMs = dayMs
-/** What is divided by the time of the load has the rows of a load that is repeated a little before now. */
-const clocksMs = dayMs
+import { isName, loadColumn } from './schema.ts'
+import type { StoredTable } from './tables.ts'
 
 /**
  * Loads rows: a load job brings them into a table of their own, from which statements merge them.
@@ -50,23 +26,15 @@ export async function loadRows(load: Load, tools: LoadTools): Promise<void> {
     `${JSON.stringify([load.id, tables.nameOf(load.table), load.merge, target.createdAt, columns])}\n${lines}`,
     16,
   )
-  const stage = `${stagePrefix}_${hash}`
-  const fields = columns.map(({ name, type }) => fieldOf(name, type))
-  const madeAt = await tables.create(stage, { fields, expiresAt: Date.now() + stageMs })
-  const hasId = columns.some(({ name }) => name === 'id')
-  const merge: Merge = {
-    table: tables.nameOf(load.table),
-    stage: tables.nameOf(stage),
-    columns,
-    fields: target.fields,
-    partition: hasId && load.merge === 'replace' ? target.partition : undefined,
-  }
+  const stage = stageName(hash)
+  const { partition } = target
+  const { table, merge, rows } = load
+  const madeAt = await createStage(stage, columns, tables)
   try {
     // Rows of a job that is older than the table went with an earlier one.
     await jobs.run(`${stage}_load`, { ...tables.place(stage), lines }, madeAt)
-    if (load.merge === 'append') await jobs.run(`${stage}_append`, { query: appendOnce(merge) })
-    else if (load.merge === 'coalesce') await jobs.run(`${stage}_fold`, { query: foldThere(merge) })
-    else await replace(load, { merge, stage }, tools)
+    const times = timesOf(load, partition)
+    await mergeStage({ stage, table, merge, columns, rows: rows.length, times, partition }, target, tools)
   } catch (thrown) {
     // These rows are not loaded together again. Of other failures the stage is what the repeat goes on with.
     const { scope } = thrown instanceof SluicewayError ? thrown.details : {}
@@ -76,47 +44,14 @@ export async function loadRows(load: Load, tools: LoadTools): Promise<void> {
   await tables.delete(stage)
 }
 
-/** Mostly no row is there, which costs little to see; only when some are is more read, and written anew. */
-async function replace(
-  load: Load,
-  { merge, stage }: { readonly merge: Merge; readonly stage: string },
-  { jobs, failures, withinDays }: LoadTools,
-): Promise<void> {
-  const range = rangeOf(load, merge.partition, withinDays)
-  const { inserted } = await jobs.run(`${stage}_insert`, { query: insertMissing(merge, range) })
-  if (inserted === load.rows.length) return
-  const [[count, from, to] = []] = await jobs.rows(findThere(merge, range))
-  if (Number(count) < load.rows.length)
-    throw failures.ofWarehouse(`of ${load.rows.length} rows for "${load.table}", ${count} are there after the load`)
-  const there =
-    from == null || to == null ? range : { from: Number(from), to: Number(to) + 1, orNone: range?.orNone ?? false }
-  const query = replaceThere(merge, there)
-  if (query !== '') await jobs.run(`${stage}_replace`, { query })
-}
-
-/** The times between which rows of the same ids are looked for. */
-function rangeOf({ columns, rows }: Load, partition: string | undefined, days: number): TimeRange | undefined {
-  if (partition === undefined) return undefined
-  const now = Date.now()
-  const at = columns.findIndex(({ name }) => name === partition)
-  // Those that the merge fills, too.
-  if (at < 0 || partition === loadTime || partition === 'loaded_at')
-    return { from: now - days * dayMs, to: now + clocksMs }
-  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  let orNone = false
-  for (const row of rows) {
-    const time = typeof row[at] === 'string' ? Date.parse(row[at]) : Number.NaN
-    if (Number.isNaN(time)) orNone = true
-    else {
-      from = Math.min(from, time)
-      to = Math.max(to, time)
-    }
-  }
-  if (from > to) [from, to] = [now, now]
-  return { from: from - days * dayMs, to: to + days * dayMs, orNone }
-}
-
-function checkRows({ table, merge, columns, rows }: Load, { failures }: LoadTools): void {
+/**
+ * Checks that the rows of a load can be staged.
+ *
+ * @param load with any rows
+ * @param tools of one engine
+ * @throws {SluicewayError} warehouse_failed where a name is none, or a row has no id
+ */
+export function checkRows({ table, merge, columns, rows }: Load, { failures }: LoadTools): void {
   const odd = [table, ...columns.map(({ name }) => name)].find((name) => !isName(name))
   if (odd !== undefined) throw failures.ofTable(notName(odd))
   const id = columns.findIndex(({ name }) => name === 'id')
@@ -131,7 +66,18 @@ export const isViewWords = (table: string): string =>
 /** Why a name is refused. */
 export const notName = (name: string): string => `"${name}" can be no name of a table or column`
 
-async function targetOf({ table, merge }: Load, { tables, failures }: LoadTools): Promise<StoredTable> {
+/**
+ * Finds the table of a load.
+ *
+ * @param load which table, and how rows get into it
+ * @param tools of one engine
+ * @returns the table as it is
+ * @throws {SluicewayError} warehouse_failed where there is none, or a view
+ */
+export async function targetOf(
+  { table, merge }: Pick<Load, 'table' | 'merge'>,
+  { tables, failures }: LoadTools,
+): Promise<StoredTable> {
   // A load changes no columns of events; this one is the engine's own.
   const own: Columns = { [loadColumn]: 'string' }
   if (merge === 'append') await tables.addColumns(table, own)

@@ -5,12 +5,17 @@ export interface SeenRequest {
   readonly path: string
   readonly body?: unknown
   readonly lines?: readonly string[]
+  /** Of a piece of an upload that was begun: its `content-range`, and its bytes as latin1. */
+  readonly range?: string
+  readonly piece?: string
 }
 
 /** What is answered. */
 export interface Answer {
   readonly status: number
-  readonly body: unknown
+  /** Undefined for none. */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** An error of a job, as its status tells it. */

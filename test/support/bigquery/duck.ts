@@ -18,6 +18,8 @@ export interface Ended {
   /** As `jobs.query` answers it. */
   readonly rows?: Readonly<Record<string, unknown>>
   readonly inserted?: number
+  /** Rows of a load. */
+  readonly loaded?: number
 }
 
 const duckTypes: Readonly<Record<string, string>> = {
@@ -108,7 +110,7 @@ export class Duck {
     const from = `read_json('${file}', format = 'newline_delimited', columns = {${texts}})`
     try {
       await this.#connection.run(`INSERT INTO ${table} SELECT ${cells} FROM ${from}`)
-      return {}
+      return { loaded: lines.length }
     } catch (thrown) {
       return bad(`JSON table encountered too many errors, giving up. ${String(thrown)}`)
     }

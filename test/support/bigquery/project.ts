@@ -203,13 +203,13 @@ export class Project {
   }
 
   #jobBody(jobId: string): object {
-    const { resource, polls, creationTime, error, inserted } = this.jobs.get(jobId) as Job
+    const { resource, polls, creationTime, error, inserted, loaded } = this.jobs.get(jobId) as Job
     if (polls > 0) return { ...resource, status: { state: 'RUNNING' }, statistics: { creationTime } }
     const query = inserted === undefined ? {} : { dmlStats: { insertedRowCount: String(inserted) } }
     return {
       ...resource,
       status: { state: 'DONE', ...(error === undefined ? {} : { errorResult: error, errors: [error] }) },
-      statistics: { creationTime, query },
+      statistics: { creationTime, query, ...(loaded === undefined ? {} : { load: { outputRows: String(loaded) } }) },
     }
   }
 

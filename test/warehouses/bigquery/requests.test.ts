@@ -44,6 +44,7 @@ const steady = (requests: unknown): unknown => {
   const text = JSON.stringify(requests)
     .replaceAll(/"expirationTime":"\d+"/g, '"expirationTime":"<in a day>"')
     .replaceAll(/"requestId":"[\w-]+"/g, '"requestId":"<random>"')
+    .replaceAll(/x{1000,}/g, '<many x>')
     .replaceAll(/_stage_[0-9a-f]{32}/g, (name) => {
       names.set(name, names.get(name) ?? `_stage_<hash ${names.size + 1}>`)
       return names.get(name) as string
@@ -76,6 +77,27 @@ test.each([
       await engine.load(
         loadOf({ id: 'load-1', table: 'rudder_discards', columns: own, rows: [discard], merge: 'append' }),
       )
+    },
+  ],
+  [
+    'loads that are gathered, of which the first fills a piece',
+    async (engine) => {
+      const gathering = engine.gather?.('gather-1')
+      const long = { ...row, id: 'order-1844', event: 'x'.repeat(262_144) }
+      await gathering?.stage([loadOf({ ...load, id: 'load-3', rows: [long] })])
+      await gathering?.stage([loadOf({ ...load, id: 'load-4', rows: [{ ...row, id: 'order-1845' }] })])
+      await gathering?.merge()
+      await gathering?.drop()
+    },
+  ],
+  [
+    'loads that are gathered, and are few',
+    async (engine) => {
+      const gathering = engine.gather?.('gather-2')
+      await gathering?.stage([loadOf({ ...load, id: 'load-5', rows: [{ ...row, id: 'order-1846' }] })])
+      await gathering?.stage([loadOf({ ...load, id: 'load-6', rows: [{ ...row, id: 'order-1847' }] })])
+      await gathering?.merge()
+      await gathering?.drop()
     },
   ],
   ['a probe', (engine) => engine.probe()],
