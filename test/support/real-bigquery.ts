@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { ColumnType } from '../../src/core/warehouse.ts'
 import { AccessToken } from '../../src/warehouses/bigquery/access-token.ts'
 import { BigQueryFailures } from '../../src/warehouses/bigquery/failure.ts'
+import { BigQueryHttp } from '../../src/warehouses/bigquery/http.ts'
+import { BigQueryJobs } from '../../src/warehouses/bigquery/jobs.ts'
 import { readServiceAccount, type ServiceAccount } from '../../src/warehouses/bigquery/service-account.ts'
 import { bigquery } from '../../src/warehouses/bigquery.ts'
 import { valueOfText, withMore } from './account-rows.ts'
@@ -20,6 +22,8 @@ export interface RealBigQueryWarehouse extends RealWarehouse {
   readonly schema: string
   readonly rows: (table: string, order?: string) => Promise<Row[]>
   readonly count: (table: string) => Promise<number>
+  /** What engines are made of, for a test of a part. */
+  readonly parts: { readonly http: BigQueryHttp; readonly jobs: BigQueryJobs; readonly failures: BigQueryFailures }
   /** What the API tells of a table. */
   readonly resource: (table: string) => Promise<Row>
 }
@@ -42,8 +46,10 @@ export async function startBigQueryWarehouse(own: Partial<Settings> = {}): Promi
   const project = settings.project ?? account.project ?? ''
   const failures = new BigQueryFailures({ project, dataset, email: account.email })
   const token = new AccessToken(account, {}, failures)
+  const endpoint = fake?.url ?? 'https://bigquery.googleapis.com'
+  const http = new BigQueryHttp({ endpoint, project }, token, failures)
+  const location = () => Promise.resolve(settings.location ?? 'US')
   const call = async (method: string, path: string, body?: object): Promise<Row> => {
-    const endpoint = fake?.url ?? 'https://bigquery.googleapis.com'
     const value = await token.get()
     const response = await fetch(`${endpoint}/bigquery/v2/projects/${project}${path}`, {
       method,
@@ -85,6 +91,7 @@ export async function startBigQueryWarehouse(own: Partial<Settings> = {}): Promi
     use: bigquery(settings),
     bindings: {},
     schema,
+    parts: { http, failures, jobs: new BigQueryJobs(http, { project, location }, failures) },
     query,
     tables,
     rows: async (table, order = 'id') => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import type { Columns, Engine } from '../../src/core/warehouse.ts'
+import { ResumableUpload } from '../../src/warehouses/bigquery/resumable-upload.ts'
 import { bigquery } from '../../src/warehouses/bigquery.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
 import { errorOf } from '../support/bigquery/answer.ts'
@@ -9,10 +10,15 @@ import { loadOf } from '../support/load-of.ts'
 import { type RealBigQueryWarehouse, startBigQueryWarehouse } from '../support/real-bigquery.ts'
 import { engineSuite } from './engine-suite.ts'
 
-engineSuite('bigquery', async () => {
-  const warehouse = await startBigQueryWarehouse()
-  return { ...warehouse, refusesNames: true, engine: warehouse.use.open({}, warehouse.namespace) }
-})
+engineSuite(
+  'bigquery',
+  async () => {
+    const warehouse = await startBigQueryWarehouse()
+    const waiting = async () => (await warehouse.tables()).filter((name) => name.startsWith('_sluiceway')).length
+    return { ...warehouse, refusesNames: true, engine: warehouse.use.open({}, warehouse.namespace), waiting }
+  },
+  { gathers: true },
+)
 
 const columns: Columns = { id: 'string', event: 'string', total: 'float', received_at: 'datetime', uuid_ts: 'datetime' }
 const order = (id: string, received_at: string, total = 10) => ({ id, event: 'order_completed', total, received_at })
@@ -230,6 +236,44 @@ describe('a BigQuery', () => {
         merge_property_2_value: null,
       },
     ])
+  })
+
+  test('a BigQuery takes a gathering that is uploaded in pieces', async () => {
+    await engine.widen('gathered', { ...columns, note: 'string' })
+    const gathering = engine.gather?.(crypto.randomUUID())
+    const slices = [0, 1, 2, 3].map((slice) =>
+      Array.from({ length: 1_000 }, (_, i) => ({
+        ...order(`${slice}-${i}`, today, i),
+        note: 'Zürich 数学 😀'.repeat(12),
+      })),
+    )
+    for (const [slice, rows] of slices.entries())
+      await gathering?.stage([
+        loadOf({ id: `${slice}`, table: 'gathered', columns: { ...columns, note: 'string' }, rows, merge: 'replace' }),
+      ])
+    expect(await warehouse.count('gathered')).toBe(0)
+    await gathering?.merge()
+    await gathering?.drop()
+    const stored = await warehouse.rows('gathered')
+    const told = (rows: readonly Readonly<Record<string, unknown>>[]) =>
+      new Set(rows.map(({ id, total, note }) => `${String(id)} ${String(total)} ${String(note)}`))
+    expect(told(stored)).toEqual(told(slices.flat()))
+    expect(stored).toHaveLength(4_000)
+    expect((await warehouse.tables()).filter((table) => table.startsWith('_sluiceway'))).toEqual([])
+  })
+
+  test('a BigQuery takes spaces that fill a piece of an upload up', async () => {
+    await engine.widen('filled_up', { id: 'string' })
+    const { http, jobs, failures } = warehouse.parts
+    const into = { dataset: warehouse.namespace, table: 'filled_up' }
+    const job = `filled_up_${crypto.randomUUID()}`
+    const upload = new ResumableUpload({ http, failures, begin: () => jobs.beginUpload(job, into) })
+    upload.add('{"id":"a"}\n{"id":"b"}')
+    await upload.sendAll()
+    expect(upload.heldBytes).toBe(0)
+    upload.add('{"id":"c"}')
+    expect(await jobs.uploaded(job, await upload.end())).toMatchObject({ loaded: 3 })
+    expect((await warehouse.ids('filled_up')).toSorted()).toEqual(['a', 'b', 'c'])
   })
 
   test('a probe of a BigQuery leaves nothing behind', async () => {
