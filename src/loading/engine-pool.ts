@@ -30,7 +30,7 @@ export class EnginePool {
   }
 
   /** Any engine, to ask for what is the same in all of them. It may be closed. */
-  get traits(): Pick<Engine, 'provider' | 'kept' | 'rowColumns' | 'widerType' | 'keepsTimes'> | undefined {
+  get traits(): Pick<Engine, 'provider' | 'kept' | 'rowColumns' | 'widerType' | 'keepsTimes' | 'gather'> | undefined {
     return this.#traits
   }
 

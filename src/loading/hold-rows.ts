@@ -3,7 +3,7 @@ import { pack } from '../core/envelope.ts'
 import { frame, joinFrames } from '../storage/frame.ts'
 import type { Loading } from './load-group.ts'
 import type { PendingRow } from './rows-of.ts'
-import type { WaitingRows } from './slice-loader.ts'
+import type { WaitingRows } from './part-rows.ts'
 
 /** Events of one frame: only one is unpacked at once. */
 const frameEvents = 200

@@ -11,19 +11,29 @@ import type { EnginePool } from './engine-pool.ts'
 import type { Erasures } from './erasures.ts'
 import type { RecentKeys } from '../storage/recent-keys.ts'
 import type { HeldFile, HeldRows } from './held-rows.ts'
+import { Gather, GatherRefused } from './gather.ts'
 import { type KnownSchema, qualifiedName } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition, StagedPlace } from './load-position.ts'
 import { addReports, nothing } from './load-reports.ts'
 import { readAhead } from './read-ahead.ts'
 import { rowsOf } from './rows-of.ts'
-import { Slice } from './slice.ts'
-import { loadSlice, type SliceOutcome } from './load-slice.ts'
-import { stagedEvents } from './staged-events.ts'
+import { loadSlice, settleSlice, type SliceOutcome } from './load-slice.ts'
+import { mostSliceUnits, Slice, type SliceSize } from './slice.ts'
+import { type StagedEvent, stagedEvents, UnreadableFile } from './staged-events.ts'
 import type { WaitingFile } from './staged-files.ts'
 
 /** Events that are mapped before others get the processor. */
 const turnEvents = 100
+
+/** UTF-16 units and events of a slice that is merged with others: what waits for the merge needs memory, too. */
+const gathered: SliceSize = { events: 2_500, units: mostSliceUnits >> 1 }
+
+/**
+ * How the load of some files ended: all of it is `done`; it `stopped`, because the time or the calls of this invocation are used
+ * up; or less is to be merged together, and it begins `again` where the position is.
+ */
+export type GroupEnd = 'done' | 'stopped' | 'again'
 
 /** What a slice did. */
 export interface SliceReport extends SliceOutcome {
@@ -75,6 +85,8 @@ export class LoadGroup {
   readonly #now: string
   #slice: Slice
   #underWay: SliceUnderWay | undefined
+  /** What is written and not merged. */
+  #gather: Gather | undefined
   /** Where the next slice must end, when that is known. */
   #end: StagedPlace | undefined
   /** Whether an earlier run may have written discards or held rows of the first slice. */
@@ -113,40 +125,61 @@ export class LoadGroup {
   /**
    * Loads the files.
    *
-   * @returns false when it stopped before their end, because the time or the calls of this invocation are used up
    * @throws {UnreadableFile} when a file is damaged or missing
    * @throws {SluicewayError} warehouse_failed, or whatever R2 and the lane throw
    */
-  async run(files: readonly WaitingFile[]): Promise<boolean> {
+  async run(files: readonly WaitingFile[]): Promise<GroupEnd> {
+    const { position } = this.#loading
     try {
-      return await this.#loadFiles(files)
+      return (await this.#loadFiles(files)) ? 'done' : 'stopped'
     } catch (thrown) {
+      if (thrown instanceof GatherRefused) {
+        position.gatherFewer(thrown.slices)
+        return 'again'
+      }
       if (scopeOf(thrown) !== 'invocation') throw thrown
-      const { position } = this.#loading
-      if (this.#slices > 0) return false
+      if (this.#slices > 0) return 'stopped'
+      const gatheredSlices = this.#gather?.slices.length ?? 0
+      if (gatheredSlices > 1) {
+        position.gatherFewer(gatheredSlices)
+        return 'stopped'
+      }
       // The whole invocation was not enough for it, and nothing is smaller than one event.
       if (position.most === 1) throw thrown
       position.shrink((this.#underWay?.slice ?? this.#slice).events, this.#isRepeat)
-      return false
+      return 'stopped'
+    } finally {
+      await this.#gather?.drop()
     }
   }
 
   async #loadFiles(files: readonly WaitingFile[]): Promise<boolean> {
     try {
+      let isDone = true
       for await (const { file, bytes } of readAhead(files, this.#loading.bindings.BUCKET))
-        if (!(await this.#loadFile(file, bytes))) return false
-      await this.#sendSlice()
-      return true
+        if (!(isDone = await this.#loadFile(file, bytes))) break
+      if (isDone) await this.#sendSlice()
+      await this.#settle()
+      return isDone
+    } catch (thrown) {
+      // What the warehouse says of what it has comes before what there is to say of the files.
+      if (thrown instanceof UnreadableFile) await this.#settle()
+      throw thrown
     } finally {
-      // What the warehouse says of the slice that it has comes before what there is to say of the files.
       await this.#underWay?.ended
     }
+  }
+
+  /** Waits for what the warehouse has, and merges what is written. */
+  async #settle(): Promise<void> {
+    await this.#underWay?.ended
+    await this.#merge()
   }
 
   async #loadFile(file: WaitingFile, bytes: Uint8Array): Promise<boolean> {
     const { position, target, port, deadline, erasures } = this.#loading
     for (const staged of stagedEvents(file.key, bytes, doneOf(file, position))) {
-      if (this.#slice.isFull(position.most, this.#end)) {
+      if (this.#slice.isFull(this.#size, this.#end)) {
         await this.#sendSlice()
         if (port.now() >= deadline) return false
       }
@@ -154,7 +187,7 @@ export class LoadGroup {
       const { to, source } = staged.envelope.header
       if (to.includes(target.name)) {
         if (erasures.has(staged.envelope, this.#slice.erasures)) this.#slice.erased++
-        else this.#map(staged, (this.#options ??= await this.#mapOptions(source)))
+        else this.#map(this.#lasting(staged), (this.#options ??= await this.#mapOptions(source)))
       }
       if (this.#slice.read % turnEvents === 0) await nextTurn()
     }
@@ -162,7 +195,24 @@ export class LoadGroup {
     return true
   }
 
-  #map(staged: Parameters<Slice['add']>[0], common: MapOptions): void {
+  /** Whether slices are merged together. */
+  get #isGathering(): boolean {
+    const { engines, from, position } = this.#loading
+    return engines.traits?.gather !== undefined && from === undefined && position.gather > 1
+  }
+
+  get #size(): SliceSize {
+    const { most } = this.#loading.position
+    if (!this.#isGathering) return { events: most, units: mostSliceUnits }
+    return { ...gathered, events: Math.min(most, gathered.events) }
+  }
+
+  /** What is gathered outlives the frame that it was cut from. */
+  #lasting(staged: StagedEvent): StagedEvent {
+    return this.#isGathering ? { ...staged, envelope: staged.envelope.detach() } : staged
+  }
+
+  #map(staged: StagedEvent, common: MapOptions): void {
     const { envelope, key } = staged
     const { engines, schema, target } = this.#loading
     const { source } = envelope.header
@@ -192,7 +242,7 @@ export class LoadGroup {
   async #sendSlice(): Promise<void> {
     await this.#underWay?.ended
     const slice = this.#slice
-    const ended = this.#loadSlice(slice)
+    const ended = this.#isGathering ? this.#gatherSlice(slice) : this.#loadSlice(slice)
     ended.catch(() => {})
     this.#underWay = { slice, ended }
     this.#end = undefined
@@ -200,8 +250,37 @@ export class LoadGroup {
   }
 
   async #loadSlice(slice: Slice): Promise<void> {
+    await this.#merge()
+    await this.#commit(slice, await loadSlice(slice, this.#loading))
+    this.#loading.position.gatherMore()
+  }
+
+  /** Writes a slice, to be merged with others. */
+  async #gatherSlice(slice: Slice): Promise<void> {
+    if (!(await this.#gathered.take(slice))) {
+      await this.#merge()
+      await this.#gathered.take(slice)
+    }
+    if (this.#gathered.isFull) await this.#merge()
+  }
+
+  get #gathered(): Gather {
+    return (this.#gather ??= new Gather(this.#loading, this.#newSlice()))
+  }
+
+  async #merge(): Promise<void> {
+    const gather = this.#gather
+    if (gather === undefined) return
+    await gather.merge()
+    for (const { slice, parts } of gather.slices)
+      await this.#commit(slice, await settleSlice(slice, parts, this.#loading))
+    this.#gather = undefined
+    this.#loading.position.gatherMore()
+    await gather.drop()
+  }
+
+  async #commit(slice: Slice, outcome: SliceOutcome): Promise<void> {
     const { position, bindings, target, loaded, noted, held, from, port } = this.#loading
-    const outcome = await loadSlice(slice, this.#loading)
     const lane = { target: target.name, partition: 0 }
     for (const letters of cutLetters(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters, true)
     // What follows is one commit of the storage.

@@ -16,16 +16,20 @@ interface Stored {
   /** The number up to which the slice of `end` heeds erasures. */
   readonly erasures?: number | undefined
   readonly most?: number | undefined
+  /** Slices that are merged together, where it is not the most that may be. */
+  readonly gather?: number | undefined
   /** How often `end` was kept though the slice was at the limits of an invocation. */
   readonly kept?: number | undefined
 }
 
+/** Slices that are merged together, where the warehouse gathers them and none of them was refused. */
+export const mostGathered = 64
 const mostKept = 10
 
 /**
  * Table `position`: how far into a staging file the rows are in the warehouse, so that the next run goes on there.
  *
- * It also holds how many events a slice may have, and where the slice ends whose discards and held rows are being written: a repeat
+ * It also holds how many events a slice may have, how many slices are merged together, and where the slice ends whose discards and held rows are being written: a repeat
  * of it must have the same ones.
  */
 export class LoadPosition {
@@ -68,7 +72,24 @@ export class LoadPosition {
   /** All before the place is in the warehouse. */
   move(done: StagedPlace): void {
     const most = Math.min(mostSliceEvents, this.most * 2)
-    this.#write({ done, most: most === mostSliceEvents ? undefined : most })
+    this.#write({ done, most: most === mostSliceEvents ? undefined : most, gather: this.#stored.gather })
+  }
+
+  /** Slices that are merged together, at most; with one, each is loaded by itself. */
+  get gather(): number {
+    return this.#stored.gather ?? mostGathered
+  }
+
+  /** Slices were refused that were to be merged together. */
+  gatherFewer(slices: number): void {
+    this.#write({ ...this.#stored, gather: Math.max(1, Math.min(this.gather, slices) >> 1) })
+  }
+
+  /** What was merged together, or loaded by itself, was taken. */
+  gatherMore(): void {
+    if (this.#stored.gather === undefined) return
+    const gather = this.gather * 2
+    this.#write({ ...this.#stored, gather: gather < mostGathered ? gather : undefined })
   }
 
   /**
@@ -78,7 +99,8 @@ export class LoadPosition {
   shrink(events: number, isRepeat: boolean): void {
     const { kept = 0, ...stored } = this.#stored
     if (isRepeat && kept < mostKept) return this.#write({ ...stored, kept: kept + 1 })
-    this.#write({ done: stored.done, most: Math.max(1, Math.min(this.most, events) >> 1) })
+    const most = Math.max(1, Math.min(this.most, events) >> 1)
+    this.#write({ done: stored.done, most, gather: stored.gather })
   }
 
   #write(stored: Stored): void {

@@ -8,7 +8,7 @@ import type { Erasures } from './erasures.ts'
 import type { HeldRows } from './held-rows.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { isLasting } from './load-failure.ts'
-import { LoadGroup, type Loading } from './load-group.ts'
+import { type GroupEnd, LoadGroup, type Loading } from './load-group.ts'
 import type { LoadPosition } from './load-position.ts'
 import { addReports, nothing } from './load-reports.ts'
 import { retryTable } from './retry-table.ts'
@@ -88,9 +88,9 @@ export async function runLoad(order: RunOrder, memory: LoaderMemory, { bindings,
       const next = files.next(new Set(unreadable.keys()), until)
       if (next.length === 0) break
       const group = new LoadGroup({ ...common, position, loaded })
-      let isDone = true
+      let end: GroupEnd = 'done'
       try {
-        isDone = await group.run(next)
+        end = await group.run(next)
       } catch (thrown) {
         if (!(thrown instanceof UnreadableFile)) throw thrown
         const done = position.doneOf(thrown.key)
@@ -100,7 +100,7 @@ export async function runLoad(order: RunOrder, memory: LoaderMemory, { bindings,
         report = addReports(report, group.report)
       }
       await deleteLoaded(memory, bindings, port)
-      if (!isDone) break
+      if (end === 'stopped') break
     }
     await deleteLoaded(memory, bindings, port)
   } catch (thrown) {

@@ -35,8 +35,8 @@ export async function retryTable(table: string, tools: RetryTools): Promise<Load
     const position = held.positionOf(file)
     const group = new LoadGroup({ ...tools, from: file, position, loaded: () => held.done(file) })
     try {
-      const isDone = await group.run([{ ...file, partition: 0, done: 0 }])
-      if (!isDone) return end(report)
+      const ended = await group.run([{ ...file, partition: 0, done: 0 }])
+      if (ended !== 'done') return end(report)
     } catch (thrown) {
       if (!(thrown instanceof TableRefused)) {
         setAside(file, thrown)

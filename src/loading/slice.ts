@@ -11,9 +11,16 @@ import type { StagedEvent } from './staged-events.ts'
  * UTF-16 units of event text of one slice. An object has 128 MB; a unit can be two bytes, and the text, rows of two tables and
  * what is sent are there at the same time, for the slice that the warehouse has and for the next one.
  */
-const mostUnits = 3_000_000
+export const mostSliceUnits = 3_000_000
 /** Tables of a slice: each may be created and loaded in one invocation (see D1_QUERIES_PER_INVOCATION). */
 const mostTables = 200
+
+/** How much a slice takes. */
+export interface SliceSize {
+  readonly events: number
+  /** UTF-16 units of event text. */
+  readonly units: number
+}
 
 /** What of a slice is for one namespace. */
 export class SlicePart {
@@ -55,8 +62,9 @@ export class Slice {
   readonly #traits: () => Pick<Engine, 'widerType' | 'keepsTimes'>
   #units = 0
   #tables = 0
-  #first: StagedEvent | undefined
-  #last: StagedEvent | undefined
+  // No event is held here, as its text keeps that of its whole frame.
+  #first: StagedPlace | undefined
+  #last: StagedPlace | undefined
   /** Events that are for this warehouse. */
   events = 0
   /** Events that were read, those of other targets among them. */
@@ -80,10 +88,10 @@ export class Slice {
   }
 
   /** Counts an event as read. */
-  pass(staged: StagedEvent): void {
+  pass({ key, events }: StagedEvent): void {
     this.read++
-    this.#first ??= staged
-    this.#last = staged
+    this.#last = { key, events }
+    this.#first ??= this.#last
   }
 
   /** What is for each namespace, in the order in which they came. */
@@ -133,15 +141,25 @@ export class Slice {
   }
 
   get end(): StagedPlace | undefined {
-    return this.#last === undefined ? undefined : { key: this.#last.key, events: this.#last.events }
+    return this.#last
+  }
+
+  /** UTF-16 units of the text of its events that become dead letters. */
+  get letterUnits(): number {
+    return [...this.#letters.keys()].reduce((sum, { text }) => sum + text.length, 0)
+  }
+
+  /** Forgets the rows, which are written; what the slice is, and its dead letters, stay. */
+  release(): void {
+    for (const { tables } of this.#parts.values()) tables.clear()
   }
 
   /** Whether it takes no more; `end` is where it must end, when that is known. */
-  isFull(most: number, end: StagedPlace | undefined): boolean {
+  isFull({ events: most, units }: SliceSize, end: StagedPlace | undefined): boolean {
     if (end !== undefined && this.#last?.key === end.key && this.#last.events === end.events) return true
     // A slice whose end is known was within the limits, unless a file is gone that was part of it.
     const times = end === undefined ? 1 : 2
     const isLong = this.events >= (end === undefined ? most : 2 * mostSliceEvents)
-    return isLong || this.#units >= times * mostUnits || this.#tables >= times * mostTables
+    return isLong || this.#units >= times * units || this.#tables >= times * mostTables
   }
 }

@@ -12,8 +12,8 @@ export interface WaitingFile extends StagedFile {
 }
 
 /** A load takes files up to these; a larger file is loaded by itself. */
-const groupBytes = 8_000_000
-const groupEvents = 20_000
+const groupBytes = 40_000_000
+const groupEvents = 100_000
 const mostFiles = 500
 const mostFailures = 5
 /** How long a file that is gone is remembered, so that a lane which registers it again does no harm. */

@@ -1,6 +1,6 @@
 import type { TableFreshness } from '../core/sync.ts'
 import type { Database } from '../storage/database.ts'
-import type { LoadedTable } from './slice-loader.ts'
+import type { LoadedTable } from './part-rows.ts'
 
 /** Tables that are remembered: those that were loaded last. */
 const mostTables = 5_000

@@ -4,6 +4,7 @@ import type { Event } from '../../src/core/event.ts'
 import type { Engine, Load } from '../../src/core/warehouse.ts'
 import { startD1, type RealWarehouse } from '../support/real-warehouses.ts'
 import { plainOrder } from '../support/sample-events.ts'
+import { gathering } from './gathering.ts'
 import { StagedLoads } from './staged-loads.ts'
 
 const order = (n: number, total: unknown): Event =>
@@ -16,7 +17,10 @@ const limitReached = () =>
   new SluicewayError('warehouse_failed', 'too many queries', { details: { scope: 'invocation' } })
 const connectionLost = () => new SluicewayError('warehouse_failed', 'the connection was lost')
 
-describe('a slice that ends while its discards are being written', () => {
+describe.each([
+  ['', (engine: Engine) => engine],
+  [', as one of those that are gathered', gathering()],
+])('a slice that ends while its discards are being written%s', (_, wrap) => {
   let warehouse: RealWarehouse
   let loads: StagedLoads
   /** Called before and after each load of a table; may throw. */
@@ -30,20 +34,21 @@ describe('a slice that ends while its discards are being written', () => {
     await warehouse.clear()
     loads = new StagedLoads(warehouse, { skipTracksTable: true })
     before = after = () => {}
-    loads.wrap = (engine): Engine => ({
-      provider: engine.provider,
-      kept: engine.kept,
-      rowColumns: engine.rowColumns,
-      columns: (table) => engine.columns(table),
-      widen: (table, added) => engine.widen(table, added),
-      load: async (load) => {
-        before(load)
-        await engine.load(load)
-        after(load)
-      },
-      probe: () => engine.probe(),
-      close: () => engine.close(),
-    })
+    loads.wrap = (engine) =>
+      wrap({
+        provider: engine.provider,
+        kept: engine.kept,
+        rowColumns: engine.rowColumns,
+        columns: (table) => engine.columns(table),
+        widen: (table, added) => engine.widen(table, added),
+        load: async (load) => {
+          before(load)
+          await engine.load(load)
+          after(load)
+        },
+        probe: () => engine.probe(),
+        close: () => engine.close(),
+      })
     await loads.send(order(0, 42))
   })
 

@@ -13,7 +13,7 @@ import { type LoaderMemory, runLoad } from '../../src/loading/load-run.ts'
 import { StagedFiles } from '../../src/loading/staged-files.ts'
 import { RecentKeys } from '../../src/storage/recent-keys.ts'
 import { realPort } from '../../src/platform/real-port.ts'
-import { frame } from '../../src/storage/frame.ts'
+import { frame, joinFrames } from '../../src/storage/frame.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
 import type { RealWarehouse } from '../support/real-warehouses.ts'
 import { Sqlite } from '../support/sqlite.ts'
@@ -24,6 +24,9 @@ interface LoadedRun {
   /** Whether nothing is staged any more. */
   readonly done: boolean
 }
+
+/** Calls of an engine that take time. */
+const calls = ['columns', 'widen', 'retype', 'load', 'loadTogether', 'probe']
 
 /** The loader of one real warehouse in this process, with what it keeps from one load to the next. */
 export class StagedLoads {
@@ -36,6 +39,8 @@ export class StagedLoads {
   wrap: (engine: Engine) => Engine = (engine) => engine
   /** Names an event that has no messageId, when it is mapped. */
   uuid: () => string = realPort.uuid
+  /** When no slice is begun any more, as a run begins. */
+  deadline: () => number = () => Number.POSITIVE_INFINITY
   readonly #warehouse: Pick<RealWarehouse, 'use' | 'bindings'>
   readonly #mapping: WarehouseRoute['mapping']
   readonly #bucket = new FakeBucket()
@@ -88,6 +93,16 @@ export class StagedLoads {
     return this.#memory.held
   }
 
+  get position(): LoadPosition {
+    return this.#memory.position
+  }
+
+  /** Makes a file one that cannot be read behind its events. */
+  async damage(key: string): Promise<void> {
+    const bytes = new Uint8Array(await ((await this.#bucket.get(key)) as R2ObjectBody).arrayBuffer())
+    await this.#bucket.put(key, joinFrames([bytes, frame('lost').fill(0x41, 4)]))
+  }
+
   /** Keys in R2. */
   get objects(): string[] {
     return this.#bucket.keys
@@ -122,8 +137,15 @@ export class StagedLoads {
   async #load(): Promise<LoadedRun> {
     const { use, bindings } = this.#warehouse
     const open: typeof use.open = (...args) => {
-      const engine = this.wrap(use.open(...args))
-      return this.#fragile(engine, ['columns', 'widen', 'retype', 'load', 'loadTogether', 'probe'])
+      const engine = this.#fragile(this.wrap(use.open(...args)), calls)
+      const gather = engine.gather?.bind(engine)
+      if (gather === undefined) return engine
+      return new Proxy(engine, {
+        get: (target, name) =>
+          name === 'gather'
+            ? (id: string) => this.#fragile(gather(id), ['stage', 'merge', 'drop'])
+            : Reflect.get(target, name, target),
+      })
     }
     const addDeadLetters = async (_: unknown, letters: readonly NewDeadLetter[], isOfLoad = false) => {
       this.letterCalls.push(Buffer.byteLength(JSON.stringify(letters)))
@@ -141,7 +163,7 @@ export class StagedLoads {
       until: this.now(),
       tables: this.held.due(this.now()),
       isAsked: false,
-      deadline: Number.POSITIVE_INFINITY,
+      deadline: this.deadline(),
       noted: () => {},
     }
     const { report, failed } = await runLoad(order, this.#memory, {

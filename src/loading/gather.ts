@@ -1,0 +1,240 @@
+import type { Envelope } from '../core/envelope.ts'
+import { reasonOf } from '../core/errors.ts'
+import type { Column, ColumnType, Engine, Gathering, Load } from '../core/warehouse.ts'
+import { positionOf } from '../warehouses/mapping/fold-more.ts'
+import { fingerprintOf } from '../storage/fingerprint.ts'
+import { isNarrow } from './load-failure.ts'
+import type { Loading } from './load-group.ts'
+import { PartRows, type ReadyRows } from './part-rows.ts'
+import type { PendingRow } from './rows-of.ts'
+import { type Slice, SlicePart } from './slice.ts'
+import type { TableRows } from './table-rows.ts'
+
+/** Events, and written loads, of one gather: an invocation has a number of calls. */
+const mostEvents = 100_000
+const mostLoads = 1_000
+/** UTF-16 units of the text of events that are kept in memory until the merge. */
+const mostUnits = 3_000_000
+
+/** Slices that were to be merged together, some row or table of which was refused. */
+export class GatherRefused extends Error {
+  readonly slices: number
+
+  constructor(slices: number, cause: unknown) {
+    super(reasonOf(cause), { cause })
+    this.name = 'GatherRefused'
+    this.slices = slices
+  }
+}
+
+/** A slice whose rows are written, and what became of them. */
+export interface GatheredSlice {
+  readonly slice: Slice
+  readonly parts: readonly PartRows[]
+}
+
+/** What of a gather is for one table. */
+interface GatheredTable {
+  readonly columns: Map<string, ColumnType>
+  /** Of rows that are written, and of those that wait. */
+  readonly ids: Set<number>
+}
+
+/** What of a gather is for one namespace. */
+interface GatheredNamespace {
+  readonly gathering: Gathering
+  readonly tables: Map<string, GatheredTable>
+  /** Rows that are folded, or have no id: they are loaded after the merge. */
+  readonly kept: Map<string, TableRows>
+}
+
+/** What of a slice is for one namespace, before it is written. */
+interface Plan {
+  readonly part: PartRows
+  readonly into: GatheredNamespace
+  readonly written: readonly ReadyRows[]
+  readonly kept: readonly TableRows[]
+}
+
+/**
+ * Slices of which the rows are written one after the other, and merged into the tables together.
+ *
+ * It looks for no row that is in the way: a refusal says so, and the caller gathers fewer slices, in the end loads each by itself.
+ * Until the merge nothing of a slice counts, and all of it may be repeated.
+ */
+export class Gather {
+  readonly #tools: Loading
+  readonly #scratch: Slice
+  readonly #namespaces = new Map<string, GatheredNamespace>()
+  readonly slices: GatheredSlice[] = []
+  #events = 0
+  #loads = 0
+  #units = 0
+
+  /** `scratch` is a slice of no events. */
+  constructor(tools: Loading, scratch: Slice) {
+    this.#tools = tools
+    this.#scratch = scratch
+  }
+
+  /** Whether it takes no more. */
+  get isFull(): boolean {
+    const { length } = this.slices
+    const isLong = this.#events >= mostEvents || length >= this.#tools.position.gather
+    return isLong || this.#loads >= mostLoads || this.#units >= mostUnits
+  }
+
+  /**
+   * Writes the rows of a slice. Tables that are not there are created, and columns added.
+   *
+   * @param slice it has no rows afterwards
+   * @returns false where it cannot be merged together with those before, as it has a row again; nothing of it is written then
+   * @throws {GatherRefused} when a row or table is refused
+   * @throws {SluicewayError} warehouse_failed when the warehouse is the reason
+   */
+  async take(slice: Slice): Promise<boolean> {
+    return this.#refusable(this.slices.length + 1, async () => {
+      const plans: Plan[] = []
+      for (const part of slice.parts) plans.push(await this.#planOf(new PartRows(part, this.#tools)))
+      if (this.slices.length > 0 && !plans.every(follows)) return false
+      for (const plan of plans) await this.#write(plan)
+      this.#events += slice.events
+      this.#units += slice.letterUnits + unitsOf(plans)
+      slice.release()
+      this.slices.push({ slice, parts: plans.map(({ part }) => part) })
+      return true
+    })
+  }
+
+  /**
+   * Brings all rows that are written into the tables.
+   *
+   * @throws {GatherRefused} when a row or table is refused
+   * @throws {SluicewayError} warehouse_failed when the warehouse is the reason
+   */
+  async merge(): Promise<void> {
+    await this.#refusable(this.slices.length, async () => {
+      for (const [namespace, { gathering, kept }] of this.#namespaces) {
+        await gathering.merge()
+        await this.#loadKept(namespace, [...kept.values()])
+      }
+    })
+  }
+
+  /** Removes what was written on the way. */
+  async drop(): Promise<void> {
+    for (const { gathering } of this.#namespaces.values()) await gathering.drop()
+  }
+
+  async #refusable<T>(slices: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (thrown) {
+      throw isNarrow(thrown) ? new GatherRefused(slices, thrown) : thrown
+    }
+  }
+
+  async #planOf(part: PartRows): Promise<Plan> {
+    const { namespace } = part.part
+    const engine = await this.#tools.engines.of(namespace)
+    const tried = part.sift()
+    await engine.foresee?.(tried.map(({ table }) => table).filter((table) => !part.schema.knows(table)))
+    const written: ReadyRows[] = []
+    const kept: TableRows[] = []
+    for (const rows of tried) {
+      const ready = await part.prepare(rows, engine)
+      part.note(ready)
+      if (ready.load.rows.length === 0) continue
+      if (rows.merge === 'replace' && positionOf(ready.load.columns, 'id') >= 0) written.push(ready)
+      else kept.push(rows)
+    }
+    return { part, into: this.#namespace(namespace, engine), written, kept }
+  }
+
+  #namespace(namespace: string, engine: Engine): GatheredNamespace {
+    const known = this.#namespaces.get(namespace)
+    if (known !== undefined) return known
+    const gathering = (engine.gather as NonNullable<Engine['gather']>)(this.#tools.port.uuid())
+    const made = { gathering, tables: new Map(), kept: new Map() }
+    this.#namespaces.set(namespace, made)
+    return made
+  }
+
+  async #write({ part, into, written, kept }: Plan): Promise<void> {
+    const loads = written.map(({ load, pending }) => {
+      const table = tableIn(into, load.table)
+      for (const { name, type } of load.columns) table.columns.set(name, type)
+      for (const one of pending) table.ids.add(numberOf(one))
+      return laidOut(load, table.columns)
+    })
+    for (const { table, pending } of part.waiting) {
+      const { ids } = tableIn(into, part.unqualified(table))
+      for (const one of pending) ids.add(numberOf(one))
+    }
+    if (loads.length > 0) await into.gathering.stage(loads)
+    this.#loads += loads.length
+    for (const rows of kept) {
+      const all = into.kept.get(rows.table) ?? this.#scratch.rowsFor(rows.table)
+      into.kept.set(rows.table, all)
+      for (const one of rows.pending) for (const each of one.folded ?? [one]) all.add(each)
+    }
+  }
+
+  /** What did not fit of these rows was noted with their slices. */
+  async #loadKept(namespace: string, kept: readonly TableRows[]): Promise<void> {
+    const [first] = this.slices
+    if (first === undefined || kept.length === 0) return
+    const engine = await this.#tools.engines.of(namespace)
+    const part = new PartRows(new SlicePart(namespace, this.#scratch), this.#tools)
+    const id = `${first.slice.id}*${this.slices.length}${namespace === '' ? '' : `@${namespace}`}`
+    const late: TableRows[] = []
+    for (const rows of kept) await load(await part.fresh(rows, late, engine))
+    for (const rows of late) await load(rows)
+
+    async function load(rows: TableRows): Promise<void> {
+      await engine.load({ ...(await part.prepare(rows, engine)).load, id })
+    }
+  }
+}
+
+function tableIn({ tables }: GatheredNamespace, name: string): GatheredTable {
+  let table = tables.get(name)
+  if (table === undefined) tables.set(name, (table = { columns: new Map(), ids: new Set() }))
+  return table
+}
+
+/** Whether no row of a slice was written before or waits, and its columns have the types that they had. */
+const follows = ({ into: { tables }, written }: Plan): boolean =>
+  written.every(({ load, pending }) => {
+    const table = tables.get(load.table)
+    if (table === undefined) return true
+    const isTyped = load.columns.every(({ name, type }) => (table.columns.get(name) ?? type) === type)
+    return isTyped && !pending.some((one) => table.ids.has(numberOf(one)))
+  })
+
+/** Lays a load out as all columns that its table has had. */
+function laidOut(load: Load, columns: ReadonlyMap<string, ColumnType>): Load {
+  const all: readonly Column[] = Array.from(columns, ([name, type]) => ({ name, type }))
+  const at = all.map(({ name }) => load.columns.findIndex((column) => column.name === name))
+  if (at.length === load.columns.length && at.every((from, i) => from === i)) return load
+  return { ...load, columns: all, rows: load.rows.map((row) => at.map((from) => row[from] ?? null)) }
+}
+
+/** A number for the id of a row: of two that share one, the later goes into another gather. */
+function numberOf({ id }: PendingRow): number {
+  const [one = 0, two = 0] = fingerprintOf('', id)
+  return one * 2 ** 20 + (two & (2 ** 20 - 1))
+}
+
+/** UTF-16 units of the text of events that live on with what is kept. */
+function unitsOf(plans: readonly Plan[]): number {
+  const events = new Set<Envelope>()
+  for (const { part, kept } of plans)
+    for (const pending of [
+      ...kept.flatMap((rows) => rows.pending),
+      ...part.waiting.flatMap((rows) => rows.pending),
+      ...part.discards.map((discard) => discard.pending),
+    ])
+      for (const { envelope } of pending.folded ?? [pending]) events.add(envelope)
+  return [...events].reduce((sum, { text }) => sum + text.length, 0)
+}
