@@ -41,9 +41,9 @@ export class StoredColumns<C> {
     }
   }
 
-  /** Reads the tables of these that are not known. */
+  /** Reads the tables of these that are not known to be there: what was not there may have been made since, by another engine. */
   readUnknown(tables: readonly string[]): Promise<void> {
-    return this.read(tables.filter((table) => !this.#known.has(table)))
+    return this.read(tables.filter((table) => (this.#known.get(table) ?? null) === null))
   }
 
   /** Notes columns that were added to a table, which is made by that where it was not there. */

@@ -13,8 +13,10 @@ import type { S3Server } from '../support/s3-server.ts'
 /** A warehouse of this machine that takes rows through a bucket. */
 interface BucketWarehouse {
   readonly engine: Engine
+  /** Opens one more for the same tables. */
+  readonly another: () => Engine
   readonly s3: S3Server
-  readonly ids: (table: string) => Promise<readonly string[]>
+  readonly rows: (table: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
   /** Merges, or transactions that merge, which the warehouse was asked for. */
   readonly merges: () => readonly string[]
   /** Whether requests get no answer though they are carried out. */
@@ -27,8 +29,9 @@ const startSnowflake = async (): Promise<BucketWarehouse> => {
   const fake = double as FakeSnowflake
   return {
     engine: use.open({}, namespace),
+    another: () => use.open({}, namespace),
     s3: fake.s3,
-    ids: async (table) => (await rows(table)).map(({ id }) => String(id)),
+    rows,
     merges: () => fake.ran.filter((sql) => sql.startsWith('MERGE')),
     cut: (isCut) => void (fake.fault = isCut ? () => 'cut after' : undefined),
     stop,
@@ -36,12 +39,13 @@ const startSnowflake = async (): Promise<BucketWarehouse> => {
 }
 
 const startDatabricks = async (): Promise<BucketWarehouse> => {
-  const { use, namespace, fake: double, ids, stop } = await startDatabricksWarehouse('bucket')
+  const { use, namespace, fake: double, rows, stop } = await startDatabricksWarehouse('bucket')
   const fake = double as FakeDatabricks
   return {
     engine: use.open({}, namespace),
+    another: () => use.open({}, namespace),
     s3: fake.s3,
-    ids,
+    rows,
     merges: () => fake.requests.map(({ body }) => String(body['statement'])).filter((sql) => sql.startsWith('MERGE')),
     cut: (isCut) => void (fake.cut = isCut ? () => true : undefined),
     stop,
@@ -49,12 +53,13 @@ const startDatabricks = async (): Promise<BucketWarehouse> => {
 }
 
 const startRedshift = async (): Promise<BucketWarehouse> => {
-  const { use, namespace, fake: double, ids, stop } = await startRedshiftWarehouse()
+  const { use, namespace, fake: double, rows, stop } = await startRedshiftWarehouse()
   const fake = double as FakeRedshift
   return {
     engine: use.open({}, namespace),
+    another: () => use.open({}, namespace),
     s3: fake.s3,
-    ids,
+    rows,
     merges: () => fake.requests.map(({ body }) => JSON.stringify(body['Sqls'])).filter((sql) => /"COPY /.test(sql)),
     cut: (isCut) => void (fake.cut = isCut ? () => true : undefined),
     stop,
@@ -97,7 +102,7 @@ describe.skipIf(isAccount).each([
   afterAll(() => warehouse?.stop())
 
   const begin = (): Gathering => engine.gather?.(crypto.randomUUID()) as Gathering
-  const idsOf = async (table: string) => (await warehouse.ids(table)).toSorted()
+  const idsOf = async (table: string) => (await warehouse.rows(table)).map(({ id }) => id).toSorted()
   const puts = () => s3.answers.filter((answer) => answer.startsWith('PUT'))
   /** Two loads of one table, which wait. */
   const gatherTwo = async (table: string, more: object = {}): Promise<Gathering> => {
@@ -188,6 +193,28 @@ describe.skipIf(isAccount).each([
     await gathering.drop()
     expect(await idsOf('lasting')).toEqual(['order-1', 'order-2', 'order-3'])
     expect(s3.stored.size).toBeGreaterThan(0)
+  })
+
+  test(`${name} merges what an engine gathered into a table that another engine has made since`, async () => {
+    expect(await engine.columns('made_since')).toBeNull()
+    const gathering = begin()
+    const other = warehouse.another()
+    await other.widen('made_since', { ...columns, coupon: 'string' })
+    const row = { id: 'order-1', coupon: 'SPRING' }
+    await other.load(
+      loadOf({
+        id: '0',
+        table: 'made_since',
+        columns: { id: 'string', coupon: 'string' },
+        rows: [row],
+        merge: 'replace',
+      }),
+    )
+    await gathering.stage([orders('made_since', ['order-1', 'order-2'])])
+    await gathering.merge()
+    expect(await idsOf('made_since')).toEqual(['order-1', 'order-2'])
+    // The whole row was replaced.
+    expect((await warehouse.rows('made_since')).map(({ coupon }) => coupon)).toEqual([null, null])
   })
 
   test(`${name} counts gathered rows that are there already, of a table that has nothing but an id`, async () => {

@@ -35,6 +35,13 @@ test('stored columns are asked for once, several tables in one question, and wha
   expect(asked).toEqual([['orders', 'users'], ['visits'], ['pages']])
 })
 
+test('stored columns of a table that was not there are asked for again before many are used, since it may be there now', async () => {
+  const { asked, columns } = startReader()
+  await columns.read(['visits', 'orders'])
+  await columns.readUnknown(['orders', 'visits'])
+  expect(asked).toEqual([['visits', 'orders'], ['visits']])
+})
+
 test('stored columns that are forgotten are asked for again, and those that were added are not', async () => {
   const { asked, columns } = startReader()
   await columns.of('orders')
