@@ -110,7 +110,7 @@ export class BigQueryHttp {
     const location = headers.get('location') ?? ''
     const url = URL.canParse(location) ? new URL(location) : undefined
     if (url === undefined) throw this.#failures.ofWarehouse('an upload has no address')
-    if (url.origin !== new URL(this.#endpoint).origin)
+    if (!mayReceive(new URL(this.#endpoint), url))
       throw this.#failures.ofWarehouse(`an upload would go to ${url.host}, which is not the host of \`endpoint\``)
     return url.href
   }
@@ -176,6 +176,13 @@ export class BigQueryHttp {
     return { status: response.status, body: recordOf(text), headers: response.headers }
   }
 }
+
+/** Whether rows may go to an address that an endpoint gave: on its own origin, or from one of Google's hosts to another. */
+export const mayReceive = (endpoint: URL, to: URL): boolean =>
+  to.origin === endpoint.origin || (isGoogle(endpoint) && isGoogle(to))
+
+const isGoogle = ({ protocol, host }: URL): boolean =>
+  protocol === 'https:' && /^[a-z0-9-]+\.googleapis\.com$/.test(host)
 
 interface Content {
   readonly type: string

@@ -1,4 +1,5 @@
 // Gathered loads whose uploads meet what a real account does not do on demand.
+import { mayReceive } from '../../../src/warehouses/bigquery/http.ts'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
@@ -175,6 +176,17 @@ describe.skipIf(process.env['BIGQUERY_CREDENTIALS'] !== undefined)('a gathering 
     await stageMany(next)
     await next.merge()
     await expectAll()
+  })
+
+  test.each([
+    ['https://bigquery.googleapis.com', 'https://bigquery.googleapis.com/upload/x', true],
+    ['https://bigquery.googleapis.com', 'https://www.googleapis.com/upload/x', true],
+    ['https://bigquery.googleapis.com', 'http://www.googleapis.com/upload/x', false],
+    ['https://bigquery.googleapis.com', 'https://www.googleapis.com.example.com/upload/x', false],
+    ['https://bigquery.googleapis.com', 'https://www.googleapis.com:8443/upload/x', false],
+    ['https://proxy.example.com', 'https://www.googleapis.com/upload/x', false],
+  ])('rows of an endpoint at %s may go to %s: %s', (endpoint, to, expected) => {
+    expect(mayReceive(new URL(endpoint), new URL(to))).toBe(expected)
   })
 
   test('a gathering whose upload would go to another host sends nothing there, and tells no address', async () => {
