@@ -59,7 +59,7 @@ export interface Load {
 
 /**
  * Loads of one namespace that are written one after the other, and then merged with one statement for each table, where a
- * statement takes seconds whatever it does. It holds no rows that are written.
+ * statement takes seconds whatever it does. It holds no rows that are written, and outlives a `close` of its engine.
  */
 export interface Gathering {
   /**
@@ -69,7 +69,10 @@ export interface Gathering {
    * those of the load before, in their order and with their types.
    */
   readonly stage: (loads: readonly Load[]) => Promise<void>
-  /** Merges what is staged into the tables. After a rejection some may have their rows, and all may be loaded again. */
+  /**
+   * Merges what is staged into the tables. After a rejection some may have their rows, and all may be loaded again. Meanwhile other
+   * tables may be loaded.
+   */
   readonly merge: () => Promise<void>
   /** Removes what was staged, merged or not; never rejects. */
   readonly drop: () => Promise<void>

@@ -1,4 +1,4 @@
-import type { Envelope } from '../core/envelope.ts'
+import { Envelope } from '../core/envelope.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Column, ColumnType, Engine, Gathering, Load } from '../core/warehouse.ts'
 import { positionOf } from '../warehouses/mapping/fold-more.ts'
@@ -12,9 +12,11 @@ import type { TableRows } from './table-rows.ts'
 
 /** Events, and written loads, of one gather: an invocation has a number of calls. */
 const mostEvents = 100_000
-const mostLoads = 1_000
-/** UTF-16 units of the text of events that are kept in memory until the merge. */
-const mostUnits = 3_000_000
+const mostLoads = 2_000
+/** Roughly the bytes of what is kept in memory until the merge. */
+const mostBytes = 16_000_000
+/** What a value takes beside its characters. */
+const valueBytes = 24
 
 /** Slices that were to be merged together, some row or table of which was refused. */
 export class GatherRefused extends Error {
@@ -69,7 +71,7 @@ export class Gather {
   readonly slices: GatheredSlice[] = []
   #events = 0
   #loads = 0
-  #units = 0
+  #bytes = 0
 
   /** `scratch` is a slice of no events. */
   constructor(tools: Loading, scratch: Slice) {
@@ -81,7 +83,7 @@ export class Gather {
   get isFull(): boolean {
     const { length } = this.slices
     const isLong = this.#events >= mostEvents || length >= this.#tools.position.gather
-    return isLong || this.#loads >= mostLoads || this.#units >= mostUnits
+    return isLong || this.#loads >= mostLoads || this.#bytes >= mostBytes
   }
 
   /**
@@ -99,7 +101,7 @@ export class Gather {
       if (this.slices.length > 0 && !plans.every(follows)) return false
       for (const plan of plans) await this.#write(plan)
       this.#events += slice.events
-      this.#units += slice.letterUnits + unitsOf(plans)
+      this.#bytes += 2 * slice.letterUnits + bytesOf(plans)
       slice.release()
       this.slices.push({ slice, parts: plans.map(({ part }) => part) })
       return true
@@ -115,8 +117,11 @@ export class Gather {
   async merge(): Promise<void> {
     await this.#refusable(this.slices.length, async () => {
       for (const [namespace, { gathering, kept }] of this.#namespaces) {
-        await gathering.merge()
-        await this.#loadKept(namespace, [...kept.values()])
+        const ends = await Promise.allSettled([gathering.merge(), this.#loadKept(namespace, [...kept.values()])])
+        const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
+        // One that says more than that a row is in the way comes first.
+        const failure = failures.find((thrown) => !isNarrow(thrown)) ?? failures[0]
+        if (failure !== undefined) throw failure
       }
     })
   }
@@ -176,7 +181,7 @@ export class Gather {
     for (const rows of kept) {
       const all = into.kept.get(rows.table) ?? this.#scratch.rowsFor(rows.table)
       into.kept.set(rows.table, all)
-      for (const one of rows.pending) for (const each of one.folded ?? [one]) all.add(each)
+      for (const one of rows.pending) for (const each of one.folded ?? [one]) all.add(withoutText(each))
     }
   }
 
@@ -226,15 +231,24 @@ function numberOf({ id }: PendingRow): number {
   return one * 2 ** 20 + (two & (2 ** 20 - 1))
 }
 
-/** UTF-16 units of the text of events that live on with what is kept. */
-function unitsOf(plans: readonly Plan[]): number {
+/** A row whose event is not needed any more: what does not fit was noted with its slice. */
+const withoutText = (pending: PendingRow): PendingRow => ({
+  ...pending,
+  envelope: new Envelope(pending.envelope.header, ''),
+})
+
+/** Roughly the bytes of what lives on when the rows are written: kept rows, and events of which rows wait or values were discarded. */
+function bytesOf(plans: readonly Plan[]): number {
   const events = new Set<Envelope>()
-  for (const { part, kept } of plans)
-    for (const pending of [
-      ...kept.flatMap((rows) => rows.pending),
+  let bytes = 0
+  for (const { part, kept } of plans) {
+    for (const { row } of kept.flatMap((rows) => rows.pending).flatMap((one) => one.folded ?? [one]))
+      for (const value of row.values) bytes += typeof value === 'string' ? valueBytes + value.length : valueBytes
+    const pending = [
       ...part.waiting.flatMap((rows) => rows.pending),
       ...part.discards.map((discard) => discard.pending),
-    ])
-      for (const { envelope } of pending.folded ?? [pending]) events.add(envelope)
-  return [...events].reduce((sum, { text }) => sum + text.length, 0)
+    ]
+    for (const one of pending) for (const { envelope } of one.folded ?? [one]) events.add(envelope)
+  }
+  return [...events].reduce((sum, { text }) => sum + 2 * text.length, bytes)
 }

@@ -23,7 +23,7 @@ interface Stored {
 }
 
 /** Slices that are merged together, where the warehouse gathers them and none of them was refused. */
-export const mostGathered = 64
+export const mostGathered = 128
 const mostKept = 10
 
 /**

@@ -27,6 +27,8 @@ export interface FakeBigQuery {
   fault: (request: SeenRequest) => Fault | undefined
   /** Polls after which a job is done; with 0 it is done when it is made. */
   polls: number
+  /** Has each job take so many milliseconds, whatever it does. */
+  readonly slowJobs: (ms: number) => void
   /** How many bytes of a piece of an upload are taken that could all be. */
   taken: (bytes: number) => number
   /** Ends all uploads that were begun, as BigQuery does after about a day. */
@@ -126,6 +128,7 @@ export async function startFakeBigQuery(): Promise<FakeBigQuery> {
     revoke: () => tokens.clear(),
     fault: () => undefined,
     polls: 0,
+    slowJobs: (ms) => void (project.jobMs = ms),
     taken: (bytes) => bytes,
     expireUploads: () => uploads.expire(),
     tables: (dataset) => project.datasets.get(dataset)?.tables ?? new Map<string, Resource>(),

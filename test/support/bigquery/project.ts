@@ -13,6 +13,8 @@ interface Job extends Ended {
   readonly resource: object
   readonly creationTime: string
   polls: number
+  /** When it is done, milliseconds since the epoch. */
+  readonly doneAt: number
 }
 
 interface JobRequest {
@@ -43,6 +45,8 @@ export class Project {
   readonly jobs = new Map<string, Job>()
   readonly #duck: Duck
   #ticks = 0
+  /** Milliseconds that a job takes, whatever it does. */
+  jobMs = 0
 
   constructor(duck: Duck) {
     this.#duck = duck
@@ -191,7 +195,7 @@ export class Project {
     const resource = { jobReference, configuration }
     const { query, load } = configuration
     const ended = query === undefined ? await this.#load(load, lines) : await this.#run(query.query)
-    this.jobs.set(jobId, { resource, polls, creationTime: this.#tick(), ...ended })
+    this.jobs.set(jobId, { resource, polls, doneAt: Date.now() + this.jobMs, creationTime: this.#tick(), ...ended })
     return { status: 200, body: this.#jobBody(jobId) }
   }
 
@@ -203,8 +207,9 @@ export class Project {
   }
 
   #jobBody(jobId: string): object {
-    const { resource, polls, creationTime, error, inserted, loaded } = this.jobs.get(jobId) as Job
-    if (polls > 0) return { ...resource, status: { state: 'RUNNING' }, statistics: { creationTime } }
+    const { resource, polls, doneAt, creationTime, error, inserted, loaded } = this.jobs.get(jobId) as Job
+    if (polls > 0 || Date.now() < doneAt)
+      return { ...resource, status: { state: 'RUNNING' }, statistics: { creationTime } }
     const query = inserted === undefined ? {} : { dmlStats: { insertedRowCount: String(inserted) } }
     return {
       ...resource,
