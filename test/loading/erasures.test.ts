@@ -133,12 +133,17 @@ describe('a user who is erased while loads crash', () => {
   const denied = () =>
     new SluicewayError('warehouse_failed', 'permission denied for order_completed', { details: { scope: 'table' } })
 
-  test.each(['before the load', 'at the crash'] as const)(
-    'a user who is erased while loads crash, %s, takes no row, discard or dead letter of another user along',
-    async (when) => {
+  test.each([
+    ['before the load', 'one by one', false],
+    ['at the crash', 'one by one', false],
+    ['before the load', 'together', true],
+    ['at the crash', 'together', true],
+  ] as const)(
+    'a user who is erased while loads crash, %s, with slices that are merged %s, takes nothing of another user along',
+    async (when, _, gathers) => {
       for (let at = 1; ; at += 3) {
         await warehouse.clear()
-        const loads = new StagedLoads(warehouse, { skipTracksTable: true })
+        const loads = new StagedLoads(warehouse, { skipTracksTable: true }, { gathers })
         let refuses = true
         loads.wrap = refusing((step, table) => {
           if (refuses && table === 'order_completed' && step === 'load') throw denied()

@@ -19,7 +19,10 @@ const order = (n: number, event = 'Order Completed', properties: object = {}): E
 const failure = (scope: FailureScope | undefined, message = `refused: ${scope}`) =>
   new SluicewayError('warehouse_failed', message, { details: scope === undefined ? {} : { scope } })
 
-describe('a warehouse that refuses', () => {
+describe.each([
+  ['a warehouse that refuses', false],
+  ['a warehouse that refuses what was gathered', true],
+])('%s', (_name, gathers) => {
   let warehouse: RealWarehouse
   let loads: StagedLoads
   beforeAll(async () => {
@@ -28,7 +31,7 @@ describe('a warehouse that refuses', () => {
   afterAll(() => warehouse.stop())
   beforeEach(async () => {
     await warehouse.clear()
-    loads = new StagedLoads(warehouse)
+    loads = new StagedLoads(warehouse, {}, { gathers })
   })
 
   const idsOf = async (table: string) => (await warehouse.rows(table)).map(({ id }) => String(id))
@@ -126,7 +129,7 @@ describe('a warehouse that refuses', () => {
     await withSeed(
       async (random) => {
         await warehouse.clear()
-        loads = new StagedLoads(warehouse)
+        loads = new StagedLoads(warehouse, {}, { gathers })
         const chance = (of: number) => random.next() < of
         const names = ['Ordinary', 'Product Viewed', 'Cart Viewed', 'Map Moved', 'Order Completed']
         // What is refused for ever: some tables, some rows, some columns.

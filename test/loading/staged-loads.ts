@@ -14,6 +14,7 @@ import { StagedFiles } from '../../src/loading/staged-files.ts'
 import { RecentKeys } from '../../src/storage/recent-keys.ts'
 import { realPort } from '../../src/platform/real-port.ts'
 import { frame, joinFrames } from '../../src/storage/frame.ts'
+import { gathering } from './gathering.ts'
 import { FakeBucket } from '../support/fake-bucket.ts'
 import type { RealWarehouse } from '../support/real-warehouses.ts'
 import { Sqlite } from '../support/sqlite.ts'
@@ -47,6 +48,7 @@ export class StagedLoads {
   readonly #db = new Sqlite().open()
   readonly #ofLoads = new Set<string>()
   readonly #partition: number
+  readonly #gathers: boolean
   #memory: LoaderMemory
   #number = 0
   /** Milliseconds that the clock is ahead. */
@@ -55,13 +57,17 @@ export class StagedLoads {
   crashes: (where: string) => boolean = () => false
   #crash: () => void = () => {}
 
-  /** Loads of one warehouse that know nothing of each other have other partitions: files are named after them. */
+  /**
+   * Loads of one warehouse that know nothing of each other have other partitions: files are named after them. With `gathers`, the
+   * engine has its slices merged together, whatever it is.
+   */
   constructor(
     warehouse: Pick<RealWarehouse, 'use' | 'bindings'>,
     mapping: WarehouseRoute['mapping'] = {},
-    partition = 0,
+    { partition = 0, gathers = false } = {},
   ) {
     this.#partition = partition
+    this.#gathers = gathers
     this.#warehouse = warehouse
     this.#mapping = mapping
     this.#memory = this.#remember()
@@ -137,7 +143,8 @@ export class StagedLoads {
   async #load(): Promise<LoadedRun> {
     const { use, bindings } = this.#warehouse
     const open: typeof use.open = (...args) => {
-      const engine = this.#fragile(this.wrap(use.open(...args)), calls)
+      const wrapped = this.wrap(use.open(...args))
+      const engine = this.#fragile(this.#gathers ? gathering()(wrapped) : wrapped, calls)
       const gather = engine.gather?.bind(engine)
       if (gather === undefined) return engine
       return new Proxy(engine, {

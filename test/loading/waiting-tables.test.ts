@@ -14,7 +14,10 @@ const view = (n: number): Event => ({ ...order(n), messageId: `view-${n}`, event
 const denied = () =>
   new SluicewayError('warehouse_failed', 'permission denied for table order_completed', { details: { scope: 'table' } })
 
-describe('a table that refuses its rows while others take theirs', () => {
+describe.each([
+  ['a table that refuses its rows while others take theirs', false],
+  ['a table that refuses its rows while others take what was gathered', true],
+])('%s', (_name, gathers) => {
   let warehouse: RealWarehouse
   let loads: StagedLoads
   /** Whether the table refuses; the columns that it does, where it refuses some only. */
@@ -25,7 +28,7 @@ describe('a table that refuses its rows while others take theirs', () => {
   afterAll(() => warehouse.stop())
   beforeEach(async () => {
     await warehouse.clear()
-    loads = new StagedLoads(warehouse)
+    loads = new StagedLoads(warehouse, {}, { gathers })
     refuses = true
     loads.wrap = refusing((step, table, rows, columns) => {
       if (table !== 'order_completed' || step === 'columns' || refuses === false) return
@@ -156,7 +159,7 @@ describe('a table that refuses its rows while others take theirs', () => {
     // Each third step, which is both of the two ways of each kind: all of them take minutes.
     for (let at = 1; ; at += 3) {
       await warehouse.clear()
-      loads = new StagedLoads(warehouse, { skipTracksTable: true })
+      loads = new StagedLoads(warehouse, { skipTracksTable: true }, { gathers })
       loads.wrap = refusing((step, table, rows) => {
         if (table === 'order_completed' && step === 'load' && refuses !== false) throw denied()
         if (rows.some((row) => row['coupon'] === 'VOID'))

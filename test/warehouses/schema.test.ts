@@ -122,7 +122,7 @@ describe.each(engines)('the tables of %s', (engine, start) => {
             jsonPaths: of.flatMap((pair) => (pair[which] === 'json' ? [`track.properties.${pair.column}`] : [])),
             maxColumns: 1_000,
           },
-          which === 'first' ? 0 : 1,
+          { partition: which === 'first' ? 0 : 1 },
         )
       // ClickHouse and the lake read no such settings; an event brings its own.
       const own = (which: 'first' | 'second') => ({
@@ -254,7 +254,10 @@ describe.each(engines)('the tables of %s', (engine, start) => {
         }
     // What is known of the tables must be what is there.
     const half = events.length >> 1
-    const loads = [new StagedLoads(warehouse, {}, 0), new StagedLoads(warehouse, {}, 1)] as const
+    const loads = [
+      new StagedLoads(warehouse, {}, { partition: 0 }),
+      new StagedLoads(warehouse, {}, { partition: 1 }),
+    ] as const
     for (const [i, one] of loads.entries()) {
       await one.stage(i === 0 ? events.slice(0, half) : events.slice(half))
       for (let runs = 1; ; runs++) {
