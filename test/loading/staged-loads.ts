@@ -124,8 +124,9 @@ export class StagedLoads {
         return pack({ id, key: 'ada', source, receivedAt, to: ['tables'], facts: {} }, event).text
       })
       .join('')
-    await this.#bucket.put(key, frame(text))
-    this.#memory.files.register({ key, partition: 0, events: events.length, bytes: text.length }, this.now())
+    const bytes = frame(text)
+    await this.#bucket.put(key, bytes)
+    this.#memory.files.register({ key, partition: 0, events: events.length, bytes: bytes.byteLength }, this.now())
   }
 
   now(): number {
