@@ -50,6 +50,9 @@ import type { StreamTriggers, TriggerContext } from './core/stream.ts'
 
 type Env = Bindings & Vars
 
+/** For how long a minute's schedule asks loaders again that are not done. A run of one takes 25 s or somewhat more. */
+const loadAgainMs = 30_000
+
 /** What an object reaches of RemoteSenderEntrypoint. */
 interface SenderBinding {
   readonly open: (target: string) => PromiseLike<RemoteCalls>
@@ -158,10 +161,10 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
   app.onError(answerFailure)
   rest.onError(answerFailure)
 
-  const runSchedule = (context: AppContext) =>
+  const runSchedule = (context: AppContext, goOnMs?: number) =>
     Promise.all([
       sweep(context),
-      load(context),
+      load(context, goOnMs),
       pollSources(context),
       ...streamsOf(context).map(async (one) => one.triggers.scheduled?.(one.context)),
     ])
@@ -194,7 +197,7 @@ export function sluiceway(configOf: ConfigOf): Sluiceway {
     },
     async scheduled(_controller, env, ctx) {
       flushLog()
-      await runSchedule(contextOf(env, ctx))
+      await runSchedule(contextOf(env, ctx), loadAgainMs)
     },
   }
   return {

@@ -354,6 +354,8 @@ export interface LoadReport {
   /** Events of erased users, which were left out; left out where there are none. */
   readonly erased?: number | undefined
   readonly error?: string
+  /** True where the time, or the calls, of the invocation were used up before all was loaded: the next call goes on. */
+  readonly isUnfinished?: true
 }
 
 /**

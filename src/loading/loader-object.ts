@@ -27,7 +27,7 @@ import { KnownSchema } from './known-schema.ts'
 import type { SliceReport } from './load-group.ts'
 import { LoadHistory, type PastLoad } from './load-history.ts'
 import { LoadPosition } from './load-position.ts'
-import { nothing } from './load-reports.ts'
+import { nothing } from '../core/load-reports.ts'
 import { type LoaderMemory, type Run, runLoad } from './load-run.ts'
 import { StagedFiles } from './staged-files.ts'
 import { SyncNotes } from './sync-detail.ts'
@@ -235,16 +235,17 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const order = { target, until, tables, isAsked, deadline: start + budgetMs, noted }
     const place = { bindings: this.env, port: this.port, billed: this.#billed }
     const run = await runLoad(order, this.#memory, place)
+    const isUnfinished = until !== undefined && run.report.error === undefined && files.hasStaged(until)
     const detail = notes.detail(schema.takeChanges(), {
       refused: Object.fromEntries(held.list().map(({ table, reason }) => [table, reason])),
-      isUnfinished: until !== undefined && run.report.error === undefined && files.hasStaged(until),
+      isUnfinished,
     })
     const how = { at: start, ms: this.port.now() - start, ...(isAsked ? { asked: true } : {}) }
     this.#note(warehouse, run, {
       ...how,
       detail: notes.isEmpty && !run.report.files && !run.report.erased ? undefined : detail,
     })
-    return run.report
+    return isUnfinished ? { ...run.report, isUnfinished } : run.report
   }
 
   /** Remembers a run, and logs when the warehouse begins to fail, fails for another lasting reason, and is back. */

@@ -6,7 +6,7 @@ import { laneOf } from '../core/lanes.ts'
 import type { HeldFile, TableFailure } from './held-rows.ts'
 import { TableRefused } from './load-failure.ts'
 import { LoadGroup, type Loading } from './load-group.ts'
-import { addReports, nothing } from './load-reports.ts'
+import { addReports, nothing } from '../core/load-reports.ts'
 import { deadLetterOf } from './rows-of.ts'
 import { readStaged, stagedEvents, UnreadableFile } from './staged-events.ts'
 

@@ -36,4 +36,23 @@ describe('load', () => {
       postgres: report(2),
     })
   })
+
+  test('a loader that is not done is asked again, as long as the schedule has time', async () => {
+    const isUnfinished = true as const
+    const answers = [{ ...report(3), isUnfinished }, { ...report(4), isUnfinished }, report(1)]
+    const context = contextOf({ ...loaders, tables: async () => answers.shift() ?? report(0) })
+    expect(await load(context, 60_000)).toEqual({ tables: report(8), postgres: report(2) })
+    answers.push({ ...report(3), isUnfinished }, report(4))
+    expect(await load(context)).toEqual({ tables: { ...report(3), isUnfinished }, postgres: report(2) })
+    expect(answers).toHaveLength(1)
+  })
+
+  test('a loader that fails behind what it has loaded is not asked again', async () => {
+    const answers: LoadReport[] = [
+      { ...report(3), isUnfinished: true },
+      { ...report(0), error: 'the disk is full' },
+    ]
+    const context = contextOf({ ...loaders, tables: async () => answers.shift() ?? report(9) })
+    expect(await load(context, 60_000)).toMatchObject({ tables: { ...report(3), error: 'the disk is full' } })
+  })
 })

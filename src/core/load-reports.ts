@@ -1,4 +1,4 @@
-import type { LoadReport } from '../core/bindings.ts'
+import type { LoadReport } from './bindings.ts'
 
 /** The report of a load that did nothing. */
 export const nothing: LoadReport = { files: 0, events: 0, rows: 0, discards: 0 }
