@@ -22,8 +22,11 @@ describe('a loader whose D1 allows so many queries an invocation', () => {
   /** Loads until nothing is staged; no load may fail or ask for patience. */
   const loadAll = async (most: number): Promise<number> => {
     for (let runs = 1; runs <= most; runs++) {
-      expect(await loader.load()).not.toHaveProperty('error')
-      if ((await loader.status()).stagedFiles === 0) return runs
+      const report = await loader.load()
+      expect(report).not.toHaveProperty('error')
+      const { stagedFiles } = await loader.status()
+      expect(report.isUnfinished ?? false).toBe(stagedFiles > 0)
+      if (stagedFiles === 0) return runs
     }
     throw new Error(`not done after ${most} runs`)
   }
