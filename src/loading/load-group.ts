@@ -4,20 +4,17 @@ import type { Billed } from '../core/billed.ts'
 import type { Port } from '../core/port.ts'
 import { laneOf } from '../core/lanes.ts'
 import type { Target } from '../core/resolved-config.ts'
-import type { MapOptions } from '../warehouses/mapping/map-event.ts'
-import { moreColumn } from '../warehouses/mapping/more-column.ts'
-import { ownName } from '../warehouses/mapping/providers.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { Erasures } from './erasures.ts'
 import type { RecentKeys } from '../storage/recent-keys.ts'
 import type { HeldFile, HeldRows } from './held-rows.ts'
+import { EventMapper } from './event-mapper.ts'
 import { Gather, GatherRefused } from './gather.ts'
-import { type KnownSchema, qualifiedName } from './known-schema.ts'
+import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
 import type { LoadPosition, StagedPlace } from './load-position.ts'
 import { addReports, nothing } from '../core/load-reports.ts'
 import { readAhead } from './read-ahead.ts'
-import { rowsOf } from './rows-of.ts'
 import { loadSlice, settleSlice, type SliceOutcome } from './load-slice.ts'
 import { mostSliceUnits, Slice, type SliceSize } from './slice.ts'
 import { type StagedEvent, stagedEvents, UnreadableFile } from './staged-events.ts'
@@ -78,10 +75,7 @@ interface SliceUnderWay {
  */
 export class LoadGroup {
   readonly #loading: Loading
-  /** Undefined until the first event. */
-  #options: MapOptions | undefined
-  /** The same by the name of the source. */
-  readonly #optionsOf = new Map<string, MapOptions>()
+  readonly #mapper: EventMapper
   readonly #now: string
   #slice: Slice
   #underWay: SliceUnderWay | undefined
@@ -101,25 +95,11 @@ export class LoadGroup {
     this.#end = loading.position.end
     this.#isRepeat = this.#end !== undefined
     this.#slice = this.#newSlice()
-  }
-
-  /** How events become rows, which is the same in all namespaces. */
-  async #mapOptions(source: string): Promise<MapOptions> {
-    const { target, engines, port } = this.#loading
-    const { provider, kept, rowColumns } = engines.traits ?? (await engines.of(engines.namespaceOf(source)))
-    const { mapping } = target.route
-    return {
-      ...mapping,
-      provider: provider as MapOptions['provider'],
-      kept,
-      maxColumns: mapping?.maxColumns ?? rowColumns,
-      overflow: ownName(moreColumn, provider),
-      sourceType: 'sluiceway',
-      destinationId: target.name,
-      destinationType: target.route.use.name.toUpperCase(),
-      now: () => this.#now,
-      uuid: port.uuid,
-    }
+    this.#mapper = new EventMapper(
+      loading,
+      this.#now,
+      (...column) => this.#slice.hasColumn(...column) || this.#underWay?.slice.hasColumn(...column) === true,
+    )
   }
 
   /**
@@ -187,7 +167,10 @@ export class LoadGroup {
       const { to, source } = staged.envelope.header
       if (to.includes(target.name)) {
         if (erasures.has(staged.envelope, this.#slice.erasures)) this.#slice.erased++
-        else this.#map(this.#lasting(staged), (this.#options ??= await this.#mapOptions(source)))
+        else {
+          if (!this.#mapper.isReady) await this.#mapper.prepare(source)
+          this.#add(this.#lasting(staged))
+        }
       }
       if (this.#slice.read % turnEvents === 0) await nextTurn()
     }
@@ -212,30 +195,9 @@ export class LoadGroup {
     return this.#isGathering ? { ...staged, envelope: staged.envelope.detach() } : staged
   }
 
-  #map(staged: StagedEvent, common: MapOptions): void {
-    const { envelope, key } = staged
-    const { engines, schema, target } = this.#loading
-    const { source } = envelope.header
-    let mapping = this.#optionsOf.get(source)
-    const namespace = engines.namespaceOf(source)
-    if (mapping === undefined) {
-      const known = schema.of(namespace)
-      const hasColumn = (table: string, column: string): boolean =>
-        this.#slice.hasColumn(namespace, table, column) ||
-        this.#underWay?.slice.hasColumn(namespace, table, column) === true ||
-        known.has(table, column)
-      this.#optionsOf.set(source, (mapping = { ...common, sourceId: source, hasColumn }))
-    }
-    const rows = rowsOf(envelope, { mapping, file: key, privacy: target.route.privacy })
-    this.#slice.add(staged, namespace, this.#wanted(namespace, rows))
-  }
-
-  /** Of held rows those for their table. What is mapped otherwise now goes where that says. */
-  #wanted(namespace: string, rows: ReturnType<typeof rowsOf>): ReturnType<typeof rowsOf> {
-    const { from } = this.#loading
-    if (from === undefined || 'stage' in rows) return rows
-    const mine = rows.filter(({ row }) => qualifiedName(namespace, row.table) === from.table)
-    return mine.length > 0 ? mine : rows
+  #add(staged: StagedEvent): void {
+    const { namespace, rows } = this.#mapper.map(staged)
+    this.#slice.add(staged, namespace, rows)
   }
 
   /** Hands the slice to the engine, once that has done the one before; it begins anew. */
