@@ -78,6 +78,7 @@ export class LoadGroup {
   readonly #mapper: EventMapper
   readonly #now: string
   #slice: Slice
+  #size: SliceSize = gathered
   #underWay: SliceUnderWay | undefined
   /** What is written and not merged. */
   #gather: Gather | undefined
@@ -95,6 +96,7 @@ export class LoadGroup {
     this.#end = loading.position.end
     this.#isRepeat = this.#end !== undefined
     this.#slice = this.#newSlice()
+    this.#measure()
     this.#mapper = new EventMapper(
       loading,
       this.#now,
@@ -168,7 +170,7 @@ export class LoadGroup {
       if (to.includes(target.name)) {
         if (erasures.has(staged.envelope, this.#slice.erasures)) this.#slice.erased++
         else {
-          if (!this.#mapper.isReady) await this.#mapper.prepare(source)
+          if (!this.#mapper.isReady) await this.#open(source)
           this.#add(this.#lasting(staged))
         }
       }
@@ -178,16 +180,24 @@ export class LoadGroup {
     return true
   }
 
+  async #open(source: string): Promise<void> {
+    await this.#mapper.prepare(source)
+    // An engine is open now, which may gather.
+    this.#measure()
+  }
+
   /** Whether slices are merged together. */
   get #isGathering(): boolean {
     const { engines, from, position } = this.#loading
     return engines.traits?.gather !== undefined && from === undefined && position.gather > 1
   }
 
-  get #size(): SliceSize {
+  /** Looks how large the next slice may be. */
+  #measure(): void {
     const { most } = this.#loading.position
-    if (!this.#isGathering) return { events: most, units: mostSliceUnits }
-    return { ...gathered, events: Math.min(most, gathered.events) }
+    this.#size = this.#isGathering
+      ? { ...gathered, events: Math.min(most, gathered.events) }
+      : { events: most, units: mostSliceUnits }
   }
 
   /** What is gathered outlives the frame that it was cut from. */
@@ -209,6 +219,7 @@ export class LoadGroup {
     this.#underWay = { slice, ended }
     this.#end = undefined
     this.#slice = this.#newSlice()
+    this.#measure()
   }
 
   async #loadSlice(slice: Slice): Promise<void> {
