@@ -7,6 +7,7 @@ import { limitApp, limitReport, setSubrequests } from '../support/limited-app.ts
 
 let aheadMs = 0
 let isLogAway = false
+let loadBudgetMs: number | undefined
 const realNow = Date.now
 // Milliseconds that the test lets pass; every object of the isolate sees them.
 Date.now = () => realNow() + aheadMs
@@ -40,7 +41,11 @@ export class Log extends app.Log {
 }
 export class Lane extends app.Lane {}
 export class RemoteSender extends app.RemoteSender {}
-export class Loader extends app.Loader {}
+export class Loader extends app.Loader {
+  override async load(...[warehouse, options = {}]: Parameters<InstanceType<typeof app.Loader>['load']>) {
+    return super.load(warehouse, loadBudgetMs === undefined ? options : { budgetMs: loadBudgetMs, ...options })
+  }
+}
 export class Suppression extends app.Suppression {}
 export class RateLimiter extends app.RateLimiter {}
 export class Identity extends app.Identity {}
@@ -54,6 +59,7 @@ const calls: Readonly<Record<string, (value: string, env: Env, ctx: ExecutionCon
   report: () => limitReport(),
   subrequests: (most) => setSubrequests(Number(most)),
   log: (state) => void (isLogAway = state === 'away'),
+  budget: (ms) => void (loadBudgetMs = Number(ms)),
   ahead: (ms) => void (aheadMs += Number(ms)),
   minute: (_, env, ctx) =>
     handler.scheduled?.({ scheduledTime: Date.now(), cron: '* * * * *', noRetry() {} }, env, ctx),

@@ -199,4 +199,20 @@ test(
   },
 )
 
+test(
+  'a minute of the schedule loads all that is staged, though a run of the loader has time for one slice',
+  { timeout: 120_000 },
+  async () => {
+    const isAllStaged = async () => {
+      const { warehouses } = await admin<{ warehouses: { stagedEvents: number }[] }>('/warehouses')
+      return warehouses[0]?.stagedEvents === 12_500
+    }
+    await told('budget/1')
+    await send(50)
+    await until('all are staged', isAllStaged, { seconds: 60 })
+    await told('minute')
+    expect(await isLoaded()).toBe(true)
+  },
+)
+
 const refusedUsers = () => new Set(refusedIds().map((id) => id.slice(0, id.lastIndexOf('-'))))
