@@ -35,17 +35,13 @@ export interface GatheredSlice {
   readonly parts: readonly PartRows[]
 }
 
-/** What of a gather is for one table. */
-interface GatheredTable {
-  readonly columns: Map<string, ColumnType>
-  /** Of rows that are written, and of those that wait. */
-  readonly ids: Set<number>
-}
-
 /** What of a gather is for one namespace. */
 interface GatheredNamespace {
   readonly gathering: Gathering
-  readonly tables: Map<string, GatheredTable>
+  /** Columns of the tables of which rows are written. */
+  readonly tables: Map<string, Map<string, ColumnType>>
+  /** Of rows that are written, and of those that wait: an event has the same id in all tables. */
+  readonly ids: Set<number>
   /** Rows that are folded, or have no id: they are loaded after the merge. */
   readonly kept: Map<string, TableRows>
 }
@@ -160,22 +156,19 @@ export class Gather {
     const known = this.#namespaces.get(namespace)
     if (known !== undefined) return known
     const gathering = (engine.gather as NonNullable<Engine['gather']>)(this.#tools.port.uuid())
-    const made = { gathering, tables: new Map(), kept: new Map() }
+    const made = { gathering, tables: new Map(), ids: new Set<number>(), kept: new Map() }
     this.#namespaces.set(namespace, made)
     return made
   }
 
   async #write({ part, into, written, kept }: Plan): Promise<void> {
-    const loads = written.map(({ load, pending }) => {
-      const table = tableIn(into, load.table)
-      for (const { name, type } of load.columns) table.columns.set(name, type)
-      for (const one of pending) table.ids.add(numberOf(one))
-      return laidOut(load, table.columns)
+    const loads = written.map(({ load }) => {
+      const columns = into.tables.get(load.table) ?? new Map<string, ColumnType>()
+      into.tables.set(load.table, columns)
+      for (const { name, type } of load.columns) columns.set(name, type)
+      return laidOut(load, columns)
     })
-    for (const { table, pending } of part.waiting) {
-      const { ids } = tableIn(into, part.unqualified(table))
-      for (const one of pending) ids.add(numberOf(one))
-    }
+    for (const { pending } of [...written, ...part.waiting]) for (const one of pending) into.ids.add(numberOf(one))
     if (loads.length > 0) await into.gathering.stage(loads)
     this.#loads += loads.length
     for (const rows of kept) {
@@ -202,19 +195,12 @@ export class Gather {
   }
 }
 
-function tableIn({ tables }: GatheredNamespace, name: string): GatheredTable {
-  let table = tables.get(name)
-  if (table === undefined) tables.set(name, (table = { columns: new Map(), ids: new Set() }))
-  return table
-}
-
 /** Whether no row of a slice was written before or waits, and its columns have the types that they had. */
-const follows = ({ into: { tables }, written }: Plan): boolean =>
+const follows = ({ into: { tables, ids }, written }: Plan): boolean =>
   written.every(({ load, pending }) => {
-    const table = tables.get(load.table)
-    if (table === undefined) return true
-    const isTyped = load.columns.every(({ name, type }) => (table.columns.get(name) ?? type) === type)
-    return isTyped && !pending.some((one) => table.ids.has(numberOf(one)))
+    const columns = tables.get(load.table)
+    const isTyped = load.columns.every(({ name, type }) => (columns?.get(name) ?? type) === type)
+    return isTyped && !pending.some((one) => ids.has(numberOf(one)))
   })
 
 /** Lays a load out as all columns that its table has had. */

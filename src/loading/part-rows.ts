@@ -132,9 +132,4 @@ export class PartRows {
   nameOf(table: string): string {
     return qualifiedName(this.part.namespace, table)
   }
-
-  /** The table of such a name. */
-  unqualified(name: string): string {
-    return name.slice(this.nameOf('').length)
-  }
 }
