@@ -119,13 +119,11 @@ export class LoadGroup {
         position.gatherFewer(thrown.slices)
         return 'again'
       }
-      if (scopeOf(thrown) !== 'invocation') throw thrown
-      if (this.#slices > 0) return 'stopped'
       const gatheredSlices = this.#gather?.slices.length ?? 0
-      if (gatheredSlices > 1) {
-        position.gatherFewer(gatheredSlices)
-        return 'stopped'
-      }
+      // A merge that is too long for the warehouse fails as one that is down does.
+      if (gatheredSlices > 1) position.gatherFewer(gatheredSlices)
+      if (scopeOf(thrown) !== 'invocation') throw thrown
+      if (this.#slices > 0 || gatheredSlices > 1) return 'stopped'
       // The whole invocation was not enough for it, and nothing is smaller than one event.
       if (position.most === 1) throw thrown
       position.shrink((this.#underWay?.slice ?? this.#slice).events, this.#isRepeat)

@@ -174,6 +174,20 @@ describe('slices that are gathered', () => {
     expect(await idsOf('order_completed')).toEqual(idsOfOrders(0, 60))
   })
 
+  test('a merge that takes the warehouse too long is tried again with fewer slices', async () => {
+    loads.wrap = (engine) =>
+      gathering()(
+        refusing((step, _, rows) => {
+          if (step === 'load' && rows.length > 30) throw failure('warehouse')
+        })(engine),
+      )
+    await loads.stage(orders(0, 100))
+    expect((await loads.load()).error).toMatch('refused: warehouse')
+    for (let run = 0; run < 10 && !(await loads.load()).done; run++);
+    expect(await idsOf('order_completed')).toEqual(idsOfOrders(0, 100))
+    expect(buried()).toEqual([])
+  })
+
   test('the limits of an invocation have fewer slices gathered, and all of them loaded in the end', async () => {
     let calls = 0
     loads.wrap = (engine) =>
