@@ -7,6 +7,7 @@ import { createStage, type LoadTools, mergeStage, stageName } from './merge-stag
 import { ResumableUpload } from './resumable-upload.ts'
 import { type RowTimes, timesOf, timesTogether } from './row-times.ts'
 import { stagedRows } from './rows.ts'
+import type { StoredTable } from './tables.ts'
 
 /** What a gathering works with. */
 export interface GatheringTools extends LoadTools {
@@ -125,7 +126,7 @@ export class BigQueryGathering implements Gathering {
   async #merge(gathered: GatheredTable): Promise<void> {
     const { failures } = this.#tools
     const { table, stage, columns, rows, times, partition } = gathered
-    const target = await targetOf({ table, merge: 'replace' }, this.#tools)
+    const target = await this.#targetOf(gathered)
     const loaded = await this.#load(gathered)
     if (loaded !== rows)
       throw failures.ofWarehouse(`of ${rows} rows that were sent for "${table}", ${loaded ?? 'none'} are in the stage`)
@@ -134,6 +135,15 @@ export class BigQueryGathering implements Gathering {
     const staged = { stage, table, merge: 'replace', columns, rows, times, partition: divided } as const
     await mergeStage(staged, target, this.#tools)
     await this.#dropStage(gathered)
+  }
+
+  /** Reads the table again where it is not known to have a column of the rows: another engine may have added it. */
+  async #targetOf({ table, columns }: GatheredTable): Promise<StoredTable> {
+    const known = await targetOf({ table, merge: 'replace' }, this.#tools)
+    const names = new Set(known.fields.map(({ name }) => name.toLowerCase()))
+    if (columns.every(({ name }) => names.has(name.toLowerCase()))) return known
+    this.#tools.tables.forget(table)
+    return targetOf({ table, merge: 'replace' }, this.#tools)
   }
 
   /** Brings the rows into the stage; tells how many. */

@@ -102,6 +102,16 @@ describe.skipIf(process.env['BIGQUERY_CREDENTIALS'] !== undefined)('a gathering 
     expect(fake.requests.filter(({ path }) => path === '/jobs?uploadType=multipart')).toHaveLength(1)
   })
 
+  test('a gathering sets columns of rows that are there, also those that another engine has added since it began', async () => {
+    await engine.load(load([order('a')]))
+    const gathering = gather()
+    await gathering.stage([load([order('b')])])
+    await warehouse.use.open({}, warehouse.namespace).widen(table, { coupon: 'string' })
+    await gathering.stage([load([order('a', { coupon: 'SPRING' })], { columns: { ...columns, coupon: 'string' } })])
+    await gathering.merge()
+    expect(await warehouse.rows(table)).toMatchObject([order('a', { coupon: 'SPRING' }), order('b')])
+  })
+
   test.each([pieceBytes / 2 + 1, pieceBytes, 7])(
     'a gathering of which BigQuery takes no more than %i bytes of a piece sends the rest again',
     async (most) => {
