@@ -42,6 +42,8 @@ interface GatheredNamespace {
   readonly tables: Map<string, Map<string, ColumnType>>
   /** Of rows that are written, and of those that wait: an event has the same id in all tables. */
   readonly ids: Set<number>
+  /** Tables for which all rows of a slice wait, with the namespace: later ones wait behind them. */
+  readonly blocked: Set<string>
   /** Rows that are folded, or have no id: they are loaded after the merge. */
   readonly kept: Map<string, TableRows>
 }
@@ -156,7 +158,7 @@ export class Gather {
     const known = this.#namespaces.get(namespace)
     if (known !== undefined) return known
     const gathering = (engine.gather as NonNullable<Engine['gather']>)(this.#tools.port.uuid())
-    const made = { gathering, tables: new Map(), ids: new Set<number>(), kept: new Map() }
+    const made = { gathering, tables: new Map(), ids: new Set<number>(), blocked: new Set<string>(), kept: new Map() }
     this.#namespaces.set(namespace, made)
     return made
   }
@@ -169,6 +171,7 @@ export class Gather {
       return laidOut(load, columns)
     })
     for (const { pending } of [...written, ...part.waiting]) for (const one of pending) into.ids.add(numberOf(one))
+    for (const { table, whole } of part.waiting) if (whole) into.blocked.add(table)
     if (loads.length > 0) await into.gathering.stage(loads)
     this.#loads += loads.length
     for (const rows of kept) {
@@ -195,8 +198,9 @@ export class Gather {
   }
 }
 
-/** Whether no row of a slice was written before or waits, and its columns have the types that they had. */
-const follows = ({ into: { tables, ids }, written }: Plan): boolean =>
+/** Whether no row of a slice was written before, or waits, or has to wait, and its columns have the types that they had. */
+const follows = ({ part, into: { tables, ids, blocked }, written, kept }: Plan): boolean =>
+  ![...written.map(({ rows }) => rows), ...kept].some(({ table }) => blocked.has(part.nameOf(table))) &&
   written.every(({ load, pending }) => {
     const columns = tables.get(load.table)
     const isTyped = load.columns.every(({ name, type }) => (columns?.get(name) ?? type) === type)

@@ -222,6 +222,37 @@ describe('slices that are gathered', () => {
     expect(pieces('order_completed')).toBeLessThan(2 * Math.ceil(100 / sliceEvents))
   })
 
+  test('rows that wait by a plan of an earlier run are not overtaken by those of slices behind them', async () => {
+    let isLocked = false
+    loads.wrap = (engine) =>
+      gathering()(
+        refusing((step, table) => {
+          if (step === 'load' && isLocked && table === 'users') throw failure('table')
+        })(engine),
+      )
+    await loads.send(signUp(0, { plan: 'trial' }, '2026-11-22T10:00:00.000Z'))
+    isLocked = true
+    await loads.send(signUp(1, { city: 'Paris' }, '2026-11-22T10:00:01.000Z'))
+    await loads.stage([
+      signUp(2, { plan: 'paid' }, '2026-11-22T10:00:02.000Z'),
+      ...orders(0, sliceEvents),
+      signUp(3, { name: 'Ada' }, '2026-11-22T10:00:03.000Z'),
+    ])
+    loads.crashes = (where) => where === 'after put'
+    expect((await loads.load()).error).toBe('crashed')
+    loads.crashes = () => false
+    loads.restart()
+    isLocked = false
+    for (let run = 0; run < 3; run++) {
+      loads.aheadMs += 120_000
+      await loads.load()
+    }
+    expect(loads.held.list()).toEqual([])
+    expect(await rowsOf('users')).toMatchObject([
+      { context_traits_plan: 'paid', context_traits_city: 'Paris', context_traits_name: 'Ada' },
+    ])
+  })
+
   test('a file that cannot be read to its end gives the slices before, as do the files before it', async () => {
     await loads.stage(orders(0, 40))
     await loads.stage(orders(40, 80))
