@@ -1,15 +1,21 @@
 // What crash-loads.test.ts serves: one warehouse, whose lanes stage every second.
 import { defineConfig } from 'sluiceway/config'
 import { log } from 'sluiceway/streams/log'
+import { bigquery } from 'sluiceway/warehouses/bigquery'
 import { d1 } from 'sluiceway/warehouses/d1'
 import { postgres } from 'sluiceway/warehouses/postgres'
+
+const warehouseOf = (env: Readonly<Record<string, string | undefined>>) => {
+  if (env['BIGQUERY'] !== undefined) return bigquery(JSON.parse(env['BIGQUERY']) as Parameters<typeof bigquery>[0])
+  return env['POSTGRES_URL'] === undefined ? d1() : postgres({ url: env['POSTGRES_URL'], schema: 'sluiceway' })
+}
 
 export default defineConfig((env) => ({
   stream: log({ partitions: 2 }),
   sources: { shop: { writeKey: env.WRITE_KEY } },
   warehouses: {
     tables: {
-      use: env.POSTGRES_URL === undefined ? d1() : postgres({ url: env.POSTGRES_URL, schema: 'sluiceway' }),
+      use: warehouseOf(env),
       stageSeconds: 1,
     },
   },
