@@ -2,8 +2,8 @@ import type { Random } from '../../scripts/bench/random.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { Row } from '../support/tables.ts'
 
-/** Makes ten events as long as a slice that is gathered; no column has it. */
-const note = 'Please ring twice. '.repeat(8_000)
+/** Makes five events as long as a slice that is gathered; no column has it. */
+const note = 'Please ring twice. '.repeat(16_000)
 const names = ['Order Completed', 'Order Refunded', 'Cart Seen']
 const traits = ['plan', 'city', 'name']
 /** Of many types: what a column does not take is discarded. */
@@ -24,7 +24,7 @@ export function randomEvents(random: Random): Event[] {
   for (let i = 0; i < count; i++) {
     const receivedAt = new Date(Date.UTC(2026, 10, 22, 10) + (times[i] as number) * 1_000).toISOString()
     const base = { messageId: `event-${i}`, receivedAt, ...(random.chance(0.6) ? { note } : {}) }
-    const before = random.chance(0.12) ? random.pick(events) : undefined
+    const before = random.chance(0.06) ? random.pick(events) : undefined
     if (before !== undefined) events.push(sentAgain(before, i))
     else if (random.chance(0.25)) {
       const own = traits.filter(() => !isOrdered || random.chance(0.5)).map((name) => [name, `${name}-${i}`])
