@@ -120,6 +120,11 @@ export interface Engine {
   /** Does several loads that do not append, where that is cheaper; a repeat of one of them must be harmless. */
   readonly loadTogether?: (loads: readonly Load[]) => Promise<void>
   /**
+   * Does several loads of one table that append, of the same columns, by few statements; left out where a statement costs little.
+   * Each is known by its own id: any of them may come again, by itself or with others.
+   */
+  readonly appendTogether?: (loads: readonly Load[]) => Promise<void>
+  /**
    * Begins to gather loads that are merged together. It is left out where a statement for each table of each load costs little.
    *
    * @param id another one each time, of letters, digits and "-"

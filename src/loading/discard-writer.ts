@@ -1,5 +1,5 @@
 import { cut } from '../core/cut.ts'
-import type { Engine } from '../core/warehouse.ts'
+import type { Engine, Load } from '../core/warehouse.ts'
 import { type Discard, discardKey, discardTableOf, discardValues } from './discards.ts'
 import type { KnownTables } from './known-schema.ts'
 import { isNarrow } from './load-failure.ts'
@@ -37,10 +37,35 @@ export class DiscardWriter {
     if (!this.hasFresh) return
     // It may have been closed for the engine of another namespace.
     this.#engine = await this.#tools.engines.of(this.#part.namespace)
+    for (const { id, some } of this.#pieces) await this.#append(id, some)
+  }
+
+  get namespace(): string {
+    return this.#part.namespace
+  }
+
+  /** The loads by which `write` appends what is not in the warehouse yet. */
+  loads(provider: string): Load[] {
+    const { table, columns } = discardTableOf(provider)
+    return this.#pieces.flatMap(({ id, some }) => {
+      const rows = some.filter((discard) => this.#isFresh(discard)).map(discardValues)
+      return rows.length === 0 ? [] : [{ id, table, columns, rows, merge: 'append' as const }]
+    })
+  }
+
+  /** Notes that the warehouse has all of them. */
+  noteAll(): void {
+    const { discarded, port } = this.#tools
+    for (const discard of this.#discards) discarded.note(this.#keyOf(discard), port.now())
+  }
+
+  get #pieces(): readonly { readonly id: string; readonly some: readonly Discard[] }[] {
     const unitsOf = ({ row }: Discard) => (row['column_value'] as string).length + 300
-    let part = 0
-    for (const some of cut(this.#discards, unitsOf, { size: discardUnits }))
-      await this.#append(part++ === 0 ? this.#part.id : `${this.#part.id}/${part - 1}`, some)
+    const { id } = this.#part
+    return Array.from(cut(this.#discards, unitsOf, { size: discardUnits }), (some, n) => ({
+      id: n === 0 ? id : `${id}/${n}`,
+      some,
+    }))
   }
 
   /** Whether it is not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
@@ -74,6 +99,30 @@ export class DiscardWriter {
         await this.#engine.probe()
         await this.#append(id, all, true)
       }
+    }
+  }
+}
+
+/**
+ * Appends what was discarded of several slices by few statements, where the engine can. What is in the way of that is left to
+ * `write` of each.
+ *
+ * @throws {SluicewayError} warehouse_failed when the warehouse, not a discard, is the reason
+ */
+export async function appendTogether(writers: readonly DiscardWriter[], { engines, schema }: Loading): Promise<void> {
+  const fresh = writers.filter(({ hasFresh }) => hasFresh)
+  for (const [namespace, some] of Map.groupBy(fresh, (writer) => writer.namespace)) {
+    const engine = await engines.of(namespace)
+    if (some.length < 2 || engine.appendTogether === undefined) continue
+    const { table, wanted } = discardTableOf(engine.provider)
+    const known = schema.of(namespace)
+    try {
+      await known.evolve(table, { wanted, engine })
+      await engine.appendTogether(some.flatMap((writer) => writer.loads(engine.provider)))
+      for (const writer of some) writer.noteAll()
+    } catch (thrown) {
+      if (!isNarrow(thrown)) throw thrown
+      known.forget(table)
     }
   }
 }

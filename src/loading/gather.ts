@@ -5,6 +5,7 @@ import { positionOf } from '../warehouses/mapping/fold-more.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import { isNarrow } from './load-failure.ts'
 import type { Loading } from './load-group.ts'
+import type { SettledSlice } from './load-slice.ts'
 import { PartRows, type ReadyRows } from './part-rows.ts'
 import type { PendingRow } from './rows-of.ts'
 import { type Slice, SlicePart } from './slice.ts'
@@ -27,12 +28,6 @@ export class GatherRefused extends Error {
     this.name = 'GatherRefused'
     this.slices = slices
   }
-}
-
-/** A slice whose rows are written, and what became of them. */
-export interface GatheredSlice {
-  readonly slice: Slice
-  readonly parts: readonly PartRows[]
 }
 
 /** What of a gather is for one namespace. */
@@ -66,7 +61,7 @@ export class Gather {
   readonly #tools: Loading
   readonly #scratch: Slice
   readonly #namespaces = new Map<string, GatheredNamespace>()
-  readonly slices: GatheredSlice[] = []
+  readonly slices: SettledSlice[] = []
   #events = 0
   #loads = 0
   #bytes = 0

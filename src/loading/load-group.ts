@@ -12,10 +12,10 @@ import { EventMapper } from './event-mapper.ts'
 import { Gather, GatherRefused } from './gather.ts'
 import type { KnownSchema } from './known-schema.ts'
 import { scopeOf } from './load-failure.ts'
-import type { LoadPosition, StagedPlace } from './load-position.ts'
+import type { LoadPosition, SliceEnd } from './load-position.ts'
 import { addReports, nothing } from '../core/load-reports.ts'
 import { readAhead } from './read-ahead.ts'
-import { loadSlice, settleSlice, type SliceOutcome } from './load-slice.ts'
+import { loadSlice, settleSlices, type SliceOutcome } from './load-slice.ts'
 import { mostSliceUnits, Slice, type SliceSize } from './slice.ts'
 import { type StagedEvent, stagedEvents, UnreadableFile } from './staged-events.ts'
 import type { WaitingFile } from './staged-files.ts'
@@ -82,8 +82,8 @@ export class LoadGroup {
   #underWay: SliceUnderWay | undefined
   /** What is written and not merged. */
   #gather: Gather | undefined
-  /** Where the next slice must end, when that is known. */
-  #end: StagedPlace | undefined
+  /** Where the next slices must end, as far as that is known. */
+  readonly #ends: SliceEnd[]
   /** Whether an earlier run may have written discards or held rows of the first slice. */
   readonly #isRepeat: boolean
   #slices = 0
@@ -93,8 +93,8 @@ export class LoadGroup {
   constructor(loading: Loading) {
     this.#loading = loading
     this.#now = new Date(loading.port.now()).toISOString()
-    this.#end = loading.position.end
-    this.#isRepeat = this.#end !== undefined
+    this.#ends = [...loading.position.ends]
+    this.#isRepeat = this.#ends.length > 0
     this.#slice = this.#newSlice()
     this.#measure()
     this.#mapper = new EventMapper(
@@ -159,7 +159,7 @@ export class LoadGroup {
   async #loadFile(file: WaitingFile, bytes: Uint8Array): Promise<boolean> {
     const { position, target, port, deadline, erasures } = this.#loading
     for (const staged of stagedEvents(file.key, bytes, doneOf(file, position))) {
-      if (this.#slice.isFull(this.#size, this.#end)) {
+      if (this.#slice.isFull(this.#size, this.#ends[0])) {
         await this.#sendSlice()
         if (port.now() >= deadline) return false
       }
@@ -215,14 +215,14 @@ export class LoadGroup {
     const ended = this.#isGathering ? this.#gatherSlice(slice) : this.#loadSlice(slice)
     ended.catch(() => {})
     this.#underWay = { slice, ended }
-    this.#end = undefined
+    this.#ends.shift()
     this.#slice = this.#newSlice()
     this.#measure()
   }
 
   async #loadSlice(slice: Slice): Promise<void> {
     await this.#merge()
-    await this.#commit(slice, await loadSlice(slice, this.#loading))
+    await loadSlice(slice, this.#loading, (outcome) => this.#commit(slice, outcome))
     this.#loading.position.gatherMore()
   }
 
@@ -243,8 +243,7 @@ export class LoadGroup {
     const gather = this.#gather
     if (gather === undefined) return
     await gather.merge()
-    for (const { slice, parts } of gather.slices)
-      await this.#commit(slice, await settleSlice(slice, parts, this.#loading))
+    await settleSlices(gather.slices, this.#loading, ({ slice }, outcome) => this.#commit(slice, outcome))
     this.#gather = undefined
     this.#loading.position.gatherMore()
     await gather.drop()
@@ -269,9 +268,8 @@ export class LoadGroup {
   }
 
   #newSlice(): Slice {
-    const { engines, erasures, position } = this.#loading
-    const heeded = this.#end === undefined ? erasures.newest : position.erasures
-    return new Slice(this.#now, () => engines.traits ?? {}, heeded)
+    const { engines, erasures } = this.#loading
+    return new Slice(this.#now, () => engines.traits ?? {}, this.#ends[0]?.erasures ?? erasures.newest)
   }
 }
 

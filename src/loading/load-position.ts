@@ -10,15 +10,20 @@ export interface StagedPlace {
 /** Events of a slice, unless it proved to be too much for one invocation. */
 export const mostSliceEvents = 5_000
 
+/** Where a slice ends that must be the same when it is repeated. */
+export interface SliceEnd extends StagedPlace {
+  /** The number up to which the slice heeds erasures. */
+  readonly erasures: number
+}
+
 interface Stored {
   readonly done?: StagedPlace | undefined
-  readonly end?: StagedPlace | undefined
-  /** The number up to which the slice of `end` heeds erasures. */
-  readonly erasures?: number | undefined
+  /** Of slices one after the other. */
+  readonly ends?: readonly SliceEnd[] | undefined
   readonly most?: number | undefined
   /** Slices that are merged together, where it is not the most that may be. */
   readonly gather?: number | undefined
-  /** How often `end` was kept though the slice was at the limits of an invocation. */
+  /** How often `ends` were kept though the slices were at the limits of an invocation. */
   readonly kept?: number | undefined
 }
 
@@ -29,8 +34,8 @@ const mostKept = 10
 /**
  * Table `position`: how far into a staging file the rows are in the warehouse, so that the next run goes on there.
  *
- * It also holds how many events a slice may have, how many slices are merged together, and where the slice ends whose discards and held rows are being written: a repeat
- * of it must have the same ones.
+ * It also holds how many events a slice may have, how many slices are merged together, and where the slices end whose discards and held rows are being written: a repeat
+ * of one must have the same ones.
  */
 export class LoadPosition {
   readonly #db: Database
@@ -43,7 +48,7 @@ export class LoadPosition {
     this.#id = id
     db.run('CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY, place TEXT)')
     const row = db.first<{ readonly place: string }>('SELECT place FROM position WHERE id = ?', id)
-    this.#stored = row === undefined ? {} : (JSON.parse(row.place) as Stored)
+    this.#stored = row === undefined ? {} : readStored(JSON.parse(row.place) as Stored & OlderEnd)
   }
 
   /** Events of a file that are in the warehouse. */
@@ -55,24 +60,29 @@ export class LoadPosition {
     return this.#stored.most ?? mostSliceEvents
   }
 
-  get end(): StagedPlace | undefined {
-    return this.#stored.end
+  /** Where the next slices must end. */
+  get ends(): readonly SliceEnd[] {
+    return this.#stored.ends ?? []
   }
 
-  /** The number up to which the slice that ends there heeds erasures. */
-  get erasures(): number {
-    return this.#stored.erasures ?? 0
-  }
-
-  /** Sets what a slice is whose discards or held rows are written next. */
-  fixEnd({ end, erasures }: { readonly end: StagedPlace | undefined; readonly erasures: number }): void {
-    this.#write({ ...this.#stored, end, erasures: erasures === 0 ? undefined : erasures })
+  /** Sets what slices are whose discards or held rows are written next: those that come next, in their order. */
+  fixEnds(slices: readonly { readonly end: StagedPlace | undefined; readonly erasures: number }[]): void {
+    const ends = slices.flatMap(({ end, erasures }) => (end === undefined ? [] : [{ ...end, erasures }]))
+    const last = ends.at(-1)
+    const known = this.ends.findIndex((end) => isSame(end, last))
+    this.#write({ ...this.#stored, ends: known === -1 ? ends : [...ends, ...this.ends.slice(known + 1)] })
   }
 
   /** All before the place is in the warehouse. */
   move(done: StagedPlace): void {
     const most = Math.min(mostSliceEvents, this.most * 2)
-    this.#write({ done, most: most === mostSliceEvents ? undefined : most, gather: this.#stored.gather })
+    const { ends = [], gather } = this.#stored
+    this.#write({
+      done,
+      most: most === mostSliceEvents ? undefined : most,
+      gather,
+      ends: isSame(ends[0], done) && ends.length > 1 ? ends.slice(1) : undefined,
+    })
   }
 
   /** Slices that are merged together, at most; with one, each is loaded by itself. */
@@ -108,3 +118,15 @@ export class LoadPosition {
     this.#db.run('INSERT OR REPLACE INTO position (id, place) VALUES (?, ?)', this.#id, JSON.stringify(stored))
   }
 }
+
+/** What an earlier version has stored. */
+interface OlderEnd {
+  readonly end?: StagedPlace
+  readonly erasures?: number
+}
+
+const readStored = ({ end, erasures = 0, ...stored }: Stored & OlderEnd): Stored =>
+  end === undefined ? stored : { ...stored, ends: [{ ...end, erasures }] }
+
+const isSame = (one: StagedPlace | undefined, two: StagedPlace | undefined): boolean =>
+  one?.key === two?.key && one?.events === two?.events

@@ -197,13 +197,18 @@ class BigQueryEngine implements Engine {
     this.#tables.forget(table)
   }
 
-  async load(load: Load): Promise<void> {
-    if (load.rows.length === 0) return
+  load(load: Load): Promise<void> {
+    return this.appendTogether([load])
+  }
+
+  async appendTogether(loads: readonly Load[]): Promise<void> {
+    const [first, ...more] = loads.filter(({ rows }) => rows.length > 0)
+    if (first === undefined) return
     try {
-      await loadRows(load, this.#tools())
+      await loadRows(first, this.#tools(), more)
     } catch (thrown) {
       // What is known of the table may be why.
-      this.#tables.forget(load.table)
+      this.#tables.forget(first.table)
       throw thrown
     }
   }

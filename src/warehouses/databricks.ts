@@ -3,7 +3,7 @@ import { BucketGathering, type Gathered, type GatheredTable, receivedSince } fro
 import { AccessToken } from './databricks/access-token.ts'
 import { tableFailure, unreadFailure } from './databricks/failure.ts'
 import { databricksKeptNames } from './databricks/kept-names.ts'
-import { bodiesOf, linesOf } from './databricks/rows.ts'
+import { appendedLines, bodiesOf, linesOf } from './databricks/rows.ts'
 import { checkDatabricks, type DatabricksInput } from './databricks/settings.ts'
 import { addColumns, cellAt, createTable, dateColumn, loadColumn, mergeSql, quoteName } from './databricks/sql.ts'
 import { type DatabricksPlace, rowsOfObjects, rowsOfParameter, tableName, typeOfColumn } from './databricks/sql.ts'
@@ -11,7 +11,6 @@ import { locationOf, rootOf } from './databricks/location.ts'
 import { Statements } from './databricks/statements.ts'
 import { storedMore, storedTimes } from './databricks/stored-rows.ts'
 import { fewAtOnce } from './few-at-once.ts'
-import { hexHash } from './hex-hash.ts'
 import { foldMore } from './mapping/fold-more.ts'
 import { gzipLines } from './gzip-lines.ts'
 import { namespacesOf } from './namespace.ts'
@@ -156,8 +155,13 @@ class DatabricksEngine implements Engine {
     } else if (Object.keys(missing).length > 0) await this.#statements.run(addColumns(this.#name(table), missing))
   }
 
-  async load(given: Load): Promise<void> {
-    if (given.rows.length === 0) return
+  load(load: Load): Promise<void> {
+    return this.appendTogether([load])
+  }
+
+  async appendTogether(loads: readonly Load[]): Promise<void> {
+    const [given, ...more] = loads.filter(({ rows }) => rows.length > 0)
+    if (given === undefined) return
     const look = { statements: this.#statements, table: this.#name(given.table) }
     const load = foldMore(given, await storedMore(given, look))
     const { table, columns, merge } = load
@@ -165,8 +169,7 @@ class DatabricksEngine implements Engine {
     if (stored === null) throw tableFailure(`there is no table "${table}"`)
     const since = merge === 'replace' ? receivedSince(load) : Number.NaN
     const sqlOf = (rows: string): string => this.#mergeSql({ table, columns, merge, since }, stored, rows)
-    const key = merge === 'append' ? await hexHash(load.id, 16) : ''
-    const lines = merge === 'append' ? linesOf(load, (row) => `${key}#${row}`) : linesOf(load)
+    const lines = merge === 'append' ? await appendedLines([load, ...more]) : linesOf(load)
     try {
       await this.#send(load, lines, sqlOf)
     } catch (thrown) {

@@ -165,6 +165,10 @@ class RedshiftEngine implements Engine {
     return this.loadTogether([load])
   }
 
+  appendTogether(loads: readonly Load[]): Promise<void> {
+    return this.loadTogether(loads)
+  }
+
   async loadTogether(loads: readonly Load[]): Promise<void> {
     const parts: LoadPart[] = []
     for (const load of loads) if (load.rows.length > 0) parts.push(await this.#partOf(load, parts.length))

@@ -149,6 +149,10 @@ class SnowflakeEngine implements Engine {
     })
   }
 
+  appendTogether(loads: readonly Load[]): Promise<void> {
+    return this.loadTogether(loads)
+  }
+
   async loadTogether(loads: readonly Load[]): Promise<void> {
     await this.foresee(loads.map(({ table }) => table))
     await fewAtOnce(loads, { most: atOnce, work: (load) => this.load(load) })

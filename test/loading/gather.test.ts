@@ -264,6 +264,31 @@ describe('slices that are gathered', () => {
     expect(merges()).toBe(1)
   })
 
+  test('what is discarded of many slices is appended at once, and each is there once after a crash, also when slices then go one by one', async () => {
+    const isOdd = (n: number) => n % 10 === 3
+    await loads.send(order(1_000, { total: 1 }))
+    steps.length = 0
+    await loads.stage(orders(0, 60, (n) => ({ total: isOdd(n) ? 'forty' : n })))
+    loads.crashes = (where) => where === 'after appendTogether'
+    expect(await loads.load()).toMatchObject({ error: 'crashed' })
+    expect(steps.filter(({ step }) => step === 'append')).toEqual([{ step: 'append', loads: 5 }])
+    loads.crashes = () => false
+    loads.restart()
+    expect(loads.position.ends.length).toBeGreaterThan(4)
+    loads.position.gatherFewer(1)
+    // The first slice is loaded by itself, and the next ones are merged together again.
+    loads.crashes = (where) => where === 'after merge'
+    expect(await loads.load()).toMatchObject({ error: 'crashed' })
+    loads.crashes = () => false
+    loads.restart()
+    loads.position.gatherFewer(1)
+    expect((await loads.load()).done).toBe(true)
+    expect(loads.position.ends).toEqual([])
+    const discards = (await rowsOf('rudder_discards')).map((row) => String(row['row_id']))
+    expect(discards.toSorted()).toEqual([3, 13, 23, 33, 43, 53].map((n) => `order-${n}`).toSorted())
+    expect(await idsOf('order_completed')).toEqual([...idsOfOrders(0, 60), 'order-1000'].toSorted())
+  })
+
   test('a crash before or after any step leaves each event, discard and dead letter there once', async () => {
     const isOdd = (n: number) => n % 9 === 4
     const all = orders(0, 60, (n) => ({ total: isOdd(n) ? 'forty' : n }))

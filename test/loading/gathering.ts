@@ -3,6 +3,7 @@ import type { Column, Engine, Gathering, Load, Value } from '../../src/core/ware
 /** What a gathering was asked, in the order in which it was done. */
 export type GatherStep =
   | { readonly step: 'stage'; readonly table: string; readonly rows: number }
+  | { readonly step: 'append'; readonly loads: number }
   | { readonly step: 'merge' | 'drop' }
 
 interface Written {
@@ -29,6 +30,10 @@ export const gathering =
     ...(engine.retype === undefined ? {} : { retype: engine.retype.bind(engine) }),
     ...(engine.receivedAt === undefined ? {} : { receivedAt: engine.receivedAt.bind(engine) }),
     load: (load) => engine.load(load),
+    appendTogether: async (loads) => {
+      noted({ step: 'append', loads: loads.length })
+      for (const load of loads) await engine.load(load)
+    },
     gather: (id) => gatherInto(engine, id, noted),
     probe: () => engine.probe(),
     close: () => engine.close(),

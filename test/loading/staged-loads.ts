@@ -27,7 +27,7 @@ interface LoadedRun {
 }
 
 /** Calls of an engine that take time. */
-const calls = ['columns', 'widen', 'retype', 'load', 'loadTogether', 'probe']
+const calls = ['columns', 'widen', 'retype', 'load', 'loadTogether', 'appendTogether', 'probe']
 
 /** The loader of one real warehouse in this process, with what it keeps from one load to the next. */
 export class StagedLoads {

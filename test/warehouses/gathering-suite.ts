@@ -37,6 +37,28 @@ export function gatheringSuite(name: string, harnessOf: () => EngineHarness): vo
     if (waiting !== undefined) expect(await waiting()).toBe(0)
   }
 
+  test(`the engine ${name} appends loads together, and each of them once, by itself or with others`, async () => {
+    const { engine, rows } = harnessOf()
+    const columns: Columns = { row_id: 'string', column_value: 'string', received_at: 'datetime' }
+    const discard = (id: string, value: string) => ({ row_id: id, column_value: value, received_at: receivedAt })
+    const loadNamed = (id: string, ...some: object[]) =>
+      loadOf({ id, table: 'gathered_discards', columns, merge: 'append', rows: some as never })
+    const [one, two, three] = [
+      loadNamed('slice-1', discard('order-1', 'forty'), discard('order-2', 'forty')),
+      loadNamed('slice-2', discard('order-3', 'Ünïcode')),
+      loadNamed('slice-3', discard('order-1', 'forty')),
+    ] as const
+    const all = ['order-1', 'order-1', 'order-2', 'order-3']
+    const there = async () => (await rows('gathered_discards', 'row_id')).map((row) => String(row['row_id'])).toSorted()
+    await engine.widen('gathered_discards', columns)
+    await engine.load(two)
+    await engine.appendTogether?.([one, two, three])
+    expect(await there()).toEqual(all)
+    await engine.appendTogether?.([one, three])
+    await engine.load(one)
+    expect(await there()).toEqual(all)
+  })
+
   test(`the engine ${name} merges what was gathered of two tables, whose columns grow, and nothing before`, async () => {
     const { rows } = harnessOf()
     const tracks = { table: 'gathered_tracks', columns: orders }

@@ -15,15 +15,18 @@ import type { StoredTable } from './tables.ts'
  *
  * @param load with at least one row
  * @param tools of one engine
+ * @param more loads of the same table and columns that append, as the first one does
  * @throws {SluicewayError} warehouse_failed; the same load may be repeated
  */
-export async function loadRows(load: Load, tools: LoadTools): Promise<void> {
+export async function loadRows(load: Load, tools: LoadTools, more: readonly Load[] = []): Promise<void> {
   const { tables, jobs } = tools
   checkRows(load, tools)
   const target = await targetOf(load, tools)
-  const { columns, lines } = stagedRows(load)
+  const { columns, lines: first } = stagedRows(load)
+  const lines = [first, ...more.map((one) => stagedRows(one).lines)].join('\n')
+  const id = [load, ...more].map((one) => one.id).join()
   const hash = await hexHash(
-    `${JSON.stringify([load.id, tables.nameOf(load.table), load.merge, target.createdAt, columns])}\n${lines}`,
+    `${JSON.stringify([id, tables.nameOf(load.table), load.merge, target.createdAt, columns])}\n${lines}`,
     16,
   )
   const stage = stageName(hash)

@@ -1,5 +1,6 @@
 import type { Column, Load, Value } from '../../core/warehouse.ts'
 import { storableJson, storableText } from '../mapping/storable-text.ts'
+import { hexHash } from '../hex-hash.ts'
 import { rowFailure } from './failure.ts'
 
 /** UTF-16 units of the rows of one statement, which has at most 16 MiB. */
@@ -22,6 +23,20 @@ export function* linesOf(load: Load, keyOf?: (row: number) => string): Generator
     if (keyOf !== undefined) texts.push(keyOf(i))
     yield JSON.stringify(texts)
   }
+}
+
+/**
+ * Writes the rows of loads that append, each with the key of its load and its number in it behind the others.
+ *
+ * @param loads of one table and the same columns
+ */
+export async function appendedLines(loads: readonly Load[]): Promise<string[]> {
+  const lines: string[] = []
+  for (const load of loads) {
+    const key = await hexHash(load.id, 16)
+    lines.push(...linesOf(load, (row) => `${key}#${row}`))
+  }
+  return lines
 }
 
 /** Puts rows together as JSON of a list of rows, in texts of bounded size. */
