@@ -107,9 +107,12 @@ export class DiscardWriter {
  * Appends what was discarded of several slices by few statements, where the engine can. What is in the way of that is left to
  * `write` of each.
  *
+ * @param writers of slices whose ends are fixed
+ * @param tools of the load
  * @throws {SluicewayError} warehouse_failed when the warehouse, not a discard, is the reason
  */
-export async function appendTogether(writers: readonly DiscardWriter[], { engines, schema }: Loading): Promise<void> {
+export async function appendTogether(writers: readonly DiscardWriter[], tools: Loading): Promise<void> {
+  const { engines, schema } = tools
   const fresh = writers.filter(({ hasFresh }) => hasFresh)
   for (const [namespace, some] of Map.groupBy(fresh, (writer) => writer.namespace)) {
     const engine = await engines.of(namespace)
