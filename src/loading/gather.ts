@@ -18,6 +18,8 @@ const mostLoads = 2_000
 const mostBytes = 16_000_000
 /** What a value takes beside its characters. */
 const valueBytes = 24
+/** What a discard takes beside its value. */
+const discardBytes = 350
 
 /** Slices that were to be merged together, some row or table of which was refused. */
 export class GatherRefused extends Error {
@@ -234,6 +236,7 @@ function bytesOf(plans: readonly Plan[]): number {
       ...part.discards.map((discard) => discard.pending),
     ]
     for (const one of pending) for (const { envelope } of one.folded ?? [one]) events.add(envelope)
+    bytes += discardBytes * part.discards.length
   }
   return [...events].reduce((sum, { text }) => sum + 2 * text.length, bytes)
 }
