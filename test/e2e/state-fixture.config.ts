@@ -80,6 +80,12 @@ function streamOf(env: Vars) {
   })
 }
 
+/** All but an hour of a day, from an hour ago: whatever turn was missed, nothing is loaded but by hand. */
+function dayAround(now: number): { readonly start: string; readonly end: string } {
+  const timeOf = (hours: number) => new Date(now + hours * 3_600_000).toISOString().slice(11, 16)
+  return { start: timeOf(-1), end: timeOf(22) }
+}
+
 export default defineConfig((env) => {
   const bindings = env as unknown as Bindings
   shiftClock(Number(env['CLOCK_DAYS'] ?? 0))
@@ -109,8 +115,7 @@ export default defineConfig((env) => {
         use: d1(),
         displayName: 'Warehouse',
         stageSeconds: 1,
-        // With a number that no minute is divided by, nothing is loaded but by hand.
-        everyMinutes: Number(env['LOAD_MINUTES'] ?? 1),
+        ...(env['LOADS'] === 'by hand' ? { excludeWindow: dayAround(Date.now()) } : {}),
       },
     },
     admin: { token: env['ADMIN_TOKEN'] },

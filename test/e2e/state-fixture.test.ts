@@ -236,7 +236,7 @@ describe.each(fixtureNames.slice(0, -1))('the state folder %s', (name) => {
     const nowhere = 'http://127.0.0.1:9/'
     const opened = (run = await FixtureRun.open(name, 'log', {
       AWAY: 'suppression',
-      LOAD_MINUTES: '10079',
+      LOADS: 'by hand',
       SINK: nowhere,
       CHOOSY: nowhere,
       PAUSED: nowhere,

@@ -22,6 +22,7 @@ const helpers = new Set([
   'src/streams/push-to-lanes.ts',
   'src/warehouses/identifier.ts',
   'src/warehouses/staging-bucket.ts',
+  'src/warehouses/bucket-gathering.ts',
   'src/warehouses/few-at-once.ts',
   'src/warehouses/gzip-lines.ts',
   'src/warehouses/replace-within-days.ts',
