@@ -11,10 +11,13 @@ import { reversePatch } from '../../src/edge/reverse-patch.ts'
 
 type Json = Record<string, unknown>
 
+/** The library that applies patches leaves a member of this name out of what it adds. */
+const withoutPrototypes = (name: string, value: unknown) => (name === '__proto__' ? undefined : value)
+
 test('a reverse patch makes of an event again what it was, whatever was done to it', () => {
   const object = dictionary(
     constantFrom('a', 'b', 'c/d', 'e~f', ''),
-    jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown),
+    jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value, withoutPrototypes)) as unknown),
     { noNullPrototype: true },
   )
   assert(
