@@ -12,8 +12,7 @@ import { fixed, table, whole } from './table.ts'
 const help = `Usage: npm run bench:gather -- [options]
 
 Loads staged events into a BigQuery of this machine whose jobs take some seconds each, whatever they do: slices one by one, and
-slices that are merged together, as the loader does. A run of the loader begins nothing new after 25 s, and runs begin once a
-minute. Compare the ratio: what BigQuery itself takes for its jobs, only an account can show.
+slices that are merged together, as the loader does. A run of the loader begins nothing new after 25 s. Compare the ratio: what BigQuery itself takes for its jobs, only an account can show.
 
   --job <ms>      time of a job (default: 2500)
   --events <n>    events that are loaded together (default: 100000); a tenth of them is loaded one by one
@@ -24,7 +23,6 @@ minute. Compare the ratio: what BigQuery itself takes for its jobs, only an acco
 const flags = numbersFrom(help, { job: 2_500, events: 100_000, file: 500 })
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const budgetMs = 25_000
-const everyMs = 60_000
 
 /** What some runs of the loader came to. */
 interface Outcome {
@@ -33,8 +31,6 @@ interface Outcome {
   readonly jobs: number
   /** Milliseconds in which the loader worked. */
   readonly ms: number
-  /** Milliseconds until all was loaded, with runs that begin once a minute. */
-  readonly scheduledMs: number
 }
 
 /** The engine without what merges loads together. */
@@ -60,18 +56,17 @@ async function measure(
     await loads.stage(texts.map((text) => JSON.parse(text) as Event))
   }
   loads.staged.clear()
-  let [ms, scheduledMs, runs] = [0, 0, 0]
+  let [ms, runs] = [0, 0]
   for (let isDone = false; !isDone; runs++) {
     const start = clock()
     const run = await loads.load()
     if (run.error !== undefined) throw new Error(run.error)
     isDone = run.done
     ms += clock() - start
-    scheduledMs += isDone ? clock() - start : Math.ceil((clock() - start) / everyMs) * everyMs
   }
   const rows = await warehouse.count('tracks')
   say(`  ${whole(rows)} rows in tracks, ${runs} runs`)
-  return { events, runs, jobs: (warehouse.fake?.jobs().length ?? 0) - before, ms, scheduledMs }
+  return { events, runs, jobs: (warehouse.fake?.jobs().length ?? 0) - before, ms }
 }
 
 await session(async (keep) => {
@@ -80,15 +75,13 @@ await session(async (keep) => {
   const single = await measure(warehouse, { events: Math.round(flags.events / 10), wrap: oneByOne })
   const together = await measure(warehouse, { events: flags.events, wrap: (engine) => engine })
   const rate = ({ events, ms }: Outcome) => (events * 1_000) / ms
-  const scheduled = ({ events, scheduledMs }: Outcome) => (events * 1_000) / scheduledMs
   say(
     table([
-      ['', 'events', 'events/s', 'events/s by the minute', 'jobs of 1,000 events'],
+      ['', 'events', 'events/s', 'jobs of 1,000 events'],
       ...Object.entries({ 'slices one by one': single, 'merged together': together }).map(([name, one]) => [
         name,
         whole(one.events),
         whole(rate(one)),
-        whole(scheduled(one)),
         fixed((one.jobs * 1_000) / one.events),
       ]),
     ]),

@@ -70,7 +70,7 @@ interface SliceUnderWay {
  * Loads some staging files, slice by slice: reads, maps, groups by table, widens tables, fits values, loads. While the engine has
  * one slice, the next one is read and mapped; the engine never has two.
  *
- * After each slice the position moves, so that a run that ends goes on there. Everything in a slice may be done again after a
+ * After each slice, or after the merge of those that are gathered, the position moves, so that a run that ends goes on there. Everything in a slice may be done again after a
  * crash: rows are merged by id, discards have a load id. Dead letters are stored last, when only moving the position can fail.
  */
 export class LoadGroup {

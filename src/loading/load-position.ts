@@ -34,8 +34,8 @@ const mostKept = 10
 /**
  * Table `position`: how far into a staging file the rows are in the warehouse, so that the next run goes on there.
  *
- * It also holds how many events a slice may have, how many slices are merged together, and where the slices end whose discards and held rows are being written: a repeat
- * of one must have the same ones.
+ * It also holds how many events a slice may have, how many slices are merged together, and where the slices end whose discards and
+ * held rows are being written: a repeat of one must have the same ones.
  */
 export class LoadPosition {
   readonly #db: Database

@@ -114,7 +114,7 @@ export class PartRows {
     return { load: { id: this.part.id, table, columns, rows: values, merge }, pending, rows, discards }
   }
 
-  /** Notes what is in the warehouse. */
+  /** Notes rows that are in the warehouse, or are there once the slice counts. */
   note({ load, discards, pending }: ReadyRows): void {
     this.discards.push(...discards)
     const before = this.loaded.get(load.table)

@@ -198,10 +198,15 @@ class BigQueryEngine implements Engine {
   }
 
   load(load: Load): Promise<void> {
-    return this.appendTogether([load])
+    return this.#load([load])
   }
 
-  async appendTogether(loads: readonly Load[]): Promise<void> {
+  appendTogether(loads: readonly Load[]): Promise<void> {
+    return this.#load(loads)
+  }
+
+  /** Does one load, or several of one table that append. */
+  async #load(loads: readonly Load[]): Promise<void> {
     const [first, ...more] = loads.filter(({ rows }) => rows.length > 0)
     if (first === undefined) return
     try {

@@ -156,10 +156,15 @@ class DatabricksEngine implements Engine {
   }
 
   load(load: Load): Promise<void> {
-    return this.appendTogether([load])
+    return this.#load([load])
   }
 
-  async appendTogether(loads: readonly Load[]): Promise<void> {
+  appendTogether(loads: readonly Load[]): Promise<void> {
+    return this.#load(loads)
+  }
+
+  /** Does one load, or several of one table that append. */
+  async #load(loads: readonly Load[]): Promise<void> {
     const [given, ...more] = loads.filter(({ rows }) => rows.length > 0)
     if (given === undefined) return
     const look = { statements: this.#statements, table: this.#name(given.table) }
