@@ -49,7 +49,7 @@ export class BigQueryGathering implements Gathering {
 
   constructor(id: string, tools: GatheringTools) {
     this.#id = id
-    this.#tools = tools
+    this.#tools = { ...tools, jobs: tools.jobs.ofOneRun }
   }
 
   async stage(loads: readonly Load[]): Promise<void> {

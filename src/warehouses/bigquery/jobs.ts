@@ -25,8 +25,15 @@ export interface DoneJob {
 const labels = { made_by: 'sluiceway' }
 const firstPollMs = 300
 const longestPollMs = 5_000
-/** A job that takes longer goes on by itself; the next run finds it by its id. */
+/** Milliseconds that a job is waited for. */
 const longestJobMs = 240_000
+
+interface JobsOptions {
+  readonly project: string
+  readonly location: () => Promise<string>
+  /** Whether a job that takes longer is ended; else it goes on by itself, and the next run finds it by its id. */
+  readonly areEnded?: boolean
+}
 
 /**
  * Runs jobs. Their ids are made of what they do: a job that is made again is the one that is there, and its end is this one's.
@@ -37,17 +44,20 @@ export class BigQueryJobs {
   readonly #http: BigQueryHttp
   readonly #project: string
   readonly #failures: BigQueryFailures
+  readonly #options: JobsOptions
   readonly #location: () => Promise<string>
 
-  constructor(
-    http: BigQueryHttp,
-    at: { readonly project: string; readonly location: () => Promise<string> },
-    failures: BigQueryFailures,
-  ) {
+  constructor(http: BigQueryHttp, options: JobsOptions, failures: BigQueryFailures) {
     this.#http = http
-    this.#project = at.project
-    this.#location = at.location
+    this.#options = options
+    this.#project = options.project
+    this.#location = options.location
     this.#failures = failures
+  }
+
+  /** For jobs whose ids no other run has: those that are given up are ended. */
+  get ofOneRun(): BigQueryJobs {
+    return new BigQueryJobs(this.#http, { ...this.#options, areEnded: true }, this.#failures)
   }
 
   /**
@@ -147,7 +157,7 @@ export class BigQueryJobs {
     let job = known
     let waited = 0
     for (let pause = 0; !isDone(job); pause = pause === 0 ? firstPollMs : Math.min(longestPollMs, pause * 1.6)) {
-      if (waited >= longestJobMs) throw this.#stillRuns(id)
+      if (waited >= longestJobMs) throw await this.#givenUp(id, location)
       // Of a job that was just made, nothing new is to be had at once.
       const wait = pause === 0 && Object.keys(known).length > 0 ? firstPollMs : pause
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
@@ -165,6 +175,17 @@ export class BigQueryJobs {
     const query = statOf(job, 'query')
     const dml = isRecord(query?.['dmlStats']) ? query['dmlStats'] : {}
     return { isOld, inserted: countIn(dml, 'insertedRowCount'), loaded: countIn(statOf(job, 'load'), 'outputRows') }
+  }
+
+  /** What is said of a job that takes too long. */
+  async #givenUp(id: string, location: string) {
+    if (this.#options.areEnded !== true) return this.#stillRuns(id)
+    // Who made a job may end it. https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/cancel (stored copy, read 2026-12-01)
+    const path = `/jobs/${encodeURIComponent(id)}/cancel?location=${encodeURIComponent(location)}`
+    await this.#http.call({ method: 'POST', path }).catch(() => {})
+    return this.#failures.ofWarehouse(
+      `the job ${id} took longer than ${longestJobMs / 1_000} s and was asked to end; less is merged together the next time`,
+    )
   }
 
   #stillRuns(id: string) {

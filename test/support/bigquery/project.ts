@@ -82,6 +82,8 @@ export class Project {
         return this.#createJob(asked, lines ?? [], polls)
       case 'GET jobs one':
         return this.#job(dataset, query)
+      case 'POST jobs/tables all':
+        return this.#cancelJob(dataset, query)
       case 'POST queries all':
         return this.#query(asked)
       default:
@@ -204,6 +206,15 @@ export class Project {
     if (job === undefined || !query?.startsWith('location=')) return errorOf(404, 'notFound', `Not found: Job ${jobId}`)
     job.polls--
     return { status: 200, body: this.#jobBody(jobId) }
+  }
+
+  /** A job that is done stays as it is. What it was to do is done before, all the same, as it may be there. */
+  #cancelJob(jobId: string, query: string | undefined): Answer {
+    const job = this.jobs.get(jobId)
+    if (job === undefined || !query?.startsWith('location=')) return errorOf(404, 'notFound', `Not found: Job ${jobId}`)
+    if (job.polls > 0 || Date.now() < job.doneAt)
+      Object.assign(job, { polls: 0, doneAt: 0, error: { reason: 'stopped', message: 'Job execution was cancelled' } })
+    return { status: 200, body: { kind: 'bigquery#jobCancelResponse', job: this.#jobBody(jobId) } }
   }
 
   #jobBody(jobId: string): object {

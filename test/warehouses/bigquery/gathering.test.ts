@@ -3,7 +3,7 @@ import { mayReceive } from '../../../src/warehouses/bigquery/http.ts'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Columns, Engine, Gathering } from '../../../src/core/warehouse.ts'
 import { mostHeldBytes } from '../../../src/warehouses/bigquery/gathering.ts'
 import { bigquery } from '../../../src/warehouses/bigquery.ts'
@@ -75,6 +75,32 @@ describe.skipIf(process.env['BIGQUERY_CREDENTIALS'] !== undefined)('a gathering 
     let left = 1
     fake.fault = (request) => (when(request) && left-- > 0 ? fault : undefined)
   }
+
+  test('a merge that takes longer than is waited for is asked to end, and the rows come once when they are gathered again', async () => {
+    const { setTimeout: real } = globalThis
+    // Waits for a job end at once; those for an answer do not.
+    const timers = vi
+      .spyOn(globalThis, 'setTimeout')
+      .mockImplementation(((work: () => void, ms = 0, ...rest: never[]) =>
+        real(work, ms <= 5_000 ? 0 : ms, ...rest)) as typeof setTimeout)
+    const slow = gather()
+    await slow.stage([load(orders(0, 100))])
+    fake.polls = Infinity
+    const thrown = await thrownBy(slow.merge())
+    await slow.drop()
+    timers.mockRestore()
+    fake.polls = 0
+    expect(String(thrown)).toMatch(/took longer than 240 s and was asked to end; less is merged together the next time/)
+    expect(thrown).toMatchObject({ details: { scope: 'warehouse' } })
+    const ended = fake.requests.filter(({ path }) => path.includes('/cancel?location=US'))
+    expect(ended.map(({ method }) => method)).toEqual(['POST'])
+    const [, job] = /jobs\/([^/]+)\/cancel/.exec(ended[0]?.path ?? '') ?? []
+    expect(fake.jobs()).toContain(job)
+    const again = gather()
+    await again.stage([load(orders(0, 4_000))])
+    await again.merge()
+    await expectAll()
+  })
 
   test('a gathering of over 1 MiB goes by one upload, one load job and one statement, and arrives whole and once', async () => {
     const before = fake.jobs().length
