@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Debugger } from './debugger.ts'
+import { Debugger, type Wake } from './debugger.ts'
 
 /** How often it is looked. */
 const lookMs = 1_000
@@ -31,8 +31,8 @@ export class HeapWatch {
   }
 
   /** @param port where the runtime takes debuggers */
-  static async start(port: number): Promise<HeapWatch> {
-    return new HeapWatch(await Debugger.open(port))
+  static async start(port: number, wake: Wake): Promise<HeapWatch> {
+    return new HeapWatch(await Debugger.open(port, wake))
   }
 
   /** The most megabytes that were held since the last call. */

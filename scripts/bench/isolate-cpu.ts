@@ -1,4 +1,4 @@
-import { Debugger } from './debugger.ts'
+import { Debugger, type Wake } from './debugger.ts'
 
 /** Microseconds between two looks at an isolate. */
 const intervalUs = 1_000
@@ -23,8 +23,8 @@ export class IsolateCpu {
   }
 
   /** @param port where the runtime takes debuggers */
-  static async start(port: number): Promise<IsolateCpu> {
-    const debuggers = await Debugger.openAll(port)
+  static async start(port: number, wake: Wake): Promise<IsolateCpu> {
+    const debuggers = await Debugger.openAll(port, wake)
     for (const one of debuggers) {
       await one.call('Profiler.enable')
       await one.call('Profiler.setSamplingInterval', { interval: intervalUs })

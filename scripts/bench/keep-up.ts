@@ -98,7 +98,7 @@ async function measure(
   await runLoad({ url: sluiceway.url, requests, connections: 4, seconds: 1 })
   await drained(sluiceway)
   const rest = residentMegabytes(sluiceway.workerdPid)
-  const watch = inspect === undefined ? undefined : await IsolateCpu.start(inspect)
+  const watch = inspect === undefined ? undefined : await IsolateCpu.start(inspect, sluiceway.state)
   const start = clock()
   const startCpu = cpuSeconds(sluiceway.workerdPid)
   const { accepted } = await runLoad({ url: sluiceway.url, requests, connections, seconds })

@@ -81,8 +81,11 @@ async function arrive({ sink }: Lanes, events: number, from = sink.events()): Pr
 }
 
 /** The most megabytes that the isolate holds meanwhile. */
-async function heldWhile<T>(inspect: number, work: () => Promise<T>) {
-  const heap = await HeapWatch.start(inspect)
+async function heldWhile<T>(
+  { inspect, sluiceway }: { readonly inspect: number; readonly sluiceway: Sluiceway },
+  work: () => Promise<T>,
+) {
+  const heap = await HeapWatch.start(inspect, sluiceway.state)
   const made = await work()
   await heap.stop()
   return { made, megabytes: heap.take() }
@@ -176,14 +179,16 @@ await session(async (keep) => {
       const calm = await beside(lanes, () => sleep(10_000))
       const repeats = sink.repeats()
       const memory = new MemoryWatch(sluiceway.workerdPid)
-      const { megabytes: empty } = await heldWhile(inspect, () => sleep(3_000))
+      const { megabytes: empty } = await heldWhile({ inspect, sluiceway }, () => sleep(3_000))
       sink.answer(503)
       const there = sink.events()
-      const { made: waited, megabytes: collecting } = await heldWhile(inspect, () => collect(lanes, flags.events))
+      const { made: waited, megabytes: collecting } = await heldWhile({ inspect, sluiceway }, () =>
+        collect(lanes, flags.events),
+      )
       const full = await laneOf(sluiceway)
       const down = await beside(lanes, () => sleep(10_000))
-      const { megabytes: waiting } = await heldWhile(inspect, () => sleep(3_000))
-      const { megabytes: draining } = await heldWhile(inspect, async () => {
+      const { megabytes: waiting } = await heldWhile({ inspect, sluiceway }, () => sleep(3_000))
+      const { megabytes: draining } = await heldWhile({ inspect, sluiceway }, async () => {
         await openSink(lanes)
         await arrive(lanes, there + waited / 3)
       })

@@ -89,7 +89,7 @@ export async function loadWhole(keep: Keep, { vars, events, say }: Options): Pro
   let held = 0
   let peak = 0
   const watch = async (count: number): Promise<void> => {
-    const heap = await HeapWatch.start(inspect)
+    const heap = await HeapWatch.start(inspect, sluiceway.state)
     await load(count)
     await heap.stop()
     held = Math.max(held, heap.take())
