@@ -9,7 +9,15 @@ export function cpuSeconds(pid: number | undefined): number {
   return (Number(fields[11]) + Number(fields[12])) / ticks
 }
 
-/** The same of a process and its children, those that have ended included. */
+/** Microseconds of CPU of this process that some work takes. */
+export function spent(work: () => void): number {
+  const before = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}
+
+/** Seconds of CPU of a process and its children, those that have ended included. */
 export function cpuSecondsOfFamily(pid: number): number {
   const [own, ended] = [cpuSeconds(pid), statOf(pid)]
   let sum = own + (Number(ended[13]) + Number(ended[14])) / ticks

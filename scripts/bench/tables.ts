@@ -6,12 +6,14 @@ import connect from 'postgres'
 import { startLongWay } from '../../test/support/long-way.ts'
 import { startPostgres } from '../../test/support/real-postgres.ts'
 import type { Engine } from '../../src/core/warehouse.ts'
+import { d1 } from '../../src/warehouses/d1.ts'
 import { mapEvent } from '../../src/warehouses/mapping/map-event.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { copyPieces } from '../../src/warehouses/postgres/copy.ts'
 import { doWhole } from '../../src/warehouses/postgres/steps.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import { clock } from './clock.ts'
+import { spent } from './cpu.ts'
 import { numbersFrom } from './flags.ts'
 import { keepUp } from './keep-up.ts'
 import { eventTexts, loadsOf, optionsFor, prepareTables } from './loads.ts'
@@ -19,6 +21,7 @@ import { median } from './median.ts'
 import { sendAtOnce } from './no-delay.ts'
 import { copierFor } from './psql.ts'
 import { type Keep, session } from './session.ts'
+import { sqliteTime } from './sqlite.ts'
 import { fixed, table, whole } from './table.ts'
 import { copyAgain, loadWhole } from './whole-load.ts'
 
@@ -26,13 +29,13 @@ const help = `Usage: npm run bench:load -- [options]
 
 Measures how events become rows, in four parts: the mapping beside JSON.parse and JSON.stringify; loads of slices that are in
 memory into PostgreSQL, beside psql that copies the same rows from files into the same tables; how fast tables follow what is accepted, with 20 events in a
-request and with 1; and a load of very many staged events into PostgreSQL, and of some into D1: its rate, its rate beside psql
+request and with 1, and how fast SQLite would by itself; and a load of very many staged events into PostgreSQL, and of some into D1: its rate, its rate beside psql
 that copies the same rows into the same tables, the time of a row while the tables grow, and the memory of the Worker's isolate.
 Compare the ratios: the machine is in the rest.
 
   --part <n>      only this part, from 1 to 4
   --events <n>    events that are loaded into PostgreSQL in part 4 (default: 1000000)
-  --d1 <n>        events that are loaded into D1 in part 4 (default: 100000)
+  --d1 <n>        events that are loaded into D1 in part 4, and into SQLite in part 3 (default: 100000)
   --delay <ms>    milliseconds of the way from the Worker to PostgreSQL, and of the way back, in parts 3 and 4 (default: 0)
   --id-index <n>  1: D1 has an index for ids (default: 0)
   --seconds <n>   seconds in which events are accepted in part 3 (default: 30)
@@ -67,10 +70,8 @@ const targets = { mapping: 0.5, copy: 0.6, keepUp: 0.5, flat: 1.2, megabytes: 12
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const judged = (value: number, target: number, isMet = value >= target) =>
   `${fixed(value, 2)}, target ${isMet === value >= target ? '≥' : '≤'} ${target}: ${isMet ? 'met' : 'MISSED'}`
-const cpu = (): number => {
-  const { user, system } = process.cpuUsage()
-  return user + system
-}
+/** As `d1()` maps events; nothing is asked of its database. */
+const d1Traits = d1().open({ DB: { batch: () => {}, prepare: () => {} } }, '')
 
 /** Microseconds of processor time of an event in the mapping, and in JSON alone. */
 function measureMapping(engine: Engine): { readonly map: number; readonly json: number } {
@@ -78,13 +79,15 @@ function measureMapping(engine: Engine): { readonly map: number; readonly json: 
   const options = optionsFor(engine)
   const times = { map: [] as number[], json: [] as number[] }
   for (let round = 0; round < rounds + 2; round++) {
-    let start = cpu()
-    for (const text of texts) JSON.stringify(JSON.parse(text))
-    times.json.push((cpu() - start) / texts.length)
+    const json = spent(() => {
+      for (const text of texts) JSON.stringify(JSON.parse(text))
+    })
+    times.json.push(json / texts.length)
     const parsed = texts.map((text) => JSON.parse(text) as object)
-    start = cpu()
-    for (const event of parsed) mapEvent(event, options)
-    times.map.push((cpu() - start) / texts.length)
+    const map = spent(() => {
+      for (const event of parsed) mapEvent(event, options)
+    })
+    times.map.push(map / texts.length)
   }
   // The first rounds are those of the compiler.
   return { map: median(times.map.slice(2)), json: median(times.json.slice(2)) }
@@ -196,6 +199,13 @@ async function sayKeepUp(keep: Keep, name: string, url: string | undefined): Pro
         `${fixed(us.worker)} in the Worker and ${fixed(us.simulators)} in the local D1 and R2`,
     )
     say(`  by the Worker alone it would be: ${fixed(us.bareWorker / us.worker, 2)}`)
+    if (url === undefined) {
+      const sqlite = await sqliteTime({ events: flags.d1, idIndex: flags['id-index'] === 1, engine: d1Traits })
+      say(
+        `  SQLite alone, by prepared statements: ${fixed(sqlite)} µs of an event, which one thread does beside accepting`,
+      )
+      say(`  by SQLite and accepting alone it would be: ${fixed(us.bare / (us.bare + sqlite), 2)}`)
+    }
     say(
       `  memory of the runtime, more than at rest: ${fixed(megabytes, 0)} MB at most, with the pages of its databases`,
     )
