@@ -1,6 +1,6 @@
 import { cut } from '../core/cut.ts'
 import type { Engine, Load } from '../core/warehouse.ts'
-import { type Discard, discardKey, discardTableOf, discardValues } from './discards.ts'
+import { type Discard, discardKey, discardTableOf, discardValues, isWholeRow } from './discards.ts'
 import type { KnownTables } from './known-schema.ts'
 import { isNarrow } from './load-failure.ts'
 import type { Loading } from './load-group.ts'
@@ -60,12 +60,10 @@ export class DiscardWriter {
   }
 
   get #pieces(): readonly { readonly id: string; readonly some: readonly Discard[] }[] {
-    const unitsOf = ({ row }: Discard) => (row['column_value'] as string).length + 300
     const { id } = this.#part
-    return Array.from(cut(this.#discards, unitsOf, { size: discardUnits }), (some, n) => ({
-      id: n === 0 ? id : `${id}/${n}`,
-      some,
-    }))
+    const { values = [], rows = [] } = Object.groupBy(this.#discards, (one) => (isWholeRow(one) ? 'rows' : 'values'))
+    // Whether a row is refused is up to the warehouse, which may say otherwise when the slice is repeated.
+    return [...piecesOf(values, id), ...piecesOf(rows, `${id}!`)]
   }
 
   /** Whether it is not in the warehouse yet: a lane that dies may stage events twice, in files that overlap. */
@@ -102,6 +100,11 @@ export class DiscardWriter {
     }
   }
 }
+
+const unitsOf = ({ row }: Discard): number => (row['column_value'] as string).length + 300
+
+const piecesOf = (discards: readonly Discard[], id: string) =>
+  Array.from(cut(discards, unitsOf, { size: discardUnits }), (some, n) => ({ id: n === 0 ? id : `${id}/${n}`, some }))
 
 /**
  * Appends what was discarded of several slices by few statements, where the engine can. What is in the way of that is left to

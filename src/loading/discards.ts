@@ -3,7 +3,7 @@ import { ownName } from '../warehouses/mapping/providers.ts'
 import { fingerprintOf } from '../storage/fingerprint.ts'
 import type { PendingRow } from './rows-of.ts'
 
-/** A value that its column did not take: a row of `rudder_discards`. */
+/** A value that its column did not take, or a row that the warehouse refused: a row of `rudder_discards`. */
 export interface Discard {
   readonly pending: PendingRow
   readonly row: Readonly<Record<string, string>>
@@ -47,6 +47,22 @@ export function discardKey({ row }: Discard): string {
   const [one, two] = fingerprintOf(`${row['column_name']} ${row['received_at']}`, row['column_value'] ?? '')
   return JSON.stringify([row['table_name'], row['row_id'], one, two])
 }
+
+/** Stands for all columns: no column has such a name. */
+const wholeRow = '*'
+
+/** Whether it is a row that was refused as a whole. */
+export const isWholeRow = ({ row }: Discard): boolean => row['column_name'] === wholeRow
+
+/**
+ * Makes the discard of a row that the warehouse refused.
+ *
+ * @param pending the row
+ * @param why why it was not taken, and the time of the load
+ * @returns the discard, whose value is the row as JSON
+ */
+export const discardOfRow = (pending: PendingRow, why: { readonly reason: string; readonly now: string }): Discard =>
+  discardOf(pending, { name: wholeRow, value: pending.row.data, ...why })
 
 /** UTF-16 units of a value that are kept; the whole value is in the event. */
 const longestValue = 10_000

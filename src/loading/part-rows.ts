@@ -1,4 +1,4 @@
-import { SluicewayError } from '../core/errors.ts'
+import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Port } from '../core/port.ts'
 import type { Engine, Load } from '../core/warehouse.ts'
 import type { Discard } from './discards.ts'
@@ -55,9 +55,10 @@ export class PartRows {
   readonly #tools: SliceTools
   /** What is in the warehouse, by table. */
   readonly loaded = new Map<string, LoadedTable>()
-  /** What did not fit, of rows that are in the warehouse. */
+  /** What did not fit, of rows that are in the warehouse, and rows that it refused. */
   readonly discards: Discard[] = []
   readonly waiting: WaitingRows[] = []
+  readonly #refused = new Set<PendingRow>()
 
   constructor(part: SlicePart, tools: SliceTools) {
     this.part = part
@@ -110,8 +111,16 @@ export class PartRows {
     if (fit.hasMisfits && this.doubts(table)) fit = rows.fit(await this.schema.evolve(table, need))
     const { pending, discards, refused, columns, rows: values } = fit
     for (const one of refused)
-      this.part.bury(one, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
+      this.refuse(one, rows, new SluicewayError('mapping_failed', `The id does not fit into the table "${table}"`))
     return { load: { id: this.part.id, table, columns, rows: values, merge }, pending, rows, discards }
+  }
+
+  /** Gives up a row: its event becomes a dead letter, and what it was is discarded. */
+  refuse(one: PendingRow, rows: TableRows, thrown: unknown): void {
+    this.part.bury(one, thrown)
+    if (this.#refused.has(one)) return
+    this.#refused.add(one)
+    this.discards.push(rows.discardOf(one, reasonOf(thrown)))
   }
 
   /** Notes rows that are in the warehouse, or are there once the slice counts. */

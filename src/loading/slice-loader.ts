@@ -188,9 +188,9 @@ export class SliceLoader {
 
   /** Buries rows that are refused for a value of theirs, and gives the other refusals. */
   #settleRows(): Refusal[] {
-    return this.#refusals.splice(0).filter(({ pending, thrown }) => {
+    return this.#refusals.splice(0).filter(({ pending, rows, thrown }) => {
       if (scopeOf(thrown) !== 'rows') return true
-      this.#part.bury(pending, thrown)
+      this.partRows.refuse(pending, rows, thrown)
       return false
     })
   }

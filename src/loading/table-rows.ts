@@ -3,7 +3,7 @@ import { moreColumn, moreColumnIn } from '../warehouses/mapping/more-column.ts'
 import type { Row } from '../warehouses/mapping/row.ts'
 import type { Shape } from '../warehouses/mapping/shape.ts'
 import { toTimestamp } from '../warehouses/mapping/types.ts'
-import { type Discard, discardOf } from './discards.ts'
+import { type Discard, discardOf, discardOfRow } from './discards.ts'
 import { fitValue, isBeyondInt, isDiscard, scalarOf } from './fit-value.ts'
 import type { PendingRow } from './rows-of.ts'
 
@@ -154,6 +154,11 @@ export class TableRows {
     })
     this.#integers.set(shape, integers)
     return integers
+  }
+
+  /** The discard of one of the rows, which the warehouse refused. */
+  discardOf(one: PendingRow, reason: string): Discard {
+    return discardOfRow(one, { reason, now: this.#now })
   }
 
   /** Fits the rows to the columns that the table has. */

@@ -59,6 +59,39 @@ describe.each([
     expect(buried()).toEqual(['order-2'])
   })
 
+  test('a row for its value has it in rudder_discards, whole and once, and its event as a dead letter', async () => {
+    let refuses = true
+    loads.wrap = refusing((step, table, rows) => {
+      if (refuses && step === 'load' && table === 'order_completed' && rows.some((row) => row['coupon'] === 'VOID'))
+        throw failure('rows', 'value too long for the column "coupon"')
+    })
+    const events = [1, 2, 3].map((n) => order(n, 'Order Completed', { coupon: n === 2 ? 'VOID' : 'SPRING' }))
+    await loads.send(...events)
+    expect(await idsOf('order_completed')).toEqual(['order-1', 'order-3'])
+    expect(await idsOf('tracks')).toEqual(['order-1', 'order-2', 'order-3'])
+    expect(buried()).toEqual(['order-2'])
+    // Somebody replays its dead letter, first too early.
+    await loads.send(order(2, 'Order Completed', { coupon: 'VOID' }))
+    refuses = false
+    await loads.send(order(2, 'Order Completed', { coupon: 'VOID' }))
+    expect(await idsOf('order_completed')).toEqual(['order-1', 'order-2', 'order-3'])
+    const discards = await warehouse.query('SELECT * FROM rudder_discards')
+    expect(discards).toMatchObject([
+      {
+        table_name: 'order_completed',
+        row_id: 'order-2',
+        column_name: '*',
+        reason: 'value too long for the column "coupon"',
+      },
+    ])
+    expect(JSON.parse(String(discards[0]?.['column_value']))).toMatchObject({
+      id: 'order-2',
+      order_id: 'o-2',
+      coupon: 'VOID',
+      user_id: 'ada',
+    })
+  })
+
   test.each([
     ['has no connection', undefined],
     ['says so of itself', 'warehouse'],

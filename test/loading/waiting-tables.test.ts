@@ -176,7 +176,7 @@ describe.each([
         }
       }
       refuses = true
-      // A value of each slice is discarded, and one event is a dead letter.
+      // A value of each slice is discarded, and one row is refused: its event is a dead letter.
       await loads.stage([order(1, { quantity: 1 }), view(1), order(2, { quantity: 'two' })])
       await loads.stage([{ ...view(2), properties: { coupon: 'VOID' } }])
       await run(() => (refuses = at % 2 === 0))
@@ -194,10 +194,13 @@ describe.each([
       const where = `crash at step ${at}`
       expect(await ids('order_completed'), where).toEqual(['order-1', 'order-2', 'order-3'])
       expect(await ids('product_viewed'), where).toEqual(['view-1', 'view-3', 'view-4'])
-      const discards = await warehouse.query('SELECT row_id, column_value FROM rudder_discards ORDER BY row_id')
+      const discards = await warehouse.query(
+        'SELECT row_id, column_name, column_value FROM rudder_discards ORDER BY row_id',
+      )
       expect(discards, where).toEqual([
-        { row_id: 'order-2', column_value: 'two' },
-        { row_id: 'view-4', column_value: 'free' },
+        { row_id: 'order-2', column_name: 'quantity', column_value: 'two' },
+        { row_id: 'view-2', column_name: '*', column_value: expect.stringContaining('"coupon":"VOID"') },
+        { row_id: 'view-4', column_name: 'price', column_value: 'free' },
       ])
       expect(
         loads.letters.map(({ messageId }) => messageId),
