@@ -350,6 +350,7 @@ export interface LoadReport {
   readonly files: number
   readonly events: number
   readonly rows: number
+  /** Rows of `rudder_discards`: values that did not fit, and rows that were refused. */
   readonly discards: number
   /** Events of erased users, which were left out; left out where there are none. */
   readonly erased?: number | undefined
