@@ -84,20 +84,23 @@ function isIsoText(text: string): boolean {
     const wanted = ISO_FORM.charCodeAt(i)
     if (wanted === DIGIT_0 ? unit < DIGIT_0 || unit > DIGIT_9 : unit !== wanted) return false
   }
-  const two = (at: number): number => (text.charCodeAt(at) - DIGIT_0) * 10 + text.charCodeAt(at + 1) - DIGIT_0
-  const month = two(5)
-  const day = two(8)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
   return (
     month >= 1 &&
     month <= 12 &&
     day >= 1 &&
     day <= (DAYS[month] ?? 0) &&
-    two(11) < 24 &&
-    two(14) < 60 &&
-    two(17) < 60 &&
-    two(0) + two(2) > 0
+    twoDigits(text, 11) < 24 &&
+    twoDigits(text, 14) < 60 &&
+    twoDigits(text, 17) < 60 &&
+    twoDigits(text, 0) + twoDigits(text, 2) > 0
   )
 }
+
+// Not inside the function that calls it: in the bundle, each function that is made is given its name by a call.
+const twoDigits = (text: string, at: number): number =>
+  (text.charCodeAt(at) - DIGIT_0) * 10 + text.charCodeAt(at + 1) - DIGIT_0
 
 /**
  * Finds the type of the column that a value is to be stored in.
