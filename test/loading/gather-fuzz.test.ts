@@ -121,7 +121,12 @@ async function check(source: string, events: readonly Event[], { loads, isRefuse
   const expected = outcomeOf(events, isRefused)
   const letters = loads.letters.filter((letter) => letter.source === source).map(({ messageId }) => messageId)
   expect(sorted(letters)).toEqual(sorted(expected.letters))
-  const discards = (await rowsOf(source, 'rudder_discards')).map(keyOf)
+  const all = (await rowsOf(source, 'rudder_discards')).map(keyOf)
+  const isWhole = (key: string) => key.split(' ')[2] === '*'
+  const whole = all.filter(isWhole)
+  expect(sorted(new Set(whole.map((key) => key.split(' ').slice(0, 2).join(' '))))).toEqual(sorted(expected.refusals))
+  expect(whole.filter((key, i) => whole.indexOf(key) < i && !wasLocked.has(key.split(' ')[0] as string))).toEqual([])
+  const discards = all.filter((key) => !isWhole(key))
   // A crash leaves unknown which discards of a slice are there. The slice brings none of them again; but where a table refuses its
   // rows in the repeat, these wait, and their discards come with them.
   const counted = discards.filter(

@@ -50,6 +50,8 @@ export interface Outcome {
   readonly ids: Readonly<Record<string, readonly string[]>>
   /** messageIds. */
   readonly letters: readonly string[]
+  /** Table and messageId of the rows that are refused. */
+  readonly refusals: readonly string[]
   /** Rows of the table of users. */
   readonly users: readonly Row[]
   /** The last of each messageId. */
@@ -68,12 +70,14 @@ export function outcomeOf(events: readonly Event[], isRefused: (id: string, tabl
   const last = new Map(events.map((event) => [event.messageId, event]))
   const ids: Record<string, string[]> = {}
   const letters: string[] = []
+  const refusals: string[] = []
   for (const { messageId, type, event } of last.values()) {
     const table = type === 'identify' ? 'identifies' : (eventTables[names.indexOf(String(event))] as string)
     const isLong = messageId.length > 800
     const refused = isRefused(messageId, table)
     if (isLong || refused) letters.push(messageId)
     if (isLong) continue
+    if (refused) refusals.push(`${table} ${messageId}`)
     if (!refused) (ids[table] ??= []).push(messageId)
     if (type === 'track') (ids['tracks'] ??= []).push(messageId)
   }
@@ -81,6 +85,7 @@ export function outcomeOf(events: readonly Event[], isRefused: (id: string, tabl
   return {
     ids,
     letters,
+    refusals,
     users: usersOf(last.values()),
     events: last,
     again: new Set([...again].map((one) => one.messageId)),
