@@ -117,7 +117,10 @@ export class BigQueryJobs {
     for (let waits = 0; body['jobComplete'] !== true; waits++) {
       const { jobReference } = body
       const id = isRecord(jobReference) ? jobReference['jobId'] : undefined
-      if (typeof id !== 'string' || waits * 20_000 >= longestJobMs) throw this.#stillRuns(String(id))
+      if (typeof id !== 'string' || waits * 20_000 >= longestJobMs)
+        throw this.#failures.ofWarehouse(
+          `the statement of the job ${String(id)} still runs; the next run makes it anew`,
+        )
       const path = `/queries/${encodeURIComponent(id)}?location=${encodeURIComponent(location)}&timeoutMs=20000`
       body = (await this.#http.call({ method: 'GET', path })).body
     }
@@ -179,17 +182,14 @@ export class BigQueryJobs {
 
   /** What is said of a job that takes too long. */
   async #givenUp(id: string, location: string) {
-    if (this.#options.areEnded !== true) return this.#stillRuns(id)
+    if (this.#options.areEnded !== true)
+      return this.#failures.ofWarehouse(`the job ${id} still runs; the next run waits for it`)
     // Who made a job may end it. https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/cancel (stored copy, read 2026-12-01)
     const path = `/jobs/${encodeURIComponent(id)}/cancel?location=${encodeURIComponent(location)}`
     await this.#http.call({ method: 'POST', path }).catch(() => {})
     return this.#failures.ofWarehouse(
       `the job ${id} took longer than ${longestJobMs / 1_000} s and was asked to end; less is merged together the next time`,
     )
-  }
-
-  #stillRuns(id: string) {
-    return this.#failures.ofWarehouse(`the job ${id} still runs; the next run waits for it`)
   }
 }
 
