@@ -61,7 +61,7 @@ export class Project {
     const [, ...names] = where.split('/').map(decodeURIComponent)
     const [kind, dataset = '', , table = ''] = names
     const asked = (body ?? {}) as never
-    switch (`${method} ${kind}${names.length > 2 ? '/tables' : ''} ${names.length % 2 === 0 ? 'one' : 'all'}`) {
+    switch (`${method} ${kind}${names.length > 2 ? `/${names[2]}` : ''} ${names.length % 2 === 0 ? 'one' : 'all'}`) {
       case 'GET datasets one':
         return this.#dataset(dataset)
       case 'POST datasets all':
@@ -82,7 +82,7 @@ export class Project {
         return this.#createJob(asked, lines ?? [], polls)
       case 'GET jobs one':
         return this.#job(dataset, query)
-      case 'POST jobs/tables all':
+      case 'POST jobs/cancel all':
         return this.#cancelJob(dataset, query)
       case 'POST queries all':
         return this.#query(asked)
@@ -208,7 +208,7 @@ export class Project {
     return { status: 200, body: this.#jobBody(jobId) }
   }
 
-  /** A job that is done stays as it is. What it was to do is done before, all the same, as it may be there. */
+  /** A job that is done stays as it is. What another one was to do may be done all the same, as it may be there. */
   #cancelJob(jobId: string, query: string | undefined): Answer {
     const job = this.jobs.get(jobId)
     if (job === undefined || !query?.startsWith('location=')) return errorOf(404, 'notFound', `Not found: Job ${jobId}`)
