@@ -12,7 +12,8 @@ import { fixed, table, whole } from './table.ts'
 const help = `Usage: npm run bench:gather -- [options]
 
 Loads staged events into a BigQuery of this machine whose jobs take some seconds each, whatever they do: slices one by one, and
-slices that are merged together, as the loader does. A run of the loader begins nothing new after 25 s. Compare the ratio: what BigQuery itself takes for its jobs, only an account can show.
+slices that are merged together, as the loader does. A run of the loader begins nothing new after 25 s. Compare the ratio: what
+BigQuery itself takes for its jobs, only an account can show.
 
   --job <ms>      time of a job (default: 2500)
   --events <n>    events that are loaded together (default: 100000); a tenth of them is loaded one by one
