@@ -1,5 +1,5 @@
 import { cpuSeconds } from './cpu.ts'
-import { type LoadResult, runLoad } from './load.ts'
+import { type LoadResult, runLoad } from './run-load.ts'
 import type { Requests } from './requests.ts'
 
 /** Something that takes events at a URL, in a runtime process of its own. */

@@ -4,7 +4,7 @@ import { type Bill, billOf, type ObjectUsage, type Part, type Usage } from './bi
 import { clock } from './clock.ts'
 import { cpuSeconds } from './cpu.ts'
 import { numbersFrom } from './flags.ts'
-import { type LoadResult, runLoad } from './load.ts'
+import { type LoadResult, runLoad } from './run-load.ts'
 import { Meter } from './meter.ts'
 import { Numbers, Requests } from './requests.ts'
 import { session } from './session.ts'

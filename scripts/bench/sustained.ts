@@ -1,6 +1,6 @@
 import { type Backlog, backlogOf, drained } from './backlog.ts'
 import { clock } from './clock.ts'
-import { runLoad } from './load.ts'
+import { runLoad } from './run-load.ts'
 import type { Requests } from './requests.ts'
 import type { Sluiceway } from './sluiceway.ts'
 import { fixed, whole } from './table.ts'

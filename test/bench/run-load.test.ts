@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { parseAnswer } from '../../scripts/bench/connection.ts'
 import { Ids } from '../../scripts/bench/ids.ts'
 import { Latencies } from '../../scripts/bench/latencies.ts'
-import { runLoad } from '../../scripts/bench/load.ts'
+import { runLoad } from '../../scripts/bench/run-load.ts'
 import { Numbers, Requests } from '../../scripts/bench/requests.ts'
 
 interface Sent {
