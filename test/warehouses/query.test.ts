@@ -51,6 +51,8 @@ const writes = [
   'SELECT "); DELETE FROM orders; --" "',
   "SELECT ''')'); DELETE FROM orders; --'",
   'SELECT 1\0); DELETE FROM orders; --',
+  'SELECT * FROM pragma_optimize',
+  "SELECT * FROM 'PRAGMA_optimize'(0x10002)",
 ]
 
 describe('SQL for reading in a D1', () => {
@@ -108,6 +110,7 @@ describe('SQL for reading in a D1', () => {
     await query(sql)?.catch((thrown: unknown) => expect(thrown).toMatchObject({ code: 'bad_request' }))
     expect(await warehouse.ids('orders')).toEqual(['order-1', 'order-2'])
     expect(await warehouse.tables()).not.toContain('mine')
+    expect((await query("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat_'"))?.rows).toEqual([])
   })
 
   test.each([
@@ -119,6 +122,7 @@ describe('SQL for reading in a D1', () => {
     ['SELECT 1 /* a', 'A comment does not end.'],
     ['SELECT ?1', 'There may be no "?" outside of quotes.'],
     ["SELECT $x('')", 'There may be no "$" outside of quotes.'],
+    ['SELECT * FROM `pragma_optimize`', 'There may be no pragma_optimize, which writes.'],
   ])('SQL for reading in a D1 is refused with the reason: %j', (sql, reason) => {
     expect(() => readOnlySelect(sql)).toThrow(`The query is refused: ${reason}`)
   })
@@ -146,6 +150,12 @@ describe('SQL for reading in a PostgreSQL', () => {
     await sql.unsafe('CREATE FUNCTION web."Wipe all"() RETURNS int LANGUAGE sql AS $$ SELECT web.wipe() $$')
     await sql.unsafe(`CREATE FUNCTION web.loosen() RETURNS int LANGUAGE plpgsql AS $$
       BEGIN SET LOCAL transaction_read_only = off; DELETE FROM web.orders; RETURN 1; END $$`)
+    await sql.unsafe('CREATE FUNCTION web.wiped(web.orders) RETURNS int LANGUAGE sql AS $$ SELECT web.wipe() $$')
+    await sql.unsafe('CREATE FUNCTION web.gift(int) RETURNS int LANGUAGE sql AS $$ SELECT web.wipe() $$')
+    await sql.unsafe('CREATE FUNCTION web.system() RETURNS int LANGUAGE sql AS $$ SELECT web.wipe() $$')
+    await sql.unsafe('CREATE EXTENSION tablefunc; CREATE EXTENSION xml2')
+    await sql.unsafe(`CREATE FUNCTION web.pivot(text) RETURNS SETOF tablefunc_crosstab_2
+      LANGUAGE c STABLE AS '$libdir/tablefunc', 'crosstab'`)
   }, 60_000)
   afterAll(async () => {
     await engine?.close()
@@ -231,11 +241,41 @@ describe('SQL for reading in a PostgreSQL', () => {
     ['EXPLAIN ANALYZE SELECT pg_stat_reset()', 'pg_stat_reset'],
     ['SELECT web.wipe()', 'wipe'],
     ['SELECT web."Wipe all"()', 'Wipe all'],
+    ['SELECT TREAT(1 AS pg_advisory_lock)', 'pg_advisory_lock'],
+    ["SELECT Treat ('/etc/passwd'::text AS pg_catalog.pg_read_file)", 'pg_read_file'],
+    ['SELECT o.wiped FROM web.orders AS o', 'wiped'],
+    ['SELECT (o) . Wiped FROM web.orders AS o', 'wiped'],
+    ['SELECT web.system()', 'system'],
   ])('SQL for reading in a PostgreSQL calls nothing that may do more than read: %j', async (text, name) => {
     await expect(query(text)).rejects.toMatchObject({
       code: 'bad_request',
       message: `The query is refused: it may call no volatile function, as ${name} is.`,
     })
+  })
+
+  test.each([
+    ["SELECT * FROM public.crosstab('SELECT 1, 2, pg_stat_'||'reset()') AS t(a int, b text)", 'crosstab'],
+    ["SELECT * FROM public.crosstab2('SELECT ''a''::text, ''b''::text, pg_stat_'||'reset()::text')", 'crosstab2'],
+    ["SELECT * FROM web.pivot('SELECT ''a''::text, ''b''::text, pg_stat_'||'reset()::text')", 'pivot'],
+    ["SELECT * FROM public.connectby('orders', 'id', 'id', '1', 0) AS t(k text, p text, l int)", 'connectby'],
+    ["SELECT * FROM public.xpath_table('id', 'cart', 'orders', '/x', 'true') AS t(a text, b text)", 'xpath_table'],
+  ])('SQL for reading in a PostgreSQL calls nothing that runs a text as a statement: %j', async (text, name) => {
+    await expect(query(text)).rejects.toMatchObject({
+      code: 'bad_request',
+      message: `The query is refused: it may call no function that runs a text as a statement, as ${name} does.`,
+    })
+  })
+
+  test('SQL for reading in a PostgreSQL may name a column as a volatile function is named', async () => {
+    expect((await query('SELECT o.gift, gift FROM orders AS o LIMIT 1'))?.rows).toEqual([[true, true]])
+  })
+
+  test('SQL for reading in a PostgreSQL gives as text what a number of JSON cannot hold', async () => {
+    const asked = `SELECT 'NaN'::float8 AS a, 'Infinity'::numeric AS b, '-Infinity'::float4 AS c,
+      '{"n":9007199254740993,"price":1.10,"some":[2,1.5]}'::jsonb AS d`
+    expect((await query(asked))?.rows).toEqual([
+      ['NaN', 'Infinity', '-Infinity', { n: '9007199254740993', price: '1.10', some: [2, 1.5] }],
+    ])
   })
 
   test.each(['X', 'EXPLAIN'])(

@@ -30,6 +30,8 @@ export function readOnlySelect(sql: string): ReadOnlySelect {
   const select = explain === null ? text : text.slice(explain[0].length)
   if (!reading.test(select)) throw refusal('It must be a SELECT, WITH, VALUES or EXPLAIN of one.')
   assertEnclosed(select)
+  // The one table of a PRAGMA that writes when it is read: https://www.sqlite.org/pragma.html#pragfunc (checked 2026-12-01)
+  if (/pragma_optimize/i.test(select)) throw refusal('There may be no pragma_optimize, which writes.')
   return explain === null ? { select } : { explain: explain[1] as string, select }
 }
 

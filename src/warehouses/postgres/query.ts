@@ -102,19 +102,31 @@ async function select(transaction: TransactionSql, query: string): Promise<Query
   }
 }
 
+/** https://tc39.es/proposal-json-parse-with-source/ (checked 2026-12-01) */
+const parse = JSON.parse as (
+  text: string,
+  revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown
+
 /** A value of its type in JSON; text where it would lose something. */
 function valueOf(text: unknown, type: number): unknown {
   if (typeof text !== 'string') return text
   if (type === types.bool) return text === 'true'
   if (integers.has(type)) return Number.isSafeInteger(Number(text)) ? Number(text) : text
-  if (fractions.has(type)) return String(Number(text)) === text ? Number(text) : text
+  if (fractions.has(type)) return numberOf(text)
   if (type === types.timestamptz) return text.replace(' ', 'T').replace(/\+00$/, 'Z')
   return type === types.json || type === types.jsonb ? jsonOf(text) : text
 }
 
+/** The number that a text is, or the text where a number of JSON would be another. */
+const numberOf = (text: string): number | string =>
+  Number.isFinite(Number(text)) && String(Number(text)) === text ? Number(text) : text
+
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    return parse(text, (_, value, { source }) =>
+      typeof value === 'number' && source !== undefined ? numberOf(source) : value,
+    )
   } catch {
     // It was cut.
     return text
