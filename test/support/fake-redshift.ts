@@ -63,7 +63,8 @@ const asText = { serialize: String, parse: (text: string) => text }
 /**
  * Starts the fake. Whoever does not sign with `secret` is refused. Operations, names and errors are those of AWS' model of the
  * service, https://docs.aws.amazon.com/redshift-data/latest/APIReference/Welcome.html, as botocore has it (stored copy of
- * `botocore/data/redshift-data/2019-12-20/service-2.json`, read 2026-11-29).
+ * `botocore/data/redshift-data/2019-12-20/service-2.json`, read 2026-12-01). Of several statements, the error says which one
+ * failed, as users recorded it.
  */
 export async function startRedshift(secret: string): Promise<FakeRedshift> {
   const s3 = await startS3(secret)
@@ -117,11 +118,18 @@ export async function startRedshift(secret: string): Promise<FakeRedshift> {
     })
   }
   const execute = async ({ Sql, Sqls, Parameters = [] }: Submission): Promise<Statement> => {
-    if (fake.fail !== undefined) return { status: 'FAILED', error: fake.fail, rows: [] }
+    const failed = (words: string, number: number): Statement => ({
+      status: 'FAILED',
+      error: Sqls !== undefined && words.startsWith('ERROR') ? `Query #${number} failed with ${words}` : words,
+      rows: [],
+    })
+    if (fake.fail !== undefined) return failed(fake.fail, 1)
+    let number = 0
     try {
       const rows = await sql.begin(async (transaction) => {
         let found: readonly Record<string, unknown>[] = []
         for (const text of Sqls ?? [Sql ?? '']) {
+          number++
           const translated = translate(text, Sqls === undefined)
           if (typeof translated === 'string') {
             const names = Parameters.map(({ name }) => name)
@@ -141,11 +149,7 @@ export async function startRedshift(secret: string): Promise<FakeRedshift> {
       })
       return { status: 'FINISHED', rows }
     } catch (thrown) {
-      return {
-        status: 'FAILED',
-        error: `ERROR: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-        rows: [],
-      }
+      return failed(`ERROR: ${thrown instanceof Error ? thrown.message : String(thrown)}`, number)
     } finally {
       await sql.unsafe('DISCARD TEMP')
     }
@@ -238,6 +242,7 @@ function problemOf(action: string, body: DataRequest['body']): Refusal | undefin
   const wrong = (message: string): Refusal => ({ status: 400, type: 'ValidationException', message })
   if (!action.endsWith('ExecuteStatement')) return undefined
   const { Sql, Sqls = [], ClusterIdentifier, WorkgroupName, ClientToken, Database } = body as Record<string, never>
+  const { Parameters } = body as Pick<Submission, 'Parameters'>
   const all = [...(Sqls as string[]), ...(Sql === undefined ? [] : [Sql as string])]
   if ((ClusterIdentifier === undefined) === (WorkgroupName === undefined))
     return wrong('Either ClusterIdentifier or WorkgroupName must be given.')
@@ -246,6 +251,8 @@ function problemOf(action: string, body: DataRequest['body']): Refusal | undefin
   if (all.length === 0 || all.length > mostStatements) return wrong('Sqls must have 1 to 40 members.')
   if (all.some((sql) => Buffer.byteLength(sql) > mostStatementBytes))
     return wrong('The size of the statement is too large.')
+  if (Parameters !== undefined && (Parameters.length === 0 || Parameters.some(({ value }) => value === '')))
+    return wrong('parameters and their values must have length greater than or equal to 1.')
   return undefined
 }
 

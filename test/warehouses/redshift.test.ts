@@ -269,6 +269,18 @@ describe.skipIf(process.env['REDSHIFT_REGION'] !== undefined)('a Redshift behind
       /NoSuchKey$/,
     ],
     ['ERROR: The specified S3 prefix does not exist', 'warehouse', false, /not exist$/],
+    [
+      'ERROR: S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown,Rid 4QW,ExtRid x,CanRetry 1',
+      'warehouse',
+      false,
+      /CanRetry 1$/,
+    ],
+    [
+      'ERROR: AwsClientException: - Failed to perform AWS request, curlError=Connection timeout after 30002 ms',
+      'warehouse',
+      false,
+      /30002 ms$/,
+    ],
     ['ERROR: Disk Full', 'warehouse', true, /make room, or resize\.$/],
     ['Query cancelled by WLM abort action of Query Monitoring Rule', 'warehouse', false, /Rule$/],
     ['FATAL: password authentication failed for user "loader"', 'warehouse', true, /Check `dbUser` or `secretArn`\.$/],
@@ -323,6 +335,23 @@ describe.skipIf(process.env['REDSHIFT_REGION'] !== undefined)('a Redshift behind
     const event = 'ä'.repeat(32_767)
     await fill('orders', 'load-8', [{ ...orders('order-10')[0], event } as never])
     expect((await warehouse.rows('orders')).find(({ id }) => id === 'order-10')).toMatchObject({ event })
+  })
+
+  test('a Redshift behind the Data API tells when users were received, whether their column has a zone or not', async () => {
+    const users: Columns = { id: 'string', received_at: 'datetime' }
+    await engine.widen('users', users)
+    await fake.query(
+      `CREATE TABLE "${warehouse.namespace}"."users_with_zone" (id varchar(64), received_at timestamptz)`,
+    )
+    const rows = [
+      { id: 'ada', received_at: '2026-11-29T10:00:00.250Z' },
+      { id: 'bob', received_at: null },
+    ]
+    for (const table of ['users', 'users_with_zone']) {
+      await engine.load(loadOf({ id: '1', table, columns: users, rows, merge: 'replace' }))
+      const received = await engine.receivedAt?.(table, ['ada', 'bob', 'eve'])
+      expect([...(received ?? [])]).toEqual([['ada', Date.parse('2026-11-29T10:00:00.250Z')]])
+    }
   })
 
   test('tables that RudderStack made are loaded into, and their short texts become long', async () => {

@@ -81,10 +81,18 @@ export class DataApi {
     await this.#run('ExecuteStatement', { Sql: statement })
   }
 
-  /** Reads rows. */
+  /**
+   * Reads rows.
+   *
+   * @param parameters no value is empty: the API takes none that is
+   */
   async rows(statement: string, parameters: Parameters): Promise<ResultValue[][]> {
     const given = Object.entries(parameters).map(([name, value]) => ({ name, value }))
-    const id = await this.#run('ExecuteStatement', { Sql: statement, Parameters: given })
+    // A list of parameters has one at least.
+    const id = await this.#run('ExecuteStatement', {
+      Sql: statement,
+      ...(given.length === 0 ? {} : { Parameters: given }),
+    })
     const rows: ResultValue[][] = []
     for (let token: string | undefined; ;) {
       const page = await this.#call<{ readonly Records?: readonly (readonly Field[])[]; readonly NextToken?: string }>(

@@ -28,6 +28,12 @@ interface Meaning {
  */
 const ofObject = /mandatory url is not present|S3 prefix.* does not exist|specified key does not exist|NoSuchKey/i
 
+/** What S3 says of its own trouble, as COPY tells it: `S3ServiceException:…,Status 503,Error SlowDown`. */
+const ofBusyS3 = /S3ServiceException.*\bStatus 5\d\d\b/i
+
+/** How an error of the server itself begins; of several statements, the Data API says which one failed. */
+const ofServer = /^(?:Query #\d+ failed with )?ERROR\b/
+
 /** UTF-16 units of an error that are told. */
 const longestReason = 600
 
@@ -122,7 +128,7 @@ function meaningOfWords(words: string, address: RedshiftAddress): Meaning {
   const of = (scope: FailureScope, lasting = false, hint = ''): Meaning => ({ scope, lasting, hint })
   const { bucket, database, server } = address
   // The object was deleted, by somebody else or by an earlier invocation whose load has ended.
-  if (ofObject.test(words)) return of('warehouse')
+  if (ofObject.test(words) || ofBusyS3.test(words)) return of('warehouse')
   if (/S3ServiceException|AssumeRole|assume role|not authorized to (?:get|perform)|IAM role|AccessDenied/i.test(words))
     return of(
       'warehouse',
@@ -146,7 +152,7 @@ function meaningOfWords(words: string, address: RedshiftAddress): Meaning {
     /too long|out of range|overflow|invalid (?:input|digit|value)|null value|cannot insert a NULL|exceed/i.test(words)
   )
     return of('rows')
-  return of(words.startsWith('ERROR') ? 'table' : 'warehouse')
+  return of(ofServer.test(words) ? 'table' : 'warehouse')
 }
 
 function grantHint(words: string, { database, schema, user }: RedshiftAddress): string {

@@ -62,5 +62,11 @@ async function rowsOf(
   return found
 }
 
-/** A timestamp has no zone, and is UTC. */
-const millisOf = (timestamp: string): number => Date.parse(`${timestamp.replace(' ', 'T')}Z`)
+/** A timestamp has no zone, and is UTC; a timestamptz has the hours of its zone behind it. */
+function millisOf(timestamp: string): number {
+  const time = timestamp.replace(' ', 'T')
+  const zone = /:\d\d(?:\.\d+)?([+-]\d\d)(?::?(\d\d))?$/.exec(time)
+  if (zone === null) return Date.parse(`${time}Z`)
+  const [, hours = '', minutes = '00'] = zone
+  return Date.parse(`${time.slice(0, time.lastIndexOf(hours))}${hours}:${minutes}`)
+}

@@ -17,7 +17,11 @@ const staged: string[] = []
 goldenRequests({
   name: 'redshift',
   file: join(import.meta.dirname, 'requests.json'),
-  calls: [...calls, gatheredOrders],
+  calls: [
+    ...calls,
+    ['when users were received', (engine) => engine.receivedAt?.('users', ['ada', 'bob'])],
+    gatheredOrders,
+  ],
   open: () =>
     redshift({
       region: 'eu-central-1',
