@@ -189,6 +189,14 @@ describe.skipIf(process.env['REDSHIFT_REGION'] !== undefined)('a Redshift behind
       true,
     ],
     [
+      'ValidationException',
+      'BatchExecuteStatement',
+      400,
+      'User: arn:aws:iam::123456789012:user/ada is not authorized to perform: redshift:GetClusterCredentialsWithIAM on resource: arn:aws:redshift:eu-central-1:123456789012:dbname:analytics/dev',
+      /analytics\/dev \(ValidationException\)\. The key lacks a right: docs\/warehouse-redshift\.md has the policy\.$/,
+      true,
+    ],
+    [
       'ThrottlingException',
       'BatchExecuteStatement',
       400,
@@ -259,6 +267,12 @@ describe.skipIf(process.env['REDSHIFT_REGION'] !== undefined)('a Redshift behind
       'warehouse',
       true,
       /The role of `iamRole`/,
+    ],
+    [
+      'User: arn:aws:iam::123456789012:user/ada is not authorized to perform: redshift-serverless:GetCredentials on resource: arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/1',
+      'warehouse',
+      true,
+      /The key lacks a right: docs\/warehouse-redshift\.md has the policy\.$/,
     ],
     ['ERROR: 1023 DETAIL: Serializable isolation violation on table - 108263', 'warehouse', false, /108263$/],
     ['ERROR: Mandatory url is not present in manifest file', 'warehouse', false, /manifest file$/],

@@ -31,6 +31,13 @@ const ofObject = /mandatory url is not present|S3 prefix.* does not exist|specif
 /** What S3 says of its own trouble, as COPY tells it: `S3ServiceException:…,Status 503,Error SlowDown`. */
 const ofBusyS3 = /S3ServiceException.*\bStatus 5\d\d\b/i
 
+/**
+ * What IAM says where the key may not log in to the database: the Data API answers ValidationException then, as the tests of
+ * awslabs/mcp note it, and names the cluster.
+ */
+const ofLogin = /not authorized to perform: (?:redshift|redshift-serverless|redshift-data|secretsmanager|kms):/i
+const policyHint = 'The key lacks a right: docs/warehouse-redshift.md has the policy.'
+
 /** How an error of the server itself begins; of several statements, the Data API says which one failed. */
 const ofServer = /^(?:Query #\d+ failed with )?ERROR\b/
 
@@ -112,8 +119,7 @@ function meaningOfAnswer(
   const lasting = (hint: string): Meaning => ({ scope: 'warehouse', lasting: true, hint })
   if (isPassing(status, code)) return { scope: 'warehouse', lasting: false, hint: '' }
   if (ofKey.test(code)) return lasting('Check `accessKeyId`, `secretAccessKey` and `region`.')
-  if (code.startsWith('AccessDenied') || status === 403)
-    return lasting('The key lacks a right: docs/warehouse-redshift.md has the policy.')
+  if (code.startsWith('AccessDenied') || status === 403 || ofLogin.test(words)) return lasting(policyHint)
   if (code !== 'ValidationException') return { scope: 'warehouse', lasting: false, hint: '' }
   if (/secret/i.test(words)) return lasting('Check `secretArn`, and that the key may read it.')
   if (/cluster|workgroup|endpoint/i.test(words))
@@ -129,6 +135,7 @@ function meaningOfWords(words: string, address: RedshiftAddress): Meaning {
   const { bucket, database, server } = address
   // The object was deleted, by somebody else or by an earlier invocation whose load has ended.
   if (ofObject.test(words) || ofBusyS3.test(words)) return of('warehouse')
+  if (ofLogin.test(words)) return of('warehouse', true, policyHint)
   if (/S3ServiceException|AssumeRole|assume role|not authorized to (?:get|perform)|IAM role|AccessDenied/i.test(words))
     return of(
       'warehouse',
