@@ -354,6 +354,16 @@ describe.skipIf(process.env['BIGQUERY_CREDENTIALS'] !== undefined)('a BigQuery t
       /Response/,
       { scope: 'table' },
     ],
+    [
+      'a statement beside it that changed the table',
+      errorOf(
+        400,
+        'invalidQuery',
+        'Could not serialize access to table acme-analytics:web.orders due to concurrent update',
+      ),
+      /concurrent update \(invalidQuery\)$/,
+      { scope: 'warehouse' },
+    ],
     ['a statement that is wrong', errorOf(400, 'invalidQuery', 'Syntax error'), /Syntax error/, { scope: 'table' }],
     ['a proxy that is no BigQuery', { status: 403, body: 'no' }, /status 403/, { scope: 'warehouse', lasting: true }],
   ])('a BigQuery with %s says what to do, and whether time mends it', async (_, fault, words, details) => {

@@ -63,8 +63,9 @@ export function scopeOfError({ reason, message, status, job }: ErrorFound): {
   // Jobs are there for half a year; one that is not is looked for in another place than it ran.
   if (reason === 'notFound' && /not found: job\b/i.test(message)) return { scope: 'warehouse', lasting: false }
   if (reason === 'notFound' && isAbove(message)) return { scope: 'warehouse', lasting: true }
-  // The queue of a table that others change, too.
-  if (/too many DML statements/i.test(message)) return { scope: 'warehouse', lasting: false }
+  // Others change the table, too: its queue is full, or they were first. The reason is that of a wrong statement.
+  // https://cloud.google.com/bigquery/docs/troubleshoot-queries#could_not_serialize_access_to_table_due_to_concurrent_update
+  if (/too many DML statements|due to concurrent update/i.test(message)) return { scope: 'warehouse', lasting: false }
   if (reason === 'invalid' && job === 'load') return { scope: 'rows', lasting: false }
   return { scope: ofTable.has(reason) ? 'table' : 'warehouse', lasting: false }
 }
