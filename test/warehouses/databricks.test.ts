@@ -231,6 +231,15 @@ describe.skipIf(process.env['DATABRICKS_URL'] !== undefined)('a Databricks behin
     },
   )
 
+  test('a Databricks behind its API that knows no such warehouse fails at once, and says what to check', async () => {
+    const message = '1234567890abcdef is not a valid endpoint id.'
+    fake.refuse = () => ({ status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE', message } })
+    await expect(fill('orders', 'load-5')).rejects.toMatchObject({
+      message: expect.stringMatching(/Check `warehouseId`: 1234567890abcdef\.$/) as string,
+      details: { scope: 'warehouse', lasting: true },
+    })
+  })
+
   test('a Databricks behind its API that has too much to do for a moment is asked again', async () => {
     let refusals = 2
     fake.refuse = () => (refusals-- > 0 ? { status: refusals === 1 ? 429 : 503, retryAfter: 0 } : undefined)

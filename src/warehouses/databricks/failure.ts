@@ -82,7 +82,10 @@ export const unreadFailure = (
 /** Says that a table is in the way of a load. */
 export const tableFailure = (reason: string): SluicewayError => failure(reason, { scope: 'table' }, {})
 
-function meaningOfAnswer({ status = 0, code }: DatabricksError, { warehouseId, host }: DatabricksAddress): Meaning {
+function meaningOfAnswer(
+  { status = 0, code, words }: DatabricksError,
+  { warehouseId, host }: DatabricksAddress,
+): Meaning {
   if (status === 429 || status >= 500) return { scope: 'warehouse' }
   if (status === 401 || code === 'invalid_client' || code === 'UNAUTHENTICATED')
     return lasting('Check `token`, or `clientId` and `clientSecret`: it may have expired.')
@@ -92,7 +95,8 @@ function meaningOfAnswer({ status = 0, code }: DatabricksError, { warehouseId, h
     )
   if (status === 404)
     return lasting(`There is no SQL warehouse ${warehouseId} in ${host}: check \`warehouseId\` and \`url\`.`)
-  if (/warehouse/i.test(code)) return lasting(`Check \`warehouseId\`: ${warehouseId}.`)
+  if (/warehouse/i.test(code) || /not a valid endpoint id/i.test(words))
+    return lasting(`Check \`warehouseId\`: ${warehouseId}.`)
   return status === 413 ? { scope: 'table' } : { scope: 'warehouse' }
 }
 
