@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Columns, Load } from '../../src/core/warehouse.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
 import { lake } from '../../src/warehouses/lake.ts'
+import { S3Store } from '../../src/warehouses/lake/s3-store.ts'
 import { tableFolder } from '../../src/warehouses/lake/object-names.ts'
 import { type LakeReader, lakeSql, type Objects, objectsIn, readLake, settingsOf } from '../support/real-lake.ts'
 import type { RealWarehouse } from '../support/real-warehouses.ts'
@@ -208,6 +209,24 @@ describe('a lake that cannot be written', () => {
   test('a store that does not answer fails the warehouse for a while', async () => {
     const engine = open({ endpoint: 'http://127.0.0.1:1' })
     await expect(engine.probe()).rejects.toMatchObject({ details: { scope: 'warehouse' } })
+  })
+
+  test.each([
+    [412, 'PreconditionFailed'],
+    [404, 'NoSuchKey'],
+  ])('an object that is another one, or gone, when S3 writes it (%i) was changed meanwhile', async (status, code) => {
+    const asked: RequestInit[] = []
+    vi.stubGlobal('fetch', (_: unknown, init: RequestInit) => {
+      asked.push(init)
+      return Promise.resolve(new Response(`<Error><Code>${code}</Code></Error>`, { status }))
+    })
+    const key = { accessKeyId: 'AKIAADA', secretAccessKey: secret }
+    const store = new S3Store({ provider: 's3', bucket: 'events', region: 'eu-central-1', ...key })
+    const thrown = await store.put('lake/tracks/_manifest.json', '{}', '"1843"').catch((error: unknown) => error)
+    vi.unstubAllGlobals()
+    expect(thrown).toMatchObject({ message: expect.stringMatching(/_manifest\.json was written by somebody else/) })
+    expect((thrown as { details: object }).details).toEqual({ scope: 'warehouse' })
+    expect(new Headers(asked[0]?.headers).get('if-match')).toBe('"1843"')
   })
 
   test('a manifest that is damaged fails the warehouse and is named', async () => {

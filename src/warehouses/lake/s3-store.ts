@@ -58,7 +58,10 @@ export class S3Store implements ObjectStore {
       { method: 'PUT', body: bytes, headers: this.#conditionOf(expected) },
       asked,
     )
-    if (response.status === 412) throw changedMeanwhile(key)
+    // 404 says that the object with this etag is not there any more.
+    const isGone =
+      typeof expected === 'string' && response.status === 404 && !text.includes('<Code>NoSuchBucket</Code>')
+    if (response.status === 412 || isGone) throw changedMeanwhile(key)
     if (!response.ok) throw this.#failure(response, text, asked)
     return response.headers.get('etag') ?? ''
   }
