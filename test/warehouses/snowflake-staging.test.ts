@@ -192,6 +192,18 @@ describe.skipIf(process.env['SNOWFLAKE_ACCOUNT'] !== undefined)('a Snowflake tha
     expect(fake.s3.stored.size).toBe(0)
   })
 
+  test('an object whose statement took too long is deleted, since Snowflake has stopped the statement', async () => {
+    await engine.widen('LONG', columns)
+    await engine.load(ordersOf('LONG', ['order-0']))
+    const body = { code: '000630', message: 'Statement reached its statement or warehouse timeout of 120 second(s).' }
+    fake.fault = (request) =>
+      String(request.body?.['statement']).startsWith('MERGE') ? { status: 408, body } : undefined
+    await expect(engine.load(ordersOf('LONG', ['order-1']))).rejects.toMatchObject({
+      details: { scope: 'warehouse', ended: true },
+    })
+    expect(fake.s3.stored.size).toBe(0)
+  })
+
   test('a probe of a Snowflake that reads a stage reads it, and leaves nothing behind', async () => {
     fake.stage = { ...stage, path: '/elsewhere/' }
     await expect(engine.probe()).rejects.toThrow(/took 0 rows of the 1/)

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Columns, Engine, Warehouse } from '../../src/core/warehouse.ts'
 import { snowflake } from '../../src/warehouses/snowflake.ts'
 import { KeyPair } from '../../src/warehouses/snowflake/credentials.ts'
+import { credentialsOf } from '../../src/warehouses/snowflake/settings.ts'
 import type { FakeSnowflake, Fault } from '../support/fake-snowflake.ts'
 import { loadOf } from '../support/load-of.ts'
 import {
@@ -42,9 +43,9 @@ const pem = (passphrase?: string): string =>
     },
   }).privateKey
 
-describe('snowflake()', () => {
-  const right = { account: 'engines-london', user: 'sluiceway', database: 'analytics', warehouse: 'loading' }
+const right = { account: 'engines-london', user: 'sluiceway', database: 'analytics', warehouse: 'loading' }
 
+describe('snowflake()', () => {
   test('snowflake() says what is wrong without repeating a secret', () => {
     const { problems, redacted } = snowflake({
       account: 'https://engines-london.snowflakecomputing.com',
@@ -108,6 +109,16 @@ describe('a key pair', () => {
     expect(await pair.token()).toBe(first)
     now += 2 * 60_000
     expect(decodeJwt(await pair.token()).iat).toBe(now / 1000)
+  })
+
+  test.each([
+    ['engines-london', 'ENGINES-LONDON'],
+    ['my_org-my_account', 'MY_ORG-MY_ACCOUNT'],
+    ['xy12345.eu-central-1.aws', 'XY12345'],
+    ['xy12345-x0y1z2.global', 'XY12345'],
+  ])('a key pair of the account %s signs for %s, without a region', async (account, name) => {
+    const token = await credentialsOf({ ...right, account, privateKey: pem() }).token()
+    expect(decodeJwt(token).sub).toBe(`${name}.SLUICEWAY`)
   })
 
   test('a key pair says what to do about a key that cannot be read', async () => {
@@ -464,6 +475,27 @@ describe("the fake of Snowflake's SQL API", () => {
       "Statement 'x' has locked table 'ORDERS' in transaction 1 and this lock has not yet been released.",
       '',
       { scope: 'warehouse' },
+    ],
+    [
+      422,
+      '390189',
+      "Role 'LOADER' specified in the connect string does not exist or not authorized.",
+      'GRANT ROLE LOADER TO USER',
+      { scope: 'warehouse', lasting: true },
+    ],
+    [
+      422,
+      '390201',
+      'The requested warehouse does not exist or not authorized.',
+      'Check `warehouse`: "LOADING"',
+      { scope: 'warehouse', lasting: true },
+    ],
+    [
+      422,
+      '390201',
+      'The requested database does not exist or not authorized.',
+      'on the database "ANALYTICS"',
+      { scope: 'warehouse', lasting: true },
     ],
     [422, '100078', "String 'Ada' is too long and would be truncated", '', { scope: 'rows' }],
     [422, '001757', "SQL compilation error:\nTable 'WEB.ORDERS' does not exist", '', { scope: 'table' }],

@@ -28,25 +28,29 @@ export function hintOf({ status, code, message }: SnowflakeFailure, address: Sno
   if (status === 401 && message.includes('JWT'))
     return `Check \`account\` and \`user\`, and that the public key of \`privateKey\` is that of "${user}": the id in brackets tells an administrator why, by SYSTEM$GET_LOGIN_FAILURE_DETAILS.`
   if (status === 401 || status === 403) return 'Check `token`: it may be expired, or of another user or role.'
+  const ofDatabase = `Give ${whose} the rights of docs/warehouse-snowflake.md on the database "${database}", and check its name.`
+  const ofWarehouse = `Check \`warehouse\`: "${warehouse}" must be there, and ${whose} needs USAGE on it.`
   if (code === undefined)
     return `${host} does not answer as Snowflake does: \`account\` must be <organization>-<account>, here "${account}".`
   switch (code) {
     case '000606':
-      return `Check \`warehouse\`: "${warehouse}" must be there, and ${whose} needs USAGE on it.`
+      return ofWarehouse
     case '000604':
     case '000630':
       return 'The statement was stopped; a larger warehouse takes less time.'
+    case '390201':
+      return /\bwarehouse\b/i.test(message) ? ofWarehouse : ofDatabase
     case '002003':
     case '002043':
     case '090105':
     case '391918':
-      return `Give ${whose} the rights of docs/warehouse-snowflake.md on the database "${database}", and check its name.`
+      return ofDatabase
     case '003001':
       return `Give ${whose} the rights of docs/warehouse-snowflake.md; tables that others made need their OWNERSHIP.`
     case '090073':
       return 'A resource monitor has stopped the warehouse: raise its quota, or wait for its next period.'
     case '390186':
-    case '390201':
+    case '390189':
       return `GRANT ROLE ${role === '' ? '…' : role} TO USER ${user}, or check \`role\`.`
     default:
       return ''

@@ -22,9 +22,9 @@ const noRight = '003001'
 const noObject: ReadonlySet<string> = new Set(['002003', '002043'])
 /**
  * What time does not mend: no warehouse, no database in use, a resource monitor that has used up its quota, a role that the user
- * does not have.
+ * does not have, or that is not there.
  */
-const ofSetUp: ReadonlySet<string> = new Set(['000606', '090073', '090105', '390186', '390201', '391918'])
+const ofSetUp: ReadonlySet<string> = new Set(['000606', '090073', '090105', '390186', '390189', '390201', '391918'])
 
 /**
  * Tells what a failure of Snowflake speaks of.

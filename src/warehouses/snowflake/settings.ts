@@ -83,9 +83,15 @@ function missingCredentials({ privateKey, token }: Partial<SnowflakeSettings>): 
 /** Makes what proves who asks. */
 export function credentialsOf({ account, user, privateKey, token }: SnowflakeSettings): Credentials {
   if (privateKey === undefined) return accessToken(token ?? '')
-  // Behind the dot is the region.
-  return new KeyPair({ account: account.replace(/\..*$/, '').toUpperCase(), user: storedName(user), privateKey })
+  return new KeyPair({ account: signerOf(account), user: storedName(user), privateKey })
 }
+
+/**
+ * Names an account as tokens do: behind a dot is the region, and where that is `global`, behind a hyphen what goes with it.
+ * https://docs.snowflake.com/en/developer-guide/sql-api/authenticating, and the `JWTGenerator` there (stored copies, read 2026-12-01)
+ */
+const signerOf = (account: string): string =>
+  account.replace(/\.global$/i.test(account) ? /[-.].*$/ : /\..*$/, '').toUpperCase()
 
 /** Says where the SQL API of the account is. */
 export function accessOf(settings: SnowflakeSettings, credentials: Credentials): SnowflakeAccess {

@@ -152,8 +152,8 @@ export class SqlApi {
           scope,
           ...(code === undefined ? {} : { code, message }),
           ...(lasting ? { lasting } : {}),
-          // A statement that failed runs no more.
-          ...(failure.status === 422 ? { ended: true } : {}),
+          // A statement that failed, or took too long, runs no more.
+          ...(failure.status === 422 || failure.status === 408 ? { ended: true } : {}),
         },
       },
     )
