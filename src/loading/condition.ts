@@ -30,7 +30,10 @@ export function conditionOf(facts: LoaderFacts): { readonly state: LoaderState; 
   if (current !== undefined && (current.lasting || now - current.since >= patienceMs))
     return { state: 'failing', ...why }
   if (stuckFiles.length > 0)
-    return { state: 'failing', reason: `files that could not be read were set aside: ${stuckFiles.length}` }
+    return {
+      state: 'failing',
+      reason: `files that could not be read were set aside: ${stuckFiles.length}. GET /admin/warehouses/:name/unreadable lists them`,
+    }
   const [refusing] = waitingTables.toSorted((a, b) => a.since - b.since)
   if (refusing !== undefined && now - refusing.since >= patienceMs) {
     const others = waitingTables.length === 1 ? '' : `, and ${waitingTables.length - 1} more`

@@ -158,7 +158,7 @@ export class LoadGroup {
 
   async #loadFile(file: WaitingFile, bytes: Uint8Array): Promise<boolean> {
     const { position, target, port, deadline, erasures } = this.#loading
-    for (const staged of stagedEvents(file.key, bytes, doneOf(file, position))) {
+    for (const staged of stagedEvents(file, bytes, doneOf(file, position))) {
       if (this.#slice.isFull(this.#size, this.#ends[0])) {
         await this.#sendSlice()
         if (port.now() >= deadline) return false

@@ -93,9 +93,10 @@ export async function runLoad(order: RunOrder, memory: LoaderMemory, { bindings,
         end = await group.run(next)
       } catch (thrown) {
         if (!(thrown instanceof UnreadableFile)) throw thrown
-        const done = position.doneOf(thrown.key)
-        files.unreadable(thrown.key, { reason: thrown.message, done, now: port.now() })
-        unreadable.set(thrown.key, thrown.message)
+        const { key, message: reason } = thrown
+        const isStuck = files.unreadable(key, { reason, done: position.doneOf(key), now: port.now() })
+        if (isStuck) port.log('error', 'a staging file cannot be read and was set aside', { key, reason })
+        unreadable.set(key, reason)
       } finally {
         report = addReports(report, group.report)
       }

@@ -88,7 +88,7 @@ async function giveUp(file: HeldFile, { reason, code }: TableFailure, tools: Ret
   const letters: NewDeadLetter[] = []
   let erased = 0
   const bytes = await readStaged({ ...file, partition: 0 }, bindings.BUCKET)
-  for (const { envelope } of stagedEvents(file.key, bytes, done)) {
+  for (const { envelope } of stagedEvents(file, bytes, done)) {
     if (erasures.has(envelope, erasures.newest)) erased++
     else letters.push({ ...deadLetterOf(envelope, undefined), reason, code })
   }

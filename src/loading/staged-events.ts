@@ -40,16 +40,23 @@ export async function readStaged({ key }: StagedFile, bucket: Pick<R2Bucket, 'ge
 /**
  * Takes the events out of a staging file, a frame at a time: only one frame is unpacked at once.
  *
- * @param key of the file
+ * @param file which one, and how many bytes were written
  * @param bytes what is in it
  * @param skip events to leave out at its start
  * @throws {UnreadableFile} when the file is damaged
  */
-export function* stagedEvents(key: string, bytes: Uint8Array, skip: number): Generator<StagedEvent> {
+export function* stagedEvents(
+  { key, bytes: written }: Pick<StagedFile, 'key' | 'bytes'>,
+  bytes: Uint8Array,
+  skip: number,
+): Generator<StagedEvent> {
   let events = 0
   for (const frame of readOrThrow(key, () => [...splitFrames(bytes)]))
     for (const envelope of readOrThrow(key, () => unpack(unframe(frame))))
       if (++events > skip) yield { envelope, key, events }
+  // What is cut off between two frames would be missed by nobody.
+  if (bytes.byteLength < written)
+    throw new UnreadableFile(key, new RangeError(`it ends after ${bytes.byteLength} of ${written} bytes`))
 }
 
 function readOrThrow<T>(key: string, read: () => T): T {

@@ -34,12 +34,13 @@ export class StagedFiles implements FilesSetAside {
       if (!columns.some(({ name }) => added.startsWith(`${name} `))) db.run(`ALTER TABLE files ADD COLUMN ${added}`)
   }
 
-  /** Notes a file. One that was loaded before is only deleted again: the lane wrote it twice. */
+  /** Notes a file, or how long it is now where the lane wrote it twice; one that was loaded before is only deleted again. */
   register(file: StagedFile, now: number): void {
     this.#db.run(
       `INSERT INTO files (key, partition, events, bytes, state, at, changed_at, failures, replayed)
        VALUES (?, ?, ?, ?, 'staged', ?, ?, 0, ?)
-       ON CONFLICT (key) DO UPDATE SET state = 'loaded' WHERE state = 'gone'`,
+       ON CONFLICT (key) DO UPDATE SET state = CASE state WHEN 'gone' THEN 'loaded' ELSE state END, bytes = excluded.bytes
+       WHERE state IN ('gone', 'staged')`,
       file.key,
       file.partition,
       file.events,
@@ -78,8 +79,12 @@ export class StagedFiles implements FilesSetAside {
     return group
   }
 
-  /** Counts a failure to read a file; after the fifth it is stuck. `done` of its events are in the warehouse. */
-  unreadable(key: string, why: { readonly reason: string; readonly done: number; readonly now: number }): void {
+  /**
+   * Counts a failure to read a file; after the fifth it is stuck. `done` of its events are in the warehouse.
+   *
+   * @returns whether it is stuck now
+   */
+  unreadable(key: string, why: { readonly reason: string; readonly done: number; readonly now: number }): boolean {
     this.#db.run(
       `UPDATE files SET failures = failures + 1, changed_at = ?, reason = ?, done = max(coalesce(done, 0), ?),
        state = CASE WHEN failures + 1 >= ${mostFailures} THEN 'stuck' ELSE state END WHERE key = ?`,
@@ -88,6 +93,7 @@ export class StagedFiles implements FilesSetAside {
       why.done,
       key,
     )
+    return this.#db.first(`SELECT 1 FROM files WHERE key = ? AND state = 'stuck'`, key) !== undefined
   }
 
   /** At most 1,000. */

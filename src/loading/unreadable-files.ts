@@ -10,6 +10,8 @@ const mostShown = 1_000_000
 /** UTF-16 units of a frame: only one frame of a file is unpacked at once. */
 const frameUnits = 500_000
 const lengthBytes = 4
+/** Problems that are told of a file. */
+const mostProblems = 1_000
 
 /** A file that was given up. */
 export interface SetAsideFile {
@@ -164,6 +166,12 @@ function readableIn(bytes: Uint8Array): Readable {
   const lines: string[] = []
   const problems: string[] = []
   for (let offset = 0; offset < bytes.byteLength;) {
+    const zerosEnd = endOfZeros(bytes, offset)
+    if (zerosEnd > offset) {
+      problems.push(`bytes ${offset} to ${zerosEnd}: all are zero`)
+      offset = zerosEnd
+      continue
+    }
     const hasLength = offset + lengthBytes <= bytes.byteLength
     const end = offset + lengthBytes + (hasLength ? view.getUint32(offset, true) : 0)
     if (!hasLength || end > bytes.byteLength) {
@@ -181,7 +189,15 @@ function readableIn(bytes: Uint8Array): Readable {
   lines.forEach((line, i) => {
     if (i % 2 === 0 && headerOf(line) === undefined) problems.push(`line ${i + 1}: is no header of an event`)
   })
-  return { lines, problems }
+  const more = problems.length - mostProblems
+  return { lines, problems: more > 0 ? [...problems.slice(0, mostProblems), `${more} more`] : problems }
+}
+
+/** Where what is a length of a frame is not zero any more. */
+function endOfZeros(bytes: Uint8Array, start: number): number {
+  let end = start
+  while (end < bytes.byteLength && bytes.subarray(end, end + lengthBytes).every((byte) => byte === 0)) end += lengthBytes
+  return Math.min(end, bytes.byteLength)
 }
 
 function headerOf(line: string): Header | undefined {

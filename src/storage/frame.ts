@@ -54,12 +54,14 @@ export function* inflateFrames(data: Uint8Array): Generator<Uint8Array> {
 /** Joins frames to one run of bytes: a chunk's, or a staging file's. */
 export const joinFrames = (frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => joinBytes(frames)
 
-/** Takes frames apart that lie one after the other. Throws a RangeError when the bytes end inside a frame. */
+/** Takes frames apart that lie one after the other. Throws a RangeError when the bytes end inside a frame, or where a frame is empty. */
 export function* splitFrames(file: Uint8Array): Generator<Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   for (let offset = 0; offset < file.byteLength;) {
     const end = offset + lengthBytes + (offset + lengthBytes > file.byteLength ? 0 : view.getUint32(offset, true))
     if (end > file.byteLength) throw new RangeError('the staging file ends inside a frame')
+    // zstd makes nothing of nothing, as of the zeros that a machine may leave that lost its power.
+    if (end === offset + lengthBytes) throw new RangeError(`the staging file has an empty frame at byte ${offset}`)
     yield file.subarray(offset, end)
     offset = end
   }

@@ -107,7 +107,7 @@ describe('a user who is erased while events wait for a warehouse', () => {
     await loader.setup({ aheadMs: minute })
     expect(await loader.erase(later)).toEqual({
       isDone: false,
-      reason: 'files that could not be read were set aside: 1',
+      reason: 'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them',
     })
     const line = (event: Event) => {
       const { messageId: id } = event

@@ -59,7 +59,7 @@ describe('a file of waiting rows that was set aside', () => {
     ])
     expect(await loader.status()).toMatchObject({
       state: 'failing',
-      reason: 'files that could not be read were set aside: 1',
+      reason: 'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them',
       waitingTables: [],
     })
     expect(await loader.waitsFor({ id: 'order-2', source: 'shop', partition: 0, offset: 101 })).toEqual({

@@ -113,6 +113,59 @@ describe('a staging file that was set aside', () => {
     expect(await loader.objects()).toEqual([key])
   })
 
+  test.each([
+    ['it ends early, between two frames', frame(textOf([order(1)])), 1_000],
+    ['all of it is zeros', new Uint8Array(1_000), 1_000],
+    ['nothing of it is there', new Uint8Array(), 1_000],
+  ])('a staging file that was set aside is not taken for one that is loaded when %s', async (_, found, bytes) => {
+    await loader.put(key, found)
+    await loader.register({ key, partition: 2, events: 2, bytes })
+    for (let i = 0; i < 5; i++) await loader.load()
+    expect(await loader.status()).toMatchObject({
+      state: 'failing',
+      stuckFiles: [key],
+      reason:
+        'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them',
+    })
+    expect(await loader.objects()).toEqual([key])
+    expect(await loader.unreadable('mendUnreadable', file, textOf([order(1), order(2)]))).toMatchObject({
+      value: { events: 2 },
+    })
+    await loader.unreadable('reloadUnreadable', file)
+    await loader.load({ now: true })
+    expect(await orders()).toEqual(['order-1', 'order-2'])
+  })
+
+  test('a staging file that was set aside is an error in the log, once', async () => {
+    await setAside(damaged([order(1)]))
+    await loader.load()
+    const lines = (await loader.logged()).filter(({ message }) => /set aside/.test(String(message)))
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        message: 'a staging file cannot be read and was set aside',
+        key,
+        reason: expect.stringMatching(/cannot be read: /),
+      }),
+    ])
+  })
+
+  test('a staging file that was set aside with a hole of zeros has no lines there, and one problem', async () => {
+    const [first, last] = [frame(textOf([order(1)])), frame(textOf([order(2)]))]
+    await setAside(first, new Uint8Array(4_000_000), last)
+    expect(await loader.unreadable('readUnreadable', file, { after: 0, limit: 100 })).toMatchObject({
+      value: { allLines: 4, problems: [`bytes ${first.length} to ${first.length + 4_000_000}: all are zero`] },
+    })
+  })
+
+  test('a staging file that was set aside with very many problems tells some of them, and how many there are', async () => {
+    await setAside(frame(`${'no header\n\n'.repeat(3_000)}`))
+    const { value } = (await loader.unreadable('readUnreadable', file, { after: 0, limit: 1 })) as {
+      value: { problems: string[] }
+    }
+    expect([value.problems.length, value.problems.at(-1)]).toEqual([1_001, '2000 more'])
+  })
+
   test('a staging file that was set aside is discarded when somebody says so, and the log has it', async () => {
     await setAside(frame(textOf([order(1)])), damaged([order(2)]))
     await loader.logged()
