@@ -73,8 +73,9 @@ export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter
 
 function idOf(row: Row): string {
   const { table } = row
-  // A rule that joins identities is its values.
-  const id = row.merge === undefined ? (row.get('id') ?? row.get('ID')) : JSON.stringify(row.values)
+  // A rule that joins identities is its values, of any length: it is in no index.
+  if (row.merge !== undefined) return JSON.stringify(row.values)
+  const id = row.get('id') ?? row.get('ID')
   if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'boolean')
     throw new SluicewayError('mapping_failed', `The row for "${table}" has no id`, { details: { table } })
   const text = String(id)

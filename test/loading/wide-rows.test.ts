@@ -64,4 +64,22 @@ describe.each([
     const later = await placesOf(4)
     expect(later.columns).toEqual(expect.arrayContaining(columns.filter((name) => name.startsWith('new_'))))
   })
+
+  test('rows that are wider than a row may be have the whole event in its own column', async () => {
+    loads = new StagedLoads(warehouse, { maxColumns: 50, storeFullEvent: true })
+    const page = (id: string, prefix: string): Event => ({
+      ...order(1, names(prefix, 80)),
+      type: 'page',
+      messageId: id,
+    })
+    // Of the second, more columns are there than a row has room for.
+    await loads.send(page('page-1', 'answer'))
+    await loads.send(page('page-2', 'answer'))
+    const rows = await warehouse.query(`SELECT id, rudder_event FROM ${warehouse.schema ?? ''}pages ORDER BY id`)
+    const wholeOf = (whole: unknown) => (typeof whole === 'string' ? (JSON.parse(whole) as unknown) : whole)
+    expect(rows.map(({ id, rudder_event: whole }) => [id, wholeOf(whole)])).toMatchObject([
+      ['page-1', { messageId: 'page-1' }],
+      ['page-2', { messageId: 'page-2' }],
+    ])
+  })
 })

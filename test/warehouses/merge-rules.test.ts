@@ -3,6 +3,7 @@ import type { Event } from '../../src/core/event.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
 import { startBigQueryWarehouse } from '../support/real-bigquery.ts'
 import { startSnowflakeWarehouse } from '../support/real-snowflake.ts'
+import { plainOrder } from '../support/sample-events.ts'
 
 const engines = [
   ['snowflake', startSnowflakeWarehouse, (name: string) => name.toUpperCase()],
@@ -40,5 +41,27 @@ describe.each(engines)('the merge rules in %s', (engine, start, cased) => {
       ['user_id', 'ada', 'user_id', 'byron'],
     ])
     expect(loads.letters).toEqual([])
+  })
+
+  test(`identities that are long keep no event out of the tables of ${engine}, and are merge rules`, async () => {
+    const loads = new StagedLoads(warehouse, { resolveIdentities: true })
+    const [userId, anonymousId] = ['u'.repeat(500), 'a'.repeat(400)] as const
+    const order = plainOrder('long-1', { userId, anonymousId })
+    const merge = {
+      type: 'merge',
+      messageId: 'long-2',
+      userId,
+      mergeProperties: [
+        { type: 'email', value: 'e'.repeat(900) },
+        { type: 'phone', value: '1843' },
+      ],
+    } as unknown as Event
+    expect((await loads.send(order, merge)).error).toBeUndefined()
+    expect(loads.letters).toEqual([])
+    expect(await warehouse.ids(cased('order_completed'))).toEqual(['long-1'])
+    const rules = await warehouse.rows(cased('rudder_identity_merge_rules'), cased('merge_property_1_value'))
+    const found = rules.map((rule) => names.map((name) => rule[cased(name)]))
+    expect(found).toContainEqual(['anonymous_id', anonymousId, 'user_id', userId])
+    expect(found).toContainEqual(['email', 'e'.repeat(900), 'phone', '1843'])
   })
 })

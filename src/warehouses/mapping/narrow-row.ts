@@ -1,6 +1,9 @@
 import type { Row } from './row.ts'
 import { Shape } from './shape.ts'
 
+/** Columns of ours beside those that have a fixed type. */
+const alwaysFirst: ReadonlySet<string> = new Set(['id', 'uuid_ts', 'rudder_event'])
+
 /**
  * Moves what a row has beyond a number of columns into one column, as JSON text of column and value.
  *
@@ -23,7 +26,7 @@ export function narrowRow(
   const { names, types } = row.shape
   const rank = (cased: string): number => {
     const name = cased.toLowerCase()
-    if (name === 'id' || name === 'uuid_ts' || Object.hasOwn(row.ownTypes, name)) return 0
+    if (alwaysFirst.has(name) || Object.hasOwn(row.ownTypes, name)) return 0
     if (isThere(cased)) return 1
     return name.startsWith('context_') ? 2 : 3
   }
