@@ -196,7 +196,8 @@ function readableIn(bytes: Uint8Array): Readable {
 /** Where what is a length of a frame is not zero any more. */
 function endOfZeros(bytes: Uint8Array, start: number): number {
   let end = start
-  while (end < bytes.byteLength && bytes.subarray(end, end + lengthBytes).every((byte) => byte === 0)) end += lengthBytes
+  while (end < bytes.byteLength && bytes.subarray(end, end + lengthBytes).every((byte) => byte === 0))
+    end += lengthBytes
   return Math.min(end, bytes.byteLength)
 }
 

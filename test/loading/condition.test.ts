@@ -50,7 +50,10 @@ describe('a loader', () => {
     [
       'that set files aside fails',
       { stuckFiles: ['staging/tables/0/0-10'] },
-      { state: 'failing', reason: 'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them' },
+      {
+        state: 'failing',
+        reason: 'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them',
+      },
     ],
     ['whose files wait for seven minutes is behind', { stagedFiles: 3, oldestSeconds: 421 }, { state: 'behind' }],
     [

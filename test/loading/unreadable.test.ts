@@ -124,8 +124,7 @@ describe('a staging file that was set aside', () => {
     expect(await loader.status()).toMatchObject({
       state: 'failing',
       stuckFiles: [key],
-      reason:
-        'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them',
+      reason: 'files that could not be read were set aside: 1. GET /admin/warehouses/:name/unreadable lists them',
     })
     expect(await loader.objects()).toEqual([key])
     expect(await loader.unreadable('mendUnreadable', file, textOf([order(1), order(2)]))).toMatchObject({
@@ -159,7 +158,7 @@ describe('a staging file that was set aside', () => {
   })
 
   test('a staging file that was set aside with very many problems tells some of them, and how many there are', async () => {
-    await setAside(frame(`${'no header\n\n'.repeat(3_000)}`))
+    await setAside(frame('no header\n\n'.repeat(3_000)))
     const { value } = (await loader.unreadable('readUnreadable', file, { after: 0, limit: 1 })) as {
       value: { problems: string[] }
     }
