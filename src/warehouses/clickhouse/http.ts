@@ -92,15 +92,20 @@ export class ClickHouseHttp {
     const code = Number.isNaN(found) ? undefined : found
     const words = text.replace(/^Code: \d+\. (?:DB::Exception: )?/, '').trim()
     const reason = words.length > longestReason ? `${words.slice(0, longestReason)}…` : words
-    return this.#failed(reason || `status ${status}`, { code, status })
+    return this.#failed(reason || `status ${status}`, { code, status, words })
   }
 
   #failed(
     reason: string,
-    found: { readonly code?: number | undefined; readonly status?: number; readonly cause?: unknown },
+    found: {
+      readonly code?: number | undefined
+      readonly status?: number
+      readonly words?: string
+      readonly cause?: unknown
+    },
   ): SluicewayError {
-    const { code, status, cause } = found
-    const { scope, lasting } = scopeOfCode(code)
+    const { code, status, words = '', cause } = found
+    const { scope, lasting } = scopeOfCode(code, words)
     const isDenied = code === undefined && (status === 401 || status === 403)
     const hint = hintOf(code, status, this.#access)
     return new SluicewayError(
