@@ -24,7 +24,8 @@ export interface KeptNames {
  * - `warehouse`, and every error without a scope: the warehouse is. Nothing is buried, and the load is repeated.
  *
  * Beside it, `details.lasting` is true where time alone does not mend the failure (a password, a right, a database that is not
- * there, a full disk): the warehouse is then told to fail at once, and not only once it has failed for a while.
+ * there, a full disk): the warehouse is then told to fail at once, and not only once it has failed for a while. Of a table,
+ * `details.passing` is true where it is only locked, and `details.full` where it has no room for more columns.
  */
 export type FailureScope = 'rows' | 'table' | 'invocation' | 'warehouse'
 

@@ -1,6 +1,6 @@
 import type { Database } from '../storage/database.ts'
 import type { Columns, ColumnType, Engine } from '../core/warehouse.ts'
-import { scopeOf } from './load-failure.ts'
+import { isFull, isPassing, scopeOf } from './load-failure.ts'
 import { moreColumn } from '../warehouses/mapping/more-column.ts'
 import { ownName } from '../warehouses/mapping/providers.ts'
 
@@ -135,11 +135,31 @@ export class KnownTables {
       ...missing.slice(0, room),
       ...(missing.length > room && !hasMore ? [[more, 'json'] as const] : []),
     ])
-    if (found === null || Object.keys(added).length > 0) {
+    const gained =
+      found === null || Object.keys(added).length > 0
+        ? await this.#widen(table, added, { engine, isThere: found !== null, rest: hasMore ? undefined : more })
+        : {}
+    return this.#retype(table, { known: this.#remember(table, { ...found, ...gained }), ...need })
+  }
+
+  /**
+   * Adds columns, and gives those that were added. Where columns that were dropped take the room of a table, that is the column for
+   * the rest, or none.
+   */
+  async #widen(
+    table: string,
+    added: Columns,
+    to: { readonly engine: Engine; readonly isThere: boolean; readonly rest: string | undefined },
+  ): Promise<Columns> {
+    const { engine, isThere, rest } = to
+    try {
       await engine.widen(table, added)
-      this.#note(found === null ? 'created' : 'added', table, added)
+    } catch (thrown) {
+      if (!isThere || !isFull(thrown)) throw thrown
+      return rest === undefined ? {} : this.#widen(table, { [rest]: 'json' }, { ...to, rest: undefined })
     }
-    return this.#retype(table, { known: this.#remember(table, { ...found, ...added }), ...need })
+    this.#note(isThere ? 'added' : 'created', table, added)
+    return added
   }
 
   /** Gives columns a type that takes the wanted values too. A warehouse that does not let us, for a view or so, keeps its own. */
@@ -162,7 +182,7 @@ export class KnownTables {
       await engine.retype(table, changed)
     } catch (thrown) {
       const scope = scopeOf(thrown)
-      if (scope !== 'rows' && scope !== 'table') throw thrown
+      if ((scope !== 'rows' && scope !== 'table') || isPassing(thrown)) throw thrown
       return known
     }
     this.#note('widened', table, changed)

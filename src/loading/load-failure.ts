@@ -30,3 +30,10 @@ export const isNarrow = (thrown: unknown): boolean => scopeOf(thrown) === 'rows'
 /** Whether the failure of a load is of the kind that time does not mend; false where the engine does not say. */
 export const isLasting = (thrown: unknown): boolean =>
   thrown instanceof SluicewayError && thrown.details['lasting'] === true
+
+/** Whether a table does not do what it would do later, for example since somebody has locked it. */
+export const isPassing = (thrown: unknown): boolean =>
+  thrown instanceof SluicewayError && thrown.details['passing'] === true
+
+/** Whether a table has no room for more columns. */
+export const isFull = (thrown: unknown): boolean => thrown instanceof SluicewayError && thrown.details['full'] === true

@@ -1,6 +1,6 @@
 import { reasonOf, SluicewayError } from '../core/errors.ts'
 import type { Columns, Engine } from '../core/warehouse.ts'
-import { isNarrow, scopeOf, TableRefused } from './load-failure.ts'
+import { isNarrow, isPassing, scopeOf, TableRefused } from './load-failure.ts'
 import { PartRows, type ReadyRows, type SliceTools } from './part-rows.ts'
 import type { PendingRow } from './rows-of.ts'
 import type { SlicePart } from './slice.ts'
@@ -10,6 +10,10 @@ import type { TableRows } from './table-rows.ts'
 const tablesTogether = 50
 /** Rows that a table is tried with by themselves before it is believed to refuse all. */
 const mostProbes = 3
+/** Rows above which a table is tried with some of them, before the one that is in the way is looked for by halves. */
+const mostSearched = 100
+/** Rows that it is then tried with, from everywhere among them. */
+const mostSamples = 12
 
 /** A row that the warehouse refused, for a reason that may not be in the row. */
 interface Refusal {
@@ -139,6 +143,8 @@ export class SliceLoader {
       else this.#refusals.push({ pending: only, rows, thrown })
       return
     }
+    // Each row would wait for the lock anew.
+    if (isPassing(thrown)) return this.#refuse(rows, all, thrown)
     const tried = new Set<PendingRow>()
     if (scopeOf(thrown) === 'table' && !this.partRows.loaded.has(rows.table)) {
       for (const one of plainestOf(all).slice(0, mostProbes)) {
@@ -151,8 +157,30 @@ export class SliceLoader {
       else this.#refuse(rows, others, thrown)
       return
     }
+    if (all.length > mostSearched && !this.partRows.loaded.has(rows.table)) return this.#sample(rows, thrown)
     const middle = all.length >> 1
     for (const some of [all.slice(0, middle), all.slice(middle)]) await this.#loadSome(rows, some)
+  }
+
+  /**
+   * Tries a table that refuses a value with some of many rows. Where it takes none, it is the table that refuses: to find the rows
+   * one by one would take thousands of loads, and end in as many dead letters.
+   */
+  async #sample(rows: TableRows, thrown: unknown): Promise<undefined> {
+    const before = this.#refusals.length
+    const tried = new Set<PendingRow>()
+    for (const one of spreadOf(rows.pending, mostSamples)) {
+      if (this.partRows.loaded.has(rows.table)) break
+      tried.add(one)
+      await this.#loadSome(rows, [one])
+    }
+    const others = rows.pending.filter((one) => !tried.has(one))
+    if (this.partRows.loaded.has(rows.table)) {
+      await this.#loadSome(rows, others)
+      return
+    }
+    const refused = this.#refusals.splice(before).map(({ pending }) => pending)
+    this.#refuse(rows, [...refused, ...others], ofTable(thrown))
   }
 
   #refuse(rows: TableRows, some: readonly PendingRow[], thrown: unknown): undefined {
@@ -210,3 +238,14 @@ export class SliceLoader {
 /** The rows, those with fewest columns first. */
 const plainestOf = (rows: readonly PendingRow[]): readonly PendingRow[] =>
   rows.toSorted((a, b) => a.row.shape.names.length - b.row.shape.names.length)
+
+/** Some of the rows, with as many others between them. */
+const spreadOf = (rows: readonly PendingRow[], most: number): readonly PendingRow[] =>
+  Array.from({ length: most }, (_, i) => rows[Math.floor((i * (rows.length - 1)) / (most - 1))] as PendingRow)
+
+/** The refusal of a value as one of the table. */
+const ofTable = (thrown: unknown): SluicewayError =>
+  new SluicewayError('warehouse_failed', reasonOf(thrown), {
+    cause: thrown,
+    details: { ...(thrown instanceof SluicewayError ? thrown.details : {}), scope: 'table' },
+  })

@@ -12,7 +12,7 @@ import { postgresKeptNames } from './postgres/kept-names.ts'
 import { PostgresLoads } from './postgres/loads.ts'
 import { queryPostgres } from './postgres/query.ts'
 import { ConnectionsOfRuns, type RunConnections } from './postgres/run-connections.ts'
-import { columnsOf, createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { boundLocks, columnsOf, createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
 import { StoredColumns } from './stored-columns.ts'
 
 const schemaProblem = (name: string): string | undefined =>
@@ -41,6 +41,9 @@ const boundFields = {
 } as const
 
 const longestCallMs = 120_000
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html (checked 2026-12-01) */
+const lockNotAvailable = '55P03'
+const tooManyColumns = '54011'
 /** Tables whose columns are asked for in one statement. */
 const tablesAtOnce = 200
 
@@ -143,14 +146,16 @@ class PostgresEngine implements Engine {
       await this.#createSchema()
       // As one, they go to the server and back once.
       await this.#sql.unsafe(
-        [createTable(this.#name(table), added), ...widenTable(this.#name(table), added)].join('; '),
+        [boundLocks, createTable(this.#name(table), added), ...widenTable(this.#name(table), added)].join('; '),
       )
     })
   }
 
   retype(table: string, changed: Columns): Promise<void> {
     this.#run.types.delete(this.#name(table))
-    return this.#call(async () => void (await this.#sql.unsafe(retypeTable(this.#name(table), changed))))
+    return this.#call(
+      async () => void (await this.#sql.unsafe([boundLocks, retypeTable(this.#name(table), changed)].join('; '))),
+    )
   }
 
   load(load: Load): Promise<void> {
@@ -242,7 +247,13 @@ class PostgresEngine implements Engine {
       const code = /^[0-9A-Z]{5}$/.test(state) ? ` (${state})` : ''
       throw new SluicewayError('warehouse_failed', `PostgreSQL: ${reason}${code}${hint && `. ${hint}`}`, {
         cause: thrown,
-        details: { state, scope: scopeOfState(state), ...(lasting ? { lasting } : {}) },
+        details: {
+          state,
+          scope: scopeOfState(state),
+          ...(lasting ? { lasting } : {}),
+          ...(state === lockNotAvailable ? { passing: true } : {}),
+          ...(state === tooManyColumns ? { full: true } : {}),
+        },
       })
     } finally {
       clearTimeout(timer)

@@ -12,6 +12,8 @@ beforeAll(async () => {
   await sql.unsafe('CREATE SCHEMA of_ada')
   await sql.unsafe('CREATE SCHEMA shared CREATE TABLE orders (id text PRIMARY KEY)')
   await sql.unsafe('GRANT USAGE, CREATE ON SCHEMA shared TO loader')
+  await sql.unsafe(`CREATE ROLE reader LOGIN PASSWORD 'analytical engine' IN ROLE loader;
+    ALTER ROLE reader SET default_transaction_read_only = on`)
   await sql.end()
 }, 60_000)
 afterAll(() => server?.stop())
@@ -70,6 +72,13 @@ describe('PostgreSQL', () => {
       'shared',
       /must be owner of table orders \(42501\)\. .*ALTER TABLE … OWNER TO "loader"\.$/,
       true,
+    ],
+    [
+      'whose user may only read',
+      (url) => (url.username = 'reader'),
+      'shared',
+      /\(25006\)\. .*a replica, and default_transaction_read_only must be off for "reader"\.$/,
+      false,
     ],
     [
       'that does not answer',

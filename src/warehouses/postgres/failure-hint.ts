@@ -52,12 +52,22 @@ export function failureHintOf(state: string, reason: string, place: PostgresPlac
   if (state === '53300')
     return { hint: 'Raise max_connections, or put a pooler such as Hyperdrive or PgBouncer in front.', lasting: false }
   if (state === '25006')
-    return { hint: 'It takes no writes: `url` must name the primary server, and not a replica.', lasting: false }
+    return {
+      hint: `It takes no writes: \`url\` must name the primary server, and not a replica, and default_transaction_read_only must be off for "${user}".`,
+      lasting: false,
+    }
+  if (state === '55P03') return { hint: 'Somebody has locked the table: see pg_locks.', lasting: false }
+  if (state === '57014' && /statement timeout/.test(reason))
+    return { hint: `Give it more time: ALTER ROLE "${user}" SET statement_timeout = '2min'.`, lasting: false }
   if (state === '3F000') return { hint: `The schema "${schema}" is not there.`, lasting: false }
   return unknown
 }
 
 function grantHint(reason: string, { user, database, schema }: PostgresPlace): string {
+  if (/temporary tables/.test(reason))
+    return `Rows are copied into temporary tables: GRANT TEMPORARY ON DATABASE "${database}" TO "${user}".`
+  if (/row-level security/.test(reason))
+    return `A policy keeps rows of events out: let it pass those of "${user}", or ALTER ROLE "${user}" BYPASSRLS.`
   if (/for database/.test(reason))
     return `The schema "${schema}" is not there, and "${user}" may not create it: GRANT CREATE ON DATABASE "${database}" TO "${user}".`
   if (/for schema/.test(reason))

@@ -29,6 +29,13 @@ const logical: Readonly<Record<string, ColumnType>> = {
 
 const addedAtOnce = 100
 
+/**
+ * Lets the statements behind it in their transaction wait no longer than this for a lock, unless the role or the server says how
+ * long: a table that somebody has locked is not to keep all others waiting.
+ * https://www.postgresql.org/docs/18/runtime-config-client.html#GUC-LOCK-TIMEOUT (checked 2026-12-01)
+ */
+export const boundLocks = `SELECT set_config('lock_timeout', '5s', true) WHERE current_setting('lock_timeout') = '0'`
+
 /** The logical type of a column whose type `information_schema` gives; what is not known takes text. */
 export const typeOfColumn = (type: string): ColumnType => logical[type] ?? 'string'
 

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Sql, TransactionSql } from 'postgres'
+import { boundLocks } from './sql.ts'
 
 /** SQLSTATE of a statement that comes behind a failure in its transaction. */
 const afterFailure = '25P02'
@@ -35,7 +36,7 @@ export async function doWhole(sql: Sql, steps: readonly Step[]): Promise<boolean
  * @param transaction is of no use any more once this rejects
  */
 export async function doSteps(transaction: TransactionSql, steps: readonly Step[]): Promise<void> {
-  const answers: Promise<unknown>[] = []
+  const answers: Promise<unknown>[] = [transaction.unsafe(boundLocks).execute()]
   for (const { statement, pieces } of steps)
     if (pieces === undefined) answers.push(transaction.unsafe(statement).execute())
     else await copy(transaction, statement, pieces)

@@ -1,0 +1,183 @@
+// Tables that a person made or changed in PostgreSQL: what refuses rows stops no other, and nothing is lost or doubled.
+import connect, { type Sql } from 'postgres'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
+import type { Engine } from '../../src/core/warehouse.ts'
+import { postgres } from '../../src/warehouses/postgres.ts'
+import { StagedLoads } from '../loading/staged-loads.ts'
+import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
+
+const seen = (messageId: string, properties: Record<string, unknown> = {}, event = 'Seen'): Event => ({
+  type: 'track',
+  messageId,
+  userId: 'ada',
+  event,
+  properties,
+})
+const many = (count: number, properties: (n: number) => Record<string, unknown> = () => ({})): readonly Event[] =>
+  Array.from({ length: count }, (_, n) => seen(`seen-${n}`, properties(n)))
+
+/** Columns of each table of events that Sluiceway and RudderStack have. */
+const columns = `id text, anonymous_id text, user_id text, received_at timestamptz, event text, event_text text,
+  context_source_id text, context_source_type text, context_destination_id text, context_destination_type text,
+  uuid_ts timestamptz`
+
+describe('a table that a person made in PostgreSQL', () => {
+  let server: RealPostgres
+  let sql: Sql
+  let url: URL
+  let loads: StagedLoads
+  /** Calls that loaded rows. */
+  let calls: number
+  beforeAll(async () => {
+    server = await startPostgres()
+    sql = connect(server.url, { max: 1, onnotice: () => {} })
+    await sql.unsafe(`CREATE ROLE sluiceway LOGIN PASSWORD 'pw';
+      GRANT CONNECT, TEMPORARY, CREATE ON DATABASE postgres TO sluiceway`)
+    url = new URL(server.url)
+    Object.assign(url, { username: 'sluiceway', password: 'pw' })
+  }, 60_000)
+  beforeEach(async () => {
+    await sql.unsafe(`RESET ROLE; ALTER ROLE sluiceway RESET ALL; DROP SCHEMA IF EXISTS web CASCADE;
+      CREATE SCHEMA web AUTHORIZATION sluiceway; SET ROLE sluiceway`)
+    loads = new StagedLoads({ use: postgres({ url: url.href, schema: 'web' }), bindings: {} })
+    calls = 0
+    loads.wrap = (engine: Engine) =>
+      new Proxy(engine, {
+        get: (target, name) => {
+          if (name === 'load') calls++
+          const value: unknown = Reflect.get(target, name, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
+  })
+  afterAll(async () => {
+    await sql?.end()
+    await server?.stop()
+  })
+
+  const count = async (table: string) => Number((await sql.unsafe(`SELECT count(*) AS n FROM web.${table}`))[0]?.['n'])
+  const buried = () => loads.letters.map(({ messageId }) => messageId)
+
+  test('a column NOT NULL that no event has makes thousands of rows wait, by a few loads, and buries none of them', async () => {
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}, shop_number integer NOT NULL)`)
+    const report = await loads.send(...many(2_000), seen('other', {}, 'Other'))
+    expect(report.error).toBeUndefined()
+    expect(await count('tracks')).toBe(2_001)
+    expect(await count('seen')).toBe(0)
+    expect(calls).toBeLessThan(50)
+    expect(buried()).toEqual([])
+    expect(loads.held.list()).toMatchObject([
+      { table: 'web.seen', events: 2_000, reason: expect.stringContaining('shop_number') },
+    ])
+    await sql.unsafe('ALTER TABLE web.seen ALTER COLUMN shop_number SET DEFAULT 1')
+    loads.aheadMs = 120_000
+    expect((await loads.load()).error).toBeUndefined()
+    expect(await count('seen')).toBe(2_000)
+    expect(loads.held.list()).toEqual([])
+  }, 60_000)
+
+  test('a constraint that most of many rows break has them as dead letters one by one, and takes the others', async () => {
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}, n bigint CHECK (n % 4 = 0))`)
+    const report = await loads.send(...many(200, (n) => ({ n })))
+    expect(report.error).toBeUndefined()
+    expect(await count('seen')).toBe(50)
+    expect(await count('tracks')).toBe(200)
+    expect(new Set(buried()).size).toBe(150)
+    expect(loads.held.list()).toEqual([])
+  }, 60_000)
+
+  /** Loads while somebody has locked the table `seen`. */
+  const sendWhileLocked = async (...events: readonly Event[]) => {
+    await sql.unsafe('RESET ROLE')
+    const other = connect(server.url, { max: 1 })
+    try {
+      const held = await other.reserve()
+      await held.unsafe('BEGIN; LOCK TABLE web.seen')
+      expect((await loads.send(...events)).error).toBeUndefined()
+      await held.unsafe('ROLLBACK')
+      held.release()
+    } finally {
+      await other.end()
+    }
+    expect(loads.held.list()).toMatchObject([
+      { table: 'web.seen', events: events.length, reason: expect.stringContaining('Somebody has locked the table') },
+    ])
+    loads.aheadMs = 120_000
+    expect((await loads.load()).error).toBeUndefined()
+    expect(loads.letters).toEqual([])
+    return [...(await sql`SELECT id, total FROM web.seen ORDER BY id`)]
+  }
+
+  test('a lock on a table has its rows wait, its fractions and new columns, too, and all other tables are loaded', async () => {
+    await loads.send(seen('seen-1', { total: 1 }))
+    await sql.unsafe(`RESET ROLE; ALTER ROLE sluiceway SET lock_timeout = '200ms'`)
+    const found = await sendWhileLocked(seen('seen-2', { total: 2.5 }), seen('seen-3', { total: 3, more: true }))
+    expect(found).toEqual([
+      { id: 'seen-1', total: '1' },
+      { id: 'seen-2', total: '2.5' },
+      { id: 'seen-3', total: '3' },
+    ])
+    expect(await count('tracks')).toBe(3)
+    expect((await sql`SELECT to_regclass('web.rudder_discards') AS discards`)[0]).toEqual({ discards: null })
+  })
+
+  test('a lock on a table is waited for some seconds where neither the role nor the server says how long', async () => {
+    await loads.send(seen('seen-1', { total: 1 }))
+    const found = await sendWhileLocked(seen('seen-2', { total: 2 }))
+    expect(found).toEqual([
+      { id: 'seen-1', total: '1' },
+      { id: 'seen-2', total: '2' },
+    ])
+  }, 60_000)
+
+  test('a table whose dropped columns leave no room takes its rows, and what has no column is in rudder_discards', async () => {
+    const dropped = Array.from({ length: 1_589 }, (_, n) => `c${n}`)
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}, ${dropped.map((name) => `${name} int`).join(', ')})`)
+    await sql.unsafe(`ALTER TABLE web.seen ${dropped.map((name) => `DROP COLUMN ${name}`).join(', ')}`)
+    expect((await loads.send(seen('seen-1', { color: 'red' }), seen('seen-2'))).error).toBeUndefined()
+    expect(await count('seen')).toBe(2)
+    expect(loads.letters).toEqual([])
+    expect([...(await sql`SELECT table_name, row_id, column_name, column_value FROM web.rudder_discards`)]).toEqual([
+      { table_name: 'seen', row_id: 'seen-1', column_name: 'color', column_value: 'red' },
+    ])
+  })
+
+  test('a table whose dropped columns leave room for one more has what has no column in _sluiceway_more', async () => {
+    const dropped = Array.from({ length: 1_588 }, (_, n) => `c${n}`)
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}, ${dropped.map((name) => `${name} int`).join(', ')})`)
+    await sql.unsafe(`ALTER TABLE web.seen ${dropped.map((name) => `DROP COLUMN ${name}`).join(', ')}`)
+    await loads.send(seen('seen-1', { color: 'red', size: 'XL' }))
+    expect([...(await sql`SELECT id, _sluiceway_more AS more FROM web.seen`)]).toEqual([
+      { id: 'seen-1', more: { color: 'red', size: 'XL' } },
+    ])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('a role without temporary tables, or kept out by a policy, is told so, and a statement that takes too long, too', async () => {
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}); ALTER TABLE web.seen ENABLE ROW LEVEL SECURITY;
+      ALTER TABLE web.seen FORCE ROW LEVEL SECURITY; RESET ROLE; REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC, sluiceway`)
+    const identify: Event = { type: 'identify', messageId: 'known', userId: 'ada', traits: { plan: 'gold' } }
+    expect((await loads.send(seen('seen-1'), identify, seen('other', {}, 'Other'))).error).toBeUndefined()
+    expect(loads.held.list().map(({ table, reason }) => [table, reason])).toEqual([
+      ['web.seen', expect.stringContaining('A policy keeps rows of events out')],
+      ['web.users', expect.stringContaining('GRANT TEMPORARY ON DATABASE "postgres" TO "sluiceway"')],
+    ])
+    await sql.unsafe(`GRANT TEMPORARY ON DATABASE postgres TO sluiceway; ALTER ROLE sluiceway BYPASSRLS`)
+    loads.aheadMs = 120_000
+    expect((await loads.load()).error).toBeUndefined()
+    expect([await count('seen'), await count('users')]).toEqual([1, 1])
+
+    await sql.unsafe(`CREATE FUNCTION web.sleep() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
+      CREATE TRIGGER sleep BEFORE INSERT ON web.other FOR EACH ROW EXECUTE FUNCTION web.sleep();
+      ALTER ROLE sluiceway SET statement_timeout = '200ms'`)
+    expect((await loads.send(seen('other-2', {}, 'Other'))).error).toMatch(
+      /\(57014\)\. .*ALTER ROLE "sluiceway" SET statement_timeout = '2min'/,
+    )
+    await sql.unsafe('ALTER ROLE sluiceway RESET ALL; ALTER ROLE sluiceway NOBYPASSRLS')
+    expect((await loads.load()).error).toBeUndefined()
+    expect(await count('other')).toBe(2)
+    expect(loads.letters).toEqual([])
+  })
+})
