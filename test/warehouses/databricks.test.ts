@@ -270,6 +270,13 @@ describe.skipIf(process.env['DATABRICKS_URL'] !== undefined)('a Databricks behin
     },
   )
 
+  test('a change of a table by others speaks of the warehouse, also where Databricks tells no SQLSTATE', async () => {
+    const message =
+      'Error running query: [DELTA_CONCURRENT_APPEND] ConcurrentAppendException: Files were added to the root of the table by a concurrent update.'
+    fake.fail = { error_code: 'BAD_REQUEST', message }
+    await expect(fill('orders', 'load-7')).rejects.toMatchObject({ details: { scope: 'warehouse', ended: true } })
+  })
+
   test.each([
     ['a text in a column of numbers', { total: 'much' }],
     ['no id', { id: null }],

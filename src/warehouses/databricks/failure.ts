@@ -111,6 +111,9 @@ const ofTable = /^(?:07|0A|21|42|46|54)/
 /** What Unity Catalog says of a location that it does not know, or lets nobody read; or of an old SQL warehouse, of R2. */
 const ofStaging = /READ[ _]FILES|EXTERNAL[ _]LOCATION|No FileSystem for scheme/i
 
+/** What Delta says where others changed the table meanwhile. https://docs.databricks.com/aws/en/error-messages/error-classes */
+const ofOthers = /\[DELTA_(?:CONCURRENT_|METADATA_CHANGED|PROTOCOL_CHANGED)/
+
 function meaningOfStatement(
   { code, words }: DatabricksError,
   state: string | undefined,
@@ -128,6 +131,7 @@ function meaningOfStatement(
     )
   if (/\[(?:CATALOG_NOT_FOUND|NO_SUCH_CATALOG_EXCEPTION)/.test(words))
     return lasting(`The catalog "${catalog}" is not there: check \`catalog\`.`)
+  if (ofOthers.test(words)) return { scope: 'warehouse' }
   if (state !== undefined && ofRows.test(state)) return { scope: 'rows' }
   // Somebody else changed the table meanwhile: class 2D, and 40.
   if (state !== undefined) return { scope: ofTable.test(state) ? 'table' : 'warehouse' }
