@@ -106,7 +106,8 @@ if (values.help === true || engine === undefined) {
   else if (missing !== undefined) stop(`${missing.name} is not set; see npm run verify-warehouse -- --help`)
   else {
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-    const args = ['run', '--project', 'pure', `test/warehouses/${engine}.test.ts`]
+    // An account takes seconds for what a fake does at once: a test of several loads takes minutes.
+    const args = ['run', '--project', 'pure', '--testTimeout', '600000', `test/warehouses/${engine}.test.ts`]
     const { status } = spawnSync(process.execPath, [vitest, ...args], { cwd: root, stdio: 'inherit' })
     process.exitCode = status ?? 1
   }
