@@ -80,6 +80,8 @@ describe('snowflake()', () => {
       },
       [],
     ],
+    [{ privateKey: pem().replaceAll('\n', String.raw`\n`) }, []],
+    [{ privateKey: pem().replaceAll('\n', '\r\n') }, []],
   ])('snowflake() wants a key or a token, and not both: %#', (given, problems) => {
     expect(snowflake({ ...right, ...given }).problems).toEqual(problems)
   })

@@ -35,7 +35,7 @@ export function privateKeyProblem(pem: string): string | undefined {
   if (pem.includes('-----BEGIN RSA PRIVATE KEY-----'))
     return 'is PKCS #1; convert it with: openssl pkcs8 -topk8 -nocrypt -in rsa_key.pem -out key.p8'
   if (pem.includes('-----BEGIN PUBLIC KEY-----')) return 'is the public key, and must be the private one'
-  return /^-----BEGIN PRIVATE KEY-----[\s\S]+-----END PRIVATE KEY-----$/.test(pem)
+  return /^-----BEGIN PRIVATE KEY-----[\s\S]+-----END PRIVATE KEY-----(?:\\n|\s)*$/.test(pem)
     ? undefined
     : 'must be PKCS #8 as PEM: "-----BEGIN PRIVATE KEY-----…"'
 }
