@@ -79,11 +79,18 @@ export function bucketUrl({
     case 's3':
       // A certificate covers one label: a bucket with dots is named by its path.
       return bucket.includes('.')
-        ? `https://s3.${region}.amazonaws.com/${bucket}`
-        : `https://${bucket}.s3.${region}.amazonaws.com`
+        ? `https://s3.${region}.${amazonDomainOf(region)}/${bucket}`
+        : `https://${bucket}.s3.${region}.${amazonDomainOf(region)}`
     case 'gcs':
       return `https://storage.googleapis.com/${bucket}`
     default:
       return `${endpoint.replace(/\/+$/, '')}/${bucket}`
   }
 }
+
+/**
+ * Tells at which domain Amazon's services of a region are.
+ * https://docs.amazonaws.cn/en_us/general/latest/gr/endpoints-Beijing.html (stored copy, read 2026-12-01)
+ */
+export const amazonDomainOf = (region: string): string =>
+  region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'

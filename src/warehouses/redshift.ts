@@ -1,3 +1,4 @@
+import { amazonDomainOf } from '../configure/bucket.ts'
 import type { Columns, ColumnType, Engine, Gathering, Load, Warehouse } from '../core/warehouse.ts'
 import { BucketGathering, type Gathered } from './bucket-gathering.ts'
 import { foldMore, idsWithMore } from './mapping/fold-more.ts'
@@ -50,7 +51,7 @@ export function redshift(input: RedshiftInput): Warehouse {
 
 function openEngine(settings: RedshiftSettings, schema: string): RedshiftEngine {
   const { region, cluster, workgroup, database, dbUser, bucket, prefix, accessKeyId, secretAccessKey } = settings
-  const { dataEndpoint = `https://redshift-data.${region}.${domainOf(region)}/`, s3Endpoint, iamRole } = settings
+  const { dataEndpoint = `https://redshift-data.${region}.${amazonDomainOf(region)}/`, s3Endpoint, iamRole } = settings
   const { bucketRegion = region } = settings
   const server = cluster === undefined ? `workgroup "${workgroup}"` : `cluster "${cluster}"`
   const api = new DataApi(
@@ -74,8 +75,6 @@ function openEngine(settings: RedshiftSettings, schema: string): RedshiftEngine 
     region: bucketRegion,
   })
 }
-
-const domainOf = (region: string): string => (region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com')
 
 interface StoredColumn {
   readonly type: ColumnType

@@ -1,3 +1,4 @@
+import { amazonDomainOf } from '../../src/configure/bucket.ts'
 import type { ColumnType } from '../../src/core/warehouse.ts'
 import { DataApi } from '../../src/warehouses/redshift/data-api.ts'
 import { tableName } from '../../src/warehouses/redshift/sql.ts'
@@ -58,7 +59,8 @@ export async function startRedshiftWarehouse(): Promise<RealRedshift> {
   const api = new DataApi(
     {
       ...(settings as unknown as ConstructorParameters<typeof DataApi>[0]),
-      endpoint: settings.dataEndpoint ?? `https://redshift-data.${settings.region}.amazonaws.com/`,
+      endpoint:
+        settings.dataEndpoint ?? `https://redshift-data.${settings.region}.${amazonDomainOf(String(settings.region))}/`,
     },
     { region: String(settings.region), server: 'server', database: '', schema, bucket: '', user: undefined },
   )

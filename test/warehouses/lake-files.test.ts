@@ -229,6 +229,23 @@ describe('a lake that cannot be written', () => {
     expect(new Headers(asked[0]?.headers).get('if-match')).toBe('"1843"')
   })
 
+  test.each([
+    ['events', 'eu-central-1', 'https://events.s3.eu-central-1.amazonaws.com/lake/a'],
+    ['acme.events', 'eu-central-1', 'https://s3.eu-central-1.amazonaws.com/acme.events/lake/a'],
+    ['events', 'cn-north-1', 'https://events.s3.cn-north-1.amazonaws.com.cn/lake/a'],
+    ['acme.events', 'cn-northwest-1', 'https://s3.cn-northwest-1.amazonaws.com.cn/acme.events/lake/a'],
+  ])('the bucket %s of S3 in %s is at the domain of its region', async (bucket, region, url) => {
+    const asked: unknown[] = []
+    vi.stubGlobal('fetch', (at: unknown) => {
+      asked.push(at)
+      return Promise.resolve(new Response(null, { headers: { etag: '"1"' } }))
+    })
+    const store = new S3Store({ provider: 's3', bucket, region, accessKeyId: 'AKIAADA', secretAccessKey: secret })
+    await store.put('lake/a', '{}')
+    vi.unstubAllGlobals()
+    expect(asked).toEqual([url])
+  })
+
   test('a manifest that is damaged fails the warehouse and is named', async () => {
     await open().widen('tracks', columns)
     s3.stored.set('/events/lake/tracks/_table.json', Buffer.from('{"version":'))
