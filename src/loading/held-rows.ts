@@ -211,10 +211,14 @@ export class HeldRows {
     this.#look()
   }
 
-  /** Tables that are tried now: those whose time has come, or those that a person wants, and no others. */
+  /**
+   * Tables that are tried now: those whose time has come, or is that of a clock that was ahead; or those that a person wants, and
+   * no others.
+   */
   due(now: number, wanted?: 'all' | { readonly table: string }): string[] {
     return [...this.#tables].flatMap(([table, { nextAt }]) => {
-      const isDue = wanted === undefined ? nextAt <= now : wanted === 'all' || wanted.table === table
+      const isOfSchedule = nextAt <= now || nextAt > now + longestWaitMs
+      const isDue = wanted === undefined ? isOfSchedule : wanted === 'all' || wanted.table === table
       return isDue ? [table] : []
     })
   }

@@ -89,15 +89,16 @@ export class LoadHistory {
 
   /**
    * When to try again (milliseconds since the epoch), or undefined when the last load did not fail. What a person tried in
-   * between makes no wait longer.
+   * between makes no wait longer. A time that is further away than any wait is of a clock that was ahead: it is now.
    */
-  nextAttemptAt(): number | undefined {
+  nextAttemptAt(now: number): number | undefined {
     const failures = this.#newestWhile(({ failed }) => failed === 1)
     const own = failures.filter(({ asked }) => asked !== true)
     const last = own[0] ?? failures.at(-1)
     if (last === undefined) return undefined
     const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (Math.max(1, own.length) - 1))
-    return last.at + last.ms + waitMs - slackMs
+    const next = last.at + last.ms + waitMs - slackMs
+    return next > now + longestWaitMs ? now : next
   }
 
   /** The newest loads, as long as each of them `is`. */

@@ -85,7 +85,7 @@ export async function runLoad(order: RunOrder, memory: LoaderMemory, { bindings,
     }
     for (;;) {
       if (until === undefined || port.now() >= deadline) break
-      const next = files.next(new Set(unreadable.keys()), until)
+      const next = files.next(new Set(unreadable.keys()), { until, now: port.now() })
       if (next.length === 0) break
       const group = new LoadGroup({ ...common, position, loaded })
       let end: GroupEnd = 'done'

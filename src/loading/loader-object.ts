@@ -86,9 +86,11 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const isAsked = options.now === true || options.retry !== undefined
     if (isAsked && this.#running !== undefined) {
       // It may have begun before what made it fail was put right.
+      const until = this.port.now()
       const report = await this.#running.report
-      if (report.error === undefined && options.retry === undefined && this.#memory.held.nextAt === undefined)
-        return report
+      const { files, held } = this.#memory
+      const isAll = held.nextAt === undefined && !files.hasStaged({ until, now: this.port.now() })
+      if (report.error === undefined && options.retry === undefined && isAll) return report
     }
     if (this.#running === undefined) {
       const report = this.#load(warehouse, options).finally(() => {
@@ -187,7 +189,9 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const stageSeconds = (target?.kind === 'warehouse' && target.route.stageSeconds) || 10
     const until = user.askedAt + erasureSettlesMs + stageSeconds * 1_000
     const { stuckFiles, waitingTables, reason } = await this.status(warehouse)
-    const isDone = this.port.now() > until && !files.hasStaged(until) && stuckFiles.length + waitingTables.length === 0
+    const now = this.port.now()
+    const isStaged = files.hasStaged({ until, now })
+    const isDone = now > until && !isStaged && stuckFiles.length + waitingTables.length === 0
     return { isDone, reason: isDone ? 'rows that are in its tables stay' : (reason ?? 'events wait to be loaded') }
   }
 
@@ -195,11 +199,12 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   #nextAttemptAt(schedule: SyncSchedule): number {
     const now = this.port.now()
     const { files, held } = this.#memory
-    const from = this.#history.nextAttemptAt()
-    const isDue = files.hasStaged(this.#turns.until(schedule, now))
+    const from = this.#history.nextAttemptAt(now)
+    const isDue = files.hasStaged({ until: this.#turns.until(schedule, now), now })
     const next = nextSync(schedule, { now, from, isDue })
     if (held.nextAt === undefined) return next
-    const retry = nextSync(schedule, { now, from: Math.max(held.nextAt, from ?? 0), isDue: true })
+    const at = held.due(now).length > 0 ? now : held.nextAt
+    const retry = nextSync(schedule, { now, from: Math.max(at, from ?? 0), isDue: true })
     return files.waiting().files === 0 ? retry : Math.min(next, retry)
   }
 
@@ -218,9 +223,9 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     if (!isAsked && outsideWindow(schedule, start) > start) return nothing
     if (!isAsked) this.#turns.begin(schedule, start)
     const staged = now ? start : this.#turns.until(schedule, start)
-    const until = retry === undefined && files.hasStaged(staged) ? staged : undefined
+    const until = retry === undefined && files.hasStaged({ until: staged, now: start }) ? staged : undefined
     const tables = held.due(start, wantedTables(isAsked, retry?.table))
-    const nextAttemptAt = this.#history.nextAttemptAt()
+    const nextAttemptAt = this.#history.nextAttemptAt(start)
     if (!isAsked && nextAttemptAt !== undefined && start < nextAttemptAt) {
       const time = new Date(nextAttemptAt).toISOString()
       return { ...nothing, error: `Waits until ${time}: ${this.#history.last()?.error ?? 'the last load failed'}` }
@@ -235,7 +240,8 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const order = { target, until, tables, isAsked, deadline: start + budgetMs, noted }
     const place = { bindings: this.env, port: this.port, billed: this.#billed }
     const run = await runLoad(order, this.#memory, place)
-    const isUnfinished = until !== undefined && run.report.error === undefined && files.hasStaged(until)
+    const isUnfinished =
+      until !== undefined && run.report.error === undefined && files.hasStaged({ until, now: this.port.now() })
     const detail = notes.detail(schema.takeChanges(), {
       refused: Object.fromEntries(held.list().map(({ table, reason }) => [table, reason])),
       isUnfinished,

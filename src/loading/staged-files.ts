@@ -11,11 +11,19 @@ export interface WaitingFile extends StagedFile {
   readonly done: number
 }
 
+/** Milliseconds since the epoch. */
+interface StagedTimes {
+  readonly until: number
+  readonly now: number
+}
+
 /** A load takes files up to these; a larger file is loaded by itself. */
 const groupBytes = 40_000_000
 const groupEvents = 100_000
 const mostFiles = 500
 const mostFailures = 5
+/** What was staged while a run computes may be that much later than the clock of the run. */
+const aheadMs = 60_000
 /** How long a file that is gone is remembered, so that a lane which registers it again does no harm. */
 const rememberMs = 6 * 3_600_000
 
@@ -55,14 +63,15 @@ export class StagedFiles implements FilesSetAside {
    * The next files to load together, oldest first; a file that could not be read before comes last and alone.
    *
    * @param except keys of files to leave out
-   * @param until only files that were staged until then, milliseconds since the epoch
+   * @param times see `hasStaged`
    */
-  next(except: ReadonlySet<string>, until: number): WaitingFile[] {
+  next(except: ReadonlySet<string>, { until, now }: StagedTimes): WaitingFile[] {
     const files = this.#db
       .all<WaitingFile & { readonly failures: number }>(
-        `SELECT key, partition, events, bytes, failures, coalesce(done, 0) AS done FROM files WHERE state = 'staged' AND at <= ?
+        `SELECT key, partition, events, bytes, failures, coalesce(done, 0) AS done FROM files WHERE state = 'staged' AND (at <= ? OR at > ?)
          ORDER BY failures, at, key LIMIT ${mostFiles}`,
         until,
+        now + aheadMs,
       )
       .filter(({ key }) => !except.has(key))
     const group: WaitingFile[] = []
@@ -158,9 +167,10 @@ export class StagedFiles implements FilesSetAside {
     })?.state
   }
 
-  /** Whether files wait that were staged until a time. */
-  hasStaged(until: number): boolean {
-    return this.#db.first(`SELECT 1 FROM files WHERE state = 'staged' AND at <= ? LIMIT 1`, until) !== undefined
+  /** Whether files wait that were staged until a time, or, by a clock that was ahead, a minute and more from now. */
+  hasStaged({ until, now }: StagedTimes): boolean {
+    const sql = `SELECT 1 FROM files WHERE state = 'staged' AND (at <= ? OR at > ?) LIMIT 1`
+    return this.#db.first(sql, until, now + aheadMs) !== undefined
   }
 
   waiting(): { readonly files: number; readonly events: number; readonly since: number | undefined } {

@@ -29,7 +29,9 @@ export class Turns {
     if (isEveryMinute(schedule)) return
     const at = lastTurn(schedule, now + slackMs)
     if (this.#turn === undefined) this.#write({ at: lastTurn(schedule, now - 60_000), until: 0 })
-    if (this.#turn !== undefined && this.#turn.at < at) this.#write({ at, until: now })
+    // One that is more than a turn away was begun by a clock that was ahead.
+    const isAhead = this.#turn !== undefined && this.#turn.at > now + schedule.everyMinutes * 60_000
+    if (this.#turn !== undefined && (this.#turn.at < at || isAhead)) this.#write({ at, until: now })
   }
 
   /** Until when a file must have been staged to be loaded now. */

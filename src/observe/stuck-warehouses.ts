@@ -11,7 +11,7 @@ export interface StuckWarehouse {
   readonly target: string
   /**
    * `failing`: loads fail, or files were set aside that cannot be read. `behind`: staging files wait for too long. See
-   * `LoaderState`. `unavailable`: its loader did not answer. `orphaned`: it is no longer in the config, and staging files wait.
+   * `LoaderState`. `unavailable`: its loader did not answer. `orphaned`: it is no longer in the config, and files wait.
    */
   readonly state: 'failing' | 'behind' | 'unavailable' | 'orphaned'
   readonly reason?: string
@@ -47,12 +47,17 @@ export async function stuckWarehouses({ resolved, bindings }: AppContext, layout
   return found.flat()
 }
 
-function orphanFaultOf({ warehouse, stagedFiles }: LoaderStatus): Pick<StuckWarehouse, 'state' | 'reason'> | undefined {
-  if (stagedFiles === 0) return undefined
-  return {
-    state: 'orphaned',
-    reason: `"${warehouse}" is no longer in the config, and ${stagedFiles} staging files wait for it: put it back to load them`,
-  }
+function orphanFaultOf(status: LoaderStatus): Pick<StuckWarehouse, 'state' | 'reason'> | undefined {
+  const { warehouse, stagedFiles, waitingTables, stuckFiles } = status
+  const kinds: readonly (readonly [number, string])[] = [
+    [stagedFiles, 'staging files'],
+    [waitingTables.reduce((sum, { files }) => sum + files, 0), 'files of rows for tables'],
+    [stuckFiles.length, 'that could not be read'],
+  ]
+  const found = kinds.flatMap(([count, kind]) => (count > 0 ? [`${count} ${kind}`] : [])).join(', ')
+  if (found === '') return undefined
+  const reason = `"${warehouse}" is no longer in the config, and ${found} wait for it: put it back to load them`
+  return { state: 'orphaned', reason }
 }
 
 function faultOf({ state, reason }: LoaderStatus): Pick<StuckWarehouse, 'state' | 'reason'> | undefined {

@@ -98,13 +98,13 @@ async function forgetQuiet(app: AppContext, layout: Layout, answers: Pick<SweepR
 const sizeOf = ({ partitions, targets }: Layout): number =>
   targets.reduce((sum, target) => sum + target.partitions, partitions)
 
-/** Whether staging files of a warehouse may be left, after its lanes have nothing any more. */
+/** Whether files of a warehouse may be left, staged or of rows that wait for a table, after its lanes have nothing any more. */
 async function hasStaged({ name, kind }: TargetLanes, { bindings }: AppContext): Promise<boolean> {
   if (kind !== 'warehouse') return false
   try {
     const asked = bindings.LOADER.getByName(name).status(name)
-    const { stagedFiles, stuckFiles } = await withTimeout(asked, callMs, `loader ${name}`)
-    return stagedFiles + stuckFiles.length > 0
+    const { stagedFiles, stuckFiles, waitingTables } = await withTimeout(asked, callMs, `loader ${name}`)
+    return stagedFiles + stuckFiles.length + waitingTables.length > 0
   } catch {
     return true
   }

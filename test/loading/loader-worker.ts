@@ -19,6 +19,8 @@ interface Setup {
   queries?: number
   /** A table that refuses its rows. */
   refuses?: string | undefined
+  /** Milliseconds that the engine waits before it loads rows. */
+  slowMs?: number | undefined
   /** Settings of the warehouse. */
   route?: object | undefined
   /** What happens once, after the engine has loaded the rows of this table. */
@@ -47,11 +49,12 @@ function accidental(inner: Warehouse): Warehouse {
         ...(engine.widerType === undefined ? {} : { widerType: engine.widerType }),
         retype: async (table, changed) => engine.retype?.(table, changed),
         close: () => engine.close(),
-        ...(setup.after === undefined && setup.refuses === undefined
+        ...(setup.after === undefined && setup.refuses === undefined && setup.slowMs === undefined
           ? { loadTogether: async (loads) => engine.loadTogether?.(loads) }
           : {}),
         load: async (load) => {
-          const { after } = setup
+          const { after, slowMs } = setup
+          if (slowMs !== undefined) await new Promise((resolve) => setTimeout(resolve, slowMs))
           if (after?.what === 'refuse' && recordsOf(load).some((row) => row['order_id'] === 'o-refused'))
             throw new SluicewayError('warehouse_failed', 'value refused', { details: { scope: 'rows' } })
           if (after?.what === 'deny')

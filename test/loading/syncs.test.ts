@@ -131,6 +131,48 @@ describe('the syncs of a loader', () => {
     expect(await orders()).toEqual(['order-1', 'order-2'])
   })
 
+  test('syncs that a person asks for load what was staged while another sync was under way', async () => {
+    await loader.setup({ slowMs: 700 })
+    await loader.stage('f/1', [order(1)])
+    const scheduled = loader.load()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await loader.stage('f/2', [order(2)])
+    expect(await loader.load({ now: true })).toMatchObject({ files: 1, events: 1 })
+    expect(await scheduled).toMatchObject({ files: 1, events: 1 })
+    expect(await orders()).toEqual(['order-1', 'order-2'])
+  })
+
+  test.each([{}, { everyMinutes: 60 }])(
+    'syncs go on after the clock was a year ahead, and load what was staged then: %j',
+    async (route) => {
+      await loader.setup({ route, aheadMs: 365 * day })
+      await loader.stage('f/1', [order(1)])
+      await loader.load()
+      await loader.stage('f/2', [order(2)])
+      await loader.setup({ route })
+      await loader.load()
+      expect(await orders()).toContain('order-2')
+      await loader.stage('f/3', [order(3)])
+      await loader.setup({ route, aheadMs: 61 * minute })
+      await loader.load()
+      expect(await orders()).toEqual(['order-1', 'order-2', 'order-3'])
+    },
+  )
+
+  test('syncs that failed, and tables that refused rows, are tried again after the clock was a year ahead', async () => {
+    await loader.setup({ aheadMs: 365 * day, refuses: 'order_completed' })
+    await loader.stage('f/1', [order(1)])
+    await loader.load()
+    await loader.setup({ aheadMs: 365 * day, after: { table: 'tracks', what: 'deny' } })
+    await loader.stage('f/2', [order(2)])
+    expect(await loader.load()).toHaveProperty('error')
+    await loader.setup({})
+    const { nextAttemptAt = Infinity } = await loader.status()
+    expect(nextAttemptAt).toBeLessThan(Date.now() + 2 * minute)
+    await loader.load()
+    expect(await orders()).toEqual(['order-1', 'order-2'])
+  })
+
   test('syncs go on while one table refuses its rows, the status and the trace say so, and a person has it tried', async () => {
     await loader.setup({ refuses: 'order_completed' })
     await loader.stage('f/1', [order(1), { ...order(2), event: 'Product Viewed' }])

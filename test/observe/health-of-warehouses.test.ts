@@ -54,7 +54,7 @@ test.each<[string, Partial<LoaderStatus> | Error, object]>([
 })
 
 test('a warehouse that is no longer in the config degrades the health while staging files wait for it', async () => {
-  const ask = (stagedFiles: number) => {
+  const ask = (status: Partial<LoaderStatus>) => {
     const lane = (name: string) => ({
       status: async () => laneStatusOf(name),
       layout: async () => ({ partitions: 1, targets: [{ name: 'lake', kind: 'warehouse', partitions: 1 }] }),
@@ -64,16 +64,24 @@ test('a warehouse that is no longer in the config degrades the health while stag
       bindings: {
         LANE: { getByName: lane },
         LOG: { getByName: () => ({ status: async () => ({}) }) },
-        LOADER: { getByName: (name: string) => ({ status: async () => loaderStatusOf(name, { stagedFiles }) }) },
+        LOADER: { getByName: (name: string) => ({ status: async () => loaderStatusOf(name, status) }) },
       },
     })
     return healthOf(context)
   }
-  expect(await ask(0)).toMatchObject({ status: 'UP', lanes: { all: 2 }, warehouses: { all: 1, stuck: 0 } })
+  expect(await ask({})).toMatchObject({ status: 'UP', lanes: { all: 2 }, warehouses: { all: 1, stuck: 0 } })
   const reason = '"lake" is no longer in the config, and 2 staging files wait for it: put it back to load them'
-  expect(await ask(2)).toMatchObject({
+  expect(await ask({ stagedFiles: 2 })).toMatchObject({
     status: 'DEGRADED',
     warehouses: { all: 1, stuck: 1 },
     stuck: [{ target: 'lake', state: 'orphaned', reason }],
+  })
+  const table = { table: 'tracks', reason: 'denied', since: 1, tries: 1, events: 9, blocked: true, nextAttemptAt: 1 }
+  const others = { waitingTables: [{ ...table, files: 3 }], stuckFiles: ['staging/lake/0/0-1'] }
+  expect(await ask(others)).toMatchObject({
+    status: 'DEGRADED',
+    stuck: [
+      { state: 'orphaned', reason: expect.stringContaining('3 files of rows for tables, 1 that could not be read') },
+    ],
   })
 })

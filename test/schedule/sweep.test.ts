@@ -4,7 +4,7 @@ import { sweep } from '../../src/schedule/sweep.ts'
 import type { Layout } from '../../src/core/layout.ts'
 import { now } from '../support/fake-context.ts'
 import { fakeEdge } from '../support/fake-edge.ts'
-import { laneStatusOf } from '../support/fake-status.ts'
+import { laneStatusOf, loaderStatusOf } from '../support/fake-status.ts'
 import { fakeStream } from '../support/fake-stream.ts'
 import { packedOrder } from '../support/sample-events.ts'
 
@@ -44,6 +44,33 @@ test('no spilled object is read while no partition answers', async () => {
   bucket.calls.length = 0
   expect(await sweep(context)).not.toHaveProperty('spill')
   expect(bucket.calls).toEqual([])
+})
+
+test.each([
+  ['staging files', { stagedFiles: 1 }],
+  ['rows', { waitingTables: [{ table: 'order_completed', files: 1 }] }],
+  ['files that cannot be read', { stuckFiles: ['staging/lake/0/0-1'] }],
+])('a warehouse that is no longer in the config is remembered while %s wait for it', async (_, status) => {
+  const kept: Layout[] = []
+  const targets: Layout['targets'] = [{ name: 'lake', kind: 'warehouse', partitions: 1 }]
+  const { context } = fakeEdge({
+    bindings: {
+      LANE: {
+        getByName: (name: string) => ({
+          poke: async () => laneStatusOf(name, { changedAt: 1 }),
+          layout: async (_: unknown, told: { readonly kept?: Layout }) => {
+            if (told.kept !== undefined) kept.push(told.kept)
+            return { partitions: 1, targets, isSearched: true }
+          },
+        }),
+      },
+      LOG: { getByName: (name: string) => ({ sweep: async () => ({ partition: Number(name), first: 0, head: 4 }) }) },
+      LOADER: { getByName: (name: string) => ({ status: async () => loaderStatusOf(name, status as object) }) },
+    },
+  })
+  await sweep(context)
+  // Nothing is written where nothing is forgotten.
+  expect(kept.flatMap((layout) => layout.targets.map(({ name }) => name))).toEqual([])
 })
 
 test('a log that is not the stream any more is swept as long as it holds something, and keeps no spilled event waiting', async () => {
