@@ -103,9 +103,9 @@ interface ColumnRow {
 class PostgresEngine implements Engine {
   readonly provider = 'postgres'
   readonly kept = postgresKeptNames
-  // A row must fit into a page of 8,192 bytes, in which a long text takes 18: 400 of them do, beside the map of NULLs.
-  // https://www.postgresql.org/docs/18/limits.html (checked 2026-11-28)
-  readonly rowColumns = 400
+  // A row must fit into a page of 8,192 bytes. A text takes up to 24 there, a longer one 18: 320 of them do, beside the map of NULLs.
+  // https://www.postgresql.org/docs/18/storage-toast.html (checked 2026-12-01)
+  readonly rowColumns = 320
   readonly widerType = widerNumber
   readonly #run: RunConnections
   readonly #sql: Sql

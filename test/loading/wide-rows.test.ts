@@ -82,4 +82,58 @@ describe.each([
       ['page-2', { messageId: 'page-2' }],
     ])
   })
+
+  test.each([17, 20, 23, 24])(
+    'rows that are wider than a row may be, of texts of %i characters, are loaded, and nothing of them is lost',
+    async (length) => {
+      loads = new StagedLoads(warehouse)
+      const keys = names('answer', 900)
+      const textOf = (name: string) => name.padEnd(length, 'x')
+      const wide = plainOrder('order-1', {
+        receivedAt,
+        properties: Object.fromEntries(keys.map((name) => [name, textOf(name)])),
+      })
+      expect((await loads.send(wide, order(2, []))).error).toBeUndefined()
+      expect(loads.letters).toEqual([])
+      const [row, other] = await warehouse.rows('order_completed')
+      expect(keys.filter((name) => row?.[name] !== textOf(name))).toEqual([])
+      expect(other).toMatchObject({ id: 'order-2' })
+    },
+  )
+
+  test('rows that are wider than a row may be are cut as others where their channel is "sources"', async () => {
+    loads = new StagedLoads(warehouse)
+    const keys = names('answer', 1_600)
+    expect((await loads.send({ ...order(1, keys), channel: 'sources' }, order(2, []))).error).toBeUndefined()
+    expect(loads.letters).toEqual([])
+    const [row, other] = await warehouse.rows('order_completed')
+    expect(keys.filter((name) => row?.[name] !== `${name} 1`)).toEqual([])
+    expect(other).toMatchObject({ id: 'order-2' })
+  })
+})
+
+describe('a row that no page of PostgreSQL holds', () => {
+  let warehouse: RealWarehouse
+  beforeAll(async () => {
+    warehouse = await startPostgresWarehouse()
+  }, 120_000)
+  afterAll(() => warehouse?.stop())
+
+  test.each([1, 40, 3_000])(
+    'a row that no page of PostgreSQL holds makes a dead letter of its event, beside %i others that are loaded',
+    async (others) => {
+      await warehouse.clear()
+      const loads = new StagedLoads(warehouse, { maxColumns: 1_500 })
+      const ordinary = Array.from({ length: others }, (_, i) => order(i + 1, ['answer_10']))
+      const wide = order(0, names('answer', 1_400))
+      const report = await loads.send(...ordinary.slice(0, others / 2), wide, ...ordinary.slice(others / 2))
+      expect(report.error).toBeUndefined()
+      expect(loads.letters.map(({ messageId, code, reason }) => ({ messageId, code, reason }))).toEqual([
+        { messageId: 'order-0', code: 'warehouse_failed', reason: expect.stringMatching(/row is too big.*54000/) },
+      ])
+      const ids = ordinary.map(({ messageId }) => messageId)
+      expect((await warehouse.ids('order_completed')).toSorted()).toEqual(ids.toSorted())
+      expect((await warehouse.ids('tracks')).toSorted()).toEqual(['order-0', ...ids].toSorted())
+    },
+  )
 })

@@ -60,7 +60,7 @@ const NO_PATHS: readonly string[] = []
  * Maps an event to the rows that a warehouse stores for it.
  *
  * A track gives `tracks` and a table of its own name; an identify gives `identifies` and `users`; the others one row each.
- * A row has at most `maxColumns` columns, except in lakes and for the channel `sources`.
+ * A row has at most `maxColumns` columns, except in lakes, and for the channel `sources` where there is no column for the rest.
  * https://www.rudderstack.com/docs/destinations/warehouse-destinations/warehouse-schema/ (checked 2026-11-22)
  *
  * @param event An event as it was accepted; it is not changed.
@@ -187,9 +187,10 @@ export const isTimestamp = (value: unknown): value is string =>
 function narrow(row: Row, provider: Provider, options: MapOptions): Row {
   const limit = options.maxColumns ?? COLUMN_LIMIT
   const columns = row.values.length
-  if (columns <= limit || row.get(provider.upperCase ? 'CHANNEL' : 'channel') === 'sources') return row
+  if (columns <= limit) return row
   if (options.overflow !== undefined)
     return narrowRow(row, limit, options.overflow, (column) => options.hasColumn?.(row.table, column) === true)
+  if (row.get(provider.upperCase ? 'CHANNEL' : 'channel') === 'sources') return row
   throw new SluicewayError(
     'too_many_columns',
     `${provider.name} transformer: Too many columns outputted from the event`,

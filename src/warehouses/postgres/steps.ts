@@ -17,17 +17,20 @@ export interface Step {
  * @param sql the driver
  * @param steps one after the other
  * @returns whether the server did all of them; else it did nothing, and the driver does not tell why
- * @throws what the driver throws, where it tells: a statement was refused, a COPY before its last byte, or the connection broke
+ * @throws what the server or the driver says, where it is told: a statement was refused, or the connection broke
  */
 export async function doWhole(sql: Sql, steps: readonly Step[]): Promise<boolean> {
   try {
     await sql.begin((transaction) => doSteps(transaction, steps))
     return true
   } catch (thrown) {
-    if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === afterFailure) return false
+    if (isAfterFailure(thrown)) return false
     throw thrown
   }
 }
+
+const isAfterFailure = (thrown: unknown): boolean =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === afterFailure
 
 /**
  * Does steps in a transaction that is begun. A step goes out behind the one before, whose answer is not waited for: the way to the
@@ -37,17 +40,35 @@ export async function doWhole(sql: Sql, steps: readonly Step[]): Promise<boolean
  */
 export async function doSteps(transaction: TransactionSql, steps: readonly Step[]): Promise<void> {
   const answers: Promise<unknown>[] = [transaction.unsafe(boundLocks).execute()]
-  for (const { statement, pieces } of steps)
-    if (pieces === undefined) answers.push(transaction.unsafe(statement).execute())
-    else await copy(transaction, statement, pieces)
-  // The driver tells of no failure that comes behind the last byte of a COPY. But the statement behind it fails.
-  // https://github.com/porsager/postgres/issues/1173 (checked 2026-11-29)
-  if (steps.at(-1)?.pieces !== undefined) answers.push(transaction.unsafe('SELECT 1').execute())
-  await Promise.all(answers)
+  const refusals: unknown[] = []
+  try {
+    for (const { statement, pieces } of steps)
+      if (pieces === undefined) answers.push(transaction.unsafe(statement).execute())
+      else await copy(copyOf(transaction, statement, refusals), pieces)
+    // The driver rejects nothing for a failure that comes behind the last byte of a COPY. But the statement behind it fails.
+    // https://github.com/porsager/postgres/issues/1173 (checked 2026-11-29)
+    if (steps.at(-1)?.pieces !== undefined) answers.push(transaction.unsafe('SELECT 1').execute())
+    await Promise.all(answers)
+  } catch (thrown) {
+    throw (isAfterFailure(thrown) ? refusals[0] : undefined) ?? thrown
+  }
 }
 
-async function copy(transaction: TransactionSql, statement: string, pieces: Iterable<Uint8Array>): Promise<void> {
-  const stream = await transaction.unsafe(statement).writable()
+type CopyQuery = ReturnType<TransactionSql['unsafe']>
+
+/** A COPY that notes why the server refuses it, also behind its last byte: the driver calls `reject` then, too, in vain. */
+function copyOf(transaction: TransactionSql, statement: string, refusals: unknown[]): CopyQuery {
+  const query = transaction.unsafe(statement) as CopyQuery & { reject?: (reason: unknown) => unknown }
+  const reject = query.reject
+  query.reject = (reason) => {
+    if (!isAfterFailure(reason)) refusals.push(reason)
+    return reject?.(reason)
+  }
+  return query
+}
+
+async function copy(query: CopyQuery, pieces: Iterable<Uint8Array>): Promise<void> {
+  const stream = await query.writable()
   const failed = new Promise<never>((_, reject) => void stream.on('error', reject))
   failed.catch(() => {})
   for (const piece of pieces) {
