@@ -191,24 +191,28 @@ export class HeldRows {
    * What a slice holds waits from now on; what was planned for a slice that was then cut otherwise is to be deleted.
    *
    * @param from the file that the slice is of, where it is one of these
+   * @returns the tables of which no rows have waited before
    */
-  commit(slice: string, from: HeldFile | undefined, now: number): void {
+  commit(slice: string, from: HeldFile | undefined, now: number): readonly Pick<Held, 'table' | 'failure'>[] {
     const files = this.#db.all<Pick<FileRow, 'number' | 'name' | 'slice' | 'failure'>>(
       `SELECT number, name, slice, failure FROM held_files WHERE state = 'planned' AND origin = ?`,
       from?.number ?? 0,
     )
-    if (files.length === 0) return
+    const refusing: Pick<Held, 'table' | 'failure'>[] = []
+    if (files.length === 0) return refusing
     for (const file of files) {
       const isMine = file.slice === slice
       this.#db.run('UPDATE held_files SET state = ? WHERE number = ?', isMine ? 'waiting' : 'done', file.number)
       const before = this.#tables.get(file.name)
       const failure = JSON.parse(file.failure) as TableFailure
+      if (isMine && before === undefined) refusing.push({ table: file.name, failure })
       if (isMine && before?.reason !== failure.reason) {
         const first = { since: now, tries: 1, nextAt: now + firstWaitMs - slackMs }
         this.#write(file.name, { ...first, ...before, ...failure })
       }
     }
     this.#look()
+    return refusing
   }
 
   /**

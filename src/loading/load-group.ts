@@ -255,7 +255,10 @@ export class LoadGroup {
     for (const letters of cutLetters(slice.letters)) await laneOf(bindings, lane).addDeadLetters(lane, letters, true)
     // What follows is one commit of the storage.
     if (slice.end !== undefined) {
-      held.commit(slice.id, from, port.now())
+      for (const { table, failure } of held.commit(slice.id, from, port.now())) {
+        const what = { warehouse: target.name, table, reason: failure.reason }
+        port.log('error', 'a table of a warehouse refuses rows, which wait', what)
+      }
       position.move(slice.end)
     }
     for (const file of slice.files) loaded(file)

@@ -211,6 +211,34 @@ describe('the syncs of a loader', () => {
     })
   })
 
+  test('syncs log once that a table refuses rows, and once that it takes them again', async () => {
+    await loader.setup({ refuses: 'order_completed' })
+    for (const n of [1, 2]) {
+      await loader.stage(`f/${n}`, [order(n)])
+      await loader.load()
+    }
+    await loader.load({ retry: {} })
+    await loader.setup({})
+    await loader.load({ retry: {} })
+    const lines = (await loader.logged()).filter(({ message }) => /a table of a warehouse/.test(String(message)))
+    expect(lines).toEqual([
+      {
+        level: 'error',
+        message: 'a table of a warehouse refuses rows, which wait',
+        warehouse: 'tables',
+        table: 'order_completed',
+        reason: 'permission denied for table order_completed',
+      },
+      {
+        level: 'info',
+        message: 'a table of a warehouse has no rows waiting any more',
+        warehouse: 'tables',
+        table: 'order_completed',
+        rows: 2,
+      },
+    ])
+  })
+
   test('syncs lose and double nothing when the object is killed while it loads what waited', async () => {
     await loader.setup({ refuses: 'order_completed' })
     await loader.stage('f/1', [order(1, { quantity: 1 }), order(2, { quantity: 'two' })])
