@@ -7,7 +7,7 @@ import { d1FailureHintOf } from './d1/failure-hint.ts'
 import { scopeOfD1Error } from './d1/failure-scope.ts'
 import { D1Insert } from './d1/insert.ts'
 import { d1KeptNames } from './d1/kept-names.ts'
-import { D1Layout } from './d1/layout.ts'
+import { D1Layout, type RealColumn, realColumns, realColumnsOfAll } from './d1/layout.ts'
 import { queryD1 } from './d1/query.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { widerNumber } from './mapping/wider-number.ts'
@@ -128,14 +128,13 @@ class D1Engine implements Engine {
     for (const load of loads) {
       if (load.rows.length === 0) continue
       const insert = new D1Insert(load, this.#layouts.get(load.table) ?? (await this.#read(load.table)))
-      const sql = insert.sql(each)
       for (const text of insert.texts()) {
         if (statements.length >= batchStatements || (units > 0 && units + text.length > batchUnits)) {
           await this.#run(statements)
           statements = []
           units = 0
         }
-        statements.push(this.#bound(sql, insert.values(text, load.id)))
+        for (const [sql, values] of insert.statements(each, text, load.id)) statements.push(this.#bound(sql, values))
         units += text.length
       }
     }
@@ -188,7 +187,7 @@ class D1Engine implements Engine {
 
   async #load(load: Load): Promise<void> {
     const insert = new D1Insert(load, this.#layouts.get(load.table) ?? (await this.#read(load.table)))
-    const sql = insert.sql(await this.#each())
+    const each = await this.#each()
     let statements: D1PreparedStatement[] = []
     let units = 0
     let part = 0
@@ -202,7 +201,8 @@ class D1Engine implements Engine {
     }
     for (const text of insert.texts()) {
       if (units > 0 && units + text.length > batchUnits) await flush()
-      statements.push(this.#bound(sql, insert.values(text, `${load.id}#${part}`)))
+      for (const [sql, values] of insert.statements(each, text, `${load.id}#${part}`))
+        statements.push(this.#bound(sql, values))
       units += text.length
     }
     await flush()
@@ -215,10 +215,10 @@ class D1Engine implements Engine {
   async #read(table: string): Promise<D1Layout> {
     await this.#prepare()
     const [real, more] = await this.#run([
-      this.#database.prepare(`PRAGMA table_info(${quoteIdentifier(table)})`),
+      this.#bound(realColumns, [table]),
       this.#bound('SELECT "column_name" AS "name", "type" FROM "_sluiceway_columns" WHERE "table_name" = ?', [table]),
     ])
-    const found = { real: real as { name: string; type: string }[], more: more as { name: string; type: ColumnType }[] }
+    const found = { real: real as RealColumn[], more: more as MoreColumn[] }
     const layout = new D1Layout(table, found, this.#idIndex)
     this.#layouts.set(table, layout)
     return layout
@@ -228,20 +228,17 @@ class D1Engine implements Engine {
     await this.#prepare()
     const names = JSON.stringify(tables)
     const [real, more] = (await this.#run([
-      this.#bound(
-        `SELECT asked.value AS "table", found.name, found.type FROM json_each(?1) AS asked, pragma_table_info(asked.value) AS found`,
-        [names],
-      ),
+      this.#bound(realColumnsOfAll, [names]),
       this.#bound(
         `SELECT "table_name" AS "table", "column_name" AS "name", "type" FROM "_sluiceway_columns"
          WHERE "table_name" IN (SELECT value FROM json_each(?1))`,
         [names],
       ),
-    ])) as FoundColumn[][]
-    const realOf = Map.groupBy(real ?? [], ({ table }) => table)
-    const moreOf = Map.groupBy(more ?? [], ({ table }) => table)
+    ])) as [InTable<RealColumn>[], InTable<MoreColumn>[]]
+    const realOf = Map.groupBy(real, ({ table }) => table)
+    const moreOf = Map.groupBy(more, ({ table }) => table)
     for (const table of tables) {
-      const found = { real: realOf.get(table) ?? [], more: (moreOf.get(table) ?? []) as MoreColumn[] }
+      const found = { real: realOf.get(table) ?? [], more: moreOf.get(table) ?? [] }
       this.#layouts.set(table, new D1Layout(table, found, this.#idIndex))
     }
   }
@@ -284,18 +281,21 @@ class D1Engine implements Engine {
     } catch (thrown) {
       const reason = reasonOf(thrown)
       const { hint, lasting } = d1FailureHintOf(reason)
-      const details = { scope: scopeOfD1Error(thrown, reason), ...(lasting ? { lasting } : {}) }
+      const details = {
+        scope: scopeOfD1Error(thrown, reason),
+        ...(lasting ? { lasting } : {}),
+        ...(/too many columns/.test(reason) ? { full: true } : {}),
+      }
       throw new SluicewayError('warehouse_failed', `D1: ${reason}${hint && `. ${hint}`}`, { cause: thrown, details })
     }
   }
 }
 
-interface FoundColumn {
-  readonly table: string
+interface MoreColumn {
   readonly name: string
-  readonly type: string
+  readonly type: ColumnType
 }
-type MoreColumn = FoundColumn & { readonly type: ColumnType }
+type InTable<C> = C & { readonly table: string }
 
 const isDatabase = (value: unknown): value is D1Database =>
   typeof value === 'object' && value !== null && 'batch' in value && 'prepare' in value

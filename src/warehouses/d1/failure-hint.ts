@@ -7,6 +7,8 @@
 export function d1FailureHintOf(reason: string): { readonly hint: string; readonly lasting: boolean } {
   if (/maximum DB size|maximum account storage|SQLITE_FULL/i.test(reason))
     return { hint: 'The database is full: delete old rows, or load into another one.', lasting: true }
+  if (/ON CONFLICT clause does not match/.test(reason))
+    return { hint: 'Give the table a key: CREATE UNIQUE INDEX … ON … ("id").', lasting: false }
   if (/SQLITE_(?:READONLY|PERM)/.test(reason)) return { hint: '', lasting: true }
   return { hint: '', lasting: false }
 }

@@ -39,6 +39,7 @@ export class D1Insert {
   /** Position of the JSON of such columns; -1 where the load has none. */
   readonly #moreAt: number
   readonly #hasMore: boolean
+  #sql: string | undefined
 
   constructor(load: Load, layout: D1Layout) {
     const names = load.columns.map(({ name }) => name)
@@ -55,17 +56,37 @@ export class D1Insert {
     this.#hasMore = this.#more.length > 0 || this.#moreAt !== -1
   }
 
-  /** The statement, which takes what `values` gives. */
-  sql(each: string): string {
+  /**
+   * The statements that load the rows of a text, each with what is bound to it.
+   *
+   * @param each the function of SQLite that takes JSON apart
+   * @param text of `texts`
+   * @param id by which the load is known
+   */
+  statements(each: string, text: string, id: string): readonly (readonly [sql: string, values: readonly Bound[]])[] {
+    const insert = [this.#sqlOf(each), this.#values(text, id)] as const
+    const idAt = this.#own.findIndex((at) => this.#names[at] === 'id')
+    if (!this.#replaces || this.#layout.isKeyed || idAt === -1) return [insert]
+    // OR REPLACE would keep rows of the same id where that is no key, and delete those of other ids where more is unique.
+    const ids = `SELECT ${cellOf(idAt)} FROM ${each}(?1)`
+    return [[`DELETE FROM ${quoteIdentifier(this.#load.table)} WHERE "id" IN (${ids})`, [text]], insert]
+  }
+
+  get #replaces(): boolean {
+    return this.#load.merge === 'replace'
+  }
+
+  #sqlOf(each: string): string {
+    return (this.#sql ??= this.#insertion(each))
+  }
+
+  #insertion(each: string): string {
     const { merge, table } = this.#load
     const own = this.#own.map((at) => this.#names[at] as string)
     const packed = this.#hasMore ? [...own, moreColumn] : own
     const names = [...packed, ...this.#shared.map(({ name }) => name)]
-    const cells = [
-      ...packed.map((_, i) => `json_extract(value, '$[${Math.floor(i / groupSize)}][${i % groupSize}]')`),
-      ...this.#shared.map((_, i) => `?${i + 4}`),
-    ]
-    const verb = merge === 'replace' ? 'INSERT OR REPLACE' : 'INSERT'
+    const cells = [...packed.map((_, i) => cellOf(i)), ...this.#shared.map((_, i) => `?${i + 4}`)]
+    const verb = this.#replaces && this.#layout.isKeyed ? 'INSERT OR REPLACE' : 'INSERT'
     const into = `${verb} INTO ${quoteIdentifier(table)} (${names.map(quoteIdentifier).join(', ')})`
     // `?2` and `?3` are named in every statement, so that all of them take the same values.
     const once = `(SELECT 1 FROM "_sluiceway_loads" WHERE "load_id" = ?2 AND "table_name" = ?3)`
@@ -91,7 +112,7 @@ export class D1Insert {
   }
 
   /** What to bind for one of `texts`; `id` is under what a repeat of it is known. */
-  values(text: string, id: string): readonly Bound[] {
+  #values(text: string, id: string): readonly Bound[] {
     return [text, id, this.#load.table, ...this.#shared.map(({ value }) => value)]
   }
 
@@ -136,6 +157,9 @@ export class D1Insert {
     return { ...more, ...Object.fromEntries(found.map((at) => [this.#names[at] as string, row[at]])) }
   }
 }
+
+/** A cell of a row of a text. */
+const cellOf = (at: number): string => `json_extract(value, '$[${Math.floor(at / groupSize)}][${at % groupSize}]')`
 
 const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
 

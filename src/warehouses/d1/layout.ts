@@ -5,7 +5,7 @@ import { moreColumn } from '../mapping/more-column.ts'
 /** D1 allows 100 columns; one is for `moreColumn`. */
 const mostColumns = 99
 // One statement for all of them: the platform counts statements.
-const noteColumns = `INSERT OR IGNORE INTO "_sluiceway_columns" ("table_name", "column_name", "type")
+const noteColumns = `INSERT OR REPLACE INTO "_sluiceway_columns" ("table_name", "column_name", "type")
   SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)`
 
 /** Other names of a row's number: a table can be created with such a column, but none can be added. */
@@ -28,12 +28,36 @@ const logical: ReadonlyMap<string, ColumnType> = new Map(
 const noteType = `INSERT OR REPLACE INTO "_sluiceway_columns" ("table_name", "column_name", "type")
   SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)`
 
+const forgetColumns = `DELETE FROM "_sluiceway_columns"
+  WHERE "table_name" = ?1 AND "column_name" IN (SELECT value FROM json_each(?2))`
+
 /** An SQL statement and the values to bind. */
 export type SqlStatement = readonly [sql: string, ...values: string[]]
 
+/** A column of a table. */
+export interface RealColumn {
+  readonly name: string
+  readonly type: string
+  /** Its place in the primary key, from 1 on; 0 outside of it. */
+  readonly pk: number
+  /** How many unique indexes the table has besides that of its key. */
+  readonly uniques: number
+}
+
+/** Reads the columns of the table that `?1` names. */
+export const realColumns = `SELECT name, type, pk, ${uniquesOf('?1')} AS uniques FROM pragma_table_info(?1)`
+
+/** Reads the columns of the tables that `?1` names, a JSON array. */
+export const realColumnsOfAll = `SELECT asked.value AS "table", found.name, found.type, found.pk,
+  ${uniquesOf('asked.value')} AS uniques FROM json_each(?1) AS asked, pragma_table_info(asked.value) AS found`
+
+function uniquesOf(table: string): string {
+  return `(SELECT count(*) FROM pragma_index_list(${table}) WHERE "unique" = 1 AND origin <> 'pk')`
+}
+
 /** What a table is found to be. */
 interface Found {
-  readonly real: readonly { readonly name: string; readonly type: string }[]
+  readonly real: readonly RealColumn[]
   readonly more: readonly { readonly name: string; readonly type: ColumnType }[]
 }
 
@@ -44,7 +68,11 @@ export class D1Layout {
   readonly columns: Columns
   readonly real: ReadonlySet<string>
   readonly hasMore: boolean
+  /** Whether `id` is its key and nothing else is unique: then a row that replaces others replaces that of its id. */
+  readonly isKeyed: boolean
   readonly #idIndex: boolean
+  /** Columns that are noted of a table, or a column for the rest, that somebody has dropped. */
+  readonly #gone: readonly string[]
 
   /** `idIndex`: whether the table, where it is to be created, has an index for its ids. */
   constructor(table: string, found: Found, idIndex: boolean) {
@@ -54,10 +82,18 @@ export class D1Layout {
     this.exists = found.real.length > 0
     this.hasMore = own.length < found.real.length
     this.real = new Set(own.map(({ name }) => name))
+    this.isKeyed = found.real.every(({ name, pk, uniques }) => uniques === 0 && pk === (name === 'id' ? 1 : 0))
+    const isThere = ({ name }: { readonly name: string }): boolean => this.hasMore || this.real.has(name)
+    this.#gone = found.more.filter((column) => !isThere(column)).map(({ name }) => name)
     this.columns = Object.fromEntries([
       ...own.map(({ name, type }) => [name, logical.get(type.toUpperCase()) ?? 'string'] as const),
-      ...found.more.map(({ name, type }) => [name, type] as const),
+      ...found.more.filter(isThere).map(({ name, type }) => [name, type] as const),
     ])
+  }
+
+  #found(name: string, type: ColumnType): RealColumn {
+    const isKeyed = this.isKeyed || !this.exists
+    return { name, type: declared[type], pk: isKeyed && name === 'id' ? 1 : 0, uniques: isKeyed ? 0 : 1 }
   }
 
   #with(found: Found): D1Layout {
@@ -69,8 +105,8 @@ export class D1Layout {
     const columns = Object.entries({ ...this.columns, ...changed }).map(([name, type]) => ({ name, type }))
     const next = this.#with({
       real: [
-        ...columns.flatMap(({ name, type }) => (this.real.has(name) ? [{ name, type: declared[type] }] : [])),
-        ...(this.hasMore ? [{ name: moreColumn, type: 'JSON TEXT' }] : []),
+        ...columns.flatMap(({ name, type }) => (this.real.has(name) ? [this.#found(name, type)] : [])),
+        ...(this.hasMore ? [this.#found(moreColumn, 'json')] : []),
       ],
       more: columns.filter(({ name }) => !this.real.has(name)),
     })
@@ -88,6 +124,7 @@ export class D1Layout {
     const own = addable.slice(0, room)
     const more = [...addable.slice(room), ...missing.filter((column) => !addable.includes(column))]
     const statements: SqlStatement[] = []
+    if (this.#gone.length > 0) statements.push([forgetColumns, this.table, JSON.stringify(this.#gone)])
     if (!this.exists) {
       const columns = own.map(
         ([name, type]) => `${quoteIdentifier(name)} ${declared[type]}${name === 'id' ? ' NOT NULL PRIMARY KEY' : ''}`,
@@ -109,9 +146,9 @@ export class D1Layout {
     if (more.length > 0) statements.push([noteColumns, this.table, JSON.stringify(more)])
     const next = this.#with({
       real: [
-        ...[...this.real].map((name) => ({ name, type: declared[this.columns[name] as ColumnType] })),
-        ...own.map(([name, type]) => ({ name, type: declared[type] })),
-        ...(this.hasMore || more.length > 0 || wantsMore ? [{ name: moreColumn, type: 'JSON TEXT' }] : []),
+        ...[...this.real].map((name) => this.#found(name, this.columns[name] as ColumnType)),
+        ...own.map(([name, type]) => this.#found(name, type)),
+        ...(this.hasMore || more.length > 0 || wantsMore ? [this.#found(moreColumn, 'json')] : []),
       ],
       more: [
         ...Object.entries(this.columns)
