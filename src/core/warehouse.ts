@@ -60,9 +60,11 @@ export interface Load {
 
 /**
  * Loads of one namespace that are written one after the other, and then merged with one statement for each table, where a
- * statement takes seconds whatever it does. It holds no rows that are written, and outlives a `close` of its engine.
+ * statement takes seconds whatever it does, or many small files are slow to read. It outlives a `close` of its engine.
  */
 export interface Gathering {
+  /** Roughly the bytes of what it has in memory of staged rows; left out where it has nothing of them. */
+  readonly heldBytes?: number
   /**
    * Writes the rows of some loads, each of another table, where they wait: the tables have none of them yet.
    *

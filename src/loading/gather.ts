@@ -78,7 +78,12 @@ export class Gather {
   get isFull(): boolean {
     const { length } = this.slices
     const isLong = this.#events >= mostEvents || length >= this.#tools.position.gather
-    return isLong || this.#loads >= mostLoads || this.#bytes >= mostBytes
+    return isLong || this.#loads >= mostLoads || this.#bytes + this.#heldBytes >= mostBytes
+  }
+
+  /** Of rows that are staged and still in memory. */
+  get #heldBytes(): number {
+    return [...this.#namespaces.values()].reduce((sum, { gathering }) => sum + (gathering.heldBytes ?? 0), 0)
   }
 
   /**

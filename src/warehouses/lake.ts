@@ -1,17 +1,18 @@
 import { bucketFields, bucketProblems, type BucketSettings } from '../configure/bucket.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
 import { SluicewayError } from '../core/errors.ts'
-import type { Columns, Engine, KeptNames, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, Engine, Gathering, KeptNames, Load, Warehouse } from '../core/warehouse.ts'
 import { fewAtOnce } from './few-at-once.ts'
+import { LakeGathering } from './lake/gathering.ts'
 import { lakeKeptNames } from './lake/kept-names.ts'
 import { LakeStore } from './lake/lake-store.ts'
-import { type Manifest, widenColumns, withFile } from './lake/manifest.ts'
-import { dataName, type FolderLayout, folderLayouts, rowsByFolder, tableFolder } from './lake/object-names.ts'
+import { hasLoad, widenColumns } from './lake/manifest.ts'
+import { type FolderLayout, folderLayouts, tableFolder } from './lake/object-names.ts'
 import type { ObjectStore } from './lake/object-store.ts'
 import { parquetOf } from './lake/parquet.ts'
 import { type LakeBucket, R2Store } from './lake/r2-store.ts'
-import { readerOf, rowProblem } from './lake/rows.ts'
 import { S3Store } from './lake/s3-store.ts'
+import { TableFiles } from './lake/table-files.ts'
 import type { FormatTables, TableFormat } from './lake/table-format.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
@@ -148,9 +149,10 @@ class LakeEngine implements Engine {
   readonly keepsTimes = true
   readonly rowColumns = 1_500
   readonly #store: LakeStore
-  readonly #folders: FolderLayout
+  readonly #files: TableFiles
   readonly #tables: FormatTables | undefined
-  #number = 0
+  readonly gather?: () => Gathering
+  readonly appendTogether?: (loads: readonly Load[]) => Promise<void>
 
   constructor(
     store: LakeStore,
@@ -163,8 +165,17 @@ class LakeEngine implements Engine {
     this.provider = lake.provider
     this.kept = lakeKeptNames(lake.folders)
     this.#store = store
-    this.#folders = lake.folders
+    this.#files = new TableFiles(store, lake.folders)
     this.#tables = lake.tables
+    // A table of a format takes loads one by one.
+    if (lake.tables !== undefined) return
+    const gather = () => new LakeGathering(store, this.#files)
+    this.gather = gather
+    this.appendTogether = async (loads) => {
+      const gathering = gather()
+      await gathering.stage(loads)
+      await gathering.merge()
+    }
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -189,44 +200,21 @@ class LakeEngine implements Engine {
 
   async load(load: Load): Promise<void> {
     if (load.rows.length === 0) return
-    const table = await tableFolder(load.table)
-    const known = (await this.#store.schema(table))?.columns ?? {}
-    this.#checkColumns(load, known)
-    checkIds(load)
-    const byFolder = rowsByFolder(load, this.#folders)
+    const { table, columns, merge } = load
+    const parts = await this.#files.divide(load)
     // For each folder the manifest is read, and the file and the manifest are written.
-    this.#store.reserve(3 * byFolder.size)
-    const written = new Map<string, Manifest>()
-    const columns = Object.fromEntries(load.columns.map(({ name, type }) => [name, type]))
-    for (const [name, rows] of byFolder) {
-      const folder = `${table}/${name}`
-      const manifest = await this.#store.manifest(folder, load.table)
-      const file = await dataName(load, folder, rows)
-      const before = manifest.files.find((one) => one.name === file)
-      if (before !== undefined && load.merge === 'append') continue
-      const number = before?.load ?? this.#nextNumber(manifest)
-      const bytes = parquetOf(load, rows, number)
-      await this.#store.putData(`${folder}/${file}`, bytes)
-      const entry = { name: file, load: number, merge: load.merge, rows: rows.length, bytes: bytes.byteLength }
-      written.set(folder, withFile(manifest, entry, columns))
+    this.#store.reserve(3 * parts.length)
+    const written = []
+    for (const { folder, name, rows } of parts) {
+      const manifest = await this.#store.manifest(folder, table)
+      if (merge === 'append' && hasLoad(manifest, name)) continue
+      const before = manifest.files.find((one) => one.name === name)
+      const number = before?.load ?? this.#files.nextNumber(manifest)
+      const entry = { name, load: number, merge, rows: rows.length }
+      written.push(await this.#files.put({ folder, table, columns }, parquetOf({ columns, number }, rows), entry))
     }
-    // Last, when all files are there: until then none of them counts.
-    for (const [folder, manifest] of written) await this.#store.writeManifest(folder, manifest)
-    await this.#tables?.append(load, known)
-  }
-
-  /** The time, unless an earlier load had a later one: whichever machine loads, numbers grow. */
-  #nextNumber({ files }: Manifest): number {
-    this.#number = Math.max(Date.now(), this.#number + 1, (files.at(-1)?.load ?? 0) + 1)
-    return this.#number
-  }
-
-  #checkColumns({ table, columns }: Load, known: Columns): void {
-    const unknown = columns.find(({ name }) => !Object.hasOwn(known, name))?.name
-    if (unknown !== undefined)
-      throw new SluicewayError('warehouse_failed', `Lake: the table "${table}" has no column "${unknown}"`, {
-        details: { scope: 'table' },
-      })
+    await this.#files.list(written)
+    await this.#tables?.append(load, await this.#files.columns(table))
   }
 
   async probe(): Promise<void> {
@@ -237,12 +225,4 @@ class LakeEngine implements Engine {
   close(): Promise<void> {
     return Promise.resolve()
   }
-}
-
-/** Without an id a row could not be told from others. */
-function checkIds(load: Load): void {
-  const { columns } = load
-  if (load.merge === 'append' || columns.every(({ name }) => name !== 'id')) return
-  const id = readerOf(columns, 'id')
-  if (load.rows.some((row) => id(row) === null)) throw rowProblem(`a row of "${load.table}" has no id`)
 }

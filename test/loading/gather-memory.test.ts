@@ -16,10 +16,10 @@ const now = '2026-11-30T10:00:00.000Z'
 const sizes = Array.from({ length: 500 }, (_, i) => `size_${i}`)
 
 /** Gathers a slice of a hundred orders with 500 small values each, which columns of a type take or not; tells whether that is all. */
-async function isFullOf(type: Columns[string]): Promise<boolean> {
+async function isFullOf(type: Columns[string], heldBytes = 0): Promise<boolean> {
   const there: Columns = { id: 'string', ...Object.fromEntries(sizes.map((name) => [name, type])) }
   const none = () => Promise.resolve()
-  const gathering = { stage: none, merge: none, drop: none }
+  const gathering = { heldBytes, stage: none, merge: none, drop: none }
   const engine = { provider: 'postgres', columns: () => Promise.resolve(there), widen: none, gather: () => gathering }
   const db = new Sqlite().open()
   const tools = {
@@ -53,4 +53,9 @@ async function isFullOf(type: Columns[string]): Promise<boolean> {
 test('a gather is full with fewer events where many small values of them were discarded, which are kept', async () => {
   expect(await isFullOf('string')).toBe(false)
   expect(await isFullOf('int')).toBe(true)
+})
+
+test('a gather is full where the warehouse has many bytes of staged rows in memory', async () => {
+  expect(await isFullOf('string', 8_000_000)).toBe(false)
+  expect(await isFullOf('string', 16_000_000)).toBe(true)
 })

@@ -59,7 +59,7 @@ export async function readLake(objects: Objects, prefix = 'lake'): Promise<LakeR
       writeFileSync(join(root, key), bytes)
     }
     const found = lookInto(join(root, folder))
-    if (found.merges.size > 0) await connection.run(viewOf(table, found))
+    await connection.run(found.merges.size > 0 ? viewOf(table, found) : emptyView(table, found))
     return found
   }
   return {
@@ -119,6 +119,12 @@ function viewOf(table: string, { path, columns, merges, hasDt }: TableFolder): s
   // Rows of the contract suite have no time.
   return columns['received_at'] === undefined ? sql.replace('(received_at, _sluiceway_load)', '_sluiceway_load') : sql
 }
+
+/** The view of a table that has no file: a reader of Parquet finds nothing there. */
+const emptyView = (table: string, { columns }: TableFolder): string =>
+  `CREATE OR REPLACE VIEW ${quoteIdentifier(table)} AS SELECT ${Object.keys(columns)
+    .map((name) => `NULL AS ${quoteIdentifier(name)}`)
+    .join(', ')} WHERE false`
 
 /** A value as DuckDB gives it, in the logical form of its type. */
 export function logicalValue(value: unknown, type: Columns[string] | undefined): unknown {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Columns, Load } from '../../src/core/warehouse.ts'
+import type { Columns, Gathering, Load } from '../../src/core/warehouse.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
 import { lake } from '../../src/warehouses/lake.ts'
 import { S3Store } from '../../src/warehouses/lake/s3-store.ts'
@@ -306,9 +306,13 @@ describe('a lake behind the loader', () => {
       columns: (table) => engine.columns(table),
       widen: (table, added) => engine.widen(table, added),
       load: (one) => engine.load(one),
-      loadTogether: async (some) => {
-        await engine.loadTogether?.(some)
-        throw new Error('the connection was lost')
+      gather: (id) => {
+        const gathering = engine.gather?.(id) as Gathering
+        const merge = async () => {
+          await gathering.merge()
+          throw new Error('the connection was lost')
+        }
+        return { stage: (some) => gathering.stage(some), merge, drop: () => gathering.drop() }
       },
       probe: () => engine.probe(),
       close: () => engine.close(),

@@ -14,44 +14,53 @@ const tablesIn = ({ rows, query, tables }: LakeReader) => ({
   count: async (table: string) => Number((await query(`SELECT count(*) AS n FROM ${table}`, table))[0]?.['n']),
 })
 
-engineSuite('lake', async () => {
-  const r2 = await startR2()
-  const reader = await readLake(r2.objects)
-  return {
-    engine: lake({ binding: 'LAKE' }).open({ LAKE: r2.bucket }, ''),
-    ...tablesIn(reader),
-    stop: async () => {
-      reader.stop()
-      await r2.stop()
-    },
-  }
-})
+engineSuite(
+  'lake',
+  async () => {
+    const r2 = await startR2()
+    const reader = await readLake(r2.objects)
+    return {
+      engine: lake({ binding: 'LAKE' }).open({ LAKE: r2.bucket }, ''),
+      ...tablesIn(reader),
+      stop: async () => {
+        reader.stop()
+        await r2.stop()
+      },
+    }
+  },
+  { gathers: true },
+)
 
 let s3: S3Server | undefined
 afterAll(() => s3?.stop())
 
 /** The store is one of this machine, unless `npm run verify-warehouse -- lake` names an account. */
-engineSuite('lake in a store that speaks S3', async () => {
-  const account = lakeAccount(process.env)
-  if (account === undefined) s3 = await startS3('secret key of Ada')
-  const settings = account ?? settingsOf(s3 as S3Server)
-  const prefix = `sluiceway-verify-${Date.now()}`
-  const { objects, remove } = accountObjects(settings)
-  const reader = await readLake(objects, prefix)
-  const catalog = account === undefined ? undefined : lakeCatalog(process.env)
-  const more = catalog === undefined ? {} : { iceberg: catalog.use }
-  const use = lake({ ...(settings as Parameters<typeof lake>[0]), prefix, folders: 'YYYY/MM/DD/HH', ...more })
-  return {
-    engine: use.open({}, ''),
-    ...tablesIn(reader),
-    stop: async () => {
-      reader.stop()
-      await remove(`${prefix}/`)
-      await catalog?.remove(prefix)
-      if (s3 !== undefined) expect(s3.stored.size).toBe(0)
-    },
-  }
-})
+engineSuite(
+  'lake in a store that speaks S3',
+  async () => {
+    const account = lakeAccount(process.env)
+    if (account === undefined) s3 = await startS3('secret key of Ada')
+    const settings = account ?? settingsOf(s3 as S3Server)
+    const prefix = `sluiceway-verify-${Date.now()}`
+    const { objects, remove } = accountObjects(settings)
+    const reader = await readLake(objects, prefix)
+    const catalog = account === undefined ? undefined : lakeCatalog(process.env)
+    const more = catalog === undefined ? {} : { iceberg: catalog.use }
+    const use = lake({ ...(settings as Parameters<typeof lake>[0]), prefix, folders: 'YYYY/MM/DD/HH', ...more })
+    return {
+      engine: use.open({}, ''),
+      ...tablesIn(reader),
+      stop: async () => {
+        reader.stop()
+        await remove(`${prefix}/`)
+        await catalog?.remove(prefix)
+        if (s3 !== undefined) expect(s3.stored.size).toBe(0)
+      },
+    }
+  },
+  // Iceberg tables take loads one by one.
+  { gathers: lakeCatalog(process.env) === undefined },
+)
 
 if ((await missingIceberg()) === undefined)
   engineSuite('lake, read from its Iceberg tables', async () => {

@@ -61,9 +61,10 @@ export class LakeStore {
     operationsOf.set(this.#invocation, (operationsOf.get(this.#invocation) ?? 0) + 1)
   }
 
-  /** Null when there is no such table. */
-  async schema(folder: string): Promise<TableSchema | null> {
-    const known = this.#schemas.get(folder) ?? (await this.#read<TableSchema | null>(`${folder}/_table.json`, null))
+  /** Null when there is no such table. With `isDoubted` it is read again: another engine may have changed it. */
+  async schema(folder: string, isDoubted = false): Promise<TableSchema | null> {
+    const remembered = isDoubted ? undefined : this.#schemas.get(folder)
+    const known = remembered ?? (await this.#read<TableSchema | null>(`${folder}/_table.json`, null))
     this.#schemas.set(folder, known)
     return known.value
   }

@@ -8,6 +8,8 @@ export interface ManifestFile {
   readonly merge: Load['merge']
   readonly rows: number
   readonly bytes: number
+  /** Of a file that has several loads that append: what each would be named as a file of its own. */
+  readonly loads?: readonly string[]
 }
 
 /** Which files of a folder count, `_manifest.json`. A file that is not in it is of a load that has not ended. */
@@ -39,6 +41,10 @@ export function withFile(manifest: Manifest, file: ManifestFile, columns: Column
     files: isThere ? files.map((one) => (one.name === file.name ? file : one)) : [...files, file],
   }
 }
+
+/** Whether the rows of a load that appends count, by the name that they have as a file of their own. */
+export const hasLoad = ({ files }: Manifest, load: string): boolean =>
+  files.some(({ name, loads }) => name === load || loads?.includes(load) === true)
 
 /** Writes what a person can read as well: one file a line. */
 export function manifestText({ files, ...rest }: Manifest): string {

@@ -69,3 +69,14 @@ export async function dataName(load: Load, folder: string, rows: readonly LoadRo
   const told = rowIdentities(load, rows)
   return `${await hexHash(JSON.stringify([load.id, load.table, folder, ...told]), 16)}.parquet`
 }
+
+/**
+ * Names the object of the rows of several loads: the same loads give the same name.
+ *
+ * @param names of the objects that each of them would be by itself, in their order
+ * @returns 32 hex digits and the ending; the name itself where it is but one
+ */
+export async function gatheredName(names: readonly string[]): Promise<string> {
+  const [only] = names
+  return names.length === 1 && only !== undefined ? only : `${await hexHash(JSON.stringify(names), 16)}.parquet`
+}

@@ -107,7 +107,7 @@ export class IcebergTables implements FormatTables {
       // A file that a commit has named is never written again: its number is not used again.
       const path = `${table.location}/data/${folderOf(table, part)}${part.name}-${number}.parquet`
       if (!written.has(path)) {
-        const bytes = parquetOf({ columns: typed }, part.rows, number, ids)
+        const bytes = parquetOf({ columns: typed, number, ids }, part.rows)
         await this.#write(path, bytes)
         written.set(path, bytes.byteLength)
       }
