@@ -27,6 +27,21 @@ export function fitValue(value: unknown, from: ColumnType, to: ColumnType | unde
   return typeof found.value === 'number' ? checkRange(found.value, to) : scalarOf(found.value)
 }
 
+/**
+ * Reads an id as its column has it. RudderStack makes a column of numbers where the first id was a number, and the edge makes a
+ * text of each id.
+ *
+ * @param value of a column of ours that is made for texts
+ * @param to the type of the column; undefined where the table has no such column
+ * @returns the number whose digits the value is; undefined where the column is none of numbers, and for all other values
+ */
+export function idNumberOf(value: unknown, to: ColumnType | undefined): number | undefined {
+  if ((to !== 'int' && to !== 'float') || typeof value !== 'string') return undefined
+  if (!/^(?:0|-?[1-9]\d{0,15})$/.test(value)) return undefined
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : undefined
+}
+
 export const isDiscard = (fitting: Value | NoFit): fitting is NoFit => typeof fitting === 'object' && fitting !== null
 
 /** What an engine is given for a value: arrays are JSON text. */

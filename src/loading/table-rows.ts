@@ -4,7 +4,7 @@ import type { Row } from '../warehouses/mapping/row.ts'
 import type { Shape } from '../warehouses/mapping/shape.ts'
 import { toTimestamp } from '../warehouses/mapping/types.ts'
 import { type Discard, discardOf, discardOfRow } from './discards.ts'
-import { fitValue, isBeyondInt, isDiscard, scalarOf } from './fit-value.ts'
+import { fitValue, idNumberOf, isBeyondInt, isDiscard, scalarOf } from './fit-value.ts'
 import type { PendingRow } from './rows-of.ts'
 
 /** Rows whose values fit their columns, and what did not fit. */
@@ -225,7 +225,7 @@ export class TableRows {
 
   // The row stays as it is: after a failure it is fitted again, to what the table has then.
   #fitOne(one: PendingRow, columns: Columns): FittedRow {
-    const { shape, values, texts, dropped } = one.row
+    const { shape, values, texts, dropped, ownTypes } = one.row
     const data = Object.create(null) as Record<string, Value>
     const beyond = Object.create(null) as Record<string, unknown>
     const more = moreColumnIn(columns)
@@ -239,7 +239,8 @@ export class TableRows {
       if (to === undefined && more !== undefined) beyond[name] = value
       else {
         const isText = to === 'string' || to === 'text'
-        const fitting = fitValue((isText ? texts?.[name] : undefined) ?? value, from, to)
+        const number = ownTypeOf(name, ownTypes) === 'string' ? idNumberOf(value, to) : undefined
+        const fitting = number ?? fitValue((isText ? texts?.[name] : undefined) ?? value, from, to)
         if (isDiscard(fitting)) {
           this.#hasMisfits = true
           discards.push(discard(name, value, fitting.discard))

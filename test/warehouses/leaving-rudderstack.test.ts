@@ -89,6 +89,49 @@ describe('a company that leaves RudderStack', () => {
     expect(columns.filter(({ table_name }) => String(table_name).startsWith('_'))).toEqual([])
   })
 
+  test('a company that leaves RudderStack goes on with users whose ids are numbers there, and with all that is digits', async () => {
+    await sql.unsafe(`${scriptOf('leaving-owner.sql')};
+      ALTER TABLE my_website.tracks ALTER user_id TYPE bigint USING NULL, ALTER anonymous_id TYPE bigint USING NULL;
+      ALTER TABLE my_website.order_completed ALTER user_id TYPE bigint USING NULL;
+      ALTER TABLE my_website.users ALTER id TYPE bigint USING 1815`)
+    const loads = loadsInto('my_website')
+    const identify = (messageId: string, userId: string, traits: object, at = '2026-11-28T13:00:00.000Z'): Event => ({
+      type: 'identify',
+      messageId,
+      userId,
+      traits: { ...traits },
+      receivedAt: at,
+    })
+    // The edge makes a text of each id.
+    const orders = ['1815', '9007199254740993', '-7', '007', '9223372036854775808', 'ada'].map((userId, n) => ({
+      ...order(`number-${n}`, n),
+      userId,
+      anonymousId: '42',
+    }))
+    await loads.send(...orders, identify('one', '1815', { plan: 'Free' }), identify('two', '1852', { plan: 'Pro' }))
+    await loads.send(identify('late', '1815', { plan: 'Late', city: 'London' }, '2026-11-28T11:00:00.000Z'))
+    const found = await sql`SELECT user_id, anonymous_id FROM my_website.tracks WHERE id LIKE 'number-%' ORDER BY id`
+    expect(found.map(({ user_id: user, anonymous_id: visitor }) => [user, visitor])).toEqual([
+      ['1815', '42'],
+      ['9007199254740993', '42'],
+      ['-7', '42'],
+      [null, '42'],
+      [null, '42'],
+      [null, '42'],
+    ])
+    expect([...(await sql`SELECT id, plan, city FROM my_website.users ORDER BY id`)]).toEqual([
+      { id: '1815', plan: 'Free', city: 'London' },
+      { id: '1852', plan: 'Pro', city: null },
+    ])
+    expect(loads.letters).toEqual([])
+    const discards = await sql`SELECT DISTINCT column_name, column_value FROM my_website.rudder_discards ORDER BY 2`
+    expect(discards.map((row) => Object.values(row))).toEqual([
+      ['user_id', '007'],
+      ['user_id', '9223372036854775808'],
+      ['user_id', 'ada'],
+    ])
+  })
+
   test('a table that is divided by received_at, as a hypertable is, gets each event once', async () => {
     await sql.unsafe(`CREATE SCHEMA web AUTHORIZATION sluiceway; SET ROLE sluiceway;
       CREATE TABLE web.tracks (id text, received_at timestamptz, event text, PRIMARY KEY (id, received_at))
