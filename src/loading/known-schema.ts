@@ -61,13 +61,17 @@ export class KnownSchema {
     return changes
   }
 
-  /** All tables, named `namespace.table` where there are namespaces. */
-  all(): Record<string, Columns> {
+  /**
+   * All tables, named `namespace.table` where there are namespaces.
+   *
+   * @param namespace any of the warehouse, `''` where it has none: another engine may have had some. Left out, any that is known
+   */
+  all(namespace?: string): Record<string, Columns> {
     const tables = [...this.#tables].toSorted(([a], [b]) => (a < b ? -1 : 1))
-    const inNamespaces = tables.filter(([name]) => name.includes('.'))
-    return Object.fromEntries(
-      (inNamespaces.length > 0 ? inNamespaces : tables).map(([name, columns]) => [name, { ...columns }]),
-    )
+    const isIn = ([name]: readonly [string, Columns]) => name.includes('.')
+    const hasNamespaces = namespace === undefined ? tables.some(isIn) : namespace !== ''
+    const ofThese = tables.filter((table) => isIn(table) === hasNamespaces)
+    return Object.fromEntries(ofThese.map(([name, columns]) => [name, { ...columns }]))
   }
 }
 

@@ -109,6 +109,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const lastLoad = this.#history.last()
     const failure = this.#history.failure()
     const schedule = this.#scheduleOf(warehouse)
+    const target = this.#resolved.targets.get(warehouse)
     const waitingTables = held.list()
     const facts = {
       stagedFiles,
@@ -128,7 +129,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
         ? { schedule: { ...schedule, nextSyncAt: nextSync(schedule, { now, isDue: schedule.everyMinutes === 1 }) } }
         : {}),
       ...(this.#running === undefined ? {} : { runningSince: this.#running.since }),
-      tables: schema.all(),
+      tables: schema.all(target?.kind === 'warehouse' ? target.route.use.namespaceOf('any') : undefined),
       freshness: this.#freshness.all(),
       billed: this.#billed,
     }

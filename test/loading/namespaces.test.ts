@@ -139,6 +139,16 @@ test('the tables of D1 are those of all sources, which context_source_id tells a
 describe('what a loader knows of tables', () => {
   const engine = { columns: async () => null, widen: async () => {} } as unknown as Engine
 
+  test('what was known of another engine is not told of one that has no namespaces, or others', async () => {
+    const sqlite = new Sqlite()
+    const schema = new KnownSchema(sqlite.open())
+    await schema.of('').evolve('tracks', { wanted: { id: 'string' }, engine })
+    await schema.of('web').evolve('users', { wanted: { id: 'string' }, engine })
+    expect(Object.keys(schema.all(''))).toEqual(['tracks'])
+    expect(Object.keys(schema.all('web'))).toEqual(['web.users'])
+    expect(Object.keys(schema.all())).toEqual(['web.users'])
+  })
+
   test('what an earlier version knew stays right: it is that of a warehouse without namespaces', async () => {
     const sqlite = new Sqlite()
     const before = sqlite.open()
