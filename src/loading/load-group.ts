@@ -257,7 +257,7 @@ export class LoadGroup {
     if (slice.end !== undefined) {
       for (const { table, failure } of held.commit(slice.id, from, port.now())) {
         const what = { warehouse: target.name, table, reason: failure.reason }
-        port.log('error', 'a table of a warehouse refuses rows, which wait', what)
+        port.log('error', 'a table of a warehouse refuses rows; they wait', what)
       }
       position.move(slice.end)
     }

@@ -124,10 +124,7 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
       ...facts,
       stagedEvents: events,
       ...(lastLoad === undefined ? {} : { lastLoad }),
-      ...(stagedFiles + waitingTables.length === 0 ? {} : { nextAttemptAt: this.#nextAttemptAt(schedule) }),
-      ...(this.#resolved.targets.has(warehouse)
-        ? { schedule: { ...schedule, nextSyncAt: nextSync(schedule, { now, isDue: schedule.everyMinutes === 1 }) } }
-        : {}),
+      ...(target === undefined ? {} : this.#timesOf(schedule, stagedFiles + waitingTables.length > 0)),
       ...(this.#running === undefined ? {} : { runningSince: this.#running.since }),
       tables: schema.all(target?.kind === 'warehouse' ? target.route.use.namespaceOf('any') : undefined),
       freshness: this.#freshness.all(),
@@ -194,6 +191,16 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
     const isStaged = files.hasStaged({ until, now })
     const isDone = now > until && !isStaged && stuckFiles.length + waitingTables.length === 0
     return { isDone, reason: isDone ? 'rows that are in its tables stay' : (reason ?? 'events wait to be loaded') }
+  }
+
+  /** When the schedule loads what waits, and when it begins its next sync. */
+  #timesOf(schedule: SyncSchedule, waits: boolean): Pick<LoaderStatus, 'nextAttemptAt' | 'schedule'> {
+    const now = this.port.now()
+    const nextSyncAt = nextSync(schedule, { now, isDue: schedule.everyMinutes === 1 })
+    return {
+      ...(waits ? { nextAttemptAt: this.#nextAttemptAt(schedule) } : {}),
+      schedule: { ...schedule, nextSyncAt },
+    }
   }
 
   /** When the schedule loads what is staged, or tries a table whose rows wait. */

@@ -27,7 +27,8 @@ export interface LoaderHarness {
   readonly put: (key: string, bytes: Uint8Array) => Promise<void>
   readonly register: (file: StagedFile) => Promise<void>
   readonly load: (options?: LoadOptions) => Promise<LoadReport & { readonly thrown?: string }>
-  readonly status: () => Promise<LoaderStatus>
+  /** Of the one warehouse of the config, unless a name is given. */
+  readonly status: (warehouse?: string) => Promise<LoaderStatus>
   readonly syncs: (query?: SyncQuery) => Promise<SyncPage>
   /** Asks whether an event still waits for its load. */
   readonly waitsFor: (event: StagedPlaceQuery) => Promise<StagedAnswer>
@@ -115,7 +116,7 @@ export async function startLoader(): Promise<LoaderHarness> {
     },
     register,
     load: (options = {}) => call('loader/load', 'tables', options),
-    status: () => call('loader/status', 'tables'),
+    status: (warehouse = 'tables') => call('loader/status', warehouse),
     syncs: (query = { limit: 20 }) => call('loader/syncs', 'tables', query),
     waitsFor: (event) => call('loader/waitsFor', 'tables', event),
     unreadable: (method, ...args) => call(`loader/${method}`, 'tables', ...args),

@@ -211,6 +211,14 @@ describe('the syncs of a loader', () => {
     })
   })
 
+  test('syncs of a warehouse that is not in the config have no time, though files wait', async () => {
+    await loader.stage('f/1', [order(1)])
+    const status = await loader.status('gone')
+    expect(status).toMatchObject({ state: 'staged', stagedFiles: 1 })
+    expect(status).not.toHaveProperty('nextAttemptAt')
+    expect(status).not.toHaveProperty('schedule')
+  })
+
   test('syncs log once that a table refuses rows, and once that it takes them again', async () => {
     await loader.setup({ refuses: 'order_completed' })
     for (const n of [1, 2]) {
@@ -224,7 +232,7 @@ describe('the syncs of a loader', () => {
     expect(lines).toEqual([
       {
         level: 'error',
-        message: 'a table of a warehouse refuses rows, which wait',
+        message: 'a table of a warehouse refuses rows; they wait',
         warehouse: 'tables',
         table: 'order_completed',
         reason: 'permission denied for table order_completed',
