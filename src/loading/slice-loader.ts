@@ -189,7 +189,8 @@ export class SliceLoader {
 
   /**
    * Lets rows wait that a table refused. That it was the table is believed only when others were taken, or there is but one
-   * table or event; when the warehouse then takes rows of ours; and when the table refuses once more.
+   * table or event; when the warehouse then takes rows of ours, or says that it takes none there; and when the table refuses once
+   * more.
    *
    * @param isTaken whether rows of the slice were taken, in whatever namespace
    * @throws {SluicewayError} warehouse_failed when the warehouse, not a table, is the reason
@@ -203,7 +204,10 @@ export class SliceLoader {
     if (!isTaken && doubtful.size > 1 && events.size > 1) throw all[0].thrown
     // It may have been closed for the engine of another namespace.
     this.#engine = await this.#tools.engines.of(this.#part.namespace)
-    await this.#engine.probe()
+    await this.#engine.probe().catch((thrown: unknown) => {
+      // Whoever may fill tables and make none is no warehouse that is down.
+      if (!isNarrow(thrown) || (this.partRows.loaded.size === 0 && this.#tools.from === undefined)) throw thrown
+    })
     for (const [table, refusals] of doubtful) {
       const refused = this.#part.rowsFor(table).only(refusals.map(({ pending }) => pending))
       const late: TableRows[] = []

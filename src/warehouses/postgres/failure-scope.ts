@@ -2,8 +2,8 @@ import type { FailureScope } from '../../core/warehouse.ts'
 
 /** Data, constraint, program limit (too long, too wide, too many). */
 const ofRows = /^(?:22|23|54)/
-/** Connection, transaction state, authorization, rollback, resources, state, operator, system, configuration, internal. */
-const ofWarehouse = /^(?:08|25|28|3D|40|53|55006|55P02|57|58|F0|XX)/
+/** Connection, transaction state, authorization, rollback, resources, state, operator, system, configuration, internal but what is damaged. */
+const ofWarehouse = /^(?:08|25|28|3D|40|53|55006|55P02|57|58|F0|XX000)/
 
 /**
  * Tells what an error of PostgreSQL speaks of.

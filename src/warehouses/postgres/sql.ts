@@ -70,11 +70,15 @@ export const retypeTable = (table: string, columns: Columns): string =>
 export const columnsOf = `SELECT table_name AS "table", column_name AS name, data_type AS type FROM information_schema.columns
   WHERE table_schema = $1 AND table_name IN (SELECT json_array_elements_text($2::text::json)) ORDER BY table_name, ordinal_position`
 
-/** Tells which of the tables that `$1` names, as JSON, refuse a second row with the same id. */
+/**
+ * Tells which of the tables that `$1` names, as JSON, refuse a second row with the same id. The rows of tables that inherit from
+ * one are in it, but in none of its indexes, unless it is divided by the server.
+ */
 export const keyedOf = `SELECT asked.name FROM json_array_elements_text($1::text::json) AS asked(name)
   WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = to_regclass(asked.name) AND i.indisunique AND i.indisvalid AND i.indimmediate
+    JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+    WHERE (c.relkind = 'p' OR NOT c.relhassubclass) AND i.indrelid = to_regclass(asked.name) AND i.indisunique AND i.indisvalid AND i.indimmediate
       AND i.indnkeyatts = 1 AND i.indexprs IS NULL AND i.indpred IS NULL AND a.attname = 'id')`
 
 /**
