@@ -238,9 +238,9 @@ export class TableRows {
       const to = columns[name]
       if (to === undefined && more !== undefined) beyond[name] = value
       else {
-        const isText = to === 'string' || to === 'text'
+        const isText = (to === 'string' || to === 'text') && texts !== undefined && Object.hasOwn(texts, name)
         const number = ownTypeOf(name, ownTypes) === 'string' ? idNumberOf(value, to) : undefined
-        const fitting = number ?? fitValue((isText ? texts?.[name] : undefined) ?? value, from, to)
+        const fitting = number ?? fitValue(isText ? texts[name] : value, from, to)
         if (isDiscard(fitting)) {
           this.#hasMisfits = true
           discards.push(discard(name, value, fitting.discard))

@@ -151,6 +151,24 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     },
   )
 
+  test('an event, a property and a user named as what objects of JavaScript have are rows as others', async () => {
+    const named = { constructor: 'Bauhaus', hasOwnProperty: 'yes' }
+    await around(
+      track('constructor', named),
+      // The id looks like a time, and is a text all the same.
+      { ...track('Building', named), userId: '2026-11-22' },
+      { ...identify(named, '2026-11-22T10:00:00.000Z'), userId: 'constructor' },
+    )
+    await loads.send(track('constructor', { n: 1 }))
+    expect(loads.letters).toEqual([])
+    const columns = { constructor: 'Bauhaus', has_own_property: 'yes' }
+    const rows = await warehouse.rows('constructor')
+    expect(rows).toHaveLength(2)
+    expect(rows).toContainEqual(expect.objectContaining({ ...columns, event: 'constructor' }))
+    expect(await warehouse.rows('building')).toMatchObject([{ ...columns, user_id: '2026-11-22' }])
+    expect(await warehouse.rows('users')).toMatchObject([{ ...columns, id: 'constructor' }])
+  })
+
   test('a relation that is no table stops only the rows of its name: they wait, and are loaded once it is gone', async () => {
     await loads.send(ordinary(0))
     await warehouse.query(`CREATE VIEW ${warehouse.schema ?? ''}salaries AS SELECT 1 AS one`)

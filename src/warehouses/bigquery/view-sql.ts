@@ -2,15 +2,13 @@ import type { Columns } from '../../core/warehouse.ts'
 import { quoteName } from './merge-sql.ts'
 
 /** What makes a row of these tables, which have no id, one row. */
-const keys: Readonly<Record<string, readonly string[]>> = {
-  rudder_discards: ['row_id', 'column_name', 'table_name'],
-  rudder_identity_merge_rules: [
-    'merge_property_1_type',
-    'merge_property_1_value',
-    'merge_property_2_type',
-    'merge_property_2_value',
+const keys: ReadonlyMap<string, readonly string[]> = new Map([
+  ['rudder_discards', ['row_id', 'column_name', 'table_name']],
+  [
+    'rudder_identity_merge_rules',
+    ['merge_property_1_type', 'merge_property_1_value', 'merge_property_2_type', 'merge_property_2_value'],
   ],
-}
+])
 
 /** Days that a view shows, as RudderStack's. */
 const viewDays = 60
@@ -28,7 +26,7 @@ export function viewQuery(
   what: { readonly name: string; readonly columns: Columns; readonly partition: string | undefined },
 ): string | undefined {
   const { name, columns, partition } = what
-  const key = keys[name] ?? ['id']
+  const key = keys.get(name) ?? ['id']
   if (!key.every((column) => Object.hasOwn(columns, column))) return undefined
   const since = `TIMESTAMP_TRUNC(TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL ${viewDays} DAY), DAY)`
   const where = partition === undefined ? 'TRUE' : `${quoteName(partition)} >= ${since}`
