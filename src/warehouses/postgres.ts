@@ -20,6 +20,16 @@ const schemaProblem = (name: string): string | undefined =>
     ? undefined
     : 'must have at most 63 of a-z, 0-9 and "_", and be no schema of the system'
 
+/** Whether every `%` of a part of a URL begins a byte of UTF-8. */
+function isEncoded(part: string): boolean {
+  try {
+    decodeURIComponent(part)
+    return true
+  } catch {
+    return false
+  }
+}
+
 const places = schemaFields(schemaProblem)
 
 const fields = {
@@ -27,10 +37,14 @@ const fields = {
     type: 'string',
     about: 'Connection string: postgres://user:password@host:5432/database.',
     secret: true,
-    check: (url: string) =>
-      URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)
+    check: (url: string) => {
+      if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
+        return 'must look like postgres://user:password@host:5432/database'
+      const { username, password, pathname } = new URL(url)
+      return [username, password, pathname].every(isEncoded)
         ? undefined
-        : 'must look like postgres://user:password@host:5432/database',
+        : 'has a "%" that stands for nothing: write %25 for each "%" in user, password and database'
+    },
   },
   ...places,
 } as const

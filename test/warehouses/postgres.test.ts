@@ -18,6 +18,19 @@ describe('postgres()', () => {
     expect(JSON.stringify(redacted)).not.toContain('secret')
   })
 
+  test.each(['us%er:secret@host/db', 'ada:sec%ret@host/db', 'ada:sec%E9ret@host/db', 'ada:secret@host/d%b'])(
+    'postgres() says that a URL has a "%%" that stands for nothing, without repeating it: %j',
+    (rest) => {
+      expect(postgres({ url: `postgres://${rest}` }).problems).toEqual([
+        '"url" has a "%" that stands for nothing: write %25 for each "%" in user, password and database',
+      ])
+    },
+  )
+
+  test('postgres() takes a URL whose password has signs that are written with "%"', () => {
+    expect(postgres({ url: 'postgres://ada:100%25%23%C3%A9@host/db' }).problems).toEqual([])
+  })
+
   test('postgres() says warehouse_failed, without the password, when nobody answers', async () => {
     const engine = postgres({ url: 'postgres://ada:secret@127.0.0.1:1/db' }).open({}, 'sluiceway')
     const thrown = await engine.columns('tracks').catch((error: unknown) => error)
