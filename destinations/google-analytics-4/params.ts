@@ -6,7 +6,11 @@ const mostParams = 25
 const longestName = 40
 const longestValue = 100
 /** These may be longer. */
-const longer: Readonly<Record<string, number>> = { page_location: 1_000, page_referrer: 420, page_title: 300 }
+const longer: ReadonlyMap<string, number> = new Map([
+  ['page_location', 1_000],
+  ['page_referrer', 420],
+  ['page_title', 300],
+])
 /** Fields that went into parameters of Google's own. */
 const used: ReadonlySet<string> = new Set(
   'url referrer title products order_id total revenue value currency query engagement_time_msec session_id'.split(' '),
@@ -27,11 +31,11 @@ export const cutValue = (value: string, most = longestValue): string =>
 export function addParams(first: Readonly<Record<string, unknown>>, event: Event): Record<string, unknown> {
   const params: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(first))
-    params[name] = typeof value === 'string' ? cutValue(value, longer[name]) : value
+    params[name] = typeof value === 'string' ? cutValue(value, longer.get(name)) : value
   for (const [name, value] of valuesIn(event.properties ?? {}, '')) {
     if (Object.keys(params).length >= mostParams) break
     if (!Object.hasOwn(params, name) && !used.has(name))
-      params[name] = typeof value === 'string' ? cutValue(value, longer[name]) : value
+      params[name] = typeof value === 'string' ? cutValue(value, longer.get(name)) : value
   }
   return params
 }
