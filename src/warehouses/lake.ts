@@ -151,8 +151,6 @@ class LakeEngine implements Engine {
   readonly #store: LakeStore
   readonly #files: TableFiles
   readonly #tables: FormatTables | undefined
-  readonly gather?: () => Gathering
-  readonly appendTogether?: (loads: readonly Load[]) => Promise<void>
 
   constructor(
     store: LakeStore,
@@ -167,15 +165,6 @@ class LakeEngine implements Engine {
     this.#store = store
     this.#files = new TableFiles(store, lake.folders)
     this.#tables = lake.tables
-    // A table of a format takes loads one by one.
-    if (lake.tables !== undefined) return
-    const gather = () => new LakeGathering(store, this.#files)
-    this.gather = gather
-    this.appendTogether = async (loads) => {
-      const gathering = gather()
-      await gathering.stage(loads)
-      await gathering.merge()
-    }
   }
 
   async columns(table: string): Promise<Columns | null> {
@@ -215,6 +204,17 @@ class LakeEngine implements Engine {
     }
     await this.#files.list(written)
     await this.#tables?.append(load, await this.#files.columns(table))
+  }
+
+  gather(): Gathering {
+    return new LakeGathering(this.#store, this.#files, this.#tables?.gather())
+  }
+
+  async appendTogether(loads: readonly Load[]): Promise<void> {
+    const gathering = new LakeGathering(this.#store, this.#files)
+    await gathering.stage(loads)
+    await gathering.merge()
+    for (const load of loads) await this.#tables?.append(load, await this.#files.columns(load.table))
   }
 
   async probe(): Promise<void> {

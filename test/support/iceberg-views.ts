@@ -1,4 +1,4 @@
-import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
+import type { Columns, Engine, Gathering, Load } from '../../src/core/warehouse.ts'
 import { quoteIdentifier } from '../../src/warehouses/identifier.ts'
 import type { IcebergCatalog } from './real-iceberg.ts'
 import { lakeSql, logicalValue } from './real-lake.ts'
@@ -11,6 +11,22 @@ export interface IcebergReader {
   readonly rows: (table: string, order?: string) => Promise<Row[]>
   readonly count: (table: string) => Promise<number>
   readonly tables: () => Promise<string[]>
+}
+
+/** A gathering whose tables are there once it is merged. */
+function watchedGathering(gathering: Gathering, merges: Map<string, Load['merge']>): Gathering {
+  const staged = new Map<string, Load['merge']>()
+  return {
+    stage: async (loads) => {
+      for (const { table, merge, rows } of loads) if (rows.length > 0) staged.set(table, merge)
+      await gathering.stage(loads)
+    },
+    merge: async () => {
+      await gathering.merge()
+      for (const [table, merge] of staged) merges.set(table, merge)
+    },
+    drop: () => gathering.drop(),
+  }
 }
 
 /** Opens the reader; it learns from what is loaded through its engine which view a table has. */
@@ -32,6 +48,11 @@ export function readIceberg(engine: Engine, catalog: IcebergCatalog, namespace: 
       for (const { table, merge } of loads) merges.set(table, merge)
       await engine.loadTogether?.(loads)
     },
+    appendTogether: async (loads) => {
+      await engine.appendTogether?.(loads)
+      for (const { table, merge } of loads) merges.set(table, merge)
+    },
+    gather: (id) => watchedGathering(engine.gather?.(id) as Gathering, merges),
     probe: () => engine.probe(),
     close: () => engine.close(),
   }
@@ -56,7 +77,8 @@ export function readIceberg(engine: Engine, catalog: IcebergCatalog, namespace: 
         ),
       )
     },
-    count: async (table) => Number((await ask(table, (view) => `SELECT count(*) AS n FROM ${view}`))[0]?.['n']),
+    count: async (table) =>
+      !merges.has(table) ? 0 : Number((await ask(table, (view) => `SELECT count(*) AS n FROM ${view}`))[0]?.['n']),
     tables: () => Promise.resolve([...merges.keys()]),
   }
 }

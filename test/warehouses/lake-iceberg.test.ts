@@ -1,6 +1,6 @@
 // Iceberg tables of a lake: a catalog of Apache's PyIceberg checks every commit, PyIceberg and DuckDB read what is committed.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Columns, Load } from '../../src/core/warehouse.ts'
+import type { Columns, Gathering, Load } from '../../src/core/warehouse.ts'
 import { iceberg } from '../../src/warehouses/iceberg.ts'
 import { LakeStore } from '../../src/warehouses/lake/lake-store.ts'
 import { S3Store } from '../../src/warehouses/lake/s3-store.ts'
@@ -299,6 +299,96 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
     expect(snapshots.some(({ id }) => BigInt(id) > BigInt(Number.MAX_SAFE_INTEGER))).toBe(true)
     const numbers = await catalog.duckdb(folder, 'tracks', 'SELECT count(DISTINCT _sluiceway_load) AS n FROM TABLE')
     expect(numbers).toEqual([{ n: 6 }])
+  })
+
+  const gathered = async (loads: readonly Load[], engine = open()): Promise<Gathering> => {
+    const gathering = engine.gather?.('gather-1') as Gathering
+    for (const one of loads) {
+      await engine.widen(one.table, Object.fromEntries(one.columns.map(({ name, type }) => [name, type])))
+      await gathering.stage([one])
+    }
+    return gathering
+  }
+
+  test('loads that are gathered are one snapshot with one file a day, and nothing before', async () => {
+    const day = (id: string) => order(id, 1, '2026-11-28T23:59:59.999Z')
+    const loads = Array.from({ length: 10 }, (_, i) => load({ rows: [order(`order-${i}a`), day(`order-${i}b`)] }))
+    const gathering = await gathered(loads)
+    expect((await catalog.scan(folder, 'tracks')).rows).toEqual([])
+    expect(gathering.heldBytes).toBeGreaterThan(100_000)
+    await gathering.merge()
+    const { rows, files, snapshots } = await catalog.scan(folder, 'tracks')
+    expect(rows).toHaveLength(20)
+    expect(files.map((file) => file.rows)).toEqual([10, 10])
+    expect(snapshots.map(({ summary }) => summary['sluiceway-load'])).toEqual([loads[0]?.id])
+    const late = await catalog.scan(folder, 'tracks', "received_at < '2026-11-29T00:00:00+00:00'")
+    expect([late.rows.length, late.files.length]).toEqual([10, 1])
+  })
+
+  test('columns that come, and get another type, while loads are gathered are there with their values', async () => {
+    const wide = { ...columns, coupon: 'string' } as Columns
+    const first = await gathered([
+      load({ rows: [order('order-1')] }),
+      load({ columns: wide, rows: [{ ...order('order-2'), coupon: 'SPRING' }] }),
+      load({ rows: [order('order-3')] }),
+    ])
+    await first.merge()
+    await (await gathered([load({ columns: { ...columns, total: 'float' }, rows: [order('order-4', 39.95)] })])).merge()
+    const sql = 'SELECT id, coalesce(total, _sluiceway_long_total) AS total, coupon FROM TABLE ORDER BY id'
+    expect(await catalog.duckdb(folder, 'tracks', sql)).toEqual([
+      { id: 'order-1', total: 1, coupon: null },
+      { id: 'order-2', total: 1, coupon: 'SPRING' },
+      { id: 'order-3', total: 1, coupon: null },
+      { id: 'order-4', total: 39.95, coupon: null },
+    ])
+    expect((await catalog.scan(folder, 'tracks')).files).toHaveLength(3)
+  })
+
+  test('a crash at any request of a merge leaves each row there once, when the same loads are gathered again', async () => {
+    let crashes = 0
+    for (const isLost of [false, true])
+      for (let at = 1; ; at++) {
+        folder = `gather_crash_${isLost}_${at}`
+        const loads = [1, 2].map((i) => load({ rows: [order(`order-${i}`)] }))
+        const gathering = await gathered(loads)
+        let asked = 0
+        const due = () => ++asked === at
+        s3.refuse = () => (!isLost && due() ? { status: 500, body: '' } : undefined)
+        catalog.intercept = () => (due() ? (isLost ? 'lost' : { status: 500 }) : undefined)
+        const thrown = await gathering.merge().catch((error: unknown) => error)
+        s3.refuse = undefined
+        catalog.intercept = undefined
+        if (asked < at) break
+        if (thrown !== undefined) crashes++
+        await (await gathered(loads)).merge()
+        const { rows, files } = await catalog.scan(folder, 'tracks')
+        expect(rows.map(({ id }) => id).toSorted(), `${isLost} ${at}`).toEqual(['order-1', 'order-2'])
+        expect(files).toHaveLength(1)
+      }
+    expect(crashes).toBeGreaterThan(5)
+  })
+
+  test('a merge finds its place beside others, unless another load of ours came between', async () => {
+    await fill(untimed('order-0'))
+    const rows = [{ id: 'order-x', total: 1, _sluiceway_load: 1 }]
+    let isFirst = true
+    catalog.intercept = (request) => {
+      if (!isFirst || !/^POST .*tables\/tracks$/.test(request)) return undefined
+      isFirst = false
+      return catalog.call('other', { namespace: folder, table: 'tracks', do: 'append', rows })
+    }
+    await (await gathered([untimed('order-1'), untimed('order-2')])).merge()
+    expect(isFirst).toBe(false)
+    expect(await ids()).toEqual(['order-0', 'order-1', 'order-2', 'order-x'])
+    const again = [untimed('order-3'), untimed('order-4')]
+    const late = await gathered(again)
+    await open().load(untimed('order-5'))
+    await expect(late.merge()).rejects.toMatchObject({
+      message: expect.stringMatching(/another load has changed the Iceberg table "tracks" meanwhile/) as string,
+      details: { scope: 'warehouse' },
+    })
+    await (await gathered(again)).merge()
+    expect(await ids()).toEqual(['order-0', 'order-1', 'order-2', 'order-3', 'order-4', 'order-5', 'order-x'])
   })
 
   test('the work of a load does not grow with the loads: manifests are merged, and old snapshots are not asked for', async () => {

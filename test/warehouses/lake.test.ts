@@ -58,21 +58,24 @@ engineSuite(
       },
     }
   },
-  // Iceberg tables take loads one by one.
-  { gathers: lakeCatalog(process.env) === undefined },
+  { gathers: true },
 )
 
 if ((await missingIceberg()) === undefined)
-  engineSuite('lake, read from its Iceberg tables', async () => {
-    const store = await startS3('secret key of Ada')
-    const catalog = await startIceberg(filesIn(store))
-    const use = lake({ ...settingsOf(store), iceberg: iceberg(catalog.settings) })
-    const reader = readIceberg(use.open({}, 'web'), catalog, 'web')
-    return {
-      ...reader,
-      stop: async () => {
-        await catalog.stop()
-        await store.stop()
-      },
-    }
-  })
+  engineSuite(
+    'lake, read from its Iceberg tables',
+    async () => {
+      const store = await startS3('secret key of Ada')
+      const catalog = await startIceberg(filesIn(store))
+      const use = lake({ ...settingsOf(store), iceberg: iceberg(catalog.settings) })
+      const reader = readIceberg(use.open({}, 'web'), catalog, 'web')
+      return {
+        ...reader,
+        stop: async () => {
+          await catalog.stop()
+          await store.stop()
+        },
+      }
+    },
+    { gathers: true },
+  )

@@ -5,6 +5,7 @@ import { hasLoad, type Manifest } from './manifest.ts'
 import { gatheredName } from './object-names.ts'
 import { ParquetFile } from './parquet.ts'
 import type { FolderRows, TableFiles } from './table-files.ts'
+import type { FormatGathering } from './table-format.ts'
 
 /** Tables that are written at once. */
 const atOnce = 4
@@ -27,17 +28,20 @@ interface OpenFile {
 export class LakeGathering implements Gathering {
   readonly #store: LakeStore
   readonly #tables: TableFiles
+  /** Gathers for the tables of a second form. */
+  readonly #format: FormatGathering | undefined
   readonly #files: OpenFile[] = []
   /** Of each folder, the file that takes rows. */
   readonly #open = new Map<string, OpenFile>()
 
-  constructor(store: LakeStore, tables: TableFiles) {
+  constructor(store: LakeStore, tables: TableFiles, format?: FormatGathering) {
     this.#store = store
     this.#tables = tables
+    this.#format = format
   }
 
   get heldBytes(): number {
-    return this.#files.reduce((sum, { file }) => sum + file.heldBytes, 0)
+    return this.#files.reduce((sum, { file }) => sum + file.heldBytes, this.#format?.heldBytes ?? 0)
   }
 
   /** Takes loads that append as well, also of one table. */
@@ -48,6 +52,7 @@ export class LakeGathering implements Gathering {
   async merge(): Promise<void> {
     const tables = Map.groupBy(this.#files, ({ table }) => table)
     await fewAtOnce([...tables.values()], { most: atOnce, work: (files) => this.#write(files) })
+    await this.#format?.merge()
   }
 
   drop(): Promise<void> {
@@ -67,6 +72,7 @@ export class LakeGathering implements Gathering {
       file.add(load.columns, part.rows)
       names.push(part.name)
     }
+    await this.#format?.stage(load, await this.#tables.columns(load.table))
   }
 
   /** Whether rows that are appended are there, or on their way. */

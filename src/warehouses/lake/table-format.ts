@@ -28,6 +28,18 @@ export interface FormatTables {
    * @param columns of the table in the lake: those of the load among them, with the same type or a wider one
    */
   readonly append: (load: Load, columns: Columns) => Promise<void>
+  /** Begins to gather loads, none of which appends, that are added together. */
+  readonly gather: () => FormatGathering
   /** Proves that tables can be made. */
   readonly probe: () => Promise<void>
+}
+
+/** Loads that are added together. */
+export interface FormatGathering {
+  /** Roughly the bytes of staged rows that are in memory. */
+  readonly heldBytes: number
+  /** Takes the rows of a load, with the columns of its table in the lake. Until the merge no table has them. */
+  readonly stage: (load: Load, columns: Columns) => Promise<void>
+  /** Adds all rows, unless they are there, once the lake has them. */
+  readonly merge: () => Promise<void>
 }

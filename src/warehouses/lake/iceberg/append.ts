@@ -34,7 +34,7 @@ export interface DataFile {
   readonly rows: number
   readonly bytes: number
   /** The lowest and the highest value of the column of the partition, in microseconds since 1970. */
-  readonly times?: readonly [bigint, bigint]
+  readonly times?: readonly [bigint, bigint] | undefined
 }
 
 /** A snapshot as a commit adds it. */

@@ -1,14 +1,13 @@
 import type { CommitTableRequest, CreateTableRequest } from 'iceberg-js'
-import type { Column, Columns, Load } from '../../../core/warehouse.ts'
-import { hexHash } from '../../hex-hash.ts'
-import { rowIdentities } from '../../row-identities.ts'
+import type { Columns, Load } from '../../../core/warehouse.ts'
 import { failure } from '../failure.ts'
 import type { LakeStore } from '../lake-store.ts'
 import { parquetOf } from '../parquet.ts'
-import { type LoadRow, readerOf } from '../rows.ts'
-import type { FormatTables } from '../table-format.ts'
+import type { FormatGathering, FormatTables } from '../table-format.ts'
 import { appendFiles, type DataFile } from './append.ts'
 import type { Catalog } from './catalog.ts'
+import { IcebergGathering } from './gathering.ts'
+import { columnIds, dayFolder, keyOf, type Part, rowsByDay, typedColumns } from './parts.ts'
 import { newSchema, widerSchema } from './table-schema.ts'
 import { properties, type TableState, tableStateOf } from './table-state.ts'
 
@@ -18,7 +17,6 @@ const tries = 5
 const rememberedKeys = 200
 /** Operations of a load beside one for each of its files. */
 const operationsOfLoad = 60
-const dayMs = 86_400_000
 
 /** Where tables are. */
 interface Place {
@@ -28,13 +26,11 @@ interface Place {
   readonly bucket: string | undefined
 }
 
-/** Rows of a load that become one file. */
-interface Part {
-  /** Tells the part of a repeat of the load. */
-  readonly key: string
-  readonly name: string
-  readonly day: number | null
-  readonly rows: readonly LoadRow[]
+/** What is to be added to a table. */
+interface Addition {
+  /** Names it in the summary of the snapshot. */
+  readonly id: string
+  readonly partsOf: (table: TableState) => Promise<readonly Part[]>
 }
 
 /** The tables of a namespace of a lake, as Iceberg tables of format version 2. */
@@ -55,78 +51,76 @@ export class IcebergTables implements FormatTables {
     return this.#catalog.prepare(this.#namespace)
   }
 
+  append(load: Load, columns: Columns): Promise<void> {
+    return this.add(load.table, columns, { id: load.id, partsOf: (table) => partsOf(load, columns, table) })
+  }
+
+  gather(): FormatGathering {
+    return new IcebergGathering(this)
+  }
+
   /**
-   * Adds the rows of a load as one snapshot.
+   * Adds files as one snapshot.
    *
-   * That a file is in the table is written into the table's properties, in the commit that adds it: a repeat of the load finds it
+   * That a file is in the table is written into the table's properties, in the commit that adds it: a repeat of its loads finds it
    * there, whatever has become of the snapshot and of the file since.
+   *
+   * @param name of the table, which is made or widened where it has to be
+   * @param columns of the table
+   * @param addition what is added
    */
-  async append(load: Load, columns: Columns): Promise<void> {
+  async add(name: string, columns: Columns, addition: Addition): Promise<void> {
     const written = new Map<string, number>()
     let unknown: Error | undefined
     for (let i = 1; i <= tries; i++) {
-      const table = await this.#table(load.table, columns)
-      const parts = await partsOf(load, table)
+      const table = await this.state(name, columns)
+      const parts = await addition.partsOf(table)
       const known = new Set(table.fileKeys)
-      const left = parts.filter(({ key }) => !known.has(key))
+      const left = parts.filter((part) => !known.has(keyOf(part)))
       if (left.length === 0) return
       if (unknown !== undefined) throw unknown
       this.#store.reserve(left.length + operationsOfLoad)
-      const outcome = await this.#commit(load.table, await this.#request(table, { load, columns, left, written }))
+      const outcome = await this.#commit(name, await this.#request(table, { id: addition.id, left, written }))
       if (outcome === 'committed') return
       if (outcome === 'conflict') await new Promise((resolve) => setTimeout(resolve, i * (100 + Math.random() * 200)))
       else unknown = outcome
     }
-    throw unknown ?? failure(`others changed the Iceberg table "${load.table}" ${tries} times meanwhile`)
+    throw unknown ?? failure(`others changed the Iceberg table "${name}" ${tries} times meanwhile`)
   }
 
   #commit(table: string, request: CommitTableRequest) {
     return this.#catalog.commit(this.#namespace, table, request)
   }
 
-  /** Writes the files of a load, and makes the commit that adds them. */
+  /** Writes files, and makes the commit that adds them. */
   async #request(
     table: TableState,
     {
-      load,
-      columns,
+      id,
       left,
       written,
-    }: {
-      readonly load: Load
-      readonly columns: Columns
-      readonly left: readonly Part[]
-      readonly written: Map<string, number>
-    },
+    }: { readonly id: string; readonly left: readonly Part[]; readonly written: Map<string, number> },
   ): Promise<CommitTableRequest> {
     const number = table.lastLoad + 1
-    const ids = new Map(table.schema.fields.map(({ name, id }) => [name, id]))
-    const typed = load.columns.map(({ name, type }): Column => ({ name, type: columns[name] ?? type }))
     const files: DataFile[] = []
-    for (const part of left) {
+    for (const { name, day, rows, times, bytesOf } of left) {
       // A file that a commit has named is never written again: its number is not used again.
-      const path = `${table.location}/data/${folderOf(table, part)}${part.name}-${number}.parquet`
+      const path = `${table.location}/data/${dayFolder(table, day)}${name}-${number}.parquet`
       if (!written.has(path)) {
-        const bytes = parquetOf({ columns: typed, number, ids }, part.rows)
+        const bytes = bytesOf(table, number)
         await this.#write(path, bytes)
         written.set(path, bytes.byteLength)
       }
-      files.push({
-        path,
-        day: part.day,
-        rows: part.rows.length,
-        bytes: written.get(path) ?? 0,
-        ...timesOf(part, load, table),
-      })
+      files.push({ path, day, rows, bytes: written.get(path) ?? 0, times })
     }
     const snapshot = await appendFiles(table, files, {
       files: {
         read: (location, most) => this.#read(location, most),
         write: (location, bytes) => this.#write(location, bytes),
       },
-      summary: { 'sluiceway-load': load.id },
+      summary: { 'sluiceway-load': id },
     })
-    const keys = [...table.fileKeys, ...left.map(({ key }) => key)].slice(-Math.max(rememberedKeys, left.length))
+    const keys = [...table.fileKeys, ...left.map(keyOf)].slice(-Math.max(rememberedKeys, left.length))
     return {
       requirements: [
         { type: 'assert-table-uuid', uuid: table.uuid },
@@ -145,7 +139,7 @@ export class IcebergTables implements FormatTables {
   }
 
   /** The table with all columns that it needs; it is made where it is missing. */
-  async #table(name: string, columns: Columns): Promise<TableState> {
+  async state(name: string, columns: Columns): Promise<TableState> {
     for (let i = 1; i <= tries; i++) {
       const found = await this.#catalog.table(this.#namespace, name)
       if (found === null) {
@@ -238,42 +232,14 @@ function createRequest(name: string, columns: Columns): CreateTableRequest {
   }
 }
 
-/** The column by whose days the table is partitioned, where the load has it. */
-const timeColumn = ({ partitioning, schema }: TableState): string | undefined =>
-  schema.fields.find((one) => one.id === partitioning.field?.sourceId)?.name
-
-const millisecondsOf = (value: unknown): number | null => (typeof value === 'string' ? Date.parse(value) : null)
-
-/**
- * Divides the rows of a load by the UTC day that partitions the table, and names the parts by what is in them: a repeat gives
- * the same, `uuid_ts` aside, which a repeat has anew.
- */
-async function partsOf(load: Load, table: TableState): Promise<readonly Part[]> {
-  const column = timeColumn(table)
-  const read = column === undefined ? () => null : readerOf(load.columns, column)
-  const days = Map.groupBy(load.rows, (row) => {
-    const time = millisecondsOf(read(row))
-    return time === null ? null : Math.floor(time / dayMs)
-  })
-  const merge = load.merge === 'append' ? 'append' : 'coalesce'
-  const parts = Array.from(days, async ([day, rows]): Promise<Part> => {
-    const content = merge === 'append' ? [] : [load.columns, rowIdentities({ ...load, merge }, rows)]
-    const name = await hexHash(JSON.stringify([load.id, load.table, day, ...content]), 16)
-    return { key: name.slice(0, 16), name, day, rows }
-  })
-  return Promise.all(parts)
-}
-
-const folderOf = ({ partitioning }: TableState, { day }: Part): string =>
-  partitioning.field === undefined
-    ? ''
-    : `${partitioning.field.name}=${day === null ? 'null' : new Date(day * dayMs).toISOString().slice(0, -14)}/`
-
-function timesOf({ day, rows }: Part, load: Load, table: TableState): Pick<DataFile, 'times'> {
-  const column = timeColumn(table)
-  if (day === null || column === undefined) return {}
-  const read = readerOf(load.columns, column)
-  const times = rows.map((row) => millisecondsOf(read(row)) ?? 0)
-  const bound = (pick: (a: number, b: number) => number) => BigInt(times.reduce((a, b) => pick(a, b))) * 1_000n
-  return { times: [bound(Math.min), bound(Math.max)] }
+/** The files of a load: each is made when it is known for which number. */
+async function partsOf(load: Load, columns: Columns, state: TableState): Promise<readonly Part[]> {
+  const typed = typedColumns(load, columns)
+  return (await rowsByDay(load, state)).map(({ day, rows, name, times }) => ({
+    day,
+    name,
+    times,
+    rows: rows.length,
+    bytesOf: (table, number) => parquetOf({ columns: typed, number, ids: columnIds(table) }, rows),
+  }))
 }
