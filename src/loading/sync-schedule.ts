@@ -42,12 +42,12 @@ export function lastTurn({ everyMinutes, syncStartAt }: SyncSchedule, now: numbe
 /** Finds the first turn after a time; see `lastTurn`. */
 export function turnAfter(schedule: SyncSchedule, time: number): number {
   const { everyMinutes, syncStartAt } = schedule
-  const next = lastTurn(schedule, time) + everyMinutes * minuteMs
+  const last = lastTurn(schedule, time)
+  const next = last + everyMinutes * minuteMs
   if (syncStartAt === undefined || everyMinutes > dayMinutes) return next
   // The last turn of a day is followed by the first one of the next.
-  const first = minuteOf(syncStartAt) % everyMinutes
-  const day = Math.floor((time / minuteMs - first) / dayMinutes) + 1
-  return Math.min(next, (day * dayMinutes + first) * minuteMs)
+  const nextDay = (Math.floor(last / minuteMs / dayMinutes) + 1) * dayMinutes * minuteMs
+  return next < nextDay ? next : nextDay + (minuteOf(syncStartAt) % everyMinutes) * minuteMs
 }
 
 /**

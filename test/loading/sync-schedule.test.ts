@@ -46,6 +46,17 @@ describe('turns', () => {
     expect(turnAfter(schedule, first) - first).toBe(7 * 86_400_000)
   })
 
+  test('turns of a day end with the day: what comes behind midnight is the first turn of the next one', () => {
+    const schedule = { everyMinutes: 719, syncStartAt: '01:02' }
+    expect(text(turnAfter(schedule, at('14:00')))).toBe('23T01:02')
+    for (const everyMinutes of [7, 13, 719, 1_439])
+      for (let start = 0; start < 1_440; start += 61) {
+        const turns = { everyMinutes, syncStartAt: new Date(start * 60_000).toISOString().slice(11, 16) }
+        const next = turnAfter(turns, at('23:59'))
+        expect([turns, lastTurn(turns, next), lastTurn(turns, next - 60_000) < next]).toEqual([turns, next, true])
+      }
+  })
+
   test('turns in the exclude window are made up for at its end, over midnight, too', () => {
     const day = { everyMinutes: 60, excludeWindow: { start: '09:00', end: '17:30' } }
     expect(text(outsideWindow(day, at('08:59')))).toBe('22T08:59')

@@ -19,7 +19,7 @@ describe('postgres()', () => {
   })
 
   test.each(['us%er:secret@host/db', 'ada:sec%ret@host/db', 'ada:sec%E9ret@host/db', 'ada:secret@host/d%b'])(
-    'postgres() says that a URL has a "%%" that stands for nothing, without repeating it: %j',
+    'postgres() says which sign of a URL stands for nothing, without repeating the URL: %j',
     (rest) => {
       expect(postgres({ url: `postgres://${rest}` }).problems).toEqual([
         '"url" has a "%" that stands for nothing: write %25 for each "%" in user, password and database',
