@@ -7,6 +7,8 @@ export interface NoFit {
 }
 
 const smallestBeyondInt = 2 ** 63
+/** Characters of an integer of 64 bits. */
+const longestInt = 20
 const noRoom: NoFit = { discard: 'the table has no room for more columns' }
 
 /**
@@ -20,6 +22,7 @@ const noRoom: NoFit = { discard: 'the table has no room for more columns' }
 export function fitValue(value: unknown, from: ColumnType, to: ColumnType | undefined): Value | NoFit {
   if (to === undefined) return noRoom
   if (to === 'int' && typeof value === 'string' && isLargeInt(value)) return value
+  if (to === 'float' && typeof value === 'string' && isBeyondSafe(value)) return checkRange(Number(value), to)
   if (to === 'int' && from === 'float' && !Number.isInteger(value))
     return { discard: 'the column is int, the value is float' }
   const found = fit(value, from, to)
@@ -62,11 +65,12 @@ export function scalarOf(value: unknown): Value {
 export const isBeyondInt = (value: unknown): boolean =>
   typeof value === 'number' && Math.abs(value) >= smallestBeyondInt
 
-/** Whether a text is what the edge makes of an integer beyond 2^53, one that 64 bits hold. */
+/** Whether a text is what the edge makes of an integer beyond 2^53. */
+const isBeyondSafe = (text: string): boolean => /^-?[1-9]\d{15,}$/.test(text) && !Number.isSafeInteger(Number(text))
+
+/** Whether it is one that 64 bits hold. */
 const isLargeInt = (text: string): boolean =>
-  /^-?[1-9]\d{15,18}$/.test(text) &&
-  !Number.isSafeInteger(Number(text)) &&
-  BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+  text.length <= longestInt && isBeyondSafe(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 
 function checkRange(value: number, type: ColumnType): Value | NoFit {
   if (type === 'int') return isBeyondInt(value) ? { discard: 'the number does not fit into 64 bits' } : value

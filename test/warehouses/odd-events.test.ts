@@ -191,6 +191,23 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     expect(loads.letters).toEqual([])
   })
 
+  test('a column of fractions takes integers beyond 2^53, which come as their digits, and no other text', async () => {
+    await loads.send(ordinary(1.5))
+    const taken = ['9007199254740993', '-9223372036854775808', '123456789012345678901234567890']
+    const others = ['42', '9007199254740993.5', '1e21', '0'.repeat(20), '9'.repeat(400)]
+    await loads.send(...[...taken, ...others].map(ordinary))
+    const stored = (await warehouse.rows('ordinary')).flatMap((row) => row['n'] ?? [])
+    expect(stored.map(Number).toSorted((a, b) => a - b)).toEqual([
+      -(2 ** 63),
+      1.5,
+      2 ** 53,
+      123456789012345678901234567890,
+    ])
+    const discards = (await warehouse.rows('rudder_discards')).map((row) => row['column_value'])
+    expect(discards.toSorted()).toEqual(others.toSorted())
+    expect(loads.letters).toEqual([])
+  })
+
   test('a column of integers takes one beyond 2^53, which comes as its digits, and no other text', async () => {
     await loads.send(ordinary(1))
     const texts = ['9007199254740993', '-9223372036854775808', '9223372036854775808', '42', '9007199254740993.5']
