@@ -9,8 +9,11 @@ import { afterEach, expect, test } from 'vitest'
 import type { Random } from '../../scripts/bench/random.ts'
 import type { LaneStatus, LoaderStatus } from '../../src/core/bindings.ts'
 import type { Event } from '../../src/core/event.ts'
+import { lake } from '../../src/warehouses/lake.ts'
 import { startBigQueryWarehouse } from '../support/real-bigquery.ts'
+import { objectsIn, readLake, settingsOf } from '../support/real-lake.ts'
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts'
+import { startS3 } from '../support/s3-server.ts'
 import { withSeed } from '../support/seed.ts'
 import { Server } from '../support/server.ts'
 import { d1Tables, postgresTables, type Row, type Tables } from '../support/tables.ts'
@@ -102,10 +105,24 @@ async function startOnBigQuery(): Promise<{ readonly server: Server; readonly ta
   return { server, tables: { names: warehouse.tables, rows: (table) => warehouse.rows(table), close: async () => {} } }
 }
 
+/** Of a lake, whose files and manifests are in a store of this process. */
+async function startOnLake(): Promise<{ readonly server: Server; readonly tables: Tables }> {
+  const store = await startS3('secret key of Ada')
+  opened.push(store)
+  const settings = { ...settingsOf(store), folder: '.' }
+  await lake(settings).open({}, '').widen('order_completed', { id: 'string', total: 'int', received_at: 'datetime' })
+  const reader = await readLake(objectsIn(store))
+  const server = await Server.start({ config: 'crash-loads.config.ts', vars: { LAKE: JSON.stringify(settings) } })
+  opened.push(server)
+  const rows = (table: string) => reader.rows(table, table === 'rudder_discards' ? 'row_id' : 'id')
+  return { server, tables: { names: reader.tables, rows, close: async () => reader.stop() } }
+}
+
 const starts = {
   d1: startOnD1,
   postgres: async (database: RealPostgres | undefined) => startOnPostgres(database ?? (await startPostgres())),
   bigquery: startOnBigQuery,
+  lake: startOnLake,
 }
 
 /** Users who each send their numbered events one after the other, each until it is accepted. */
@@ -167,6 +184,7 @@ const runs = [
   ['the process, with tables in PostgreSQL', 'postgres', 'process'],
   ['the database', 'postgres', 'database'],
   ['the process, with slices that BigQuery merges together', 'bigquery', 'process'],
+  ['the process, with slices that are files of a lake together', 'lake', 'process'],
 ] as const
 
 test.each(runs)(
@@ -179,7 +197,7 @@ test.each(runs)(
 async function crash(engine: keyof typeof starts, victim: 'process' | 'database', random: Random): Promise<void> {
   const database = engine === 'postgres' ? await startPostgres() : undefined
   const { server, tables } = await starts[engine](database)
-  const hasRules = engine !== 'bigquery'
+  const hasRules = engine === 'd1' || engine === 'postgres'
   const senders = new Senders(server)
   senders.start()
   const answers: Record<string, number> = {}
