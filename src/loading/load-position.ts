@@ -56,6 +56,11 @@ export class LoadPosition {
     return this.#stored.done?.key === key ? this.#stored.done.events : 0
   }
 
+  /** The place before which all is in the warehouse. */
+  get done(): StagedPlace | undefined {
+    return this.#stored.done
+  }
+
   get most(): number {
     return this.#stored.most ?? mostSliceEvents
   }

@@ -104,8 +104,8 @@ export class LoaderObject extends DurableObject<Bindings> implements LoaderRpc {
   async status(warehouse: string): Promise<LoaderStatus> {
     this.#billed.calls++
     const now = this.port.now()
-    const { files, schema, held } = this.#memory
-    const { files: stagedFiles, events, since } = files.waiting()
+    const { files, schema, held, position } = this.#memory
+    const { files: stagedFiles, events, since } = files.waiting(position.done)
     const lastLoad = this.#history.last()
     const failure = this.#history.failure()
     const schedule = this.#scheduleOf(warehouse)

@@ -173,9 +173,18 @@ export class StagedFiles implements FilesSetAside {
     return this.#db.first(sql, until, now + aheadMs) !== undefined
   }
 
-  waiting(): { readonly files: number; readonly events: number; readonly since: number | undefined } {
+  /** What waits; `done` is how far into a file the rows are in the warehouse. */
+  waiting(done?: { readonly key: string; readonly events: number }): {
+    readonly files: number
+    readonly events: number
+    readonly since: number | undefined
+  } {
     const row = this.#db.first<{ readonly files: number; readonly events: number; readonly since: number | null }>(
-      `SELECT count(*) AS files, coalesce(sum(events), 0) AS events, min(at) AS since FROM files WHERE state = 'staged'`,
+      `SELECT count(*) AS files, min(at) AS since,
+         coalesce(sum(max(0, events - max(coalesce(done, 0), CASE key WHEN ? THEN ? ELSE 0 END))), 0) AS events
+       FROM files WHERE state = 'staged'`,
+      done?.key ?? '',
+      done?.events ?? 0,
     )
     return { files: row?.files ?? 0, events: row?.events ?? 0, since: row?.since ?? undefined }
   }

@@ -118,6 +118,24 @@ describe('the syncs of a loader', () => {
     expect(await loader.status()).toMatchObject({ stagedFiles: 0 })
   })
 
+  test('syncs that stop in a file tell how many of its events still wait', async () => {
+    await loader.setup({ queries: 50 })
+    await loader.stage(
+      'f/1',
+      Array.from({ length: 30 }, (_, i) => ({ ...order(i), event: `Name ${i}` })),
+    )
+    const told = new Set<number>()
+    for (let i = 0; i < 20 && (await loader.status()).stagedFiles > 0; i++) {
+      await loader.load()
+      const [{ n } = { n: 0 }] = await loader.query('SELECT count(*) AS n FROM tracks')
+      const { stagedEvents } = await loader.status()
+      expect(stagedEvents).toBe(30 - Number(n))
+      told.add(stagedEvents)
+    }
+    expect(told.has(0)).toBe(true)
+    expect(told.size).toBeGreaterThan(2)
+  })
+
   test('syncs leave the exclude window alone, make up for it at its end, and a person may load in it', async () => {
     const route = { excludeWindow: { start: '22:00', end: '06:00' } }
     await loader.setup({ route, aheadMs: aheadTo('23:00') })
