@@ -2,7 +2,7 @@ import { cut } from '../core/cut.ts'
 import type { Engine, Load } from '../core/warehouse.ts'
 import { type Discard, discardKey, discardTableOf, discardValues, isWholeRow } from './discards.ts'
 import type { KnownTables } from './known-schema.ts'
-import { isNarrow } from './load-failure.ts'
+import { isNarrow, isPassing, scopeOf } from './load-failure.ts'
 import type { Loading } from './load-group.ts'
 import type { SlicePart } from './slice.ts'
 
@@ -16,6 +16,9 @@ export class DiscardWriter {
   readonly #schema: KnownTables
   readonly #discards: readonly Discard[]
   #engine!: Engine
+  /** Why the table takes none of them, once that is known. */
+  #refusal: unknown
+  #isTaken = false
   /** Whether some are not in the warehouse yet. */
   readonly hasFresh: boolean
 
@@ -80,24 +83,35 @@ export class DiscardWriter {
     const { discarded, port } = this.#tools
     const some = all.filter((discard) => this.#isFresh(discard))
     if (some.length === 0) return
+    if (this.#refusal !== undefined) return this.#bury(some, this.#refusal)
     const { table, wanted, columns } = discardTableOf(this.#engine.provider)
     try {
       await this.#schema.evolve(table, { wanted, engine: this.#engine })
       await this.#engine.load({ id, table, columns, rows: some.map(discardValues), merge: 'append' })
       for (const discard of some) discarded.note(this.#keyOf(discard), port.now())
+      this.#isTaken = true
     } catch (thrown) {
-      if (!isNarrow(thrown)) throw thrown
+      // A table that is locked takes all of them later.
+      if (!isNarrow(thrown) || isPassing(thrown)) throw thrown
       this.#schema.forget(table)
       const middle = all.length >> 1
       if (middle > 0) {
         await this.#append(`${id}.0`, all.slice(0, middle))
         await this.#append(`${id}.1`, all.slice(middle))
-      } else if (isLast) for (const { pending } of some) this.#part.bury(pending, thrown)
-      else {
-        await this.#engine.probe()
+      } else if (isLast) {
+        if (scopeOf(thrown) === 'table' && !this.#isTaken) this.#refusal = thrown
+        this.#bury(some, thrown)
+      } else {
+        await this.#engine.probe().catch((down: unknown) => {
+          if (!isNarrow(down)) throw down
+        })
         await this.#append(id, all, true)
       }
     }
+  }
+
+  #bury(discards: readonly Discard[], thrown: unknown): void {
+    for (const { pending } of discards) this.#part.bury(pending, thrown)
   }
 }
 
@@ -127,7 +141,7 @@ export async function appendTogether(writers: readonly DiscardWriter[], tools: L
       await engine.appendTogether(some.flatMap((writer) => writer.loads(engine.provider)))
       for (const writer of some) writer.noteAll()
     } catch (thrown) {
-      if (!isNarrow(thrown)) throw thrown
+      if (!isNarrow(thrown) || isPassing(thrown)) throw thrown
       known.forget(table)
     }
   }

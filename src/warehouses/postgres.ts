@@ -7,7 +7,7 @@ import { quoteIdentifier } from './identifier.ts'
 import { namespacesOf, schemaFields } from './namespace.ts'
 import { widerNumber } from './mapping/wider-number.ts'
 import { failureHintOf, type PostgresPlace } from './postgres/failure-hint.ts'
-import { scopeOfState, stateOf } from './postgres/failure-scope.ts'
+import { scopeOfThrown, stateOf } from './postgres/failure-scope.ts'
 import { postgresKeptNames } from './postgres/kept-names.ts'
 import { PostgresLoads } from './postgres/loads.ts'
 import { queryPostgres } from './postgres/query.ts'
@@ -263,7 +263,7 @@ class PostgresEngine implements Engine {
         cause: thrown,
         details: {
           state,
-          scope: scopeOfState(state),
+          scope: scopeOfThrown(thrown),
           ...(lasting ? { lasting } : {}),
           ...(state === lockNotAvailable ? { passing: true } : {}),
           ...(state === tooManyColumns ? { full: true } : {}),

@@ -1,5 +1,5 @@
 // Tables that a person made in ClickHouse: what refuses a row stops no other.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Event } from '../../src/core/event.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
 import { type RealClickHouseWarehouse, startClickHouseWarehouse } from '../support/real-clickhouse.ts'
@@ -24,6 +24,22 @@ describe('a table that a person made in ClickHouse', () => {
     await warehouse.query(`CREATE DATABASE ${warehouse.schema.slice(0, -1)}`)
     loads = new StagedLoads(warehouse)
   })
+
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  /** Has the server refuse statements that begin so for want of a right: the one of the tests knows no users but its own. */
+  const deny = (statement: RegExp) => {
+    const real = globalThis.fetch
+    const denied = 'Code: 497. DB::Exception: sluiceway: Not enough privileges. (ACCESS_DENIED)'
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+      const { body } = init ?? {}
+      const text = typeof body === 'string' ? body : Buffer.from((body ?? []) as Uint8Array).toString()
+      if (!statement.test(text)) return real(url, init)
+      return new Response(denied, { status: 403, headers: { 'x-clickhouse-exception-code': '497' } })
+    })
+  }
 
   const make = (columns: string, more = '') =>
     warehouse.query(`CREATE TABLE ${warehouse.schema}seen (id String, received_at DateTime64(3), ${columns})
@@ -81,6 +97,37 @@ describe('a table that a person made in ClickHouse', () => {
     loads.aheadMs = 120_000
     await loads.load()
     expect((await warehouse.ids('seen')).toSorted()).toEqual(['first', 'second', 'third'])
+    expect(loads.letters).toEqual([])
+  })
+
+  test.each([
+    ['to fill one table', /^INSERT INTO "[^"]*"\."seen"/],
+    ['to make tables', /^(?:CREATE|DROP) TABLE/],
+  ])('a user without the right %s has its rows wait, and all others are loaded', async (_, statement) => {
+    const other = (messageId: string): Event => ({ ...seen(messageId), event: 'Other' })
+    await loads.send(other('other-1'))
+    deny(statement)
+    expect((await loads.send(seen('seen-1'), other('other-2'))).error).toBeUndefined()
+    expect((await warehouse.ids('other')).toSorted()).toEqual(['other-1', 'other-2'])
+    expect((await warehouse.ids('tracks')).toSorted()).toEqual(['other-1', 'other-2', 'seen-1'])
+    expect(loads.held.list()).toMatchObject([
+      { events: 1, reason: expect.stringMatching(/Give ".*" the rights of docs/) },
+    ])
+    loads.aheadMs = 120_000
+    expect((await loads.send(other('other-3'))).error).toBeUndefined()
+    vi.restoreAllMocks()
+    loads.aheadMs = 600_000
+    expect((await loads.load()).error).toBeUndefined()
+    expect(await warehouse.ids('seen')).toEqual(['seen-1'])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('a user without any right is told so at once, and nothing is buried', async () => {
+    deny(/^(?:CREATE|INSERT|ALTER)/)
+    expect((await loads.send(seen('seen-1'), seen('seen-2'))).error).toMatch(/Give ".*" the rights of docs/)
+    vi.restoreAllMocks()
+    expect((await loads.load()).error).toBeUndefined()
+    expect((await warehouse.ids('seen')).toSorted()).toEqual(['seen-1', 'seen-2'])
     expect(loads.letters).toEqual([])
   })
 })

@@ -27,7 +27,7 @@ describe('a table that a person made in PostgreSQL', () => {
   let sql: Sql
   let url: URL
   let loads: StagedLoads
-  /** Calls that loaded rows. */
+  /** Calls that change something. */
   let calls: number
   beforeAll(async () => {
     server = await startPostgres()
@@ -45,7 +45,7 @@ describe('a table that a person made in PostgreSQL', () => {
     loads.wrap = (engine: Engine) =>
       new Proxy(engine, {
         get: (target, name) => {
-          if (name === 'load') calls++
+          if (name === 'load' || name === 'widen' || name === 'probe') calls++
           const value: unknown = Reflect.get(target, name, target)
           return typeof value === 'function' ? value.bind(target) : value
         },
@@ -222,6 +222,49 @@ describe('a table that a person made in PostgreSQL', () => {
     expect((await loads.send(seen('seen-2'))).error).toBeUndefined()
     expect(await count('tracks')).toBe(2)
     expect(loads.held.list()).toMatchObject([{ table: 'web.seen', events: 1 }])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('a table of discards that is a view makes dead letters of their events by a few loads', async () => {
+    await loads.send(seen('first', { total: 1 }))
+    await sql.unsafe('CREATE VIEW web.rudder_discards AS SELECT 1 AS one')
+    const texts = many(400, (n) => ({ total: `${n} Euros` }))
+    expect((await loads.send(...texts, seen('last', { total: 2 }))).error).toBeUndefined()
+    expect(await count('seen')).toBe(402)
+    expect(new Set(buried()).size).toBe(400)
+    expect(calls).toBeLessThan(50)
+  })
+
+  test('a lock on the table of discards makes no dead letters: the load is repeated, and each discard is there once', async () => {
+    await loads.send(seen('first', { total: 1 }), seen('second', { total: 'two' }))
+    await sql.unsafe(`RESET ROLE; ALTER ROLE sluiceway SET lock_timeout = '200ms'`)
+    const other = connect(server.url, { max: 1 })
+    try {
+      const held = await other.reserve()
+      await held.unsafe('BEGIN; LOCK TABLE web.rudder_discards')
+      const texts = many(100, (n) => ({ total: `${n} Euros` }))
+      expect((await loads.send(...texts)).error).toMatch(/Somebody has locked the table/)
+      await held.unsafe('ROLLBACK')
+      held.release()
+    } finally {
+      await other.end()
+    }
+    expect((await loads.load()).error).toBeUndefined()
+    expect([await count('seen'), await count('rudder_discards')]).toEqual([102, 101])
+    expect(loads.letters).toEqual([])
+  })
+
+  test('a partition that nobody made has the rows for it wait, and the others are loaded', async () => {
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}) PARTITION BY RANGE (received_at);
+      CREATE TABLE web.seen_11 PARTITION OF web.seen FOR VALUES FROM ('2026-11-01') TO ('2026-12-01')`)
+    const december: Event = { ...seen('december'), receivedAt: '2026-12-01T10:00:00.000Z' }
+    expect((await loads.send(seen('november'), december)).error).toBeUndefined()
+    expect([await count('seen'), await count('tracks')]).toEqual([1, 2])
+    expect(loads.held.list()).toMatchObject([{ table: 'web.seen', events: 1, blocked: false }])
+    await sql.unsafe(`CREATE TABLE web.seen_12 PARTITION OF web.seen FOR VALUES FROM ('2026-12-01') TO ('2027-01-01')`)
+    loads.aheadMs = 120_000
+    expect((await loads.load()).error).toBeUndefined()
+    expect(await count('seen')).toBe(2)
     expect(loads.letters).toEqual([])
   })
 })

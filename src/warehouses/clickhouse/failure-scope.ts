@@ -19,11 +19,13 @@ const ofTable = new Set([
   277, 341, 386, 420, 450, 524, 565, 692, 727, 774,
 ])
 /**
- * Codes that time does not mend: rights, users and passwords, a database or a cluster that is not there, settings that the server
+ * Codes that time does not mend: users and passwords, a database or a cluster that is not there, settings that the server
  * does not know or does not let one change.
  */
-const ofSetUp = new Set([81, 115, 164, 192, 193, 194, 195, 291, 452, 497, 501, 516, 701])
+const ofSetUp = new Set([81, 115, 164, 192, 193, 194, 195, 291, 452, 501, 516, 701])
 const noSpace = 243
+/** A right is one for a table; where all of them are missing, all tables say so. */
+const noRight = 497
 
 /**
  * Tells what an error of ClickHouse speaks of.
@@ -39,6 +41,7 @@ export function scopeOfCode(
 ): { readonly scope: FailureScope; readonly lasting: boolean } {
   if (code === undefined) return { scope: 'warehouse', lasting: false }
   if (ofRows.has(code)) return { scope: 'rows', lasting: false }
+  if (code === noRight) return { scope: 'table', lasting: true }
   if (ofTable.has(code)) return { scope: 'table', lasting: false }
   if (atRow.test(words)) return { scope: 'rows', lasting: false }
   return { scope: 'warehouse', lasting: ofSetUp.has(code) || code === noSpace }

@@ -18,6 +18,15 @@ export function scopeOfState(state: string): FailureScope {
   return ofRows.test(state) ? 'rows' : 'table'
 }
 
+/**
+ * Tells what the driver throws speaks of. A partition that nobody made is a constraint to the server; its function, which is told
+ * in no language, says which: https://www.postgresql.org/docs/18/protocol-error-fields.html (checked 2026-12-01)
+ */
+export const scopeOfThrown = (thrown: unknown): FailureScope =>
+  typeof thrown === 'object' && thrown !== null && 'routine' in thrown && thrown.routine === 'ExecFindPartition'
+    ? 'table'
+    : scopeOfState(stateOf(thrown))
+
 /** The SQLSTATE, or the driver's own code, of what it throws; empty where there is none. */
 export const stateOf = (thrown: unknown): string =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
