@@ -31,6 +31,8 @@ export class SliceLoader {
   readonly #part: SlicePart
   #engine!: Engine
   readonly #refusals: Refusal[] = []
+  /** Tables that have refused something. */
+  readonly #doubted = new Set<string>()
   /** What became of the rows. */
   readonly partRows: PartRows
 
@@ -128,9 +130,10 @@ export class SliceLoader {
   /** Halves rows that failed until the one is found that is in the way; a table that takes none at all is tried with some. */
   async #failed(rows: TableRows, thrown: unknown): Promise<undefined> {
     if (!isNarrow(thrown)) throw thrown
-    // What is known of the table may no longer be so.
-    const isDoubted = this.partRows.doubts(rows.table)
-    if (scopeOf(thrown) === 'table') this.partRows.schema.forget(rows.table)
+    // What is known of the table may no longer be so: to look costs less than to look for rows.
+    const isDoubted = !this.#doubted.has(rows.table)
+    this.#doubted.add(rows.table)
+    if (isDoubted || scopeOf(thrown) === 'table') this.partRows.schema.forget(rows.table)
     const all = rows.pending
     const [only] = all
     if (all.length === 1 && isDoubted && scopeOf(thrown) === 'rows') {

@@ -267,4 +267,25 @@ describe('a table that a person made in PostgreSQL', () => {
     expect(await count('seen')).toBe(2)
     expect(loads.letters).toEqual([])
   })
+
+  test('a column whose type a person changes twice within an hour buries no event', async () => {
+    await loads.send(seen('seen-1', { code: 'A', n: 1 }), seen('seen-2', { n: 'two' }))
+    for (const [id, type] of [
+      ['seen-3', 'numeric'],
+      ['seen-4', 'boolean'],
+    ] as const) {
+      await sql.unsafe(`ALTER TABLE web.seen ALTER COLUMN code TYPE ${type} USING NULL`)
+      await loads.send(seen(id, { code: 'B' }), seen(`${id}-other`, { code: 'C' }), seen(`${id}-more`))
+    }
+    expect(buried()).toEqual([])
+    expect(await count('seen')).toBe(8)
+    expect([
+      ...(await sql`SELECT row_id, column_value FROM web.rudder_discards WHERE column_name = 'code' ORDER BY 1`),
+    ]).toEqual([
+      { row_id: 'seen-3', column_value: 'B' },
+      { row_id: 'seen-3-other', column_value: 'C' },
+      { row_id: 'seen-4', column_value: 'B' },
+      { row_id: 'seen-4-other', column_value: 'C' },
+    ])
+  })
 })
