@@ -6,6 +6,7 @@ import type { PrivacyRules } from '../core/privacy.ts'
 import { privateEventOf } from '../privacy/privacy.ts'
 import { isTimestamp, mapEvent, type MapOptions } from '../warehouses/mapping/map-event.ts'
 import type { Row } from '../warehouses/mapping/row.ts'
+import { storableText } from '../warehouses/mapping/storable-text.ts'
 
 /** Longer ids do not fit into an index of PostgreSQL, whose entries have at most 2,704 bytes. */
 const longestId = 800
@@ -48,7 +49,10 @@ export function rowsOf(
         ? (JSON.parse(text) as Event)
         : privateEventOf(envelope, privacy)
     if (!isTimestamp(event.receivedAt)) event.receivedAt = header.receivedAt
-    return mapEvent(event, mapping).map((row) => ({ row, id: idOf(row), envelope, file }))
+    return mapEvent(event, mapping).map((row) => {
+      const id = idOf(row)
+      return { row: withId(row, id), id, envelope, file }
+    })
   } catch (thrown) {
     return deadLetterOf(envelope, thrown)
   }
@@ -78,10 +82,17 @@ function idOf(row: Row): string {
   const id = row.get('id') ?? row.get('ID')
   if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'boolean')
     throw new SluicewayError('mapping_failed', `The row for "${table}" has no id`, { details: { table } })
-  const text = String(id)
+  const text = storableText(String(id))
   if (text.length > longestId)
     throw new SluicewayError('mapping_failed', `The id for "${table}" is longer than ${longestId}`, {
       details: { table, length: text.length },
     })
   return text
+}
+
+/** The row with the id as all warehouses can hold it: by another one, what is there would not be found again. */
+function withId(row: Row, id: string): Row {
+  const position = Math.max(row.shape.positionOf('id'), row.shape.positionOf('ID'))
+  const own = row.values[position]
+  return typeof own !== 'string' || own === id ? row : row.with({ values: row.values.with(position, id) })
 }

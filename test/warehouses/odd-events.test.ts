@@ -169,6 +169,26 @@ describe.each(engines)('what odd events do to the tables of %s', (engine, start)
     expect(await warehouse.rows('users')).toMatchObject([{ ...columns, id: 'constructor' }])
   })
 
+  test.each(['half a pair \ud800', 'zero \0 inside'])(
+    'a user with the id %j, of which no warehouse holds all, is one user, and a late identify overwrites nothing of it',
+    async (userId) => {
+      loads = new StagedLoads(warehouse, { maxColumns: 50 })
+      const many = (name: string) =>
+        Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${name}_${i + 10}`, name]))
+      const at = (minute: number, traits: Record<string, unknown>) => ({
+        ...identify(traits, `2026-11-22T10:${minute}:00.000Z`),
+        userId,
+      })
+      await around(at(20, { plan: 'Free', city: 'London', ...many('first') }))
+      await around(at(10, { city: 'Late', born: 1815 }), at(30, { plan: 'Pro', ...many('second') }))
+      expect(loads.letters).toEqual([])
+      const users = await warehouse.rows('users')
+      expect(users).toHaveLength(1)
+      expect(users[0]).toMatchObject({ plan: 'Pro', city: 'London', ...many('first'), ...many('second') })
+      expect(Number(users[0]?.['born'])).toBe(1815)
+    },
+  )
+
   test('a relation that is no table stops only the rows of its name: they wait, and are loaded once it is gone', async () => {
     await loads.send(ordinary(0))
     await warehouse.query(`CREATE VIEW ${warehouse.schema ?? ''}salaries AS SELECT 1 AS one`)
