@@ -4,12 +4,16 @@ export interface Found {
   readonly names: readonly string[]
   /** False where one of them may have run, or other code that was not marked. */
   readonly isCertain: boolean
+  /** The warehouse whose database runs a statement of somebody, which then is to blame and no transform. */
+  readonly query?: string
 }
 
 interface Run {
   readonly name: string
   /** True once it has let go of the thread. */
   waits: boolean
+  /** True of a statement, which the database runs in the same thread. */
+  readonly isQuery?: true
 }
 
 /** Follows the marks of `src/platform/watched-transforms.ts`: which transforms run in one runtime. */
@@ -34,6 +38,7 @@ export class RunningCode {
     const known = this.#runs.get(run)
     if (run === 'unmarked') this.#isAllMarked = false
     else if (step === 'begin') this.#runs.set(run, { name: name.join(' '), waits: false })
+    else if (step === 'query') this.#runs.set(run, { name: name.join(' '), waits: true, isQuery: true })
     else if (step === 'end') this.#runs.delete(run)
     else if (known !== undefined) known.waits = true
     return true
@@ -44,6 +49,8 @@ export class RunningCode {
     const runs = [...this.#runs.values()]
     const holder = runs.find(({ waits }) => !waits)
     if (holder !== undefined) return { names: [holder.name], isCertain: true }
+    const query = runs.find(({ isQuery }) => isQuery)
+    if (query !== undefined) return { names: [], isCertain: true, query: query.name }
     const names = [...new Set(runs.map(({ name }) => name))]
     return { names, isCertain: this.#isAllMarked && names.length === 1 }
   }

@@ -170,9 +170,15 @@ export class TransformWatch {
     const names = this.#suspects.narrow(found)
     this.#ended++
     this.forget()
+    const what = `The runtime computed for ${seconds} seconds without an answer; it is started anew on the same state.`
+    if (found.query !== undefined) {
+      this.#say(
+        `${what} It ran a statement that somebody asked of the warehouse "${found.query}"; no transform is suspended.`,
+      )
+      return names
+    }
     this.#runs = null
     this.#suspensions.add(names)
-    const what = `The runtime computed for ${seconds} seconds without an answer; it is started anew on the same state.`
     if (names.length === 0)
       this.#say(
         `${what} Which transform it was is not known${found.names.length === 0 ? '' : `: one of ${found.names.join(', ')}, or other code of yours`}; from now on each run is watched.`,

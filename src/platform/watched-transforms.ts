@@ -1,6 +1,7 @@
 import { isPromise } from '../core/deadline.ts'
 import type { ResolvedConfig, Target } from '../core/resolved-config.ts'
 import type { Transform, TransformFunctions } from '../core/transform.ts'
+import type { Warehouse } from '../core/warehouse.ts'
 
 /** What the local server hands over as `WATCH_TRANSFORMS`. */
 export interface Watching {
@@ -21,6 +22,7 @@ export interface Watching {
  * <token> <run> begin score     its code runs now, and nothing else
  * <token> <run> wait            it has let go of the thread
  * <token> <run> end
+ * <token> <run> query tables    the database of a warehouse runs a statement of somebody, until its end
  * <token> unmarked              from now on, something runs without marks
  * ```
  *
@@ -53,7 +55,8 @@ export function watchTransforms(
   const targets = new Map(
     [...resolved.targets].map(([name, target]): [string, Target] => {
       const transforms = watched(target.route.transforms, `${target.kind} "${name}"`, waits)
-      return [name, { ...target, route: { ...target.route, transforms } } as Target]
+      const use = target.kind === 'warehouse' ? { use: withMarkedQueries(target, mark) } : {}
+      return [name, { ...target, route: { ...target.route, ...use, transforms } } as Target]
     }),
   )
   const sourcesByKey = new Map([...resolved.sourcesByKey].map(([key, { name }]) => [key, sources.get(name)]))
@@ -64,13 +67,22 @@ export function watchTransforms(
 const reasonOfSuspension = (name: string, at: string): string =>
   `the transform ${/^\d+ of /.test(name) ? name : `"${name}"`} is suspended: it did not end on ${at}; change its code and start again`
 
-type Mark = <T>(name: string, call: () => T) => T
+interface Mark {
+  <T>(name: string, call: () => T): T
+  /** Marks a statement, of which each may hold the thread. */
+  readonly query: <T>(warehouse: string, call: () => Promise<T>) => Promise<T>
+}
 
 function marker(most: number | null, write: (line: string) => void): Mark {
   const counts = new Map<string, number>()
   let last = 0
   let isUnmarkedTold = false
-  return (name, call) => {
+  const query = async <T>(warehouse: string, call: () => Promise<T>): Promise<T> => {
+    const run = ++last
+    write(`${run} query ${warehouse}`)
+    return call().finally(() => write(`${run} end`))
+  }
+  const mark = <T>(name: string, call: () => T): T => {
     const count = (counts.get(name) ?? 0) + 1
     if (most !== null && count > most) {
       if (!isUnmarkedTold) write('unmarked')
@@ -93,6 +105,21 @@ function marker(most: number | null, write: (line: string) => void): Mark {
       result.then(end, end)
     } else end()
     return result
+  }
+  return Object.assign(mark, { query })
+}
+
+/** Of a D1, which the local runtime runs in its own thread; any other warehouse computes elsewhere. */
+function withMarkedQueries({ name, route: { use } }: Extract<Target, { kind: 'warehouse' }>, mark: Mark): Warehouse {
+  if (use.name !== 'd1') return use
+  return {
+    ...use,
+    open: (...place) => {
+      const engine = use.open(...place)
+      const { query } = engine
+      if (query === undefined) return engine
+      return Object.assign(engine, { query: (sql: string) => mark.query(name, () => query.call(engine, sql)) })
+    },
   }
 }
 

@@ -168,3 +168,43 @@ test('npm start whose config does not end while it is loaded says so, and ends',
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toContain('did not open its port, 2 times: code at the top level of the config, of a transform or')
 }, 120_000)
+
+test('npm start blames no transform that waits for a statement that somebody asked of a D1 and that does not end', async () => {
+  const file = join(folder, 'statements.config.ts')
+  writeFileSync(
+    file,
+    `
+    import { defineConfig } from 'sluiceway/config'
+    import { log } from 'sluiceway/streams/log'
+    import { d1 } from 'sluiceway/warehouses/d1'
+    const patient = {
+      name: 'patient',
+      transformEvent: async (event) => (await new Promise((done) => setTimeout(done, 1500)), event),
+    }
+    export default defineConfig((env) => ({
+      stream: log(),
+      sources: { web: { writeKey: env.WRITE_KEY, transforms: [patient] } },
+      warehouses: { tables: { use: d1(), stageSeconds: 1, sql: true } },
+      admin: { token: env.ADMIN_TOKEN },
+    }))`,
+  )
+  await serving.stop()
+  serving = await startServing({
+    state: join(folder, 'statements'),
+    args: ['--config', file, '--loop', '2', '--tick', '1'],
+  })
+  const ask = async (statement: string) => {
+    const { url, adminToken } = serving.ready
+    const query = `q=${encodeURIComponent(statement)}`
+    const headers = { authorization: `Bearer ${adminToken}` }
+    return (await fetch(`${url}/admin/warehouses/tables/sql?${query}`, { headers })).text()
+  }
+  const sent = send(['Page Seen'], 'early').catch(() => undefined)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  await ask('WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r').catch(() => '')
+  await said('It ran a statement that somebody asked of the warehouse "tables"; no transform is suspended.')
+  await sent
+  await post(['Page Seen'], 'patient')
+  await until('its row is in the table', async () => (await ask('SELECT id FROM tracks')).includes('patient-0'), busy)
+  expect(serving.stderr()).not.toContain('did not end')
+}, 240_000)

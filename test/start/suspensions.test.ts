@@ -28,6 +28,16 @@ describe('what npm start finds when a runtime does not answer', () => {
     expect(found('unmarked', '2 begin score', '2 wait')).toEqual({ names: ['score'], isCertain: false })
   })
 
+  it('what npm start finds is a statement that is under way, before transforms that only wait', () => {
+    expect(found('1 begin score', '1 wait', '2 query tables')).toEqual({
+      names: [],
+      isCertain: true,
+      query: 'tables',
+    })
+    expect(found('1 query tables', '2 begin score')).toEqual({ names: ['score'], isCertain: true })
+    expect(found('1 query tables', '1 end', '2 begin score', '2 wait')).toEqual({ names: ['score'], isCertain: true })
+  })
+
   it('what npm start finds is nothing where all have ended', () => {
     expect(found('1 begin tidy', '1 end')).toEqual({ names: [], isCertain: false })
   })
