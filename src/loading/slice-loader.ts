@@ -232,7 +232,9 @@ export class SliceLoader {
 
   #hold(name: string, refusals: readonly Refusal[], thrown: unknown): void {
     const table = this.partRows.nameOf(name)
-    const whole = !this.partRows.loaded.has(name)
+    // Values may be all that was wrong with some of many rows: later ones are tried.
+    const isOfValues = isSampled(thrown) && this.#tools.from?.table !== table
+    const whole = !this.partRows.loaded.has(name) && !isOfValues
     if (whole && this.#tools.from?.table === table) throw new TableRefused(thrown)
     const failure = { reason: reasonOf(thrown), code: thrown instanceof SluicewayError ? thrown.code : 'internal' }
     const before = this.partRows.waiting.findIndex((one) => one.table === table)
@@ -254,5 +256,7 @@ const spreadOf = (rows: readonly PendingRow[], most: number): readonly PendingRo
 const ofTable = (thrown: unknown): SluicewayError =>
   new SluicewayError('warehouse_failed', reasonOf(thrown), {
     cause: thrown,
-    details: { ...(thrown instanceof SluicewayError ? thrown.details : {}), scope: 'table' },
+    details: { ...(thrown instanceof SluicewayError ? thrown.details : {}), scope: 'table', sampled: true },
   })
+
+const isSampled = (thrown: unknown): boolean => thrown instanceof SluicewayError && thrown.details['sampled'] === true

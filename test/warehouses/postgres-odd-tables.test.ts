@@ -288,4 +288,20 @@ describe('a table that a person made in PostgreSQL', () => {
       { row_id: 'seen-4-other', column_value: 'C' },
     ])
   })
+
+  test('many rows of which no value fits harm no later row, and are dead letters in the end', async () => {
+    await sql.unsafe(`CREATE TABLE web.seen (${columns}, n bigint CHECK (n < 1000))`)
+    await loads.send(...many(150, (n) => ({ n: n + 5_000 })))
+    expect(loads.held.list()).toMatchObject([{ table: 'web.seen', events: 150, blocked: false }])
+    await loads.send(seen('good', { n: 1 }), seen('bad', { n: 2_000 }))
+    expect([...(await sql`SELECT id FROM web.seen`)]).toEqual([{ id: 'good' }])
+    expect(buried()).toEqual(['bad'])
+    for (let i = 0; i < 5; i++) {
+      loads.aheadMs += 3_600_000
+      expect((await loads.load()).error).toBeUndefined()
+    }
+    expect(loads.held.list()).toEqual([])
+    expect(new Set(buried()).size).toBe(151)
+    expect([await count('seen'), await count('tracks')]).toEqual([1, 152])
+  })
 })
