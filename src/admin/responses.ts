@@ -15,12 +15,14 @@ export interface AdminEnv {
 const statuses = {
   bad_request: 400,
   invalid_json: 400,
+  body_unreadable: 400,
   unauthorized: 401,
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
   body_too_large: 413,
   stream_limit: 413,
+  unsupported_encoding: 415,
   warehouse_failed: 502,
   stream_unavailable: 503,
 } as const satisfies Partial<Record<ErrorCode, number>>

@@ -65,6 +65,20 @@ describe('the calls about files that were set aside', () => {
     expect([status, body.code]).toEqual([413, 'body_too_large'])
   })
 
+  test.each([
+    ['br', 415, 'unsupported_encoding'],
+    ['gzip', 400, 'body_unreadable'],
+  ])(
+    'the calls about files that were set aside say what is wrong with a body in %s',
+    async (encoding, status, code) => {
+      const headers = { 'content-encoding': encoding }
+      expect(await fakeAdmin().call(path, { method: 'PUT', body: 'plain', headers })).toMatchObject({
+        status,
+        body: { code },
+      })
+    },
+  )
+
   test('the calls about files that were set aside load one again, and say what became of it', async () => {
     const again: string[] = []
     const admin = fakeAdmin({
