@@ -1,19 +1,40 @@
 import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
+import { dropBody, textOf } from '../platform/body.ts'
 import type { AdminCall } from './responses.ts'
+
+/**
+ * Reads the text of a body, plain or gzip, and never more of it than is allowed.
+ *
+ * @param c the call
+ * @throws {SluicewayError} body_too_large, unsupported_encoding, body_unreadable
+ */
+async function textOfBody({ req, env }: AdminCall): Promise<string> {
+  const { bodyBytes } = env.resolved.limits
+  try {
+    return await textOf(req.raw, bodyBytes)
+  } catch (thrown) {
+    await dropBody(req.raw)
+    if (!(thrown instanceof SluicewayError) || thrown.code !== 'body_too_large') throw thrown
+    throw new SluicewayError('body_too_large', `The body may have at most ${bodyBytes} bytes.`, { cause: thrown })
+  }
+}
 
 /**
  * Reads a JSON body and checks it.
  *
  * @param c the call
  * @param schema what it must be
- * @throws {SluicewayError} invalid_json, body_too_large; bad_request, saying which field is wrong
+ * @param none what stands for an empty body; left out, there must be one
+ * @throws {SluicewayError} invalid_json, and those of a body that cannot be read; bad_request, saying which field is wrong
  */
-export async function bodyOf<Schema extends z.ZodMiniType>(c: AdminCall, schema: Schema): Promise<z.output<Schema>> {
-  const text = await c.req.text()
-  const { bodyBytes } = c.env.resolved.limits
-  if (text.length > bodyBytes)
-    throw new SluicewayError('body_too_large', `The body may have at most ${bodyBytes} bytes.`)
+export async function bodyOf<Schema extends z.ZodMiniType>(
+  c: AdminCall,
+  schema: Schema,
+  none?: z.output<Schema>,
+): Promise<z.output<Schema>> {
+  const text = await textOfBody(c)
+  if (none !== undefined && text.trim() === '') return none
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -63,7 +84,7 @@ export function assertQueryIsKnown(c: AdminCall, schema?: QuerySchema): void {
  */
 export async function assertNoBody(c: AdminCall): Promise<void> {
   if (c.req.raw.body === null) return
-  if (/^\s*(?:\{\s*\}|null)?\s*$/.test(await c.req.text())) return
+  if (/^\s*(?:\{\s*\}|null)?\s*$/.test(await textOfBody(c))) return
   throw new SluicewayError(
     'bad_request',
     'This call takes no body: send it without one. An event is edited with PUT /admin/dead-letters/:id.',

@@ -49,7 +49,7 @@ const retryBody = z.strictObject({ table: z.optional(z.string()) })
 
 /** POST /warehouses/:name/retry: loads now what waits for tables that refused it, or for one of them. */
 export async function retryWarehouse(c: AdminCall): Promise<Response> {
-  const { table } = (await c.req.text()).trim() === '' ? {} : await bodyOf(c, retryBody)
+  const { table } = await bodyOf(c, retryBody, {})
   if (table === undefined) return load(c, { retry: {} })
   const name = configuredName(c)
   const { waitingTables } = await askLoader(c, name, () => c.env.bindings.LOADER.getByName(name).status(name))

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { adminToken } from '../support/fake-context.ts'
 import { fakeAdmin } from './fake-admin.ts'
@@ -83,5 +84,41 @@ describe('an answer', () => {
       expect(status).toBe(200)
       expect(text).not.toMatch(/secret of the shop|keyOfThe|correct-horse/)
     }
+  })
+})
+
+describe('the body of a call of the admin API', () => {
+  const megabyte = new Uint8Array(1_048_576).fill(0x20)
+  /** A body of which nobody says how long it is. */
+  const endless = () => {
+    let megabytes = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull: (stream) => (++megabytes > 300 ? stream.close() : stream.enqueue(megabyte)),
+    })
+    return { body, read: () => megabytes }
+  }
+
+  test.each(['/suppression', '/warehouses/tables/load', '/warehouses/tables/retry'])(
+    'a body without an end is refused before it fills the memory (%s)',
+    async (path) => {
+      const { body, read } = endless()
+      const { status, body: answer } = await fakeAdmin().call(path, {
+        method: 'POST',
+        body,
+        duplex: 'half',
+      } as RequestInit)
+      expect(read()).toBeLessThan(30)
+      expect([status, answer.code]).toEqual([413, 'body_too_large'])
+    },
+  )
+
+  test('a body that is packed with gzip is read, and one in another compression is refused', async () => {
+    const { call } = fakeAdmin()
+    const send = (headers: HeadersInit, body: BodyInit) =>
+      call('/warehouses/tables/retry', { method: 'POST', body, headers })
+    const packed = gzipSync(JSON.stringify({ table: 1 }))
+    expect((await send({ 'content-encoding': 'gzip' }, packed)).body.message).toBe('table: must be text')
+    const { status, body } = await send({ 'content-encoding': 'br' }, packed)
+    expect([status, body.code]).toEqual([415, 'unsupported_encoding'])
   })
 })
