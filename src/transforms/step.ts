@@ -97,9 +97,13 @@ export async function runStep(
 ): Promise<StepResult> {
   const items = given.map(itemOf)
   const context = { metadata: metadataOf(items), userCodeMs }
-  const outcome = await (functions.transformEvent === undefined ? eachBatch : eachEvent)(functions, items, context)
-  const { sealed, failed } = seal(outcome.outputs, mark)
   const name = functions.transformEvent === undefined ? 'transformBatch' : 'transformEvent'
+  const run = name === 'transformBatch' ? eachBatch : eachEvent
+  const outcome =
+    typeof functions[name] === 'function'
+      ? await run(functions, items, context)
+      : allFailed(items, `${name} is not a function`)
+  const { sealed, failed } = seal(outcome.outputs, mark)
   return {
     events: sealed,
     dropped: outcome.dropped.map(({ from }) => from),
@@ -109,6 +113,12 @@ export async function runStep(
     })),
   }
 }
+
+const allFailed = (items: readonly Item[], thrown: unknown): Outcome => ({
+  outputs: [],
+  dropped: [],
+  failed: items.map((item) => ({ item, thrown })),
+})
 
 interface StepContext {
   readonly metadata: MetadataOf
@@ -120,32 +130,50 @@ async function eachEvent(
   items: readonly Item[],
   { metadata, userCodeMs }: StepContext,
 ): Promise<Outcome> {
+  let isWaiting = false
   const results: unknown[] = items.map(({ event }) => {
     try {
-      return transformEvent?.(event, metadata)
+      const result: unknown = transformEvent?.(event, metadata)
+      if (isPromise(result)) isWaiting = true
+      return result
     } catch (thrown) {
       return new Thrown(thrown)
     }
   })
-  const settled = results.some(isPromise) ? await settle(results, userCodeMs) : results
+  const settled = isWaiting ? await settle(results, userCodeMs) : results
   const outputs: Output[] = []
   const dropped: Item[] = []
   const failed: Failure[] = []
-  for (let i = 0; i < items.length; i++) {
-    const item = items[i] as Item
-    const result = settled[i]
-    if (result instanceof Thrown) failed.push({ item, thrown: result.what })
-    else if (result === null || result === undefined) dropped.push(item)
-    else if (!Array.isArray(result)) {
-      if (isRecord(result)) outputs.push({ value: result, item })
-      else failed.push({ item, thrown: 'returned event from transformEvent(event) is not an object' })
-    } else if (!result.every(isRecord))
-      failed.push({ item, thrown: 'returned event in events array from transformEvent(event) is not an object' })
-    else if (result.length === 0) dropped.push(item)
-    else for (const value of result) outputs.push({ value, item })
+  for (const [i, item] of items.entries()) {
+    try {
+      const values = eventsOf(settled[i])
+      if (values.length === 0) dropped.push(item)
+      else for (const value of values) outputs.push({ value, item })
+    } catch (thrown) {
+      failed.push({ item, thrown })
+    }
   }
   return { outputs, dropped, failed }
 }
+
+/**
+ * Tells which events a result of `transformEvent` is.
+ *
+ * @throws what is wrong with it; it may be hostile
+ */
+function eventsOf(result: unknown): readonly Record<string, unknown>[] {
+  if (result instanceof Thrown) throw result.what
+  if (result === null || result === undefined) return []
+  if (isRecord(result)) return [result]
+  if (!Array.isArray(result)) throw 'returned event from transformEvent(event) is not an object'
+  if (result.some(isPromise)) throw isPromised('transformEvent(event)')
+  if (!result.every(isRecord)) throw 'returned event in events array from transformEvent(event) is not an object'
+  return result
+}
+
+/** An async function in a `map`, say: JSON of a promise is an object without members. */
+const isPromised = (call: string): string =>
+  `returned event in events array from ${call} is a promise; await it, as in: return Promise.all(events)`
 
 /** Waits for all results at once, as long as the deadline lets them take. */
 async function settle(results: readonly unknown[], userCodeMs: number): Promise<unknown[]> {
@@ -169,8 +197,10 @@ async function eachBatch(
   try {
     values = await withDeadline(() => transformBatch?.(given, metadata), userCodeMs, 'transformBatch')
     if (!Array.isArray(values)) throw 'returned events from transformBatch(event) is not an array'
+    // Which events they would become is not known.
+    if (values.some(isPromise)) throw isPromised('transformBatch(events)')
   } catch (thrown) {
-    return { outputs: [], dropped: [], failed: items.map((item) => ({ item, thrown })) }
+    return allFailed(items, thrown)
   }
   const left = new Set(items)
   const outputs: Output[] = []
@@ -313,14 +343,19 @@ function wholeMetadata({ id, type, name, rudderId, recordId, job, known }: Item)
  * @param name the user's function
  */
 export function errorOf(thrown: unknown, name: string): { readonly message: string; readonly stack: string } {
-  const message = showSafely(() => reasonOf(thrown)).slice(0, longestError)
-  const stack = thrown instanceof Error ? showSafely(() => thrown.stack ?? message) : message
+  const message = showSafely(() => (isErrorLike(thrown) ? thrown.message : reasonOf(thrown))).slice(0, longestError)
+  const stack = showSafely(() => (isErrorLike(thrown) ? (thrown.stack ?? message) : message))
   const lines = stack.split('\n')
   // Python's traceback has nothing of ours, and what was raised comes last.
   if (lines[0]?.startsWith('Traceback ') === true) return { message, stack: stack.slice(-longestError) }
   const last = lines.findLastIndex((line) => line.includes(name))
   return { message, stack: (last < 0 ? lines : lines.slice(0, last + 1)).join('\n').slice(0, longestError) }
 }
+
+/** An error, or the plain object with the properties of one that `fetchV2` rejects with. */
+const isErrorLike = (thrown: unknown): thrown is Pick<Error, 'message' | 'stack'> =>
+  thrown instanceof Error ||
+  (isRecord(thrown) && typeof thrown['message'] === 'string' && typeof thrown['stack'] === 'string')
 
 /** Text of something that may be hostile: what cannot be shown is described. */
 function showSafely(show: () => unknown): string {

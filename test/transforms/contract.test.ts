@@ -61,6 +61,10 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
   ],
   ['array with text', 'returned event in events array from transformEvent(event) is not an object'],
   ['array with null', 'returned event in events array from transformEvent(event) is not an object'],
+  [
+    'array with a promise',
+    'returned event in events array from transformEvent(event) is a promise; await it, as in: return Promise.all(events)',
+  ],
   ['nested array', 'returned event in events array from transformEvent(event) is not an object'],
   ['text', 'returned event from transformEvent(event) is not an object'],
   ['number', 'returned event from transformEvent(event) is not an object'],
@@ -68,6 +72,10 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
   ['function', 'returned event from transformEvent(event) is not an object'],
   ['throws', 'no total'],
   ['throws text', 'plain text'],
+  ['throws what fetchV2 does', 'no answer'],
+  ['then that throws', 'no then'],
+  ['revoked', "Cannot perform 'get' on a proxy that has been revoked"],
+  ['throws an object', '{"code":7,"message":"seven"}'],
   ['reference error', 'notThere is not defined'],
   ['no id', [{ messageId: 'order-1843' }]],
   ['empty id', [{ messageId: 'order-1843' }]],
@@ -76,6 +84,8 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
 ]
 
 const notAnArray = 'returned events from transformBatch(event) is not an array'
+const isPromised =
+  'returned event in events array from transformBatch(events) is a promise; await it, as in: return Promise.all(events)'
 
 /** What `transformBatch` returns for two events, and what becomes of them. */
 const batches: readonly (readonly [returns: string, becomes: object])[] = [
@@ -114,6 +124,15 @@ const batches: readonly (readonly [returns: string, becomes: object])[] = [
       failed: [
         [0, notAnArray],
         [1, notAnArray],
+      ],
+    },
+  ],
+  [
+    'promises',
+    {
+      failed: [
+        [0, isPromised],
+        [1, isPromised],
       ],
     },
   ],
@@ -374,6 +393,24 @@ describe.each(['inline', 'isolated'] as const)('what RudderStack gives code besi
     expect(ran.failed.map(({ error }) => worker.shown(error.stack))).toEqual([
       'TypeError: no total\n    at transformEvent (transforms/typed.ts:9:40)',
       'Error: from the library\n    at fails (transforms/libraries/math-helpers.js:4:36)\n    at transformEvent (transforms/typed.ts:10:27)',
+    ])
+  })
+
+  test('what fetchV2 rejects with, and nobody catches, is the reason with its stack', async () => {
+    const ran = await worker.run({ transforms: ['asks-in-vain'], way, events: [order('')] })
+    expect(ran.failed).toMatchObject([{ error: { message: 'invalid protocol, only http and https are supported' } }])
+    const stack = ran.failed[0]?.error.stack ?? ''
+    const lines = (way === 'isolated' ? stack : worker.shown(stack)).split('\n')
+    expect([lines[0], lines.at(-1)]).toEqual([
+      'Error: invalid protocol, only http and https are supported',
+      expect.stringContaining('at transformEvent (transforms/asks-in-vain.js:3:29)'),
+    ])
+  })
+
+  test('an export that has the name of the function and is none fails its events, with that name', async () => {
+    const ran = await worker.run({ transforms: ['no-function'], way, events: [order('')] })
+    expect(ran.failed.map(({ error }) => error)).toEqual([
+      { message: 'transformEvent is not a function', stack: 'transformEvent is not a function' },
     ])
   })
 

@@ -12,6 +12,7 @@ export function transformEvent(event, metadata) {
   if (returns === 'array') return [event, { ...event, event: 'Second' }]
   if (returns === 'array with text') return [event, 'text']
   if (returns === 'array with null') return [event, null]
+  if (returns === 'array with a promise') return [event, Promise.resolve(event)]
   if (returns === 'nested array') return [[event]]
   if (returns === 'text') return 'text'
   if (returns === 'number') return 42
@@ -19,6 +20,10 @@ export function transformEvent(event, metadata) {
   if (returns === 'function') return () => event
   if (returns === 'throws') throw new TypeError('no total')
   if (returns === 'throws text') throw 'plain text'
+  if (returns === 'throws what fetchV2 does') throw { message: 'no answer', stack: 'TypeError: no answer\\n    at transformEvent (x.js:1:1)' }
+  if (returns === 'then that throws') return { get then() { throw new Error('no then') } }
+  if (returns === 'revoked') { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return [proxy] }
+  if (returns === 'throws an object') throw { code: 7, message: 'seven' }
   if (returns === 'reference error') return notThere(event)
   if (returns === 'no id') { delete event.messageId; return event }
   if (returns === 'empty id') return { ...event, messageId: '' }
@@ -35,6 +40,7 @@ export async function transformBatch(events, metadata) {
   if (returns === 'object') return {}
   if (returns === 'null') return null
   if (returns === 'empty array') return []
+  if (returns === 'promises') return events.slice(1).map(async (event) => event)
   if (returns === 'one') return events.slice(1)
   if (returns === 'with text') return ['text', ...events.slice(1)]
   if (returns === 'throws') throw new RangeError('no batch today')
@@ -133,6 +139,15 @@ export function transformEvent(event) {
   }
   return event
 }
+`,
+  'asks-in-vain.js': `
+export async function transformEvent(event) {
+  event.properties = (await fetchV2('ftp://example.com/a')).body
+  return event
+}
+`,
+  'no-function.js': `
+export const transformEvent = { total: 7 }
 `,
   'slow.js': `
 export async function transformEvent(event) {
