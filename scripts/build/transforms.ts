@@ -1,13 +1,30 @@
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, extname, join, relative, sep } from 'node:path'
-import type { build as esbuild, BuildFailure, BuildOptions } from 'esbuild'
 import { SluicewayError } from '../../src/core/errors.ts'
 import type { Positions } from '../../src/core/positions.ts'
 import { codePaths } from '../../src/transforms/code-paths.ts'
-import { filePositions, type SourceMap } from './positions.ts'
-import { isPython, pythonIsolate, pythonModule, pythonShared, sharedName, wasmFile, wasmOf } from './python.ts'
-import { libraries, librariesOf, pythonLibrariesOf } from './libraries.ts'
+import { exportProblem, isMisnamed, isTopLevelAwait, nameProblem, problemOf } from './file-problems.ts'
+import {
+  isPython,
+  pythonIsolate,
+  pythonModule,
+  pythonProgram,
+  pythonShared,
+  sharedName,
+  wasmFile,
+  wasmOf,
+} from './python.ts'
+import { pythonChecker } from './python-problem.ts'
+import {
+  type Bundle,
+  bundleOf,
+  bundleOptions,
+  functionsOf,
+  isolatedFormat,
+  type BundlePlace,
+} from './bundle-transform.ts'
+import { librariesOf, pythonLibrariesOf } from './libraries.ts'
 import { writeWhole } from './record.ts'
 import { builtInModules, builtLibraries, pythonRuntime } from './request-code.ts'
 
@@ -46,8 +63,13 @@ export async function buildTransforms(options: Options): Promise<string[]> {
   const { only } = options
   const isAsked = (file: string): boolean =>
     isTransform(file) && (only === undefined || basename(file, extname(file)) === only)
-  const files = existsSync(from) ? readdirSync(from).filter(isAsked).toSorted() : []
+  const found = existsSync(from) ? readdirSync(from).toSorted() : []
+  const files = found.filter(isAsked)
   const names = files.map((file) => basename(file, extname(file)))
+  const misnamed =
+    only === undefined
+      ? found.filter((file) => isMisnamed(file) && !isTransform(file) && !names.includes(basename(file, extname(file))))
+      : []
   mkdirSync(to, { recursive: true })
   const { build, stop } = await import('esbuild')
   try {
@@ -66,39 +88,45 @@ export async function buildTransforms(options: Options): Promise<string[]> {
       await writeRequestCode(place, { harness, assets: options.assets ?? join(home, 'dist/assets') })
     }
     if (only === undefined && files.some(isPython)) {
-      const shared = await pythonShared(home, { ...common, build })
+      const shared = await pythonShared(home, { ...bundleOptions, build })
       write(join(to, `${sharedName}.js`), shared.text)
       copyFileSync(shared.wasm, join(to, wasmFile))
     }
+    const checkPython = files.some(isPython) ? pythonChecker(home) : () => undefined
+    for (const file of misnamed)
+      write(
+        join(to, `${basename(file, extname(file))}.js`),
+        unbuiltModule(place, file, nameProblem(slashed(relative(root, join(from, file))))),
+      )
     for (const [i, file] of files.entries()) {
       const name = names[i] as string
       if (names.indexOf(name) !== i) {
         say(`transforms/${file} has the name of another transform; only the first one is built`)
         continue
       }
-      write(join(to, `${name}.js`), isPython(file) ? pythonModuleOf(place, file) : await moduleOf(place, file))
+      write(
+        join(to, `${name}.js`),
+        isPython(file) ? pythonModuleOf(place, file, checkPython) : await moduleOf(place, file),
+      )
     }
   } finally {
     // Where one is built, others follow soon.
     if (only === undefined) await stop()
   }
   if (only !== undefined) return names
-  const kept = new Set([...names, harnessName, ...(files.some(isPython) ? [sharedName, wasmFile] : [])])
+  const kept = new Set([
+    ...names,
+    ...misnamed.map((file) => basename(file, extname(file))),
+    harnessName,
+    ...(files.some(isPython) ? [sharedName, wasmFile] : []),
+  ])
   for (const file of readdirSync(to)) if (!kept.has(basename(file, '.js'))) rmSync(join(to, file), { force: true })
   return [...new Set(names)]
 }
 
-interface Place {
-  readonly root: string
-  readonly home: string
-  readonly from: string
-  readonly to: string
-  readonly build: typeof esbuild
-}
-
 /** The admin API runs code that a call brings: what it needs beside is among the assets, whatever the config has. */
 async function writeRequestCode(
-  place: Place,
+  place: BundlePlace,
   { harness, assets }: { readonly harness: string; readonly assets: string },
 ): Promise<void> {
   const { home, root, from, build } = place
@@ -114,7 +142,7 @@ async function writeRequestCode(
   write(join(assets, codePaths.harness), harness)
   write(join(assets, codePaths.builtIn), JSON.stringify(await builtInModules({ home, bundle })))
   write(join(assets, codePaths.libraries), JSON.stringify(libraries))
-  write(join(assets, codePaths.python), JSON.stringify(await pythonRuntime(home, { ...common, build })))
+  write(join(assets, codePaths.python), JSON.stringify(await pythonRuntime(home, { ...bundleOptions, build })))
   const wasm = join(assets, codePaths.wasm)
   const micropython = readFileSync(wasmOf(home))
   if (!existsSync(wasm) || !readFileSync(wasm).equals(micropython)) writeWhole(wasm, micropython)
@@ -125,19 +153,9 @@ function write(file: string, content: string): void {
   if (!existsSync(file) || readFileSync(file, 'utf8') !== content) writeWhole(file, content)
 }
 
-const common = {
-  bundle: true,
-  write: false,
-  target: 'es2024',
-  platform: 'browser',
-  conditions: ['workerd', 'worker', 'browser'],
-  charset: 'utf8',
-  logLevel: 'silent',
-} satisfies BuildOptions
-
-async function harnessOf({ home, build }: Pick<Place, 'home' | 'build'>): Promise<string> {
+async function harnessOf({ home, build }: Pick<BundlePlace, 'home' | 'build'>): Promise<string> {
   const { outputFiles } = await build({
-    ...common,
+    ...bundleOptions,
     absWorkingDir: home,
     entryPoints: [join(home, 'src/transforms/harness.ts')],
     format: 'esm',
@@ -151,7 +169,7 @@ async function harnessOf({ home, build }: Pick<Place, 'home' | 'build'>): Promis
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
 
 /** A file of Python, with the libraries that it may import. */
-function pythonOf({ root, from }: Pick<Place, 'root' | 'from'>, file: string) {
+function pythonOf({ root, from }: Pick<BundlePlace, 'root' | 'from'>, file: string) {
   return {
     path: join(from, file),
     shown: slashed(relative(root, join(from, file))),
@@ -159,14 +177,31 @@ function pythonOf({ root, from }: Pick<Place, 'root' | 'from'>, file: string) {
   }
 }
 
-function pythonModuleOf(place: Place, file: string): string {
+function pythonModuleOf(place: BundlePlace, file: string, check: ReturnType<typeof pythonChecker>): string {
   const { home, to } = place
-  return pythonModule({
-    ...pythonOf(place, file),
-    ours: (inner) => wayTo(home, to, inner),
-    harness: harnessName,
-  })
+  const options = pythonOf(place, file)
+  const { path, shown } = options
+  const problem = check(pythonProgram(options))
+  const why =
+    problem === undefined
+      ? exportProblem({ path, shown, functions: pythonIsolate(options).functions, isCommonJs: false })
+      : `${shown} does not build: ${problem}`
+  if (why !== undefined) return unbuiltModule(place, file, why)
+  return pythonModule({ ...options, ours: (inner) => wayTo(home, to, inner), harness: harnessName })
 }
+
+/** Whoever imports it gets to know; others are not stopped by it. */
+const unbuiltModule = ({ root, home, from, to }: BundlePlace, file: string, why: string): string =>
+  [
+    `// Made of ${slashed(relative(root, join(from, file)))} by scripts/build/transforms.ts.`,
+    `import { unbuiltTransform } from '${wayTo(home, to, 'inline.ts')}'`,
+    `export const inline = ${unbuilt(file, why)}`,
+    'export const isolated = inline',
+    '',
+  ].join('\n')
+
+const unbuilt = (file: string, why: string): string =>
+  `/* @__PURE__ */ unbuiltTransform(${JSON.stringify(basename(file, extname(file)))}, ${JSON.stringify(why)})`
 
 /** How a module that the build writes imports a file of `src/transforms/`. */
 function wayTo(home: string, to: string, inner: string): string {
@@ -174,60 +209,53 @@ function wayTo(home: string, to: string, inner: string): string {
   return way.startsWith('.') ? way : `./${way}`
 }
 
-async function moduleOf(place: Place, file: string): Promise<string> {
+async function moduleOf(place: BundlePlace, file: string): Promise<string> {
   const { root, home, from, to } = place
   const path = join(from, file)
   const shown = slashed(relative(root, path))
   const name = basename(file, extname(file))
   const ours = (inner: string): string => wayTo(home, to, inner)
+  const doesNotBuild = (thrown: unknown): string => `${shown} does not build: ${problemOf(thrown)}`
   try {
-    const inlined = await bundleOf(place, path, { format: 'iife', globalName: '$module' })
     const isolated = await bundleOf(place, path, isolatedFormat)
     const functions = functionsOf(isolated)
+    const problem = exportProblem({ path, shown, functions, isCommonJs: isolated.isCommonJs })
+    if (problem !== undefined) return unbuiltModule(place, file, problem)
     const head = [
       `// Made of ${shown} by scripts/build/transforms.ts.`,
-      `import { inlineTransform } from '${ours('inline.ts')}'`,
+      `import { inlineTransform, unbuiltTransform } from '${ours('inline.ts')}'`,
       `import { isolatedTransform } from '${ours('isolated.ts')}'`,
       `import { harness, harnessHash } from './${harnessName}.js'`,
       `const built = ${JSON.stringify({ name, file: shown, functions })}`,
       `export const isolated = /* @__PURE__ */ isolatedTransform(built, { hash: '${digest(isolated.text)}' + harnessHash, main: 'harness.js', modules: { 'harness.js': harness, 'user.js': ${JSON.stringify(isolated.text)} }, positions: { 'user.js': ${JSON.stringify(isolated.positions)} } })`,
-      'export const inline = /* @__PURE__ */ inlineTransform(built, ($globals) => {',
-      'const { log, fetch, fetchV2, geolocation, getCredential, global } = $globals;',
     ]
-    const map = { ...inlined.map, mappings: `${';'.repeat(head.length)}${inlined.map.mappings}` }
-    return [
-      ...head,
-      inlined.text.trimEnd(),
-      'return $module',
-      '})',
-      `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`,
-      '',
-    ].join('\n')
+    try {
+      return inlineModule(head, await bundleOf(place, path, { format: 'iife', globalName: '$module' }))
+    } catch (thrown) {
+      if (!isTopLevelAwait(thrown)) throw thrown
+      return [...head, `export const inline = ${unbuilt(file, doesNotBuild(thrown))}`, ''].join('\n')
+    }
   } catch (thrown) {
-    const why = `${shown} does not build: ${problemOf(thrown)}`
-    // Whoever imports it gets to know; others are not stopped by it.
-    return [
-      `// Made of ${shown} by scripts/build/transforms.ts.`,
-      `import { unbuiltTransform } from '${ours('inline.ts')}'`,
-      `export const inline = /* @__PURE__ */ unbuiltTransform(${JSON.stringify(name)}, ${JSON.stringify(why)})`,
-      'export const isolated = inline',
-      '',
-    ].join('\n')
+    return unbuiltModule(place, file, doesNotBuild(thrown))
   }
 }
 
-const isolatedFormat = {
-  format: 'esm',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  keepNames: true,
-} satisfies BuildOptions
-
-const functionsOf = ({ exports }: Bundle): string[] =>
-  exports
-    .filter((one) => one === 'transformEvent' || one === 'transformBatch')
-    .toSorted()
-    .toReversed()
+function inlineModule(head: readonly string[], { text, map }: Bundle): string {
+  const before = [
+    ...head,
+    'export const inline = /* @__PURE__ */ inlineTransform(built, ($globals) => {',
+    'const { log, fetch, fetchV2, geolocation, getCredential, global } = $globals;',
+  ]
+  const moved = { ...map, mappings: `${';'.repeat(before.length)}${map.mappings}` }
+  return [
+    ...before,
+    text.trimEnd(),
+    'return $module',
+    '})',
+    `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(moved)).toString('base64')}`,
+    '',
+  ].join('\n')
+}
 
 /** A transform as an isolate runs it. */
 export interface IsolatedModule {
@@ -315,47 +343,9 @@ export async function sharedByIsolates(home: string): Promise<SharedByIsolates> 
   const { build } = await import('esbuild')
   const [harness, { text, wasm }] = await Promise.all([
     harnessOf({ home, build }),
-    pythonShared(home, { ...common, build }),
+    pythonShared(home, { ...bundleOptions, build }),
   ])
   return { harness, python: text, wasm }
-}
-
-interface Bundle {
-  readonly text: string
-  readonly map: SourceMap
-  readonly exports: readonly string[]
-  readonly positions: Positions
-}
-
-async function bundleOf({ root, home, from, to, build }: Place, path: string, options: BuildOptions): Promise<Bundle> {
-  const result = await build({
-    ...common,
-    ...options,
-    write: false,
-    absWorkingDir: root,
-    entryPoints: [path],
-    outfile: join(to, 'transform.js'),
-    sourcemap: 'external',
-    metafile: true,
-    plugins: [libraries(home, from)],
-  })
-  const text = result.outputFiles.find((one) => one.path.endsWith('.js'))?.text ?? ''
-  const map = JSON.parse(result.outputFiles.find((one) => one.path.endsWith('.map'))?.text ?? '{}') as SourceMap
-  const exported = Object.values(result.metafile.outputs).flatMap((one) =>
-    one.entryPoint === undefined ? [] : one.exports,
-  )
-  return { text, map, exports: exported, positions: filePositions(map, { folder: to, root, home }) }
-}
-
-function problemOf(thrown: unknown): string {
-  const { errors } = thrown as BuildFailure
-  if (!Array.isArray(errors)) return String(thrown)
-  return errors
-    .map(({ text, location }) => {
-      const said = text.replace(/^Could not resolve "([^"]+)"$/, 'import from $1 failed. Module not found.')
-      return location === null ? said : `${said} (${location.file}:${location.line}:${location.column + 1})`
-    })
-    .join('; ')
 }
 
 const slashed = (path: string): string => path.split(sep).join('/')

@@ -21,6 +21,13 @@ const transformShape: Shape = (value, report) => {
   }
   const module = value as Readonly<Record<string, unknown>>
   const there = functions.filter((name) => name in module)
+  if (there.length === 0 && 'inline' in module && 'isolated' in module) {
+    const { name } = module['inline'] as { readonly name?: unknown }
+    wrong(
+      `is the module "#transforms/${String(name)}", which has two transforms: write .inline, or .isolated, behind its name`,
+    )
+    return undefined
+  }
   if (there.length !== 1) {
     wrong(`exports exactly one of ${functions.join(' and ')}, found ${there.join(' and ') || 'neither'}`)
     return undefined

@@ -44,6 +44,8 @@ export async function testTransform(
   if (problems.length > 0) throw new Error(`${transform.name}: ${problems.join('; ')}`)
   if (transform.transformEvent === undefined && transform.transformBatch === undefined)
     throw new Error('this is no transform: it exports neither transformEvent nor transformBatch')
+  if (transform.transformEvent !== undefined && transform.transformBatch !== undefined)
+    throw new Error('this is no transform: it exports both transformEvent and transformBatch')
   const given = ([events].flat() as TestEvent[]).map((event, i): Event => ({
     type: 'track',
     messageId: `test-${i + 1}`,

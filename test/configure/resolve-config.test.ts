@@ -103,6 +103,11 @@ describe('a config with mistakes', () => {
       'sources.web: "transforms[0]" exports exactly one of transformEvent and transformBatch, found neither',
     ],
     [
+      'the module of a transform that the build made, without how it runs',
+      { sources: { web: { writeKey: 'k', transforms: [{ inline: { name: 'score' }, isolated: { name: 'score' } }] } } },
+      'sources.web: "transforms[0]" is the module "#transforms/score", which has two transforms: write .inline, or .isolated, behind its name',
+    ],
+    [
       'a transform that is two',
       {
         destinations: {

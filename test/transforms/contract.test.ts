@@ -430,6 +430,18 @@ describe.each(['inline', 'isolated'] as const)('what RudderStack gives code besi
   })
 })
 
+test('a module that awaits at its top level runs isolated, and is a problem of a config that has it inline', async () => {
+  const [inline, isolated] = await Promise.all(
+    (['inline', 'isolated'] as const).map((way) =>
+      worker.run({ transforms: ['awaits-first'], way, events: [order('')] }),
+    ),
+  )
+  expect(inline?.failed[0]?.error.message).toBe(
+    'transforms/awaits-first.js does not build: "await" at the top level runs isolated alone; for inline, move it into the function (transforms/awaits-first.js:2:14)',
+  )
+  expect(isolated?.events[0]?.event.properties).toEqual({ rate: 2 })
+})
+
 describe('isolated', () => {
   const tries = async (what: string, options = {}, destination = 'crm'): Promise<unknown> => {
     const properties = { tries: what, port: Number(new URL(url).port) }

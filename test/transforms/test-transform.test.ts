@@ -60,5 +60,7 @@ test('testTransform tells the metadata that the test names', async () => {
 
 test('testTransform refuses what is no transform, and one whose settings are wrong', async () => {
   await expect(testTransform({} as never, {})).rejects.toThrow('exports neither transformEvent nor transformBatch')
+  const both = { transformEvent: () => null, transformBatch: () => [] }
+  await expect(testTransform(both, {})).rejects.toThrow('exports both transformEvent and transformBatch')
   await expect(testTransform(splitOrder({ line: '' }), {})).rejects.toThrow('split-order: "line" is missing')
 })

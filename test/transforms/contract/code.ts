@@ -149,6 +149,10 @@ export async function transformEvent(event) {
   'no-function.js': `
 export const transformEvent = { total: 7 }
 `,
+  'awaits-first.js': `
+const rate = await Promise.resolve(2)
+export const transformEvent = (event) => ({ ...event, properties: { rate } })
+`,
   'slow.js': `
 export async function transformEvent(event) {
   if (event.properties.never) await new Promise(() => {})
