@@ -150,8 +150,11 @@ const requestFailed = (error: unknown): Exchange =>
 
 const noAnswer = (reason: string): Exchange => failedExchange('no_answer', { kind: 'retry', reason })
 
-/** What comes of a body before it is too long, or too late: an answer that never ends is an answer all the same. */
-async function readSome({ body }: Response, signal: AbortSignal): Promise<string> {
+/**
+ * What comes of a body before it is too long, or too late: an answer that never ends is an answer all the same. So is an error
+ * whose body breaks off or cannot be unpacked: servers refuse what they have not read to its end, and close.
+ */
+async function readSome({ body, ok }: Response, signal: AbortSignal): Promise<string> {
   const reader = body?.getReader()
   if (reader === undefined) return ''
   const cut = () => void reader.cancel().catch(() => undefined)
@@ -167,7 +170,7 @@ async function readSome({ body }: Response, signal: AbortSignal): Promise<string
     }
     cut()
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (ok && !signal.aborted) throw error
   } finally {
     signal.removeEventListener('abort', cut)
   }

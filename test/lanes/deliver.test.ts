@@ -271,6 +271,30 @@ test('a body that never ends is cut at the time-out: the status is an answer all
   }
 })
 
+/** An answer whose body breaks off behind its first words. */
+function brokenOff(status: number, words: string): Response {
+  const start = (controller: ReadableStreamDefaultController) => controller.enqueue(new TextEncoder().encode(words))
+  const pull = (controller: ReadableStreamDefaultController) => controller.error(new Error('Network connection lost.'))
+  return new Response(new ReadableStream({ start, pull }, { highWaterMark: 0 }), { status })
+}
+
+test('a refusal whose body breaks off is a refusal all the same, and takes no lane down', async () => {
+  const { port } = network(() => brokenOff(400, 'the total is no'))
+  const result = await deliver([envelope('a')], destination(), { port })
+  expect(result.outcomes[0]).toMatchObject({
+    verdict: { kind: 'dead', reason: 'HTTP 400' },
+    code: 'http_400',
+    detail: 'the total is no',
+  })
+  expect(result.sent).toMatchObject([{ status: 400, verdict: 'dead' }])
+})
+
+test('a success whose body breaks off is tried again where the destination reads what became of the events in it', async () => {
+  const { port } = network(() => brokenOff(200, '{"failed":['))
+  const result = await deliver([envelope('a')], destination({ verdicts: () => undefined }), { port })
+  expect(result.outcomes[0]).toMatchObject({ verdict: { kind: 'retry' }, code: 'no_answer' })
+})
+
 test('a URL that is none is a verdict on the events of the request, never on the destination', async () => {
   const { port } = network(ok)
   const request: Destination['request'] = () => ({ method: 'POST', url: 'no url', headers: {} })
