@@ -1,6 +1,7 @@
 import type { Secrets } from '../core/destination.ts'
 import type { Json } from '../core/event.ts'
 import { isBlank, isRecord } from '../core/json.ts'
+import { credentialsInHeaders, credentialsInUrl } from './credentials.ts'
 import { addAllowPrivate, type AllowPrivate } from './private-hosts.ts'
 import { hostProblem } from './public-host.ts'
 import { butIs } from './shapes.ts'
@@ -136,7 +137,11 @@ export function checkSettings<F extends Fields>(declared: F, input: Input<F>): C
     redacted[name] = maskOf(field, value)
     if (isSecret(field)) texts.push(...textsIn(value))
     if (field.type === 'json') texts.push(...keysIn(value))
-    if (field.type === 'headers' && isRecord(value)) headers.push(...Object.keys(value).map((one) => one.toLowerCase()))
+    if (field.type === 'url') texts.push(...credentialsInUrl(value))
+    if (field.type === 'headers' && isRecord(value)) {
+      headers.push(...Object.keys(value).map((one) => one.toLowerCase()))
+      texts.push(...credentialsInHeaders(value))
+    }
   }
   return { settings: settings as Settings<F>, problems, redacted, secrets: { texts, headers } }
 }

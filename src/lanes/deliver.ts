@@ -8,7 +8,7 @@ import type { Verdict } from '../core/verdict.ts'
 import { isPlatformError } from '../platform/platform-error.ts'
 import { Deadlines } from './deadlines.ts'
 import { exchange, type Exchange, type ExchangeTools } from './exchange.ts'
-import { redactorOf, SentExchange } from './sent-exchange.ts'
+import { maskMembers, redactorOf, SentExchange } from './sent-exchange.ts'
 import { verdictOfStatus } from './status-verdict.ts'
 
 /** What became of one event in one delivery. */
@@ -168,7 +168,8 @@ class Delivering implements Delivery {
       await this.send(group.slice(half))
       return
     }
-    group.forEach((one, i) => this.#settle(one, verdicts[i] as Verdict, { ...answer, rest: answer.rests?.[i] }))
+    const masked = verdicts.every(isSettled) ? undefined : maskMembers(redactorOf(this.#destination).text(answer.body))
+    group.forEach((one, i) => this.#settle(one, verdicts[i] as Verdict, { ...answer, masked, rest: answer.rests?.[i] }))
   }
 
   /** A destination that refuses everything must not be asked about each event. */
@@ -180,22 +181,25 @@ class Delivering implements Delivery {
   #settle(
     { event, item }: EncodedEvent,
     verdict: Verdict,
-    answer: Exchange & { readonly rest: string | undefined },
+    answer: Exchange & {
+      /** The body without credentials; undefined where all events are delivered. */
+      readonly masked: string | undefined
+      readonly rest: string | undefined
+    },
   ): void {
     const code = answer.failure?.code ?? codeOf(answer, verdict)
     const isWaiting = verdict.kind === 'retry' || verdict.kind === 'pause'
     const rest = answer.rest ?? (this.#envelopes[event] as Envelope).header.rest
     if (this.#ordered && isWaiting)
       (this.#stopped ??= new Map()).set(this.#keyOf(event), code === 'platform' ? 'platform' : 'held')
-    if (verdict.kind === 'done' || verdict.kind === 'skip') {
+    if (isSettled(verdict)) {
       this.outcomes[event] = { verdict, code, ...detailOf(answer.body) }
       return
     }
-    const { text } = redactorOf(this.#destination)
     this.outcomes[event] = {
-      verdict: { ...verdict, reason: text(verdict.reason) },
+      verdict,
       code,
-      ...detailOf(text(answer.body)),
+      ...detailOf(answer.masked ?? ''),
       ...(answer.failure?.code === 'platform' ? {} : { exchange: sentExchange(this.#destination, item, answer) }),
       ...(rest === undefined ? {} : { rest }),
     }
@@ -274,23 +278,29 @@ function codeOf({ status, verdicts }: Exchange, verdict: Verdict): SentCode | `h
   return status === 0 ? 'no_answer' : `http_${status}`
 }
 
-/** `isWhole` is false when the destination gave each event its own verdict. */
+const isSettled = ({ kind }: Verdict): boolean => kind === 'done' || kind === 'skip'
+
+/** `isWhole` is false when the destination gave each event its own verdict. No reason has a secret of the settings in it. */
 function verdictsOf(
   answer: Exchange,
   items: readonly Item[],
   { destination, now }: { readonly destination: Destination; readonly now: number },
 ): { readonly verdicts: readonly Verdict[]; readonly isWhole: boolean } {
+  const { text } = redactorOf(destination)
+  const clean = <V extends Verdict>(verdict: V): V =>
+    'reason' in verdict ? { ...verdict, reason: text(verdict.reason) } : verdict
   const whole = (verdict: Verdict) => ({ verdicts: items.map(() => verdict), isWhole: true })
-  if (answer.failure !== undefined) return whole(answer.failure.verdict)
-  if (answer.verdicts !== undefined) return { verdicts: answer.verdicts, isWhole: false }
+  if (answer.failure !== undefined) return whole(clean(answer.failure.verdict))
+  if (answer.verdicts !== undefined) return { verdicts: answer.verdicts.map(clean), isWhole: false }
   if (destination.verdicts === undefined) return whole(verdictOfStatus(answer, now))
   try {
-    const own = destination.verdicts(answer, items)
+    // A reason may be cut from the body: half a secret is not found in it any more.
+    const own = destination.verdicts({ ...answer, body: text(answer.body) }, items)
     if (own === undefined) return whole(verdictOfStatus(answer, now))
     if (!Array.isArray(own)) return whole(own as Verdict)
     if (own.length !== items.length) throw new Error(`${own.length} verdicts for ${items.length} events`)
     return { verdicts: own as Verdict[], isWhole: false }
   } catch (error) {
-    return whole({ kind: 'retry', reason: `the answer could not be read: ${reasonOf(error)}` })
+    return whole({ kind: 'retry', reason: `the answer could not be read: ${text(reasonOf(error))}` })
   }
 }

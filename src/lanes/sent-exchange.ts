@@ -1,6 +1,7 @@
 import type { Destination, HttpRequest, HttpResponse, Item } from '../core/destination.ts'
 import type { LetterExchange } from '../core/dead-letter.ts'
 import { perIsolate } from '../core/per-isolate.ts'
+import { secretName } from '../core/secret-name.ts'
 
 /** UTF-16 code units that are kept of a body, of what was sent, of a URL, and of one header. */
 const bodyLength = 32_768
@@ -12,10 +13,6 @@ const mostHeaders = 50
 const mask = '***'
 /** Shorter ones stand in too many texts by chance. */
 const shortestSecret = 4
-
-/** Names of headers and parameters whose values are credentials, whoever declared them. */
-const secretName =
-  /auth|cookie|secret|signature|token|password|passwd|credential|session|jwt|(^|[-_])(sig|key|pwd|hmac)$|api-?_?key|access-?_?key|write-?_?key/i
 
 /** Names of members of a body whose values are credentials: fewer, since events have names of all kinds. */
 const secretMember =
@@ -87,7 +84,7 @@ export class SentExchange {
             name,
             secretName.test(name) || redactor.headers.has(name.toLowerCase())
               ? mask
-              : keep(`the header ${name}`, value, headerLength),
+              : keep(`the header ${name}`, /location$/i.test(name) ? maskQuery(value) : value, headerLength),
           ]),
       )
     }
@@ -115,7 +112,7 @@ export class SentExchange {
 }
 
 /** Masks texts of a JSON or a form that are credentials by the name that they stand under. */
-const maskMembers = (body: string): string =>
+export const maskMembers = (body: string): string =>
   /^\s*[[{]/.test(body)
     ? body.replaceAll(/"([\w-]{1,40})"(\s*:\s*)"(?:[^"\\]|\\.)*"/g, (whole, name: string, colon: string) =>
         secretMember.test(name) ? `"${name}"${colon}"${mask}"` : whole,
