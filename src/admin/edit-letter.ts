@@ -3,7 +3,7 @@ import { SluicewayError } from '../core/errors.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
 import { isBlank } from '../core/json.ts'
 import { edgeTarget, laneOf } from '../core/lanes.ts'
-import { validateShape } from '../edge/validate-event.ts'
+import { maxDepth, validateEvent } from '../edge/validate-event.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
 import { fillTimes, timeFields } from '../enrichment/fill-times.ts'
 import { parseTimestamp, windowOf } from '../enrichment/timestamps.ts'
@@ -13,6 +13,8 @@ import { patchBody, patchEvent } from './patch-event.ts'
 import { type AdminCall, adminResponse } from './responses.ts'
 
 const encoder = new TextEncoder()
+/** Levels of what a call brings: far deeper ones cannot be written as JSON. */
+const mostLevels = 10 * maxDepth
 const mendBody = z.strictObject(
   { event: z.record(z.string(), z.unknown(), 'must be an object') },
   'must be {"event":{…}} and nothing else',
@@ -21,6 +23,7 @@ const mendBody = z.strictObject(
 /** PUT /dead-letters/:id: replaces the event. Its messageId must stay, so that repeats are still known as such. */
 export async function editLetter(c: AdminCall): Promise<Response> {
   const { event } = await bodyOf(c, mendBody)
+  assertDepth(event, mostLevels)
   return edit(c, () => event)
 }
 editLetter.takesBody = true as const
@@ -28,6 +31,7 @@ editLetter.takesBody = true as const
 /** PATCH /dead-letters/:id: changes parts of the event by a JSON Patch. */
 export async function patchLetter(c: AdminCall): Promise<Response> {
   const patch = await bodyOf(c, patchBody)
+  assertDepth(patch, mostLevels)
   c.set(
     'about',
     patch.map(({ op, path }) => ({ op, path })),
@@ -57,16 +61,17 @@ async function edit(c: AdminCall, change: (letter: DeadLetter) => Record<string,
 }
 
 /**
- * Checks the shape of an edited event as the edge does, and fills in the times that it lacks.
+ * Checks an edited event as the edge does, takes out the keys that the edge takes out, and fills in the times that it lacks.
  *
- * @throws {SluicewayError} bad_request for a shape that the edge refuses, and a time that cannot be read
+ * @throws {SluicewayError} bad_request for what the edge refuses, and a time that cannot be read
  */
 function wholeEventOf(
   event: Record<string, unknown>,
   { receivedAt, event: before }: DeadLetter,
   limits: Parameters<typeof windowOf>[1],
 ): Record<string, unknown> {
-  const fault = validateShape(event)
+  assertDepth(event, maxDepth)
+  const fault = validateEvent(event)
   if (fault !== undefined) throw new SluicewayError('bad_request', `event: ${fault.reason}`)
   for (const field of timeFields)
     if (parseTimestamp(event[field]) === undefined && !isBlank(event[field]))
@@ -76,6 +81,16 @@ function wholeEventOf(
       )
   return fillTimes(event, { receivedAt, window: windowOf(receivedAt, limits), before })
 }
+
+function assertDepth(value: unknown, levels: number): void {
+  if (isDeeperThan(value, levels))
+    throw new SluicewayError('bad_request', `event: is nested deeper than ${levels} levels`)
+}
+
+const isDeeperThan = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((one) => isDeeperThan(one, levels - 1)))
 
 /** The error of a call that names a letter which is not there. */
 export const noLetterError = (c: AdminCall): SluicewayError =>

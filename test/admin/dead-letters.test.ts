@@ -110,7 +110,11 @@ describe('a dead letter', () => {
     [{ event: 'Order Completed' }, 400, 'event: must be an object'],
     [{ event: [1] }, 400, 'event: must be an object'],
     [{}, 400, 'event: must be an object'],
-    [{ event: { type: 'track', name: 'A'.repeat(40_000) } }, 413, 'The event has more than 32768 bytes.'],
+    [
+      { event: { type: 'track', userId: 'ada', name: 'A'.repeat(40_000) } },
+      413,
+      'The event has more than 32768 bytes.',
+    ],
   ])('a dead letter is left as it is by an edit that is not valid (%#)', async (body, status, message) => {
     const admin = fakeAdmin(spread)
     const refused = await admin.put('/dead-letters/webhook:0:1', body)
