@@ -28,10 +28,13 @@ export async function giveUp(
   by: string,
   { ref, sender, reader, store, port }: LaneParts,
 ): Promise<Omit<SkippedLane, 'lane'>> {
-  const wasStopped = sender.isStopped
-  sender.pause(by)
+  const { hold } = sender
+  hold.beginPassing(by, port.now())
   for (const end = Date.now() + mostMs; sender.isBusy;) {
-    if (Date.now() >= end) return { busy: true }
+    if (Date.now() >= end) {
+      hold.keepPassing()
+      return { busy: true }
+    }
     await new Promise<void>((resolve) => setTimeout(resolve, lookMs))
   }
   await reader.askForHead()
@@ -40,6 +43,6 @@ export async function giveUp(
   const unread = reader.passAll(reason)
   store.checkpoint(sender.committed, Date.now())
   port.log('warn', 'a person gave up what waited in a lane', { ...ref, by, events, unread })
-  if (!wasStopped) sender.unpause()
+  hold.endPassing()
   return { events, unread }
 }

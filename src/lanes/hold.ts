@@ -9,6 +9,8 @@ interface Held {
   readonly at: number
   /** When it was to be drained, where it stopped because it was; milliseconds since the epoch. */
   readonly drainedSince?: number
+  /** True where nobody asked for it: what waits is being given up, and the lane goes on behind that. */
+  readonly isPassing?: true
 }
 
 /**
@@ -49,9 +51,24 @@ export class Hold {
 
   /** Stops the lane; one that is stopped stays as it is. */
   begin(held: Held): void {
-    if (this.#held !== undefined) return
+    if (this.#held !== undefined && this.#held.isPassing !== true) return
     this.#held = held
     this.#store.set('held', JSON.stringify(held))
+  }
+
+  /** Stops the lane while what waits in it is given up; in memory only, so that no crash leaves it stopped. */
+  beginPassing(by: string, at: number): void {
+    this.#held ??= { by, at, isPassing: true }
+  }
+
+  /** Keeps it stopped over a restart, until what waits is given up after all, or somebody resumes it. */
+  keepPassing(): void {
+    if (this.#held?.isPassing === true) this.#store.set('held', JSON.stringify(this.#held))
+  }
+
+  /** Lets the lane go on where nobody else has stopped it. */
+  endPassing(): void {
+    if (this.#held?.isPassing === true) this.end()
   }
 
   /** Lets the lane go on, as far as a drain lets it. */

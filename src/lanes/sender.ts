@@ -221,16 +221,6 @@ export class Sender implements LaneConsumer {
     this.#hold.begin({ by, at: this.#options.port.now() })
   }
 
-  /** True while a person has stopped it. */
-  get isStopped(): boolean {
-    return this.#hold.isOn
-  }
-
-  /** Ends a pause, and no wait. */
-  unpause(): void {
-    this.#hold.end()
-  }
-
   /** Delivers what lies below the place `until`, takes nothing beyond, and stops when that is done. A pause ends. */
   drain(by: string, until: number): void {
     this.#hold.drain({ by, at: this.#options.port.now(), until })
@@ -250,6 +240,11 @@ export class Sender implements LaneConsumer {
     // A lane that takes nothing more does not find out again what it has delivered.
     store.checkpoint(this.committed, now)
     port.log('info', 'a lane is drained: it takes nothing until it is resumed', { ...ref, by })
+  }
+
+  /** What stops it while all that waits is given up. */
+  get hold(): Pick<Hold, 'beginPassing' | 'keepPassing' | 'endPassing'> {
+    return this.#hold
   }
 
   /**

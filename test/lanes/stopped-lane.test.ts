@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LaneStatus, LaneTrace, SkippedLane } from '../../src/core/bindings.ts'
 import { StreamHarness } from '../streams/stream-harness.ts'
@@ -136,5 +137,35 @@ test('a lane that is skipped while it is drained is drained then', async () => {
     enough: ({ state }) => state === 'paused',
   })
   expect(done).toMatchObject({ reason: 'drained by grace', depth: 0 })
+  await lane('resume')
+})
+
+test('a lane that is killed while it is skipped is not stopped afterwards: nobody had asked for that', async () => {
+  sink.received.length = 0
+  sink.answer = () => ({ status: 200, afterMs: 3_000 })
+  await append('ada-41')
+  await until('it is under way', () => sink.arrivals, { enough: (ids) => ids.length === 1 })
+  const skipping = lane('skip', 'grace').catch(() => 'it was killed')
+  await sleep(200)
+  await harness.restart()
+  expect(await skipping).toBe('it was killed')
+  sink.answer = () => ({ status: 200 })
+  await lane('poke')
+  expect(await depthIs(0)).not.toHaveProperty('reason')
+  await append('ada-42')
+  await until('what is new is there', () => sink.arrivals, { enough: (ids) => ids.includes('ada-42') })
+})
+
+test('a lane that a person stops while another skips it is stopped afterwards', async () => {
+  sink.received.length = 0
+  sink.answer = () => ({ status: 200, afterMs: 1_000 })
+  await append('ada-61')
+  await until('it is under way', () => sink.arrivals, { enough: (ids) => ids.length === 1 })
+  const skipping = lane<SkippedLane>('skip', 'grace')
+  await sleep(200)
+  await lane('pause', 'joan')
+  expect((await skipping).lane).toMatchObject({ state: 'paused', reason: 'stopped by joan' })
+  await harness.restart()
+  expect(await lane<LaneStatus>('poke')).toMatchObject({ state: 'paused', reason: 'stopped by joan' })
   await lane('resume')
 })
