@@ -6,7 +6,6 @@ import type { AppContext } from '../core/app-context.ts'
 import { FingerprintSet } from './fingerprint-set.ts'
 import { readCopy } from './suppression-copy.ts'
 import type { Snapshot } from './suppression-list.ts'
-import { idText } from '../core/json.ts'
 import { perIsolate } from '../core/per-isolate.ts'
 import type { ResolvedConfig } from '../core/resolved-config.ts'
 
@@ -113,11 +112,7 @@ function suppressionsIn(prints: Uint32Array): Suppressions | undefined {
   if (prints.length === 0) return undefined
   const set = new FingerprintSet(prints)
   const print = new Uint32Array(2)
-  const hasId = (kind: 'userId' | 'anonymousId', value: unknown): boolean => {
-    // Of an event that is refused, an id may be anything; some objects cannot even be made text.
-    if (typeof value === 'object') return false
-    const id = idText(value)
-    if (id === '') return false
+  const hasId = (kind: 'userId' | 'anonymousId', id: string): boolean => {
     fingerprint(kind, id, print, 0)
     return set.has(print[0] as number, print[1] as number)
   }

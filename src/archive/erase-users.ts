@@ -19,9 +19,9 @@ export async function eraseUsers(
 ): Promise<number> {
   const object = await bucket.get(key)
   if (object === null) return 0
-  // As they are written in JSON: most lines have none of them, and need not be parsed.
-  const marks = users.map(({ id }) => JSON.stringify(id))
-  const isMeant = (kind: string, id: unknown) => users.some((user) => user.kind === kind && user.id === id)
+  // As they are in JSON, as a number too, or with blanks around them: most lines have none of them, and need not be parsed.
+  const marks = users.map(({ id }) => JSON.stringify(id).slice(1, -1))
+  const isMeant = (kind: string, id: string) => users.some((user) => user.kind === kind && user.id === id)
   const kept: string[] = []
   let erased = 0
   for await (const line of gunzipLines(object.body))

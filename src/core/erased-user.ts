@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts'
+import { idText, isRecord } from './json.ts'
 
 /** A user by one of the ids that events name them with. */
 export interface ErasedUser {
@@ -27,16 +27,21 @@ export interface EventUsers {
  * Says whether an event is of one of some users.
  *
  * @param event also one that joins a user with others: the previousId of an alias, the values of a merge, whose kind is not known
- * @param isMeant whether a user is one of those; an id may be anything
+ * @param isMeant whether a user is one of those; the id is text without blanks around it, and not empty
  */
 export function namesUser(
   { userId, anonymousId, previousId, mergeProperties }: EventUsers,
-  isMeant: (kind: ErasedUser['kind'], id: unknown) => boolean,
+  isMeant: (kind: ErasedUser['kind'], id: string) => boolean,
 ): boolean {
-  const hasAny = (id: unknown) => isMeant('userId', id) || isMeant('anonymousId', id)
+  const has = (kind: ErasedUser['kind'], value: unknown) => {
+    // Of what a client sent, an id may be anything; some objects cannot even be made text.
+    const id = typeof value === 'object' ? '' : idText(value)
+    return id !== '' && isMeant(kind, id)
+  }
+  const hasAny = (id: unknown) => has('userId', id) || has('anonymousId', id)
   return (
-    isMeant('userId', userId) ||
-    isMeant('anonymousId', anonymousId) ||
+    has('userId', userId) ||
+    has('anonymousId', anonymousId) ||
     (previousId !== undefined && hasAny(previousId)) ||
     (Array.isArray(mergeProperties) && mergeProperties.some((one) => isRecord(one) && hasAny(one['value'])))
   )

@@ -36,8 +36,10 @@ interface EraserOptions {
   readonly port: Port
   readonly spend: (subrequests: number) => void
   readonly changed: () => void
-  /** Whether all that was stored before a time is archived; if not, it is archived soon. */
-  readonly isArchived: (time: number) => boolean
+  /** Asks the stream for the place after its newest event: the lane may know nothing of it yet. */
+  readonly head: () => Promise<number>
+  /** Whether all below a place is archived; if not, it is archived soon. */
+  readonly isArchived: (place: number) => boolean
 }
 
 /**
@@ -48,6 +50,8 @@ export class ArchiveEraser {
   readonly #options: EraserOptions
   #stored: Stored
   #keys: string[] = []
+  /** Whose pass comes next, and the place below which all must be archived before; an object that starts anew asks anew. */
+  #turn: { readonly users: readonly ErasureOrder[]; readonly head: number } | undefined
   #nextAt = 0
   isBusy = false
 
@@ -100,16 +104,19 @@ export class ArchiveEraser {
   }
 
   async #step(): Promise<void> {
-    const { port, isArchived } = this.#options
-    const { pass, wanted, done } = this.#stored
+    const { port, head, isArchived } = this.#options
+    const { pass } = this.#stored
     if (pass !== undefined) return this.#goOn(pass)
     const settled = port.now() - erasureSettlesMs
-    const users = wanted.filter(({ askedAt }) => askedAt <= settled)
-    const newest = Math.max(...users.map(({ askedAt }) => askedAt))
-    if (!isArchived(newest + erasureSettlesMs)) {
+    const settledUsers = this.#stored.wanted.filter(({ askedAt }) => askedAt <= settled)
+    this.#turn ??= { users: settledUsers, head: await head() }
+    if (!isArchived(this.#turn.head)) {
       this.#nextAt = port.now() + 1_000
       return
     }
+    const { users } = this.#turn
+    this.#turn = undefined
+    const { wanted, done } = this.#stored
     const rest = wanted.filter((one) => !users.includes(one))
     this.#save({ wanted: rest, done, pass: { users, after: archivePrefix, objects: 0, erased: 0 } })
   }

@@ -29,6 +29,8 @@ interface ArchiverOptions {
   readonly changed: () => void
   /** Called with the number of subrequests before they are made. */
   readonly spend: (subrequests: number) => void
+  /** Asks the stream for the place after its newest event. */
+  readonly head: () => Promise<number>
 }
 
 /** The events of a frame that are not in a lot yet. */
@@ -79,7 +81,7 @@ export class Archiver implements LaneConsumer {
     this.position = options.store.cursor
     this.#next = this.position
     this.#floors = JSON.parse(options.store.get('archived') ?? '{}') as Record<string, number>
-    this.#eraser = new ArchiveEraser({ ...options, isArchived: (time) => this.#isArchived(time) })
+    this.#eraser = new ArchiveEraser({ ...options, isArchived: (place) => this.#isArchived(place) })
   }
 
   get isBusy(): boolean {
@@ -144,10 +146,9 @@ export class Archiver implements LaneConsumer {
     return this.#eraser.erase(user)
   }
 
-  #isArchived(time: number): boolean {
-    const { oldest } = this
-    if (oldest === undefined || oldest > time) return true
-    this.resume()
+  #isArchived(place: number): boolean {
+    if (this.committed >= place) return true
+    if (this.position >= place) this.resume()
     return false
   }
 

@@ -135,7 +135,8 @@ export class LaneObject extends StopCalls implements LaneRpc {
         partition: this.#ref.partition,
         deciding: { ref: this.#ref, letters: this.#letters, userCodeMs: resolved.limits.userCodeMs },
       })
-    if (this.#target?.kind === 'archive') this.#consumer = new Archiver(this.#target, writing)
+    if (this.#target?.kind === 'archive')
+      this.#consumer = new Archiver(this.#target, { ...writing, head: () => this.reader.currentHead() })
     this.reader = new LaneReader(db, {
       ...common,
       log: () => logOf({ resolved, bindings: env }, this.#ref.partition),

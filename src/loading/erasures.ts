@@ -1,6 +1,5 @@
 import type { Envelope } from '../core/envelope.ts'
 import { type ErasureOrder, erasureSettlesMs, type EventUsers, namesUser } from '../core/erased-user.ts'
-import { idText } from '../core/json.ts'
 import type { Database } from '../storage/database.ts'
 
 /** An erasure, with its number, which grows. */
@@ -47,9 +46,8 @@ export class Erasures {
       return namesUser(
         JSON.parse(text) as EventUsers,
         (kind, id) =>
-          this.#byUser
-            .get(`${kind} ${idText(id)}`)
-            ?.some(({ number, askedAt }) => number <= upTo && acceptedAt <= askedAt) === true,
+          this.#byUser.get(`${kind} ${id}`)?.some(({ number, askedAt }) => number <= upTo && acceptedAt <= askedAt) ===
+          true,
       )
     } catch {
       // What is no JSON names nobody, and becomes a dead letter.

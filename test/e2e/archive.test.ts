@@ -133,3 +133,40 @@ test('the events of a user who was deleted are gone from the archive, and no oth
   expect(others.filter((id) => !ids.includes(id))).toEqual([])
   expect(acknowledged.size).toBeGreaterThan(others.length)
 })
+
+test('an event that waits for its object is not archived any more once its user was deleted, though the lane forgot it meanwhile', async () => {
+  // Nothing but its alarm wakes the lane, as when it was put to sleep between two sweeps.
+  const asleep = await Server.start({
+    config: 'archive.config.ts',
+    vars: { SHOP: shop.url, FRESH: fresh.url, WEBHOOK_SECRET: sinkSecret },
+    tick: 3_600,
+  })
+  try {
+    const ids = () => archivedObjects(asleep.state).flatMap(({ lines }) => lines.map(({ messageId }) => messageId))
+    const sent = await asleep.post('/v1/batch', {
+      batch: ['grace', 'linus'].map((userId) => ({ type: 'track', event: 'Signed In', messageId: userId, userId })),
+    })
+    expect(await sent.json()).toEqual({ success: true, accepted: 2 })
+    const users = [{ kind: 'userId', id: 'grace' }]
+    await asleep.admin('/suppression', { method: 'POST', body: JSON.stringify({ users, delete: ['@archive'] }) })
+    await until('the erasure is asked for', async () => {
+      const { deletions } = await asleep.admin<{ deletions: Deletion[] }>('/suppression/deletions')
+      return deletions.some(({ attempts }) => attempts > 0)
+    })
+    // The erasure begins 15 seconds after the call.
+    await sleep(13_000)
+    await asleep.killAll()
+    await sleep(5_000)
+    await until(
+      'what waited is archived',
+      async () => {
+        for (const partition of [0, 1]) await asleep.admin(`/lanes/@archive/${partition}/resume`, { method: 'POST' })
+        return ids()
+      },
+      { enough: (archived) => archived.includes('linus'), everyMs: 1_000 },
+    )
+    await until('no event of the user is there', () => !ids().includes('grace'))
+  } finally {
+    await asleep.stop()
+  }
+})

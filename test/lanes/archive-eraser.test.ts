@@ -38,7 +38,8 @@ const open = (): ArchiveEraser => {
     port: fakePort({ now: () => now }),
     spend: () => undefined,
     changed: () => undefined,
-    isArchived: (time) => archivedUntil > time,
+    head: async () => 100,
+    isArchived: (place) => archivedUntil >= place,
   })
 }
 const put = async (place: number, events: readonly Partial<Event>[], partition = 0) => {
@@ -89,7 +90,7 @@ test('an erasure begins once what was accepted before is archived, and goes on a
   for (let i = 0; i < 45; i++) await put(i * 2, [{ userId: 'ada' }, {}])
   let eraser = open()
   eraser.erase({ ...ada, askedAt: now })
-  archivedUntil = now
+  archivedUntil = 99
   await step(eraser, 20_000)
   expect(eraser.erase({ ...ada, askedAt: hour }).reason).toBe('it waits for its turn')
   archivedUntil = Infinity
@@ -122,4 +123,17 @@ test('while R2 is unavailable an erasure waits, and a user who is asked for agai
   await step(eraser, 20_000)
   await step(eraser)
   expect(ids()).toEqual([['order-1'], ['order-3']])
+})
+
+test('an alias or a merge names a user by a number, or with blanks around the id, as for the suppression list', async () => {
+  const merge = (...values: unknown[]) => ({ type: 'merge', mergeProperties: values.map((value) => ({ value })) })
+  // A client sends what it likes.
+  const alias = (previousId: unknown) => ({ type: 'alias', previousId }) as Partial<Event>
+  await put(0, [alias(1843), alias(' 1843 '), merge({}, 1843)])
+  await put(3, [alias(18_430), { properties: { order: 1843 } }, merge({ toString: 1 }, '1843')])
+  const eraser = open()
+  eraser.erase({ kind: 'userId', id: '1843', askedAt: now })
+  await step(eraser, 15_000)
+  await step(eraser)
+  expect(ids()).toEqual([['order-3', 'order-4']])
 })

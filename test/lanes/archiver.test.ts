@@ -22,6 +22,8 @@ let bucket: FakeBucket
 let store: LaneStore
 let archiver: Archiver
 let now: number
+/** The place after the newest event of the stream. */
+let head: number
 
 const open = (route: ArchiveConfig = {}) => {
   store = new LaneStore(sqlite.open(), now)
@@ -34,6 +36,7 @@ const open = (route: ArchiveConfig = {}) => {
     billed: createBill(),
     changed: () => archiver.pump(),
     spend: () => undefined,
+    head: async () => head,
   })
 }
 
@@ -41,6 +44,7 @@ beforeEach(() => {
   sqlite = new Sqlite()
   bucket = new FakeBucket()
   now = start
+  head = 0
   open()
 })
 
@@ -220,4 +224,24 @@ test('nothing is lost and nothing is twice, wherever the process is killed', asy
     },
     { runs: 30 },
   )
+})
+
+test('users are erased only once all that the stream had is archived, though the lane was started anew and has read nothing yet', async () => {
+  const grace = { kind: 'userId', id: 'grace', askedAt: start } as const
+  const graces = pack(headerOf('b', { to: ['@archive'] }), plainOrder('b', { userId: 'grace' }))
+  await take(0, eventOf('a'), graces)
+  archiver.erase(grace)
+  head = 2
+  open()
+  await pass(15_000)
+  await pass(5_000)
+  expect(archiver.erase(grace).isDone).toBe(false)
+  // What comes behind it is not waited for.
+  await take(0, eventOf('a'), graces, eventOf('c'))
+  await pass(1_000)
+  await take(3, eventOf('d'))
+  await pass(1_000)
+  await pass(1_000)
+  expect(archiver.erase(grace)).toEqual({ isDone: true })
+  expect(bucket.keys.flatMap(idsOf)).toEqual(['a', 'c'])
 })
