@@ -56,6 +56,8 @@ export class MessageWriter {
   readonly #limits: AnswerLimits
   readonly #out: JsonBytes
   #records = 0
+  /** True when a record had no room: none behind it may be written, or it would be passed over. */
+  #isCut = false
 
   constructor(limits: AnswerLimits) {
     this.#limits = limits
@@ -68,7 +70,8 @@ export class MessageWriter {
   }
 
   get isFull(): boolean {
-    return this.#records >= this.#limits.records || this.#out.length >= this.#limits.bytes
+    const { records, bytes } = this.#limits
+    return this.#isCut || this.#records >= records || (this.#records > 0 && this.#out.length >= bytes)
   }
 
   /** Bytes that still have room. */
@@ -111,6 +114,7 @@ export class MessageWriter {
         const end = isLog ? this.#event(lines, start, chunk.at) : this.#record(lines, start, chunk.at)
         if (this.#records > 0 && out.length > this.#limits.bytes) {
           out.cutTo(before)
+          this.#isCut = true
           return next
         }
         this.#records++

@@ -42,7 +42,7 @@ export interface ProduceOptions {
  * @param body parsed JSON: one record or a list
  * @param options how it is read
  * @param bindings where topics are
- * @returns what became of each, in their order. After a failure, later ones of the same partition are not tried
+ * @returns what became of each, in their order. Behind one that may not be written, those of the same partition are not tried; one that is refused keeps none back
  * @throws {KafkaError} 400 where it is neither, or goes to too many partitions: then nothing is written
  */
 export async function produceRecords(

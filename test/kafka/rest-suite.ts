@@ -298,6 +298,15 @@ export function restSuite(name: string, open: () => Promise<RestTarget>): void {
       expect((one.body as Full[]).map(({ offset }) => offset)).toEqual([3])
     })
 
+    test('a record that has no room in an answer is the first of the next one, though a smaller one stands behind it', async () => {
+      const topic = await target.freshTopic()
+      const place = { topic: topic.name, partition: 0 }
+      for (const value of ['small', 'large'.padEnd(3_000), 'small']) await call('/produce', { ...place, value })
+      const read = async (offset: number) =>
+        ((await call('/fetch', { ...place, offset, maxBytes: 1_000 })).body as Full[]).map((one) => one.offset)
+      expect([await read(0), await read(1), await read(2)]).toEqual([[0], [1], [2]])
+    })
+
     test('offsets are found by time, and a group starts there', async () => {
       const topic = await target.freshTopic()
       const name = group()

@@ -112,5 +112,21 @@ test('an answer stops at its bounds, and goes on at the next offset', () => {
   expect(writerOf('text', 3_500).write(chunk, 0, origin)).toBe(3)
   expect(writerOf('text', 10).write(chunk, 4, origin)).toBe(5)
   expect(writerOf('text', 8_000_000, 2).write(chunk, 4, origin)).toBe(6)
+  expect(writerOf('text', 1).write(chunk, 4, origin)).toBe(5)
   expect(messagesOf(writerOf())).toEqual([])
+})
+
+test('an answer in which a record has no room any more takes none behind it, though they are smaller and of another chunk', () => {
+  const line = (value: string) => `${JSON.stringify([null, 'ada', value, []])}\n`
+  const chunks = ['small', 'large'.padEnd(3_000), 'small'].map((value, offset) => ({
+    offset,
+    count: 1,
+    at: 0,
+    data: frame(line(value)),
+  }))
+  const writer = writerOf('text', 1_000)
+  let next = 0
+  for (const chunk of chunks)
+    if (!writer.isFull) next = writer.write(chunk, next, { topic: 'orders', partition: 0, isLog: false })
+  expect([next, messagesOf(writer).map(({ offset }) => offset)]).toEqual([1, [0]])
 })
