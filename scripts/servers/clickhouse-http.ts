@@ -2,7 +2,9 @@
 // in `query` and the data in the body; settings in the URL; users by header; codes of exceptions. Run by clickhouse.ts, as a
 // process of its own: the engine takes one data folder a process. https://clickhouse.com/docs/interfaces/http
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
 import { createGunzip } from 'node:zlib'
 import { Session } from 'chdb'
 import { reasonOf } from '../../src/core/errors.ts'
@@ -44,7 +46,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response,
       `Code: 516. DB::Exception: ${String(as)}: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)`,
     )
-  const body = await text(given['content-encoding'] === 'gzip' ? request.pipe(createGunzip()) : request)
+  const body = await bodyOf(request)
   const query = url.searchParams.get('query')
   const sql = query === null ? body : `${query}\n${body}`
   try {
@@ -57,6 +59,23 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.end(result.bytes())
   } catch (thrown) {
     fail(response, reasonOf(thrown))
+  }
+}
+
+/** The body as text; the engine itself inflates zstd, as it reads frames that lie one after the other, and Node only the first. */
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const encoding = request.headers['content-encoding']
+  if (encoding === 'gzip') return text(request.pipe(createGunzip()))
+  if (encoding !== 'zstd') return text(request)
+  const file = join(data, `body-${crypto.randomUUID()}.zst`)
+  try {
+    await writeFile(file, await buffer(request))
+    const inflated = await session.queryAsync(`SELECT * FROM file('${file}', 'RawBLOB', 'body String')`, {
+      format: 'RawBLOB',
+    })
+    return new TextDecoder().decode(inflated.bytes())
+  } finally {
+    await rm(file, { force: true })
   }
 }
 

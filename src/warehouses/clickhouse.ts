@@ -1,14 +1,14 @@
-import { SluicewayError } from '../core/errors.ts'
 import { checkSettings, type Input } from '../configure/settings.ts'
-import type { Columns, ColumnType, Engine, Load, Warehouse } from '../core/warehouse.ts'
+import type { Columns, ColumnType, Engine, Gathering, Load, Warehouse } from '../core/warehouse.ts'
+import { ClickHouseGathering } from './clickhouse/gathering.ts'
 import { ClickHouseHttp } from './clickhouse/http.ts'
 import { clickhouseKeptNames } from './clickhouse/kept-names.ts'
-import { bodiesOf, positionalRows, type PositionalRows } from './clickhouse/rows.ts'
+import { bodiesOf, bodyUnits, checkIds, linesOf, positionalRows, type PositionalRows } from './clickhouse/rows.ts'
 import { addLoadColumn, createDatabase, createTable, loadColumn, quoteName, quoteText } from './clickhouse/sql.ts'
 import { type ClickHousePlace, retypeTable, tableName, typeOfColumn, widenTable } from './clickhouse/sql.ts'
 import { widerNumber } from './mapping/wider-number.ts'
-import { readTables, type StoredTable } from './clickhouse/stored-tables.ts'
-import { foldStored, replacedElsewhere, type StoredRow, storedTimes } from './clickhouse/stored-rows.ts'
+import { foldStored, keysOf, storedTimes } from './clickhouse/stored-rows.ts'
+import { type Insert, TableWriter } from './clickhouse/table-writer.ts'
 import { fewAtOnce } from './few-at-once.ts'
 import { hexHash } from './hex-hash.ts'
 import { eachNamespace, namespacesOf } from './namespace.ts'
@@ -82,7 +82,8 @@ export function clickhouse(input: Input<typeof fields>): Warehouse {
     open: (_, database) => {
       const { url, user, password = '', cluster, partition, replaceWithinDays } = settings
       const http = new ClickHouseHttp({ url, host: new URL(url).host, user, password, database })
-      return new ClickHouseEngine(http, { database, cluster, partition }, replaceWithinDays)
+      const place = { database, cluster, partition }
+      return new ClickHouseEngine(http, place, new TableWriter(http, place, replaceWithinDays))
     },
   }
 }
@@ -95,16 +96,14 @@ class ClickHouseEngine implements Engine {
   readonly widerType = widerNumber
   readonly #http: ClickHouseHttp
   readonly #place: ClickHousePlace
-  readonly #withinDays: number | undefined
-  /** All tables of the database: read once, and again after a failure. */
-  #tables: Promise<Map<string, StoredTable>> | undefined
+  readonly #writer: TableWriter
   /** What was read ahead; each is asked for once. */
   readonly #columns: StoredColumns<ColumnType>
 
-  constructor(http: ClickHouseHttp, place: ClickHousePlace, withinDays: number | undefined) {
+  constructor(http: ClickHouseHttp, place: ClickHousePlace, writer: TableWriter) {
     this.#http = http
     this.#place = place
-    this.#withinDays = withinDays
+    this.#writer = writer
     this.#columns = new StoredColumns({
       tablesAtOnce,
       ask: (tables) => this.#askColumns(tables),
@@ -124,13 +123,13 @@ class ClickHouseEngine implements Engine {
 
   widen(table: string, added: Columns): Promise<void> {
     return this.#call(async () => {
-      const stored = (await this.#stored()).get(table)
+      const stored = await this.#writer.stored(table)
       if (stored !== undefined)
         await this.#http.run(widenTable(this.#place, table, added, stored.engine.includes('Aggregating')))
       else {
         await this.#createDatabase()
         await this.#http.run(createTable(this.#place, table, added))
-        this.#tables = undefined
+        this.#writer.forget()
       }
     })
   }
@@ -138,14 +137,18 @@ class ClickHouseEngine implements Engine {
   // What orders a table keeps its type: the server says so (524), and the loader discards what does not fit.
   retype(table: string, changed: Columns): Promise<void> {
     return this.#call(async () => {
-      const isAggregating = (await this.#stored()).get(table)?.engine.includes('Aggregating') === true
+      const isAggregating = (await this.#writer.stored(table))?.engine.includes('Aggregating') === true
       await this.#http.run(retypeTable(this.#place, table, changed, isAggregating))
     })
   }
 
   load(load: Load): Promise<void> {
     if (load.rows.length === 0) return Promise.resolve()
-    return this.#call(() => (load.merge === 'append' ? this.#append(load) : this.#merge(load)))
+    return this.#call(() => (load.merge === 'append' ? this.#append([load]) : this.#merge(load)))
+  }
+
+  appendTogether(loads: readonly Load[]): Promise<void> {
+    return this.#call(() => this.#append(loads))
   }
 
   receivedAt(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -156,6 +159,10 @@ class ClickHouseEngine implements Engine {
       for (const { id, at } of found) newest.set(id, Math.max(at, newest.get(id) ?? at))
       return newest
     })
+  }
+
+  gather(): Gathering {
+    return new ClickHouseGathering(this.#writer)
   }
 
   loadTogether(loads: readonly Load[]): Promise<void> {
@@ -186,64 +193,31 @@ class ClickHouseEngine implements Engine {
 
   async #merge(load: Load): Promise<void> {
     const given = positionalRows(load)
-    const id = given.names.indexOf('id')
-    if (id < 0 || given.rows.some((row) => row[id] === null || row[id] === ''))
-      throw new SluicewayError('warehouse_failed', `ClickHouse: a row for "${load.table}" has no id`, {
-        details: { scope: 'rows' },
-      })
-    const stored = (await this.#stored()).get(load.table)
-    const look = {
-      http: this.#http,
-      table: tableName(this.#place, load.table),
-      stored,
-      withinDays: this.#withinDays,
-    }
-    const rows = load.merge === 'coalesce' ? await foldStored(given, look) : given
-    const old = await replacedElsewhere(rows, look)
-    await this.#insert(load, rows)
-    if (old.length > 0) await this.#delete(look.table, old)
-  }
-
-  // Rows of an append have no id: each has the load's, so that a repeat is seen also where tokens are not kept.
-  async #append(load: Load): Promise<void> {
-    const table = tableName(this.#place, load.table)
-    await this.#http.run(addLoadColumn(this.#place, load.table))
-    const there = await this.#http.rows(
-      `SELECT 1 FROM ${table} WHERE ${quoteName(loadColumn)} = ${quoteText(load.id)} LIMIT 1`,
-      { select_sequential_consistency: 1 },
-    )
-    if (there.length > 0) return
-    const { names, rows } = positionalRows(load)
-    await this.#insert(load, { names: [...names, loadColumn], rows: rows.map((row) => [...row, load.id]) })
-  }
-
-  async #insert(load: Load, rows: PositionalRows): Promise<void> {
-    const into = `INSERT INTO ${tableName(this.#place, load.table)} (${rows.names.map(quoteName).join(', ')})`
+    checkIds(load.table, given)
+    const rows = load.merge === 'coalesce' ? await foldStored(given, await this.#writer.look(load.table)) : given
     // Parts of a load that failed have its id, too: the token says which rows it is for.
     const own = await hexHash(JSON.stringify(rowIdentities(load, load.rows)), 16)
-    let start = 0
-    for (const body of bodiesOf(rows)) {
-      await this.#http.run(new TextEncoder().encode(`${into} FORMAT JSONCompactEachRow\n${body.text}`), {
-        async_insert: 0,
-        date_time_input_format: 'best_effort',
-        input_format_null_as_default: 1,
-        // One block, so that a row that cannot be read leaves nothing behind of the others.
-        input_format_parallel_parsing: 0,
-        insert_deduplicate: 1,
-        insert_deduplication_token: `${load.id}#${start}#${own}`,
-        max_partitions_per_insert_block: 0,
-      })
-      start += body.rows
-    }
+    await this.#writer.replace(load.table, keysOf(rows), insertsOf(rows, `${load.id}#${own}`))
   }
 
-  async #delete(table: string, old: readonly StoredRow[]): Promise<void> {
-    const pairs = old.map(({ id, at }) => `(${quoteText(id)}, ${at})`).join(', ')
-    const times = old.map(({ at }) => at)
-    await this.#http.run(
-      `DELETE FROM ${table} WHERE ("id", toUnixTimestamp64Milli(toDateTime64("received_at", 3))) IN (${pairs})
-       AND "received_at" >= fromUnixTimestamp64Milli(${Math.min(...times)}) AND "received_at" <= fromUnixTimestamp64Milli(${Math.max(...times)})`,
+  // Rows of an append have no id: each has its load's, so that a repeat is seen also where tokens are not kept.
+  async #append(loads: readonly Load[]): Promise<void> {
+    const [first] = loads
+    if (first === undefined) return
+    await this.#http.run(addLoadColumn(this.#place, first.table))
+    const there = await this.#http.rows(
+      `SELECT DISTINCT ${quoteName(loadColumn)} FROM ${tableName(this.#place, first.table)}
+       WHERE ${quoteName(loadColumn)} IN (${loads.map(({ id }) => quoteText(id)).join(', ')})`,
+      { select_sequential_consistency: 1 },
     )
+    const known = new Set(there.map(([id]) => id))
+    const names = [...positionalRows(first).names, loadColumn]
+    for (const whole of together(loads.filter(({ id, rows }) => !known.has(id) && rows.length > 0)))
+      await this.#writer.insert(first.table, {
+        names,
+        lines: whole.lines,
+        token: await hexHash(JSON.stringify(whole.ids), 16),
+      })
   }
 
   async #createDatabase(): Promise<void> {
@@ -254,18 +228,39 @@ class ClickHouseEngine implements Engine {
     if (there.length === 0) await this.#http.run(createDatabase(this.#place))
   }
 
-  #stored(): Promise<Map<string, StoredTable>> {
-    this.#tables ??= readTables(this.#http, this.#place.database)
-    return this.#tables
-  }
-
   async #call<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call()
     } catch (thrown) {
       // What is known of the tables may be why.
-      this.#tables = undefined
+      this.#writer.forget()
       throw thrown
     }
   }
+}
+
+/** Rows as inserts of bounded size. */
+function* insertsOf(rows: PositionalRows, token: string): Generator<Insert> {
+  let start = 0
+  for (const { text, rows: count } of bodiesOf(rows)) {
+    yield { names: rows.names, lines: text, token: `${token}#${start}` }
+    start += count
+  }
+}
+
+/** Loads as texts of bounded size: one that is there is there as a whole. */
+function* together(loads: readonly Load[]): Generator<{ readonly ids: readonly string[]; readonly lines: string }> {
+  let ids: string[] = []
+  let lines = ''
+  for (const load of loads) {
+    const own = linesOf(positionalRows(load).rows.map((row) => [...row, load.id]))
+    if (lines.length > 0 && lines.length + own.length > bodyUnits) {
+      yield { ids, lines }
+      ids = []
+      lines = ''
+    }
+    ids.push(load.id)
+    lines += own
+  }
+  if (ids.length > 0) yield { ids, lines }
 }

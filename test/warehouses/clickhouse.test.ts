@@ -6,10 +6,14 @@ import { type RealClickHouseWarehouse, startClickHouseWarehouse } from '../suppo
 import { loadOf } from '../support/load-of.ts'
 import { engineSuite } from './engine-suite.ts'
 
-engineSuite('clickhouse', async () => {
-  const warehouse = await startClickHouseWarehouse()
-  return { ...warehouse, engine: warehouse.use.open({}, warehouse.namespace) }
-})
+engineSuite(
+  'clickhouse',
+  async () => {
+    const warehouse = await startClickHouseWarehouse()
+    return { ...warehouse, engine: warehouse.use.open({}, warehouse.namespace) }
+  },
+  { gathers: true },
+)
 
 describe('clickhouse()', () => {
   test('clickhouse() says what is wrong without repeating a secret', () => {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { startClickHouseWarehouse } from '../support/real-clickhouse.ts'
 import { startDatabricksWarehouse } from '../support/real-databricks.ts'
 import { startRedshiftWarehouse } from '../support/real-redshift.ts'
 import { Workerd } from '../support/workerd.ts'
@@ -25,13 +26,25 @@ const workerOf = (engine: string) => ({
           ({ id: 'order-' + i, total: i + 0.5, received_at: '2026-11-29T10:00:00.000Z', city: 'Zürich' }))
         for (const id of ['load-1', 'load-2'])
           await engine.load(loadOf({ id, table: 'orders', columns, rows, merge: 'replace' }))
+        const gathering = engine.gather?.('gather-1')
+        for (const n of [0, 1, 2, 3])
+          await gathering?.stage([loadOf({ id: 'load-' + n, table: 'orders', columns, rows: rows.slice(n * 5_000, (n + 1) * 5_000), merge: 'replace' })])
+        await gathering?.merge()
+        await gathering?.drop()
         return Response.json(await engine.columns('orders'))
       },
     }`,
   resolveDir: root,
 })
 
+async function startClickHouse() {
+  const warehouse = await startClickHouseWarehouse()
+  const { url, user, password, database } = warehouse
+  return { ...warehouse, settings: { url, user, password, database, schema: database, allowPrivate: true } }
+}
+
 test.each([
+  ['clickhouse', '', startClickHouse],
   ['redshift', '', startRedshiftWarehouse],
   ['databricks', '', () => startDatabricksWarehouse()],
   ['databricks', ' with a bucket', () => startDatabricksWarehouse('bucket')],

@@ -35,7 +35,7 @@ export class ClickHouseHttp {
   /**
    * Runs a statement, with its rows if it has some.
    *
-   * @param body the statement, or the bytes of it and of its rows
+   * @param body the statement with its rows, if it has some: as text, or as frames of zstd, one after the other
    * @param settings of this statement
    * @returns the answer as text
    * @throws {SluicewayError} warehouse_failed, with `scope` and `lasting` as the code of the exception says
@@ -54,6 +54,7 @@ export class ClickHouseHttp {
           'content-type': 'text/plain; charset=utf-8',
           'x-clickhouse-user': user,
           'x-clickhouse-key': password,
+          ...(typeof body === 'string' ? {} : { 'content-encoding': 'zstd' }),
         },
         body,
         redirect: 'manual',

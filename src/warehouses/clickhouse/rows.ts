@@ -1,3 +1,4 @@
+import { SluicewayError } from '../../core/errors.ts'
 import type { Load } from '../../core/warehouse.ts'
 import { moreColumn } from '../mapping/more-column.ts'
 
@@ -8,12 +9,21 @@ export interface PositionalRows {
 }
 
 /** UTF-16 units of one body. */
-const bodyUnits = 8_000_000
+export const bodyUnits = 8_000_000
 const escapedHalf = /\\ud[89a-f]/
 
 /** The rows of a load, and the names of its columns. */
 export function positionalRows({ columns, rows }: Load): PositionalRows {
   return { names: columns.map(({ name }) => name), rows }
+}
+
+/** Throws with the scope `rows` where a row has no id. */
+export function checkIds(table: string, { names, rows }: PositionalRows): void {
+  const id = names.indexOf('id')
+  if (id < 0 || rows.some((row) => row[id] === null || row[id] === ''))
+    throw new SluicewayError('warehouse_failed', `ClickHouse: a row for "${table}" has no id`, {
+      details: { scope: 'rows' },
+    })
 }
 
 /**
@@ -39,6 +49,9 @@ export function* bodiesOf({ rows }: PositionalRows): Generator<{ readonly text: 
   }
   if (count > 0) yield { text, rows: count }
 }
+
+/** Writes rows in the same format, as one text. */
+export const linesOf = (rows: PositionalRows['rows']): string => rows.map((row) => `${lineOf(row)}\n`).join('')
 
 function lineOf(row: readonly unknown[]): string {
   const line = JSON.stringify(row)
