@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponse } from './destination.ts'
+import type { Facts } from './envelope.ts'
 import type { Event } from './event.ts'
 
 /** Where on its way an event ended. */
@@ -45,6 +46,8 @@ export interface NewDeadLetter {
   readonly transformed?: boolean
   /** Where a part of the event was delivered: what was left then, in the words of the destination (`rests` of SendResult). */
   readonly rest?: string
+  /** What the edge saw of the request, which a replay brings again; left out where that is nothing. */
+  readonly facts?: Facts
   /** The event as JSON text; for stage `ingest` whatever was sent. */
   readonly event: string
   readonly attempts: readonly Attempt[]
@@ -52,7 +55,7 @@ export interface NewDeadLetter {
 }
 
 /** A dead letter as the admin API shows it. */
-export interface DeadLetter extends Omit<NewDeadLetter, 'event' | 'exchange' | 'rest'>, LetterExchange {
+export interface DeadLetter extends Omit<NewDeadLetter, 'event' | 'exchange' | 'facts' | 'rest'>, LetterExchange {
   /** `<target>:<partition>:<number>`. */
   readonly id: string
   readonly target: string

@@ -26,10 +26,10 @@ export async function dryRunLetter(number: number, lane: LetterRoute): Promise<D
   if (stored === null || letter === null) return null
   if (target === undefined)
     throw new SluicewayError('conflict', `"${ref.target}" is not in the config: nothing would deliver it.`)
-  const { messageId: id, key, source, receivedAt, rest } = stored
+  const { messageId: id, key, source, receivedAt, rest, facts = {} } = stored
   const earlier = rest === undefined ? {} : { earlier: rest }
   const envelope = new Envelope(
-    { id, key, source, receivedAt, to: [ref.target], facts: {}, ...earlier },
+    { id, key, source, receivedAt, to: [ref.target], facts, ...earlier },
     replayedTextOf(stored, limits),
   )
   if (target.kind === 'warehouse' && stored.transformed === true)

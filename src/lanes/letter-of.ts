@@ -30,6 +30,7 @@ export function letterOf(
     code,
     ...(detail === undefined ? {} : { detail }),
     receivedAt: header.receivedAt,
+    ...(Object.keys(header.facts).length === 0 ? {} : { facts: header.facts }),
     event: text,
     attempts: history,
     ...(rest === undefined ? {} : { rest }),

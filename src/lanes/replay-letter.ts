@@ -67,7 +67,7 @@ export async function replayLetter(number: number, lane: LetterRoute): Promise<b
     source: letter.source,
     receivedAt: letter.receivedAt,
     to: [ref.target],
-    facts: {},
+    facts: letter.facts ?? {},
     ...(letter.rest === undefined ? {} : { earlier: letter.rest }),
   }
   const text = replayedTextOf(letter, lane.limits)

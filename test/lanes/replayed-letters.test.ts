@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
+import type { Bindings } from '../../src/core/bindings.ts'
+import { pack } from '../../src/core/envelope.ts'
+import { dryRunLetter } from '../../src/lanes/dry-run-letter.ts'
 import { replayBase } from '../../src/lanes/lane-store.ts'
+import { type LetterRoute, replayLetter } from '../../src/lanes/replay-letter.ts'
+import { fakePort } from '../support/fake-context.ts'
+import { chunkOf, headerOf, plainOrder } from '../support/sample-events.ts'
 import { eventsOf, SimulatedLane } from '../support/simulated-lane.ts'
 
 test('a replayed letter goes behind what has failed of its key, and keeps its place in the stream for tracing', async () => {
@@ -40,4 +46,33 @@ test('a replayed letter survives a crash and is not sent twice', async () => {
   await lane.carrying('grace 1').answer(200)
   expect(lane.pendingIds).toEqual([])
   expect(lane.store.counters).toMatchObject({ done: 2 })
+})
+
+test('a replayed letter brings what the edge saw of the request, which is in no event: Meta wants address and user agent', async () => {
+  const facts = { ip: '203.0.113.9', userAgent: 'Mozilla/5.0', country: 'DE' }
+  const seen: unknown[] = []
+  const lane = new SimulatedLane({
+    use: { encode: ({ id, text, header }) => (seen.push(header.facts), { id, text }) },
+  })
+  lane.chunks.push(chunkOf(0, [pack(headerOf('ada 1', { facts }), plainOrder('ada 1'))], lane.now))
+  await lane.feed()
+  await lane.carrying('ada 1').answer(400)
+  const route = (): LetterRoute => ({
+    ref: { target: 'webhook', partition: 0 },
+    target: lane.target,
+    bindings: {} as Bindings,
+    store: lane.store,
+    letters: lane.letters,
+    sender: lane.sender,
+    limits: { userCodeMs: 5_000, pastDays: 30, futureMinutes: 5 } as LetterRoute['limits'],
+    port: fakePort(),
+  })
+  expect(await dryRunLetter(1, route())).toMatchObject({ outcome: 'send' })
+  expect(lane.letters.get(1)).not.toHaveProperty('facts')
+  lane.crash()
+  await replayLetter(1, route())
+  await lane.pass(1_000)
+  expect(lane.pendingIds).toEqual(['ada 1'])
+  expect(seen.length).toBeGreaterThan(2)
+  expect(new Set(seen.map((one) => JSON.stringify(one)))).toEqual(new Set([JSON.stringify(facts)]))
 })
