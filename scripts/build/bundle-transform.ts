@@ -44,7 +44,6 @@ export interface Bundle {
   readonly text: string
   readonly map: SourceMap
   readonly exports: readonly string[]
-  readonly isCommonJs: boolean
   readonly positions: Positions
 }
 
@@ -77,7 +76,5 @@ export async function bundleOf(
   const exported = Object.values(result.metafile.outputs).flatMap((one) =>
     one.entryPoint === undefined ? [] : one.exports,
   )
-  const entry = Object.values(result.metafile.outputs).find((one) => one.entryPoint !== undefined)?.entryPoint ?? ''
-  const isCommonJs = result.metafile.inputs[entry]?.format === 'cjs'
-  return { text, map, exports: exported, isCommonJs, positions: filePositions(map, { folder: to, root, home }) }
+  return { text, map, exports: exported, positions: filePositions(map, { folder: to, root, home }) }
 }

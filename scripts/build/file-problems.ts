@@ -34,7 +34,6 @@ interface Exported {
   readonly shown: string
   /** Which of the two functions it exports. */
   readonly functions: readonly string[]
-  readonly isCommonJs: boolean
 }
 
 /**
@@ -42,13 +41,13 @@ interface Exported {
  *
  * @returns undefined for one that is
  */
-export function exportProblem({ path, shown, functions, isCommonJs }: Exported): string | undefined {
+export function exportProblem({ path, shown, functions }: Exported): string | undefined {
   if (functions.length === 1) return undefined
   if (functions.length > 1) return `${shown} has both ${functions.join(' and ')}; a transform has one of them`
   const begin = `${shown} has neither transformEvent nor transformBatch`
   const source = readFileSync(path, 'utf8')
   if (path.endsWith('.py')) return `${begin}; write "def transformEvent(event, metadata):"`
-  if (isCommonJs)
+  if (/^\s*(?:module\.)?exports\b/m.test(source))
     return `${begin} among its exports; it is CommonJS: write "export function" in place of "module.exports"`
   if (/^\s*export\s+default\b/m.test(source))
     return `${begin} among its exports; write "export function transformEvent", without "default"`

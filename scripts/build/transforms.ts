@@ -184,7 +184,7 @@ function pythonModuleOf(place: BundlePlace, file: string, check: ReturnType<type
   const problem = check(pythonProgram(options))
   const why =
     problem === undefined
-      ? exportProblem({ path, shown, functions: pythonIsolate(options).functions, isCommonJs: false })
+      ? exportProblem({ path, shown, functions: pythonIsolate(options).functions })
       : `${shown} does not build: ${problem}`
   if (why !== undefined) return unbuiltModule(place, file, why)
   return pythonModule({ ...options, ours: (inner) => wayTo(home, to, inner), harness: harnessName })
@@ -219,7 +219,7 @@ async function moduleOf(place: BundlePlace, file: string): Promise<string> {
   try {
     const isolated = await bundleOf(place, path, isolatedFormat)
     const functions = functionsOf(isolated)
-    const problem = exportProblem({ path, shown, functions, isCommonJs: isolated.isCommonJs })
+    const problem = exportProblem({ path, shown, functions })
     if (problem !== undefined) return unbuiltModule(place, file, problem)
     const head = [
       `// Made of ${shown} by scripts/build/transforms.ts.`,

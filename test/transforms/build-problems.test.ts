@@ -102,6 +102,8 @@ const right: Readonly<Record<string, string>> = {
 
 beforeAll(async () => {
   mkdirSync(join(root, 'transforms/libraries'), { recursive: true })
+  // As a folder of one's own has it.
+  writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
   const libraries = { 'my-helpers.py': 'def total():\n    return 1\n', 'broken-one.py': 'total = 1\ndef total(:\n' }
   for (const [name, code] of Object.entries(libraries)) writeFileSync(join(root, 'transforms/libraries', name), code)
   for (const [name, code] of [...wrong, ...Object.entries(right)]) writeFileSync(join(root, 'transforms', name), code)
