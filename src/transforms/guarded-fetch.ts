@@ -26,9 +26,9 @@ export function fetchProblem(url: URL, { hosts, allowPrivate, service }: FetchRu
   const { hostname } = url
   const isNamed =
     (service !== undefined && url.href.startsWith(`${service.replace(/\/$/, '')}/`)) ||
-    hosts.some(
-      (host) => host === '*' || host === hostname || (host.startsWith('*.') && hostname.endsWith(host.slice(1))),
-    )
+    hosts
+      .map((host) => host.toLowerCase())
+      .some((host) => host === '*' || host === hostname || (host.startsWith('*.') && hostname.endsWith(host.slice(1))))
   if (!isNamed)
     return `${hostname} is not among the hosts that this transform may ask: name it in the config, fetch: ['${hostname}']`
   return allowPrivate ? undefined : hostProblem(hostname)
@@ -54,7 +54,7 @@ export async function guardedFetch(
   for (let hop = 0; hop <= mostRedirects; hop++) {
     const problem = fetchProblem(new URL(url), rules)
     if (problem !== undefined) throw new Error(problem)
-    const response = await send(new Request(url, { method, headers, body, redirect: 'manual' }))
+    const response = await send(new Request(url, { method, headers, body, redirect: 'manual', signal: input.signal }))
     const to = response.headers.get('location')
     if (to === null || ![301, 302, 303, 307, 308].includes(response.status) || input.redirect === 'manual')
       return response

@@ -17,6 +17,8 @@ const server = createServer((request, response) => {
   else if (path === '/redirect') response.writeHead(302, { location: '/json' }).end()
   else if (path === '/redirect-away') response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end()
   else if (path === '/geoip/203.0.113.7') json({ city: 'Berlin' })
+  else if (path === '/geoip/203.0.113.8' || path === '/never') return
+  else if (path === '/half') response.write('{')
   else if (path === '/geoip/203.0.113.9') response.writeHead(503).end()
   else if (path === '/post') {
     const parts: Buffer[] = []
@@ -31,6 +33,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await worker.stop()
+  server.closeAllConnections()
   server.close()
 })
 
@@ -360,6 +363,13 @@ describe.each(['inline', 'isolated'] as const)('what RudderStack gives code besi
       isError: true,
       name: 'Error',
     })
+  })
+
+  test('geolocation is given up after a second, and fetchV2 where its signal says so: both reject', async () => {
+    const options = { ...reaches(), geolocation: url }
+    expect(await ask('geolocation that hangs', options)).toMatchObject({ isError: true, name: 'TimeoutError' })
+    for (const asks of ['fetchV2 with a signal', 'fetchV2 of a half with a signal'])
+      expect(await ask(asks, options)).toMatchObject({ thrown: expect.stringMatching(/abort/i) })
   })
 
   test('built-in libraries and packages of npm', async () => {

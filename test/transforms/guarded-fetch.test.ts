@@ -36,6 +36,8 @@ test.each([
   ['https://api.shop.com.evil.com/', ['api.shop.com'], false],
   ['https://api.shop.com@evil.com/', ['api.shop.com'], false],
   ['https://API.SHOP.COM/', ['api.shop.com'], true],
+  ['https://api.shop.com/', ['API.Shop.com'], true],
+  ['https://eu.api.shop.com/', ['*.Shop.com'], true],
   ['https://api.shop.com/', [], false],
 ])('%s is asked only where its host is named: %j', (url, hosts, isAllowed) => {
   expect(fetchProblem(new URL(url), rules(hosts)) === undefined).toBe(isAllowed)

@@ -97,6 +97,9 @@ export async function transformEvent(event, metadata) {
     'geolocation of text': () => geolocation('here'),
     'geolocation of another': () => geolocation('203.0.113.7'),
     'geolocation that fails': () => geolocation('203.0.113.9'),
+    'geolocation that hangs': () => geolocation('203.0.113.8'),
+    'fetchV2 with a signal': () => fetchV2(event.properties.url + '/never', { signal: AbortSignal.timeout(100) }),
+    'fetchV2 of a half with a signal': () => fetchV2(event.properties.url + '/half', { signal: AbortSignal.timeout(100) }),
     'geolocation of the event': () => geolocation(event.context.ip),
   }
   return { ...event, properties: { answer: (await caught(answers[asks])) ?? 'undefined' } }

@@ -6,9 +6,10 @@ import { type ContractWorker, startContract } from '../../support/contract.ts'
 
 let worker: ContractWorker
 let url: string
-const server = createServer((_, response) =>
-  response.setHeader('content-type', 'application/json').end('{"plan":"pro"}'),
-)
+const server = createServer((request, response) => {
+  if (request.url?.endsWith('/never') !== true)
+    response.setHeader('content-type', 'application/json').end('{"plan":"pro"}')
+})
 beforeAll(async () => {
   worker = await startContract({
     'returns.py': `
@@ -55,6 +56,15 @@ def transformEvent(event, metadata):
         plan = "refused"
     return {**event, "properties": {"plan": plan, "key": getCredential("apiKey")}}
 `,
+    'waits.py': `
+import requests
+def transformEvent(event, metadata):
+    try:
+        requests.get(event["properties"]["url"] + "/never", timeout=0.2)
+    except requests.exceptions.Timeout:
+        event["properties"] = {"plan": "late"}
+    return event
+`,
     'libraries/my-helpers.py': 'def plan_of(url, requests):\n    return requests.get(url).json()["plan"]\n',
     'broken.py': 'rates = {}["EUR"]\ndef transformEvent(event, metadata):\n    return event\n',
     'fails.py': `from myHelpers import plan_of
@@ -71,6 +81,7 @@ class Nobody:
 })
 afterAll(async () => {
   await worker.stop()
+  server.closeAllConnections()
   server.close()
 })
 
@@ -165,6 +176,13 @@ describe.each(['inline', 'isolated'] as const)('the contract of transforms in Py
     expect(allowed.events.map((one) => one.event.properties)).toEqual([{ plan: 'pro', key: 'k-1' }])
     const refused = await worker.run({ ...call, options: { credentials } })
     expect(refused.events.map((one) => one.event.properties)).toEqual([{ plan: 'refused', key: 'k-1' }])
+  })
+
+  test('what requests is given as its timeout raises Timeout where no answer comes', async () => {
+    const options = { fetch: ['127.0.0.1'], allowPrivate: true }
+    const events = [{ ...order(''), properties: { url } }]
+    const ran = await worker.run({ transforms: ['waits'], way, events, options })
+    expect([ran.events.map((one) => one.event.properties), ran.failed]).toEqual([[{ plan: 'late' }], []])
   })
 
   test('an error has the traceback of Python; a module that cannot be loaded fails its events', async () => {
