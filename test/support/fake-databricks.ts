@@ -37,6 +37,8 @@ export interface FakeDatabricks {
   cut: ((asked: string) => boolean) | undefined
   /** What statements fail with, while it is set. */
   fail: { readonly error_code: string; readonly message: string; readonly sql_state?: string } | undefined
+  /** Which statements fail with it, while it is set; all of them without it. */
+  failing: RegExp | undefined
   /** How often it is said that a statement is still running. */
   running: number
   /** Ends the tokens that were given out. */
@@ -120,7 +122,9 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
   }
   const submit = async (body: Submission): Promise<object> => {
     const id = randomUUID()
-    statements.set(id, fake.fail === undefined ? await outcomeOf(id, body) : failed(id, fake.fail))
+    const { fail, failing = /^/ } = fake
+    const isRefused = fail !== undefined && failing.test(body.statement)
+    statements.set(id, isRefused ? failed(id, fail) : await outcomeOf(id, body))
     return stateOf(id)
   }
   const outcomeOf = async (id: string, body: Submission): Promise<object> => {
@@ -212,6 +216,7 @@ export async function startDatabricks(): Promise<FakeDatabricks> {
     refuse: undefined,
     cut: undefined,
     fail: undefined,
+    failing: undefined,
     running: 0,
     expire: () => void (given = ''),
     query: (sql) =>

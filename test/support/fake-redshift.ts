@@ -31,6 +31,8 @@ export interface FakeRedshift {
   cut: ((action: string) => boolean) | undefined
   /** What statements fail with, while it is set. */
   fail: string | undefined
+  /** Which statements fail with it, while it is set; all of them without it. */
+  failing: RegExp | undefined
   /** How often it is said that a statement is still running. */
   running: number
   /** Runs SQL of PostgreSQL. */
@@ -123,7 +125,8 @@ export async function startRedshift(secret: string): Promise<FakeRedshift> {
       error: Sqls !== undefined && words.startsWith('ERROR') ? `Query #${number} failed with ${words}` : words,
       rows: [],
     })
-    if (fake.fail !== undefined) return failed(fake.fail, 1)
+    const { fail, failing = /^/ } = fake
+    if (fail !== undefined && (Sqls ?? [Sql ?? '']).some((text) => failing.test(text))) return failed(fail, 1)
     let number = 0
     try {
       const rows = await sql.begin(async (transaction) => {
@@ -225,6 +228,7 @@ export async function startRedshift(secret: string): Promise<FakeRedshift> {
     refuse: undefined,
     cut: undefined,
     fail: undefined,
+    failing: undefined,
     running: 0,
     query: async (text) => (await sql.unsafe(text)) as unknown as Record<string, unknown>[],
     stop: async () => {

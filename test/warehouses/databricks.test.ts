@@ -255,7 +255,7 @@ describe.skipIf(process.env['DATABRICKS_URL'] !== undefined)('a Databricks behin
     [
       '[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have MODIFY. SQLSTATE: 42501',
       undefined,
-      'warehouse',
+      'table',
       true,
     ],
     ['[NO_SUCH_CATALOG_EXCEPTION] Catalog not found. SQLSTATE: 42704', undefined, 'warehouse', true],

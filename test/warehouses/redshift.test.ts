@@ -251,11 +251,11 @@ describe.skipIf(process.env['REDSHIFT_REGION'] !== undefined)('a Redshift behind
     ['ERROR: column "coupon" does not exist in _sluiceway_stage_0', 'table', false, /stage_0$/],
     [
       'ERROR: permission denied for schema web',
-      'warehouse',
+      'table',
       true,
       /the user may not create tables there: GRANT USAGE, CREATE ON SCHEMA/,
     ],
-    ['ERROR: must be owner of relation orders', 'warehouse', true, /ALTER TABLE … OWNER TO the user\.$/],
+    ['ERROR: must be owner of relation orders', 'table', true, /ALTER TABLE … OWNER TO the user\.$/],
     [
       'ERROR: S3ServiceException:Access Denied,Status 403,Error AccessDenied',
       'warehouse',

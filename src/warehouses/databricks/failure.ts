@@ -125,10 +125,13 @@ function meaningOfStatement(
     )
   // The object was deleted, by somebody else or by an earlier invocation whose load has ended.
   if (location !== undefined && words.includes('[PATH_NOT_FOUND]')) return { scope: 'warehouse' }
+  // It may be missing for one table alone.
   if (state === '42501' || code === 'PERMISSION_DENIED' || /INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED/.test(words))
-    return lasting(
-      `Grant USE CATALOG on "${catalog}", and ALL PRIVILEGES on the schema "${schema}" or CREATE SCHEMA on the catalog: docs/warehouse-databricks.md has the statements.`,
-    )
+    return {
+      scope: 'table',
+      lasting: true,
+      hint: `Grant USE CATALOG on "${catalog}", and ALL PRIVILEGES on the schema "${schema}" or CREATE SCHEMA on the catalog: docs/warehouse-databricks.md has the statements.`,
+    }
   if (/\[(?:CATALOG_NOT_FOUND|NO_SUCH_CATALOG_EXCEPTION)/.test(words))
     return lasting(`The catalog "${catalog}" is not there: check \`catalog\`.`)
   if (ofOthers.test(words)) return { scope: 'warehouse' }

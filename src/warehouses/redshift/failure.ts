@@ -142,7 +142,8 @@ function meaningOfWords(words: string, address: RedshiftAddress): Meaning {
       true,
       `The role of \`iamRole\` must be attached to the ${server}, and may read "${bucket}": docs/warehouse-redshift.md has its policy.`,
     )
-  if (/permission denied|must be owner/i.test(words)) return of('warehouse', true, grantHint(words, address))
+  // It may be missing for one table alone.
+  if (/permission denied|must be owner/i.test(words)) return of('table', true, grantHint(words, address))
   if (/database ".*" does not exist/i.test(words))
     return of('warehouse', true, `Create the database "${database}", or name another one.`)
   if (/authentication failed|FATAL/i.test(words)) return of('warehouse', true, 'Check `dbUser` or `secretArn`.')
