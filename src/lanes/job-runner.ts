@@ -68,7 +68,7 @@ export class JobRunner {
   /** Begins a job, or says how it is doing where it has begun already. */
   start(order: JobOrder): JobStatus {
     const known = this.#load().find(({ id }) => id === order.id)
-    if (known !== undefined) return statusOf(known)
+    if (known !== undefined) return this.#statusOf(known)
     const { letters, port } = this.#options
     const now = port.now()
     const job: StoredJob = {
@@ -85,12 +85,12 @@ export class JobRunner {
     if (job.last === 0) return statusOf({ ...job, state: 'done', endedAt: now })
     this.#put(job)
     this.#options.changed()
-    return statusOf(job)
+    return this.#statusOf(job)
   }
 
   /** All jobs that are known, oldest first. */
   list(): JobStatus[] {
-    return this.#load().map(statusOf)
+    return this.#load().map((job) => this.#statusOf(job))
   }
 
   /** Ends a job after the letters that are under way; null when there is none. */
@@ -106,8 +106,7 @@ export class JobRunner {
   pump(): void {
     const job = this.#running
     if (job === undefined || this.#active || this.#options.port.now() < this.#nextAt) return
-    const queues = job.kind === 'replay' || job.kind === 'replay history'
-    if (queues && this.#options.waiting() >= mostWaiting) {
+    if (this.#isHeld(job)) {
       this.#nextAt = this.#options.port.now() + holdMs
       return
     }
@@ -124,6 +123,23 @@ export class JobRunner {
   /** When it wants to go on, in milliseconds since the epoch. */
   due(): number | undefined {
     return this.#active || this.#running === undefined ? undefined : this.#nextAt
+  }
+
+  /** True while too many events wait for more to be queued. */
+  #isHeld({ kind }: StoredJob): boolean {
+    return (kind === 'replay' || kind === 'replay history') && this.#options.waiting() >= mostWaiting
+  }
+
+  /** What people see of a job; why one waits is not stored. */
+  #statusOf(job: StoredJob): JobStatus {
+    const status = statusOf(job)
+    if (job.state !== 'running') return status
+    const first = this.#running
+    if (first !== undefined && first.id !== job.id)
+      return { ...status, reason: `the job ${first.id} of this lane comes first` }
+    if (!this.#isHeld(job)) return status
+    const reason = `${this.#options.waiting()} events wait in the lane: it goes on once there are fewer than ${mostWaiting}`
+    return { ...status, reason }
   }
 
   get #running(): StoredJob | undefined {

@@ -131,3 +131,26 @@ test('a job is held while too much waits in the lane, and ends when it is cancel
   expect([replayed.length, letters.count, runner.due()]).toEqual([100, 150, undefined])
   expect(runner.cancel('nobody')).toBe(null)
 })
+
+test('a job that waits says why: for the events in front of it, or for a job that began before', async () => {
+  add(1)
+  const runner = open()
+  waiting = 2_000
+  runner.start(order)
+  runner.start({ ...order, id: 'another-job', kind: 'discard' })
+  await step(runner)
+  const [first, second] = runner.list()
+  expect(first).toMatchObject({
+    state: 'running',
+    done: 0,
+    reason: '2000 events wait in the lane: it goes on once there are fewer than 2000',
+  })
+  expect(second).toMatchObject({ state: 'running', reason: 'the job a-job of this lane comes first' })
+  waiting = 0
+  for (let i = 0; i < 3; i++) await step(runner, 500)
+  for (const job of runner.list()) expect(job).not.toHaveProperty('reason')
+  expect(runner.list()).toMatchObject([
+    { state: 'done', done: 1 },
+    { state: 'done', done: 0 },
+  ])
+})
