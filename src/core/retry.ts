@@ -21,14 +21,15 @@ export function backoffMs(attempts: number, random: number, backoff: Backoff = d
 }
 
 /**
- * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or an HTTP date.
+ * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or an HTTP date. Some send fractions of a second, or the header twice.
  *
  * @returns seconds from `now` (milliseconds since the epoch), 0 or more, or undefined when there is none that can be read
  */
 export function retryAfterSeconds(header: string | null | undefined, now: number): number | undefined {
   if (header === null || header === undefined) return undefined
   const text = header.trim()
-  if (/^\d+$/.test(text)) return Number(text)
-  const at = Date.parse(text)
+  if (/^\d+(\.\d+)?( *, *\d+(\.\d+)?)*$/.test(text)) return Math.ceil(Math.max(...text.split(',').map(Number)))
+  // Without a name of a month, it is none: "-5" would be a day in May.
+  const at = /[a-z]{3}/i.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - now) / 1000))
 }
