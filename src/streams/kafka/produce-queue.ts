@@ -6,6 +6,8 @@ import { withSignal } from '../../core/with-signal.ts'
 interface Waiting {
   /** Records that are not written yet. */
   records: readonly KafkaRecord[]
+  /** Why Kafka will never take one of them. Later attempts do not have that record any more. */
+  refused: string | undefined
   readonly bytes: number
   /** Milliseconds since the epoch after which no further attempt begins: whoever waits has spilled by then. */
   readonly until: number
@@ -62,7 +64,14 @@ export class ProduceQueue {
     if (this.#bytes + bytes > mostWaiting)
       throw new SluicewayError('stream_unavailable', 'Too many events wait for Kafka; send them again.')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#waiting.push({ records, bytes, until: this.#options.port.now() + attemptMs, resolve, reject })
+    this.#waiting.push({
+      records,
+      refused: undefined,
+      bytes,
+      until: this.#options.port.now() + attemptMs,
+      resolve,
+      reject,
+    })
     this.#bytes += bytes
     if (!this.#isSending) void this.#send()
     return promise
@@ -102,18 +111,17 @@ export class ProduceQueue {
     let failure: string | undefined
     for (const one of some) {
       const left: KafkaRecord[] = []
-      let refused: string | undefined
       for (const record of one.records) {
         const outcome = outcomes[i++] ?? { written: false, retry: 'unknown', reason: 'the front did not report on it' }
         if (outcome.written) next = outcome.offset === undefined ? next : Math.max(next ?? 0, outcome.offset + 1)
-        else if (outcome.retry === 'no') refused = outcome.reason
+        else if (outcome.retry === 'no') one.refused ??= outcome.reason
         else {
           left.push(record)
           failure ??= outcome.reason
         }
       }
       one.records = left
-      if (left.length === 0) this.#end(one, refused === undefined ? undefined : limitError(refused))
+      if (left.length === 0) this.#end(one, one.refused === undefined ? undefined : limitError(one.refused))
     }
     if (outcomes.some((outcome) => outcome.written)) written(next)
     if (failure === undefined) return
