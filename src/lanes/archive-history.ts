@@ -89,8 +89,12 @@ export class ArchiveHistory {
     const lane = bindings.LANE.getByName(laneName(ref))
     for (let look = 0; look < looks; look++) {
       spend(1)
-      // What it is told to write now is smaller than it might be.
-      const { depth, oldestSeconds } = await (look % 8 === 1 ? lane.resume(ref) : lane.status(ref))
+      // A lane that was asleep does not know what its stream has. What it is told to write now is smaller than it might be.
+      const { depth, oldestSeconds } = await (look === 0
+        ? lane.poke(ref)
+        : look % 8 === 1
+          ? lane.resume(ref)
+          : lane.status(ref))
       if (depth === 0 || port.now() - oldestSeconds * 1_000 > time + roundedMs) return
       await new Promise((resolve) => setTimeout(resolve, lookMs))
     }

@@ -19,10 +19,12 @@ let chunks: Chunk[]
 let first: number
 let depth: number
 let resumes: number
+/** True while the lane of the archive does not know what its stream has: it was asleep, and nobody has had it ask. */
+let isUnaware: boolean
 
 beforeEach(() => {
   bucket = new FakeBucket()
-  ;[chunks, first, depth, resumes] = [[], 0, 0, 0]
+  ;[chunks, first, depth, resumes, isUnaware] = [[], 0, 0, 0, false]
 })
 
 const eventOf = (place: number): Packed =>
@@ -74,9 +76,16 @@ const log = () => ({
 })
 
 function readerOf(parts: { readonly log?: typeof log } = { log }): HistoryReader {
-  const status = async () => ({ depth, oldestSeconds: depth === 0 ? 0 : 9_999 })
+  const status = async () => {
+    const known = isUnaware ? 0 : depth
+    return { depth: known, oldestSeconds: known === 0 ? 0 : 999_999 }
+  }
   const lane = {
     status,
+    poke: async () => {
+      isUnaware = false
+      return status()
+    },
     resume: async () => {
       resumes++
       depth = 0
@@ -168,6 +177,16 @@ test('without a log all is read from the archive, which is first told to write w
   await archive()
   depth = 10
   const reader = readerOf({})
+  expect(await run({ reader: () => reader, most: 1_000 })).toEqual(numbers(0, 60))
+  expect(resumes).toBe(1)
+})
+
+test('an archive whose lane was asleep is told to write what waits, too: it asks its stream first what that has', async () => {
+  fill(3)
+  await archive()
+  ;[depth, isUnaware] = [10, true]
+  const reader = readerOf()
+  first = 20
   expect(await run({ reader: () => reader, most: 1_000 })).toEqual(numbers(0, 60))
   expect(resumes).toBe(1)
 })
