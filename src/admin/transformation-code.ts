@@ -161,7 +161,7 @@ const notFound = (name: string): string => `import from ${name} failed. Module n
 export function runFailure(message: string): string {
   const [, missing] =
     /no such module "([^"]+)"|ImportError: no module named '([^']+)'/i.exec(message)?.filter(Boolean) ?? []
-  if (missing === undefined) return message
+  if (missing === undefined) return message.replace(/^Failed to start Worker:\s+Uncaught /, '')
   const isPython = message.includes('ImportError')
   return isPython
     ? `${notFound(missing)} Python finds libraries of the call and of the deployment, and what docs/transforms-python.md lists.`

@@ -38,7 +38,7 @@ interface Run extends Given {
   readonly inputs: Inputs
 }
 
-/** What came of one event, in the order of the input. */
+/** What came of one event. */
 type Outcome = { readonly metadata: object } & ({ readonly event: Event } | { readonly error: string })
 
 interface Outcomes {
@@ -147,7 +147,10 @@ function deployedTransform(c: AdminCall, name: string): Transform {
 
 async function runCode(c: AdminCall, { inputs, ...given }: Run): Promise<Outcomes> {
   const { transform, functions, show } = await givenCode(c, given)
-  const { outcomes, logs } = await runOn(c, transform, inputs, functions)
+  const { outcomes, logs } = await runOn(c, transform, inputs, functions).catch((thrown: unknown) => {
+    const isFailure = thrown instanceof SluicewayError && thrown.code === 'bad_request'
+    throw isFailure ? failed(show(thrown.message)) : thrown
+  })
   return { outcomes: outcomes.map((one) => ('error' in one ? { ...one, error: show(one.error) } : one)), logs }
 }
 
@@ -184,7 +187,10 @@ async function runOn(
     ...ran.events.map(({ event, index }) => ({ index, one: { event, metadata: aboutOf(index) } })),
     ...errors.map(({ index, error }) => ({ index, one: { error: error.stack, metadata: aboutOf(index) } })),
   ]
-  return { outcomes: outcomes.toSorted((a, b) => a.index - b.index).map(({ one }) => one), logs }
+  // What a batch becomes is in the order of the code, and its errors follow.
+  const isBatch = transform.transformEvent === undefined
+  const inOrder = isBatch ? outcomes : outcomes.toSorted((a, b) => a.index - b.index)
+  return { outcomes: inOrder.map(({ one }) => one), logs }
 }
 
 /**

@@ -334,7 +334,7 @@ def transformEvent(event, metadata):
     ])
     expect(await says(withCode('export const transformEvent = (event: Event) => event'))).toEqual([
       400,
-      expect.stringContaining('SyntaxError'),
+      expect.stringMatching(/^SyntaxError: .*\n\s+at base transformation:1:36$/),
     ])
     expect(await says(withCode(plain, { language: 'typescript' }))).toEqual([
       400,
@@ -350,6 +350,25 @@ def transformEvent(event, metadata):
       events: [order('order-1'), order('order-2')],
     })
     expect(batch.body['transformedEvents']).toEqual([{ error: expect.stringContaining('Error: no batch today') }])
+  })
+
+  test('what a batch becomes is in the order in which the code gave it, in the answer of each of the two', async () => {
+    const code = `export const transformBatch = (events) => [...events.toReversed(), { type: 'track', messageId: 'sum' }]`
+    const events = ['order-1', 'order-2', 'order-3'].map((id) => order(id))
+    const { body } = await post('/test', { ...withCode(code.replace('toReversed()', 'slice(1).toReversed()')), events })
+    expect((body['transformedEvents'] as { messageId: string }[]).map(({ messageId }) => messageId)).toEqual([
+      'order-3',
+      'order-2',
+      'sum',
+    ])
+    const ran = await post('/testRun', {
+      input: events,
+      codeRevision: { code, codeVersion: '1', language: 'javascript' },
+    })
+    const ids = (ran.body['transformedEvents'] as { transformedEvent?: { messageId: string } }[]).map(
+      (one) => one.transformedEvent?.messageId,
+    )
+    expect(ids).toEqual(['order-3', 'order-2', 'order-1', 'sum'])
   })
 
   test('the admin alone may test, and is told which binding is missing', async () => {
