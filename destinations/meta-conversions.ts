@@ -69,7 +69,7 @@ export const metaConversions = defineDestination({
     },
     body: bodyOf(items, testEventCode),
   }),
-  verdicts: ({ status, body }) => (status >= 200 && status < 300 ? undefined : verdictOfError(body)),
+  verdicts: ({ status, body }) => (status >= 200 && status < 300 ? undefined : verdictOfError(status, body)),
 })
 
 const bodyOf = (items: readonly Item[], code: string | undefined): string =>
@@ -81,7 +81,7 @@ const passing: ReadonlySet<number> = new Set([1, 2, 4, 17, 32, 341, 368, 613, 80
 const refusals: ReadonlySet<number> = new Set([3, 10, 102, 190, 459, 463, 464, 467])
 
 /** The status is 400 for most errors; the code tells what they are. Undefined leaves it to the status. */
-function verdictOfError(body: string): Verdict | undefined {
+function verdictOfError(status: number, body: string): Verdict | undefined {
   const error = errorIn(body)
   const code = error?.['code']
   if (error === undefined || typeof code !== 'number') return undefined
@@ -90,7 +90,9 @@ function verdictOfError(body: string): Verdict | undefined {
   const reason = `Meta: ${told.slice(0, 200)} (code ${code})`
   if (isTransient === true || passing.has(code)) return { kind: 'retry', reason }
   if (refusals.has(code) || (code >= 200 && code < 300)) return { kind: 'pause', reason }
-  return code === 100 ? { kind: 'dead', reason } : undefined
+  if (code !== 100 || status !== 400) return undefined
+  // The dataset is not there, or the token may not write there: of an event it says nothing.
+  return error['error_subcode'] === 33 ? { kind: 'pause', reason } : { kind: 'dead', reason }
 }
 
 function errorIn(body: string): Record<string, unknown> | undefined {
