@@ -167,7 +167,9 @@ function eventsOf(result: unknown): readonly Record<string, unknown>[] {
   if (isRecord(result)) return [result]
   if (!Array.isArray(result)) throw 'returned event from transformEvent(event) is not an object'
   if (result.some(isPromise)) throw isPromised('transformEvent(event)')
-  if (!result.every(isRecord)) throw 'returned event in events array from transformEvent(event) is not an object'
+  // Unlike `every`, it looks at holes, too.
+  if (!Array.from(result as unknown[]).every(isRecord))
+    throw 'returned event in events array from transformEvent(event) is not an object'
   return result
 }
 
@@ -242,13 +244,15 @@ function seal(outputs: readonly Output[], mark: CopyMark) {
   const sealed: { event: Event; text: string; from: number }[] = []
   const failed: Failure[] = []
   const idOf = messageIds(mark)
-  for (const { value, item } of outputs) {
+  for (const { value: given, item } of outputs) {
     try {
+      const value = hasItsJson(given) ? given : jsonOf(given)
       const own = value['messageId']
       const messageId = idOf(own, item)
       const event = (own === messageId ? value : { ...value, messageId }) as Event
-      const text = JSON.stringify(event) as string | undefined
-      if (text?.[0] !== '{') throw 'returned event from a transform is not an object'
+      const text = JSON.stringify(event)
+      // As of a boxed text.
+      if (text[0] !== '{') throw noObject
       const whole = withoutPrototypeKeys(event, text)
       sealed.push({ event: whole.event, text: whole.text, from: item.from })
     } catch (thrown) {
@@ -256,6 +260,20 @@ function seal(outputs: readonly Output[], mark: CopyMark) {
     }
   }
   return { sealed, failed }
+}
+
+const noObject = 'returned event from a transform is not an object'
+
+/** Whether the id that an object has is the one that its JSON will have. */
+const hasItsJson = (value: Record<string, unknown>): boolean =>
+  Object.prototype.propertyIsEnumerable.call(value, 'messageId') && value['toJSON'] === undefined
+
+/** What the JSON of an object says: `toJSON` may say anything, and what is inherited or hidden is not in it. */
+function jsonOf(value: Record<string, unknown>): Record<string, unknown> {
+  const text = JSON.stringify(value) as string | undefined
+  const said: unknown = text === undefined ? undefined : JSON.parse(text)
+  if (!isRecord(said)) throw noObject
+  return said
 }
 
 /**

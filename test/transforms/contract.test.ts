@@ -84,6 +84,13 @@ const returned: readonly (readonly [returns: string, becomes: string | readonly 
   ['empty id', [{ messageId: 'order-1843' }]],
   ['number as id', [{ messageId: 'order-1843' }]],
   ['other id', [{ messageId: 'of-my-own' }]],
+  ['array with a hole', 'returned event in events array from transformEvent(event) is not an object'],
+  ['inherits', [{ messageId: 'order-1843' }]],
+  ['hidden id', [{ event: 'Order Completed', messageId: 'order-1843' }]],
+  ['toJSON without id', [{ event: 'Of toJSON', messageId: 'order-1843' }]],
+  ['toJSON with a number as id', [{ event: 'Of toJSON', messageId: 'order-1843' }]],
+  ['toJSON with another id', [{ event: 'Of toJSON', messageId: 'of-my-own' }]],
+  ['toJSON of text', 'returned event from a transform is not an object'],
 ]
 
 const notAnArray = 'returned events from transformBatch(event) is not an array'
@@ -219,7 +226,7 @@ describe.each(ways)('the contract of transforms, %s', (way) => {
     for (const [i, [returns, becomes]] of returned.entries()) {
       const ids = (one: object): object => JSON.parse(JSON.stringify(one).replace('order-1843', `order-${i}`)) as object
       const found = {
-        events: together.events.filter(({ index }) => index === i).map(({ event }) => event),
+        events: together.events.filter(({ index }) => index === i).map(({ text }) => JSON.parse(text) as Event),
         dropped: together.dropped.some(({ index }) => index === i),
         error: together.failed.find(({ index }) => index === i)?.error.message,
       }

@@ -21,6 +21,13 @@ export function transformEvent(event, metadata) {
   if (returns === 'throws') throw new TypeError('no total')
   if (returns === 'throws text') throw 'plain text'
   if (returns === 'throws what fetchV2 does') throw { message: 'no answer', stack: 'TypeError: no answer\\n    at transformEvent (x.js:1:1)' }
+  if (returns === 'array with a hole') return [, event]
+  if (returns === 'inherits') return Object.create(event)
+  if (returns === 'hidden id') return Object.defineProperty({ ...event }, 'messageId', { value: event.messageId, enumerable: false })
+  if (returns === 'toJSON without id') return { ...event, toJSON: () => ({ event: 'Of toJSON' }) }
+  if (returns === 'toJSON with a number as id') return { ...event, toJSON: () => ({ event: 'Of toJSON', messageId: 7 }) }
+  if (returns === 'toJSON with another id') return { ...event, toJSON: () => ({ event: 'Of toJSON', messageId: 'of-my-own' }) }
+  if (returns === 'toJSON of text') return { ...event, toJSON: () => 'text' }
   if (returns === 'then that throws') return { get then() { throw new Error('no then') } }
   if (returns === 'revoked') { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return [proxy] }
   if (returns === 'throws an object') throw { code: 7, message: 'seven' }
