@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse } from './destination.ts'
 import type { Facts } from './envelope.ts'
+import type { EventUsers } from './erased-user.ts'
 import type { Event } from './event.ts'
 
 /** Where on its way an event ended. */
@@ -44,6 +45,8 @@ export interface NewDeadLetter {
   readonly receivedAt: string
   /** True where `event` is what the transforms of a warehouse made: a replay does not run them again. */
   readonly transformed?: boolean
+  /** Beside `transformed`: whom the event named before, where that is not what it names now. */
+  readonly users?: EventUsers
   /** Where a part of the event was delivered: what was left then, in the words of the destination (`rests` of SendResult). */
   readonly rest?: string
   /** What the edge saw of the request, which a replay brings again; left out where that is nothing. */
@@ -55,7 +58,8 @@ export interface NewDeadLetter {
 }
 
 /** A dead letter as the admin API shows it. */
-export interface DeadLetter extends Omit<NewDeadLetter, 'event' | 'exchange' | 'facts' | 'rest'>, LetterExchange {
+export interface DeadLetter
+  extends Omit<NewDeadLetter, 'event' | 'exchange' | 'facts' | 'rest' | 'users'>, LetterExchange {
   /** `<target>:<partition>:<number>`. */
   readonly id: string
   readonly target: string

@@ -1,3 +1,4 @@
+import type { EventUsers } from './erased-user.ts'
 import type { Event } from './event.ts'
 
 /** What the edge saw of the request that brought an event. */
@@ -35,6 +36,8 @@ export interface Header {
   readonly before?: readonly ReverseOperation[]
   /** Only in a staging file: true where the warehouse's privacy rules and transforms have made the event what it is. */
   readonly transformed?: boolean
+  /** Beside `transformed`: whom the event named before, where that is not what it names now. */
+  readonly users?: EventUsers
   /** Only in a lane: what an attempt left to be sent, in the words of the destination (`rests` of SendResult). */
   readonly rest?: string
   /** Only in a lane, of a dead letter that is replayed: what the last attempt before it left, in the same words. */

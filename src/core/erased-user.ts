@@ -23,6 +23,14 @@ export interface EventUsers {
   readonly mergeProperties?: unknown
 }
 
+/** Takes out of an event what names users. */
+export const usersOf = ({ userId, anonymousId, previousId, mergeProperties }: EventUsers): EventUsers => ({
+  userId,
+  anonymousId,
+  previousId,
+  mergeProperties,
+})
+
 /**
  * Says whether an event is of one of some users.
  *

@@ -1,5 +1,6 @@
 import type { LaneError } from '../core/bindings.ts'
 import { type Envelope, pack } from '../core/envelope.ts'
+import { type EventUsers, usersOf } from '../core/erased-user.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Chunk, LaneRef } from '../core/inbox.ts'
 import type { Port } from '../core/port.ts'
@@ -128,7 +129,11 @@ export class ChunkDecider {
       const { envelope, place } = mine[i] as { envelope: Envelope; place: number }
       const decision = one as Decision
       this.#settle(decision, envelope, place)
-      rows.add(place, decision.parts, name)
+      rows.add(
+        place,
+        decision.parts.map((part) => packDecided(part, name, envelope.text)).join(''),
+        decision.parts.length,
+      )
     })
     this.#next = first + envelopes.length
     for (const chunk of rows.end(this.#next)) {
@@ -169,11 +174,10 @@ class RowCutter {
     this.#at = at
   }
 
-  add(place: number, parts: readonly Envelope[], target: string): void {
-    const text = parts.map((part) => packDecided(part, target)).join('')
+  add(place: number, text: string, events: number): void {
     if (this.#events > 0 && this.#text.length + text.length > rowUnits) this.#cut(place)
     this.#text += text
-    this.#events += parts.length
+    this.#events += events
   }
 
   /** All chunks: the last one ends before `next`. */
@@ -201,7 +205,20 @@ class RowCutter {
  *
  * @param part its envelope
  * @param target the warehouse, which alone gets it
+ * @param before the event's JSON as it was before; left out where the header says whom that named
  * @returns two lines, as `pack` writes them
  */
-export const packDecided = ({ header, text }: Envelope, target: string): string =>
-  pack({ ...header, to: [target], transformed: true }, text).text
+export function packDecided({ header, text }: Envelope, target: string, before?: string): string {
+  const users = before === undefined ? header.users : usersBefore(before, text)
+  return pack({ ...header, to: [target], transformed: true, ...(users === undefined ? {} : { users }) }, text).text
+}
+
+/** Whom an event named before its transforms; undefined where it names the same still. */
+function usersBefore(before: string, after: string): EventUsers | undefined {
+  if (before === after) return undefined
+  const [named, names] = [before, after].map((text) => usersOf(JSON.parse(text) as EventUsers)) as [
+    EventUsers,
+    EventUsers,
+  ]
+  return JSON.stringify(named) === JSON.stringify(names) ? undefined : named
+}

@@ -1,5 +1,6 @@
 import type { LetterFilter, LettersQuery } from '../core/bindings.ts'
 import type { Cause, NewDeadLetter, DeadLetter, LetterExchange } from '../core/dead-letter.ts'
+import type { EventUsers } from '../core/erased-user.ts'
 import type { Facts } from '../core/envelope.ts'
 import { RPC_BYTES } from '../platform/limits.ts'
 import type { Database } from '../storage/database.ts'
@@ -32,6 +33,7 @@ interface DeadLetterRow {
   original: string | null
   rest: string | null
   facts: string | null
+  users: string | null
 }
 
 /** What of a row says of which cause its letter is, where the row does not say so. */
@@ -49,6 +51,7 @@ const addedColumns = {
   original: 'TEXT',
   rest: 'TEXT',
   facts: 'TEXT',
+  users: 'TEXT',
 } as const
 
 /** The event's JSON, where it is some. */
@@ -89,7 +92,7 @@ export class DeadLetters {
       `CREATE TABLE IF NOT EXISTS dead (number INTEGER PRIMARY KEY, offset INTEGER, stage TEXT NOT NULL, message_id TEXT NOT NULL,
        source TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL, code TEXT NOT NULL, detail TEXT, received_at TEXT NOT NULL,
        at INTEGER NOT NULL, event TEXT NOT NULL, attempts TEXT NOT NULL, edited INTEGER NOT NULL, transformed INTEGER,
-       cause TEXT, exchange TEXT, original TEXT, rest TEXT, facts TEXT)`,
+       cause TEXT, exchange TEXT, original TEXT, rest TEXT, facts TEXT, users TEXT)`,
     )
     const { sql } = db.first<{ sql: string }>("SELECT sql FROM sqlite_master WHERE name = 'dead'") ?? { sql: '' }
     for (const [name, type] of Object.entries(addedColumns))
@@ -107,8 +110,8 @@ export class DeadLetters {
     const detail = letter.detail?.slice(0, detailLength)
     const cause = this.#counted().add({ ...letter, reason, ...(detail === undefined ? {} : { detail }) }, number, at)
     this.#db.run(
-      `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited, transformed, cause, exchange, rest, facts)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
+      `INSERT INTO dead (number, offset, stage, message_id, source, key, reason, code, detail, received_at, at, event, attempts, edited, transformed, cause, exchange, rest, facts, users)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)`,
       number,
       offset,
       letter.stage,
@@ -127,6 +130,7 @@ export class DeadLetters {
       letter.exchange === undefined ? null : JSON.stringify(letter.exchange),
       letter.rest ?? null,
       letter.facts === undefined ? null : JSON.stringify(letter.facts),
+      letter.users === undefined ? null : JSON.stringify(letter.users),
     )
   }
 
@@ -217,6 +221,7 @@ export class DeadLetters {
       event: row.event,
       ...(row.rest === null ? {} : { rest: row.rest }),
       ...(row.facts === null ? {} : { facts: JSON.parse(row.facts) as Facts }),
+      ...(row.users === null ? {} : { users: JSON.parse(row.users) as EventUsers }),
     }
   }
 

@@ -69,6 +69,7 @@ export async function replayLetter(number: number, lane: LetterRoute): Promise<b
     to: [ref.target],
     facts: letter.facts ?? {},
     ...(letter.rest === undefined ? {} : { earlier: letter.rest }),
+    ...(letter.users === undefined ? {} : { users: letter.users }),
   }
   const text = replayedTextOf(letter, lane.limits)
   const count = Number(store.get('replays') ?? 0) + 1
@@ -124,5 +125,5 @@ async function partsOf(
     letters.add(letterOf(envelope, settled, { reason }), port.now(), letters.offsetOf(number) ?? null)
     store.count('dead')
   } else if (settled?.verdict.kind === 'skip' && parts.length === 0) store.count(`skip: ${settled.verdict.reason}`)
-  return parts.map((part) => packDecided(part, target.name))
+  return parts.map((part) => packDecided(part, target.name, envelope.text))
 }

@@ -43,12 +43,10 @@ export class Erasures {
     const acceptedAt = Date.parse(header.receivedAt) - erasureSettlesMs
     if (acceptedAt > this.#askedAt) return false
     try {
-      return namesUser(
-        JSON.parse(text) as EventUsers,
-        (kind, id) =>
-          this.#byUser.get(`${kind} ${id}`)?.some(({ number, askedAt }) => number <= upTo && acceptedAt <= askedAt) ===
-          true,
-      )
+      const isErased = (kind: ErasureOrder['kind'], id: string): boolean =>
+        this.#byUser.get(`${kind} ${id}`)?.some(({ number, askedAt }) => number <= upTo && acceptedAt <= askedAt) ===
+        true
+      return namesUser(JSON.parse(text) as EventUsers, isErased) || namesUser(header.users ?? {}, isErased)
     } catch {
       // What is no JSON names nobody, and becomes a dead letter.
       return false

@@ -60,7 +60,7 @@ export function rowsOf(
 
 /** Makes the dead letter of an event that cannot be loaded; it holds the event as it was staged. */
 export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter {
-  const { id, key, source, receivedAt, transformed } = envelope.header
+  const { id, key, source, receivedAt, transformed, users } = envelope.header
   return {
     stage: 'load',
     messageId: id,
@@ -71,6 +71,7 @@ export function deadLetterOf(envelope: Envelope, thrown: unknown): NewDeadLetter
     receivedAt,
     event: envelope.text,
     ...(transformed === true ? { transformed } : {}),
+    ...(users === undefined ? {} : { users }),
     attempts: [],
   }
 }

@@ -254,6 +254,35 @@ test('a chunk that was decided in part goes on where it was left', async () => {
   ])
 })
 
+test('a staging file says whom an event named before its transforms changed that, also where it is staged from a letter', async () => {
+  const hashed = (event: Event): Event => ({ ...event, userId: 'hash of ada', anonymousId: 'hash' })
+  change = (event) => (event.messageId === 'order-1' ? withCoupon(event, 'SPRING') : hashed(event))
+  take(0, ['order-1', 'order-2'])
+  await pass(0)
+  await pass(60)
+  const usersOf = () => [...files.values()].flatMap(unpack).map(({ header }) => [header.id, header.users])
+  expect(usersOf()).toEqual([
+    ['order-1', undefined],
+    ['order-2', { anonymousId: 'ada' }],
+  ])
+
+  const replay = async (number: number): Promise<void> => {
+    files.clear()
+    const limits = { pastDays: 3_650, futureMinutes: 60, userCodeMs: 5_000 } as ResolvedConfig['limits']
+    const lane = { ref, target: targetNow(), bindings: bindings(), store, letters, sender: undefined, limits, port }
+    expect(await replayLetter(number, lane)).toBe(true)
+  }
+  const letter = { messageId: 'order-5', source: 'shop', key: 'ada', reason: 'no table', code: 'mapping_failed' }
+  const event = JSON.stringify({ type: 'track', messageId: 'order-5', userId: 'hash of ada' })
+  const common = { ...letter, stage: 'load', receivedAt: '2026-11-25T12:00:00.000Z', attempts: [] } as const
+  letters.add({ ...common, event, transformed: true, users: { userId: 'ada' } }, now)
+  await replay(1)
+  expect(usersOf()).toEqual([['order-5', { userId: 'ada' }]])
+  letters.add({ ...common, event: JSON.stringify({ type: 'track', messageId: 'order-6', userId: 'ada' }) }, now)
+  await replay(2)
+  expect(usersOf()).toEqual([['order-6', { userId: 'ada' }]])
+})
+
 test('a letter of a warehouse is sent again through its transforms of today, one of what they made is not', async () => {
   change = () => {
     throw new Error('no total')

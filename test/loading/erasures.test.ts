@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SluicewayError } from '../../src/core/errors.ts'
+import { Envelope } from '../../src/core/envelope.ts'
 import type { Event } from '../../src/core/event.ts'
+import { packDecided } from '../../src/lanes/chunk-decider.ts'
+import { frame } from '../../src/storage/frame.ts'
 import { startD1, type RealWarehouse } from '../support/real-warehouses.ts'
 import { plainOrder } from '../support/sample-events.ts'
 import { type LoaderHarness, startLoader } from './loader-harness.ts'
@@ -73,6 +76,26 @@ describe('a user who is erased while events wait for a warehouse', () => {
     expect(await ids('tracks')).toEqual(['ada-1', 'ada-2', 'ada-9', 'grace-2'])
     expect(await loader.letters()).toEqual([])
     expect(await loader.objects()).toEqual([])
+  })
+
+  test('a user whose ids a transform has changed is erased all the same, also from what is a dead letter first', async () => {
+    const hashed = (event: Event): string => {
+      const { messageId: id } = event
+      const header = { id, key: 'k', source: 'web', receivedAt, to: ['tables'], facts: {} }
+      const made = { ...event, userId: `hash of ${event.userId}`, anonymousId: 'hash' }
+      return packDecided(new Envelope(header, JSON.stringify(made)), 'tables', JSON.stringify(event))
+    }
+    const odd = (userId: string): Event => ({ ...orderOf(userId, 2), messageId: `${userId}-${'x'.repeat(900)}` })
+    const events = [orderOf('ada', 1), orderOf('grace', 1), odd('ada'), odd('grace')]
+    await loader.stageBytes('staging/tables/0/0-2', frame(events.slice(2).map(hashed).join('')))
+    expect(await loader.load()).toMatchObject({ events: 2 })
+    const letters = await loader.letters()
+    expect(letters.map(({ users }) => users?.userId)).toEqual(['ada', 'grace'])
+    await loader.erase(grace)
+    await loader.stageBytes('staging/tables/0/2-4', frame(events.slice(0, 2).map(hashed).join('')))
+    expect(await loader.load({ now: true })).toMatchObject({ events: 1, erased: 1 })
+    expect(await ids('tracks')).toEqual(['ada-1'])
+    expect(await loader.query('SELECT user_id FROM tracks')).toEqual([{ user_id: 'hash of ada' }])
   })
 
   test('a user who is erased while rows wait for a table has none of them loaded, and what is in other tables stays', async () => {
