@@ -81,7 +81,7 @@ export function messageOfKept({
     key: key === null ? null : encoder.encode(key),
     value: text === undefined ? fromBase64(bytes) : encoder.encode(text),
     headers: Object.entries(headers).map(([name, one]) => {
-      const binary = headerBytes[name]
+      const binary = Object.hasOwn(headerBytes, name) ? headerBytes[name] : undefined
       return [name, binary === undefined ? encoder.encode(one) : fromBase64(binary)] as const
     }),
   }

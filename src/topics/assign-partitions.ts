@@ -26,7 +26,7 @@ export function assignPartitions(
   const assigned = new Map<string, Assigned[]>(sorted.map(({ instance }) => [instance, []]))
   const topics = new Set(sorted.flatMap((member) => Object.keys(member.topics)))
   for (const topic of [...topics].toSorted()) {
-    const readers = sorted.filter((member) => member.topics[topic] !== undefined)
+    const readers = sorted.filter((member) => Object.hasOwn(member.topics, topic))
     const partitions = Math.max(...readers.map((member) => member.topics[topic] as number))
     const least = Math.floor(partitions / readers.length)
     let extra = partitions % readers.length

@@ -54,9 +54,9 @@ export async function consume(call: ConsumeCall, topics: TopicSet, bindings: Bin
   let calls = 0
   for (let round = 0; ; round++) {
     const leftMs = Math.max(0, until - Date.now())
-    const counts: Record<string, number> = {}
-    for (const topic of call.topics) counts[topic] = await topics.readablePartitions(topic)
-    const given = await group.poll({ ...call, waitMs: leftMs, topics: counts })
+    const counts: [string, number][] = []
+    for (const topic of call.topics) counts.push([topic, await topics.readablePartitions(topic)])
+    const given = await group.poll({ ...call, waitMs: leftMs, topics: Object.fromEntries(counts) })
     if ('problem' in given) throw problemOf(given.problem, call)
     const { lease, generation, positions } = given
     // Partitions take turns at the front: a busy one would fill every answer.

@@ -121,6 +121,7 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('the front tcp on 
         headers: [
           ['source', encoder.encode('shop')],
           ['source', bytes],
+          ['constructor', encoder.encode('Lovelace')],
         ],
       }),
       record(null, { timestamp: at }),
@@ -143,6 +144,7 @@ describe.skipIf((await missingServer('kafka')) !== undefined)('the front tcp on 
     expect(messages[0]?.headers).toEqual([
       ['source', encoder.encode('shop')],
       ['source', bytes],
+      ['constructor', encoder.encode('Lovelace')],
     ])
     expect(
       messages.map(({ offset, value, timestamp }) => [

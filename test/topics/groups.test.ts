@@ -139,6 +139,18 @@ test('instances that join and leave a group at work get each record once, in the
   expectOrderPerKey(seen)
 }, 60_000)
 
+test('a topic that is named as what every object has is read as others, also in a group whose instances read different topics', async () => {
+  const { topic, group } = fresh()
+  const named = ['constructor', '__proto__', 'toString']
+  for (const name of [topic, ...named]) await produce(name, 5)
+  await poll({ topic, group, instance: 'b' })
+  for (const name of named) {
+    const found = await drain({ topic: name, group, instance: 'a' })
+    expect([name, sorted(ordersOf(found))]).toEqual([name, upTo(5)])
+  }
+  await leave(group, 'a')
+})
+
 test('partitions are dealt evenly, and stay where they are when nobody comes or goes', async () => {
   const { topic, group } = fresh()
   await produce(topic, 1)

@@ -203,12 +203,11 @@ export class TcpConnection implements KafkaConnection {
   }
 
   #wireOf({ key, value, headers, timestamp }: KafkaRecord): object {
-    const named: Record<string, (Uint8Array | null)[]> = {}
-    for (const [name, one] of headers) (named[name] ??= []).push(bufferOf(one))
+    const named = Map.groupBy(headers, ([name]) => name)
     return {
       key: bufferOf(key),
       value: bufferOf(value),
-      headers: named,
+      headers: Object.fromEntries(Array.from(named, ([name, some]) => [name, some.map(([, one]) => bufferOf(one))])),
       timestamp: timestamp ?? this.#options.port.now(),
     }
   }
@@ -273,6 +272,10 @@ async function outOfRange(cluster: Cluster, places: readonly Found[]): Promise<F
 const bytesOf = (value: Uint8Array | string | null): KafkaBytes =>
   value === null ? null : typeof value === 'string' ? encoder.encode(value) : new Uint8Array(value)
 
+/** False for what the client takes from the prototype of its object, where a header is named as a member of that. */
+const isHeaderValue = (value: unknown): value is Uint8Array | string | null =>
+  value === null || typeof value === 'string' || value instanceof Uint8Array
+
 function messageOf(
   { topic, partition }: Found,
   { offset, timestamp, key, value, headers = {} }: WireMessage,
@@ -285,9 +288,9 @@ function messageOf(
     key: bytesOf(key),
     value: bytesOf(value),
     headers: Object.entries(headers).flatMap(([name, values]) =>
-      (Array.isArray(values) ? (values as readonly (Uint8Array | string)[]) : [values as Uint8Array | null]).map(
-        (one) => [name, bytesOf(one)] as const,
-      ),
+      (Array.isArray(values) ? (values as readonly unknown[]) : [values])
+        .filter(isHeaderValue)
+        .map((one) => [name, bytesOf(one)] as const),
     ),
   }
 }
