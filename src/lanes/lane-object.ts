@@ -209,11 +209,13 @@ export class LaneObject extends StopCalls implements LaneRpc {
 
   async status(_ref: LaneRef): Promise<LaneStatus> {
     this.#billed.calls++
+    if (await this.reader.learnHead()) this.#changed()
     return this.#status()
   }
 
   async resume(_ref: LaneRef): Promise<LaneStatus> {
     this.#billed.calls++
+    await this.reader.learnHead()
     this.#consumer?.resume()
     this.#changed()
     return this.#status()

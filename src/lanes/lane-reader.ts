@@ -20,6 +20,8 @@ import type { Ack, Chunk, Offer, LaneRef } from '../core/inbox.ts'
 const readBytes = 250_000
 /** Milliseconds that one read of the log may take: a call that is never answered must not stop the lane. */
 const readMs = 15_000
+/** Milliseconds that whoever asks how a lane is doing waits for its log: less than the admin API waits for a lane. */
+const learnMs = 2_000
 
 interface LaneReaderOptions {
   readonly ref: LaneRef
@@ -209,6 +211,21 @@ export class LaneReader {
       this.#noteHead((await withTimeout(log().status(), readMs, `log ${ref.partition}`)).head)
     }
     return this.head
+  }
+
+  /**
+   * Asks the log for its head where it has not told since the object began: until then, nothing in it is known to wait.
+   *
+   * @returns true when it has told now
+   */
+  async learnHead(): Promise<boolean> {
+    if (this.#reach.log !== undefined) return false
+    try {
+      await withTimeout(this.currentHead(), learnMs, `log ${this.#options.ref.partition}`)
+    } catch {
+      // Others say that the log does not answer.
+    }
+    return this.#reach.log !== undefined
   }
 
   /** Forgets what of the inbox lies below `cursor`, which is stored, and warns where the quota is nearly used up. */

@@ -169,3 +169,17 @@ test('a lane that a person stops while another skips it is stopped afterwards', 
   expect(await lane<LaneStatus>('poke')).toMatchObject({ state: 'paused', reason: 'stopped by joan' })
   await lane('resume')
 })
+
+test('a lane that has just begun again says how much waits in its log, before anybody has woken it', async () => {
+  sink.received.length = 0
+  sink.answer = () => ({ status: 200 })
+  await lane('pause', 'grace')
+  await append('ada-71', 'ada-72', 'joan-71')
+  await depthIs(3)
+  await harness.restart()
+  expect(await lane<LaneStatus>('status')).toMatchObject({ state: 'paused', depth: 3 })
+  await harness.restart()
+  expect((await lane<LaneStatus>('resume')).depth).toBe(3)
+  await depthIs(0)
+  expect(sink.arrivals.toSorted()).toEqual(['ada-71', 'ada-72', 'joan-71'])
+})
