@@ -13,6 +13,7 @@ import { PostgresLoads } from './postgres/loads.ts'
 import { queryPostgres } from './postgres/query.ts'
 import { ConnectionsOfRuns, type RunConnections } from './postgres/run-connections.ts'
 import { boundLocks, columnsOf, createTable, retypeTable, typeOfColumn, widenTable } from './postgres/sql.ts'
+import { inTransaction } from './postgres/transaction.ts'
 import { StoredColumns } from './stored-columns.ts'
 
 const schemaProblem = (name: string): string | undefined =>
@@ -196,7 +197,7 @@ class PostgresEngine implements Engine {
   probe(): Promise<void> {
     return this.#call(async () => {
       await this.#createSchema()
-      await this.#sql.begin(async (sql) => {
+      await inTransaction(this.#sql, async (sql) => {
         const note: Load = { id: '_sluiceway_probe', table: '_sluiceway_probe', columns: [], rows: [], merge: 'append' }
         await this.#loads.isFirst(sql, note)
         await sql.unsafe(`DELETE FROM ${this.#name('_sluiceway_loads')} WHERE load_id = $1`, [note.id])

@@ -1,6 +1,7 @@
 import connect, { type Sql } from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Columns, Engine, Load } from '../../src/core/warehouse.ts'
+import { doWhole } from '../../src/warehouses/postgres/steps.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import { loadOf } from '../support/load-of.ts'
 import { startLongWay } from '../support/long-way.ts'
@@ -219,6 +220,32 @@ test('what one connection has loaded stays when another refuses a row, and comes
     await way.stop()
   }
 })
+
+test.each([100, 450, 700])(
+  'a connection that breaks after %d ms fails the work, and nothing of it fails where nobody is told',
+  async (ms) => {
+    const far = await startLongWay(server.url, 150)
+    const untold: unknown[] = []
+    const note = (thrown: unknown) => void untold.push(thrown)
+    for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, note)
+    const sql = connect(far.url, { max: 1, prepare: false, fetch_types: false, onnotice: () => {} })
+    const piece = new TextEncoder().encode('ada\n')
+    const steps = [{ statement: 'SELECT 1' }, { statement: 'COPY pg_temp.broken FROM STDIN', pieces: [piece] }]
+    try {
+      await sql`SELECT 1`
+      const work = doWhole(sql, [{ statement: 'CREATE TEMPORARY TABLE broken (id text)' }, ...steps])
+      // The way and back takes 300 ms: to begin, and then for what follows.
+      setTimeout(() => void far.stop(), ms)
+      await expect(work).rejects.toThrow()
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      expect(untold).toEqual([])
+    } finally {
+      for (const event of ['unhandledRejection', 'uncaughtException']) process.off(event, note)
+      await sql.end({ timeout: 1 })
+      await far.stop()
+    }
+  },
+)
 
 test('a server that gives but one connection gets all rows over that', async () => {
   const sql = connect(server.url, { max: 1, onnotice: () => {} })

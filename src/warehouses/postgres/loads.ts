@@ -8,6 +8,7 @@ import { insertStep, isSmall } from './insert.ts'
 import type { RunConnections } from './run-connections.ts'
 import { createStage, holdingOf, keyedOf, mergeSql, typesOf } from './sql.ts'
 import { doSteps, doWhole, type Step } from './steps.ts'
+import { inTransaction } from './transaction.ts'
 
 /** https://www.postgresql.org/docs/18/errcodes-appendix.html (checked 2026-11-29) */
 const uniqueViolation = '23505'
@@ -32,7 +33,7 @@ export class PostgresLoads {
       if (await doWhole(this.#sql, [insertStep(this.#name(load.table), load)])) return
     } else if (load.merge !== 'append' && (await this.#loadAtOnce([load])).length === 0) return
     const steps = await this.#merging([load])
-    await this.#sql.begin(async (sql) => {
+    await inTransaction(this.#sql, async (sql) => {
       if (load.merge === 'append' && !(await this.isFirst(sql, load))) return
       await doSteps(sql, steps)
     })

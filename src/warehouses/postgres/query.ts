@@ -3,6 +3,7 @@ import { SluicewayError } from '../../core/errors.ts'
 import type { QueryAnswer } from '../../core/warehouse.ts'
 import { quoteIdentifier } from '../identifier.ts'
 import { cutCells, longestQueryMs, mostAnswerLength, mostCellLength, mostQueryRows } from '../query-limits.ts'
+import { inTransaction } from './transaction.ts'
 import { refuseVolatileCalls } from './volatile-calls.ts'
 
 /** Blanks and comments, each of which has one reading only, so that a text of many takes no time. */
@@ -52,13 +53,14 @@ export async function queryPostgres(sql: Sql, schema: string, text: string): Pro
       'bad_request',
       'The query is refused: It must be a SELECT, WITH, VALUES, TABLE or EXPLAIN of one.',
     )
-  return (await sql.begin('READ ONLY', async (transaction) => {
+  const answer = async (transaction: TransactionSql): Promise<QueryAnswer> => {
     await transaction`SELECT set_config('statement_timeout', ${String(longestQueryMs)}, true),
       set_config('lock_timeout', '2000', true), set_config('timezone', 'UTC', true),
       set_config('search_path', ${quoteIdentifier(schema)}, true)`
     await refuseVolatileCalls(transaction, query)
     return explain === '' ? select(transaction, asked) : plan(transaction, explain, asked)
-  })) as QueryAnswer
+  }
+  return inTransaction(sql, answer, 'READ ONLY')
 }
 
 const one = { simple: false } as object

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { Sql, TransactionSql } from 'postgres'
 import { boundLocks } from './sql.ts'
+import { inTransaction } from './transaction.ts'
 
 /** SQLSTATE of a statement that comes behind a failure in its transaction. */
 const afterFailure = '25P02'
@@ -21,7 +22,7 @@ export interface Step {
  */
 export async function doWhole(sql: Sql, steps: readonly Step[]): Promise<boolean> {
   try {
-    await sql.begin((transaction) => doSteps(transaction, steps))
+    await inTransaction(sql, (transaction) => doSteps(transaction, steps))
     return true
   } catch (thrown) {
     if (isAfterFailure(thrown)) return false
@@ -39,15 +40,22 @@ const isAfterFailure = (thrown: unknown): boolean =>
  * @param transaction is of no use any more once this rejects
  */
 export async function doSteps(transaction: TransactionSql, steps: readonly Step[]): Promise<void> {
-  const answers: Promise<unknown>[] = [transaction.unsafe(boundLocks).execute()]
+  const answers: Promise<unknown>[] = []
   const refusals: unknown[] = []
+  const send = (statement: string): void => {
+    const answer = transaction.unsafe(statement).execute()
+    // A COPY may fail before anybody waits for it.
+    answer.catch(() => {})
+    answers.push(answer)
+  }
   try {
+    send(boundLocks)
     for (const { statement, pieces } of steps)
-      if (pieces === undefined) answers.push(transaction.unsafe(statement).execute())
+      if (pieces === undefined) send(statement)
       else await copy(copyOf(transaction, statement, refusals), pieces)
     // The driver rejects nothing for a failure that comes behind the last byte of a COPY. But the statement behind it fails.
     // https://github.com/porsager/postgres/issues/1173 (checked 2026-11-29)
-    if (steps.at(-1)?.pieces !== undefined) answers.push(transaction.unsafe('SELECT 1').execute())
+    if (steps.at(-1)?.pieces !== undefined) send('SELECT 1')
     await Promise.all(answers)
   } catch (thrown) {
     throw (isAfterFailure(thrown) ? refusals[0] : undefined) ?? thrown
