@@ -22,7 +22,7 @@ test.each([
   [429, { code: 100 }, 'retry'],
   [500, { code: 1, message: 'An unknown error occurred' }, 'retry'],
 ])(
-  'of an error of Meta with the status %i, the code decides, but no fault of its servers is a verdict: %j',
+  'the code of an error of Meta with the status %i decides, but no fault of its servers is a verdict: %j',
   (...one) => {
     const [status, error, kind] = one
     expect(verdictOf(status, error)).toMatchObject({ kind })
