@@ -1,8 +1,10 @@
 import * as z from 'zod/mini'
 import { SluicewayError } from '../core/errors.ts'
 import type { DeadLetter } from '../core/dead-letter.ts'
+import type { LaneRef } from '../core/inbox.ts'
 import { isBlank } from '../core/json.ts'
 import { edgeTarget, laneOf } from '../core/lanes.ts'
+import type { ResolvedConfig } from '../core/resolved-config.ts'
 import { maxDepth, validateEvent } from '../edge/validate-event.ts'
 import { messageIdOf } from '../enrichment/enrich.ts'
 import { fillTimes, timeFields } from '../enrichment/fill-times.ts'
@@ -15,6 +17,8 @@ import { type AdminCall, adminResponse } from './responses.ts'
 const encoder = new TextEncoder()
 /** Levels of what a call brings: far deeper ones cannot be written as JSON. */
 const mostLevels = 10 * maxDepth
+/** Tries to change a letter that others change at the same time. */
+const mostTries = 50
 const mendBody = z.strictObject(
   { event: z.record(z.string(), z.unknown(), 'must be an object') },
   'must be {"event":{…}} and nothing else',
@@ -43,21 +47,34 @@ patchLetter.takesBody = true as const
 async function edit(c: AdminCall, change: (letter: DeadLetter) => Record<string, unknown>): Promise<Response> {
   const { ref, number } = placeOf(c.req.param('id') ?? '')
   const lane = laneOf(c.env.bindings, ref)
-  const letter = await lane.letter(ref, number)
-  if (letter === null) throw noLetterError(c)
-  const event = change(letter)
+  for (let tries = 0; tries < mostTries; tries++) {
+    const before = await lane.letterText(ref, number)
+    const letter = await lane.letter(ref, number)
+    if (before === null || letter === null) throw noLetterError(c)
+    const edited = editedText(change(letter), letter, { ref, limits: c.env.resolved.limits })
+    const deadLetter = await lane.editDeadLetter(ref, number, edited, before)
+    if (deadLetter === null) throw noLetterError(c)
+    if (deadLetter !== 'changed') return adminResponse(c, { success: true, deadLetter })
+  }
+  throw new SluicewayError('conflict', 'Others change this letter all the time; try it again.')
+}
+
+/** Makes the JSON of the event that a letter is to have. */
+function editedText(
+  event: Record<string, unknown>,
+  letter: DeadLetter,
+  { ref, limits }: { readonly ref: LaneRef; readonly limits: ResolvedConfig['limits'] },
+): string {
   const { messageId } = letter
   if (event['messageId'] !== undefined && messageIdOf(event) !== messageId)
     throw new SluicewayError('bad_request', `event.messageId: must stay "${messageId}", or be left out`)
   // A lane sends what it has; the edge fills in what is missing, as for a new event.
-  const whole = ref.target === edgeTarget ? event : wholeEventOf(event, letter, c.env.resolved.limits)
+  const whole = ref.target === edgeTarget ? event : wholeEventOf(event, letter, limits)
   const edited = JSON.stringify({ ...whole, messageId })
-  const { eventBytes } = c.env.resolved.limits
+  const { eventBytes } = limits
   if (encoder.encode(edited).byteLength > eventBytes)
     throw new SluicewayError('body_too_large', `The event has more than ${eventBytes} bytes.`)
-  const deadLetter = await lane.editDeadLetter(ref, number, edited)
-  if (deadLetter === null) throw noLetterError(c)
-  return adminResponse(c, { success: true, deadLetter })
+  return edited
 }
 
 /**

@@ -240,8 +240,18 @@ export interface LaneRpc extends Inbox {
   readonly letter: (ref: LaneRef, number: number) => Promise<DeadLetter | null>
   /** What the letters have in common, the most frequent first. */
   readonly causes: (ref: LaneRef) => Promise<Cause[]>
-  /** Replaces the event of a letter. Null when there is no such letter. */
-  readonly editDeadLetter: (ref: LaneRef, number: number, event: string) => Promise<DeadLetter | null>
+  /** The event of a letter as it is stored: JSON, or whatever was sent. Null when there is no such letter. */
+  readonly letterText: (ref: LaneRef, number: number) => Promise<string | null>
+  /**
+   * Replaces the event of a letter. Null when there is no such letter; `changed`, and nothing is done, where its event is not
+   * `before` any more, of which the new one was made.
+   */
+  readonly editDeadLetter: (
+    ref: LaneRef,
+    number: number,
+    event: string,
+    before: string,
+  ) => Promise<DeadLetter | 'changed' | null>
   /** What would be sent, and what would become of it, if a letter were replayed now; null when there is none. */
   readonly dryRun: (ref: LaneRef, number: number) => Promise<DryRun | null>
   /** What this lane would make of an event now, as `dryRun` says it. */

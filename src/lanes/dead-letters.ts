@@ -230,7 +230,9 @@ export class DeadLetters {
     return this.#row(number)?.offset ?? undefined
   }
 
-  edit(number: number, event: string): DeadLetter | null {
+  /** Replaces the event of a letter, unless that is not `before` any more. */
+  edit(number: number, event: string, before?: string): DeadLetter | 'changed' | null {
+    if (before !== undefined && (this.#row(number)?.event ?? before) !== before) return 'changed'
     this.#db.run(
       'UPDATE dead SET original = coalesce(original, event), event = ?, edited = 1 WHERE number = ?',
       event,

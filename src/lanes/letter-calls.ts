@@ -28,6 +28,7 @@ export abstract class LetterCalls
       | 'letters'
       | 'letter'
       | 'causes'
+      | 'letterText'
       | 'editDeadLetter'
       | 'replay'
       | 'discard'
@@ -72,9 +73,19 @@ export abstract class LetterCalls
     return this.desk.letters.causes()
   }
 
-  async editDeadLetter(_ref: LaneRef, number: number, event: string): Promise<DeadLetter | null> {
+  async letterText(_ref: LaneRef, number: number): Promise<string | null> {
     this.desk.billed.calls++
-    return this.desk.letters.edit(number, event)
+    return this.desk.letters.getStored(number)?.event ?? null
+  }
+
+  async editDeadLetter(
+    _ref: LaneRef,
+    number: number,
+    event: string,
+    before?: string,
+  ): Promise<DeadLetter | 'changed' | null> {
+    this.desk.billed.calls++
+    return this.desk.letters.edit(number, event, before)
   }
 
   async replay(_ref: LaneRef, numbers: readonly number[]): Promise<number[]> {

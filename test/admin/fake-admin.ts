@@ -176,9 +176,14 @@ export class FakeLane implements Pick<
           return { cause, stage, code, message: reason, count: 1 + more.length, first: at, last, sample: id }
         }),
       letter: async (_ref, number) => this.letters.find((letter) => numberOf(letter) === number) ?? null,
-      editDeadLetter: async (_ref, number, event) => {
+      letterText: async (_ref, number) => {
+        const letter = this.letters.find((one) => numberOf(one) === number)
+        return letter === undefined ? null : JSON.stringify(letter.event)
+      },
+      editDeadLetter: async (_ref, number, event, before) => {
         const at = this.letters.findIndex((letter) => numberOf(letter) === number)
         if (at < 0) return null
+        if (JSON.stringify(this.letters[at]?.event) !== before) return 'changed'
         return (this.letters[at] = { ...(this.letters[at] as DeadLetter), event: JSON.parse(event), edited: true })
       },
       dryRun: async (_ref, number) =>

@@ -241,3 +241,21 @@ test('history goes to one destination, also a new one: counted first, each event
   }
   expect(atShop()).toBe(before)
 })
+
+test('changes that several people make of a letter at the same time are all kept', async () => {
+  refuse()
+  await send([order(9_001, -1)])
+  const [letter] = await until(
+    'it is a dead letter',
+    async () => (await letters('&messageId=order-9001')).deadLetters,
+    { enough: (found) => found.length === 1 },
+  )
+  const path = `/dead-letters/${letter?.id ?? ''}`
+  const change = (n: number) => [{ op: 'add', path: `/properties/of-${n}`, value: n }]
+  const numbers = Array.from({ length: 12 }, (_, n) => n)
+  await Promise.all(numbers.map((n) => server.admin(path, { method: 'PATCH', body: JSON.stringify(change(n)) })))
+  const { deadLetter } = await server.admin<{ deadLetter: DeadLetter }>(path)
+  expect(deadLetter.event).toMatchObject({
+    properties: Object.fromEntries(numbers.map((n) => [`of-${n}`, n])),
+  })
+})

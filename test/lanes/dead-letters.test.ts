@@ -77,6 +77,14 @@ test('an edited dead letter keeps all but its event', () => {
   expect([letters.edit(9, '{}'), letters.getStored(9)]).toEqual([null, null])
 })
 
+test('an edit that was made of another event than there is by now changes nothing', () => {
+  letters.add(newLetter('ada 1'), 1, 7)
+  const before = letters.getStored(1)?.event
+  expect(letters.edit(1, '{"by":"ada"}', before)).toMatchObject({ event: { by: 'ada' } })
+  expect(letters.edit(1, '{"by":"grace"}', before)).toBe('changed')
+  expect(letters.get(1)?.event).toEqual({ by: 'ada' })
+})
+
 test('dead letters older than asked for expire', () => {
   for (let n = 1; n <= 3; n++) letters.add(newLetter(`ada ${n}`), n * 100)
   expect([letters.expire(300), numbers({ limit: 9 })]).toEqual([2, [3]])
