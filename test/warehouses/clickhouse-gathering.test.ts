@@ -110,6 +110,28 @@ describe('loads of ClickHouse that are gathered', () => {
     }
   })
 
+  test('a server that takes no name of a part in a DELETE keeps the older row until it merges the parts', async () => {
+    await engineOf().widen('tracks', columns)
+    const real = globalThis.fetch
+    const code = { 'x-clickhouse-exception-code': '47' }
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+      const { body } = init ?? {}
+      const isOfPart = typeof body === 'string' && body.startsWith('DELETE') && body.includes('_part')
+      return isOfPart
+        ? new Response('Code: 47. Unknown identifier _part', { status: 404, headers: code })
+        : real(url, init)
+    })
+    for (const [n, total] of [10, 20].entries())
+      await engineOf().load(
+        loadOf({ table: 'tracks', columns, merge: 'replace', id: String(n), rows: [order('order-1', { total })] }),
+      )
+    expect(await stored('tracks')).toEqual(['order-1', 'order-1'])
+    await warehouse.query(`OPTIMIZE TABLE ${warehouse.schema}tracks FINAL`)
+    expect(await warehouse.query(`SELECT id, total FROM ${warehouse.schema}tracks`)).toEqual([
+      { id: 'order-1', total: 20 },
+    ])
+  })
+
   test('a row with the same id and time that the table refuses leaves the one that is there', async () => {
     await engineOf().widen('tracks', columns)
     await warehouse.query(

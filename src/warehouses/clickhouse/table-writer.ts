@@ -1,4 +1,5 @@
 import { cut } from '../../core/cut.ts'
+import { SluicewayError } from '../../core/errors.ts'
 import { joinBytes } from '../../core/join-bytes.ts'
 import { zstd } from './zstd.ts'
 import type { ClickHouseHttp, QuerySettings } from './http.ts'
@@ -95,13 +96,19 @@ export class TableWriter {
 
   /**
    * Deletes rows that the table has besides newer ones of the same id and time, until it would merge its parts. Each insert makes
-   * parts of its own, with higher numbers; what is merged meanwhile has another name, and is looked at again.
+   * parts of its own, with higher numbers; what is merged meanwhile has another name, and is looked at again. Where the server does
+   * not take the name of a part in a DELETE, they stay until then.
    */
   async #deleteOlder(look: Look, rows: readonly StoredRow[]): Promise<void> {
     for (let round = 0; round < mostRounds; round++) {
       const older = await olderRows(rows, look)
       if (older.length === 0) return
-      await this.#delete(look.table, older)
+      try {
+        await this.#delete(look.table, older)
+      } catch (thrown) {
+        if (thrown instanceof SluicewayError && thrown.details['scope'] === 'table') return
+        throw thrown
+      }
     }
   }
 }
