@@ -1,10 +1,10 @@
 import { adaptClasses, type Token } from './adapt-classes.ts'
 
-/** Methods of str, int and float that MicroPython lacks; `_sluiceway.py` has them. */
+/** Methods of str, int and float that MicroPython lacks, or has for ASCII alone; `_sluiceway.py` has them. */
 const methods = new Set(
   (
     'title capitalize casefold swapcase zfill ljust rjust removeprefix removesuffix isalnum isnumeric isdecimal isascii ' +
-    'isidentifier translate is_integer bit_length'
+    'isidentifier translate is_integer bit_length lower upper isalpha isdigit isupper islower format'
   ).split(' '),
 )
 
@@ -53,6 +53,7 @@ function adaptText(list: readonly Token[], name: number): void {
 
 /** So do fields of an f-string that have no format: `{total}` becomes `{__str(total)}`. */
 function adaptFields(text: string): string {
+  const quote = /["']/.exec(text)?.[0] === '"' ? "'" : '"'
   let out = ''
   for (let i = 0; i < text.length; i++) {
     const isField = text[i] === '{' && text[i + 1] !== '{'
@@ -62,13 +63,20 @@ function adaptFields(text: string): string {
     const end = endOfField(text, i + 1)
     if (end === undefined) return text
     const field = text.slice(i + 1, end)
-    out += text[end] === '}' && /^[^'"=!{}]+$/.test(field) ? `__str(${field})` : field
-    // What follows is a format, in which fields are left alone.
+    const isPlain = /^[^'"=!{}]+$/.test(field)
+    // Within quotes of the one kind there are only those of the other.
+    const adapted = isPlain ? adaptPython(field).replaceAll('"', quote) : field
     i = end - 1
-    if (text[end] === '}') continue
+    if (text[end] === '}') {
+      out += isPlain ? `__str(${adapted})` : field
+      continue
+    }
     const close = text.indexOf('}', end)
     if (close < 0 || text.slice(end, close).includes('{')) return text
-    out += text.slice(end, close)
+    // What follows is a format, in which fields are left alone.
+    const format = text.slice(end, close)
+    const isGrouped = isPlain && /^:[^'"!\\]*[,_][^'"!\\]*$/.test(format)
+    out += isGrouped ? `__format(${adapted},${quote}${format.slice(1)}${quote})` : adapted + format
     i = close - 1
   }
   return out
@@ -114,7 +122,9 @@ function after(list: readonly Token[], at: number): number {
 /** `value.title(` becomes `__method(value,"title")(`. */
 function adaptMethod(list: Token[], name: number): void {
   const dot = before(list, name)
-  if (list[dot]?.source !== '.' || list[after(list, name)]?.source !== '(') return
+  if (list[dot]?.source !== '.') return
+  const isOfStr = list[before(list, dot)]?.source === 'str'
+  if (!isOfStr && list[after(list, name)]?.source !== '(') return
   const start = startOfValue(list, dot)
   if (start === undefined) return
   const token = list[name] as Token

@@ -25,6 +25,19 @@ export function answersOf({ getCredential }: Pick<TransformGlobals, 'getCredenti
     hash: ([name, hex]: [keyof typeof hashes, string]) =>
       Object.hasOwn(hashes, name) ? bytesToHex(hashes[name](hexToBytes(hex))) : undefined,
     normalize: ([form, text]: [string, string]) => text.normalize(form),
+    lower: (text: string) => text.toLowerCase(),
+    upper: (text: string) => text.toUpperCase(),
+    isalpha: (text: string) => /^\p{L}+$/u.test(text),
+    isdigit: (text: string) => /^\p{Nd}+$/u.test(text),
+    isupper: (text: string) => text === text.toUpperCase() && text !== text.toLowerCase(),
+    islower: (text: string) => text === text.toLowerCase() && text !== text.toUpperCase(),
+    // Of JSON: MicroPython makes two letters of the two halves of an escaped one.
+    unescaped: (text: string) =>
+      text.replaceAll(
+        /(?<!\\)((?:\\\\)*)\\u(d[89ab][\da-f]{2})\\u(d[c-f][\da-f]{2})/gi,
+        (_, before: string, high: string, low: string) =>
+          before + String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low, 16)),
+      ),
     isMark: (letter: string) => /^\p{M}/u.test(letter),
     zone: ([zone, seconds]: [string, number]) => zones.at(zone, seconds),
     zones: () => Intl.supportedValuesOf('timeZone'),

@@ -165,23 +165,44 @@ def _joined(*parts):
 
 
 def _method(value, name):
+    if name in _letters:
+        if value is str:
+            return lambda text: _letters[name](text)
+        if isinstance(value, str):
+            # A member of an enum is no whole str.
+            return lambda: _letters[name](value if type(value) is str else getattr(value, "value", value))
+    if name == "format" and isinstance(value, str) and ("," in value or "_" in value):
+        return lambda *args, **kwargs: _formatted(value, args, kwargs)
     found = _methods.get(name)
     if found is None or not isinstance(value, found[0]) or hasattr(value, name):
         return getattr(value, name)
     return lambda *args, **kwargs: found[1](value, *args, **kwargs)
 
 
+def _of_letters(name):
+    # MicroPython knows letters of ASCII alone.
+    native = getattr(str, name)
+    return lambda text: native(text) if len(text.encode()) == len(text) else ask(name, text)
+
+
+_letters = {name: _of_letters(name) for name in ("lower", "upper", "isalpha", "isdigit", "isupper", "islower")}
+_lower = _letters["lower"]
+_upper = _letters["upper"]
+_isalpha = _letters["isalpha"]
+_isdigit = _letters["isdigit"]
+
+
 def _words(text):
     out = []
     inside = False
     for letter in text:
-        out.append(letter.lower() if inside else letter.upper())
-        inside = letter.isalpha()
+        out.append(_lower(letter) if inside else _upper(letter))
+        inside = _isalpha(letter)
     return "".join(out)
 
 
 def _capitalize(text):
-    return text[:1].upper() + text[1:].lower()
+    return _upper(text[:1]) + _lower(text[1:])
 
 
 def _zfill(text, width):
@@ -205,20 +226,20 @@ def _translate(text, table):
 _methods = {
     "title": (str, lambda text: _words(text)),
     "capitalize": (str, _capitalize),
-    "casefold": (str, lambda text: text.lower().replace("\u00df", "ss")),
-    "swapcase": (str, lambda text: "".join([c.lower() if c.isupper() else c.upper() for c in text])),
+    "casefold": (str, lambda text: _lower(text).replace("\u00df", "ss")),
+    "swapcase": (str, lambda text: "".join([_lower(c) if _letters["isupper"](c) else _upper(c) for c in text])),
     "zfill": (str, _zfill),
     "ljust": (str, lambda text, width, fill=" ": text + fill * (width - len(text))),
     "rjust": (str, lambda text, width, fill=" ": fill * (width - len(text)) + text),
     "removeprefix": (str, lambda text, part: text[len(part) :] if part and text.startswith(part) else text),
     "removesuffix": (str, lambda text, part: text[: -len(part)] if part and text.endswith(part) else text),
-    "isalnum": (str, _all(lambda c: c.isalpha() or c.isdigit())),
-    "isnumeric": (str, _all(lambda c: c.isdigit())),
-    "isdecimal": (str, _all(lambda c: c.isdigit())),
+    "isalnum": (str, _all(lambda c: _isalpha(c) or _isdigit(c))),
+    "isnumeric": (str, _all(_isdigit)),
+    "isdecimal": (str, _all(_isdigit)),
     "isascii": (str, lambda text: all([ord(c) < 128 for c in text])),
     "isidentifier": (
         str,
-        lambda text: _all(lambda c: c.isalpha() or c.isdigit() or c == "_")(text) and not text[0].isdigit(),
+        lambda text: _all(lambda c: _isalpha(c) or _isdigit(c) or c == "_")(text) and not text[0].isdigit(),
     ),
     "translate": (str, _translate),
     "is_integer": (float, lambda number: number == int(number)),
@@ -249,7 +270,70 @@ def _isinstance(value, kinds):
 def _format(value, spec=""):
     if hasattr(value, "__format__"):
         return value.__format__(spec)
+    lead = spec[:2] if spec[1:2] in ("<", ">", "^", "=") else ""
+    rest = spec[len(lead) :]
+    mark = "," if "," in rest else "_"
+    if mark in rest and isinstance(value, (int, float)):
+        return _grouped(value, lead, rest.split(mark, 1), mark)
     return ("{:" + spec + "}").format(value) if spec else str(value)
 
 
-_added = {"__merge": _merge, "__joined": _joined, "__method": _method, "__isinstance": _isinstance, "__str": text_of, "format": _format}
+def _grouped(value, lead, parts, mark):
+    # MicroPython puts no marks between the thousands of what is no whole number.
+    width, form = parts
+    sign = "+" if "+" in width else ""
+    width = width.replace("+", "")
+    if form == "" or form == "d":
+        text = text_of(value) if isinstance(value, float) else str(value)
+    else:
+        text = ("{:" + form + "}").format(value)
+    if text[:1] == "-":
+        sign, text = "-", text[1:]
+    end = 0
+    while text[end : end + 1].isdigit():
+        end += 1
+    whole = text[:end]
+    groups = []
+    while len(whole) > 3:
+        groups.insert(0, whole[-3:])
+        whole = whole[:-3]
+    text = sign + mark.join([whole] + groups) + text[end:]
+    if lead == "" and width[:1] not in ("<", ">", "^", "="):
+        lead = ">"
+    return ("{:" + lead + width + "}").format(text) if width else text
+
+
+def _formatted(text, args, kwargs):
+    # `text.format(…)`, each field by itself.
+    out = []
+    place = 0
+    i = 0
+    while i < len(text):
+        letter = text[i]
+        if letter in "{}" and text[i + 1 : i + 2] == letter:
+            out.append(letter)
+            i += 2
+            continue
+        end = text.find("}", i)
+        if letter != "{" or end < 0:
+            out.append(letter)
+            i += 1
+            continue
+        field = text[i + 1 : end]
+        if "{" in field:
+            return text.format(*args, **kwargs)
+        name, colon, spec = field.partition(":")
+        if name == "" or name[0] == "!":
+            name = str(place) + name
+            place += 1
+        if name.isdigit() and int(name) < len(args):
+            out.append(_format(args[int(name)], spec))
+        elif name in kwargs:
+            out.append(_format(kwargs[name], spec))
+        else:
+            out.append(("{" + name + colon + spec + "}").format(*args, **kwargs))
+        i = end + 1
+    return "".join(out)
+
+
+_added = {"__format": _format, "__merge": _merge, "__joined": _joined, "__method": _method, "__isinstance": _isinstance, "__str": text_of, "format": _format}

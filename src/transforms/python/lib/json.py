@@ -1,5 +1,5 @@
 import ujson
-from _sluiceway import plain, text_of
+from _sluiceway import ask, plain, text_of
 
 
 class JSONDecodeError(ValueError):
@@ -8,6 +8,8 @@ class JSONDecodeError(ValueError):
 
 def loads(text, **options):
     try:
+        if isinstance(text, str) and ("\\ud" in text or "\\uD" in text):
+            text = ask("unescaped", text)
         return ujson.loads(text)
     except ValueError:
         raise JSONDecodeError("the text is not JSON")
