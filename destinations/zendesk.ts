@@ -109,9 +109,14 @@ const mappingsOf = perIsolate(({ userFields, organizationFields }: CallSettings)
   organization: organizationFields === undefined ? undefined : makeMapping(organizationFields),
 }))
 
-const textAt = (event: Event, ...paths: readonly string[]): string | undefined => {
-  const value = valueAt(event, ...paths)
-  return typeof value === 'string' || typeof value === 'number' ? `${value}`.trim() : undefined
+/** The first text that is more than blanks: Zendesk takes no empty name, and an empty id would be that of many. */
+function textAt(event: Event, ...paths: readonly string[]): string | undefined {
+  for (const path of paths) {
+    const value = valueAt(event, path)
+    const text = typeof value === 'string' || typeof value === 'number' ? `${value}`.trim() : ''
+    if (text !== '') return text
+  }
+  return undefined
 }
 
 function callOf(event: Event, settings: CallSettings): ApiCall | undefined {
@@ -125,7 +130,7 @@ function eventCall(event: Event, { eventSource: source }: CallSettings): ApiCall
   const identifiers = [
     ['external_id', textAt(event, 'userId')],
     ['email', textAt(event, 'context.traits.email', 'properties.email')],
-  ].flatMap(([type, value]) => (value === undefined || value === '' ? [] : [{ type, value }]))
+  ].flatMap(([type, value]) => (value === undefined ? [] : [{ type, value }]))
   if (identifiers.length === 0) throw new Error('Zendesk needs the userId or the email of a user')
   const name = (event.event ?? '').trim()
   if (name === '') throw new Error('Zendesk needs the name of an event')
