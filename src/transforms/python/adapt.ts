@@ -4,7 +4,8 @@ import { adaptClasses, type Token } from './adapt-classes.ts'
 const methods = new Set(
   (
     'title capitalize casefold swapcase zfill ljust rjust removeprefix removesuffix isalnum isnumeric isdecimal isascii ' +
-    'isidentifier translate is_integer bit_length lower upper isalpha isdigit isupper islower format'
+    'isidentifier translate is_integer bit_length lower upper isalpha isdigit isupper islower isspace ' +
+    'strip lstrip rstrip split encode format'
   ).split(' '),
 )
 

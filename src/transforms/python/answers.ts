@@ -8,6 +8,12 @@ import { TimeZones } from './time-zones.ts'
 /** What Python's modules ask JavaScript, and get at once: functions by the kind of the question. */
 export type Answers = Readonly<Record<string, (args: never) => unknown>>
 
+/** What Python takes for white space. */
+const space = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+`
+const spaces = new RegExp(space)
+const spaceAhead = new RegExp(`^${space}`)
+const spaceBehind = new RegExp(`${space}$`)
+
 const hashes = { md5, sha1, sha224, sha256, sha384, sha512 }
 
 /**
@@ -31,6 +37,11 @@ export function answersOf({ getCredential }: Pick<TransformGlobals, 'getCredenti
     isdigit: (text: string) => /^\p{Nd}+$/u.test(text),
     isupper: (text: string) => text === text.toUpperCase() && text !== text.toLowerCase(),
     islower: (text: string) => text === text.toLowerCase() && text !== text.toUpperCase(),
+    strip: (text: string) => text.replace(spaceAhead, '').replace(spaceBehind, ''),
+    lstrip: (text: string) => text.replace(spaceAhead, ''),
+    rstrip: (text: string) => text.replace(spaceBehind, ''),
+    split: (text: string) => text.split(spaces).filter((one) => one !== ''),
+    isspace: (text: string) => text !== '' && text.replace(spaceAhead, '') === '',
     // Of JSON: MicroPython makes two letters of the two halves of an escaped one.
     unescaped: (text: string) =>
       text.replaceAll(

@@ -25,6 +25,21 @@ const expressions: readonly (readonly [imports: string, expression: string, is: 
     '["é".isalpha(), "É".isupper(), "é".islower(), "٣".isdigit(), "é1".isalnum(), "É1".isalpha(), "".isalpha(), "É1".isupper(), "1é".islower()]',
     [true, true, true, true, true, false, false, true, true],
   ],
+  [
+    '',
+    '["\\u00a0 é\\u3000".strip(), "\\u00a0é ".lstrip(), " é\\u00a0".rstrip(), "\\u00a0é".strip("é"), "\\u2003".isspace(), " a ".strip(), list(map(str.strip, ["é\\u00a0"]))]',
+    ['é', 'é ', ' é', '\u00a0', true, 'a', ['é']],
+  ],
+  [
+    '',
+    '["é\\u00a0b  c".split(), "é\\u00a0b".split(" "), " a  b ".split(), "a b c".split(maxsplit=1), "é b c".split(None, 1)]',
+    [['é', 'b', 'c'], ['é\u00a0b'], ['a', 'b'], ['a', 'b c'], ['é', 'b c']],
+  ],
+  [
+    'import unicodedata',
+    'unicodedata.normalize("NFKD", "Ünïcödé").encode("ascii", "ignore").decode() + "é!".encode("ASCII", errors="replace").decode() + "é".encode("latin-1").hex() + "é".encode().hex() + "a".encode("utf8").hex()',
+    'Unicode?!e9c3a961',
+  ],
   ['', 'sorted(["b", "Ä", "ä", "A"], key=str.lower)', ['A', 'b', 'Ä', 'ä']],
   ['', 'list(map(str.upper, ["é"])) + [str.lower("É"), str.upper("a")]', ['É', 'é', 'A']],
   [

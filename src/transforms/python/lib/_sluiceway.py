@@ -165,12 +165,13 @@ def _joined(*parts):
 
 
 def _method(value, name):
-    if name in _letters:
+    if name in _texts:
         if value is str:
-            return lambda text: _letters[name](text)
+            return _texts[name]
         if isinstance(value, str):
             # A member of an enum is no whole str.
-            return lambda: _letters[name](value if type(value) is str else getattr(value, "value", value))
+            text = value if type(value) is str else getattr(value, "value", value)
+            return lambda *args, **kwargs: _texts[name](text, *args, **kwargs)
     if name == "format" and isinstance(value, str) and ("," in value or "_" in value):
         return lambda *args, **kwargs: _formatted(value, args, kwargs)
     found = _methods.get(name)
@@ -182,14 +183,53 @@ def _method(value, name):
 def _of_letters(name):
     # MicroPython knows letters of ASCII alone.
     native = getattr(str, name)
-    return lambda text: native(text) if len(text.encode()) == len(text) else ask(name, text)
+    return lambda text: native(text) if _is_ascii(text) else ask(name, text)
 
 
-_letters = {name: _of_letters(name) for name in ("lower", "upper", "isalpha", "isdigit", "isupper", "islower")}
-_lower = _letters["lower"]
-_upper = _letters["upper"]
-_isalpha = _letters["isalpha"]
-_isdigit = _letters["isdigit"]
+def _is_ascii(text):
+    return len(text.encode()) == len(text)
+
+
+def _stripped(name):
+    native = getattr(str, name)
+    return lambda text, letters=None: native(text, letters) if letters is not None else native(text) if _is_ascii(text) else ask(name, text)
+
+
+def _split(text, sep=None, maxsplit=-1):
+    if sep is None and maxsplit == -1 and not _is_ascii(text):
+        return ask("split", text)
+    return text.split(sep, maxsplit)
+
+
+def _encode(text, encoding="utf-8", errors="strict"):
+    kind = encoding.lower().replace("-", "").replace("_", "")
+    if kind in ("utf8", "u8"):
+        return text.encode()
+    if kind not in ("ascii", "usascii", "latin1", "iso88591"):
+        raise LookupError("unknown encoding: " + encoding)
+    end = 256 if "1" in kind else 128
+    out = bytearray()
+    for letter in text:
+        code = ord(letter)
+        if code < end:
+            out.append(code)
+        elif errors == "replace":
+            out.append(63)
+        elif errors != "ignore":
+            raise UnicodeError("'%s' codec can't encode character %d" % (encoding, code))
+    return bytes(out)
+
+
+_texts = {
+    name: _of_letters(name) for name in ("lower", "upper", "isalpha", "isdigit", "isupper", "islower", "isspace")
+}
+_texts.update({name: _stripped(name) for name in ("strip", "lstrip", "rstrip")})
+_texts["split"] = _split
+_texts["encode"] = _encode
+_lower = _texts["lower"]
+_upper = _texts["upper"]
+_isalpha = _texts["isalpha"]
+_isdigit = _texts["isdigit"]
 
 
 def _words(text):
@@ -227,7 +267,7 @@ _methods = {
     "title": (str, lambda text: _words(text)),
     "capitalize": (str, _capitalize),
     "casefold": (str, lambda text: _lower(text).replace("\u00df", "ss")),
-    "swapcase": (str, lambda text: "".join([_lower(c) if _letters["isupper"](c) else _upper(c) for c in text])),
+    "swapcase": (str, lambda text: "".join([_lower(c) if _texts["isupper"](c) else _upper(c) for c in text])),
     "zfill": (str, _zfill),
     "ljust": (str, lambda text, width, fill=" ": text + fill * (width - len(text))),
     "rjust": (str, lambda text, width, fill=" ": fill * (width - len(text)) + text),
