@@ -67,16 +67,20 @@ export class Gather {
   #events = 0
   #loads = 0
   #bytes = 0
+  /** Slices that it must have, as an earlier run has begun to merge them. */
+  readonly #together: number | undefined
 
   /** `scratch` is a slice of no events. */
   constructor(tools: Loading, scratch: Slice) {
     this.#tools = tools
     this.#scratch = scratch
+    this.#together = tools.position.together
   }
 
   /** Whether it takes no more. */
   get isFull(): boolean {
     const { length } = this.slices
+    if (this.#together !== undefined) return length >= this.#together
     const isLong = this.#events >= mostEvents || length >= this.#tools.position.gather
     return isLong || this.#loads >= mostLoads || this.#bytes + this.#heldBytes >= mostBytes
   }
@@ -115,6 +119,8 @@ export class Gather {
    * @throws {SluicewayError} warehouse_failed when the warehouse is the reason
    */
   async merge(): Promise<void> {
+    // A repeat that merged other slices would have other names for what it writes, and rows twice in what only grows.
+    this.#tools.position.beginMerge(this.slices.map(({ slice }) => slice))
     await this.#refusable(this.slices.length, async () => {
       for (const [namespace, { gathering, kept }] of this.#namespaces) {
         const ends = await Promise.allSettled([gathering.merge(), this.#loadKept(namespace, [...kept.values()])])

@@ -120,8 +120,7 @@ export class LoadGroup {
         return 'again'
       }
       const gatheredSlices = this.#gather?.slices.length ?? 0
-      // A merge that is too long for the warehouse fails as one that is down does.
-      if (gatheredSlices > 1) position.gatherFewer(gatheredSlices)
+      if (gatheredSlices > 1) this.#failGather(gatheredSlices, scopeOf(thrown) === 'invocation')
       if (scopeOf(thrown) !== 'invocation') throw thrown
       if (this.#slices > 0 || gatheredSlices > 1) return 'stopped'
       // The whole invocation was not enough for it, and nothing is smaller than one event.
@@ -131,6 +130,14 @@ export class LoadGroup {
     } finally {
       await this.#gather?.drop()
     }
+  }
+
+  /** What is merged otherwise the next time is there twice where rows of one id stay rows of their own. */
+  #failGather(slices: number, isLimit: boolean): void {
+    const { engines, position } = this.#loading
+    if (engines.traits?.keepsTimes === true && !isLimit) position.failMerge(slices)
+    // A merge that is too long for the warehouse fails as one that is down does.
+    else position.gatherFewer(slices)
   }
 
   async #loadFiles(files: readonly WaitingFile[]): Promise<boolean> {
@@ -161,7 +168,7 @@ export class LoadGroup {
     for (const staged of stagedEvents(file, bytes, doneOf(file, position))) {
       if (this.#slice.isFull(this.#size, this.#ends[0])) {
         await this.#sendSlice()
-        if (port.now() >= deadline) return false
+        if (port.now() >= deadline && !this.#isBehind) return false
       }
       this.#slice.pass(staged)
       const { to, source } = staged.envelope.header
@@ -176,6 +183,11 @@ export class LoadGroup {
     }
     this.#slice.files.push(file)
     return true
+  }
+
+  /** Whether less is gathered than an earlier run has begun to merge, in time. */
+  get #isBehind(): boolean {
+    return this.#isGathering && (this.#gather?.slices.length ?? 0) < (this.#loading.position.together ?? 0)
   }
 
   async #open(source: string): Promise<void> {

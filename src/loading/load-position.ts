@@ -16,6 +16,12 @@ export interface SliceEnd extends StagedPlace {
   readonly erasures: number
 }
 
+/** A slice, as it ends. */
+interface EndedSlice {
+  readonly end: StagedPlace | undefined
+  readonly erasures: number
+}
+
 interface Stored {
   readonly done?: StagedPlace | undefined
   /** Of slices one after the other. */
@@ -23,8 +29,19 @@ interface Stored {
   readonly most?: number | undefined
   /** Slices that are merged together, where it is not the most that may be. */
   readonly gather?: number | undefined
+  /** The first of `ends` are of slices that are merged together. */
+  readonly together?: Together | undefined
   /** How often `ends` were kept though the slices were at the limits of an invocation. */
   readonly kept?: number | undefined
+}
+
+/** Slices whose merge has begun. */
+interface Together {
+  readonly slices: number
+  /** How often it has failed. */
+  readonly failures: number
+  /** Whether nothing but the merge needs their ends. */
+  readonly isFree: boolean
 }
 
 /** Slices that are merged together, where the warehouse gathers them and none of them was refused. */
@@ -71,22 +88,31 @@ export class LoadPosition {
   }
 
   /** Sets what slices are whose discards or held rows are written next: those that come next, in their order. */
-  fixEnds(slices: readonly { readonly end: StagedPlace | undefined; readonly erasures: number }[]): void {
+  fixEnds(slices: readonly EndedSlice[]): void {
+    const { together } = this.#stored
+    const fixed = together === undefined ? undefined : { ...together, isFree: false }
+    this.#write({ ...this.#stored, ends: this.#endsOf(slices), together: fixed })
+  }
+
+  #endsOf(slices: readonly EndedSlice[]): readonly SliceEnd[] {
     const ends = slices.flatMap(({ end, erasures }) => (end === undefined ? [] : [{ ...end, erasures }]))
     const last = ends.at(-1)
     const known = this.ends.findIndex((end) => isSame(end, last))
-    this.#write({ ...this.#stored, ends: known === -1 ? ends : [...ends, ...this.ends.slice(known + 1)] })
+    return known === -1 ? ends : [...ends, ...this.ends.slice(known + 1)]
   }
 
   /** All before the place is in the warehouse. */
   move(done: StagedPlace): void {
     const most = Math.min(mostSliceEvents, this.most * 2)
-    const { ends = [], gather } = this.#stored
+    const { ends = [], gather, together } = this.#stored
+    const rest = isSame(ends[0], done) ? ends.slice(1) : []
+    const slices = Math.min((together?.slices ?? 0) - 1, rest.length)
     this.#write({
       done,
       most: most === mostSliceEvents ? undefined : most,
       gather,
-      ends: isSame(ends[0], done) && ends.length > 1 ? ends.slice(1) : undefined,
+      together: together !== undefined && slices > 0 ? { ...together, slices } : undefined,
+      ends: rest.length > 0 ? rest : undefined,
     })
   }
 
@@ -95,9 +121,30 @@ export class LoadPosition {
     return this.#stored.gather ?? mostGathered
   }
 
+  /** How many of the next slices must be merged together, as an earlier run has begun with it; undefined where it is free. */
+  get together(): number | undefined {
+    return this.#stored.together?.slices
+  }
+
+  /** The merge of slices begins: a repeat must merge the same ones. */
+  beginMerge(slices: readonly EndedSlice[]): void {
+    if (this.together === slices.length) return
+    const together = { slices: slices.length, failures: 0, isFree: this.ends.length === 0 }
+    this.#write({ ...this.#stored, ends: this.#endsOf(slices), together })
+  }
+
+  /** The merge of slices failed, some of whose tables may have their rows: the same ones are tried again, and in the end fewer. */
+  failMerge(slices: number): void {
+    const { together } = this.#stored
+    if (together?.slices !== slices || together.failures >= mostKept) return this.gatherFewer(slices)
+    this.#write({ ...this.#stored, together: { ...together, failures: together.failures + 1 } })
+  }
+
   /** Slices were refused that were to be merged together. */
   gatherFewer(slices: number): void {
-    this.#write({ ...this.#stored, gather: Math.max(1, Math.min(this.gather, slices) >> 1) })
+    const gather = Math.max(1, Math.min(this.gather, slices) >> 1)
+    const { together, ends } = this.#stored
+    this.#write({ ...this.#stored, gather, together: undefined, ends: together?.isFree === true ? undefined : ends })
   }
 
   /** What was merged together, or loaded by itself, was taken. */

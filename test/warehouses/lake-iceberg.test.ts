@@ -1,10 +1,12 @@
 // Iceberg tables of a lake: a catalog of Apache's PyIceberg checks every commit, PyIceberg and DuckDB read what is committed.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/core/event.ts'
 import type { Columns, Gathering, Load } from '../../src/core/warehouse.ts'
 import { iceberg } from '../../src/warehouses/iceberg.ts'
 import { LakeStore } from '../../src/warehouses/lake/lake-store.ts'
 import { S3Store } from '../../src/warehouses/lake/s3-store.ts'
 import { lake } from '../../src/warehouses/lake.ts'
+import { StagedLoads } from '../loading/staged-loads.ts'
 import { loadOf, type RecordLoad } from '../support/load-of.ts'
 import { filesIn, type IcebergCatalog, missingIceberg, startIceberg } from '../support/real-iceberg.ts'
 import { settingsOf } from '../support/real-lake.ts'
@@ -367,6 +369,34 @@ describe.skipIf((await missingIceberg()) !== undefined)('a lake with Iceberg tab
       }
     expect(crashes).toBeGreaterThan(5)
   })
+
+  test.each(['a crash behind it', 'a commit that the catalog refuses'])(
+    'a merge of Iceberg tables that ends with %s adds each event once, also where others come before the repeat',
+    async (what) => {
+      const events = (from: number, to: number): Event[] =>
+        Array.from({ length: to - from }, (_, i) => ({
+          type: 'track',
+          messageId: `order-${from + i}`,
+          userId: 'ada',
+          event: 'Order Completed',
+          properties: { total: 39.95 },
+        }))
+      const loader = new StagedLoads({ use: use({ folder }), bindings: {} })
+      await loader.send(...events(0, 1))
+      for (let from = 1; from < 3_001; from += 1_000) await loader.stage(events(from, from + 1_000))
+      if (what === 'a crash behind it') loader.crashes = (where) => where === 'after merge'
+      else catalog.intercept = (asked) => (/^POST .*tables\/tracks$/.test(asked) ? { status: 503 } : undefined)
+      expect((await loader.load()).error).toBeDefined()
+      catalog.intercept = undefined
+      loader.crashes = () => false
+      loader.restart()
+      await loader.stage(events(3_001, 3_011))
+      for (let runs = 0; !(await loader.load()).done; runs++) expect(runs).toBeLessThan(5)
+      const wanted = events(0, 3_011).map(({ messageId }) => messageId)
+      for (const table of ['tracks', 'order_completed']) expect(await ids(table), table).toEqual(wanted.toSorted())
+    },
+    60_000,
+  )
 
   test('a merge finds its place beside others, unless another load of ours came between', async () => {
     await fill(untimed('order-0'))
