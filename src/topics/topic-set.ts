@@ -83,10 +83,13 @@ export class TopicSet {
   /**
    * The object that keeps a partition.
    *
-   * @throws {KafkaError} 404 where there is no such partition
+   * @throws {KafkaError} 404 where there is no such partition; 503 where that is not known yet
    */
   async readerOf(topic: string, partition: number): Promise<OffsetReader> {
     const partitions = await this.readablePartitions(topic)
+    // A partition of an earlier config, of which only the catalog and the lane of the edge know, is none that is not there.
+    if (partition >= partitions && this.#known.at === -Infinity)
+      throw new KafkaError(503, `Nothing says yet which partitions the topic ${topic} has; try again`)
     if (partition >= partitions)
       throw new KafkaError(404, `There is no partition ${partition} of the topic ${topic}, which has ${partitions}`)
     return topic === eventsTopic
