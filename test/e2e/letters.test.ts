@@ -244,10 +244,10 @@ test('history goes to one destination, also a new one: counted first, each event
 
 test('changes that several people make of a letter at the same time are all kept', async () => {
   refuse()
-  await send([order(9_001, -1)])
+  await send([order(9_501, -1)])
   const [letter] = await until(
     'it is a dead letter',
-    async () => (await letters('&messageId=order-9001')).deadLetters,
+    async () => (await letters('&messageId=order-9501')).deadLetters,
     { enough: (found) => found.length === 1 },
   )
   const path = `/dead-letters/${letter?.id ?? ''}`

@@ -29,6 +29,12 @@ interface LoadedRun {
 /** Calls of an engine that take time. */
 const calls = ['columns', 'widen', 'retype', 'load', 'loadTogether', 'appendTogether', 'probe']
 
+/** A run of the loader, which may crash. */
+interface RunUnderWay {
+  hasCrashed: boolean
+  crash: () => void
+}
+
 /** The loader of one real warehouse in this process, with what it keeps from one load to the next. */
 export class StagedLoads {
   readonly letters: NewDeadLetter[] = []
@@ -55,7 +61,6 @@ export class StagedLoads {
   aheadMs = 0
   /** Called before and after everything that takes time: where it gives true, the run comes to its end there, as by a crash. */
   crashes: (where: string) => boolean = () => false
-  #crash: () => void = () => {}
 
   /**
    * Loads of one warehouse that know nothing of each other have other partitions: files are named after them. With `gathers`, the
@@ -135,23 +140,24 @@ export class StagedLoads {
 
   /** One run of the loader, with every table whose time has come; the reason when the warehouse failed. */
   async load(): Promise<LoadedRun> {
+    const run: RunUnderWay = { hasCrashed: false, crash: () => {} }
     const crash = new Promise<LoadedRun>((resolve) => {
-      this.#crash = () => resolve({ error: 'crashed', discards: 0, done: false })
+      run.crash = () => resolve({ error: 'crashed', discards: 0, done: false })
     })
-    return Promise.race([this.#load(), crash])
+    return Promise.race([this.#load(run), crash])
   }
 
-  async #load(): Promise<LoadedRun> {
+  async #load(run: RunUnderWay): Promise<LoadedRun> {
     const { use, bindings } = this.#warehouse
     const open: typeof use.open = (...args) => {
       const wrapped = this.wrap(use.open(...args))
-      const engine = this.#fragile(this.#gathers ? gathering()(wrapped) : wrapped, calls)
+      const engine = this.#fragile(this.#gathers ? gathering()(wrapped) : wrapped, calls, run)
       const gather = engine.gather?.bind(engine)
       if (gather === undefined) return engine
       return new Proxy(engine, {
         get: (target, name) =>
           name === 'gather'
-            ? (id: string) => this.#fragile(gather(id), ['stage', 'merge', 'drop'])
+            ? (id: string) => this.#fragile(gather(id), ['stage', 'merge', 'drop'], run)
             : Reflect.get(target, name, target),
       })
     }
@@ -164,7 +170,7 @@ export class StagedLoads {
       }
     }
     const bucket = this.#bucket
-    const lane = this.#fragile({ addDeadLetters }, ['addDeadLetters'])
+    const lane = this.#fragile({ addDeadLetters }, ['addDeadLetters'], run)
     const route = { use: { ...use, open }, mapping: this.#mapping }
     const order = {
       target: { kind: 'warehouse', name: 'tables', displayName: 'd1', route } as never,
@@ -177,7 +183,7 @@ export class StagedLoads {
     const { report, failed } = await runLoad(order, this.#memory, {
       bindings: {
         ...bindings,
-        BUCKET: this.#fragile(bucket, ['get', 'put', 'delete']),
+        BUCKET: this.#fragile(bucket, ['get', 'put', 'delete'], run),
         LANE: { getByName: () => lane },
       } as unknown as Bindings,
       port: { ...realPort, now: () => this.now(), log: () => {}, uuid: () => this.uuid() },
@@ -192,7 +198,7 @@ export class StagedLoads {
   }
 
   /** The same, with methods that a crash may cut off before and after they are done. */
-  #fragile<T extends object>(of: T, names: readonly string[]): T {
+  #fragile<T extends object>(of: T, names: readonly string[], run: RunUnderWay): T {
     return new Proxy(of, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name, target)
@@ -200,18 +206,20 @@ export class StagedLoads {
         const method = value.bind(target) as (...args: unknown[]) => Promise<unknown>
         if (typeof name !== 'string' || !names.includes(name)) return method
         return async (...args: unknown[]) => {
-          await this.#pass(`before ${name}`)
+          await this.#pass(`before ${name}`, run)
           const answer = await method(...args)
-          await this.#pass(`after ${name}`)
+          await this.#pass(`after ${name}`, run)
           return answer
         }
       },
     })
   }
 
-  async #pass(where: string): Promise<void> {
-    if (!this.crashes(where)) return
-    this.#crash()
+  /** Comes to no end once the run has crashed: nothing of it goes on beside the next one. */
+  async #pass(where: string, run: RunUnderWay): Promise<void> {
+    if (!run.hasCrashed && !this.crashes(where)) return
+    run.hasCrashed = true
+    run.crash()
     await new Promise(() => {})
   }
 
