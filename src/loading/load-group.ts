@@ -94,7 +94,7 @@ export class LoadGroup {
     this.#loading = loading
     this.#now = new Date(loading.port.now()).toISOString()
     this.#ends = [...loading.position.ends]
-    this.#isRepeat = this.#ends.length > 0
+    this.#isRepeat = loading.position.isRepeat
     this.#slice = this.#newSlice()
     this.#measure()
     this.#mapper = new EventMapper(

@@ -87,6 +87,11 @@ export class LoadPosition {
     return this.#stored.ends ?? []
   }
 
+  /** Whether discards or held rows of the next slice may be written; ends that a merge alone needs may be given up. */
+  get isRepeat(): boolean {
+    return this.ends.length > 0 && this.#stored.together?.isFree !== true
+  }
+
   /** Sets what slices are whose discards or held rows are written next: those that come next, in their order. */
   fixEnds(slices: readonly EndedSlice[]): void {
     const { together } = this.#stored

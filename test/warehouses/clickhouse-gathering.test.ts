@@ -4,6 +4,7 @@ import type { Columns, Gathering } from '../../src/core/warehouse.ts'
 import { StagedLoads } from '../loading/staged-loads.ts'
 import { loadOf, type RecordLoad } from '../support/load-of.ts'
 import { type RealClickHouseWarehouse, startClickHouseWarehouse } from '../support/real-clickhouse.ts'
+import { crashEachStep, expectOrdersOnce, gatheredOrders } from './gathered-orders.ts'
 
 const columns: Columns = { id: 'string', event: 'string', total: 'float', received_at: 'datetime' }
 const order = (id: string, more: Record<string, unknown> = {}) => ({
@@ -186,50 +187,25 @@ describe('loads of ClickHouse that are gathered', () => {
 })
 
 describe('a ClickHouse whose loader gathers', () => {
-  const orders = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, i) => ({
-      type: 'track' as const,
-      messageId: `order-${from + i}`,
-      userId: 'ada',
-      event: 'Order Completed',
-      properties: { total: (from + i) % 100 === 7 ? 'forty' : 10, order_id: `o-${from + i}` },
-    }))
-  const expectAllOnce = async (count: number): Promise<void> => {
-    const ids = orders(0, count).map(({ messageId }) => messageId)
-    for (const table of ['tracks', 'order_completed']) expect(await stored(table)).toEqual(ids.toSorted())
-    const discarded = ids.filter((id) => Number(id.slice(6)) % 100 === 7)
-    expect(await stored('rudder_discards', 'row_id')).toEqual(discarded.toSorted())
-  }
-
   test('very many events that wait for ClickHouse are one insert for each table, and their discards one', async () => {
     const loader = new StagedLoads(warehouse)
-    for (let from = 0; from < 12_000; from += 1_000) await loader.stage(orders(from, from + 1_000))
+    for (let from = 0; from < 12_000; from += 1_000) await loader.stage(gatheredOrders(from, from + 1_000))
     const seen = watchStatements()
     expect(await loader.load()).toMatchObject({ done: true, discards: 120 })
     expect(seen.inserts).toHaveLength(2)
-    await expectAllOnce(12_000)
+    await expectOrdersOnce(12_000, stored)
   })
 
   test(
     'a crash of a loader of ClickHouse before or after any step leaves each event and each discard there once',
     { timeout: 300_000 },
-    async () => {
-      const all = 6_000
-      for (let at = 1, ended = ''; ended !== 'done'; at++) {
-        await warehouse.clear()
-        const loader = new StagedLoads(warehouse)
-        for (let from = 0; from < all; from += 1_500) await loader.stage(orders(from, from + 1_500))
-        let passed = 0
-        loader.crashes = () => ++passed >= at
-        ended = (await loader.load()).error ?? 'done'
-        loader.crashes = () => false
-        loader.restart()
-        // What comes meanwhile is gathered with what is repeated.
-        await loader.stage(orders(all, all + 300))
-        for (let runs = 0; !(await loader.load()).done; runs++) expect(runs).toBeLessThan(5)
-        expect(loader.letters).toEqual([])
-        await expectAllOnce(all + 300)
-      }
-    },
+    () =>
+      crashEachStep(
+        async () => {
+          await warehouse.clear()
+          return new StagedLoads(warehouse)
+        },
+        (count) => expectOrdersOnce(count, stored),
+      ),
   )
 })

@@ -8,6 +8,7 @@ import { loadOf, type RecordLoad } from '../support/load-of.ts'
 import { type LakeReader, objectsIn, readLake, settingsOf } from '../support/real-lake.ts'
 import type { RealWarehouse } from '../support/real-warehouses.ts'
 import { type S3Server, startS3 } from '../support/s3-server.ts'
+import { crashEachStep, expectOrdersOnce, gatheredOrders } from './gathered-orders.ts'
 
 const columns: Columns = { id: 'string', event: 'string', total: 'float', received_at: 'datetime' }
 const order = (id: string, more: Record<string, unknown> = {}) => ({
@@ -162,59 +163,34 @@ describe('loads of a lake that are gathered', () => {
 
 describe('a lake whose loader gathers', () => {
   const loads = () => new StagedLoads({ use: use(), bindings: {} } as unknown as RealWarehouse)
-  const orders = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, i) => ({
-      type: 'track' as const,
-      messageId: `order-${from + i}`,
-      userId: 'ada',
-      event: 'Order Completed',
-      properties: { total: (from + i) % 100 === 7 ? 'forty' : 10, order_id: `o-${from + i}` },
-    }))
-  const idsOf = async (table: string) => (await reader.rows(table)).map(({ id }) => String(id)).toSorted()
-  const discarded = async () =>
-    (await reader.rows('rudder_discards', 'row_id')).map((row) => String(row['row_id'])).toSorted()
+  const idsOf = async (table: string, column = 'id') =>
+    (await reader.rows(table, column)).map((row) => String(row[column])).toSorted()
   /** Rows of the files that count, before a view folds them. */
   const listedRows = async (table: string): Promise<number> => {
     const objects = [...(await objectsIn(s3)(`lake/${table}/`))].filter(([key]) => key.endsWith('_manifest.json'))
     const files = objects.flatMap(([, bytes]) => (JSON.parse(Buffer.from(bytes).toString()) as Manifest).files)
     return files.reduce((sum, { rows }) => sum + rows, 0)
   }
-  const expectAllOnce = async (count: number): Promise<void> => {
-    const ids = orders(0, count).map(({ messageId }) => messageId)
-    for (const table of ['tracks', 'order_completed']) expect(await idsOf(table)).toEqual(ids.toSorted())
-    expect(await discarded()).toEqual(ids.filter((id) => Number(id.slice(6)) % 100 === 7).toSorted())
-  }
 
   test('very many events that wait become one file of each table, and their discards one', async () => {
     const loader = loads()
-    for (let from = 0; from < 12_000; from += 1_000) await loader.stage(orders(from, from + 1_000))
+    for (let from = 0; from < 12_000; from += 1_000) await loader.stage(gatheredOrders(from, from + 1_000))
     expect(await loader.load()).toMatchObject({ done: true, discards: 120 })
-    await expectAllOnce(12_000)
+    await expectOrdersOnce(12_000, idsOf)
     for (const table of ['tracks', 'order_completed', 'rudder_discards']) expect(await filesOf(table)).toHaveLength(1)
   })
 
-  test(
-    'a crash before or after any step leaves each event and each discard there once',
-    { timeout: 300_000 },
-    async () => {
-      const all = 6_000
-      for (let at = 1, ended = ''; ended !== 'done'; at++) {
+  test('a crash before or after any step leaves each event and each discard there once', { timeout: 300_000 }, () =>
+    crashEachStep(
+      async () => {
         s3.stored.clear()
-        const loader = loads()
-        for (let from = 0; from < all; from += 1_500) await loader.stage(orders(from, from + 1_500))
-        let passed = 0
-        loader.crashes = () => ++passed >= at
-        ended = (await loader.load()).error ?? 'done'
-        loader.crashes = () => false
-        loader.restart()
-        // What comes meanwhile would be gathered with what is repeated.
-        await loader.stage(orders(all, all + 100))
-        for (let runs = 0; !(await loader.load()).done; runs++) expect(runs).toBeLessThan(5)
-        expect(loader.letters).toEqual([])
+        return loads()
+      },
+      async (count, at, isLast) => {
         for (const table of ['tracks', 'order_completed'])
-          expect(await listedRows(table), `${table}, crash at ${at}`).toBe(all + 100)
-        if (at % 4 === 1 || ended === 'done') await expectAllOnce(all + 100)
-      }
-    },
+          expect(await listedRows(table), `${table}, crash at ${at}`).toBe(count)
+        if (at % 4 === 1 || isLast) await expectOrdersOnce(count, idsOf)
+      },
+    ),
   )
 })

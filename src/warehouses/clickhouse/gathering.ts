@@ -1,11 +1,11 @@
 import type { Gathering, Load } from '../../core/warehouse.ts'
-import { zstd } from './zstd.ts'
 import { fewAtOnce } from '../few-at-once.ts'
 import { hexHash } from '../hex-hash.ts'
 import { rowIdentities } from '../row-identities.ts'
 import { bodiesOf, checkIds, positionalRows } from './rows.ts'
 import { keysOf } from './stored-rows.ts'
 import type { Insert, TableWriter } from './table-writer.ts'
+import { zstd } from './zstd.ts'
 
 /** Tables that are written at once: what is sent of each is in memory beside what is held. */
 const atOnce = 2

@@ -1,11 +1,11 @@
 import { cut } from '../../core/cut.ts'
 import { SluicewayError } from '../../core/errors.ts'
 import { joinBytes } from '../../core/join-bytes.ts'
-import { zstd } from './zstd.ts'
 import type { ClickHouseHttp, QuerySettings } from './http.ts'
 import { type ClickHousePlace, quoteName, quoteText, tableName } from './sql.ts'
 import { betweenTimes, type Look, olderRows, type RowKeys, rowsThere, storedAt, type StoredRow } from './stored-rows.ts'
 import { readTables, type StoredTable } from './stored-tables.ts'
+import { zstd } from './zstd.ts'
 
 /**
  * Rows that one statement deletes by name, and UTF-16 units of their ids: a server with replicas keeps the statement in Keeper, whose
